@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/directive.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/value.h"
+
+#define NEAR_MAX 64  /* longer words are near to nothing */
+
+/* Does the row put something into the config struct? */
+static bool
+row_has_value(const struct directive *d)
+{
+	return d->alias_of == NULL && d->type != DIRECTIVE_NOTICE &&
+	    d->type != DIRECTIVE_REFUSED;
+}
+
+/* Does the row speak for all plugins, so that a suffix means nothing? */
+static bool
+row_is_global(const struct directive *d)
+{
+	return d->scope == DIRECTIVE_GLOBAL || !row_has_value(d);
+}
+
+static void *
+row_member(const struct directive *d, void *config)
+{
+	return (char *)config + d->offset;
+}
+
+static const void *
+row_member_const(const struct directive *d, const void *config)
+{
+	return (const char *)config + d->offset;
+}
+
+/* The row that `key` means, an old name's new one, or NULL. */
+static const struct directive *
+set_find(const struct directive_set *set, const char *key)
+{
+	for (const struct directive *d = set->rows; d->name != NULL; d++)
+		if (strcmp(d->name, key) == 0) {
+			if (d->alias_of == NULL)
+				return d;
+			d = set_find(set, d->alias_of);
+			assert(d != NULL);
+			return d;
+		}
+	return NULL;
+}
+
+static void
+set_defaults(const struct directive_set *set, void *out)
+{
+	memset(out, 0, set->config_octets);
+	for (const struct directive *d = set->rows; d->name != NULL; d++)
+		if (row_has_value(d) && d->def != NULL) {
+			int rc = value_parse(d, d->def, row_member(d, out), NULL);
+
+			assert(rc == 0);
+			(void)rc;
+		}
+}
+
+/* How a line stands to a plugin; the stronger is applied later. */
+enum rank { RANK_OTHERS, RANK_ALL, RANK_NAMED };
+
+static enum rank
+line_rank(const struct config_line *l, const struct directive *d, const char *plugin)
+{
+	if (l->plugin == NULL || row_is_global(d))
+		return RANK_ALL;
+	if (plugin != NULL && strcmp(l->plugin, plugin) == 0)
+		return RANK_NAMED;
+	return RANK_OTHERS;
+}
+
+/* Put the value of `l` where row `d` says, or say why not. */
+static void
+line_take(struct config_line *l, const struct directive *d, void *out,
+    struct problems *ps)
+{
+	struct err why = ERR_INIT;
+
+	l->used = true;
+	if (d->type == DIRECTIVE_NOTICE) {
+		problem_add(ps, PROBLEM_NOTICE, l, "'%s' does nothing here: %s", l->key,
+		    d->doc);
+		return;
+	}
+	if (d->type == DIRECTIVE_REFUSED) {
+		problem_add(ps, PROBLEM_ERROR, l, "'%s' is not supported: %s", l->key,
+		    d->doc);
+		return;
+	}
+	if (d->scope == DIRECTIVE_NAMED && l->plugin == NULL) {
+		problem_add(ps, PROBLEM_ERROR, l,
+		    "'%s' is for one plugin; write '%s[plugin]: %s'", l->key, l->key,
+		    l->value);
+		return;
+	}
+	if (d->scope == DIRECTIVE_GLOBAL && l->plugin != NULL)
+		problem_add(ps, PROBLEM_NOTICE, l,
+		    "'%s' is for the whole daemon; '[%s]' is dropped", l->key,
+		    l->plugin);
+	if (value_parse(d, l->value, row_member(d, out), &why) != 0)
+		problem_add(ps, PROBLEM_ERROR, l, "%s: %s", l->key, why.text);
+}
+
+void
+directive_apply(const struct directive_set *set, struct config *c, const char *plugin,
+    void *out, struct problems *ps)
+{
+	set_defaults(set, out);
+	for (enum rank rank = RANK_ALL; rank <= RANK_NAMED; rank++)
+		for (size_t i = 0; i < c->n; i++) {
+			struct config_line *l = &c->lines[i];
+			const struct directive *d = set_find(set, l->key);
+
+			if (d != NULL && line_rank(l, d, plugin) == rank)
+				line_take(l, d, out, ps);
+		}
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Edit distance of `a` and `b` (both at most NEAR_MAX long): octets put in, left out,
+ * mistaken, or swapped with their neighbour.
+ */
+static size_t
+word_distance(const char *a, const char *b)
+{
+	size_t rows[3][NEAR_MAX + 1], len = strlen(b);
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+
+	for (size_t j = 0; j <= len; j++)
+		last[j] = j;
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		size_t *spare = before;
+
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			row[j] = least(last[j], row[j - 1]) + 1;
+			row[j] = least(row[j], last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
+		}
+		before = last;
+		last = row;
+		row = spare;
+	}
+	return last[len];
+}
+
+const char *
+nearest_word(const char *typo, const char *const *words, size_t n)
+{
+	size_t len = strlen(typo), nearest = len / 3 + 1;
+	const char *found = NULL;
+
+	if (len > NEAR_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		size_t distance;
+
+		if (strlen(words[i]) > NEAR_MAX)
+			continue;
+		distance = word_distance(typo, words[i]);
+		if (distance < nearest) {
+			nearest = distance;
+			found = words[i];
+		}
+	}
+	return found;
+}
+
+/* Complain `what` of `word`, with the nearest of `words`. */
+static void
+word_unknown(struct problems *ps, enum problem_level level,
+    const struct config_line *at, const char *what, const char *word,
+    const char *const *words, size_t n)
+{
+	const char *near = nearest_word(word, words, n);
+
+	problem_add(ps, level, at, "%s '%s'%s%s%s", what, word,
+	    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+	    near != NULL ? "'?" : "");
+}
+
+/* The names of all rows, in one list of `*n` that the caller frees; NULL: none. */
+static const char **
+names_list(const struct directive_set *const *sets, size_t n_sets, size_t *n)
+{
+	const char **names;
+	size_t all = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < n_sets; i++)
+		for (const struct directive *d = sets[i]->rows; d->name != NULL; d++)
+			all++;
+	names = calloc(all, sizeof(*names));
+	if (names == NULL)
+		return NULL;
+	for (size_t i = 0; i < n_sets; i++)
+		for (const struct directive *d = sets[i]->rows; d->name != NULL; d++)
+			names[(*n)++] = d->name;
+	return names;
+}
+
+static bool
+words_hold(const char *const *words, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+void
+directive_check_unknown(struct config *c, const struct directive_set *const *sets,
+    size_t n, const char *const *plugins, size_t n_plugins, bool lenient,
+    struct problems *ps)
+{
+	enum problem_level level = lenient ? PROBLEM_WARNING : PROBLEM_ERROR;
+	size_t n_names;
+	const char **names = names_list(sets, n, &n_names);
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct config_line *l = &c->lines[i];
+		const struct directive *d = NULL;
+
+		for (size_t s = 0; s < n && d == NULL; s++)
+			d = set_find(sets[s], l->key);
+		if (l->used)
+			continue;
+		if (d == NULL)
+			word_unknown(ps, level, l, "unknown directive", l->key, names,
+			    n_names);
+		else if (l->plugin != NULL && !row_is_global(d) &&
+		    !words_hold(plugins, n_plugins, l->plugin))
+			word_unknown(ps, level, l, "no plugin is named", l->plugin,
+			    plugins, n_plugins);
+	}
+	free(names);
+}
+
+void
+directive_print(const struct directive_set *set, const void *cfg, const char *plugin,
+    FILE *to)
+{
+	for (const struct directive *d = set->rows; d->name != NULL; d++) {
+		const void *at = row_member_const(d, cfg);
+		enum directive_scope other =
+		    plugin != NULL ? DIRECTIVE_GLOBAL : DIRECTIVE_NAMED;
+
+		if (!row_has_value(d) || d->scope == other || !value_is_set(d, at))
+			continue;
+		if (plugin != NULL)
+			fprintf(to, "%s[%s]: ", d->name, plugin);
+		else
+			fprintf(to, "%s: ", d->name);
+		value_print(d, at, to);
+		fputc('\n', to);
+	}
+}
+
+/* Write `text` so that troff takes it as it stands. */
+static void
+man_text(const char *text, FILE *to)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", to);
+	for (; *text != '\0'; text++)
+		if (*text == '\\')
+			fputs("\\e", to);
+		else if (*text == '\n')
+			fputc(' ', to);
+		else
+			fputc(*text, to);
+}
+
+/* The line that heads a directive: its name, suffix and value. */
+static void
+man_head(const struct directive *d, FILE *to)
+{
+	fprintf(to, ".TP\n\\fB%s\\fR", d->name);
+	if (d->scope == DIRECTIVE_NAMED)
+		fputs("[\\fIplugin\\fR]", to);
+	else if (d->scope == DIRECTIVE_PLUGIN)
+		fputs("[[\\fIplugin\\fR]]", to);
+	fputs(": \\fI", to);
+	man_text(value_syntax(d), to);
+	fputs("\\fR\n", to);
+}
+
+/* Range, default, reload. */
+static void
+man_facts(const struct directive *d, FILE *to)
+{
+	const char *unit = d->unit != NULL ? d->unit : "";
+	const char *gap = *unit != '\0' ? " " : "";
+
+	if (d->max != 0)
+		fprintf(to, "From %llu to %llu%s%s.\n", (unsigned long long)d->min,
+		    (unsigned long long)d->max, gap, unit);
+	else if (d->min != 0)
+		fprintf(to, "At least %llu%s%s.\n", (unsigned long long)d->min, gap,
+		    unit);
+	if (d->def != NULL) {
+		fputs("Default: ", to);
+		man_text(d->def, to);
+		fputs(".\n", to);
+	}
+	if (d->reload == DIRECTIVE_RELOAD)
+		fputs("Taken up on reload.\n", to);
+}
+
+static void
+man_aliases(const struct directive_set *set, const struct directive *of, FILE *to)
+{
+	const char *before = "Also written ";
+
+	for (const struct directive *d = set->rows; d->name != NULL; d++)
+		if (d->alias_of != NULL && strcmp(d->alias_of, of->name) == 0) {
+			fprintf(to, "%s\\fB%s\\fR", before, d->name);
+			before = ", ";
+		}
+	if (*before == ',')
+		fputs(".\n", to);
+}
+
+void
+directive_man(const struct directive_set *set, FILE *to)
+{
+	fprintf(to, ".SS Directives of %s\n", set->module);
+	for (const struct directive *d = set->rows; d->name != NULL; d++) {
+		if (d->alias_of != NULL)
+			continue;
+		man_head(d, to);
+		if (d->type == DIRECTIVE_NOTICE)
+			fputs("Accepted, but does nothing.\n", to);
+		if (d->type == DIRECTIVE_REFUSED)
+			fputs("Not supported.\n", to);
+		if (d->doc != NULL) {
+			man_text(d->doc, to);
+			fputc('\n', to);
+		}
+		if (row_has_value(d))
+			man_facts(d, to);
+		man_aliases(set, d, to);
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/hash.h"
+
+#include <pthread.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "lib/clock.h"
+
+static uint64_t seed;
+static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
+
+static void
+seed_draw(void)
+{
+	/* Early at boot there may be no entropy: time and pid then have to do. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = clock_mono() ^ (uint64_t)getpid() << 32;
+}
+
+uint64_t
+hash_seed(void)
+{
+	pthread_once(&seed_once, seed_draw);
+	return seed;
+}
+
+uint64_t
+hash_seeded(const void *data, size_t len)
+{
+	return XXH3_64bits_withSeed(data, len, hash_seed());
+}
+
+uint64_t
+hash_frozen(const void *data, size_t len)
+{
+	return XXH64(data, len, 0);
+}
