@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/rcu.h"
+
+struct engine *
+engine_new(const struct engine_config *c, struct err *e)
+{
+	struct engine *en = calloc(1, sizeof(*en));
+
+	if (en == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory");
+		return NULL;
+	}
+	en->config = *c;
+	en->started = clock_real();
+	en->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	en->exporters = exporters_new(c->workers, c->max_exporters, c->exporter_state_free);
+	en->publisher = publisher_new(en, e);
+	en->workers = calloc(c->workers, sizeof(*en->workers));
+	if (en->exporters == NULL || en->publisher == NULL || en->workers == NULL ||
+	    en->finished_fd == -1) {
+		err_set(e, WEIR_ENOMEM, "no memory for %u workers", c->workers);
+		engine_free(en);
+		return NULL;
+	}
+	for (unsigned i = 0; i < c->workers; i++) {
+		if (worker_init(&en->workers[i], i, en->exporters, e) != 0) {
+			engine_free(en);
+			return NULL;
+		}
+		en->workers[i].publisher = en->publisher;
+		en->workers[i].finished_fd = en->finished_fd;
+		en->n_workers++;
+	}
+	return en;
+}
+
+void
+engine_free(struct engine *en)
+{
+	if (en == NULL)
+		return;
+	for (unsigned i = 0; i < en->n_workers; i++)
+		worker_fini(&en->workers[i]);
+	free(en->workers);
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		free(en->outputs[i]);
+	for (unsigned i = 0; i < en->n_views; i++)
+		view_free(en->views[i]);
+	for (unsigned i = 0; i < en->n_rules; i++)
+		rules_free(en->rules[i].rules);
+	publisher_free(en->publisher);
+	if (en->finished_fd != -1)
+		close(en->finished_fd);
+	exporters_free(en->exporters);
+	free(en);
+}
+
+/* The number of the rules that `c` asks for, shared where another output asked for the same. */
+static uint16_t
+engine_rules(struct engine *en, const struct rules_config *c)
+{
+	for (unsigned i = 0; i < en->n_rules; i++)
+		if (rules_config_equal(&en->rules[i].config, c))
+			return (uint16_t)i;
+	en->rules[en->n_rules].config = *c;
+	return (uint16_t)en->n_rules++;
+}
+
+/* The view that serves `vc` under rules `rules`, made when there is none. */
+static struct view *
+engine_view_get(struct engine *en, const char *name, const struct view_config *vc,
+    uint16_t rules, uint32_t max_rows, struct err *e)
+{
+	struct view *v;
+
+	for (unsigned i = 0; i < en->n_views; i++)
+		if (en->view_rules[i] == rules && en->views[i]->max_rows == max_rows &&
+		    view_serves(en->views[i], vc))
+			return en->views[i];
+	if (en->n_views == ENGINE_VIEWS) {
+		err_set(e, WEIR_EFULL, "more than %u views", ENGINE_VIEWS);
+		return NULL;
+	}
+	v = view_new(name, vc, max_rows, en->n_workers, e);
+	if (v == NULL)
+		return NULL;
+	en->view_rules[en->n_views] = rules;
+	en->views[en->n_views++] = v;
+	return v;
+}
+
+int
+engine_output(struct engine *en, const struct output_ops *ops, const char *name,
+    const struct output_config *common, const struct rules_config *rules,
+    const void *config, struct err *e)
+{
+	struct output *o;
+	struct view_config vc;
+	uint64_t max_rows;
+	uint16_t rules_no;
+	int rc;
+
+	if (en->n_outputs == ENGINE_OUTPUTS)
+		return err_set(e, WEIR_EFULL, "more than %u plugins", ENGINE_OUTPUTS);
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for plugin '%s'", name);
+	o->ops = ops;
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	o->config = config;
+	o->common = *common;
+	o->engine = en;
+	en->outputs[en->n_outputs++] = o; /* engine_free has it from here on */
+	if ((rc = output_plan(o, &vc, e)) != 0)
+		return rc;
+	bins_start(&vc.bins, en->started);
+	rules_no = engine_rules(en, rules);
+	max_rows = common->max_entries != 0 ? common->max_entries : en->config.max_entries;
+	o->view = engine_view_get(en, name, &vc, rules_no, (uint32_t)max_rows, e);
+	if (o->view == NULL)
+		return -WEIR_ENOMEM;
+	field_set_join(&en->rules[rules_no].needed, &o->fields);
+	o->view->wants_flow_starts |= field_set_has(&o->fields, F_FLOWS);
+	if (ops->wants == OUTPUT_LEDGER)
+		return view_ledger_want(o->view, e);
+	return 0;
+}
+
+/* Put the shards of worker `w` into groups of views with equal rules. */
+static int
+worker_groups(struct engine *en, struct worker *w, struct err *e)
+{
+	struct pipeline *p = &w->pipeline;
+
+	p->groups = calloc(en->n_rules > 0 ? en->n_rules : 1, sizeof(*p->groups));
+	if (p->groups == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory");
+	for (unsigned r = 0; r < en->n_rules; r++) {
+		struct pipeline_group *g = &p->groups[p->n_groups];
+
+		g->rules = en->rules[r].rules;
+		g->shards = calloc(en->n_views + 1, sizeof(struct shard *));
+		if (g->shards == NULL)
+			return err_set(e, WEIR_ENOMEM, "no memory");
+		p->n_groups++;
+		for (unsigned v = 0; v < en->n_views; v++)
+			if (en->view_rules[v] == r)
+				g->shards[g->n_shards++] = &w->shards[v];
+	}
+	return 0;
+}
+
+static int
+worker_prepare(struct engine *en, struct worker *w, struct err *e)
+{
+	w->shards = calloc(en->n_views > 0 ? en->n_views : 1, sizeof(*w->shards));
+	if (w->shards == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory");
+	for (unsigned v = 0; v < en->n_views; v++) {
+		if (shard_init(&w->shards[v], en->views[v], e) != 0)
+			return -WEIR_ENOMEM;
+		w->n_shards++;
+		w->pipeline.needs_flow_starts |= en->views[v]->wants_flow_starts;
+	}
+	for (unsigned r = 0; r < en->n_rules; r++) {
+		field_set_join(&w->pipeline.needs, &en->rules[r].needed);
+		rules_reads(&en->rules[r].config, &en->rules[r].needed, &w->pipeline.needs);
+	}
+	pipeline_prepare(&w->pipeline);
+	return worker_groups(en, w, e);
+}
+
+int
+engine_prepare(struct engine *en, struct problems *ps, struct err *e)
+{
+	int rc;
+
+	for (unsigned r = 0; r < en->n_rules; r++) {
+		rc = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
+		    ps, e);
+		if (rc != 0)
+			return rc;
+	}
+	for (unsigned i = 0; i < en->n_views; i++) {
+		en->views[i]->rules = en->rules[en->view_rules[i]].rules;
+		if (en->views[i]->config.refresh_s != 0)
+			en->views[i]->next_due = bins_roundoff(&en->views[i]->config.bins,
+			    en->started) + en->views[i]->config.refresh_s * CLOCK_S;
+	}
+	for (unsigned i = 0; i < en->n_workers; i++)
+		if ((rc = worker_prepare(en, &en->workers[i], e)) != 0)
+			return rc;
+	return 0;
+}
+
+int
+engine_collector(struct engine *en, const struct collector_ops *ops, const void *config,
+    unsigned instances, struct err *e)
+{
+	int rc;
+
+	if (instances == 0 || instances > en->n_workers)
+		instances = en->n_workers;
+	for (unsigned i = 0; i < instances; i++) {
+		struct worker *w = &en->workers[i];
+		struct collector *c = calloc(1, sizeof(*c));
+
+		if (c == NULL || w->n_collectors == WORKER_COLLECTORS) {
+			free(c);
+			return err_set(e, WEIR_EFULL, "too many collectors");
+		}
+		c->ops = ops;
+		c->config = config;
+		c->fd = -1;
+		c->pipeline = &w->pipeline;
+		c->exporters = &w->exporters;
+		w->collectors[w->n_collectors++] = c;
+		if ((rc = ops->open(c, e)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
+engine_start(struct engine *en, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < en->n_outputs; i++) {
+		struct output *o = en->outputs[i];
+
+		if ((rc = o->ops->open(o, e)) == 0)
+			rc = output_start(o, e);
+	}
+	for (unsigned i = 0; rc == 0 && i < en->n_workers; i++)
+		rc = worker_start(&en->workers[i], e);
+	if (rc == 0)
+		rc = publisher_start(en->publisher, e);
+	en->started_ok = rc == 0;
+	if (rc != 0)
+		engine_stop(en);
+	return rc;
+}
+
+void
+engine_stop(struct engine *en)
+{
+	publisher_stop(en->publisher);
+	for (unsigned i = 0; i < en->n_workers; i++)
+		worker_stop(&en->workers[i]);
+	if (en->started_ok) {
+		/* A slab may still be on its way from a round that was cut short. */
+		publisher_round(en->publisher, clock_real(), true);
+	}
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		output_stop(en->outputs[i]);
+		if (en->outputs[i]->priv != NULL) {
+			en->outputs[i]->ops->close(en->outputs[i]);
+			en->outputs[i]->priv = NULL;
+		}
+	}
+	en->started_ok = false;
+	rcu_drain();
+}
+
+bool
+engine_finished(const struct engine *en)
+{
+	for (unsigned i = 0; i < en->n_workers; i++)
+		if (!atomic_load(&en->workers[i].finished))
+			return false;
+	return true;
+}
+
+struct output *
+engine_output_get(const struct engine *en, const char *name)
+{
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (strcmp(en->outputs[i]->name, name) == 0)
+			return en->outputs[i];
+	return NULL;
+}
+
+struct view *
+engine_view(const struct engine *en, const char *name)
+{
+	struct output *o = engine_output_get(en, name);
+
+	if (o != NULL)
+		return o->view;
+	for (unsigned i = 0; i < en->n_views; i++)
+		if (strcmp(en->views[i]->name, name) == 0)
+			return en->views[i];
+	return NULL;
+}
+
+uint64_t
+engine_max_octets(const struct engine *en)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < en->n_views; i++)
+		sum += view_max_octets(en->views[i]);
+	return sum;
+}
+
+void
+engine_stats(const struct engine *en, uint64_t *to)
+{
+	memset(to, 0, STAT_COUNT * sizeof(*to));
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		struct pipeline *p = &en->workers[i].pipeline;
+
+		pthread_mutex_lock(&p->cut_lock);
+		for (int s = 0; s < STAT_COUNT; s++)
+			to[s] += p->stats_cut[s];
+		pthread_mutex_unlock(&p->cut_lock);
+	}
+}

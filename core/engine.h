@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine: the whole of a running weir, put together: workers with their collectors, views,
+ * outputs, exporters and the publisher. Made and started by the main thread. Lists do not
+ * change after engine_start, so any thread may walk them.
+ */
+#ifndef WEIR_CORE_ENGINE_H
+#define WEIR_CORE_ENGINE_H
+
+#include <stdint.h>
+
+#include "core/collector.h"
+#include "core/exporter.h"
+#include "core/output.h"
+#include "core/publisher.h"
+#include "core/view.h"
+#include "core/worker.h"
+#include "rules/rules.h"
+
+#define ENGINE_VIEWS   64U
+#define ENGINE_OUTPUTS 64U
+
+struct engine_config {
+	unsigned workers;         /* at least 1 */
+	uint32_t max_entries;     /* rows per view where the plugin does not say otherwise */
+	uint32_t max_exporters;
+	void (*exporter_state_free[EXPORTER_KINDS])(void *);
+};
+
+struct engine {
+	struct engine_config config;
+	uint64_t started;         /* ns since 1970 */
+	unsigned n_workers;
+	struct worker *workers;
+	unsigned n_views;
+	struct view *views[ENGINE_VIEWS];
+	unsigned n_outputs;
+	struct output *outputs[ENGINE_OUTPUTS];
+	struct exporters *exporters;
+	struct publisher *publisher;
+	int finished_fd;          /* eventfd: readable once every collector has come to an end */
+	/* private */
+	unsigned n_rules;
+	struct {
+		struct rules_config config;
+		struct field_set needed;
+		struct rules *rules;
+		bool made;
+	} rules[ENGINE_OUTPUTS];
+	uint16_t view_rules[ENGINE_VIEWS];
+	bool started_ok;
+};
+
+struct engine *engine_new(const struct engine_config *c, struct err *e);
+void engine_free(struct engine *en);
+
+/*
+ * Add an output of type `ops` called `name`; `common`, `rules` and `config` (borrowed: must
+ * outlive the engine) are its configuration. It joins a view that serves it, or gets one of
+ * its own. Returns 0, or -WEIR_E... with `e` filled.
+ */
+int engine_output(struct engine *en, const struct output_ops *ops, const char *name,
+    const struct output_config *common, const struct rules_config *rules,
+    const void *config, struct err *e);
+
+/*
+ * Add a collector: one instance in each of the first `instances` workers (0: all).
+ * `config` is borrowed. Call after all outputs: collectors learn which fields are needed.
+ */
+int engine_collector(struct engine *en, const struct collector_ops *ops,
+    const void *config, unsigned instances, struct err *e);
+
+/*
+ * Compile the rules and make shards and pipelines: after the outputs, before the
+ * collectors. Problems in map files go to `ps`.
+ */
+int engine_prepare(struct engine *en, struct problems *ps, struct err *e);
+
+/* Open outputs, start all threads. On failure everything is stopped again. */
+int engine_start(struct engine *en, struct err *e);
+
+/*
+ * Stop: collectors first, then a last cut and publication (open bins too), then outputs
+ * write what is queued and close.
+ */
+void engine_stop(struct engine *en);
+
+/* Whether every collector has come to an end (files); en->finished_fd tells when to ask. */
+bool engine_finished(const struct engine *en);
+
+/* The view called `name`, or that an output called `name` shows; NULL when there is none. */
+struct view *engine_view(const struct engine *en, const char *name);
+
+/* The output called `name`, or NULL. */
+struct output *engine_output_get(const struct engine *en, const char *name);
+
+/* The most memory that the views can take, in octets: computed at start-up. */
+uint64_t engine_max_octets(const struct engine *en);
+
+/* Sums of the workers' stats as of the last cut, to `to[STAT_COUNT]`. Any thread. */
+void engine_stats(const struct engine *en, uint64_t *to);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/output.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/collector.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* Snapshots that may wait. More would only hold memory: rows that find no room in the
+ * queue wait in the view, merged. */
+#define QUEUE_LENGTH 2U
+
+struct output_queue {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct snapshot *waiting[QUEUE_LENGTH];
+	unsigned n;
+	bool stop;
+};
+
+#define AT(member) offsetof(struct output_config, member)
+static const struct directive output_rows[] = {
+	{ .name = "aggregate", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(aggregate), .def = "src_host",
+	    .doc = "Comma list of primitives that make a row, or 'none' for one grand total." },
+	{ .name = "sql_history", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(history),
+	    .doc = "Length of the time bins that rows are divided into: N[s|m|h|d|w|M]. None: "
+	           "rows have no time." },
+	{ .name = "print_history", .alias_of = "sql_history" },
+	{ .name = "sql_history_roundoff", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(history_roundoff),
+	    .doc = "Round the start of the bins off: letters of m h d w M (local time)." },
+	{ .name = "print_history_roundoff", .alias_of = "sql_history_roundoff" },
+	{ .name = "sql_history_offset", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(history_offset), .unit = "s", .doc = "Shift every bin by this much." },
+	{ .name = "print_history_offset", .alias_of = "sql_history_offset" },
+	{ .name = "sql_refresh_time", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(refresh), .min = 1, .max = 86400 * 7, .def = "60", .unit = "s",
+	    .doc = "How often rows are written." },
+	{ .name = "print_refresh_time", .alias_of = "sql_refresh_time" },
+	{ .name = "sql_startup_delay", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(startup_delay), .unit = "s", .doc = "Shift the times of writing." },
+	{ .name = "print_startup_delay", .alias_of = "sql_startup_delay" },
+	{ .name = "sql_num_protos", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(num_protos), .def = "false",
+	    .doc = "Write IP protocols as numbers, not names." },
+	{ .name = "print_num_protos", .alias_of = "sql_num_protos" },
+	{ .name = "timestamps_since_epoch", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(since_epoch), .def = "false",
+	    .doc = "Write times as seconds since 1970." },
+	{ .name = "sql_history_since_epoch", .alias_of = "timestamps_since_epoch" },
+	{ .name = "timestamps_secs", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(secs), .def = "false", .doc = "Write times without a fraction." },
+	{ .name = "timestamps_utc", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(utc), .def = "false", .doc = "Write times in UTC, not local time." },
+	{ .name = NULL },
+};
+#undef AT
+
+const struct directive_set output_directives = {
+	"output", output_rows, sizeof(struct output_config)
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	const uint16_t *x = a, *y = b;
+
+	return (int)fields[*x].id - (int)fields[*y].id;
+}
+
+static void
+columns_fill(struct output *o)
+{
+	struct field_set shown = o->fields;
+
+	field_set_add(&shown, F_PACKETS);
+	field_set_add(&shown, F_BYTES);
+	o->n_columns = 0;
+	for (uint16_t i = 0; i < FIELD_COUNT; i++)
+		if (field_set_has(&shown, i))
+			o->columns[o->n_columns++] = i;
+	qsort(o->columns, o->n_columns, sizeof(o->columns[0]), by_id);
+}
+
+int
+output_plan(struct output *o, struct view_config *vc, struct err *e)
+{
+	const struct output_config *c = &o->common;
+	int rc;
+
+	memset(vc, 0, sizeof(*vc));
+	rc = field_set_parse(c->aggregate != NULL ? c->aggregate : "src_host", &o->fields, e);
+	if (rc != 0)
+		return rc;
+	if (c->history != NULL && (rc = bins_parse_history(c->history, &vc->bins, e)) != 0)
+		return rc;
+	if (c->history_roundoff != NULL &&
+	    (rc = bins_parse_roundoff(c->history_roundoff, &vc->bins, e)) != 0)
+		return rc;
+	vc->bins.offset_s = c->history_offset;
+	if (o->ops->wants == OUTPUT_SNAPSHOTS)
+		vc->refresh_s = c->refresh;
+	else
+		memset(&vc->bins, 0, sizeof(vc->bins));
+	if (o->ops->plan != NULL && (rc = o->ops->plan(o, vc, e)) != 0)
+		return rc;
+	columns_fill(o);
+	for (uint16_t i = 0; i < FIELD_COUNT; i++)
+		if (fields[i].merge != FIELD_SUM && field_set_has(&o->fields, i))
+			field_set_add(&vc->aggregate, i);
+	return 0;
+}
+
+/* Write one snapshot, and keep the books of it. */
+static void
+output_write(struct output *o, struct snapshot *s)
+{
+	struct output_result r = { 0 };
+	struct err e = ERR_INIT;
+	int rc = o->ops->write(o, s, &r, &e);
+
+	counter_add(&o->rows, r.rows);
+	counter_add(&o->written, r.written);
+	counter_add(&o->spooled, r.spooled);
+	counter_add(&o->refused, r.refused);
+	if (rc == 0) {
+		if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
+			log_info("%s %s: works again", o->ops->type, o->name);
+		atomic_store(&o->last_success, clock_real());
+		return;
+	}
+	counter_add(&o->errors, 1);
+	atomic_store(&o->state, OUTPUT_FAILING);
+	log_err("%s %s: %s", o->ops->type, o->name, e.text);
+}
+
+static void *
+output_main(void *arg)
+{
+	struct output *o = arg;
+	struct output_queue *q = o->queue;
+
+	for (;;) {
+		struct snapshot *s;
+
+		pthread_mutex_lock(&q->lock);
+		while (q->n == 0 && !q->stop)
+			pthread_cond_wait(&q->changed, &q->lock);
+		if (q->n == 0) {
+			pthread_mutex_unlock(&q->lock);
+			return NULL;
+		}
+		s = q->waiting[0];
+		pthread_mutex_unlock(&q->lock);
+
+		/* It stays in the queue while it is written: the bound counts it. */
+		output_write(o, s);
+
+		pthread_mutex_lock(&q->lock);
+		memmove(q->waiting, q->waiting + 1, --q->n * sizeof(q->waiting[0]));
+		atomic_store(&o->queued, q->n);
+		pthread_cond_broadcast(&q->changed);
+		pthread_mutex_unlock(&q->lock);
+		snapshot_unref(s);
+	}
+}
+
+int
+output_start(struct output *o, struct err *e)
+{
+	char name[16];
+	sigset_t all, old;
+	int rc;
+
+	if (o->ops->wants != OUTPUT_SNAPSHOTS)
+		return 0;
+	o->queue = calloc(1, sizeof(*o->queue));
+	if (o->queue == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", o->name);
+	pthread_mutex_init(&o->queue->lock, NULL);
+	pthread_cond_init(&o->queue->changed, NULL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	rc = pthread_create(&o->queue->thread, NULL, output_main, o);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0) {
+		free(o->queue);
+		o->queue = NULL;
+		return err_set(e, WEIR_EIO, "%s: thread: %s", o->name, strerror(rc));
+	}
+	snprintf(name, sizeof(name), "weir-%.10s", o->name);
+	pthread_setname_np(o->queue->thread, name);
+	return 0;
+}
+
+void
+output_stop(struct output *o)
+{
+	struct output_queue *q = o->queue;
+
+	if (q == NULL)
+		return;
+	pthread_mutex_lock(&q->lock);
+	q->stop = true;
+	pthread_cond_broadcast(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+	pthread_join(q->thread, NULL);
+	pthread_mutex_destroy(&q->lock);
+	pthread_cond_destroy(&q->changed);
+	free(q);
+	o->queue = NULL;
+}
+
+bool
+output_has_room(const struct output *o)
+{
+	struct output_queue *q = o->queue;
+	bool room;
+
+	if (q == NULL)
+		return true;
+	pthread_mutex_lock(&q->lock);
+	room = q->n < QUEUE_LENGTH;
+	pthread_mutex_unlock(&q->lock);
+	return room;
+}
+
+void
+output_push(struct output *o, struct snapshot *s)
+{
+	struct output_queue *q = o->queue;
+
+	if (q == NULL) { /* not started: tests */
+		output_write(o, s);
+		return;
+	}
+	pthread_mutex_lock(&q->lock);
+	while (q->n == QUEUE_LENGTH)
+		pthread_cond_wait(&q->changed, &q->lock);
+	q->waiting[q->n++] = snapshot_ref(s);
+	atomic_store(&o->queued, q->n);
+	pthread_cond_broadcast(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+}

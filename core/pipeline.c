@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/pipeline.h"
+
+#include <string.h>
+
+void
+pipeline_prepare(struct pipeline *p)
+{
+	p->clear_octets = 0;
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		size_t end = (size_t)fields[i].offset + fields[i].octets;
+
+		if (field_set_has(&p->needs, (enum field_no)i) &&
+		    fields[i].merge != FIELD_SUM && end > p->clear_octets)
+			p->clear_octets = end;
+	}
+	/* Whole words are cleared faster; the counters stand behind all other members. */
+	p->clear_octets = (p->clear_octets + 15) & ~(size_t)15;
+	if (p->clear_octets > offsetof(struct flow, packets))
+		p->clear_octets = offsetof(struct flow, packets);
+}
+
+static void
+group_feed(const struct pipeline *p, const struct pipeline_group *g)
+{
+	const struct flow *flows = p->flows;
+
+	if (g->rules != NULL) {
+		struct flow *own = p->flows + FLOW_BATCH;
+
+		memcpy(own, p->flows, p->n * sizeof(*own));
+		rules_apply(g->rules, p->source, own, p->n);
+		flows = own;
+	}
+	for (unsigned i = 0; i < g->n_shards; i++)
+		shard_feed(g->shards[i], flows, p->n);
+}
+
+void
+pipeline_flush(struct pipeline *p)
+{
+	if (p->n == 0)
+		return;
+	for (unsigned i = 0; i < p->n; i++) {
+		p->fed.packets += p->flows[i].packets;
+		p->fed.bytes += p->flows[i].bytes;
+		p->fed.flows += p->flows[i].flows;
+	}
+	for (unsigned i = 0; i < p->n_groups; i++)
+		group_feed(p, &p->groups[i]);
+	p->n = 0;
+}

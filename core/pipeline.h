@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pipeline: the way of a record inside one worker, batches of FLOW_BATCH at a time:
+ *
+ *   collector fills slots -> rules (per group of views) -> each view's shard
+ *
+ * A collector asks for a slot, fills it and commits it; a full batch runs through all
+ * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
+ */
+#ifndef WEIR_CORE_PIPELINE_H
+#define WEIR_CORE_PIPELINE_H
+
+#include "core/stats.h"
+#include "core/view.h"
+#include "flow/flow.h"
+#include "rules/rules.h"
+
+/* Views that see the same rules. */
+struct pipeline_group {
+	const struct rules *rules;  /* NULL: flows as they come */
+	struct shard **shards;
+	unsigned n_shards;
+};
+
+struct pipeline {
+	unsigned worker;             /* number of the worker */
+	unsigned n;                  /* slots filled */
+	enum flow_source source;     /* of the flows in the batch */
+	struct field_set needs;      /* fields that some view or rule reads */
+	size_t clear_octets;         /* of struct flow, up to the last field that is needed */
+	bool needs_flow_starts;      /* some view shows `flows` of packets */
+	struct sums fed;             /* handed to the views so far */
+	struct stats stats;
+	uint64_t stats_cut[STAT_COUNT]; /* copied when snapshots are cut; read under `cut_lock` */
+	pthread_mutex_t cut_lock;
+	struct pipeline_group *groups;
+	unsigned n_groups;
+	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
+};
+
+/* Set what slots must be cleared of, from p->needs. */
+void pipeline_prepare(struct pipeline *p);
+
+/* Run the flows of the batch through rules and views; empties it. */
+void pipeline_flush(struct pipeline *p);
+
+/* From now on, flows come from `source`; flushes what came from another. */
+static inline void
+pipeline_source(struct pipeline *p, enum flow_source source)
+{
+	if (p->source != source) {
+		pipeline_flush(p);
+		p->source = source;
+	}
+}
+
+/*
+ * A slot for the next flow, cleared as far as anybody will read: up to the last field of
+ * p->needs, and the counters and `stamp`. Valid until the next call.
+ */
+static inline struct flow *
+pipeline_slot(struct pipeline *p)
+{
+	struct flow *f = &p->flows[p->n];
+
+	memset(f, 0, p->clear_octets);
+	f->packets = f->bytes = f->flows = f->stamp = 0;
+	return f;
+}
+
+/* The flow in the slot is complete. */
+static inline void
+pipeline_commit(struct pipeline *p)
+{
+	if (++p->n == FLOW_BATCH)
+		pipeline_flush(p);
+}
+
+#endif

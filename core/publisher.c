@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/publisher.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/engine.h"
+#include "core/output.h"
+#include "core/worker.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
+#define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
+
+struct publisher {
+	struct engine *engine;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool running, stop;
+	uint32_t cut;
+	_Atomic uint64_t rounds;
+	struct log_limit limit;
+};
+
+struct publisher *
+publisher_new(struct engine *engine, struct err *e)
+{
+	struct publisher *p = calloc(1, sizeof(*p));
+	pthread_condattr_t attr;
+
+	if (p == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for the publisher");
+		return NULL;
+	}
+	p->engine = engine;
+	p->limit = (struct log_limit)LOG_LIMIT_INIT;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	return p;
+}
+
+void
+publisher_free(struct publisher *p)
+{
+	if (p == NULL)
+		return;
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->changed);
+	free(p);
+}
+
+void
+publisher_notify(struct publisher *p)
+{
+	pthread_mutex_lock(&p->lock);
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+uint64_t
+publisher_rounds(const struct publisher *p)
+{
+	return atomic_load(&p->rounds);
+}
+
+/* Whether some output needs what the shards of `v` hold. */
+static bool
+view_wants_rotation(const struct view *v, uint64_t now, bool last)
+{
+	return last || v->ledger != NULL || (v->config.refresh_s != 0 && now >= v->next_due);
+}
+
+/* Offer an empty slab to each shard of `v`; those that get none go on with what they have. */
+static void
+view_offer(struct engine *en, unsigned no)
+{
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		struct shard *sh = &en->workers[i].shards[no];
+		struct slab *s;
+
+		if (atomic_load(&sh->offered) != NULL || atomic_load(&sh->retired) != NULL)
+			continue;
+		s = view_slab_get(en->views[no]);
+		if (s != NULL)
+			atomic_store_explicit(&sh->offered, s, memory_order_release);
+	}
+}
+
+static bool
+cut_complete(const struct publisher *p)
+{
+	for (unsigned i = 0; i < p->engine->n_workers; i++)
+		if (atomic_load(&p->engine->workers[i].cut_done) != p->cut)
+			return false;
+	return true;
+}
+
+/* Have every worker rotate and copy its stats, and wait until all have. */
+static void
+cut_make(struct publisher *p)
+{
+	struct timespec until;
+
+	p->cut++;
+	for (unsigned i = 0; i < p->engine->n_workers; i++) {
+		struct worker *w = &p->engine->workers[i];
+
+		worker_cut_ask(w, p->cut);
+		if (!w->running)
+			worker_cut(w);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += CUT_WAIT_S;
+	pthread_mutex_lock(&p->lock);
+	while (!cut_complete(p))
+		if (pthread_cond_timedwait(&p->changed, &p->lock, &until) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&p->lock);
+	if (!cut_complete(p))
+		log_limited(&p->limit, "publisher: a worker has not answered for %d s",
+		    CUT_WAIT_S);
+}
+
+static void
+books_collect(struct view *v, const struct slab *s)
+{
+	pthread_mutex_lock(&v->books_lock);
+	sums_add(&v->books.fed, &s->fed);
+	sums_add(&v->books.filtered, &s->filtered);
+	sums_add(&v->books.counted, &s->counted);
+	v->books.other_records += s->other_records;
+	v->books.late_records += s->late_records;
+	if (v->ledger != NULL)
+		v->books.ledger = v->ledger->total;
+	pthread_mutex_unlock(&v->books_lock);
+}
+
+/* Take over slab `s` of a shard of `v`. */
+static void
+slab_collect(struct view *v, struct slab *s, uint64_t now)
+{
+	if (v->ledger != NULL)
+		ledger_add(v->ledger, s, now);
+	books_collect(v, s);
+	v->last_commit = now;
+	if (v->config.refresh_s == 0) {
+		view_slab_put(v, s);
+	} else if (v->held == NULL) {
+		v->held = s;
+	} else {
+		slab_merge(&v->rs, v->held, s);
+		view_slab_put(v, s);
+	}
+}
+
+/* The present as far as bins are concerned: file readers may be behind the clock. */
+static uint64_t
+engine_horizon(const struct engine *en, uint64_t now)
+{
+	uint64_t horizon = now;
+
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		const struct worker *w = &en->workers[i];
+
+		for (unsigned c = 0; c < w->n_collectors; c++) {
+			uint64_t h = atomic_load(&w->collectors[c]->horizon);
+
+			if (w->collectors[c]->follows_file_time && h < horizon)
+				horizon = h;
+		}
+	}
+	return horizon;
+}
+
+static bool
+outputs_have_room(const struct engine *en, const struct view *v)
+{
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->view == v && !output_has_room(en->outputs[i]))
+			return false;
+	return true;
+}
+
+static void
+books_publish(struct view *v, const struct slab *s)
+{
+	struct sums rows = slab_rows_sum(&v->rs, s), other = slab_other_sum(s);
+	struct sums held = { 0 };
+
+	if (v->held != NULL) {
+		struct sums held_other = slab_other_sum(v->held);
+
+		held = slab_rows_sum(&v->rs, v->held);
+		sums_add(&held, &held_other);
+	}
+	pthread_mutex_lock(&v->books_lock);
+	sums_add(&v->books.rows, &rows);
+	sums_add(&v->books.other, &other);
+	v->books.held = held;
+	v->books.collected = v->books.counted;
+	pthread_mutex_unlock(&v->books_lock);
+}
+
+static uint64_t
+view_next_due(const struct view *v, uint64_t now)
+{
+	uint64_t step = v->config.refresh_s * CLOCK_S;
+
+	return v->next_due + step > now ? v->next_due + step : now - now % step + step;
+}
+
+/* Publish the rows that `v` holds. What cannot go now waits for the next round. */
+static void
+view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
+{
+	struct engine *en = p->engine;
+	uint64_t horizon = last ? UINT64_MAX : engine_horizon(en, now);
+	struct slab *slab = v->held;
+	struct snapshot *snap;
+
+	if (!last && !outputs_have_room(en, v))
+		return;
+	if (slab == NULL && (slab = view_slab_get(v)) == NULL)
+		return;
+	v->held = NULL;
+	if (v->config.hold_open && !last) {
+		struct slab *open = view_slab_get(v);
+
+		if (open == NULL) {
+			v->held = slab;
+			return;
+		}
+		slab_split(&v->rs, slab, open, horizon);
+		if (open->n_bins > 0)
+			v->held = open;
+		else
+			view_slab_put(v, open);
+	}
+	books_publish(v, slab);
+	snap = snapshot_new(v, slab);
+	if (snap == NULL)
+		abort(); /* some hundred octets: the machine is out of memory */
+	snap->seq = ++v->seq;
+	snap->cut = now;
+	snap->horizon = horizon;
+	snap->last = last;
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->view == v && en->outputs[i]->ops->wants == OUTPUT_SNAPSHOTS)
+			output_push(en->outputs[i], snap);
+	snapshot_unref(snap);
+	v->next_due = view_next_due(v, now);
+}
+
+static void
+view_round(struct publisher *p, unsigned no, uint64_t now, bool last)
+{
+	struct engine *en = p->engine;
+	struct view *v = en->views[no];
+
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		struct slab *s = atomic_exchange_explicit(&en->workers[i].shards[no].retired,
+		    NULL, memory_order_acquire);
+
+		if (s != NULL)
+			slab_collect(v, s, now);
+	}
+	if (v->config.refresh_s != 0 && (last || now >= v->next_due))
+		view_publish(p, v, now, last);
+	if (v->ledger != NULL)
+		for (unsigned i = 0; i < en->n_outputs; i++)
+			if (en->outputs[i]->view == v && en->outputs[i]->ops->ledger != NULL)
+				en->outputs[i]->ops->ledger(en->outputs[i], v->ledger);
+}
+
+void
+publisher_round(struct publisher *p, uint64_t now, bool last)
+{
+	struct engine *en = p->engine;
+
+	for (unsigned i = 0; i < en->n_views; i++)
+		if (view_wants_rotation(en->views[i], now, last))
+			view_offer(en, i);
+	cut_make(p);
+	for (unsigned i = 0; i < en->n_views; i++)
+		view_round(p, i, now, last);
+	atomic_fetch_add(&p->rounds, 1);
+}
+
+static void *
+publisher_main(void *arg)
+{
+	struct publisher *p = arg;
+	struct timespec next;
+
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	pthread_mutex_lock(&p->lock);
+	while (!p->stop) {
+		next.tv_sec += TICK_S;
+		while (!p->stop && pthread_cond_timedwait(&p->changed, &p->lock, &next) !=
+		        ETIMEDOUT)
+			;
+		if (p->stop)
+			break;
+		pthread_mutex_unlock(&p->lock);
+		publisher_round(p, clock_real(), false);
+		pthread_mutex_lock(&p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+int
+publisher_start(struct publisher *p, struct err *e)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	rc = pthread_create(&p->thread, NULL, publisher_main, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		return err_set(e, WEIR_EIO, "publisher: %s", strerror(rc));
+	pthread_setname_np(p->thread, "weir-publish");
+	p->running = true;
+	return 0;
+}
+
+void
+publisher_stop(struct publisher *p)
+{
+	if (!p->running)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	p->running = false;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/slab.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct slab *
+slab_new(const struct rowspec *rs, uint32_t max_rows, struct err *e)
+{
+	struct slab *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for a slab");
+		return NULL;
+	}
+	if (table_init(&s->table, rs->key_octets, rs->row_octets, max_rows, e) != 0) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+slab_free(struct slab *s)
+{
+	if (s == NULL)
+		return;
+	table_fini(&s->table);
+	free(s);
+}
+
+void
+slab_clear(struct slab *s)
+{
+	table_clear(&s->table);
+	memset(s->other, 0, s->n_bins * sizeof(s->other[0]));
+	s->n_bins = 0;
+	s->fed = s->filtered = s->counted = (struct sums){ 0 };
+	s->other_records = s->late_records = 0;
+}
+
+int
+slab_bin(struct slab *s, struct bin bin)
+{
+	for (int i = s->n_bins - 1; i >= 0; i--)
+		if (s->bins[i].start == bin.start)
+			return i;
+	if (s->n_bins == SLAB_BINS)
+		return -1;
+	s->bins[s->n_bins] = bin;
+	s->other[s->n_bins] = (struct sums){ 0 };
+	return s->n_bins++;
+}
+
+/* Rows on their way from one slab to another, a batch at a time. */
+struct batch {
+	const struct rowspec *rs;
+	struct slab *to;
+	unsigned n;
+	const uint8_t *from[TABLE_BATCH];
+	uint16_t bin[TABLE_BATCH];
+	uint64_t keys[TABLE_BATCH * ROWSPEC_MAX_KEY / 8];
+};
+
+static void
+batch_flush(struct batch *b)
+{
+	uint8_t *rows[TABLE_BATCH];
+
+	(void)table_upsert(&b->to->table, b->keys, b->n, rows);
+	for (unsigned i = 0; i < b->n; i++) {
+		if (rows[i] != NULL)
+			rowspec_merge(b->rs, rows[i], b->from[i]);
+		else
+			sums_add(&b->to->other[b->bin[i]],
+			    rowspec_sums_get(b->rs, b->from[i]));
+	}
+	b->n = 0;
+}
+
+static void
+batch_add(struct batch *b, const uint8_t *row, uint16_t bin)
+{
+	uint8_t *key = (uint8_t *)b->keys + b->n * b->rs->key_octets;
+
+	memcpy(key, row, b->rs->key_octets);
+	rowspec_bin_set(b->rs, key, bin);
+	b->from[b->n] = row;
+	b->bin[b->n] = bin;
+	if (++b->n == TABLE_BATCH)
+		batch_flush(b);
+}
+
+/* The number in `to` of each bin of `from`; those that do not fit share the last one. */
+static void
+bins_match(struct slab *to, const struct slab *from, uint16_t *map)
+{
+	for (uint16_t i = 0; i < from->n_bins; i++) {
+		int n = slab_bin(to, from->bins[i]);
+
+		map[i] = n >= 0 ? (uint16_t)n : (uint16_t)(SLAB_BINS - 1);
+	}
+}
+
+void
+slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
+{
+	struct batch b = { .rs = rs, .to = to, .n = 0 };
+	uint16_t map[SLAB_BINS];
+
+	bins_match(to, from, map);
+	for (uint32_t i = 0; i < from->table.n; i++) {
+		const uint8_t *row = table_row(&from->table, i);
+
+		batch_add(&b, row, map[rowspec_bin(rs, row)]);
+	}
+	batch_flush(&b);
+	for (uint16_t i = 0; i < from->n_bins; i++)
+		sums_add(&to->other[map[i]], &from->other[i]);
+	sums_add(&to->fed, &from->fed);
+	sums_add(&to->filtered, &from->filtered);
+	sums_add(&to->counted, &from->counted);
+	to->other_records += from->other_records;
+	to->late_records += from->late_records;
+}
+
+/* Close up the rows of `s` whose bin is not in `map`. The index is of no use afterwards. */
+static void
+rows_drop(const struct rowspec *rs, struct slab *s, const uint16_t *map)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->table.n; i++) {
+		const uint8_t *row = table_row(&s->table, i);
+
+		if (map[rowspec_bin(rs, row)] != UINT16_MAX)
+			continue;
+		if (kept != i)
+			memcpy(table_row(&s->table, kept), row, rs->row_octets);
+		kept++;
+	}
+	s->table.n = kept;
+}
+
+void
+slab_split(const struct rowspec *rs, struct slab *s, struct slab *open, uint64_t horizon)
+{
+	struct batch b = { .rs = rs, .to = open, .n = 0 };
+	uint16_t map[SLAB_BINS];
+
+	for (uint16_t i = 0; i < s->n_bins; i++) {
+		map[i] = UINT16_MAX;
+		if (s->bins[i].end <= horizon)
+			continue;
+		map[i] = (uint16_t)slab_bin(open, s->bins[i]); /* `open` is empty: it fits */
+		open->other[map[i]] = s->other[i];
+		s->other[i] = (struct sums){ 0 };
+	}
+	if (open->n_bins == 0)
+		return;
+	for (uint32_t i = 0; i < s->table.n; i++) {
+		const uint8_t *row = table_row(&s->table, i);
+		uint16_t bin = map[rowspec_bin(rs, row)];
+
+		if (bin != UINT16_MAX)
+			batch_add(&b, row, bin);
+	}
+	batch_flush(&b);
+	rows_drop(rs, s, map);
+}
+
+struct sums
+slab_rows_sum(const struct rowspec *rs, const struct slab *s)
+{
+	struct sums sum = { 0 };
+
+	for (uint32_t i = 0; i < s->table.n; i++)
+		sums_add(&sum, rowspec_sums_get(rs, table_row(&s->table, i)));
+	return sum;
+}
+
+struct sums
+slab_other_sum(const struct slab *s)
+{
+	struct sums sum = { 0 };
+
+	for (uint16_t i = 0; i < s->n_bins; i++)
+		sums_add(&sum, &s->other[i]);
+	return sum;
+}

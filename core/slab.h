@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slab: rows counted since the last rotation, the time bins they belong to, and what the
+ * books must know about them. A worker fills the slab of its shard; rotation hands it to
+ * the publisher, who merges it into others, publishes it as a snapshot, and gives it back
+ * to the view's pool. One owner at a time, so nothing here is locked.
+ */
+#ifndef WEIR_CORE_SLAB_H
+#define WEIR_CORE_SLAB_H
+
+#include <stdint.h>
+
+#include "core/bins.h"
+#include "flow/rowspec.h"
+#include "lib/table.h"
+
+#define SLAB_BINS 256U /* bins that one slab can tell apart */
+
+struct slab {
+	struct slab *next;           /* in the view's pool */
+	struct table table;
+	uint16_t n_bins;
+	struct bin bins[SLAB_BINS];  /* by the number in the rows' keys */
+	struct sums other[SLAB_BINS]; /* the other row of each bin: what found no room */
+	struct sums fed;             /* the books: what the shard was offered, */
+	struct sums filtered;        /* what the view's filter left out, */
+	struct sums counted;         /* and what went into rows and other rows */
+	uint64_t other_records;      /* records that went to an other row */
+	uint64_t late_records;       /* records whose bin could not be had */
+};
+
+/* A new slab for rows of `rs`, at most `max_rows`; NULL with `e` filled. */
+struct slab *slab_new(const struct rowspec *rs, uint32_t max_rows, struct err *e);
+void slab_free(struct slab *s);
+
+/* Forget what it holds, for the next round. */
+void slab_clear(struct slab *s);
+
+/* The number of bin `bin` in `s`, added when new; -1 when SLAB_BINS others are there. */
+int slab_bin(struct slab *s, struct bin bin);
+
+/*
+ * Count the rows, other rows and books of `from` into `to` (rows of one rowspec). Bins are
+ * matched by their times; what finds no room goes to the other row of its bin.
+ */
+void slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
+
+/*
+ * Move the rows of bins that end after `horizon` from `s` to `open`, so that `s` keeps
+ * those of closed bins only. `s` can afterwards be walked and cleared, not searched.
+ */
+void slab_split(const struct rowspec *rs, struct slab *s, struct slab *open,
+    uint64_t horizon);
+
+/* Sums over all rows / all other rows of `s`. */
+struct sums slab_rows_sum(const struct rowspec *rs, const struct slab *s);
+struct sums slab_other_sum(const struct slab *s);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/snapshot.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/view.h"
+
+static int
+row_compare(const void *a, const void *b, void *arg)
+{
+	const struct snapshot *s = arg;
+	const uint8_t *x = table_row(&s->slab->table, *(const uint32_t *)a);
+	const uint8_t *y = table_row(&s->slab->table, *(const uint32_t *)b);
+	uint64_t p = s->slab->bins[rowspec_bin(s->rs, x)].start;
+	uint64_t q = s->slab->bins[rowspec_bin(s->rs, y)].start;
+
+	if (p != q)
+		return p < q ? -1 : 1;
+	return memcmp(x, y, s->rs->key_octets);
+}
+
+struct snapshot *
+snapshot_new(struct view *view, struct slab *slab)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	uint32_t n = slab->table.n;
+
+	if (s == NULL || (s->order = malloc((n > 0 ? n : 1) * sizeof(*s->order))) == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->view = view;
+	s->rs = &view->rs;
+	s->n = n;
+	s->slab = slab;
+	atomic_init(&s->refs, 1);
+	for (uint32_t i = 0; i < n; i++)
+		s->order[i] = i;
+	qsort_r(s->order, n, sizeof(*s->order), row_compare, s);
+	return s;
+}
+
+struct snapshot *
+snapshot_ref(struct snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void
+snapshot_unref(struct snapshot *s)
+{
+	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	view_slab_put((struct view *)s->view, s->slab);
+	free(s->order);
+	free(s);
+}
+
+const uint8_t *
+snapshot_row(const struct snapshot *s, uint32_t i)
+{
+	assert(i < s->n);
+	return table_row(&s->slab->table, s->order[i]);
+}
+
+struct bin
+snapshot_bin(const struct snapshot *s, const uint8_t *row)
+{
+	return s->slab->bins[rowspec_bin(s->rs, row)];
+}
+
+uint16_t
+snapshot_n_bins(const struct snapshot *s)
+{
+	return s->slab->n_bins;
+}
+
+struct bin
+snapshot_bin_no(const struct snapshot *s, uint16_t i)
+{
+	assert(i < s->slab->n_bins);
+	return s->slab->bins[i];
+}
+
+const struct sums *
+snapshot_other(const struct snapshot *s, uint16_t i)
+{
+	assert(i < s->slab->n_bins);
+	return &s->slab->other[i];
+}

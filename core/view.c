@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/view.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+
+/* Beside each worker's two: held, being published, and two in the queues of outputs. */
+#define SLABS_SPARE 4U
+
+struct view *
+view_new(const char *name, const struct view_config *config, uint32_t max_rows,
+    unsigned workers, struct err *e)
+{
+	struct view *v = calloc(1, sizeof(*v));
+
+	if (v == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for view '%s'", name);
+		return NULL;
+	}
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	v->config = *config;
+	v->max_rows = max_rows;
+	v->max_slabs = workers * 2 + SLABS_SPARE;
+	rowspec_compile(&v->rs, &config->aggregate);
+	pthread_mutex_init(&v->pool_lock, NULL);
+	pthread_mutex_init(&v->books_lock, NULL);
+	return v;
+}
+
+void
+view_free(struct view *v)
+{
+	if (v == NULL)
+		return;
+	slab_free(v->held);
+	for (struct slab *s = v->pool, *next; s != NULL; s = next) {
+		next = s->next;
+		slab_free(s);
+	}
+	ledger_free(v->ledger);
+	pthread_mutex_destroy(&v->pool_lock);
+	pthread_mutex_destroy(&v->books_lock);
+	free(v);
+}
+
+int
+view_ledger_want(struct view *v, struct err *e)
+{
+	if (v->ledger == NULL)
+		v->ledger = ledger_new(&v->rs, v->max_rows, e);
+	return v->ledger != NULL ? 0 : -WEIR_ENOMEM;
+}
+
+bool
+view_serves(const struct view *v, const struct view_config *config)
+{
+	if (memcmp(&v->config.aggregate, &config->aggregate, sizeof(config->aggregate)) != 0)
+		return false;
+	if (config->refresh_s == 0) /* only a ledger is wanted: any bins will do */
+		return true;
+	return v->config.refresh_s == config->refresh_s &&
+	    v->config.hold_open == config->hold_open &&
+	    bins_equal(&v->config.bins, &config->bins);
+}
+
+uint64_t
+view_max_octets(const struct view *v)
+{
+	return v->max_slabs * table_max_octets(v->rs.row_octets, v->max_rows) +
+	    (v->ledger != NULL ? ledger_max_octets(&v->rs, v->max_rows) : 0);
+}
+
+struct slab *
+view_slab_get(struct view *v)
+{
+	struct slab *s;
+
+	pthread_mutex_lock(&v->pool_lock);
+	if ((s = v->pool) != NULL)
+		v->pool = s->next;
+	else if (v->slabs < v->max_slabs && (s = slab_new(&v->rs, v->max_rows, NULL)) != NULL)
+		v->slabs++;
+	pthread_mutex_unlock(&v->pool_lock);
+	return s;
+}
+
+void
+view_slab_put(struct view *v, struct slab *s)
+{
+	if (s == NULL)
+		return;
+	slab_clear(s);
+	pthread_mutex_lock(&v->pool_lock);
+	s->next = v->pool;
+	v->pool = s;
+	pthread_mutex_unlock(&v->pool_lock);
+}
+
+int
+shard_init(struct shard *sh, struct view *v, struct err *e)
+{
+	memset(sh, 0, sizeof(*sh));
+	sh->view = v;
+	sh->active = view_slab_get(v);
+	if (sh->active == NULL)
+		return err_set(e, WEIR_ENOMEM, "view '%s': no memory for its rows", v->name);
+	return 0;
+}
+
+void
+shard_fini(struct shard *sh)
+{
+	slab_free(sh->active);
+	slab_free(atomic_load(&sh->offered));
+	slab_free(atomic_load(&sh->retired));
+	memset(sh, 0, sizeof(*sh));
+}
+
+/* The slow path of a record's bin: another than the last one's. */
+static uint16_t
+shard_bin(struct shard *sh, uint64_t stamp)
+{
+	struct bin bin = bins_find(&sh->view->config.bins, stamp);
+	int n = slab_bin(sh->active, bin);
+
+	if (n < 0) {
+		/* A stream of absurd times cannot take all memory: it shares one bin. */
+		sh->active->late_records++;
+		return SLAB_BINS - 1;
+	}
+	sh->bin = bin;
+	sh->bin_no = (uint16_t)n;
+	return sh->bin_no;
+}
+
+static void
+shard_bins(struct shard *sh, const struct flow *flows, unsigned n, uint16_t *bins)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t stamp = flows[i].stamp;
+
+		if (stamp >= sh->bin.start && stamp < sh->bin.end)
+			bins[i] = sh->bin_no;
+		else
+			bins[i] = shard_bin(sh, stamp);
+	}
+}
+
+void
+shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
+{
+	const struct rowspec *rs = &sh->view->rs;
+	struct slab *slab = sh->active;
+	uint16_t bins[FLOW_BATCH] = { 0 };
+	uint64_t keys[FLOW_BATCH * ROWSPEC_MAX_KEY / 8 + 1];
+	uint8_t *rows[FLOW_BATCH];
+	struct sums counted = slab->counted;
+
+	assert(n <= FLOW_BATCH && FLOW_BATCH <= TABLE_BATCH);
+	shard_bins(sh, flows, n, bins);
+	rowspec_pack(rs, flows, bins, n, (uint8_t *)keys);
+	(void)table_upsert(&slab->table, keys, n, rows);
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow *f = &flows[i];
+
+		counted.packets += f->packets;
+		counted.bytes += f->bytes;
+		counted.flows += f->flows;
+		if (rows[i] != NULL) {
+			rowspec_add(rs, rows[i], f);
+			continue;
+		}
+		sums_add(&slab->other[bins[i]],
+		    &(struct sums){ f->packets, f->bytes, f->flows });
+		slab->other_records++;
+	}
+	slab->counted = counted;
+}
+
+bool
+shard_rotate(struct shard *sh, const struct sums *fed)
+{
+	struct slab *offered = atomic_exchange_explicit(&sh->offered, NULL,
+	    memory_order_acquire);
+
+	if (offered == NULL)
+		return false;
+	sh->active->fed = (struct sums){ fed->packets - sh->fed_mark.packets,
+		fed->bytes - sh->fed_mark.bytes, fed->flows - sh->fed_mark.flows };
+	sh->fed_mark = *fed;
+	sh->bin = (struct bin){ 0, 0 }; /* the new slab knows no bins yet */
+	atomic_store_explicit(&sh->retired, sh->active, memory_order_release);
+	sh->active = offered;
+	return true;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * view: one configured aggregate, its key fields and its time bins; several outputs may
+ * share one. A shard is one worker's private part of it: the slab that it fills. The
+ * publisher asks for rotation by offering an empty slab; the worker takes it between two
+ * pieces of work and retires the full one. Slabs come from the view's pool, which bounds
+ * the view's memory.
+ */
+#ifndef WEIR_CORE_VIEW_H
+#define WEIR_CORE_VIEW_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/ledger.h"
+#include "core/slab.h"
+#include "flow/rowspec.h"
+#include "rules/rules.h"
+
+/* What the operator asked for; views with equal ones are one view. */
+struct view_config {
+	struct field_set aggregate;  /* KEY and OR/MIN/MAX fields; SUM fields are the outputs' */
+	struct bins bins;            /* history; none for views that only have a ledger */
+	uint32_t refresh_s;          /* how often rows go to outputs; 0: never (ledger only) */
+	bool hold_open;              /* rows wait until their bin is over */
+};
+
+/*
+ * The books of a view. The first three and `ledger` stand as of the last rotation; those
+ * that follow as of the last time that rows were published.
+ */
+struct view_books {
+	struct sums fed, filtered, counted; /* by the workers */
+	struct sums ledger;                 /* by summing the rows that the ledger took */
+	struct sums collected;              /* `counted`, when rows were last published */
+	struct sums rows, other, held;      /* by summing: published, without room, waiting */
+	uint64_t other_records, late_records;
+};
+
+struct view {
+	char name[64];          /* of the first output that asked for it */
+	struct view_config config;
+	struct rowspec rs;
+	const struct rules *rules; /* borrowed; NULL: none */
+	uint32_t max_rows;
+	uint32_t max_slabs;
+	bool wants_flow_starts; /* some output shows `flows` */
+	struct ledger *ledger;  /* NULL where nobody listens */
+
+	pthread_mutex_t pool_lock;
+	struct slab *pool;
+	uint32_t slabs;         /* in existence */
+
+	pthread_mutex_t books_lock;
+	struct view_books books; /* the publisher writes, under the lock */
+
+	/* the publisher's */
+	struct slab *held;      /* rows collected and not yet published */
+	uint64_t next_due;      /* ns since 1970: when rows go to outputs next */
+	uint64_t seq;           /* of the last snapshot */
+	uint64_t last_commit;   /* ns since 1970 */
+};
+
+/* One worker's part of a view. */
+struct shard {
+	const struct view *view;
+	struct slab *active;               /* the worker's */
+	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
+	_Atomic(struct slab *) retired;    /* by the worker: full, for the publisher */
+	struct bin bin;                    /* of the last record */
+	uint16_t bin_no;
+	struct sums fed_mark;              /* worker's fed sums at the last rotation */
+};
+
+/*
+ * A view called `name` for `workers` workers. Its pool can make two slabs for each worker
+ * and four more. Returns NULL with `e` filled.
+ */
+struct view *view_new(const char *name, const struct view_config *config,
+    uint32_t max_rows, unsigned workers, struct err *e);
+void view_free(struct view *v);
+
+/* Give the view a ledger, if it has none. Returns 0 or -WEIR_ENOMEM. */
+int view_ledger_want(struct view *v, struct err *e);
+
+/* Whether an output that asks for `config` can share `v`. */
+bool view_serves(const struct view *v, const struct view_config *config);
+
+/* The most memory that the view can take, in octets. */
+uint64_t view_max_octets(const struct view *v);
+
+/* An empty slab, or NULL when the pool is exhausted. Any thread. */
+struct slab *view_slab_get(struct view *v);
+
+/* Give a slab back. Any thread. */
+void view_slab_put(struct view *v, struct slab *s);
+
+/* A shard of `v` with its first slab. Returns 0 or -WEIR_ENOMEM. */
+int shard_init(struct shard *sh, struct view *v, struct err *e);
+void shard_fini(struct shard *sh);
+
+/* Count `n` (to FLOW_BATCH) flows: the hot path. The worker's thread. */
+void shard_feed(struct shard *sh, const struct flow *flows, unsigned n);
+
+/*
+ * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far. The
+ * worker's thread, between two pieces of work. Returns whether it did.
+ */
+bool shard_rotate(struct shard *sh, const struct sums *fed);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/publisher.h"
+#include "lib/log.h"
+#include "lib/rcu.h"
+
+#define IDLE_MS 1000 /* the publisher wakes us sooner; this is for drop counters */
+
+int
+worker_init(struct worker *w, unsigned no, struct exporters *x, struct err *e)
+{
+	memset(w, 0, sizeof(*w));
+	w->no = no;
+	w->pipeline.worker = no;
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->wake_fd == -1)
+		return err_set(e, WEIR_EIO, "eventfd: %s", strerror(errno));
+	/* Aligned, so that a flow shares no cache line with another worker's. */
+	w->pipeline.flows = aligned_alloc(64, FLOW_BATCH * 2 * sizeof(struct flow));
+	if (w->pipeline.flows == NULL || exporter_cache_init(&w->exporters, x, e) != 0) {
+		free(w->pipeline.flows);
+		close(w->wake_fd);
+		return err_set(e, WEIR_ENOMEM, "no memory for worker %u", no);
+	}
+	pthread_mutex_init(&w->pipeline.cut_lock, NULL);
+	return 0;
+}
+
+void
+worker_fini(struct worker *w)
+{
+	for (unsigned i = 0; i < w->n_collectors; i++) {
+		if (w->collectors[i]->priv != NULL)
+			w->collectors[i]->ops->close(w->collectors[i]);
+		free(w->collectors[i]);
+	}
+	for (unsigned i = 0; i < w->n_shards; i++)
+		shard_fini(&w->shards[i]);
+	for (unsigned i = 0; i < w->pipeline.n_groups; i++)
+		free(w->pipeline.groups[i].shards);
+	free(w->pipeline.groups);
+	free(w->shards);
+	free(w->pipeline.flows);
+	exporter_cache_fini(&w->exporters);
+	pthread_mutex_destroy(&w->pipeline.cut_lock);
+	close(w->wake_fd);
+}
+
+/* Full means that a wake-up is pending already. */
+static void
+eventfd_tell(int fd)
+{
+	uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+void
+worker_cut_ask(struct worker *w, uint32_t cut)
+{
+	atomic_store(&w->cut_wanted, cut);
+	eventfd_tell(w->wake_fd);
+}
+
+void
+worker_cut(struct worker *w)
+{
+	struct pipeline *p = &w->pipeline;
+	uint32_t cut = atomic_load(&w->cut_wanted);
+
+	if (cut == atomic_load(&w->cut_done))
+		return;
+	pipeline_flush(p);
+	for (unsigned i = 0; i < w->n_collectors; i++)
+		if (w->collectors[i]->ops->poll_drops != NULL && !w->collectors[i]->done)
+			w->collectors[i]->ops->poll_drops(w->collectors[i]);
+	for (unsigned i = 0; i < w->n_shards; i++)
+		(void)shard_rotate(&w->shards[i], &p->fed);
+	pthread_mutex_lock(&p->cut_lock);
+	for (int i = 0; i < STAT_COUNT; i++)
+		p->stats_cut[i] = stat_get(&p->stats, (enum stat_no)i);
+	pthread_mutex_unlock(&p->cut_lock);
+	atomic_store(&w->cut_done, cut);
+	publisher_notify(w->publisher);
+}
+
+/* Read every door once. Returns whether some door may have more. */
+static bool
+worker_read(struct worker *w)
+{
+	bool busy = false;
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < w->n_collectors; i++) {
+		struct collector *c = w->collectors[i];
+
+		if (!c->done) {
+			switch (c->ops->read(c)) {
+			case COLLECTOR_BUSY:
+				busy = true;
+				break;
+			case COLLECTOR_IDLE:
+				break;
+			case COLLECTOR_DONE:
+				c->done = true;
+				atomic_store(&c->horizon, UINT64_MAX);
+				break;
+			}
+		}
+		done += c->done;
+	}
+	pipeline_flush(&w->pipeline);
+	if (done == w->n_collectors && !atomic_load(&w->finished)) {
+		atomic_store(&w->finished, true);
+		eventfd_tell(w->finished_fd);
+	}
+	return busy;
+}
+
+static void
+worker_wait(struct worker *w)
+{
+	struct pollfd fds[WORKER_COLLECTORS + 1];
+	nfds_t n = 1;
+	uint64_t wakes;
+
+	fds[0] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
+	for (unsigned i = 0; i < w->n_collectors; i++)
+		if (!w->collectors[i]->done && w->collectors[i]->fd >= 0)
+			fds[n++] = (struct pollfd){ .fd = w->collectors[i]->fd, .events = POLLIN };
+	rcu_idle();
+	(void)poll(fds, n, IDLE_MS);
+	rcu_busy();
+	(void)!read(w->wake_fd, &wakes, sizeof(wakes));
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	rcu_enter();
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		bool busy = worker_read(w);
+
+		worker_cut(w);
+		rcu_quiet();
+		if (!busy)
+			worker_wait(w);
+	}
+	pipeline_flush(&w->pipeline);
+	rcu_leave();
+	return NULL;
+}
+
+int
+worker_start(struct worker *w, struct err *e)
+{
+	char name[16];
+	sigset_t all, old;
+	int rc;
+
+	/* Signals are the main thread's business. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	rc = pthread_create(&w->thread, NULL, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		return err_set(e, WEIR_EIO, "worker %u: %s", w->no, strerror(rc));
+	snprintf(name, sizeof(name), "weir-work%u", w->no);
+	pthread_setname_np(w->thread, name);
+	w->running = true;
+	return 0;
+}
+
+void
+worker_stop(struct worker *w)
+{
+	if (!w->running)
+		return;
+	atomic_store(&w->stop, true);
+	eventfd_tell(w->wake_fd);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flow/field.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "flow/flow.h"
+#include "lib/directive.h"
+
+const struct field fields[FIELD_COUNT] = {
+#define FIELD(id, NAME, member, ctype, value, merge, config, json, title, sql, sql_type, mib, ie, doc) \
+	[F_##NAME] = { id, offsetof(struct flow, member), sizeof(ctype), FIELD_##value, \
+		FIELD_##merge, #member, config, json, title, sql, sql_type, mib, ie, doc },
+#include "flow/fields.def"
+#undef FIELD
+};
+
+const struct field *
+field_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (strncasecmp(fields[i].config, name, len) == 0 &&
+		    fields[i].config[len] == '\0')
+			return &fields[i];
+	return NULL;
+}
+
+uint64_t
+field_uint(const void *p, unsigned octets)
+{
+	uint8_t u8;
+	uint16_t u16;
+	uint32_t u32;
+	uint64_t u64;
+
+	switch (octets) {
+	case 1:
+		memcpy(&u8, p, 1);
+		return u8;
+	case 2:
+		memcpy(&u16, p, 2);
+		return u16;
+	case 4:
+		memcpy(&u32, p, 4);
+		return u32;
+	default:
+		memcpy(&u64, p, 8);
+		return u64;
+	}
+}
+
+void
+field_uint_set(void *p, unsigned octets, uint64_t v)
+{
+	uint8_t u8 = (uint8_t)v;
+	uint16_t u16 = (uint16_t)v;
+	uint32_t u32 = (uint32_t)v;
+
+	switch (octets) {
+	case 1:
+		memcpy(p, &u8, 1);
+		break;
+	case 2:
+		memcpy(p, &u16, 2);
+		break;
+	case 4:
+		memcpy(p, &u32, 4);
+		break;
+	default:
+		memcpy(p, &v, 8);
+		break;
+	}
+}
+
+/* Take one word of `aggregate` into `out`. */
+static int
+field_set_word(const char *word, struct field_set *out, struct err *e)
+{
+	const struct field *f = field_find(word, strlen(word));
+
+	if (f == NULL) {
+		const char *names[FIELD_COUNT], *near;
+
+		for (size_t i = 0; i < FIELD_COUNT; i++)
+			names[i] = fields[i].config;
+		near = nearest_word(word, names, FIELD_COUNT);
+		return err_set(e, WEIR_EINVAL, "unknown primitive '%s'%s%s%s", word,
+		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+		    near != NULL ? "'?" : "");
+	}
+	if (field_set_has(out, field_no(f)))
+		return err_set(e, WEIR_EINVAL, "primitive '%s' stands twice", word);
+	field_set_add(out, field_no(f));
+	return 0;
+}
+
+int
+field_set_parse(const char *list, struct field_set *out, struct err *e)
+{
+	char word[64];
+	size_t len = 0;
+	bool none = false;
+	size_t words = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (const char *p = list;; p++) {
+		if (*p != ',' && *p != '\0') {
+			if (isspace((unsigned char)*p))
+				continue;
+			if (len + 1 >= sizeof(word))
+				return err_set(e, WEIR_EINVAL, "no primitive has a name that long");
+			word[len++] = (char)tolower((unsigned char)*p);
+			continue;
+		}
+		word[len] = '\0';
+		if (len == 0)
+			return err_set(e, WEIR_EINVAL,
+			    "an empty name: write a comma list of primitives, or 'none'");
+		words++;
+		if (strcmp(word, "none") == 0)
+			none = true;
+		else if (field_set_word(word, out, e) != 0)
+			return -WEIR_EINVAL;
+		len = 0;
+		if (*p == '\0')
+			break;
+	}
+	if (none && words > 1)
+		return err_set(e, WEIR_EINVAL, "'none' stands alone or not at all");
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The field table: fields.def as an array. `enum field_no` is the place in the array (and
+ * so the order of members in struct flow); struct field.id is frozen and orders output.
+ * Constant data; any thread.
+ */
+#ifndef WEIR_FLOW_FIELD_H
+#define WEIR_FLOW_FIELD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+enum field_value {
+	FIELD_IP,     /* ip16_t */
+	FIELD_MAC,    /* mac_t */
+	FIELD_UINT,   /* unsigned integer of `octets`, host order */
+	FIELD_HEX,    /* the same, shown as hex (EtherType) */
+	FIELD_FLAGS,  /* TCP flags, uint16_t */
+	FIELD_PROTO,  /* IP protocol, shown by name */
+	FIELD_STR,    /* id of an interned string, uint32_t */
+	FIELD_TIME,   /* ns since 1970, uint64_t */
+};
+
+enum field_merge { FIELD_KEY, FIELD_SUM, FIELD_OR, FIELD_MIN, FIELD_MAX };
+
+enum field_no {
+#define FIELD(id, NAME, ...) F_##NAME,
+#include "flow/fields.def"
+#undef FIELD
+	FIELD_COUNT
+};
+
+struct field {
+	uint16_t id;
+	uint16_t offset;         /* in struct flow */
+	uint8_t octets;          /* of the member */
+	enum field_value value;
+	enum field_merge merge;
+	const char *member, *config, *json, *title, *sql, *sql_type, *mib;
+	uint16_t ie;
+	const char *doc;
+};
+
+extern const struct field fields[FIELD_COUNT];
+
+/* A set of fields, by field_no. */
+struct field_set {
+	uint64_t bits[(FIELD_COUNT + 63) / 64];
+};
+
+static inline void
+field_set_add(struct field_set *s, enum field_no f)
+{
+	s->bits[f / 64] |= UINT64_C(1) << f % 64;
+}
+
+static inline bool
+field_set_has(const struct field_set *s, enum field_no f)
+{
+	return s->bits[f / 64] >> f % 64 & 1;
+}
+
+static inline void
+field_set_join(struct field_set *s, const struct field_set *other)
+{
+	for (size_t i = 0; i < sizeof(s->bits) / sizeof(s->bits[0]); i++)
+		s->bits[i] |= other->bits[i];
+}
+
+static inline enum field_no
+field_no(const struct field *f)
+{
+	return (enum field_no)(f - fields);
+}
+
+/* The field called `name` in configuration (any letter case, `len` octets), or NULL. */
+const struct field *field_find(const char *name, size_t len);
+
+/* The unsigned integer of `octets` (1, 2, 4, 8) at `p`, host order. */
+uint64_t field_uint(const void *p, unsigned octets);
+
+/* Store the low `octets` (1, 2, 4, 8) of `v` at `p`, host order. */
+void field_uint_set(void *p, unsigned octets, uint64_t v);
+
+/*
+ * Parse the value of `aggregate`: a comma list of primitive names, blanks ignored, any
+ * letter case; "none" means one grand total. `flows`, `packets` and `bytes` may be named.
+ * Returns 0, or -WEIR_EINVAL with `e` saying which word is wrong and what is near it, or
+ * that a word stands twice.
+ */
+int field_set_parse(const char *list, struct field_set *out, struct err *e);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "flow/text.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "flow/protos.h"
+#include "lib/clock.h"
+#include "lib/intern.h"
+
+static const char hex[] = "0123456789abcdef";
+
+/* Decimal of `v`, two digits at a time; printf would cost more than the rest of a row. */
+static size_t
+text_uint(uint64_t v, char *buf)
+{
+	static const char pairs[] =
+	    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	    "8081828384858687888990919293949596979899";
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	for (; v >= 100; v /= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + v % 100 * 2, 2);
+	}
+	if (v >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + v * 2, 2);
+	} else {
+		digits[--at] = (char)('0' + v);
+	}
+	memcpy(buf, digits + at, sizeof(digits) - at);
+	buf[sizeof(digits) - at] = '\0';
+	return sizeof(digits) - at;
+}
+
+static size_t
+text_string(const char *s, char *buf)
+{
+	size_t len = strnlen(s, TEXT_MAX - 1);
+
+	memcpy(buf, s, len);
+	buf[len] = '\0';
+	return len;
+}
+
+static size_t
+text_hex(uint64_t v, char *buf)
+{
+	size_t digits = 1, n;
+
+	for (n = 60; n > 0; n -= 4)
+		if (v >> n != 0)
+			digits++;
+	for (n = 0; n < digits; n++)
+		buf[n] = hex[v >> 4 * (digits - 1 - n) & 15];
+	buf[n] = '\0';
+	return n;
+}
+
+size_t
+text_time(uint64_t ns, const struct text_opts *o, char *buf)
+{
+	time_t t = (time_t)(ns / CLOCK_S);
+	unsigned us = (unsigned)(ns % CLOCK_S / CLOCK_US);
+	struct tm tm;
+	size_t len;
+
+	if (o->since_epoch) {
+		len = text_uint((uint64_t)t, buf);
+	} else if (ns == 0) {
+		len = text_string("0000-00-00 00:00:00", buf);
+	} else {
+		if (o->utc)
+			gmtime_r(&t, &tm);
+		else
+			localtime_r(&t, &tm);
+		len = strftime(buf, TEXT_MAX - 8, "%Y-%m-%d %H:%M:%S", &tm);
+	}
+	if (!o->secs)
+		len += (size_t)snprintf(buf + len, 8, ".%06u", us);
+	return len;
+}
+
+size_t
+text_value(const struct field *f, const void *value, const struct text_opts *o, char *buf)
+{
+	ip16_t ip;
+	mac_t mac;
+	uint64_t v;
+
+	switch (f->value) {
+	case FIELD_IP:
+		memcpy(&ip, value, sizeof(ip));
+		return ip_format(&ip, buf);
+	case FIELD_MAC:
+		memcpy(&mac, value, sizeof(mac));
+		return mac_format(&mac, buf);
+	case FIELD_STR:
+		return text_string(intern_text((uint32_t)field_uint(value, 4)), buf);
+	case FIELD_TIME:
+		return text_time(field_uint(value, 8), o, buf);
+	case FIELD_PROTO:
+		v = field_uint(value, 1);
+		return o->num_protos ? text_uint(v, buf) : text_string(proto_name((uint8_t)v), buf);
+	case FIELD_HEX:
+		return text_hex(field_uint(value, f->octets), buf);
+	case FIELD_UINT:
+	case FIELD_FLAGS:
+		return text_uint(field_uint(value, f->octets), buf);
+	}
+	assert(!"a value of no kind");
+	return 0;
+}
+
+static char *
+text_line_room(struct text_line *l, size_t more)
+{
+	if (l->len + more > l->room) {
+		size_t room = (l->len + more) * 2;
+		char *p = realloc(l->p, room);
+
+		if (p == NULL)
+			abort(); /* a line of output is small: the machine is out of memory */
+		l->p = p;
+		l->room = room;
+	}
+	return l->p + l->len;
+}
+
+void
+text_line_free(struct text_line *l)
+{
+	free(l->p);
+	memset(l, 0, sizeof(*l));
+}
+
+void
+text_line_put(struct text_line *l, const char *s, size_t len)
+{
+	memcpy(text_line_room(l, len), s, len);
+	l->len += len;
+}
+
+/* Octets of the UTF-8 character at `s` (RFC 3629 s4), or 0 when there is none. */
+static size_t
+utf8_len(const char *s)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t len = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 :
+	    u[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
+	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+		return 0; /* overlong, a surrogate, or beyond Unicode */
+	return len;
+}
+
+/* Strings come from outside: what is no UTF-8 would make the whole text no JSON. */
+void
+text_line_json(struct text_line *l, const char *s)
+{
+	char *p = text_line_room(l, strlen(s) * 6 + 2), *start = p;
+
+	*p++ = '"';
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+		size_t len = utf8_len(s);
+
+		if (len == 0) {
+			*p++ = '?';
+			continue;
+		}
+		if (len > 1) {
+			memcpy(p, s, len);
+			p += len;
+			s += len - 1;
+			continue;
+		}
+		if (c == '"' || c == '\\') {
+			*p++ = '\\';
+			*p++ = (char)c;
+		} else if (c < ' ' || c == 0x7f) {
+			memcpy(p, "\\u00", 4);
+			p[4] = hex[c >> 4];
+			p[5] = hex[c & 15];
+			p += 6;
+		} else {
+			*p++ = (char)c;
+		}
+	}
+	*p++ = '"';
+	l->len += (size_t)(p - start);
+}
+
+/* pmacct writes numbers as numbers, but flags, EtherTypes and protocols as strings. */
+void
+text_line_json_value(struct text_line *l, const struct field *f, const void *value,
+    const struct text_opts *o)
+{
+	char buf[TEXT_MAX];
+	size_t len = text_value(f, value, o, buf);
+
+	text_line_json(l, f->json);
+	text_line_put(l, ": ", 2);
+	if (f->value == FIELD_UINT)
+		text_line_put(l, buf, len);
+	else
+		text_line_json(l, buf);
+}
+
+void
+text_line_csv(struct text_line *l, const char *s, char sep)
+{
+	const char stops[] = { sep, '"', '\n', '\r', '\0' };
+
+	if (s[strcspn(s, stops)] == '\0') {
+		text_line_put(l, s, strlen(s));
+		return;
+	}
+	text_line_put(l, "\"", 1);
+	for (; *s != '\0'; s++) {
+		if (*s == '"')
+			text_line_put(l, "\"", 1);
+		text_line_put(l, s, 1);
+	}
+	text_line_put(l, "\"", 1);
+}
+
+size_t
+text_key(const struct rowspec *rs, const uint8_t *row, const struct text_opts *o,
+    char *buf, size_t room)
+{
+	size_t len = 0;
+
+	assert(room > 0);
+	buf[0] = '\0';
+	for (uint16_t i = 0; i < rs->n_shown; i++) {
+		const struct field *f = &fields[rs->shown[i]];
+		char value[TEXT_MAX];
+
+		if (f->merge != FIELD_KEY)
+			continue;
+		text_value(f, rowspec_value(rs, row, f), o, value);
+		len += (size_t)snprintf(buf + len, room - len, "%s%s=%s",
+		    len > 0 ? " " : "", f->config, value);
+		if (len >= room)
+			return room - 1;
+	}
+	return len > 0 ? len : (size_t)snprintf(buf, room, "total");
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rules/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/networks.h"
+
+#define AT(member) offsetof(struct rules_config, member)
+#define ORIGINS "default|protocol|file|longest|mask"
+static const struct directive rules_rows[] = {
+	{ .name = "networks_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(networks_file), .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of networks, one [[nexthop,]AS,]network/length a line; the most "
+	           "specific one decides src_net, dst_net, masks and AS." },
+	{ .name = "networks_mask", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(networks_mask), .max = 128, .unit = "bits",
+	    .doc = "Cut addresses to this many bits to make src_net and dst_net." },
+	{ .name = "networks_file_filter", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(networks_file_filter), .def = "false",
+	    .doc = "Zero addresses, networks and AS that networks_file does not list." },
+	{ .name = "networks_file_no_lpm", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(networks_file_no_lpm), .def = "false",
+	    .doc = "With *_net: longest, let networks_file win over a longer prefix of the "
+	           "exporter's." },
+	{ .name = "networks_no_mask_if_zero", .type = DIRECTIVE_BOOL,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(networks_no_mask_if_zero), .def = "false",
+	    .doc = "Keep the host as src_net or dst_net where no prefix is known." },
+	{ .name = "pmacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_PACKETS]),
+	    .words = ORIGINS, .doc = "Where the prefixes of captured packets come from." },
+	{ .name = "pmacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_PACKETS]),
+	    .words = ORIGINS, .doc = "Where the AS of captured packets come from." },
+	{ .name = "nfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_NETFLOW]),
+	    .words = ORIGINS "|netflow", .doc = "Where the prefixes of NetFlow come from." },
+	{ .name = "nfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_NETFLOW]),
+	    .words = ORIGINS "|netflow", .doc = "Where the AS of NetFlow come from." },
+	{ .name = "sfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_SFLOW]),
+	    .words = ORIGINS "|sflow", .doc = "Where the prefixes of sFlow come from." },
+	{ .name = "sfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_SFLOW]),
+	    .words = ORIGINS "|sflow", .doc = "Where the AS of sFlow come from." },
+	{ .name = NULL },
+};
+#undef ORIGINS
+#undef AT
+
+const struct directive_set rules_directives = {
+	"rules", rules_rows, sizeof(struct rules_config)
+};
+
+/* Source and destination alike: which members of struct flow make one side. */
+static const struct side {
+	size_t host, net, mask, as;
+	enum field_no host_no, net_no, mask_no, as_no;
+} sides[2] = {
+	{ offsetof(struct flow, src_host), offsetof(struct flow, src_net),
+	    offsetof(struct flow, src_mask), offsetof(struct flow, src_as), F_SRC_HOST,
+	    F_SRC_NET, F_SRC_MASK, F_SRC_AS },
+	{ offsetof(struct flow, dst_host), offsetof(struct flow, dst_net),
+	    offsetof(struct flow, dst_mask), offsetof(struct flow, dst_as), F_DST_HOST,
+	    F_DST_NET, F_DST_MASK, F_DST_AS },
+};
+
+struct rules {
+	struct networks *networks;      /* NULL: no file */
+	struct rules_config config;
+	uint8_t net[SOURCE_COUNT];      /* enum rules_origin, defaults resolved */
+	uint8_t as[SOURCE_COUNT];
+	bool prefixes[2];               /* by side: somebody needs network or mask, */
+	bool systems[2];                /* somebody needs the AS */
+};
+
+/* pmacct's defaults: a file decides for packets; exporters' own words for the others. */
+static uint8_t
+origin_resolve(int origin, enum flow_source source, const struct rules_config *c)
+{
+	if (origin > ORIGIN_MASK) /* "netflow", "sflow": the exporter's word */
+		return ORIGIN_PROTOCOL;
+	if (origin != ORIGIN_DEFAULT)
+		return (uint8_t)origin;
+	if (source != SOURCE_PACKETS)
+		return ORIGIN_PROTOCOL;
+	return c->networks_file != NULL ? ORIGIN_FILE : ORIGIN_MASK;
+}
+
+bool
+rules_config_equal(const struct rules_config *a, const struct rules_config *b)
+{
+	const char *x = a->networks_file != NULL ? a->networks_file : "";
+	const char *y = b->networks_file != NULL ? b->networks_file : "";
+
+	return strcmp(x, y) == 0 && a->networks_mask == b->networks_mask &&
+	    a->networks_file_filter == b->networks_file_filter &&
+	    a->networks_file_no_lpm == b->networks_file_no_lpm &&
+	    a->networks_no_mask_if_zero == b->networks_no_mask_if_zero &&
+	    memcmp(a->net, b->net, sizeof(a->net)) == 0 &&
+	    memcmp(a->as, b->as, sizeof(a->as)) == 0;
+}
+
+void
+rules_reads(const struct rules_config *c, const struct field_set *needed,
+    struct field_set *reads)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct side *s = &sides[i];
+
+		if (field_set_has(needed, s->net_no) || field_set_has(needed, s->mask_no)) {
+			field_set_add(reads, s->host_no);
+			field_set_add(reads, s->mask_no);
+		}
+		if (field_set_has(needed, s->as_no) && c->networks_file != NULL)
+			field_set_add(reads, s->host_no);
+	}
+}
+
+int
+rules_new(const struct rules_config *c, const struct field_set *needed,
+    struct rules **out, struct problems *ps, struct err *e)
+{
+	struct rules *r = calloc(1, sizeof(*r));
+	bool any = c->networks_file_filter;
+
+	*out = NULL;
+	if (r == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for rules");
+	r->config = *c;
+	for (int i = 0; i < SOURCE_COUNT; i++) {
+		r->net[i] = origin_resolve(c->net[i], (enum flow_source)i, c);
+		r->as[i] = origin_resolve(c->as[i], (enum flow_source)i, c);
+	}
+	for (int i = 0; i < 2; i++) {
+		r->prefixes[i] = field_set_has(needed, sides[i].net_no) ||
+		    field_set_has(needed, sides[i].mask_no);
+		r->systems[i] = field_set_has(needed, sides[i].as_no) &&
+		    c->networks_file != NULL;
+		any |= r->prefixes[i] || r->systems[i];
+	}
+	if (!any) {
+		free(r);
+		return 0;
+	}
+	if (c->networks_file != NULL) {
+		r->networks = networks_load(c->networks_file, ps, e);
+		if (r->networks == NULL) {
+			free(r);
+			return -WEIR_EIO;
+		}
+	}
+	*out = r;
+	return 0;
+}
+
+void
+rules_free(struct rules *r)
+{
+	if (r == NULL)
+		return;
+	networks_free(r->networks);
+	free(r);
+}
+
+/* The prefix length, in bits of its own family, that counts for a host; -1: none is known. */
+static int
+prefix_bits(const struct rules *r, enum rules_origin origin, const struct network *w,
+    int protocol, int own_bits)
+{
+	switch (origin) {
+	case ORIGIN_FILE:
+		return w != NULL ? w->bits : -1;
+	case ORIGIN_LONGEST:
+		if (w != NULL && (w->bits > protocol || r->config.networks_file_no_lpm))
+			return w->bits;
+		return protocol;
+	case ORIGIN_MASK:
+		if (r->config.networks_mask == 0)
+			return -1;
+		return (int)r->config.networks_mask < own_bits ? (int)r->config.networks_mask
+		                                               : own_bits;
+	case ORIGIN_PROTOCOL:
+	case ORIGIN_DEFAULT:
+		break;
+	}
+	return protocol;
+}
+
+static void
+prefix_apply(const struct rules *r, enum rules_origin origin, const struct network *w,
+    const ip16_t *host, uint8_t *mask, ip16_t *net)
+{
+	int own_bits = ip_is_v4(host) ? 32 : 128;
+	int bits = prefix_bits(r, origin, w, *mask != 0 ? *mask : -1, own_bits);
+
+	if (bits > own_bits)
+		bits = own_bits;
+	if (bits <= 0) {
+		*mask = 0;
+		*net = r->config.networks_no_mask_if_zero ? *host : (ip16_t){ { 0 } };
+		return;
+	}
+	*mask = (uint8_t)bits;
+	*net = ip_mask(host, (unsigned)(bits + 128 - own_bits));
+}
+
+static void
+side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i)
+{
+	const struct side *s = &sides[i];
+	uint8_t *base = (uint8_t *)f;
+	ip16_t *host = (ip16_t *)(void *)(base + s->host);
+	uint32_t *as = (uint32_t *)(void *)(base + s->as);
+	const struct network *w = r->networks != NULL ? networks_find(r->networks, host) : NULL;
+
+	if (r->config.networks_file_filter && r->networks != NULL && w == NULL) {
+		memset(host, 0, sizeof(*host));
+		memset(base + s->net, 0, sizeof(ip16_t));
+		base[s->mask] = 0;
+		*as = 0;
+		return;
+	}
+	if (r->systems[i] && (r->as[source] == ORIGIN_FILE ||
+	                         (r->as[source] == ORIGIN_LONGEST && w != NULL)))
+		*as = w != NULL ? w->as : 0;
+	if (r->prefixes[i])
+		prefix_apply(r, r->net[source], w, host, base + s->mask,
+		    (ip16_t *)(void *)(base + s->net));
+}
+
+void
+rules_apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
+{
+	for (int i = 0; i < 2; i++)
+		if (r->prefixes[i] || r->systems[i] || r->config.networks_file_filter)
+			for (unsigned k = 0; k < n; k++)
+				side_apply(r, source, &flows[k], i);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rules: what the operator says about flows, compiled once and run over each batch
+ * between the collectors and the views. Views whose rules are equal share one struct
+ * rules. Immutable once made; any number of workers read it.
+ *
+ * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net).
+ * Tags, filters, sampling and allow lists join here as further stages.
+ */
+#ifndef WEIR_RULES_RULES_H
+#define WEIR_RULES_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/field.h"
+#include "flow/flow.h"
+#include "lib/directive.h"
+#include "lib/err.h"
+
+/* Where a batch of flows comes from; a batch has one source. */
+enum flow_source { SOURCE_PACKETS, SOURCE_NETFLOW, SOURCE_SFLOW, SOURCE_COUNT };
+
+/* Which prefix or AS counts: pmacct's *_net and *_as. */
+enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST, ORIGIN_MASK };
+
+struct rules_config {
+	const char *networks_file;      /* NULL: none */
+	uint32_t networks_mask;         /* bits, 0: none */
+	bool networks_file_filter;
+	bool networks_file_no_lpm;
+	bool networks_no_mask_if_zero;
+	int net[SOURCE_COUNT];          /* enum rules_origin, by source */
+	int as[SOURCE_COUNT];
+};
+
+struct rules;
+
+/*
+ * Compile `c` for views that need the fields of `needed`. `*out` is NULL when there is
+ * nothing to do. Problems in map files go to `ps` with file:line; a file that cannot be
+ * read is an error. Returns 0, or -WEIR_E... with `e` filled.
+ */
+int rules_new(const struct rules_config *c, const struct field_set *needed,
+    struct rules **out, struct problems *ps, struct err *e);
+void rules_free(struct rules *r);
+
+/* Whether two configurations (over equal needs) give equal rules. */
+bool rules_config_equal(const struct rules_config *a, const struct rules_config *b);
+
+/* Fields that the rules read to fill those of `needed`: join them to what decoders fill. */
+void rules_reads(const struct rules_config *c, const struct field_set *needed,
+    struct field_set *reads);
+
+/* Apply to `n` (to FLOW_BATCH) flows of `source`, in place. */
+void rules_apply(const struct rules *r, enum flow_source source, struct flow *flows,
+    unsigned n);
+
+/* The directives: networks_file, networks_mask, ..., pmacctd_net, nfacctd_as, ... */
+extern const struct directive_set rules_directives;
+
+#endif
