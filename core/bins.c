@@ -30,7 +30,8 @@ bins_parse_history(const char *text, struct bins *b, struct err *e)
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (end[0] == units[i].unit && (end[0] == '\0' || end[1] == '\0'))
+		if (end[0] == units[i].unit && (end[0] == '\0' || end[1] == '\0') &&
+		    n <= UINT32_MAX / units[i].seconds)
 			b->seconds = (uint32_t)n * units[i].seconds;
 	if (b->seconds > MINUTE && b->seconds % MINUTE != 0)
 		return err_set(e, WEIR_EINVAL,
@@ -62,6 +63,17 @@ bins_parse_roundoff(const char *text, struct bins *b, struct err *e)
 	return 0;
 }
 
+/* The local time `tm` in ns since 1970, or the nearest time that there is. */
+static uint64_t
+local_ns(struct tm *tm)
+{
+	time_t s = mktime(tm);
+
+	if (s < 0)
+		return 0;
+	return (uint64_t)s < UINT64_MAX / CLOCK_S ? (uint64_t)s * CLOCK_S : UINT64_MAX;
+}
+
 uint64_t
 bins_roundoff(const struct bins *b, uint64_t t)
 {
@@ -74,8 +86,11 @@ bins_roundoff(const struct bins *b, uint64_t t)
 	tm.tm_sec = 0;
 	for (const char *c = b->roundoff; *c != '\0'; c++) {
 		tm.tm_min = 0;
-		if (*c != 'm')
+		if (*c != 'm') {
 			tm.tm_hour = 0;
+			/* Within the hour it stays, which tells the hour that comes twice. */
+			tm.tm_isdst = -1;
+		}
 		if (*c == 'd' || *c == 'M')
 			tm.tm_mday = 1;
 		if (*c == 'w')
@@ -83,8 +98,7 @@ bins_roundoff(const struct bins *b, uint64_t t)
 		if (*c == 'M')
 			tm.tm_mon = 0;
 	}
-	tm.tm_isdst = -1;
-	return (uint64_t)mktime(&tm) * CLOCK_S;
+	return local_ns(&tm);
 }
 
 void
@@ -103,23 +117,32 @@ months_add(uint64_t base, int64_t n)
 	localtime_r(&s, &tm);
 	tm.tm_mon += (int)n;
 	tm.tm_isdst = -1;
-	return (uint64_t)mktime(&tm) * CLOCK_S;
+	return local_ns(&tm);
 }
 
-/* Calendar months differ in length: guess by 30 days, then step. */
+/* The calendar months, local time, up to `t`. */
+static int64_t
+months_until(uint64_t t)
+{
+	time_t s = (time_t)(t / CLOCK_S);
+	struct tm tm;
+
+	localtime_r(&s, &tm);
+	return (int64_t)tm.tm_year * 12 + tm.tm_mon;
+}
+
+/* Calendar months differ in length: count them, then step, at most twice. */
 static struct bin
 months_find(const struct bins *b, uint64_t t)
 {
-	int64_t guess = ((int64_t)(t / CLOCK_S) - (int64_t)(b->base / CLOCK_S)) /
-	    (int64_t)(31 * DAY * b->months);
-	struct bin bin;
+	int64_t n = (months_until(t) - months_until(b->base)) / b->months;
+	struct bin bin = { months_add(b->base, n * b->months), 0 };
 
-	do
-		bin.start = months_add(b->base, guess-- * b->months);
-	while (bin.start > t);
-	for (guess += 2;; guess++) {
-		bin.end = months_add(b->base, guess * b->months);
-		if (bin.end > t)
+	while (bin.start > t || bin.start == UINT64_MAX)
+		bin.start = months_add(b->base, --n * b->months);
+	for (;;) {
+		bin.end = months_add(b->base, ++n * b->months);
+		if (bin.end > t || bin.end == UINT64_MAX)
 			return bin;
 		bin.start = bin.end;
 	}
@@ -135,16 +158,13 @@ bins_find(const struct bins *b, uint64_t t)
 		return BIN_ALL;
 	if (b->months != 0)
 		return months_find(b, t);
-	if (t >= b->base) {
+	if (t >= b->base)
 		bin.start = t - (t - b->base) % length;
-	} else {
-		uint64_t back = (b->base - t + length - 1) / length * length;
-
-		bin.start = back <= b->base ? b->base - back : 0;
-	}
-	bin.end = bin.start + length;
-	if (bin.start == 0 && t < b->base) /* the stump before the first whole bin */
-		bin.end = b->base % length;
+	else if (t >= b->base % length)
+		bin.start = t - (t - b->base % length) % length;
+	else /* the stump before the first whole bin */
+		return (struct bin){ 0, b->base % length };
+	bin.end = bin.start <= UINT64_MAX - length ? bin.start + length : UINT64_MAX;
 	return bin;
 }
 

@@ -76,27 +76,30 @@ engine_rules(struct engine *en, const struct rules_config *c)
 	return (uint16_t)en->n_rules++;
 }
 
-/* The view that serves `vc` under rules `rules`, made when there is none. */
-static struct view *
-engine_view_get(struct engine *en, const char *name, const struct view_config *vc,
-    uint16_t rules, uint32_t max_rows, struct err *e)
+/* Give `o` the view that serves `vc` under rules `rules`, made when there is none. */
+static int
+engine_view_join(struct engine *en, struct output *o, const struct view_config *vc,
+    uint16_t rules, struct err *e)
 {
-	struct view *v;
+	uint64_t max_rows =
+	    o->common.max_entries != 0 ? o->common.max_entries : en->config.max_entries;
 
+	if (max_rows > UINT32_MAX)
+		return err_set(e, WEIR_EINVAL, "plugin '%s': max_entries is too large", o->name);
 	for (unsigned i = 0; i < en->n_views; i++)
 		if (en->view_rules[i] == rules && en->views[i]->max_rows == max_rows &&
-		    view_serves(en->views[i], vc))
-			return en->views[i];
-	if (en->n_views == ENGINE_VIEWS) {
-		err_set(e, WEIR_EFULL, "more than %u views", ENGINE_VIEWS);
-		return NULL;
-	}
-	v = view_new(name, vc, max_rows, en->n_workers, e);
-	if (v == NULL)
-		return NULL;
+		    view_serves(en->views[i], vc)) {
+			o->view = en->views[i];
+			return 0;
+		}
+	if (en->n_views == ENGINE_VIEWS)
+		return err_set(e, WEIR_EFULL, "more than %u views", ENGINE_VIEWS);
+	o->view = view_new(o->name, vc, (uint32_t)max_rows, en->n_workers, e);
+	if (o->view == NULL)
+		return -WEIR_ENOMEM;
 	en->view_rules[en->n_views] = rules;
-	en->views[en->n_views++] = v;
-	return v;
+	en->views[en->n_views++] = o->view;
+	return 0;
 }
 
 int
@@ -106,7 +109,6 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 {
 	struct output *o;
 	struct view_config vc;
-	uint64_t max_rows;
 	uint16_t rules_no;
 	int rc;
 
@@ -124,10 +126,8 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 		return rc;
 	bins_start(&vc.bins, en->started);
 	rules_no = engine_rules(en, rules);
-	max_rows = common->max_entries != 0 ? common->max_entries : en->config.max_entries;
-	o->view = engine_view_get(en, name, &vc, rules_no, (uint32_t)max_rows, e);
-	if (o->view == NULL)
-		return -WEIR_ENOMEM;
+	if ((rc = engine_view_join(en, o, &vc, rules_no, e)) != 0)
+		return rc;
 	field_set_join(&en->rules[rules_no].needed, &o->fields);
 	o->view->wants_flow_starts |= field_set_has(&o->fields, F_FLOWS);
 	if (ops->wants == OUTPUT_LEDGER)
@@ -191,10 +191,14 @@ engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 			return rc;
 	}
 	for (unsigned i = 0; i < en->n_views; i++) {
-		en->views[i]->rules = en->rules[en->view_rules[i]].rules;
-		if (en->views[i]->config.refresh_s != 0)
-			en->views[i]->next_due = bins_roundoff(&en->views[i]->config.bins,
-			    en->started) + en->views[i]->config.refresh_s * CLOCK_S;
+		struct view *v = en->views[i];
+
+		v->rules = en->rules[en->view_rules[i]].rules;
+		if (v->config.refresh_s == 0)
+			continue;
+		v->next_due = bins_roundoff(&v->config.bins, en->started);
+		view_due_next(v, en->started);
+		v->next_due += v->config.delay_s * CLOCK_S;
 	}
 	for (unsigned i = 0; i < en->n_workers; i++)
 		if ((rc = worker_prepare(en, &en->workers[i], e)) != 0)

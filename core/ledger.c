@@ -112,6 +112,7 @@ void
 ledger_clear(struct ledger *l, uint64_t now)
 {
 	table_clear(&l->table);
+	sums_add(&l->forgotten, &l->total);
 	l->total = l->other = (struct sums){ 0 };
 	l->serial++;
 	l->updated = l->cleared = now;

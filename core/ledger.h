@@ -21,6 +21,7 @@ struct ledger {
 	uint32_t seen_offset;      /* in a row: struct ledger_seen */
 	struct sums total;         /* rows and other row */
 	struct sums other;
+	struct sums forgotten;     /* `total` of all that was cleared: the books go on */
 	uint64_t serial;           /* grows with every change */
 	uint64_t updated;          /* ns since 1970, of the last change */
 	uint64_t cleared;          /* ns since 1970: totals count from then */

@@ -105,10 +105,12 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	    (rc = bins_parse_roundoff(c->history_roundoff, &vc->bins, e)) != 0)
 		return rc;
 	vc->bins.offset_s = c->history_offset;
-	if (o->ops->wants == OUTPUT_SNAPSHOTS)
+	if (o->ops->wants == OUTPUT_SNAPSHOTS) {
 		vc->refresh_s = c->refresh;
-	else
+		vc->delay_s = c->startup_delay;
+	} else {
 		memset(&vc->bins, 0, sizeof(vc->bins));
+	}
 	if (o->ops->plan != NULL && (rc = o->ops->plan(o, vc, e)) != 0)
 		return rc;
 	columns_fill(o);

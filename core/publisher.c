@@ -76,7 +76,7 @@ publisher_rounds(const struct publisher *p)
 static bool
 view_wants_rotation(const struct view *v, uint64_t now, bool last)
 {
-	return last || v->ledger != NULL || (v->config.refresh_s != 0 && now >= v->next_due);
+	return last || v->ledger != NULL || view_is_due(v, now);
 }
 
 /* Offer an empty slab to each shard of `v`; those that get none go on with what they have. */
@@ -133,14 +133,21 @@ cut_make(struct publisher *p)
 static void
 books_collect(struct view *v, const struct slab *s)
 {
+	struct sums ledger = { 0 };
+
+	if (v->ledger != NULL) {
+		ledger_lock(v->ledger); /* somebody may clear it */
+		ledger = v->ledger->total;
+		sums_add(&ledger, &v->ledger->forgotten);
+		ledger_unlock(v->ledger);
+	}
 	pthread_mutex_lock(&v->books_lock);
 	sums_add(&v->books.fed, &s->fed);
 	sums_add(&v->books.filtered, &s->filtered);
 	sums_add(&v->books.counted, &s->counted);
 	v->books.other_records += s->other_records;
 	v->books.late_records += s->late_records;
-	if (v->ledger != NULL)
-		v->books.ledger = v->ledger->total;
+	v->books.ledger = ledger;
 	pthread_mutex_unlock(&v->books_lock);
 }
 
@@ -210,14 +217,6 @@ books_publish(struct view *v, const struct slab *s)
 	pthread_mutex_unlock(&v->books_lock);
 }
 
-static uint64_t
-view_next_due(const struct view *v, uint64_t now)
-{
-	uint64_t step = v->config.refresh_s * CLOCK_S;
-
-	return v->next_due + step > now ? v->next_due + step : now - now % step + step;
-}
-
 /* Publish the rows that `v` holds. What cannot go now waits for the next round. */
 static void
 view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
@@ -257,7 +256,19 @@ view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
 		if (en->outputs[i]->view == v && en->outputs[i]->ops->wants == OUTPUT_SNAPSHOTS)
 			output_push(en->outputs[i], snap);
 	snapshot_unref(snap);
-	v->next_due = view_next_due(v, now);
+	view_due_next(v, now);
+}
+
+static void
+view_collect(struct engine *en, unsigned no, uint64_t now)
+{
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		struct slab *s = atomic_exchange_explicit(&en->workers[i].shards[no].retired,
+		    NULL, memory_order_acquire);
+
+		if (s != NULL)
+			slab_collect(en->views[no], s, now);
+	}
 }
 
 static void
@@ -266,14 +277,8 @@ view_round(struct publisher *p, unsigned no, uint64_t now, bool last)
 	struct engine *en = p->engine;
 	struct view *v = en->views[no];
 
-	for (unsigned i = 0; i < en->n_workers; i++) {
-		struct slab *s = atomic_exchange_explicit(&en->workers[i].shards[no].retired,
-		    NULL, memory_order_acquire);
-
-		if (s != NULL)
-			slab_collect(v, s, now);
-	}
-	if (v->config.refresh_s != 0 && (last || now >= v->next_due))
+	view_collect(en, no, now);
+	if (v->config.refresh_s != 0 && (last || view_is_due(v, now)))
 		view_publish(p, v, now, last);
 	if (v->ledger != NULL)
 		for (unsigned i = 0; i < en->n_outputs; i++)
@@ -286,9 +291,12 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 {
 	struct engine *en = p->engine;
 
-	for (unsigned i = 0; i < en->n_views; i++)
+	for (unsigned i = 0; i < en->n_views; i++) {
+		/* A worker that was late for the last cut has left its slab there. */
+		view_collect(en, i, now);
 		if (view_wants_rotation(en->views[i], now, last))
 			view_offer(en, i);
+	}
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_round(p, i, now, last);

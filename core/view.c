@@ -63,8 +63,29 @@ view_serves(const struct view *v, const struct view_config *config)
 	if (config->refresh_s == 0) /* only a ledger is wanted: any bins will do */
 		return true;
 	return v->config.refresh_s == config->refresh_s &&
+	    v->config.delay_s == config->delay_s &&
 	    v->config.hold_open == config->hold_open &&
 	    bins_equal(&v->config.bins, &config->bins);
+}
+
+bool
+view_is_due(const struct view *v, uint64_t now)
+{
+	uint64_t longest = ((uint64_t)v->config.refresh_s + v->config.delay_s) * CLOCK_S;
+
+	return v->config.refresh_s != 0 &&
+	    (now >= v->next_due || v->next_due - now > longest);
+}
+
+void
+view_due_next(struct view *v, uint64_t now)
+{
+	uint64_t step = v->config.refresh_s * CLOCK_S;
+
+	if (v->next_due <= now)
+		v->next_due = now - (now - v->next_due) % step + step;
+	else
+		v->next_due -= (v->next_due - now - 1) / step * step;
 }
 
 uint64_t
@@ -140,9 +161,14 @@ shard_bin(struct shard *sh, uint64_t stamp)
 static void
 shard_bins(struct shard *sh, const struct flow *flows, unsigned n, uint16_t *bins)
 {
+	bool none = bins_are_none(&sh->view->config.bins);
+	uint64_t now = 0; /* asked for once a batch, and only if some record has no time */
+
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t stamp = flows[i].stamp;
 
+		if (stamp == 0 && !none)
+			stamp = now = now != 0 ? now : clock_real();
 		if (stamp >= sh->bin.start && stamp < sh->bin.end)
 			bins[i] = sh->bin_no;
 		else
@@ -184,9 +210,12 @@ shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
 bool
 shard_rotate(struct shard *sh, const struct sums *fed)
 {
-	struct slab *offered = atomic_exchange_explicit(&sh->offered, NULL,
-	    memory_order_acquire);
+	struct slab *offered;
 
+	/* The publisher may be late: what it has not collected must not be overwritten. */
+	if (atomic_load_explicit(&sh->retired, memory_order_relaxed) != NULL)
+		return false;
+	offered = atomic_exchange_explicit(&sh->offered, NULL, memory_order_acquire);
 	if (offered == NULL)
 		return false;
 	sh->active->fed = (struct sums){ fed->packets - sh->fed_mark.packets,

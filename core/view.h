@@ -23,6 +23,7 @@ struct view_config {
 	struct field_set aggregate;  /* KEY and OR/MIN/MAX fields; SUM fields are the outputs' */
 	struct bins bins;            /* history; none for views that only have a ledger */
 	uint32_t refresh_s;          /* how often rows go to outputs; 0: never (ledger only) */
+	uint32_t delay_s;            /* shifts the times at which they go */
 	bool hold_open;              /* rows wait until their bin is over */
 };
 
@@ -86,6 +87,15 @@ int view_ledger_want(struct view *v, struct err *e);
 
 /* Whether an output that asks for `config` can share `v`. */
 bool view_serves(const struct view *v, const struct view_config *config);
+
+/*
+ * Whether rows are to be published at time `now`; also when the clock was set back beyond
+ * the last time that they were.
+ */
+bool view_is_due(const struct view *v, uint64_t now);
+
+/* Move next_due by whole refreshes to the first such time after `now`. */
+void view_due_next(struct view *v, uint64_t now);
 
 /* The most memory that the view can take, in octets. */
 uint64_t view_max_octets(const struct view *v);

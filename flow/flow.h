@@ -27,12 +27,12 @@ struct flow {
 static inline void
 flow_clear(struct flow *f)
 {
+	enum { PIECE = 48, WHOLE = sizeof(*f) / PIECE * PIECE };
 	char *p = (char *)f;
-	size_t whole = sizeof(*f) / 16 * 16;
 
-	for (size_t at = 0; at < whole; at += 16)
-		memset(p + at, 0, 16);
-	memset(p + whole, 0, sizeof(*f) - whole);
+	for (size_t at = 0; at < WHOLE; at += PIECE)
+		memset(p + at, 0, PIECE);
+	memset(p + WHOLE, 0, sizeof(*f) - WHOLE);
 }
 
 #endif

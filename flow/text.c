@@ -114,15 +114,15 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 	case FIELD_FLAGS:
 		return text_uint(field_uint(value, f->octets), buf);
 	}
-	assert(!"a value of no kind");
+	assert(false && "a value of no kind");
 	return 0;
 }
 
 static char *
 text_line_room(struct text_line *l, size_t more)
 {
-	if (l->len + more > l->room) {
-		size_t room = (l->len + more) * 2;
+	if (l->p == NULL || l->len + more > l->room) {
+		size_t room = (l->len + more + 1) * 2;
 		char *p = realloc(l->p, room);
 
 		if (p == NULL)
@@ -255,5 +255,7 @@ text_key(const struct rowspec *rs, const uint8_t *row, const struct text_opts *o
 		if (len >= room)
 			return room - 1;
 	}
-	return len > 0 ? len : (size_t)snprintf(buf, room, "total");
+	if (len == 0)
+		len = (size_t)snprintf(buf, room, "total");
+	return len < room ? len : room - 1;
 }

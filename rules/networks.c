@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "lib/lpm.h"
-
-#define LINE_MAX_OCTETS 512
 
 struct networks {
 	struct lpm *lpm;          /* value: place in `list` */
@@ -102,12 +101,15 @@ line_clean(char *line)
 }
 
 static int
-networks_read(struct networks *n, FILE *in, const char *path, struct problems *ps)
+networks_read(struct networks *n, FILE *in, const char *path, struct problems *ps,
+    struct err *e)
 {
-	char line[LINE_MAX_OCTETS], shown[64];
+	char *line = NULL, shown[64];
+	size_t room = 0;
 	struct config_line at = { .file = path, .line = 0 };
+	int rc = 0;
 
-	while (fgets(line, sizeof(line), in) != NULL) {
+	while (rc == 0 && getline(&line, &room, in) >= 0) {
 		struct network w;
 		struct prefix p;
 
@@ -116,34 +118,36 @@ networks_read(struct networks *n, FILE *in, const char *path, struct problems *p
 		if (line[0] == '\0')
 			continue;
 		snprintf(shown, sizeof(shown), "%.60s", line);
-		if (!network_parse(line, &w, &p)) {
+		if (!network_parse(line, &w, &p))
 			problem_add(ps, PROBLEM_WARNING, &at,
 			    "'%s' left out: write [[nexthop,]AS,]network/length", shown);
-			continue;
-		}
-		if (network_add(n, &w, &p) != 0)
-			return -WEIR_ENOMEM;
+		else if (network_add(n, &w, &p) != 0)
+			rc = err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
 	}
-	return 0;
+	if (rc == 0 && !feof(in))
+		rc = err_set(e, WEIR_EIO, "networks_file %s: %s", path, strerror(errno));
+	free(line);
+	return rc;
 }
 
 struct networks *
 networks_load(const char *path, struct problems *ps, struct err *e)
 {
-	struct networks *n = calloc(1, sizeof(*n));
+	struct networks *n;
 	FILE *in = fopen(path, "re");
-	int rc = -WEIR_ENOMEM;
+	int rc;
 
 	if (in == NULL) {
 		err_set(e, WEIR_EIO, "networks_file %s: %s", path, strerror(errno));
-		free(n);
 		return NULL;
 	}
-	if (n != NULL && (n->lpm = lpm_new()) != NULL)
-		rc = networks_read(n, in, path, ps);
+	n = calloc(1, sizeof(*n));
+	if (n == NULL || (n->lpm = lpm_new()) == NULL)
+		rc = err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
+	else
+		rc = networks_read(n, in, path, ps, e);
 	fclose(in);
 	if (rc != 0) {
-		err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
 		networks_free(n);
 		return NULL;
 	}

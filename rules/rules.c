@@ -107,8 +107,10 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
 			field_set_add(reads, s->host_no);
 			field_set_add(reads, s->mask_no);
 		}
-		if (field_set_has(needed, s->as_no) && c->networks_file != NULL)
+		if (field_set_has(needed, s->as_no) && c->networks_file != NULL) {
 			field_set_add(reads, s->host_no);
+			field_set_add(reads, s->mask_no); /* "longest" compares them */
+		}
 	}
 }
 
@@ -200,6 +202,16 @@ prefix_apply(const struct rules *r, enum rules_origin origin, const struct netwo
 	*net = ip_mask(host, (unsigned)(bits + 128 - own_bits));
 }
 
+/* Whether the file decides the AS: with "longest", where its prefix is not the shorter one. */
+static bool
+as_from_file(const struct rules *r, enum rules_origin origin, const struct network *w,
+    uint8_t protocol_bits)
+{
+	if (origin != ORIGIN_LONGEST)
+		return origin == ORIGIN_FILE;
+	return w != NULL && (w->bits >= protocol_bits || r->config.networks_file_no_lpm);
+}
+
 static void
 side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i)
 {
@@ -216,8 +228,7 @@ side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i
 		*as = 0;
 		return;
 	}
-	if (r->systems[i] && (r->as[source] == ORIGIN_FILE ||
-	                         (r->as[source] == ORIGIN_LONGEST && w != NULL)))
+	if (r->systems[i] && as_from_file(r, r->as[source], w, base[s->mask]))
 		*as = w != NULL ? w->as : 0;
 	if (r->prefixes[i])
 		prefix_apply(r, r->net[source], w, host, base + s->mask,
