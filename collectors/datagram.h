@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Export datagrams: what lies between the two places they come from (UDP sockets, and
+ * capture files whose packets carry them) and the protocols that decode them. A decoder
+ * knows no socket, a source knows no protocol. The bytes belong to the source until the
+ * call returns. One instance of each per worker; that thread only.
+ */
+#ifndef WEIR_COLLECTORS_DATAGRAM_H
+#define WEIR_COLLECTORS_DATAGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/collector.h"
+#include "lib/directive.h"
+#include "lib/ip.h"
+
+struct pcap_config;
+
+struct datagram {
+	const uint8_t *data;
+	size_t len;
+	ip16_t from;        /* sender */
+	uint16_t from_port;
+	uint64_t arrival;   /* ns since 1970 */
+};
+
+/*
+ * What the operator says about one family of export protocols. A decoder finds it in
+ * c->config, wherever its datagrams come from.
+ */
+struct datagram_config {
+	uint32_t port;              /* 0: no socket is wanted */
+	ip16_t ip;                  /* to listen on; none: every address of the host */
+	uint64_t pipe_size;         /* receive buffer of a socket, octets */
+	bool time_new;              /* a record's bin comes from its arrival, not its own time */
+	bool disable_checks;        /* do not log sequence gaps */
+	const char *templates_file; /* NULL: none */
+};
+
+struct datagram_decoder {
+	const char *name;   /* "netflow", "sflow" */
+	enum collector_kind kind;
+	enum flow_source source;
+
+	/* The decoder's part of collector `c`; NULL with `e` filled. */
+	void *(*open)(struct collector *c, struct err *e);
+
+	/*
+	 * Count `d` (STAT_DATAGRAMS and where it went; c->units, octets, errors, last_seen),
+	 * decode it and feed its records to c->pipeline. Whatever is in it, nothing crashes
+	 * and the books balance.
+	 */
+	void (*decode)(void *decoder, const struct datagram *d);
+
+	void (*close)(void *decoder);
+};
+
+extern const struct datagram_decoder netflow_decoder;
+extern const struct datagram_decoder sflow_decoder;
+
+/*
+ * Capture files whose packets carry export datagrams, to any UDP port. One instance reads
+ * a whole file; times are those of the packets.
+ */
+struct datagram_file_config {
+	const struct pcap_config *pcap;         /* which file, and how */
+	const struct datagram_config *datagram; /* what its collector's c->config becomes */
+};
+
+extern const struct collector_ops netflow_file_collector;
+extern const struct collector_ops sflow_file_collector;
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Export datagrams out of a capture file, handed to their decoder as if they had arrived:
+ * from the IP source, at the packet's time.
+ */
+#include "collectors/datagram.h"
+
+#include <pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "collectors/capture.h"
+#include "lib/log.h"
+
+#define READ_PACKETS 256                 /* at once; each may hold dozens of records */
+#define LATENESS     (3600 * CLOCK_S)    /* that records' own times may lag behind */
+
+struct datagram_file {
+	struct capture capture;
+	const struct pcap_config *config;
+	const struct datagram_decoder *decoder;
+	void *decoding;
+	uint64_t lateness;  /* ns */
+	bool ended;
+};
+
+struct take {
+	const struct datagram_file *file;
+	uint64_t time;      /* of the last packet */
+	uint64_t octets;
+	uint64_t n[PACKET_MALFORMED + 1];
+	struct flow outer;  /* what carries the datagram */
+};
+
+static void
+take_packet(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *octets)
+{
+	struct take *t = (void *)arg;
+	const struct datagram_file *file = t->file;
+	enum packet_result result;
+	struct datagram d;
+	struct rbuf payload;
+
+	flow_clear(&t->outer);
+	result = packet_datagram(file->capture.link, octets, h->caplen, h->len, &t->outer,
+	    &payload);
+	t->n[result]++;
+	t->octets += h->len;
+	t->time = capture_time(&file->capture, h->ts.tv_sec, h->ts.tv_usec);
+	if (result != PACKET_OK)
+		return;
+	d.data = payload.p;
+	d.len = rbuf_left(&payload);
+	d.from = t->outer.src_host;
+	d.from_port = t->outer.src_port;
+	d.arrival = t->time;
+	file->decoder->decode(file->decoding, &d);
+}
+
+static void
+take_count(const struct take *t, struct collector *c)
+{
+	struct stats *s = &c->pipeline->stats;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i <= PACKET_MALFORMED; i++)
+		n += t->n[i];
+	if (n == 0)
+		return;
+	stat_add(s, STAT_FRAMES, n);
+	stat_add(s, STAT_FRAME_OCTETS, t->octets);
+	stat_add(s, STAT_FRAMES_DATAGRAM, t->n[PACKET_OK]);
+	stat_add(s, STAT_FRAMES_NO_DATAGRAM, t->n[PACKET_NOT_UDP]);
+	stat_add(s, STAT_FRAMES_NOT_IP, t->n[PACKET_NOT_IP]);
+	stat_add(s, STAT_FRAMES_MALFORMED, t->n[PACKET_MALFORMED]);
+	if (t->time > t->file->lateness)
+		atomic_store(&c->horizon, t->time - t->file->lateness);
+}
+
+static enum collector_state
+file_end(struct collector *c, struct datagram_file *file)
+{
+	if (!file->config->savefile_wait)
+		return COLLECTOR_DONE;
+	file->ended = true;
+	atomic_store(&c->horizon, UINT64_MAX);
+	log_info("pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
+	return COLLECTOR_IDLE;
+}
+
+static enum collector_state
+file_read(struct collector *c)
+{
+	struct datagram_file *file = c->priv;
+	struct take t = { .file = file };
+	enum capture_result result;
+
+	if (file->ended)
+		return COLLECTOR_IDLE;
+	pipeline_source(c->pipeline, file->decoder->source);
+	result = capture_read(&file->capture, READ_PACKETS, take_packet, &t);
+	take_count(&t, c);
+	if (result == CAPTURE_SOME)
+		return COLLECTOR_BUSY;
+	if (result == CAPTURE_DAMAGED)
+		counter_add(&c->errors, 1);
+	return file_end(c, file);
+}
+
+static void
+file_close(struct collector *c)
+{
+	struct datagram_file *file = c->priv;
+
+	if (file->decoding != NULL)
+		file->decoder->close(file->decoding);
+	capture_close(&file->capture);
+	free(file);
+	c->priv = NULL;
+}
+
+static int
+file_open(struct collector *c, const struct datagram_decoder *decoder, struct err *e)
+{
+	const struct datagram_file_config *config = c->config;
+	struct datagram_file *file = calloc(1, sizeof(*file));
+	int rc;
+
+	if (file == NULL)
+		return err_set(e, WEIR_ENOMEM, "pcap_savefile: no memory");
+	snprintf(c->where, sizeof(c->where), "%s", config->pcap->savefile);
+	file->config = config->pcap;
+	file->decoder = decoder;
+	/* sFlow's samples are as old as their datagram; flow records began before it. */
+	if (decoder->source == SOURCE_NETFLOW && !config->datagram->time_new)
+		file->lateness = LATENESS;
+	c->priv = file;
+	c->config = config->datagram; /* where decoders look */
+	c->follows_file_time = true;
+	rc = capture_open_file(&file->capture, config->pcap, e);
+	if (rc == 0 && (file->decoding = decoder->open(c, e)) == NULL)
+		rc = -WEIR_ENOMEM;
+	if (rc != 0)
+		file_close(c);
+	return rc;
+}
+
+static int
+netflow_file_open(struct collector *c, struct err *e)
+{
+	return file_open(c, &netflow_decoder, e);
+}
+
+static int
+sflow_file_open(struct collector *c, struct err *e)
+{
+	return file_open(c, &sflow_decoder, e);
+}
+
+const struct collector_ops netflow_file_collector = {
+	.name = "netflow",
+	.kind = COLLECTOR_NETFLOW,
+	.open = netflow_file_open,
+	.read = file_read,
+	.close = file_close,
+};
+
+const struct collector_ops sflow_file_collector = {
+	.name = "sflow",
+	.kind = COLLECTOR_SFLOW,
+	.open = sflow_file_open,
+	.read = file_read,
+	.close = file_close,
+};

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: an instance is open (a file, an interface), waits for its interface (not there at
+ * start with pcap_interface_wait, or gone since; tried again every second), or has come to
+ * the end of its file.
+ */
+#include "collectors/pcap.h"
+
+#include <pcap.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "collectors/capture.h"
+#include "collectors/starts.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define READ_PACKETS 4096              /* at once; then other doors have their turn */
+#define RETRY_NS     CLOCK_S
+#define STARTS_ROWS  (1U << 20)        /* flows per lifetime and worker */
+#define STARTS_LIFE  (60 * CLOCK_S)    /* pmacctd_flow_lifetime will say */
+
+/* clang-format off */
+#define AT(member) offsetof(struct pcap_config, member)
+static const struct directive rows[] = {
+	{ .name = "pcap_interface", .type = DIRECTIVE_STRING, .offset = AT(interface),
+	  .doc = "Interface to capture from; `any` is all of them." },
+	{ .name = "interface", .alias_of = "pcap_interface" },
+	{ .name = "pcap_interface_wait", .type = DIRECTIVE_BOOL, .offset = AT(interface_wait),
+	  .def = "false", .doc = "Wait for an interface that is not there or is down, instead of refusing to start." },
+	{ .name = "interface_wait", .alias_of = "pcap_interface_wait" },
+	{ .name = "pcap_savefile", .type = DIRECTIVE_PATH, .offset = AT(savefile),
+	  .doc = "Read this capture file (pcap or pcapng; `-` is standard input) instead of an interface, and end." },
+	{ .name = "pcap_savefile_wait", .type = DIRECTIVE_BOOL, .offset = AT(savefile_wait),
+	  .def = "false", .doc = "Stay after the end of pcap_savefile, so that what was counted can be looked at." },
+	{ .name = "savefile_wait", .alias_of = "pcap_savefile_wait" },
+	{ .name = "pcap_filter", .type = DIRECTIVE_STRING, .offset = AT(filter),
+	  .doc = "Take only packets that match this expression; see pcap-filter(7)." },
+	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128, .max = 65535,
+	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough." },
+	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
+	  .doc = "Capture what is not addressed to this host, too." },
+	{ .name = "pmacctd_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size),
+	  .max = 2147483647, .def = "16M", .unit = "octets", .doc = "Capture buffer of each worker." },
+	{ .name = NULL },
+};
+#undef AT
+/* clang-format on */
+
+const struct directive_set pcap_directives = { "pcap", rows, sizeof(struct pcap_config) };
+
+struct door {
+	struct capture capture;
+	const struct pcap_config *config;
+	struct starts *starts;  /* NULL: nobody asks for `flows` */
+	uint64_t retry_at;      /* clock_mono: look for the interface again */
+	bool ended;             /* the file is */
+};
+
+/* One read: counters are summed here, and told to the stats at its end. */
+struct take {
+	struct pipeline *pipeline;
+	const struct door *door;
+	unsigned first;         /* of the batch's flows that are not yet looked at for starts */
+	uint64_t time;          /* of the last packet */
+	uint64_t octets;
+	uint64_t refused;
+	uint64_t n[PACKET_MALFORMED + 1];
+};
+
+static void
+take_starts(struct take *t, unsigned end)
+{
+	t->refused += starts_count(t->door->starts, t->pipeline->flows + t->first,
+	    end - t->first);
+	t->first = end % FLOW_BATCH;
+}
+
+static void
+take_packet(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *octets)
+{
+	struct take *t = (void *)arg;
+	struct flow *f = pipeline_slot(t->pipeline);
+	enum packet_result result;
+
+	result = packet_dissect(t->door->capture.link, octets, h->caplen, h->len, f);
+	t->n[result]++;
+	t->octets += h->len;
+	t->time = capture_time(&t->door->capture, h->ts.tv_sec, h->ts.tv_usec);
+	if (result != PACKET_OK)
+		return;
+	f->stamp = f->timestamp_arrival = t->time;
+	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
+		take_starts(t, FLOW_BATCH);
+	pipeline_commit(t->pipeline);
+}
+
+static void
+take_count(const struct take *t, struct collector *c)
+{
+	struct stats *s = &t->pipeline->stats;
+	uint64_t n = t->n[PACKET_OK] + t->n[PACKET_NOT_IP] + t->n[PACKET_MALFORMED];
+
+	if (n == 0)
+		return;
+	stat_add(s, STAT_FRAMES, n);
+	stat_add(s, STAT_FRAME_OCTETS, t->octets);
+	stat_add(s, STAT_FRAMES_FED, t->n[PACKET_OK]);
+	stat_add(s, STAT_FRAMES_NOT_IP, t->n[PACKET_NOT_IP]);
+	stat_add(s, STAT_FRAMES_MALFORMED, t->n[PACKET_MALFORMED]);
+	stat_add(s, STAT_STARTS_REFUSED, t->refused);
+	counter_add(&c->units, n);
+	counter_add(&c->octets, t->octets);
+	counter_add(&c->errors, t->n[PACKET_MALFORMED]);
+	atomic_store_explicit(&c->last_seen, t->time, memory_order_relaxed);
+	if (c->follows_file_time)
+		atomic_store(&c->horizon, t->time);
+}
+
+static enum capture_result
+door_take(struct collector *c, struct door *d)
+{
+	struct take t = { .pipeline = c->pipeline, .door = d };
+	enum capture_result result;
+
+	pipeline_source(c->pipeline, SOURCE_PACKETS);
+	t.first = c->pipeline->n;
+	result = capture_read(&d->capture, READ_PACKETS, take_packet, &t);
+	if (d->starts != NULL)
+		take_starts(&t, c->pipeline->n);
+	take_count(&t, c);
+	return result;
+}
+
+/* Look for an interface that is away. Returns whether it is there. */
+static bool
+door_retry(struct collector *c, struct door *d)
+{
+	uint64_t now = clock_mono();
+	struct err e = ERR_INIT;
+
+	if (now < d->retry_at)
+		return false;
+	d->retry_at = now + RETRY_NS;
+	if (capture_open_live(&d->capture, d->config, &e) != 0) {
+		log_debug(LOG_PCAP, "%s", e.text);
+		return false;
+	}
+	log_info("pcap_interface %s: is there, capturing", c->where);
+	c->fd = capture_fd(&d->capture);
+	return true;
+}
+
+static void
+door_lost(struct collector *c, struct door *d)
+{
+	log_warn("pcap_interface %s: capture broke off; trying again every second", c->where);
+	c->fd = -1;
+	capture_close(&d->capture);
+	d->retry_at = clock_mono() + RETRY_NS;
+	counter_add(&c->errors, 1);
+}
+
+static enum collector_state
+door_end(struct collector *c, struct door *d)
+{
+	if (!d->config->savefile_wait)
+		return COLLECTOR_DONE;
+	d->ended = true;
+	/* Nothing more will come, so nobody need wait for it. */
+	atomic_store(&c->horizon, UINT64_MAX);
+	log_info("pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
+	return COLLECTOR_IDLE;
+}
+
+static enum collector_state
+packets_read(struct collector *c)
+{
+	struct door *d = c->priv;
+
+	if (d->ended || (d->capture.handle == NULL && !door_retry(c, d)))
+		return COLLECTOR_IDLE;
+	switch (door_take(c, d)) {
+	case CAPTURE_SOME:
+		return COLLECTOR_BUSY;
+	case CAPTURE_NONE:
+		return COLLECTOR_IDLE;
+	case CAPTURE_END:
+		return door_end(c, d);
+	case CAPTURE_DAMAGED:
+		break;
+	}
+	if (c->follows_file_time) {
+		counter_add(&c->errors, 1);
+		return door_end(c, d);
+	}
+	door_lost(c, d);
+	return COLLECTOR_IDLE;
+}
+
+static void
+packets_poll_drops(struct collector *c)
+{
+	struct door *d = c->priv;
+	uint32_t n = capture_drops(&d->capture);
+
+	if (n > 0) {
+		stat_add(&c->pipeline->stats, STAT_KERNEL_DROPS, n);
+		counter_add(&c->drops, n);
+	}
+}
+
+static void
+packets_close(struct collector *c)
+{
+	struct door *d = c->priv;
+
+	capture_close(&d->capture);
+	starts_free(d->starts);
+	free(d);
+	c->priv = NULL;
+}
+
+static int
+door_open(struct collector *c, struct door *d, struct err *e)
+{
+	const struct pcap_config *config = d->config;
+	int rc;
+
+	if (c->pipeline->needs_flow_starts &&
+	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL)
+		return -WEIR_ENOMEM;
+	if (config->savefile != NULL) {
+		c->follows_file_time = true;
+		return capture_open_file(&d->capture, config, e);
+	}
+	rc = capture_open_live(&d->capture, config, e);
+	if (rc == -WEIR_ENOENT && config->interface_wait) {
+		log_warn("pcap_interface %s: not there yet; waiting for it", config->interface);
+		return 0;
+	}
+	return rc;
+}
+
+static int
+packets_open(struct collector *c, struct err *e)
+{
+	const struct pcap_config *config = c->config;
+	struct door *d;
+	int rc;
+
+	if ((config->savefile != NULL) == (config->interface != NULL))
+		return err_set(e, WEIR_EINVAL,
+		    "pcap: write either pcap_interface or pcap_savefile");
+	d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return err_set(e, WEIR_ENOMEM, "pcap: no memory");
+	snprintf(c->where, sizeof(c->where), "%s",
+	    config->savefile != NULL ? config->savefile : config->interface);
+	d->config = config;
+	c->priv = d;
+	rc = door_open(c, d, e);
+	if (rc != 0)
+		packets_close(c);
+	else
+		c->fd = capture_fd(&d->capture);
+	return rc;
+}
+
+const struct collector_ops pcap_collector = {
+	.name = "pcap",
+	.kind = COLLECTOR_PCAP,
+	.open = packets_open,
+	.read = packets_read,
+	.poll_drops = packets_poll_drops,
+	.close = packets_close,
+};

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * packet: from the octets of a captured or sampled frame to a struct flow. The way goes
+ * link header -> VLAN tags -> IP header -> extension headers -> ports; what follows the
+ * transport header is not looked at. Link layers are rows of a table in packet.c.
+ *
+ * A frame may be cut anywhere by the snap length: what is there is used, as long as it
+ * reaches to the end of the fixed IP header. Ports stay 0 where they are not in the
+ * frame, in later fragments and in protocols without ports (ICMP).
+ *
+ * No state, no allocation; any thread.
+ */
+#ifndef WEIR_PROTO_PACKET_H
+#define WEIR_PROTO_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/flow.h"
+#include "lib/rbuf.h"
+
+/* Link types that others ask for by name; the numbers are libpcap's. */
+enum {
+	PACKET_LINK_ETHERNET = 1,
+	PACKET_LINK_IPV4 = 228,
+	PACKET_LINK_IPV6 = 229,
+};
+
+enum packet_result {
+	PACKET_OK,         /* the flow is filled */
+	PACKET_NOT_IP,     /* neither IPv4 nor IPv6; what the link layer says is filled */
+	PACKET_NOT_UDP,    /* packet_datagram: IP, but no start of a UDP datagram */
+	PACKET_MALFORMED,  /* a header ends early or contradicts itself */
+};
+
+struct packet_link;
+
+/* The link layer with number `linktype` (DLT_... as pcap_datalink gives it), or NULL. */
+const struct packet_link *packet_link(int linktype);
+
+/*
+ * Dissect the `caplen` octets at `frame`, which had `wirelen` octets on the wire, into
+ * `f`, which the caller has cleared: addresses, ports, proto, tos, tcp_flags, etype; MAC
+ * addresses, vlan and cos (of the outer tag) where the link has them; packets 1, and
+ * bytes from the IP header on: the total length of IPv4, payload length and 40 of IPv6.
+ * Where that is 0 (left to the network card, jumbograms) it is what the frame has
+ * behind its link header. `f` is in any state unless the result is PACKET_OK.
+ */
+enum packet_result packet_dissect(const struct packet_link *link, const uint8_t *frame,
+    size_t caplen, size_t wirelen, struct flow *f);
+
+/*
+ * The same for a frame that carries a UDP datagram, whose octets, as far as they were
+ * captured, are then `payload`. Fragments are not put together: the first counts as the
+ * datagram, later ones are PACKET_NOT_UDP.
+ */
+enum packet_result packet_datagram(const struct packet_link *link, const uint8_t *frame,
+    size_t caplen, size_t wirelen, struct flow *f, struct rbuf *payload);
+
+#endif

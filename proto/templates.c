@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "proto/templates.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "lib/err.h"
+#include "lib/rcu.h"
+
+#define SLOTS_MIN 8U
+
+/*
+ * An open-addressing table of pointers. A slot goes from empty to a template, and from one
+ * template to the next of the same key; so a reader who probes while a writer writes sees
+ * the old, the new, or (for a key that was not there) nothing.
+ */
+struct templates_slots {
+	uint32_t mask;
+	struct template *_Atomic at[];
+};
+
+struct templates {
+	struct templates_slots *_Atomic slots;
+	_Atomic uint32_t n;
+	uint64_t octets;
+};
+
+static _Atomic uint64_t all_octets;
+
+/* v9 and IPFIX number their templates apart; options have ids of the same space. */
+static uint32_t
+key_of(enum template_kind kind, uint16_t id)
+{
+	return (uint32_t)(kind >= TEMPLATE_IPFIX) << 16 | id;
+}
+
+static uint32_t
+slot_first(const struct templates_slots *s, uint32_t key)
+{
+	return (key * UINT32_C(0x9e3779b1) >> 7) & s->mask;
+}
+
+static struct templates_slots *
+slots_new(uint32_t n)
+{
+	struct templates_slots *s = calloc(1, sizeof(*s) + n * sizeof(s->at[0]));
+
+	if (s != NULL)
+		s->mask = n - 1;
+	return s;
+}
+
+/* The slot of `key`: its template's, or the empty one where it would go. */
+static struct template *_Atomic *
+slot_of(struct templates_slots *s, uint32_t key)
+{
+	for (uint32_t i = slot_first(s, key);; i = (i + 1) & s->mask) {
+		const struct template *t = atomic_load_explicit(&s->at[i],
+		    memory_order_acquire);
+
+		if (t == NULL || key_of((enum template_kind)t->kind, t->id) == key)
+			return &s->at[i];
+	}
+}
+
+struct templates *
+templates_new(void)
+{
+	struct templates *ts = calloc(1, sizeof(*ts));
+	struct templates_slots *s = slots_new(SLOTS_MIN);
+
+	if (ts == NULL || s == NULL) {
+		free(ts);
+		free(s);
+		return NULL;
+	}
+	atomic_init(&ts->slots, s);
+	return ts;
+}
+
+/* Free a template that was in a table. */
+static void
+templates_drop(void *p)
+{
+	struct template *t = p;
+
+	atomic_fetch_sub(&all_octets, t->octets);
+	template_free(t);
+}
+
+void
+templates_free(struct templates *ts)
+{
+	struct templates_slots *s;
+
+	if (ts == NULL)
+		return;
+	s = atomic_load(&ts->slots);
+	for (uint32_t i = 0; i <= s->mask; i++)
+		if (atomic_load(&s->at[i]) != NULL)
+			templates_drop(atomic_load(&s->at[i]));
+	free(s);
+	free(ts);
+}
+
+const struct template *
+templates_find(const struct templates *ts, enum template_kind kind, uint16_t id)
+{
+	struct templates_slots *s = atomic_load_explicit(&ts->slots, memory_order_acquire);
+
+	return atomic_load_explicit(slot_of(s, key_of(kind, id)), memory_order_acquire);
+}
+
+/* Make room for one more: at most half of the slots are used, so that probes end. */
+static int
+templates_grow(struct templates *ts, struct templates_old *old)
+{
+	struct templates_slots *s = atomic_load(&ts->slots), *wider;
+
+	if ((atomic_load(&ts->n) + 1) * 2 <= s->mask + 1)
+		return 0;
+	wider = slots_new((s->mask + 1) * 2);
+	if (wider == NULL)
+		return -WEIR_ENOMEM;
+	for (uint32_t i = 0; i <= s->mask; i++) {
+		struct template *t = atomic_load(&s->at[i]);
+
+		if (t != NULL)
+			atomic_store(slot_of(wider,
+			    key_of((enum template_kind)t->kind, t->id)), t);
+	}
+	atomic_store_explicit(&ts->slots, wider, memory_order_release);
+	old->slots = s;
+	return 0;
+}
+
+int
+templates_put(struct templates *ts, struct template *t, struct templates_old *old)
+{
+	uint32_t key = key_of((enum template_kind)t->kind, t->id);
+	struct template *_Atomic *at = slot_of(atomic_load(&ts->slots), key);
+	struct template *before = atomic_load(at);
+	uint64_t octets = ts->octets + t->octets - (before != NULL ? before->octets : 0);
+
+	*old = (struct templates_old){ NULL, NULL };
+	if (octets > TEMPLATES_OCTETS ||
+	    atomic_load(&all_octets) + t->octets > TEMPLATES_ALL_OCTETS ||
+	    (before == NULL && atomic_load(&ts->n) >= TEMPLATES_MAX))
+		return -WEIR_EFULL;
+	if (before == NULL) {
+		if (templates_grow(ts, old) != 0)
+			return -WEIR_ENOMEM;
+		at = slot_of(atomic_load(&ts->slots), key);
+		atomic_fetch_add(&ts->n, 1);
+	}
+	ts->octets = octets;
+	atomic_fetch_add(&all_octets, t->octets);
+	old->template = before;
+	atomic_store_explicit(at, t, memory_order_release);
+	return 0;
+}
+
+void
+templates_retire(const struct templates_old *old)
+{
+	if (old->template != NULL)
+		rcu_defer(templates_drop, old->template);
+	if (old->slots != NULL)
+		rcu_defer(free, old->slots);
+}
+
+uint32_t
+templates_count(const struct templates *ts)
+{
+	return atomic_load(&ts->n);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * templates: the templates that one exporter has told, by protocol version and id. Workers
+ * look them up without a lock and hold what they found until they are quiet (lib/rcu.h);
+ * who puts a template in holds a lock of the caller's. What was replaced is collected in a
+ * struct templates_old, to be retired after the lock is given back.
+ *
+ * Everything in here comes from datagrams whose sender nobody vouches for, so it is
+ * bounded: per exporter, and for all exporters of the process together.
+ */
+#ifndef WEIR_PROTO_TEMPLATES_H
+#define WEIR_PROTO_TEMPLATES_H
+
+#include <stdint.h>
+
+#include "proto/template.h"
+
+#define TEMPLATES_MAX         4096U                  /* of one exporter */
+#define TEMPLATES_OCTETS      (UINT64_C(2) << 20)    /* of one exporter */
+#define TEMPLATES_ALL_OCTETS  (UINT64_C(64) << 20)   /* of all exporters */
+
+struct templates;
+struct templates_slots;
+
+/* What a put has replaced: both may be NULL. */
+struct templates_old {
+	struct template *template;
+	struct templates_slots *slots;
+};
+
+/* An empty table; NULL when memory is short. */
+struct templates *templates_new(void);
+
+/* Free the table and what is in it; nobody looks any more. */
+void templates_free(struct templates *ts);
+
+/*
+ * The template that sets of `id` in messages of `kind` (options or not) follow, or NULL.
+ * Valid until the thread says rcu_quiet.
+ */
+const struct template *templates_find(const struct templates *ts,
+    enum template_kind kind, uint16_t id);
+
+/*
+ * Put `t` (taken on success) in place of the one with its version and id. Under the
+ * caller's lock. Returns 0 with `*old` to be retired, -WEIR_EFULL when a bound is reached,
+ * or -WEIR_ENOMEM.
+ */
+int templates_put(struct templates *ts, struct template *t, struct templates_old *old);
+
+/* Free what was replaced when no worker can see it. Without a lock held: may wait. */
+void templates_retire(const struct templates_old *old);
+
+/* How many there are. */
+uint32_t templates_count(const struct templates *ts);
+
+#endif
