@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "agent/agent.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/census.h"
+#include "agent/rows.h"
+#include "agent/session.h"
+#include "agent/tree.h"
+#include "core/engine.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/wbuf.h"
+
+#ifndef WEIR_OID_BASE
+#define WEIR_OID_BASE "1.3.6.1.4.1.8072.9999.9999.1777"
+#endif
+
+struct snmp_config {
+	const char *socket;
+	const char *oid_base;
+	uint32_t reconnect;
+	uint32_t max_rows;
+	uint32_t row_linger;
+	uint32_t index;
+};
+
+#define AT(member) offsetof(struct snmp_config, member)
+static const struct directive snmp_rows[] = {
+	{ .name = "snmp_agentx_socket", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(socket),
+	    .doc = "Where snmpd listens for subagents: unix:/path or tcp:host:port, the same as "
+	           "agentXSocket in snmpd.conf. Default: that of the net-snmp library." },
+	{ .name = "snmp_oid_base", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(oid_base), .def = WEIR_OID_BASE,
+	    .doc = "Root of WEIR-MIB, in dotted decimal. The MIB file must say the same." },
+	{ .name = "snmp_reconnect", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(reconnect), .min = 1, .max = 3600, .def = "2", .unit = "s",
+	    .doc = "How often to look for snmpd while it is away." },
+	{ .name = "snmp_max_rows", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(max_rows), .min = 1, .max = 10000000, .def = "10000", .unit = "rows",
+	    .doc = "Rows of the view that are shown at most: those with most traffic. The "
+	           "others are counted in weirViewRowsHidden." },
+	{ .name = "snmp_row_linger", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(row_linger), .def = "600", .unit = "s",
+	    .doc = "How long a row without traffic is shown; at least twice the interval of the "
+	           "pollers. 0: for ever." },
+	{ .name = "snmp_index", .type = DIRECTIVE_U32, .scope = DIRECTIVE_NAMED,
+	    .offset = AT(index), .min = 1, .max = 2147483647,
+	    .doc = "weirViewIndex of the view. Default: made from the name of the plugin, so "
+	           "that it changes with the name only." },
+	{ .name = NULL },
+};
+#undef AT
+
+const struct directive_set snmp_directives = {
+	"snmp", snmp_rows, sizeof(struct snmp_config)
+};
+
+/* One plugin: what it shows of its view. */
+struct exhibit {
+	struct output *output;
+	uint32_t index;
+	struct rows_builder *builder;
+	bool fresh;              /* `row` is of this round */
+	struct view_row row;     /* ready for the next tree; row.rows is a reference */
+};
+
+/*
+ * What all plugins share. The main thread changes it while the publisher does not run
+ * (before it starts and after it has ended); in between it is the publisher's.
+ */
+static struct {
+	unsigned n;              /* plugins that are open */
+	struct exhibit *exhibits[ENGINE_OUTPUTS]; /* by index */
+	struct census *census;
+	struct session *session;
+	uint64_t serial;
+	struct log_limit limit;
+} agent;
+
+/* Dotted decimal, with or without a dot in front, to c->base. */
+static int
+oid_base_parse(const char *text, struct session_config *c, struct err *e)
+{
+	const char *p = text[0] == '.' ? text + 1 : text;
+
+	for (c->n_base = 0;; p++) {
+		char *end;
+
+		errno = 0;
+		if (c->n_base == OID_BASE_MAX || !isdigit((unsigned char)*p))
+			break;
+		c->base[c->n_base++] = strtoul(p, &end, 10);
+		if (errno != 0 || c->base[c->n_base - 1] > UINT32_MAX)
+			break;
+		p = end;
+		/* Two arcs and a leaf at least: what is above belongs to others. */
+		if (*p == '\0' && c->n_base >= 3 && c->base[0] <= 2)
+			return 0;
+		if (*p != '.')
+			break;
+	}
+	return err_set(e, WEIR_EINVAL,
+	    "snmp_oid_base: '%s' is not an object identifier; write one like %s", text,
+	    WEIR_OID_BASE);
+}
+
+/* Before there are threads. */
+static int
+snmp_plan(struct output *o, struct view_config *vc, struct err *e)
+{
+	const struct snmp_config *c = o->config;
+	struct session_config sc;
+
+	(void)vc;
+	session_prepare();
+	return oid_base_parse(c->oid_base, &sc, e);
+}
+
+/* The first plugin opens: start what all share. */
+static int
+agent_begin(const struct output *o, struct err *e)
+{
+	const struct snmp_config *c = o->config;
+	struct session_config sc = { .socket = c->socket, .reconnect = c->reconnect };
+	int rc = oid_base_parse(c->oid_base, &sc, e);
+
+	if (rc != 0)
+		return rc;
+	agent.limit = (struct log_limit)LOG_LIMIT_INIT;
+	agent.serial = 0;
+	agent.census = census_new(o->engine, e);
+	if (agent.census == NULL)
+		return -e->code;
+	agent.session = session_start(&sc, e);
+	if (agent.session == NULL) {
+		census_free(agent.census);
+		agent.census = NULL;
+		return -e->code;
+	}
+	return 0;
+}
+
+static void
+agent_end(void)
+{
+	session_stop(agent.session);
+	census_free(agent.census);
+	agent.session = NULL;
+	agent.census = NULL;
+}
+
+static void
+exhibit_free(struct exhibit *x)
+{
+	if (x == NULL)
+		return;
+	rows_builder_free(x->builder);
+	rows_unref(x->row.rows);
+	free(x);
+}
+
+/* weirViewKeySpec: names of the key's primitives, cut after a whole one. */
+static void
+key_spec_write(const struct rowspec *rs, char *to, size_t room)
+{
+	struct wbuf w = wbuf_of(to, room - 1);
+
+	for (uint16_t i = 0; i < rs->n_shown; i++) {
+		const struct field *f = &fields[rs->shown[i]];
+		size_t len = strlen(f->config), comma = wbuf_len(&w) > 0;
+
+		if (f->merge != FIELD_KEY)
+			continue;
+		if (wbuf_left(&w) < comma + len)
+			break;
+		wbuf_put(&w, ",", comma);
+		wbuf_put(&w, f->config, len);
+	}
+	if (wbuf_len(&w) == 0)
+		wbuf_put(&w, "none", 4);
+	to[wbuf_len(&w)] = '\0';
+}
+
+/* The plugin's exhibit, with everything in its row that does not change. */
+static struct exhibit *
+exhibit_new(struct output *o, struct err *e)
+{
+	enum { MONTH_S = 30 * 86400 };
+	const struct snmp_config *c = o->config;
+	const struct view *v = o->view;
+	const struct bins *bins = &v->config.bins;
+	struct rows_config rc = { .max_rows = c->max_rows, .linger = c->row_linger * CLOCK_S };
+	struct exhibit *x = calloc(1, sizeof(*x));
+
+	if (x == NULL) {
+		err_set(e, WEIR_ENOMEM, "snmp %s: no memory", o->name);
+		return NULL;
+	}
+	x->builder = rows_builder_new(&rc, v->ledger->table.max, e);
+	if (x->builder == NULL) {
+		free(x);
+		return NULL;
+	}
+	x->output = o;
+	x->index = x->row.index = c->index != 0 ? c->index : index_of_name(o->name);
+	snprintf(x->row.name, sizeof(x->row.name), "%s", o->name);
+	key_spec_write(&v->rs, x->row.key_spec, sizeof(x->row.key_spec));
+	x->row.interval = bins->months != 0 ? (uint64_t)bins->months * MONTH_S : bins->seconds;
+	x->row.capacity = v->max_rows;
+	return x;
+}
+
+/* Put `x` in its place; its index must be its own. */
+static int
+agent_add(struct exhibit *x, struct err *e)
+{
+	unsigned i = agent.n;
+
+	for (unsigned j = 0; j < agent.n; j++)
+		if (agent.exhibits[j]->index == x->index)
+			return err_set(e, WEIR_EEXIST,
+			    "snmp: plugins '%s' and '%s' have the same view index %u; give one of "
+			    "them another with snmp_index", agent.exhibits[j]->output->name,
+			    x->output->name, x->index);
+	for (; i > 0 && agent.exhibits[i - 1]->index > x->index; i--)
+		agent.exhibits[i] = agent.exhibits[i - 1];
+	agent.exhibits[i] = x;
+	agent.n++;
+	return 0;
+}
+
+static int
+snmp_open(struct output *o, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct exhibit *x = exhibit_new(o, &why);
+	int rc = x != NULL ? 0 : -why.code;
+
+	if (rc == 0 && agent.n == 0)
+		rc = agent_begin(o, &why);
+	if (rc == 0)
+		rc = agent_add(x, &why);
+	if (rc != 0) {
+		exhibit_free(x);
+		return err_set(e, (enum weir_errno)why.code, "%s", why.text);
+	}
+	o->priv = x;
+	return 0;
+}
+
+static void
+snmp_close(struct output *o)
+{
+	struct exhibit *x = o->priv;
+	unsigned i = 0;
+
+	while (agent.exhibits[i] != x)
+		i++;
+	memmove(&agent.exhibits[i], &agent.exhibits[i + 1],
+	    (agent.n - i - 1) * sizeof(agent.exhibits[0]));
+	if (--agent.n == 0)
+		agent_end();
+	exhibit_free(x);
+}
+
+/* Make a tree of what the exhibits have ready, and give it to the session. */
+static void
+agent_publish(const struct engine *en)
+{
+	struct mib_tree *t = tree_new(census_collectors(agent.census),
+	    census_exporters(agent.census), agent.n);
+
+	if (t == NULL) {
+		log_limited(&agent.limit, "snmp: no memory for a snapshot; older figures stand");
+		return;
+	}
+	t->serial = ++agent.serial;
+	t->cut_real = clock_real();
+	t->cut_mono = clock_mono();
+	t->started = en->started;
+	census_take(agent.census, t);
+	for (unsigned i = 0; i < agent.n; i++) {
+		t->views[i] = agent.exhibits[i]->row;
+		rows_ref(t->views[i].rows);
+	}
+	tree_seal(t);
+	session_publish(agent.session, t);
+}
+
+/* Bring the row of `x` up to what its view has now. Publisher's thread. */
+static void
+exhibit_refresh(struct exhibit *x, struct ledger *l)
+{
+	struct view *v = x->output->view;
+	struct view_row *r = &x->row;
+	struct rows *rows;
+
+	ledger_lock(l);
+	rows = rows_build(x->builder, l);
+	if (rows != NULL) {
+		rows_unref(r->rows);
+		r->rows = rows;
+		r->n_rows = l->table.n;
+		r->hidden = l->table.n - rows->n;
+		r->total = l->total;
+		r->other = l->other;
+		r->cleared = l->cleared != 0 ? l->cleared : x->output->engine->started;
+		r->last_commit = v->last_commit;
+	}
+	ledger_unlock(l);
+	if (rows == NULL) {
+		log_limited(&agent.limit, "snmp %s: no memory for rows; older figures stand",
+		    x->output->name);
+		return;
+	}
+	pthread_mutex_lock(&v->books_lock);
+	r->filtered = v->books.filtered;
+	r->late = v->books.late_records;
+	pthread_mutex_unlock(&v->books_lock);
+}
+
+/*
+ * In each round the publisher calls every plugin once. A tree has one moment for all
+ * tables, so it is the call that completes the round which makes it.
+ */
+static void
+snmp_ledger(struct output *o, const struct ledger *l)
+{
+	struct exhibit *x = o->priv;
+	bool complete = true;
+
+	(void)l;
+	if (x->fresh) /* somebody was left out of the last round: begin anew */
+		for (unsigned i = 0; i < agent.n; i++)
+			agent.exhibits[i]->fresh = false;
+	exhibit_refresh(x, o->view->ledger);
+	x->fresh = x->row.rows != NULL;
+	for (unsigned i = 0; i < agent.n; i++)
+		complete = complete && agent.exhibits[i]->fresh;
+	if (!complete)
+		return;
+	for (unsigned i = 0; i < agent.n; i++)
+		agent.exhibits[i]->fresh = false;
+	agent_publish(o->engine);
+}
+
+const struct output_ops snmp_output = {
+	.type = "snmp",
+	.wants = OUTPUT_LEDGER,
+	.directives = &snmp_directives,
+	.plan = snmp_plan,
+	.open = snmp_open,
+	.ledger = snmp_ledger,
+	.close = snmp_close,
+};

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/census.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/hash.h"
+
+/* One row: a collector's instances in all workers. */
+struct door {
+	struct collector_row row;    /* what does not change; counters are 0 */
+	const struct collector **instances;
+	unsigned n_instances;
+	enum exporter_kind speaks;   /* exporters of that kind come through it; */
+	bool has_exporters;          /* if any do */
+};
+
+struct census {
+	const struct engine *engine;
+	struct door *doors;          /* by index */
+	uint32_t n_doors;
+	uint32_t home[EXPORTER_KINDS]; /* index of the collector that they come through; 0: none */
+	struct exporter **exporters; /* in the order of their rows */
+	uint32_t n_exporters, room;
+	uint32_t n_seen;             /* of the registry's exporters */
+};
+
+uint32_t
+index_of_name(const char *name)
+{
+	uint32_t index = (uint32_t)(hash_frozen(name, strlen(name)) >> 33);
+
+	return index != 0 ? index : 1;
+}
+
+/* Split "[::]:2100" or "192.0.2.1:2100"; returns whether `where` is of that form. */
+static bool
+where_parse(const char *where, ip16_t *address, uint64_t *port)
+{
+	const char *colon = strrchr(where, ':');
+	char host[IP_STRLEN], *end;
+	size_t len;
+
+	if (colon == NULL || colon[1] == '\0')
+		return false;
+	*port = strtoul(colon + 1, &end, 10);
+	len = (size_t)(colon - where);
+	if (len >= 2 && where[0] == '[' && colon[-1] == ']') {
+		where++;
+		len -= 2;
+	}
+	if (*end != '\0' || *port > UINT16_MAX || len >= sizeof(host))
+		return false;
+	memcpy(host, where, len);
+	host[len] = '\0';
+	return ip_parse(host, address) == 0;
+}
+
+static void
+door_describe(struct door *d, const struct collector *c)
+{
+	static const uint64_t types[] = { [COLLECTOR_PCAP] = 1, [COLLECTOR_NETFLOW] = 2,
+		[COLLECTOR_IPFIX] = 3, [COLLECTOR_SFLOW] = 4 };
+	struct collector_row *r = &d->row;
+
+	r->type = types[c->ops->kind];
+	d->has_exporters = c->ops->kind != COLLECTOR_PCAP;
+	d->speaks = c->ops->kind == COLLECTOR_SFLOW ? EXPORTER_SFLOW : EXPORTER_NETFLOW;
+	if (d->has_exporters && where_parse(c->where, &r->address, &r->port))
+		r->address_type = ip_is_v4(&r->address) ? INET_IPV4 : INET_IPV6;
+	else
+		snprintf(r->interface, sizeof(r->interface), "%s", c->where);
+}
+
+/* The door that `c` is an instance of, made when it is the first. */
+static struct door *
+census_door(struct census *c, const struct collector *instance)
+{
+	char name[sizeof(c->doors->row.name)];
+	struct door *d;
+
+	snprintf(name, sizeof(name), "%s %s", instance->ops->name, instance->where);
+	for (uint32_t i = 0; i < c->n_doors; i++)
+		if (strcmp(c->doors[i].row.name, name) == 0)
+			return &c->doors[i];
+	d = &c->doors[c->n_doors];
+	d->instances = calloc(c->engine->n_workers * WORKER_COLLECTORS,
+	    sizeof(*d->instances));
+	if (d->instances == NULL)
+		return NULL;
+	memcpy(d->row.name, name, sizeof(name));
+	d->row.index = index_of_name(name);
+	door_describe(d, instance);
+	c->n_doors++;
+	return d;
+}
+
+static int
+door_compare(const void *a, const void *b)
+{
+	const struct door *x = a, *y = b;
+
+	return x->row.index < y->row.index ? -1 : x->row.index > y->row.index;
+}
+
+/* Find the doors among the collectors of all workers. */
+static int
+census_doors(struct census *c, struct err *e)
+{
+	const struct engine *en = c->engine;
+
+	c->doors = calloc(en->n_workers * WORKER_COLLECTORS, sizeof(*c->doors));
+	if (c->doors == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for the SNMP census");
+	for (unsigned w = 0; w < en->n_workers; w++)
+		for (unsigned i = 0; i < en->workers[w].n_collectors; i++) {
+			const struct collector *one = en->workers[w].collectors[i];
+			struct door *d = census_door(c, one);
+
+			if (d == NULL)
+				return err_set(e, WEIR_ENOMEM,
+				    "no memory for the SNMP census");
+			d->instances[d->n_instances++] = one;
+		}
+	qsort(c->doors, c->n_doors, sizeof(*c->doors), door_compare);
+	for (uint32_t i = 1; i < c->n_doors; i++)
+		if (c->doors[i - 1].row.index == c->doors[i].row.index)
+			return err_set(e, WEIR_EEXIST,
+			    "snmp: collectors '%s' and '%s' have the same index %u",
+			    c->doors[i - 1].row.name, c->doors[i].row.name,
+			    c->doors[i].row.index);
+	return 0;
+}
+
+struct census *
+census_new(const struct engine *en, struct err *e)
+{
+	struct census *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for the SNMP census");
+		return NULL;
+	}
+	c->engine = en;
+	if (census_doors(c, e) != 0) {
+		census_free(c);
+		return NULL;
+	}
+	/* An exporter does not tell its port: where several collectors could be meant, it is
+	 * the one with the lowest index, whatever the order of the configuration. */
+	for (uint32_t i = c->n_doors; i-- > 0;)
+		if (c->doors[i].has_exporters)
+			c->home[c->doors[i].speaks] = c->doors[i].row.index;
+	return c;
+}
+
+void
+census_free(struct census *c)
+{
+	if (c == NULL)
+		return;
+	for (uint32_t i = 0; i < c->n_doors; i++)
+		free(c->doors[i].instances);
+	free(c->doors);
+	free(c->exporters);
+	free(c);
+}
+
+uint32_t
+census_collectors(const struct census *c)
+{
+	return c->n_doors;
+}
+
+/* The order of exporters' indexes: IPv4 before IPv6, as their types are numbered. */
+static int
+exporter_compare(const void *a, const void *b, void *arg)
+{
+	const struct census *c = arg;
+	const struct exporter *x = *(struct exporter *const *)a;
+	const struct exporter *y = *(struct exporter *const *)b;
+	uint32_t p = c->home[x->kind], q = c->home[y->kind];
+	bool x6 = !ip_is_v4(&x->addr), y6 = !ip_is_v4(&y->addr);
+	int order;
+
+	if (p != q)
+		return p < q ? -1 : 1;
+	if (x6 != y6)
+		return x6 ? 1 : -1;
+	order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+	if (order != 0)
+		return order;
+	return x->domain < y->domain ? -1 : x->domain > y->domain;
+}
+
+/* Room for `n` exporters; false when memory is short. */
+static bool
+census_room(struct census *c, uint32_t n)
+{
+	uint32_t room = n + n / 2 + 16;
+	struct exporter **list;
+
+	if (n <= c->room)
+		return true;
+	list = realloc(c->exporters, room * sizeof(*list));
+	if (list == NULL)
+		return false;
+	c->exporters = list;
+	c->room = room;
+	return true;
+}
+
+uint32_t
+census_exporters(struct census *c)
+{
+	uint32_t n = exporters_count(c->engine->exporters);
+
+	if (n == c->n_seen || !census_room(c, n))
+		return c->n_exporters;
+	for (; c->n_seen < n; c->n_seen++) {
+		struct exporter *x = exporters_at(c->engine->exporters, c->n_seen);
+
+		if (c->home[x->kind] != 0)
+			c->exporters[c->n_exporters++] = x;
+	}
+	qsort_r(c->exporters, c->n_exporters, sizeof(struct exporter *), exporter_compare, c);
+	return c->n_exporters;
+}
+
+/* As weirCollectorOperState: one broken instance is a broken collector. */
+static uint64_t
+door_state(const struct door *d)
+{
+	enum { RUNNING = 1, FAILED = 3, FINISHED = 4 };
+	unsigned n_done = 0;
+
+	for (unsigned i = 0; i < d->n_instances; i++) {
+		if (!d->instances[i]->done)
+			continue;
+		if (!d->instances[i]->follows_file_time)
+			return FAILED;
+		n_done++;
+	}
+	return n_done == d->n_instances ? FINISHED : RUNNING;
+}
+
+static void
+door_take(const struct door *d, struct collector_row *r)
+{
+	*r = d->row;
+	r->oper_state = door_state(d);
+	for (unsigned i = 0; i < d->n_instances; i++) {
+		const struct collector *c = d->instances[i];
+		uint64_t seen = atomic_load_explicit(&c->last_seen, memory_order_relaxed);
+
+		r->packets += atomic_load_explicit(&c->units, memory_order_relaxed);
+		r->octets += atomic_load_explicit(&c->octets, memory_order_relaxed);
+		r->drops += atomic_load_explicit(&c->drops, memory_order_relaxed);
+		r->errors += atomic_load_explicit(&c->errors, memory_order_relaxed);
+		r->last_seen = seen > r->last_seen ? seen : r->last_seen;
+	}
+}
+
+static void
+exporter_take(const struct exporter *x, uint32_t collector, struct exporter_row *r)
+{
+	enum { NETFLOW = 1, IPFIX = 2, SFLOW = 3 };
+
+	r->collector = collector;
+	r->address = x->addr;
+	r->domain = x->domain;
+	r->version = atomic_load_explicit(&x->version, memory_order_relaxed);
+	r->sampling = atomic_load_explicit(&x->sampling, memory_order_relaxed);
+	r->protocol = x->kind == EXPORTER_SFLOW ? SFLOW : r->version == 10 ? IPFIX : NETFLOW;
+	r->first_seen = x->first_seen;
+	r->last_seen = exporter_last_seen(x);
+	for (unsigned i = 0; i < EXPORTER_N_COUNTS; i++)
+		r->counts[i] = exporter_sum(x, (enum exporter_count)i);
+}
+
+void
+census_take(const struct census *c, struct mib_tree *t)
+{
+	for (uint32_t i = 0; i < c->n_doors; i++)
+		door_take(&c->doors[i], &t->collectors[i]);
+	for (uint32_t i = 0, d = 0; i < c->n_exporters; i++) {
+		struct exporter_row *r = &t->exporters[i];
+
+		exporter_take(c->exporters[i], c->home[c->exporters[i]->kind], r);
+		while (t->collectors[d].index != r->collector)
+			d++;
+		t->collectors[d].templates += r->counts[EXPORTER_TEMPLATES];
+		t->collectors[d].no_template += r->counts[EXPORTER_NO_TEMPLATE];
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * census: who is there. Counts the collectors and exporters of a running engine into the
+ * rows of a tree. The instances that a collector has in several workers are one row, with
+ * their sums. Made by the main thread; taken by the publisher's.
+ */
+#ifndef WEIR_AGENT_CENSUS_H
+#define WEIR_AGENT_CENSUS_H
+
+#include <stdint.h>
+
+#include "agent/tree.h"
+#include "core/engine.h"
+#include "lib/err.h"
+
+/* WeirIndex of a thing called `name`: 1 to 2^31 - 1, the same on every host. */
+uint32_t index_of_name(const char *name);
+
+struct census;
+
+/*
+ * A census of `en`, whose collectors must all be open. NULL with `e` filled when memory is
+ * short or two collectors' names have one index.
+ */
+struct census *census_new(const struct engine *en, struct err *e);
+void census_free(struct census *c);
+
+uint32_t census_collectors(const struct census *c);
+
+/*
+ * Exporters known now that belong to a collector: at least as many rows as census_take
+ * will want. Sorts those that are new.
+ */
+uint32_t census_exporters(struct census *c);
+
+/* Fill t->collectors and t->exporters, which have as many rows as the two above said. */
+void census_take(const struct census *c, struct mib_tree *t);
+
+#endif

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+#include <net-snmp/agent/net-snmp-agent-includes.h>
+#include <net-snmp/agent/agent_callbacks.h>
+#include <net-snmp/library/large_fd_set.h>
+
+#include "agent/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define NAME "weir"
+#define POLL_FDS 32            /* the library has two or three */
+#define MASTER_WAIT_US 1000000 /* how long a call may wait for the master to answer */
+#define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
+
+_Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
+
+struct session {
+	struct session_config config;
+	pthread_t thread;
+	int stop_fd;                  /* eventfd */
+	_Atomic(struct mib_tree *) newest; /* given, and not taken up yet */
+
+	/* the thread's */
+	struct mib_tree *tree;        /* the one that it answers from; NULL before the first */
+	struct moment now;            /* of the requests being answered */
+	uint64_t boot_mono;           /* now.boot by the monotonic clock */
+	bool connected;
+	struct log_limit limit;
+	int sealed[POLL_FDS];         /* descriptors that are known to close on exec */
+	unsigned n_sealed;
+};
+
+void
+session_prepare(void)
+{
+	setenv("MIBS", "", 1);
+}
+
+void
+session_publish(struct session *s, struct mib_tree *t)
+{
+	tree_free(atomic_exchange_explicit(&s->newest, t, memory_order_acq_rel));
+}
+
+/* Take up a newer tree if there is one. */
+static void
+session_refresh(struct session *s)
+{
+	struct mib_tree *t = atomic_exchange_explicit(&s->newest, NULL, memory_order_acq_rel);
+
+	if (t == NULL)
+		return;
+	tree_free(s->tree);
+	s->tree = t;
+}
+
+/*
+ * Note the moment, and when sysUpTime was 0. It is the library's, which follows the
+ * master's. A boot time that was found is kept until sysUpTime has clearly begun anew, so
+ * that one event has one TimeStamp for as long as possible, even when the wall clock is
+ * set.
+ */
+static void
+session_moment(struct session *s)
+{
+	uint64_t up = (uint64_t)netsnmp_get_agent_uptime() * (10 * CLOCK_MS);
+	uint64_t boot, apart;
+
+	s->now.tree = s->tree;
+	s->now.mono = clock_mono();
+	boot = s->now.mono - up;
+	apart = boot > s->boot_mono ? boot - s->boot_mono : s->boot_mono - boot;
+	if (s->now.boot != 0 && apart < BOOT_JUMP)
+		return;
+	s->boot_mono = boot;
+	s->now.boot = clock_real() - up;
+}
+
+/* Values */
+
+static void
+varbind_number(netsnmp_variable_list *vb, u_char type, uint64_t n)
+{
+	/* The library keeps 32-bit types in a long. */
+	long l = type == ASN_INTEGER ? (long)(int32_t)(uint32_t)n : (long)(uint32_t)n;
+
+	snmp_set_var_typed_value(vb, type, &l, sizeof(l));
+}
+
+static void
+varbind_fill(netsnmp_variable_list *vb, enum value_type type, const struct value *v)
+{
+	struct counter64 c;
+
+	switch (type) {
+	case VALUE_INTEGER:
+		varbind_number(vb, ASN_INTEGER, v->n);
+		break;
+	case VALUE_UNSIGNED:
+		varbind_number(vb, ASN_GAUGE, v->n > UINT32_MAX ? UINT32_MAX : v->n);
+		break;
+	case VALUE_COUNTER32:
+		varbind_number(vb, ASN_COUNTER, v->n);
+		break;
+	case VALUE_TIMETICKS:
+		varbind_number(vb, ASN_TIMETICKS, v->n);
+		break;
+	case VALUE_COUNTER64:
+		c.high = (u_long)(v->n >> 32);
+		c.low = (u_long)(v->n & UINT32_MAX);
+		snmp_set_var_typed_value(vb, ASN_COUNTER64, &c, sizeof(c));
+		break;
+	case VALUE_OCTETS:
+		snmp_set_var_typed_value(vb, ASN_OCTET_STR, v->octets, v->len);
+		break;
+	}
+}
+
+static void
+request_fill(const struct session *s, const struct cell *c, netsnmp_variable_list *vb)
+{
+	struct value v;
+
+	cell_value(&s->now, c, &v);
+	varbind_fill(vb, c->column->type, &v);
+}
+
+/* Requests */
+
+static void
+request_get(const struct session *s, netsnmp_agent_request_info *info,
+    netsnmp_request_info *request)
+{
+	netsnmp_variable_list *vb = request->requestvb;
+	size_t n = s->config.n_base;
+	enum tree_found found = TREE_NO_OBJECT;
+	struct cell c;
+
+	if (s->tree != NULL && vb->name_length >= n)
+		found = tree_get(s->tree, vb->name + n, vb->name_length - n, &c);
+	if (found == TREE_FOUND)
+		request_fill(s, &c, vb);
+	else
+		netsnmp_set_request_error(info, request, found == TREE_NO_OBJECT ?
+		    SNMP_NOSUCHOBJECT : SNMP_NOSUCHINSTANCE);
+}
+
+/* What is left untouched has no successor here: the library then says so. */
+static void
+request_getnext(const struct session *s, netsnmp_request_info *request)
+{
+	netsnmp_variable_list *vb = request->requestvb;
+	oid name[OID_BASE_MAX + NAME_MAX_LEN];
+	size_t n = s->config.n_base, len = 0;
+	struct cell c;
+
+	if (s->tree == NULL)
+		return;
+	if (vb->name_length >= n &&
+	    memcmp(vb->name, s->config.base, n * sizeof(oid)) == 0)
+		len = vb->name_length - n;
+	else if (snmp_oid_compare(vb->name, vb->name_length, s->config.base, n) > 0)
+		return;
+	if (!tree_next(s->tree, vb->name + (vb->name_length - len), len,
+	        request->inclusive != 0, &c))
+		return;
+	memcpy(name, s->config.base, n * sizeof(oid));
+	len = n + cell_name(s->tree, &c, name + n);
+	snmp_set_var_objid(vb, name, len);
+	request_fill(s, &c, vb);
+}
+
+static int
+session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
+    netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+	struct session *s = handler->myvoid;
+
+	(void)reg;
+	session_moment(s);
+	for (netsnmp_request_info *r = requests; r != NULL; r = r->next) {
+		if (r->processed)
+			continue;
+		if (info->mode == MODE_GET)
+			request_get(s, info, r);
+		else if (info->mode == MODE_GETNEXT)
+			request_getnext(s, r);
+	}
+	return SNMP_ERR_NOERROR;
+}
+
+/* What the library says and does */
+
+/*
+ * A line of the library's. While there is no master it repeats itself at each attempt;
+ * weir has said so once and that is enough.
+ */
+static int
+session_log(int major, int minor, void *server, void *client)
+{
+	const struct snmp_log_message *line = server;
+	struct session *s = client;
+	int len = (int)strcspn(line->msg, "\n");
+
+	(void)major, (void)minor;
+	if (s->connected && line->priority <= LOG_WARNING)
+		log_limited(&s->limit, "snmp: %.*s", len, line->msg);
+	else
+		log_debug(LOG_SNMP, "snmp: %.*s", len, line->msg);
+	return 0;
+}
+
+static const char *
+session_socket(void)
+{
+	const char *name = netsnmp_ds_get_string(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_X_SOCKET);
+
+	return name != NULL ? name : NETSNMP_AGENTX_SOCKET;
+}
+
+/* A session is about to be opened: do not wait long for its master, do not ask twice. */
+static int
+session_init(int major, int minor, void *server, void *client)
+{
+	netsnmp_session *one = server;
+
+	(void)major, (void)minor, (void)client;
+	one->timeout = MASTER_WAIT_US;
+	one->retries = 0;
+	return 0;
+}
+
+static int
+session_connected(int major, int minor, void *server, void *client)
+{
+	struct session *s = client;
+	netsnmp_session *one = server;
+
+	(void)major, (void)minor;
+	if (one != NULL) {
+		one->timeout = MASTER_WAIT_US;
+		one->retries = 0;
+	}
+	s->n_sealed = 0;
+	s->connected = true;
+	log_info("snmp: connected to the AgentX master at %s", session_socket());
+	return 0;
+}
+
+static int
+session_lost(int major, int minor, void *server, void *client)
+{
+	struct session *s = client;
+
+	(void)major, (void)minor, (void)server;
+	s->n_sealed = 0;
+	if (s->connected)
+		log_limited(&s->limit, "snmp: lost the AgentX master at %s; trying again every %u s",
+		    session_socket(), s->config.reconnect);
+	s->connected = false;
+	return 0;
+}
+
+/* Waiting */
+
+/*
+ * Programs that weir starts must not inherit the library's descriptors, which it opens
+ * without FD_CLOEXEC. `sealed` saves the system call for those that were seen before.
+ */
+static void
+session_seal(struct session *s, int fd)
+{
+	for (unsigned i = 0; i < s->n_sealed; i++)
+		if (s->sealed[i] == fd)
+			return;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (s->n_sealed < POLL_FDS)
+		s->sealed[s->n_sealed++] = fd;
+}
+
+/* Wait for the library's descriptors, its timers, or the order to stop. */
+static nfds_t
+session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
+{
+	struct timeval tv = { 0, 0 };
+	int n = 0, block = 1, ms = -1;
+	nfds_t n_fds = 0;
+
+	fds[n_fds++] = (struct pollfd){ .fd = s->stop_fd, .events = POLLIN };
+	NETSNMP_LARGE_FD_ZERO(set);
+	(void)snmp_select_info2(&n, set, &tv, &block);
+	for (int fd = 0; fd < n && n_fds < POLL_FDS; fd++)
+		if (NETSNMP_LARGE_FD_ISSET(fd, set)) {
+			session_seal(s, fd);
+			fds[n_fds++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+		}
+	if (!block)
+		ms = (int)(tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000);
+	if (poll(fds, n_fds, ms) == -1 && errno != EINTR)
+		log_limited(&s->limit, "snmp: poll: %s", strerror(errno));
+	return n_fds;
+}
+
+/* Serve until told to stop. */
+static void
+session_run(struct session *s)
+{
+	netsnmp_large_fd_set set;
+	struct pollfd fds[POLL_FDS] = { { .fd = -1 } };
+
+	netsnmp_large_fd_set_init(&set, FD_SETSIZE);
+	while ((fds[0].revents & POLLIN) == 0) {
+		nfds_t n = session_wait(s, &set, fds);
+		bool ready = false;
+
+		for (nfds_t i = 1; i < n; i++)
+			if (fds[i].revents != 0)
+				ready = true;
+			else
+				NETSNMP_LARGE_FD_CLR(fds[i].fd, &set);
+		session_refresh(s);
+		if (ready)
+			snmp_read2(&set);
+		else
+			snmp_timeout();
+		run_alarms();
+		netsnmp_check_outstanding_agent_requests();
+	}
+	netsnmp_large_fd_set_cleanup(&set);
+}
+
+/* The thread */
+
+static void
+session_configure(struct session *s)
+{
+	static const int library[] = { NETSNMP_DS_LIB_DONT_READ_CONFIGS,
+		NETSNMP_DS_LIB_DONT_PERSIST_STATE, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD,
+		NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, NETSNMP_DS_LIB_ALARM_DONT_USE_SIG };
+
+	for (size_t i = 0; i < sizeof(library) / sizeof(library[0]); i++)
+		netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, library[i], 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);
+	if (s->config.socket != NULL)
+		netsnmp_ds_set_string(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_X_SOCKET,
+		    s->config.socket);
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, session_log, s);
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_SESSION_INIT,
+	    session_init, s);
+	snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_START,
+	    session_connected, s);
+	snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP,
+	    session_lost, s);
+	snmp_enable_calllog();
+}
+
+/*
+ * Take the callbacks back, before snmp_shutdown: for those that it finds it would free the
+ * argument, which is the session.
+ */
+static void
+session_unconfigure(struct session *s)
+{
+	snmp_unregister_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_START,
+	    session_connected, s, 1);
+	snmp_unregister_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP,
+	    session_lost, s, 1);
+	snmp_unregister_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_SESSION_INIT,
+	    session_init, s, 1);
+	snmp_unregister_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, session_log,
+	    s, 1);
+}
+
+/* The whole subtree is registered once: each registration costs the master a round trip. */
+static bool
+session_register(struct session *s)
+{
+	netsnmp_handler_registration *reg = netsnmp_create_handler_registration(NAME,
+	    session_handle, s->config.base, s->config.n_base, HANDLER_CAN_RONLY);
+
+	if (reg == NULL)
+		return false;
+	reg->handler->myvoid = s;
+	return netsnmp_register_handler(reg) == MIB_REGISTERED_OK;
+}
+
+static void *
+session_main(void *arg)
+{
+	struct session *s = arg;
+
+	session_configure(s);
+	if (init_agent(NAME) != 0 || !session_register(s))
+		log_err("snmp: libnetsnmp cannot be started: nothing will be served");
+	/* Only now: init_agent sets it to 15 s. */
+	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL,
+	    (int)s->config.reconnect);
+	init_snmp(NAME);
+	if (!s->connected)
+		log_warn("snmp: no AgentX master at %s; trying again every %u s "
+		         "(does snmpd.conf say 'master agentx'?)",
+		    session_socket(), s->config.reconnect);
+	session_run(s);
+	session_unconfigure(s);
+	snmp_shutdown(NAME);
+	shutdown_agent();
+	return NULL;
+}
+
+struct session *
+session_start(const struct session_config *c, struct err *e)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	sigset_t all, old;
+	int rc = ENOMEM;
+
+	assert(c->n_base > 0 && c->n_base <= OID_BASE_MAX);
+	if (s == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for the SNMP session");
+		return NULL;
+	}
+	s->config = *c;
+	s->limit = (struct log_limit)LOG_LIMIT_INIT;
+	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->stop_fd != -1) {
+		/* All signals, SIGPIPE too: writing to a master that has gone is no reason
+		 * to die. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, &old);
+		rc = pthread_create(&s->thread, NULL, session_main, s);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+	}
+	if (rc != 0) {
+		err_set(e, WEIR_EIO, "snmp: thread: %s", strerror(rc));
+		if (s->stop_fd != -1)
+			close(s->stop_fd);
+		free(s);
+		return NULL;
+	}
+	pthread_setname_np(s->thread, "weir-agentx");
+	return s;
+}
+
+void
+session_stop(struct session *s)
+{
+	uint64_t one = 1;
+
+	if (s == NULL)
+		return;
+	(void)!write(s->stop_fd, &one, sizeof(one));
+	pthread_join(s->thread, NULL);
+	close(s->stop_fd);
+	tree_free(atomic_load(&s->newest));
+	tree_free(s->tree);
+	free(s);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session: weir's side of AgentX, and the thread that speaks it. That thread makes every
+ * call to libnetsnmp, which knows no locks; nobody else may. It answers from the tree that
+ * it was given last and shares nothing else, so that a master which hangs can hold up this
+ * thread (for some seconds: the library waits inside of calls) and nothing else.
+ *
+ * libnetsnmp keeps its state in globals: there is one session in a process at a time.
+ */
+#ifndef WEIR_AGENT_SESSION_H
+#define WEIR_AGENT_SESSION_H
+
+#include <stdint.h>
+
+#include "agent/tree.h"
+#include "lib/err.h"
+
+#define OID_BASE_MAX 100U /* sub-identifiers of the root: 128 less the longest name */
+
+struct session_config {
+	const char *socket;          /* NULL: libnetsnmp's default */
+	uint32_t reconnect;          /* s between attempts; also how often it looks for the master */
+	size_t n_base;
+	subid_t base[OID_BASE_MAX];  /* the root of the MIB */
+};
+
+struct session;
+
+/*
+ * Keep libnetsnmp from looking for MIB files. Sets an environment variable: to be called
+ * before there are threads.
+ */
+void session_prepare(void);
+
+/*
+ * Start the thread. A master that cannot be reached is no error: one line is logged and
+ * it is tried again for as long as it takes. NULL with `e` filled when there is no thread.
+ */
+struct session *session_start(const struct session_config *c, struct err *e);
+
+/* Close the session and end the thread. */
+void session_stop(struct session *s);
+
+/* Give the thread a newer tree. Takes `t`. Never waits; one other thread at a time. */
+void session_publish(struct session *s, struct mib_tree *t);
+
+#endif

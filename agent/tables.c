@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "agent/tables.h"
+
+#include "lib/clock.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "(unknown version)" /* of tests that are built by hand */
+#endif
+
+const struct mib_table *const mib_tables[N_MIB_TABLES] = {
+	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
+};
+
+/* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
+uint64_t
+moment_timestamp(const struct moment *m, uint64_t ns)
+{
+	return ns > m->boot ? (ns - m->boot) / (10 * CLOCK_MS) : 0;
+}
+
+static const void *
+member(const void *row, size_t offset)
+{
+	return (const char *)row + offset;
+}
+
+void
+get_number(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m, (void)row;
+	v->n = arg;
+}
+
+/* Getters of members: `arg` is the offset of a uint64_t, of a text, of a time in ns. */
+static void
+get_u64(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m;
+	v->n = *(const uint64_t *)member(row, arg);
+}
+
+static void
+get_text(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m;
+	value_text(v, member(row, arg));
+}
+
+static void
+get_date(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m;
+	value_date(v, *(const uint64_t *)member(row, arg));
+}
+
+static void
+get_stamp(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	v->n = moment_timestamp(m, *(const uint64_t *)member(row, arg));
+}
+
+/* When weir started: collectors count from then on. */
+static void
+get_start_stamp(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)row, (void)arg;
+	v->n = moment_timestamp(m, m->tree->started);
+}
+
+/* Rows of columns. What weir does not count yet is NONE: the object is there, and 0. */
+#define NUMBER(no, TYPE, name, S, at) { no, VALUE_##TYPE, name, get_u64, offsetof(S, at) }
+#define TEXT(no, name, S, at) { no, VALUE_OCTETS, name, get_text, offsetof(S, at) }
+#define DATE(no, name, S, at) { no, VALUE_OCTETS, name, get_date, offsetof(S, at) }
+#define STAMP(no, name, S, at) { no, VALUE_TIMETICKS, name, get_stamp, offsetof(S, at) }
+#define CONSTANT(no, TYPE, name, n) { no, VALUE_##TYPE, name, get_number, n }
+#define NONE(no, TYPE, name) CONSTANT(no, TYPE, name, 0)
+#define COLUMNS(list) sizeof(list) / sizeof((list)[0]), list
+
+/* weirGeneral */
+
+static void
+get_version(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m, (void)row, (void)arg;
+	value_text(v, "weir " PACKAGE_VERSION);
+}
+
+static void
+get_age(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)row, (void)arg;
+	if (m->mono > m->tree->cut_mono)
+		v->n = (m->mono - m->tree->cut_mono) / CLOCK_S;
+}
+
+static const struct column general_columns[] = {
+	{ 1, VALUE_OCTETS, "weirVersion", get_version, 0 },
+	DATE(2, "weirStartTime", struct mib_tree, started),
+	DATE(3, "weirSnapshotTime", struct mib_tree, cut_real),
+	NUMBER(4, COUNTER32, "weirSnapshotSerial", struct mib_tree, serial),
+	{ 5, VALUE_UNSIGNED, "weirSnapshotAge", get_age, 0 },
+	/* The configuration of the start is the only one: reloads do not change views. */
+	CONSTANT(6, UNSIGNED, "weirConfigGeneration", 1),
+};
+
+static uint32_t
+general_count(const struct mib_tree *t)
+{
+	(void)t;
+	return 1;
+}
+
+static size_t
+general_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	(void)t, (void)pos;
+	out[0] = 0;
+	return 1;
+}
+
+static const void *
+general_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	(void)pos, (void)scratch;
+	return t;
+}
+
+const struct mib_table general_table = {
+	"weirGeneral", 2, { 1, 1 }, COLUMNS(general_columns), general_count, general_index,
+	general_row
+};
+
+/* weirCollectorTable */
+
+static void
+get_listen_address(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	const struct collector_row *c = row;
+
+	(void)m, (void)arg;
+	value_inet(v, &c->address, (enum inet_type)c->address_type);
+}
+
+#define C struct collector_row
+static const struct column collector_columns[] = {
+	TEXT(2, "weirCollectorName", C, name),
+	NUMBER(3, INTEGER, "weirCollectorType", C, type),
+	NUMBER(4, INTEGER, "weirCollectorAddressType", C, address_type),
+	{ 5, VALUE_OCTETS, "weirCollectorAddress", get_listen_address, 0 },
+	NUMBER(6, UNSIGNED, "weirCollectorPort", C, port),
+	TEXT(7, "weirCollectorInterface", C, interface),
+	CONSTANT(8, INTEGER, "weirCollectorAdminState", 1), /* enabled: others are not made */
+	NUMBER(9, INTEGER, "weirCollectorOperState", C, oper_state),
+	NUMBER(10, COUNTER64, "weirCollectorPackets", C, packets),
+	NUMBER(11, COUNTER64, "weirCollectorBytes", C, octets),
+	NUMBER(12, COUNTER64, "weirCollectorKernelDrops", C, drops),
+	NONE(13, COUNTER64, "weirCollectorQueueDrops"), /* there is no queue behind it */
+	NUMBER(14, COUNTER64, "weirCollectorDecodeErrors", C, errors),
+	NONE(15, COUNTER64, "weirCollectorUnknownVersion"),
+	NUMBER(16, UNSIGNED, "weirCollectorTemplatesActive", C, templates),
+	NUMBER(17, COUNTER64, "weirCollectorNoTemplateRecords", C, no_template),
+	NONE(18, UNSIGNED, "weirCollectorBuffered"),
+	DATE(19, "weirCollectorLastReceive", C, last_seen),
+	{ 20, VALUE_TIMETICKS, "weirCollectorDiscontinuityTime", get_start_stamp, 0 },
+};
+#undef C
+
+static uint32_t
+collector_count(const struct mib_tree *t)
+{
+	return t->n_collectors;
+}
+
+static size_t
+collector_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	out[0] = t->collectors[pos].index;
+	return 1;
+}
+
+static const void *
+collector_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	(void)scratch;
+	return &t->collectors[pos];
+}
+
+const struct mib_table collector_table = {
+	"weirCollectorTable", 3, { 1, 2, 1 }, COLUMNS(collector_columns), collector_count,
+	collector_index, collector_row
+};
+
+/* weirExporterTable */
+
+#define E struct exporter_row
+#define COUNT(no, TYPE, name, count) NUMBER(no, TYPE, name, E, counts[EXPORTER_##count])
+static const struct column exporter_columns[] = {
+	NUMBER(4, INTEGER, "weirExporterProtocol", E, protocol),
+	NUMBER(5, UNSIGNED, "weirExporterProtocolVersion", E, version),
+	NUMBER(6, UNSIGNED, "weirExporterSamplingInterval", E, sampling),
+	COUNT(7, COUNTER64, "weirExporterPackets", DATAGRAMS),
+	COUNT(8, COUNTER64, "weirExporterBytes", OCTETS),
+	COUNT(9, COUNTER64, "weirExporterRecords", RECORDS),
+	COUNT(10, COUNTER64, "weirExporterSequenceLost", SEQUENCE_LOST),
+	NONE(11, COUNTER64, "weirExporterSequenceOutOfOrder"),
+	COUNT(12, COUNTER64, "weirExporterSequenceResets", SEQUENCE_RESETS),
+	NONE(13, COUNTER64, "weirExporterDuplicates"),
+	COUNT(14, UNSIGNED, "weirExporterTemplates", TEMPLATES),
+	COUNT(15, COUNTER64, "weirExporterTemplateChanges", TEMPLATE_CHANGES),
+	COUNT(16, COUNTER64, "weirExporterNoTemplateRecords", NO_TEMPLATE),
+	COUNT(17, COUNTER64, "weirExporterDecodeErrors", MALFORMED),
+	NONE(18, COUNTER64, "weirExporterDroppedSamples"),
+	NONE(19, INTEGER, "weirExporterClockSkew"),
+	DATE(20, "weirExporterLastReceive", E, last_seen),
+	STAMP(21, "weirExporterDiscontinuityTime", E, first_seen),
+};
+#undef COUNT
+#undef E
+
+static uint32_t
+exporter_count(const struct mib_tree *t)
+{
+	return t->n_exporters;
+}
+
+/* An address has its length before it: its size is not fixed (RFC 2578 s7.7). */
+static size_t
+exporter_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	const struct exporter_row *x = &t->exporters[pos];
+	bool v4 = ip_is_v4(&x->address);
+	size_t len = 0;
+
+	out[len++] = x->collector;
+	out[len++] = v4 ? INET_IPV4 : INET_IPV6;
+	out[len++] = v4 ? 4 : 16;
+	for (size_t i = v4 ? 12 : 0; i < 16; i++)
+		out[len++] = x->address.b[i];
+	out[len++] = x->domain;
+	return len;
+}
+
+static const void *
+exporter_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	(void)scratch;
+	return &t->exporters[pos];
+}
+
+const struct mib_table exporter_table = {
+	"weirExporterTable", 3, { 1, 3, 1 }, COLUMNS(exporter_columns), exporter_count,
+	exporter_index, exporter_row
+};
+
+/* weirViewTable */
+
+#define V struct view_row
+static const struct column view_columns[] = {
+	TEXT(2, "weirViewName", V, name),
+	TEXT(3, "weirViewKeySpec", V, key_spec),
+	NUMBER(4, UNSIGNED, "weirViewInterval", V, interval),
+	NUMBER(5, UNSIGNED, "weirViewRows", V, n_rows),
+	NUMBER(6, UNSIGNED, "weirViewRowsHidden", V, hidden),
+	NUMBER(7, UNSIGNED, "weirViewCapacity", V, capacity),
+	NUMBER(8, COUNTER64, "weirViewBytes", V, total.bytes),
+	NUMBER(9, COUNTER64, "weirViewPackets", V, total.packets),
+	NUMBER(10, COUNTER64, "weirViewFlows", V, total.flows),
+	NUMBER(11, COUNTER64, "weirViewOtherBytes", V, other.bytes),
+	NUMBER(12, COUNTER64, "weirViewOtherPackets", V, other.packets),
+	NUMBER(13, COUNTER64, "weirViewOtherFlows", V, other.flows),
+	NUMBER(14, COUNTER64, "weirViewFilteredBytes", V, filtered.bytes),
+	NUMBER(15, COUNTER64, "weirViewFilteredPackets", V, filtered.packets),
+	NUMBER(16, COUNTER64, "weirViewFilteredFlows", V, filtered.flows),
+	NONE(17, COUNTER64, "weirViewEvictions"),
+	NUMBER(18, COUNTER64, "weirViewLateRecords", V, late),
+	STAMP(19, "weirViewDiscontinuityTime", V, cleared),
+	DATE(20, "weirViewLastCommit", V, last_commit),
+};
+#undef V
+
+static uint32_t
+view_count(const struct mib_tree *t)
+{
+	return t->n_views;
+}
+
+static size_t
+view_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	out[0] = t->views[pos].index;
+	return 1;
+}
+
+static const void *
+view_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	(void)scratch;
+	return &t->views[pos];
+}
+
+const struct mib_table view_table = {
+	"weirViewTable", 3, { 1, 4, 1 }, COLUMNS(view_columns), view_count, view_index,
+	view_row
+};

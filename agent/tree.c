@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/tree.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/tables.h"
+
+struct mib_tree *
+tree_new(uint32_t collectors, uint32_t exporters, uint32_t views)
+{
+	struct mib_tree *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->n_collectors = collectors;
+	t->n_exporters = exporters;
+	t->n_views = views;
+	t->collectors = calloc(collectors + 1, sizeof(*t->collectors));
+	t->exporters = calloc((size_t)exporters + 1, sizeof(*t->exporters));
+	t->views = calloc(views + 1, sizeof(*t->views));
+	if (t->collectors == NULL || t->exporters == NULL || t->views == NULL) {
+		tree_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+tree_seal(struct mib_tree *t)
+{
+	t->n_entries = 0;
+	for (uint32_t i = 0; i < t->n_views; i++) {
+		assert(i == 0 || t->views[i - 1].index < t->views[i].index);
+		t->views[i].first = t->n_entries;
+		t->n_entries += t->views[i].rows->n;
+	}
+}
+
+void
+tree_free(struct mib_tree *t)
+{
+	if (t == NULL)
+		return;
+	if (t->views != NULL)
+		for (uint32_t i = 0; i < t->n_views; i++)
+			rows_unref(t->views[i].rows);
+	free(t->collectors);
+	free(t->exporters);
+	free(t->views);
+	free(t);
+}
+
+/* Order of names: by sub-identifiers, a name before those that it begins. */
+static int
+name_compare(const subid_t *a, size_t a_len, const subid_t *b, size_t b_len)
+{
+	for (size_t i = 0; i < a_len && i < b_len; i++)
+		if (a[i] != b[i])
+			return a[i] < b[i] ? -1 : 1;
+	return a_len < b_len ? -1 : a_len > b_len;
+}
+
+/*
+ * How `name` lies to what `table` holds: below 0 before all of it, above 0 after all of it,
+ * 0 within; then `*rest` of it follows the prefix.
+ */
+static int
+name_within(const struct mib_table *table, const subid_t *name, size_t len, size_t *rest)
+{
+	for (size_t i = 0; i < table->n_prefix; i++) {
+		if (i == len)
+			return -1;
+		if (name[i] != table->prefix[i])
+			return name[i] < table->prefix[i] ? -1 : 1;
+	}
+	*rest = len - table->n_prefix;
+	return 0;
+}
+
+/* The place of the first row of `table` whose index is not before `index`. */
+static uint32_t
+table_seek(const struct mib_table *table, const struct mib_tree *t, const subid_t *index,
+    size_t len, bool *exact)
+{
+	uint32_t low = 0, high = table->count(t);
+
+	*exact = false;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		subid_t at[NAME_MAX_LEN];
+		int order = name_compare(at, table->index(t, mid, at), index, len);
+
+		if (order == 0) {
+			*exact = true;
+			return mid;
+		}
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The place of the first column of `table` whose number is not below `number`. */
+static uint16_t
+column_seek(const struct mib_table *table, subid_t number)
+{
+	uint16_t low = 0, high = table->n_columns;
+
+	while (low < high) {
+		uint16_t mid = (uint16_t)((low + high) / 2);
+
+		if (table->columns[mid].number < number)
+			low = (uint16_t)(mid + 1);
+		else
+			high = mid;
+	}
+	return low;
+}
+
+enum tree_found
+tree_get(const struct mib_tree *t, const subid_t *name, size_t len, struct cell *out)
+{
+	for (unsigned i = 0; i < N_MIB_TABLES; i++) {
+		const struct mib_table *table = mib_tables[i];
+		size_t rest;
+		uint16_t column;
+		bool exact;
+
+		if (name_within(table, name, len, &rest) != 0)
+			continue;
+		if (rest == 0)
+			return TREE_NO_OBJECT;
+		name += len - rest;
+		column = column_seek(table, name[0]);
+		if (column == table->n_columns || table->columns[column].number != name[0])
+			return TREE_NO_OBJECT;
+		out->table = table;
+		out->column = &table->columns[column];
+		out->pos = table_seek(table, t, name + 1, rest - 1, &exact);
+		return exact ? TREE_FOUND : TREE_NO_INSTANCE;
+	}
+	return TREE_NO_OBJECT;
+}
+
+/* tree_next within one table; `rest` sub-identifiers follow the prefix at `name`. */
+static bool
+table_next(const struct mib_table *table, const struct mib_tree *t, const subid_t *name,
+    size_t rest, bool inclusive, struct cell *out)
+{
+	uint32_t n = table->count(t), pos = 0;
+	uint16_t column = rest > 0 ? column_seek(table, name[0]) : 0;
+
+	if (n == 0 || column == table->n_columns)
+		return false;
+	if (rest > 0 && table->columns[column].number == name[0]) {
+		bool exact;
+
+		pos = table_seek(table, t, name + 1, rest - 1, &exact);
+		if (exact && !inclusive)
+			pos++;
+		if (pos == n) {
+			pos = 0;
+			column++;
+		}
+	}
+	if (column == table->n_columns)
+		return false;
+	out->table = table;
+	out->column = &table->columns[column];
+	out->pos = pos;
+	return true;
+}
+
+bool
+tree_next(const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
+    struct cell *out)
+{
+	for (unsigned i = 0; i < N_MIB_TABLES; i++) {
+		const struct mib_table *table = mib_tables[i];
+		size_t rest = 0;
+		int where = name_within(table, name, len, &rest);
+
+		if (where > 0)
+			continue;
+		if (table_next(table, t, name + (len - rest), where < 0 ? 0 : rest, inclusive,
+		        out))
+			return true;
+	}
+	return false;
+}
+
+size_t
+cell_name(const struct mib_tree *t, const struct cell *c, subid_t *out)
+{
+	size_t len = 0;
+
+	for (; len < c->table->n_prefix; len++)
+		out[len] = c->table->prefix[len];
+	out[len++] = c->column->number;
+	return len + c->table->index(t, c->pos, out + len);
+}
+
+void
+cell_value(const struct moment *m, const struct cell *c, struct value *v)
+{
+	struct entry scratch;
+
+	v->n = 0;
+	v->len = 0;
+	c->column->get(m, c->table->row(m->tree, c->pos, &scratch), c->column->arg, v);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tree: everything that WEIR-MIB shows at one moment, and how to find an object in it.
+ *
+ * The publisher makes a tree once a second and gives it away; whoever has it owns it alone
+ * and may read it for as long as he likes. Finding is binary search over sorted arrays;
+ * no object has a node of its own. Names are relative to the root of the MIB and are plain
+ * arrays, so that all of this can be tested without an SNMP library.
+ *
+ * Every column exists for every row: a hole would make a walk lose the rows behind it.
+ */
+#ifndef WEIR_AGENT_TREE_H
+#define WEIR_AGENT_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/rows.h"
+#include "agent/value.h"
+#include "core/exporter.h"
+#include "flow/rowspec.h"
+
+typedef unsigned long subid_t; /* a sub-identifier, as libnetsnmp's oid */
+
+#define NAME_MAX_LEN 24U /* sub-identifiers of the longest name below the root: exporters */
+
+/* Numbers are uint64_t throughout, whatever the MIB makes of them: one getter serves all. */
+struct collector_row {
+	uint32_t index;
+	char name[160];
+	char interface[128];
+	uint64_t type;           /* as weirCollectorType */
+	uint64_t address_type;   /* enum inet_type */
+	ip16_t address;
+	uint64_t port;
+	uint64_t oper_state;     /* as weirCollectorOperState */
+	uint64_t packets, octets, drops, errors;
+	uint64_t templates, no_template;
+	uint64_t last_seen;      /* ns since 1970; 0: never */
+};
+
+struct exporter_row {
+	uint32_t collector;      /* index of the collector's row */
+	uint32_t domain;
+	ip16_t address;
+	uint64_t protocol;       /* as weirExporterProtocol */
+	uint64_t version, sampling;
+	uint64_t counts[EXPORTER_N_COUNTS];
+	uint64_t first_seen, last_seen; /* ns since 1970 */
+};
+
+struct view_row {
+	uint32_t index;
+	char name[64];
+	char key_spec[VALUE_OCTETS_MAX + 1];
+	uint64_t interval;       /* s */
+	uint64_t n_rows, hidden, capacity;
+	struct sums total, other, filtered;
+	uint64_t late;           /* records */
+	uint64_t cleared, last_commit; /* ns since 1970 */
+	struct rows *rows;       /* a reference */
+	uint32_t first;          /* place of its first row among all entries; set by tree_seal */
+};
+
+struct mib_tree {
+	uint64_t serial;
+	uint64_t cut_real;       /* ns since 1970 */
+	uint64_t cut_mono;
+	uint64_t started;        /* ns since 1970 */
+	uint32_t n_collectors, n_exporters, n_views;
+	struct collector_row *collectors; /* by index */
+	struct exporter_row *exporters;   /* by index: collector, address, domain */
+	struct view_row *views;           /* by index */
+	uint32_t n_entries;      /* set by tree_seal */
+};
+
+/*
+ * A tree with room for so many rows, all zero; the caller fills them in order of their
+ * indexes and then seals it. NULL when memory is short.
+ */
+struct mib_tree *tree_new(uint32_t collectors, uint32_t exporters, uint32_t views);
+
+/* The rows of all views are in their places: from now on the tree does not change. */
+void tree_seal(struct mib_tree *t);
+
+void tree_free(struct mib_tree *t);
+
+/* When somebody asks. */
+struct moment {
+	const struct mib_tree *tree;
+	uint64_t mono;           /* now */
+	uint64_t boot;           /* ns since 1970: when sysUpTime was 0 */
+};
+
+/* A row of weirEntryTable: row `i` of `view`. */
+struct entry {
+	const struct view_row *view;
+	uint32_t i;
+};
+
+/* A column, or a scalar. `row` is the table's kind of row; `arg` is for the getter. */
+struct column {
+	uint16_t number;
+	enum value_type type;
+	const char *name;        /* descriptor in the MIB */
+	void (*get)(const struct moment *m, const void *row, size_t arg, struct value *v);
+	size_t arg;
+};
+
+/* A table; the scalars are one with a single row whose index is 0. */
+struct mib_table {
+	const char *name;
+	uint8_t n_prefix;
+	uint8_t prefix[3];       /* of its columns' names, below the root */
+	uint16_t n_columns;
+	const struct column *columns; /* by number */
+	uint32_t (*count)(const struct mib_tree *t);
+	/* Write the index of row `pos`; returns its length. Indexes ascend with `pos`. */
+	size_t (*index)(const struct mib_tree *t, uint32_t pos, subid_t *out);
+	/* What the columns' getters take; `scratch` may be used to make it. */
+	const void *(*row)(const struct mib_tree *t, uint32_t pos, struct entry *scratch);
+};
+
+/* One object's place. */
+struct cell {
+	const struct mib_table *table;
+	const struct column *column;
+	uint32_t pos;            /* of the row */
+};
+
+enum tree_found { TREE_FOUND, TREE_NO_OBJECT, TREE_NO_INSTANCE };
+
+/* The object called exactly `name`. */
+enum tree_found tree_get(const struct mib_tree *t, const subid_t *name, size_t len,
+    struct cell *out);
+
+/*
+ * The first object whose name comes after `name`, or is `name` itself if `inclusive`.
+ * Returns false at the end of the MIB.
+ */
+bool tree_next(const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
+    struct cell *out);
+
+/* Write the name of `c` below the root to `out` (NAME_MAX_LEN). Returns its length. */
+size_t cell_name(const struct mib_tree *t, const struct cell *c, subid_t *out);
+
+/* What `c` holds. */
+void cell_value(const struct moment *m, const struct cell *c, struct value *v);
+
+#endif
