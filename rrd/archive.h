@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * archive: one RRD file, the history of one row. Three data sources of type ABSOLUTE
+ * (bytes, packets, flows), fed with what a time bin counted and stamped with the END of
+ * the bin. As bins are multiples of the step, each becomes exactly one primary data
+ * point, and the sum of rate * step over what is fetched is what was counted.
+ *
+ * Only functions of librrd that are thread-safe (_r), and no at-style times. Times are
+ * seconds since 1970. Any thread; one archive is one thread's at a time.
+ */
+#ifndef WEIR_RRD_ARCHIVE_H
+#define WEIR_RRD_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/rowspec.h"
+#include "lib/err.h"
+
+/* Sets of consolidated archives (RRA); the order of the words of rrd_profile. */
+enum archive_profile { ARCHIVE_CACTI, ARCHIVE_COLLECTD, ARCHIVE_SMALL };
+
+struct archive_shape {
+	uint32_t step_s;
+	uint32_t heartbeat_s;  /* a gap longer than this is unknown, not an average */
+	enum archive_profile profile;
+};
+
+/* What one bin counted. */
+struct archive_bin {
+	int64_t end;      /* s since 1970; the bin is [end - step, end) */
+	struct sums sums;
+	bool unknown;     /* nobody measured from the last update to `end`; no sums */
+};
+
+/*
+ * Make the archive `path`, empty, of which the first bin starts at `start`. A file that
+ * is there already is left alone. Returns 0 or -WEIR_EIO with `e`.
+ */
+int archive_create(const char *path, const struct archive_shape *shape, int64_t start,
+    struct err *e);
+
+/*
+ * Look at the archive `path` and give the time of its last update to `*last`. Returns
+ * 0; -WEIR_ENOENT when there is no such file; -WEIR_EUNSUPPORTED with `e` when it is of
+ * another shape than ours (data sources, step), or no archive at all; -WEIR_EIO.
+ */
+int archive_check(const char *path, const struct archive_shape *shape, int64_t *last,
+    struct err *e);
+
+/*
+ * Write `n` bins, in ascending order and all after `*last`, which follows what is
+ * written. Returns 0, or -WEIR_EIO with `e`: the bins up to `*last` are in the archive
+ * then, those after it are not.
+ */
+int archive_update(const char *path, const struct archive_bin *bins, size_t n,
+    int64_t *last, struct err *e);
+
+/*
+ * Make the archive `path` of one series of rates (not a row's): `n` values per second,
+ * of which value i is that of (start + i * step, start + (i + 1) * step]; for `weir
+ * graph`.
+ */
+int archive_create_rates(const char *path, int64_t start, uint32_t step_s,
+    const double *rates, size_t n, struct err *e);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/graph.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <rrd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rrd/archive.h"
+#include "rrd/files.h"
+#include "rrd/index.h"
+#include "rrd/picture.h"
+#include "rrd/series.h"
+
+struct options {
+	const char *view, *out, *key, *rrd_path;
+	const char *start, *end, *title;
+	unsigned top, width, height;
+	/* worked out of these */
+	int64_t from, to;          /* s since 1970 */
+	char folder[PATH_MAX];
+};
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: weir graph VIEW -o FILE [options]\n"
+	      "  -o, --output FILE     picture to write: .png, or .svg by its ending\n"
+	      "  -s, --start TIME      -1h, -2d, or seconds since 1970 (default -1d)\n"
+	      "  -e, --end TIME        likewise (default now)\n"
+	      "  -k, --key TEXT        only rows whose key is TEXT, or else contains it\n"
+	      "  -n, --top N           rows shown one by one, 1 to 30 (default 10)\n"
+	      "      --rrd-path DIR    folder of the archives (default " GRAPH_RRD_PATH ")\n"
+	      "      --width PIXELS, --height PIXELS   of the plot (default 800, 300)\n"
+	      "      --title TEXT\n",
+	    to);
+}
+
+/* A number of the command line; exits the parse by returning false. */
+static bool
+number_option(const char *name, const char *text, unsigned min, unsigned max, unsigned *out)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || v < min || v > max) {
+		fprintf(stderr, "weir graph: --%s takes a number from %u to %u, not '%s'\n", name,
+		    min, max, text);
+		return false;
+	}
+	*out = (unsigned)v;
+	return true;
+}
+
+enum { OPT_PATH = 256, OPT_WIDTH, OPT_HEIGHT, OPT_TITLE };
+
+static const struct option long_options[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "start", required_argument, NULL, 's' },
+	{ "end", required_argument, NULL, 'e' },
+	{ "key", required_argument, NULL, 'k' },
+	{ "top", required_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "rrd-path", required_argument, NULL, OPT_PATH },
+	{ "width", required_argument, NULL, OPT_WIDTH },
+	{ "height", required_argument, NULL, OPT_HEIGHT },
+	{ "title", required_argument, NULL, OPT_TITLE },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool
+option_take(int c, const char *arg, struct options *o)
+{
+	switch (c) {
+	case 'o':
+		o->out = arg;
+		return true;
+	case 's':
+		o->start = arg;
+		return true;
+	case 'e':
+		o->end = arg;
+		return true;
+	case 'k':
+		o->key = arg;
+		return true;
+	case 'n':
+		return number_option("top", arg, 1, PICTURE_ROWS_MAX, &o->top);
+	case OPT_PATH:
+		o->rrd_path = arg;
+		return true;
+	case OPT_WIDTH:
+		return number_option("width", arg, 100, 10000, &o->width);
+	case OPT_HEIGHT:
+		return number_option("height", arg, 50, 10000, &o->height);
+	case OPT_TITLE:
+		o->title = arg;
+		return true;
+	default:
+		usage(stderr);
+		return false;
+	}
+}
+
+/* Returns 0; 2 when called wrongly; -1 when only help was asked for. */
+static int
+options_parse(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	*o = (struct options){ .start = "-1d", .end = "now", .top = 10, .width = 800,
+		.height = 300, .rrd_path = GRAPH_RRD_PATH };
+	optind = 0; /* the caller may have parsed options of its own */
+	while ((c = getopt_long(argc, argv, "o:s:e:k:n:h", long_options, NULL)) != -1) {
+		if (c == 'h') {
+			usage(stdout);
+			return -1;
+		}
+		if (!option_take(c, optarg, o))
+			return 2;
+	}
+	if (optind + 1 != argc || o->out == NULL) {
+		usage(stderr);
+		return 2;
+	}
+	o->view = argv[optind];
+	return 0;
+}
+
+/* What --start and --end mean; each may lean on the other ("end-1h"). */
+static int
+times_parse(struct options *o, struct err *e)
+{
+	rrd_time_value_t from, to;
+	time_t from_s, to_s;
+	const char *wrong = rrd_parsetime(o->start, &from);
+
+	if (wrong != NULL)
+		return err_set(e, WEIR_EINVAL, "--start %s: %s", o->start, wrong);
+	if ((wrong = rrd_parsetime(o->end, &to)) != NULL)
+		return err_set(e, WEIR_EINVAL, "--end %s: %s", o->end, wrong);
+	rrd_clear_error();
+	if (rrd_proc_start_end(&from, &to, &from_s, &to_s) != 0)
+		return err_set(e, WEIR_EINVAL, "%s", rrd_get_error());
+	if (from_s < 0 || from_s >= to_s)
+		return err_set(e, WEIR_EINVAL, "--start must be before --end");
+	o->from = from_s;
+	o->to = to_s;
+	return 0;
+}
+
+/* A row that may be shown. */
+struct candidate {
+	const struct index_entry *entry;
+	double bytes;
+};
+
+static int
+by_bytes(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return strcmp(x->entry->key, y->entry->key);
+}
+
+/* Whether `key` is wanted; `exact`: some key is the text itself. */
+static bool
+key_wanted(const char *key, const char *wanted, bool exact)
+{
+	if (wanted == NULL)
+		return true;
+	return exact ? strcmp(key, wanted) == 0 : strstr(key, wanted) != NULL;
+}
+
+/*
+ * Sum up every archive that is wanted into `total`, and put them into `out` (x->n at
+ * most), the biggest first, the other row last. Returns how many.
+ */
+static size_t
+candidates_read(const struct options *o, const struct index *x, struct series *total,
+    struct candidate *out)
+{
+	const char *wanted = o->key;
+	bool exact = false;
+	size_t n = 0;
+
+	for (size_t i = 0; wanted != NULL && i < x->n; i++)
+		exact |= strcmp(x->entries[i].key, wanted) == 0;
+	for (size_t i = 0; i < x->n; i++) {
+		const struct index_entry *entry = &x->entries[i];
+		char path[PATH_MAX];
+		struct series_sum sum;
+		struct err e = ERR_INIT;
+
+		if (!key_wanted(entry->key, wanted, exact))
+			continue;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", o->folder, entry->file) >=
+		        sizeof(path) || access(path, F_OK) != 0)
+			continue; /* its first bin is not over */
+		if (series_add(total, path, "bytes", &sum, &e) != 0) {
+			fprintf(stderr, "weir graph: left out: %s\n", e.text);
+			continue;
+		}
+		out[n++] = (struct candidate){ entry, entry->other ? -1 : sum.units };
+	}
+	qsort(out, n, sizeof(*out), by_bytes);
+	return n;
+}
+
+/* Draw what was read. `scratch` is a folder of ours. */
+static int
+graph_draw(const struct options *o, const struct series *total,
+    const struct candidate *all, size_t n, const char *scratch, struct err *e)
+{
+	struct picture p = { .file = o->out, .title = o->title, .width = o->width,
+		.height = o->height, .folder = o->folder, .start = o->from, .end = o->to };
+	char total_path[PATH_MAX], title[256];
+	int rc;
+
+	snprintf(total_path, sizeof(total_path), "%s/total.rrd", scratch);
+	rc = archive_create_rates(total_path, total->start, total->step_s, total->rates,
+	    total->n, e);
+	if (rc != 0)
+		return rc;
+	snprintf(title, sizeof(title), "%s%s%s", o->view, o->key != NULL ? ": " : "",
+	    o->key != NULL ? o->key : "");
+	if (p.title == NULL)
+		p.title = title;
+	p.total_path = total_path;
+	for (size_t i = 0; i < n && p.n < o->top && all[i].bytes > 0; i++)
+		p.rows[p.n++] = (struct picture_row){ all[i].entry->file, all[i].entry->key };
+	p.rest = n - p.n;
+	rc = picture_draw(&p, e);
+	unlink(total_path);
+	return rc;
+}
+
+/* Everything after the command line. */
+static int
+graph_make(struct options *o, struct err *e)
+{
+	char view[FILES_FOLDER_MAX];
+	char scratch[] = "/tmp/weir-graph.XXXXXX";
+	struct candidate *all = NULL;
+	struct series total = { 0 };
+	struct index x = { 0 };
+	size_t n;
+	int rc;
+
+	files_folder(o->view, view);
+	if ((size_t)snprintf(o->folder, sizeof(o->folder), "%s/%s", o->rrd_path, view) +
+	        FILES_NAME_MAX >= sizeof(o->folder))
+		return err_set(e, WEIR_EINVAL, "--rrd-path is too long");
+	if ((rc = times_parse(o, e)) != 0)
+		return rc;
+	if ((rc = index_read(o->folder, &x, e)) != 0)
+		return rc;
+	all = calloc(x.n + 1, sizeof(*all));
+	if (all == NULL)
+		abort();
+	series_init(&total, o->from, o->to);
+	n = candidates_read(o, &x, &total, all);
+	if (n == 0 || total.step_s == 0)
+		rc = err_set(e, WEIR_ENOENT, "%s: no archives there%s%s", o->folder,
+		    o->key != NULL ? " with a key like " : "", o->key != NULL ? o->key : "");
+	else if (mkdtemp(scratch) == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: cannot be made", scratch);
+	else {
+		rc = graph_draw(o, &total, all, n, scratch, e);
+		rmdir(scratch);
+	}
+	series_fini(&total);
+	free(all);
+	index_free(&x);
+	return rc;
+}
+
+int
+graph_main(int argc, char **argv)
+{
+	struct options o;
+	struct err e = ERR_INIT;
+	int rc = options_parse(argc, argv, &o);
+
+	if (rc != 0)
+		return rc < 0 ? 0 : rc;
+	if (graph_make(&o, &e) != 0) {
+		fprintf(stderr, "weir graph: %s\n", e.text);
+		return 1;
+	}
+	return 0;
+}

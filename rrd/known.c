@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/known.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow/text.h"
+#include "lib/log.h"
+#include "rrd/files.h"
+#include "rrd/index.h"
+
+_Static_assert(sizeof(struct known) % 8 == 0 && offsetof(struct known, id) == 0,
+    "struct known is a row of a table with an 8-octet key");
+
+static const struct sums no_sums;
+
+static struct known *
+known_at(const struct known_set *ks, uint32_t i)
+{
+	return (struct known *)(void *)table_row(&ks->table, i);
+}
+
+/* Take `k` into the order of writing. */
+static void
+order_add(struct known_set *ks, struct known *k)
+{
+	ks->order[ks->n++] = k;
+	ks->unsorted = true;
+}
+
+/* Name `k`. Returns 0 or -WEIR_ENOMEM. */
+static int
+known_name(struct known *k, const char *file, const char *key)
+{
+	k->file = strdup(file);
+	k->key = strdup(key);
+	if (k->file != NULL && k->key != NULL)
+		return 0;
+	free(k->file);
+	free(k->key);
+	k->file = k->key = NULL;
+	return -WEIR_ENOMEM;
+}
+
+/* The row of `id` in the table, added when new; NULL when the table is full. */
+static struct known *
+known_row(struct known_set *ks, uint64_t id)
+{
+	uint8_t *row;
+
+	table_upsert(&ks->table, &id, 1, &row);
+	return (struct known *)(void *)row;
+}
+
+static int
+folder_lock(struct known_set *ks, struct err *e)
+{
+	ks->lock_fd = open(ks->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ks->lock_fd < 0)
+		return err_set(e, WEIR_EIO, "%s: %s", ks->folder, strerror(errno));
+	if (flock(ks->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(e, WEIR_EEXIST,
+		    "%s: another weir, or another plugin of that name, writes there", ks->folder);
+	return err_set(e, WEIR_EIO, "%s: lock: %s", ks->folder, strerror(errno));
+}
+
+/* Know what index `x` knows. */
+static int
+index_take(struct known_set *ks, const struct index *x, struct err *e)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		const struct index_entry *in = &x->entries[i];
+		struct known *k = in->other ? known_other(ks) : known_row(ks, in->id);
+
+		assert(k != NULL); /* the table has room for the index */
+		k->carry = in->carry;
+		ks->unsaved |= !sums_equal(&in->carry, &no_sums);
+		if (in->other)
+			continue;
+		if (known_name(k, in->file, in->key) != 0)
+			return err_set(e, WEIR_ENOMEM, "%s: no memory", ks->folder);
+		order_add(ks, k);
+	}
+	if (x->damaged || x->skipped > 0)
+		log_warn("rrd: %s/" INDEX_FILE ": %s, %zu lines left out", ks->folder,
+		    x->damaged ? "damaged" : "lines that weir did not write", x->skipped);
+	ks->unsaved |= x->damaged || x->skipped > 0;
+	return 0;
+}
+
+int
+known_open(struct known_set *ks, const char *folder, const struct archive_shape *shape,
+    uint32_t max, struct err *e)
+{
+	struct index x = { 0 };
+	size_t room;
+	int rc;
+
+	memset(ks, 0, sizeof(*ks));
+	ks->lock_fd = -1;
+	ks->shape = *shape;
+	ks->max = max;
+	if ((size_t)snprintf(ks->folder, sizeof(ks->folder), "%s", folder) +
+	        FILES_NAME_MAX >= sizeof(ks->folder))
+		return err_set(e, WEIR_EINVAL, "%.64s...: the path is too long", folder);
+	rc = files_mkdir(folder, e);
+	if (rc == 0)
+		rc = folder_lock(ks, e);
+	if (rc == 0)
+		rc = index_read(folder, &x, e);
+	if (rc != 0)
+		goto fail;
+	room = x.n > max ? x.n : max;
+	ks->order = calloc(room + 1, sizeof(struct known *));
+	if (ks->order == NULL)
+		rc = err_set(e, WEIR_ENOMEM, "%s: no memory", folder);
+	else
+		rc = table_init(&ks->table, 8, sizeof(struct known), (uint32_t)room, e);
+	if (rc == 0)
+		rc = index_take(ks, &x, e);
+	/* From here on memory has what was carried: the index must not bring it again. */
+	if (rc == 0)
+		rc = known_save(ks, false, e);
+	index_free(&x);
+	if (rc == 0)
+		return 0;
+fail:
+	known_close(ks);
+	return rc;
+}
+
+void
+known_close(struct known_set *ks)
+{
+	for (uint32_t i = 0; i < ks->table.n; i++) {
+		free(known_at(ks, i)->file);
+		free(known_at(ks, i)->key);
+	}
+	free(ks->other.file);
+	free(ks->other.key);
+	if (ks->table.rows != NULL)
+		table_fini(&ks->table);
+	free(ks->order);
+	if (ks->lock_fd >= 0)
+		close(ks->lock_fd);
+	memset(ks, 0, sizeof(*ks));
+	ks->lock_fd = -1;
+}
+
+struct known *
+known_get(struct known_set *ks, uint64_t id, void (*key_text)(void *arg, char *buf),
+    void *arg)
+{
+	char key[INDEX_KEY_MAX], file[FILES_NAME_MAX];
+	struct known *k = (struct known *)(void *)table_find(&ks->table, &id);
+
+	if (k == NULL && ks->table.n < ks->max)
+		k = known_row(ks, id);
+	if (k == NULL)
+		return known_other(ks);
+	if (k->file != NULL)
+		return k;
+	key_text(arg, key);
+	files_name(id, key, file);
+	if (known_name(k, file, key) != 0)
+		return known_other(ks); /* its row stays nameless until there is memory */
+	order_add(ks, k);
+	ks->unsaved = true;
+	return k;
+}
+
+struct known *
+known_other(struct known_set *ks)
+{
+	if (!ks->other_used) {
+		if (known_name(&ks->other, FILES_OTHER, FILES_OTHER_TEXT) != 0)
+			abort(); /* some ten octets: the machine is out of memory */
+		ks->other_used = true;
+		ks->unsaved = true;
+		order_add(ks, &ks->other);
+	}
+	return &ks->other;
+}
+
+static int
+by_file(const void *a, const void *b)
+{
+	const struct known *const *x = a, *const *y = b;
+
+	return strcmp((*x)->file, (*y)->file);
+}
+
+void
+known_sort(struct known_set *ks)
+{
+	if (!ks->unsorted)
+		return;
+	qsort(ks->order, ks->n, sizeof(struct known *), by_file);
+	for (uint32_t i = 0; i < ks->n; i++)
+		ks->order[i]->rank = i;
+	ks->unsorted = false;
+}
+
+/* known_open has checked that it fits. */
+static const char *
+known_path(const struct known_set *ks, const struct known *k, char *buf)
+{
+	size_t len = strlen(ks->folder);
+
+	memcpy(buf, ks->folder, len);
+	snprintf(buf + len, PATH_MAX - len, "/%s", k->file);
+	return buf;
+}
+
+int
+known_check(struct known_set *ks, struct known *k, struct err *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (k->ready)
+		return 0;
+	rc = archive_check(known_path(ks, k, path), &ks->shape, &k->last, e);
+	k->ready = rc == 0;
+	return rc;
+}
+
+int
+known_create(struct known_set *ks, struct known *k, int64_t start, struct err *e)
+{
+	char path[PATH_MAX], *slash;
+	int rc;
+
+	known_path(ks, k, path);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (mkdir(path, 0777) != 0 && errno != EEXIST)
+		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+	*slash = '/';
+	rc = archive_create(path, &ks->shape, start, e);
+	k->ready = rc == 0;
+	k->last = start;
+	return rc;
+}
+
+int
+known_update(struct known_set *ks, struct known *k, const struct archive_bin *bins, size_t n,
+    struct err *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	assert(k->ready);
+	rc = archive_update(known_path(ks, k, path), bins, n, &k->last, e);
+	k->ready = rc == 0;
+	return rc;
+}
+
+int
+known_save(struct known_set *ks, bool with_carry, struct err *e)
+{
+	bool carried = false;
+	struct text_line l;
+	int rc;
+
+	for (uint32_t i = 0; with_carry && i < ks->n; i++)
+		carried |= !sums_equal(&ks->order[i]->carry, &no_sums);
+	if (!ks->unsaved && !carried)
+		return 0;
+	index_begin(&l);
+	for (uint32_t i = 0; i < ks->n; i++)
+		index_put(&l, ks->order[i]->file, ks->order[i]->key,
+		    with_carry ? &ks->order[i]->carry : &no_sums);
+	rc = index_commit(&l, ks->folder, e);
+	ks->unsaved = rc != 0;
+	return rc;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/picture.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <rrd.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Okabe and Ito's palette, which colour-blind people tell apart, without its black (the
+ * total's), then darker ones of Tol's for those who want more than seven rows.
+ */
+static const char *const colours[] = {
+	"0072B2", "E69F00", "009E73", "CC79A7", "56B4E9", "D55E00", "F0E442",
+	"332288", "AA4499", "117733", "882255", "999933", "661100", "44AA99",
+};
+#define N_COLOURS (sizeof(colours) / sizeof(colours[0]))
+#define COLOUR_REST  "BBBBBB"
+#define COLOUR_TOTAL "000000"
+#define COLOUR_P95   "000000"
+
+#define LABEL_MIN 24U
+#define LABEL_MAX 96U
+#define PATH_OCTETS  (2 * PATH_MAX)
+#define LABEL_OCTETS (4 * LABEL_MAX + 2)
+#define GLYPH_PX  7U  /* the width of a character of the legend */
+#define FIGURES   38U /* characters of a legend line that are not the label */
+
+/* Arguments of rrd_graph_v. */
+struct arguments {
+	char **v;
+	int n;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+argument(struct arguments *a, const char *fmt, ...)
+{
+	char **v = realloc(a->v, ((size_t)a->n + 2) * sizeof(char *));
+	va_list ap;
+
+	if (v == NULL)
+		abort(); /* some kilobytes: the machine is out of memory */
+	a->v = v;
+	va_start(ap, fmt);
+	if (vasprintf(&a->v[a->n], fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	a->v[++a->n] = NULL;
+}
+
+static void
+arguments_fini(struct arguments *a)
+{
+	for (int i = 0; i < a->n; i++)
+		free(a->v[i]);
+	free(a->v);
+}
+
+/* Octets of the UTF-8 character at `s` (RFC 3629 s4); 0 when it is none. */
+static size_t
+utf8_len(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+	if (p[0] < ' ' || p[0] == 0x7f || (p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* The octets that make up the next character of `text`: an ill one is shown as one. */
+static size_t
+char_len(const char *text)
+{
+	size_t n = utf8_len(text);
+
+	return n > 0 ? n : 1;
+}
+
+static size_t
+text_columns(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text += char_len(text))
+		n++;
+	return n;
+}
+
+/*
+ * Write `text` to `out` (LABEL_OCTETS), fit for a legend: `columns` characters
+ * (LABEL_MAX at most), cut or filled with blanks, and one more; what is not UTF-8 shown
+ * as '?'; colons escaped.
+ */
+static void
+label_make(const char *text, size_t columns, char *out)
+{
+	size_t all = text_columns(text), n = all > columns ? columns - 2 : all;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = utf8_len(text);
+
+		if (*text == ':')
+			*out++ = '\\';
+		if (len == 0)
+			*out++ = '?';
+		memcpy(out, text, len);
+		out += len;
+		text += char_len(text);
+	}
+	for (size_t i = n; i < columns; i++)
+		*out++ = all > columns ? '.' : ' ';
+	*out++ = ' '; /* a backslash second to last would be an order to librrd */
+	*out = '\0';
+}
+
+/* "folder/file" as part of a DEF, to `out` (PATH_OCTETS). */
+static void
+path_escape(const char *folder, const char *file, char *out)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] != '\0' ? "/" : "", file);
+	for (const char *p = path; *p != '\0'; p++) {
+		if (*p == ':' || *p == '\\')
+			*out++ = '\\';
+		*out++ = *p;
+	}
+	*out = '\0';
+}
+
+/* How many characters the label column gets: what the longest key needs and the width has. */
+static size_t
+label_columns(const struct picture *p)
+{
+	size_t room = (p->width + 90) / GLYPH_PX, want = LABEL_MIN;
+
+	room = room > FIGURES + LABEL_MIN ? room - FIGURES : LABEL_MIN;
+	for (size_t i = 0; i < p->n; i++)
+		if (text_columns(p->rows[i].key) > want)
+			want = text_columns(p->rows[i].key);
+	want = want < room ? want : room;
+	return want < LABEL_MAX ? want : LABEL_MAX;
+}
+
+/* The figures at the end of the legend line of CDEF `name`. */
+static void
+figures_add(struct arguments *a, const char *name)
+{
+	static const char *const what[] = { "AVERAGE", "MAXIMUM", "LAST" };
+
+	for (size_t i = 0; i < 3; i++) {
+		argument(a, "VDEF:%s_%zu=%s,%s", name, i, name, what[i]);
+		argument(a, "GPRINT:%s_%zu:%%8.2lf%%s%s", name, i, i == 2 ? "\\l" : " ");
+	}
+}
+
+/*
+ * The rows, stacked. A row that did not exist yet counts as idle, so that averages are
+ * over the time of the picture; but where nobody measured, nothing is known of it.
+ */
+static void
+rows_add(struct arguments *a, const struct picture *p, size_t columns)
+{
+	char label[LABEL_OCTETS], path[PATH_OCTETS];
+
+	for (size_t i = 0; i < p->n; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "k%zu", i);
+		path_escape(p->folder, p->rows[i].file, path);
+		argument(a, "DEF:d%zu=%s:bytes:AVERAGE", i, path);
+		argument(a, "CDEF:%s=total,UN,UNKN,d%zu,UN,0,d%zu,IF,8,*,IF", name, i, i);
+		label_make(p->rows[i].key, columns, label);
+		argument(a, "AREA:%s#%s:legend=%s%s", name, colours[i % N_COLOURS], label,
+		    i > 0 ? ":STACK" : "");
+		figures_add(a, name);
+	}
+}
+
+/* What the total holds beyond the rows that are shown. */
+static void
+rest_add(struct arguments *a, const struct picture *p, size_t columns)
+{
+	char label[LABEL_OCTETS], text[32], rpn[PICTURE_ROWS_MAX * 8 + 32];
+	size_t len = (size_t)snprintf(rpn, sizeof(rpn), "total");
+
+	if (p->rest == 0)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		len += (size_t)snprintf(rpn + len, sizeof(rpn) - len, ",k%zu,-", i);
+	/* Rounding must not make a little less than nothing of it. */
+	argument(a, "CDEF:rest=%s,0,MAX", rpn);
+	snprintf(text, sizeof(text), "%zu others", p->rest);
+	label_make(text, columns, label);
+	argument(a, "AREA:rest#" COLOUR_REST ":legend=%s%s", label, p->n > 0 ? ":STACK" : "");
+	figures_add(a, "rest");
+}
+
+static void
+total_add(struct arguments *a, size_t columns)
+{
+	char label[LABEL_OCTETS];
+
+	label_make("total", columns, label);
+	argument(a, "LINE1:total#" COLOUR_TOTAL ":legend=%s", label);
+	figures_add(a, "total");
+	label_make("95th percentile of total", columns, label);
+	argument(a, "VDEF:p95=total,95,PERCENTNAN");
+	argument(a, "LINE1:p95#" COLOUR_P95 ":legend=%s:dashes=6,3", label);
+	argument(a, "GPRINT:p95:%%8.2lf%%s\\l");
+}
+
+static void
+head_add(struct arguments *a, const struct picture *p, size_t columns)
+{
+	size_t len = strlen(p->file);
+	bool svg = len > 4 && strcasecmp(p->file + len - 4, ".svg") == 0;
+	char path[PATH_OCTETS];
+
+	argument(a, "graph");
+	argument(a, "-"); /* librrd says nothing of a file that it cannot write */
+	argument(a, "--imgformat=%s", svg ? "SVG" : "PNG");
+	argument(a, "--start=%" PRId64, p->start);
+	argument(a, "--end=%" PRId64, p->end);
+	argument(a, "--width=%u", p->width);
+	argument(a, "--height=%u", p->height);
+	argument(a, "--title=%s", p->title);
+	argument(a, "--vertical-label=bits/s");
+	argument(a, "--lower-limit=0");
+	argument(a, "--border=0");
+	argument(a, "--color=BACK#FFFFFF");
+	argument(a, "--color=ARROW#00000000");
+	path_escape("", p->total_path, path);
+	argument(a, "DEF:t=%s:rate:AVERAGE", path);
+	argument(a, "CDEF:total=t,8,*");
+	/* Spaced like a row: its mark and label, then the figures. */
+	argument(a, "COMMENT:%*s", (int)columns + 3, "");
+	argument(a, "COMMENT:%9s ", "average");
+	argument(a, "COMMENT:%9s ", "maximum");
+	argument(a, "COMMENT:%9s\\l", "last");
+}
+
+/* Write the picture to its file, "-" being standard output. */
+static int
+image_write(const struct picture *p, const rrd_info_t *info, struct err *e)
+{
+	bool out = strcmp(p->file, "-") == 0;
+	FILE *f = out ? stdout : fopen(p->file, "wb");
+	size_t n = 0;
+
+	if (f == NULL)
+		return err_set(e, WEIR_EIO, "%s: %s", p->file, strerror(errno));
+	for (; info != NULL; info = info->next)
+		if (strcmp(info->key, "image") == 0 && info->type == RD_I_BLO)
+			n += fwrite(info->value.u_blo.ptr, 1, info->value.u_blo.size, f);
+	if (fflush(f) != 0 || ferror(f) || n == 0) {
+		err_set(e, WEIR_EIO, "%s: %s", p->file,
+		    n == 0 ? "no picture came about" : strerror(errno));
+		n = 0;
+	}
+	if (!out)
+		fclose(f);
+	return n > 0 ? 0 : -WEIR_EIO;
+}
+
+int
+picture_draw(const struct picture *p, struct err *e)
+{
+	size_t columns = label_columns(p);
+	struct arguments a = { NULL, 0 };
+	rrd_info_t *info;
+	int rc;
+
+	head_add(&a, p, columns);
+	rows_add(&a, p, columns);
+	rest_add(&a, p, columns);
+	total_add(&a, columns);
+	rrd_clear_error();
+	/* Newer versions of librrd take const char **. */
+	info = rrd_graph_v(a.n, (void *)a.v);
+	if (info == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: %s", p->file, rrd_get_error());
+	else
+		rc = image_write(p, info, e);
+	rrd_info_free(info);
+	arguments_fini(&a);
+	return rc;
+}

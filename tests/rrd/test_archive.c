@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/rrd/scratch.h"
+
+#include "rrd/archive.h"
+
+#define BINS 400
+
+static const struct archive_shape shape = { STEP, 2 * STEP, ARCHIVE_CACTI };
+
+static char *
+path_in(const char *dir, const char *name)
+{
+	char *path = malloc(strlen(dir) + strlen(name) + 2);
+
+	assert_non_null(path);
+	sprintf(path, "%s/%s", dir, name);
+	return path;
+}
+
+/* Random bins, written in updates of one to eight, some bins unknown: each value returns. */
+static void
+what_goes_in_comes_out(void **state)
+{
+	char *dir = scratch_new(), *path = path_in(dir, "src_host-2001:db8::1.rrd");
+	uint64_t want[BINS], seed = 88172645463325252U;
+	struct archive_bin bins[BINS];
+	int64_t last = START;
+	struct series s;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+	for (unsigned i = 0; i < BINS; i++) {
+		want[i] = dice(&seed) >> (14 + dice(&seed) % 40); /* to 2^50 */
+		bins[i] = (struct archive_bin){ .end = START + (i + 1) * STEP,
+			.sums = { want[i] / 100, want[i], 3 }, .unknown = i % 50 == 49 };
+	}
+	for (unsigned i = 0, n; i < BINS; i += n) {
+		n = (unsigned)(dice(&seed) % 8) + 1;
+		n = i + n < BINS ? n : BINS - i;
+		assert_int_equal(archive_update(path, bins + i, n, &last, &e), 0);
+		assert_int_equal(last, bins[i + n - 1].end);
+	}
+	series_init(&s, START, START + BINS * STEP);
+	assert_int_equal(series_add(&s, path, "bytes", NULL, &e), 0);
+	assert_int_equal(s.start, START);
+	assert_int_equal(s.step_s, STEP);
+	for (unsigned i = 0; i < BINS; i++) {
+		if (bins[i].unknown)
+			assert_true(isnan(s.rates[i]));
+		else
+			assert_int_equal(llround(s.rates[i] * STEP), want[i]);
+	}
+	series_fini(&s);
+	assert_int_equal(archive_sum(path, "flows", last), 3 * (BINS - BINS / 50));
+	scratch_free(dir);
+	free(path);
+}
+
+static void
+an_archive_is_known_again(void **state)
+{
+	char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+	struct archive_bin bin = { .end = START + STEP, .sums = { 1, 2, 3 } };
+	struct archive_shape other = shape;
+	int64_t last = START;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(archive_check(path, &shape, &last, &e), -WEIR_ENOENT);
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+	assert_int_equal(archive_update(path, &bin, 1, &last, &e), 0);
+	last = 0;
+	assert_int_equal(archive_check(path, &shape, &last, &e), 0);
+	assert_int_equal(last, START + STEP);
+
+	/* Creating it once more does not empty it. */
+	assert_int_equal(archive_create(path, &shape, START, &e), -WEIR_EIO);
+	assert_int_equal(archive_sum(path, "bytes", START + STEP), 2);
+
+	other.step_s = 60;
+	assert_int_equal(archive_check(path, &other, &last, &e), -WEIR_EUNSUPPORTED);
+	assert_non_null(strstr(e.text, "a.rrd"));
+	scratch_free(dir);
+	free(path);
+}
+
+/* Put `to` in the place of the first `from` (of one length) in the file. */
+static void
+file_patch(const char *path, const char *from, const char *to, size_t len)
+{
+	static char buf[1 << 20];
+	FILE *f = fopen(path, "r+");
+	size_t n;
+	char *at;
+
+	assert_non_null(f);
+	n = fread(buf, 1, sizeof(buf), f);
+	at = memmem(buf, n, from, len);
+	assert_non_null(at);
+	assert_int_equal(fseek(f, at - buf, SEEK_SET), 0);
+	assert_int_equal(fwrite(to, 1, len, f), len);
+	fclose(f);
+}
+
+static void
+other_data_sources_are_refused(void **state)
+{
+	static const struct {
+		const char *says, *from, *to;
+		size_t len;
+	} patches[] = {
+		{ "another type", "ABSOLUTE", "GAUGE\0\0", 8 },
+		{ "another name", "packets", "rockets", 7 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(patches) / sizeof(patches[0]); i++) {
+		char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+		struct err e = ERR_INIT;
+		int64_t last;
+
+		assert_int_equal(archive_create(path, &shape, START, &e), 0);
+		assert_int_equal(archive_check(path, &shape, &last, &e), 0);
+		file_patch(path, patches[i].from, patches[i].to, patches[i].len);
+		if (archive_check(path, &shape, &last, &e) != -WEIR_EUNSUPPORTED)
+			fail_msg("%s: taken", patches[i].says);
+		scratch_free(dir);
+		free(path);
+	}
+}
+
+static void
+foreign_files_are_refused(void **state)
+{
+	char *dir = scratch_new();
+	struct err e = ERR_INIT;
+	double rates[] = { 1.5, 2.5 };
+	int64_t last;
+	char *path = path_in(dir, "gauge.rrd");
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(archive_create_rates(path, START, STEP, rates, 2, &e), 0);
+	assert_int_equal(archive_check(path, &shape, &last, &e), -WEIR_EUNSUPPORTED);
+	assert_non_null(strstr(e.text, "data sources"));
+	free(path);
+
+	path = path_in(dir, "letter.rrd");
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("Dear Sir or Madam", f);
+	fclose(f);
+	assert_int_equal(archive_check(path, &shape, &last, &e), -WEIR_EUNSUPPORTED);
+	free(path);
+
+	/* Begins like one and ends too soon: may be readable tomorrow, is not overwritten. */
+	path = path_in(dir, "torn.rrd");
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fwrite("RRD\0" "0003", 1, 9, f);
+	fclose(f);
+	assert_int_equal(archive_check(path, &shape, &last, &e), -WEIR_EIO);
+	free(path);
+	scratch_free(dir);
+}
+
+/* A bin that RRD refuses in the middle: `last` tells how far the update got. */
+static void
+a_failed_update_says_how_far_it_got(void **state)
+{
+	char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+	struct archive_bin bins[] = {
+		{ .end = START + STEP, .sums = { 1, 10, 1 } },
+		{ .end = START + STEP, .sums = { 1, 100, 1 } },
+		{ .end = START + 2 * STEP, .sums = { 1, 1000, 1 } },
+	};
+	int64_t last = START;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+	assert_int_equal(archive_update(path, bins, 3, &last, &e), -WEIR_EIO);
+	assert_int_equal(last, START + STEP);
+	assert_int_equal(archive_sum(path, "bytes", START + 2 * STEP), 10);
+
+	unlink(path);
+	assert_int_equal(archive_update(path, bins + 2, 1, &last, &e), -WEIR_EIO);
+	assert_non_null(strstr(e.text, path));
+	assert_int_equal(last, START + STEP);
+	scratch_free(dir);
+	free(path);
+}
+
+/* Every profile makes an archive, at short and long steps, that holds a first bin. */
+static void
+every_profile_and_step_works(void **state)
+{
+	static const uint32_t steps[] = { 1, 60, 300, 3600, 86400 };
+	char *dir = scratch_new();
+
+	(void)state;
+	for (int profile = ARCHIVE_CACTI; profile <= ARCHIVE_SMALL; profile++)
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+			struct archive_shape sh = { steps[i], 2 * steps[i],
+				(enum archive_profile)profile };
+			int64_t start = START / 86400 * 86400, last = start;
+			struct archive_bin bin = { .end = start + steps[i],
+				.sums = { 7, 4242, 1 } };
+			struct series_sum sum;
+			struct err e = ERR_INIT;
+			struct series s;
+			char *path, name[32];
+
+			snprintf(name, sizeof(name), "%d-%u.rrd", profile, steps[i]);
+			path = path_in(dir, name);
+			assert_int_equal(archive_create(path, &sh, start, &e), 0);
+			assert_int_equal(archive_check(path, &sh, &last, &e), 0);
+			assert_int_equal(last, start);
+			assert_int_equal(archive_update(path, &bin, 1, &last, &e), 0);
+			series_init(&s, start, start + steps[i]);
+			assert_int_equal(series_add(&s, path, "bytes", &sum, &e), 0);
+			assert_int_equal(llround(sum.units), 4242);
+			series_fini(&s);
+			free(path);
+		}
+	scratch_free(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(an_archive_is_known_again),
+		cmocka_unit_test(other_data_sources_are_refused),
+		cmocka_unit_test(foreign_files_are_refused),
+		cmocka_unit_test(a_failed_update_says_how_far_it_got),
+		cmocka_unit_test(every_profile_and_step_works),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/rrd/scratch.h"
+
+#include <math.h>
+
+#include "rrd/files.h"
+#include "rrd/graph.h"
+#include "rrd/index.h"
+#include "rrd/known.h"
+
+#define BINS 288 /* a day */
+#define KEYS 14
+
+/* The first is the biggest; the one before the last has what legends must escape. */
+static const char *const keys[KEYS] = {
+	"src_host=192.0.2.10 dst_port=443", "src_host=192.0.2.200 dst_port=53",
+	"src_host=2001:db8::1 dst_port=443", "src_host=198.51.100.7 dst_port=22",
+	"src_host=203.0.113.255 dst_port=8080", "src_host=198.51.100.8 dst_port=25",
+	"src_host=192.0.2.11 dst_port=80",
+	"src_host=2001:db8:1234:5678:9abc:def0:1234:5678 dst_port=993",
+	"label=B\xc3\xbcro", "label=\xff%n%s\\n:STACK", "label=CORP\\joe:x\\:=y",
+	"src_host=192.0.2.13 dst_port=80", "src_host=192.0.2.14 dst_port=80",
+	"src_host=192.0.2.15 dst_port=80",
+};
+
+/*
+ * librrd's drawing and the fonts below it keep memory until the process ends. With the
+ * address sanitizer, look for leaks of ours only; to tell them apart it must walk the
+ * stack through code that has no frame pointers.
+ */
+const char *__asan_default_options(void);
+const char *__lsan_default_suppressions(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "fast_unwind_on_malloc=0";
+}
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:librrd\nleak:libfontconfig\nleak:libpango\n";
+}
+
+static void
+key_write(void *arg, char *buf)
+{
+	strcpy(buf, arg);
+}
+
+/* Bytes of bin `i` of key `k`: a day's curve, a burst, one that comes only at noon. */
+static uint64_t
+bytes_of(unsigned k, unsigned i)
+{
+	double day = 1.2 - cos(2 * M_PI * (i + 7.0 * k) / BINS);
+	double size = 4e9 / (1 + k * 1.3);
+
+	if (k == 1 && i > 200 && i < 215)
+		size *= 3;
+	if (k == 3 && i < BINS / 2)
+		return 0;
+	return (uint64_t)(size * day * (1 + 0.15 * sin(i * (k + 1) * 1.7)));
+}
+
+/* Archives for `bins` of a day, with an hour unknown, below dir/links. */
+static void
+archives_make(const char *dir, unsigned bins)
+{
+	static const struct archive_shape shape = { STEP, 2 * STEP, ARCHIVE_CACTI };
+	struct archive_bin day[BINS];
+	struct known_set ks;
+	struct err e = ERR_INIT;
+	char folder[256];
+
+	snprintf(folder, sizeof(folder), "%s/links", dir);
+	assert_int_equal(known_open(&ks, folder, &shape, 100, &e), 0);
+	for (unsigned k = 0; k < KEYS; k++) {
+		uint64_t id = 0x9e3779b97f4a7c15U * (k + 1);
+		struct known *a = known_get(&ks, id, key_write, (void *)(uintptr_t)keys[k]);
+
+		assert_int_equal(known_create(&ks, a, START, &e), 0);
+		for (unsigned i = 0; i < bins; i++)
+			day[i] = (struct archive_bin){ .end = START + (i + 1) * STEP,
+				.sums = { 1, bytes_of(k, i), 1 }, .unknown = i >= 60 && i < 72 };
+		if (known_update(&ks, a, day, bins, &e) != 0)
+			fail_msg("%s", e.text);
+	}
+	assert_int_equal(known_save(&ks, false, &e), 0);
+	known_close(&ks);
+}
+
+/* Run `weir graph links -o out --rrd-path dir`, from START on, with `option` `value`. */
+static int
+graph(const char *dir, const char *out, const char *end, const char *option,
+    const char *value)
+{
+	char start[24];
+	const char *argv[] = { "graph", "links", "-o", out, "--rrd-path", dir, "--start", start,
+		"--end", end, option, value, NULL };
+	int argc = option == NULL ? 10 : 12;
+
+	argv[argc] = NULL;
+	snprintf(start, sizeof(start), "%lld", (long long)START);
+	return graph_main(argc, (char **)(uintptr_t)argv);
+}
+
+static size_t
+picture_read(const char *path, char *buf, size_t room)
+{
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (f == NULL)
+		return 0;
+	n = fread(buf, 1, room, f);
+	fclose(f);
+	return n;
+}
+
+static const struct {
+	const char *says, *out, *option, *value;
+	unsigned bins;
+	int want;
+	const char *magic;
+	size_t at_least;
+} cases[] = {
+	{ "a day", "a.png", NULL, NULL, BINS, 0, "\x89PNG\r\n\x1a\n", 20000 },
+	{ "as SVG", "a.svg", NULL, NULL, BINS, 0, "<?xml", 20000 },
+	{ "all rows one by one", "a.png", "--top", "30", BINS, 0, "\x89PNG", 20000 },
+	{ "one row", "a.png", "--key", "src_host=192.0.2.10 dst_port=443", BINS, 0, "\x89PNG",
+	    8000 },
+	{ "rows that share a part of their key", "a.png", "--key", "dst_port=80", BINS, 0,
+	    "\x89PNG", 8000 },
+	{ "a title of its own, with a colon", "a.png", "--title", "a: 50% <b>", BINS, 0,
+	    "\x89PNG", 8000 },
+	{ "three bins are something to see", "a.png", NULL, NULL, 3, 0, "\x89PNG", 8000 },
+	{ "a key that nobody has", "a.png", "--key", "zebra", 3, 1, NULL, 0 },
+	{ "a folder that is not there", "none/a.png", NULL, NULL, 3, 1, NULL, 0 },
+	{ "zero rows make no picture", "a.png", "--top", "0", 3, 2, NULL, 0 },
+	{ "an option that is none", "a.png", "--bottom", "3", 3, 2, NULL, 0 },
+	{ "a time that is none", "a.png", "--start", "zebra", 3, 1, NULL, 0 },
+};
+
+static void
+pictures_are_drawn(void **state)
+{
+	static char buf[1 << 22];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *dir = scratch_new(), out[256], end[24];
+		size_t n;
+		int rc;
+
+		archives_make(dir, cases[i].bins);
+		snprintf(out, sizeof(out), "%s/%s", dir, cases[i].out);
+		snprintf(end, sizeof(end), "%lld",
+		    (long long)(START + (cases[i].bins < 12 ? 12 : cases[i].bins) * STEP));
+		rc = graph(dir, out, end, cases[i].option, cases[i].value);
+		if (rc != cases[i].want)
+			fail_msg("%s: exit %d", cases[i].says, rc);
+		n = picture_read(out, buf, sizeof(buf));
+		if (rc == 0 && (n < cases[i].at_least ||
+		        memcmp(buf, cases[i].magic, strlen(cases[i].magic)) != 0))
+			fail_msg("%s: %zu octets", cases[i].says, n);
+		if (getenv("WEIR_TEST_PICTURES") != NULL && rc == 0) {
+			snprintf(end, sizeof(end), "%s/%zu.%s", getenv("WEIR_TEST_PICTURES"), i,
+			    strrchr(out, '.') + 1);
+			rename(out, end);
+		}
+		scratch_free(dir);
+	}
+}
+
+/* The index may say what it likes: only files of ours are opened. */
+static void
+an_index_cannot_point_elsewhere(void **state)
+{
+	char *dir = scratch_new(), path[256], out[256];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/links", dir);
+	assert_int_equal(mkdir(path, 0777), 0);
+	snprintf(path, sizeof(path), "%s/links/" INDEX_FILE, dir);
+	snprintf(out, sizeof(out), "%s/a.png", dir);
+	f = fopen(path, "w");
+	fputs("weir-rrd-index\t1\n../../../etc/passwd\tx\n/etc/passwd\ty\n", f);
+	fclose(f);
+	assert_int_equal(graph(dir, out, "now", NULL, NULL), 1);
+	scratch_free(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pictures_are_drawn),
+		cmocka_unit_test(an_index_cannot_point_elsewhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
