@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * compose: the text of SQL statements from a schema, as an engine's dialect spells
+ * them. Text is made of names and `?` only; values are bound later. The caller frees
+ * the line.
+ */
+#ifndef WEIR_SQL_COMPOSE_H
+#define WEIR_SQL_COMPOSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/text.h"
+#include "sql/driver.h"
+#include "sql/schema.h"
+
+/* A statement: its text, and which parameter each column of the schema is (0: none). */
+struct sql_text {
+	struct text_line line;  /* ends in a NUL */
+	uint16_t n;             /* parameters */
+	uint16_t param[SCHEMA_COLUMNS];
+};
+
+void sql_text_fini(struct sql_text *t);
+
+/* CREATE TABLE IF NOT EXISTS. */
+void compose_create(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/*
+ * INSERT that adds to the row of the same key. The key is that of tables that weir
+ * makes; with `full_key` also what is in the key of tables that pmacct's scripts made.
+ */
+void compose_upsert(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table, bool full_key);
+
+/* INSERT that changes nothing where the key is taken. */
+void compose_insert(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/* UPDATE that adds to the rows of the key. */
+void compose_update(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/*
+ * DELETE of the rows whose column `less` is below parameter 1 and `equal` is parameter
+ * 2.
+ */
+void compose_prune(struct sql_text *t, const struct sql_dialect *d, const char *table,
+    const char *less, const char *equal);
+
+#endif

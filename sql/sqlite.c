@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The SQLite engine. Several plugins, other programs and readers may use one file:
+ * every transaction begins IMMEDIATE, so that it waits for its turn at the start and
+ * never fails half-way; WAL lets readers read meanwhile; synchronous=FULL makes a
+ * commit survive a power failure.
+ */
+#include <sqlite3.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "sql/driver.h"
+#include "sql/writer.h"
+
+#define BUSY_MS   5000  /* SQLite itself waits for a lock so long, */
+#define BUSY_TRIES   3  /* so often; at times it does not wait at all */
+#define BUSY_PAUSE_MS 50
+#define CACHE_KIB 32768 /* pages of an open transaction; more spills to the WAL */
+#define OPEN_FLAGS (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX)
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+struct sql_conn {
+	sqlite3 *db;
+	char *path;
+	dev_t dev;    /* of the file as it was opened */
+	ino_t ino;
+	bool is_file; /* no: ":memory:" */
+};
+
+struct sql_stmt {
+	sqlite3_stmt *st;
+};
+
+static int
+conn_error(const struct sql_conn *c, struct err *e)
+{
+	int sys = sqlite3_system_errno(c->db);
+
+	/* SQLite's own text says "unable to open database file" whatever the reason. */
+	if (sqlite3_errcode(c->db) == SQLITE_CANTOPEN && sys != 0)
+		return err_set(e, WEIR_EIO, "%s: %s", c->path, strerror(sys));
+	return err_set(e, WEIR_EIO, "%s: %s", c->path, sqlite3_errmsg(c->db));
+}
+
+static void
+sqlite_close(struct sql_conn *c)
+{
+	if (c == NULL)
+		return;
+	sqlite3_close(c->db);
+	free(c->path);
+	free(c);
+}
+
+static int
+sqlite_run(struct sql_conn *c, const char *sql, struct err *e)
+{
+	if (sqlite3_exec(c->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return conn_error(c, e);
+	return 0;
+}
+
+/* A statement that may have to wait for others' locks. */
+static int
+sqlite_run_patiently(struct sql_conn *c, const char *sql, struct err *e)
+{
+	for (int try = 1;; try++) {
+		int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+
+		if (rc == SQLITE_OK)
+			return 0;
+		if (((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED) ||
+		    try == BUSY_TRIES)
+			return conn_error(c, e);
+		nanosleep(&(struct timespec){ 0, BUSY_PAUSE_MS * 1000000L }, NULL);
+	}
+}
+
+static int
+conn_set_up(struct sql_conn *c, struct err *e)
+{
+	static const char *const pragmas[] = {
+		("PRAGMA cache_size = -" STRING(CACHE_KIB)),
+		"PRAGMA synchronous = FULL",
+		"PRAGMA temp_store = MEMORY",
+	};
+	struct err wal = ERR_INIT;
+	int rc = 0;
+
+	sqlite3_busy_timeout(c->db, BUSY_MS);
+#ifdef SQLITE_DBCONFIG_DQS_DML
+	/* A quoted name that is no column must be an error, not a string. */
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+#endif
+	for (size_t i = 0; rc == 0 && i < sizeof(pragmas) / sizeof(pragmas[0]); i++)
+		rc = sqlite_run(c, pragmas[i], e);
+	if (rc != 0)
+		return rc;
+	/*
+	 * This one is a wish: while others read, and on file systems without shared
+	 * memory, the file keeps its rollback journal, which is as safe.
+	 */
+	if (sqlite_run(c, "PRAGMA journal_mode = WAL", &wal) != 0)
+		log_debug(LOG_SQL, "sqlite3: no WAL: %s", wal.text);
+	/* The first that reads the file: it may be no database at all. */
+	return sqlite_run_patiently(c, "SELECT count(*) FROM sqlite_master", e);
+}
+
+/*
+ * Nobody asks how much memory SQLite uses, and counting it takes a lock per allocation.
+ */
+static void
+library_set_up(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static int
+sqlite_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct sql_conn *c = calloc(1, sizeof(*c));
+	struct stat st;
+	int rc;
+
+	*conn = NULL;
+	pthread_once(&once, library_set_up);
+	if (c == NULL || (c->path = strdup(config->db)) == NULL) {
+		free(c);
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", config->db);
+	}
+	if (sqlite3_open_v2(c->path, &c->db, OPEN_FLAGS, NULL) != SQLITE_OK)
+		rc = conn_error(c, e);
+	else
+		rc = conn_set_up(c, e);
+	if (rc != 0) {
+		sqlite_close(c);
+		return rc;
+	}
+	if (stat(c->path, &st) == 0) {
+		c->is_file = true;
+		c->dev = st.st_dev;
+		c->ino = st.st_ino;
+	}
+	*conn = c;
+	return 0;
+}
+
+/* A file that somebody removed or replaced would swallow rows unseen. */
+static bool
+sqlite_alive(struct sql_conn *c)
+{
+	struct stat st;
+
+	return !c->is_file ||
+	    (stat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino);
+}
+
+static int
+sqlite_begin(struct sql_conn *c, struct err *e)
+{
+	return sqlite_run_patiently(c, "BEGIN IMMEDIATE", e);
+}
+
+static int
+sqlite_commit(struct sql_conn *c, struct err *e)
+{
+	return sqlite_run_patiently(c, "COMMIT", e);
+}
+
+static void
+sqlite_rollback(struct sql_conn *c)
+{
+	if (!sqlite3_get_autocommit(c->db)) /* some errors have rolled back already */
+		sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int
+sqlite_table_exists(struct sql_conn *c, const char *name, bool *yes, struct err *e)
+{
+	static const char ask[] = "SELECT 1 FROM sqlite_master WHERE "
+	    "type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(c->db, ask, -1, &st, NULL) != SQLITE_OK)
+		return conn_error(c, e);
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	*yes = rc == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : conn_error(c, e);
+}
+
+static int
+sqlite_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out,
+    struct err *e)
+{
+	struct sql_stmt *s = calloc(1, sizeof(*s));
+
+	*out = NULL;
+	if (s == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", c->path);
+	if (sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->st,
+	        NULL) != SQLITE_OK) {
+		free(s);
+		return err_set(e, WEIR_EINVAL, "%s: %s", c->path,
+		    sqlite3_errmsg(c->db));
+	}
+	*out = s;
+	return 0;
+}
+
+static void
+sqlite_finish(struct sql_stmt *s)
+{
+	if (s == NULL)
+		return;
+	sqlite3_finalize(s->st);
+	free(s);
+}
+
+static void
+sqlite_bind_int(struct sql_stmt *s, unsigned i, int64_t v)
+{
+	sqlite3_bind_int64(s->st, (int)i, v);
+}
+
+static void
+sqlite_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
+{
+	sqlite3_bind_text(s->st, (int)i, text, (int)len, SQLITE_STATIC);
+}
+
+static int
+sqlite_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err *e)
+{
+	int rc = sqlite3_step(s->st);
+
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
+		rc = conn_error(c, e);
+		sqlite3_reset(s->st);
+		return rc;
+	}
+	*changed = (uint64_t)sqlite3_changes(c->db);
+	sqlite3_reset(s->st);
+	return 0;
+}
+
+const struct sql_driver sqlite_driver = {
+	.name = "sqlite3",
+	.default_db = "/tmp/pmacct.db",
+	.dialect = {
+		.quote = '"',
+		.on_conflict = true,
+		.types = {
+			[SQL_INT] = "INTEGER", [SQL_BIGINT] = "BIGINT",
+			[SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = "CHAR(45)",
+			[SQL_MAC] = "CHAR(17)", [SQL_TEXT] = "VARCHAR(255)",
+			[SQL_STAMP] = "DATETIME",
+		},
+		/* Rows lie in the index of their key: half the pages to write. */
+		.table_options = " WITHOUT ROWID",
+	},
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.alive = sqlite_alive,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.run = sqlite_run_patiently,
+	.table_exists = sqlite_table_exists,
+	.prepare = sqlite_prepare,
+	.finish = sqlite_finish,
+	.bind_int = sqlite_bind_int,
+	.bind_text = sqlite_bind_text,
+	.step = sqlite_step,
+};
+
+static int
+sqlite_output_open(struct output *o, struct err *e)
+{
+	return writer_open(o, &sqlite_driver, e);
+}
+
+const struct output_ops sqlite3_output = {
+	.type = "sqlite3",
+	.wants = OUTPUT_SNAPSHOTS,
+	.directives = &sql_directives,
+	.plan = writer_plan,
+	.open = sqlite_output_open,
+	.write = writer_write,
+	.close = writer_close,
+};

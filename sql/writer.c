@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sql/writer.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/collector.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "sql/schema.h"
+#include "sql/store.h"
+
+#define LAST_TRIES 3 /* of the final snapshot: there will be no next one */
+
+struct writer {
+	struct store *store;
+	unsigned n;
+	struct {
+		struct snapshot *s;  /* a reference */
+		uint16_t next;       /* number of the first bin that is not in */
+	} pending[WRITER_PENDING + 1];
+};
+
+/* The column set and table name that `o` is configured for. */
+static void
+shape_of(const struct output *o, bool history, struct sql_shape *shape)
+{
+	memset(shape, 0, sizeof(*shape));
+	shape->config = o->config;
+	shape->fields = o->fields;
+	shape->history = history;
+	shape->since_epoch = o->common.since_epoch;
+	shape->num_protos = o->common.num_protos;
+	shape->secs = o->common.secs;
+}
+
+static struct tablename_vars
+vars_of(const struct output *o, const struct bins *bins)
+{
+	return (struct tablename_vars){
+		.bin_start = clock_real(),
+		.refresh_s = o->common.refresh,
+		.history_s = bins->seconds,
+		.utc = o->common.utc,
+	};
+}
+
+int
+writer_plan(struct output *o, struct view_config *vc, struct err *e)
+{
+	const struct sql_config *c = o->config;
+	struct tablename_vars vars = vars_of(o, &vc->bins);
+	bool history = !bins_are_none(&vc->bins);
+	char name[TABLENAME_MAX + 1];
+	struct sql_schema schema;
+	struct sql_shape shape;
+	int rc;
+
+	schema_wants(c, &o->fields);
+	shape_of(o, history, &shape);
+	if ((rc = schema_plan(&schema, &shape, e)) != 0)
+		return rc;
+	if (c->table != NULL && (rc = tablename_expand(c->table, &vars, name, e)) != 0)
+		return rc;
+	if (c->table != NULL && tablename_is_timed(c->table) && !history)
+		return err_set(e, WEIR_EINVAL,
+		    "sql_table '%s': its variables are those of a time bin: write "
+		    "sql_history too", c->table);
+	if (c->dont_try_update && (!history || vc->bins.seconds != vc->refresh_s))
+		log_warn("%s %s: sql_dont_try_update without sql_history equal to "
+		    "sql_refresh_time: rows whose key is taken are refused",
+		    o->ops->type, o->name);
+	/*
+	 * Written more often than bins end, the open bin is written too and added to.
+	 */
+	vc->hold_open = vc->bins.seconds != 0 && vc->refresh_s >= vc->bins.seconds;
+	return 0;
+}
+
+int
+writer_open(struct output *o, const struct sql_driver *d, struct err *e)
+{
+	const struct sql_config *c = o->config;
+	const struct bins *bins = &o->view->config.bins;
+	struct writer *w = calloc(1, sizeof(*w));
+	struct store_config *sc = calloc(1, sizeof(*sc));
+	char host[64] = "";
+	struct sql_shape shape;
+	int rc = -WEIR_ENOMEM;
+
+	if (w == NULL || sc == NULL) {
+		err_set(e, WEIR_ENOMEM, "%s %s: no memory", o->ops->type, o->name);
+		goto out;
+	}
+	sc->driver = d;
+	sc->sql = *c;
+	if (sc->sql.table == NULL)
+		sc->sql.table = schema_default_table(c->table_version);
+	if (sc->sql.db == NULL)
+		sc->sql.db = d->default_db;
+	sc->vars = vars_of(o, bins);
+	sc->rs = &o->view->rs;
+	gethostname(host, sizeof(host) - 1);
+	snprintf(sc->collector, sizeof(sc->collector), "%s/%s", host, o->name);
+	shape_of(o, !bins_are_none(bins), &shape);
+	if ((rc = schema_plan(&sc->schema, &shape, e)) != 0)
+		goto out;
+	rc = -WEIR_EIO;
+	if ((w->store = store_open(sc, e)) != NULL)
+		rc = 0;
+out:
+	free(sc);
+	if (rc != 0) {
+		free(w);
+		return rc;
+	}
+	o->priv = w;
+	return 0;
+}
+
+/* The first snapshot that waits is done with. */
+static void
+pending_drop(struct writer *w)
+{
+	snapshot_unref(w->pending[0].s);
+	memmove(w->pending, w->pending + 1, --w->n * sizeof(w->pending[0]));
+}
+
+/* Write what waits, in order, up to the first fault. */
+static int
+pending_write(struct writer *w, struct output_result *r, struct err *e)
+{
+	while (w->n > 0) {
+		const struct snapshot *s = w->pending[0].s;
+
+		while (w->pending[0].next < snapshot_n_bins(s)) {
+			int rc = store_write(w->store, s, w->pending[0].next, r, e);
+
+			if (rc != 0)
+				return rc;
+			w->pending[0].next++;
+		}
+		pending_drop(w);
+	}
+	return 0;
+}
+
+/* Give up snapshots, the oldest first, until `keep` are left. */
+static void
+pending_refuse(struct writer *w, unsigned keep, struct output_result *r)
+{
+	while (w->n > keep) {
+		const struct snapshot *s = w->pending[0].s;
+
+		for (uint16_t b = w->pending[0].next; b < snapshot_n_bins(s); b++) {
+			uint32_t n = store_batch_rows(s, b);
+
+			r->rows += n;
+			r->refused += n;
+		}
+		pending_drop(w);
+	}
+}
+
+int
+writer_write(struct output *o, const struct snapshot *s, struct output_result *r,
+    struct err *e)
+{
+	struct writer *w = o->priv;
+	struct err cause = ERR_INIT;
+	int rc, tries = s->last ? LAST_TRIES : 1;
+
+	assert(w != NULL && w->n <= WRITER_PENDING);
+	w->pending[w->n].s = snapshot_ref((struct snapshot *)s);
+	w->pending[w->n++].next = 0;
+	do
+		rc = pending_write(w, r, &cause);
+	while (rc != 0 && --tries > 0);
+	if (rc == 0) {
+		if (r->refused == 0)
+			return 0;
+		return err_set(e, WEIR_EEXIST,
+		    "%" PRIu64 " rows refused: their key is taken", r->refused);
+	}
+	pending_refuse(w, s->last ? 0 : WRITER_PENDING, r);
+	if (r->refused > 0)
+		err_set(e, (enum weir_errno)-rc, "%s; %" PRIu64 " rows given up",
+		    cause.text, r->refused);
+	else
+		err_set(e, (enum weir_errno)-rc, "%s; rows kept for the next time",
+		    cause.text);
+	return rc;
+}
+
+void
+writer_close(struct output *o)
+{
+	struct writer *w = o->priv;
+	struct output_result r = { 0 };
+	struct err e = ERR_INIT;
+
+	assert(w != NULL);
+	if (pending_write(w, &r, &e) != 0) {
+		pending_refuse(w, 0, &r);
+		log_err("%s %s: %s; %" PRIu64 " rows given up", o->ops->type, o->name,
+		    e.text, r.refused);
+	}
+	/*
+	 * Nobody takes a result any more: these are the books that core keeps of
+	 * others.
+	 */
+	counter_add(&o->rows, r.rows);
+	counter_add(&o->written, r.written);
+	counter_add(&o->refused, r.refused);
+	store_close(w->store);
+	free(w);
+	o->priv = NULL;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sql/compose.h"
+#include "sql/schema.h"
+
+static const struct sql_dialect postgres_like = {
+	'"', true, true, { "INT", "BIGINT", "CHAR(6)", "INET", "MACADDR", "TEXT", "TIMESTAMP" }, ""
+};
+static const struct sql_dialect mysql_like = {
+	'`', false, false, { "INT", "BIGINT", "CHAR(6)", "CHAR(45)", "CHAR(17)", "TEXT",
+	    "DATETIME" }, " ENGINE=InnoDB"
+};
+
+static const struct {
+	const char *says;
+	const char *aggregate;
+	uint32_t version;
+	bool optimize, history, secs;
+	const char *want;   /* written columns by name; NULL: refused, and */
+	const char *error[2]; /* the text has these */
+} cases[] = {
+	{ "version 1 has no tag, no flows", "src_host", 1, false, true, false,
+	    "stamp_inserted ip_src ip_dst src_port dst_port ip_proto mac_src mac_dst packets "
+	    "bytes stamp_updated", { NULL } },
+	{ "version 4 counts flows unasked", "src_host", 4, false, false, false,
+	    "ip_src ip_dst src_port dst_port ip_proto tos vlan mac_src mac_dst agent_id packets "
+	    "bytes flows", { NULL } },
+	{ "version 9 has all", "src_host, tcpflags", 9, false, true, false,
+	    "stamp_inserted ip_src ip_dst port_src port_dst ip_proto tos vlan as_src as_dst "
+	    "mac_src mac_dst class_id tag tcp_flags packets bytes flows stamp_updated", { NULL } },
+	{ "optimised, only what is aggregated is written", "src_host, dst_port", 9, true, true,
+	    false, "stamp_inserted ip_src port_dst packets bytes stamp_updated", { NULL } },
+	{ "optimised, names follow the version all the same", "tag, dst_port, src_as, flows", 1,
+	    true, false, false, "dst_port as_src agent_id packets bytes flows", { NULL } },
+	{ "from version 9 the tag has its name", "tag, tag2", 9, true, false, false,
+	    "tag packets bytes tag2", { NULL } },
+	{ "what no version has comes under its own name", "label, etype", 2, true, false, false,
+	    "packets bytes etype label", { NULL } },
+	{ "a time has a column for its fraction", "timestamp_start", 1, true, false, false,
+	    "packets bytes timestamp_start timestamp_start_residual", { NULL } },
+	{ "unless fractions are not wanted", "timestamp_start", 1, true, false, true,
+	    "packets bytes timestamp_start", { NULL } },
+	{ "an AS goes into the address column before version 6", "src_as, dst_as", 5, false,
+	    false, false, "ip_src ip_dst src_port dst_port ip_proto tos vlan mac_src mac_dst "
+	    "class_id agent_id packets bytes flows", { NULL } },
+	{ "but not together with an address", "src_host, src_as", 5, false, false, false, NULL,
+	    { "ip_src", "sql_table_version: 6" } },
+	{ "vlan needs version 2", "vlan", 1, false, false, false, NULL,
+	    { "'vlan'", "sql_table_version: 2" } },
+	{ "tag needs version 2", "tag", 1, false, false, false, NULL,
+	    { "'tag'", "sql_table_version: 2" } },
+	{ "tos needs version 3", "tos", 2, false, false, false, NULL,
+	    { "'tos'", "sql_table_version: 3" } },
+	{ "flows need version 4", "src_host, flows", 3, false, false, false, NULL,
+	    { "'flows'", "sql_table_version: 4" } },
+	{ "class needs version 5", "class", 4, false, false, false, NULL,
+	    { "'class'", "sql_table_version: 5" } },
+	{ "tcpflags need version 7", "tcpflags", 6, false, false, false, NULL,
+	    { "'tcpflags'", "or sql_optimize_clauses: true" } },
+};
+
+static void
+plan(struct sql_schema *s, const char *aggregate, uint32_t version, bool optimize,
+    bool history, bool secs, int *rc, struct err *e)
+{
+	struct sql_config c = { .table_version = version, .optimize_clauses = optimize };
+	struct sql_shape shape = { .config = &c, .history = history, .secs = secs };
+
+	assert_int_equal(field_set_parse(aggregate, &shape.fields, e), 0);
+	schema_wants(&c, &shape.fields);
+	*rc = schema_plan(s, &shape, e);
+}
+
+static void
+test_columns(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sql_schema s;
+		struct err e = ERR_INIT;
+		char names[2048] = "";
+		int rc;
+
+		plan(&s, cases[i].aggregate, cases[i].version, cases[i].optimize,
+		    cases[i].history, cases[i].secs, &rc, &e);
+		for (unsigned c = 0; rc == 0 && c < s.n; c++)
+			if (s.columns[c].written) {
+				strcat(names, names[0] != '\0' ? " " : "");
+				strcat(names, s.columns[c].name);
+			}
+		if ((rc == 0) != (cases[i].want != NULL) ||
+		    (rc == 0 && strcmp(names, cases[i].want) != 0))
+			fail_msg("%s: got '%s', %s", cases[i].says, names, e.text);
+		for (int k = 0; k < 2 && rc != 0; k++)
+			if (strstr(e.text, cases[i].error[k]) == NULL)
+				fail_msg("%s: %s", cases[i].says, e.text);
+	}
+}
+
+static void
+test_every_field_has_a_column(void **state)
+{
+	struct sql_config c = { .table_version = 9 };
+	struct sql_shape shape = { .config = &c, .history = true };
+	struct sql_schema s;
+
+	(void)state;
+	for (uint16_t i = 0; i < FIELD_COUNT; i++)
+		field_set_add(&shape.fields, i);
+	for (int optimize = 0; optimize < 2; optimize++) {
+		c.optimize_clauses = optimize == 1;
+		assert_int_equal(schema_plan(&s, &shape, NULL), 0);
+		for (uint16_t i = 0; i < FIELD_COUNT; i++) {
+			unsigned n = 0;
+
+			for (unsigned k = 0; k < s.n; k++)
+				n += s.columns[k].field == &fields[i] && s.columns[k].written &&
+				    s.columns[k].source == SQL_FROM_FIELD;
+			if (n != 1)
+				fail_msg("%s has %u columns", fields[i].config, n);
+		}
+		for (unsigned k = 0; k < s.n; k++)
+			assert_ptr_equal(schema_find(&s, s.columns[k].name), &s.columns[k]);
+	}
+}
+
+enum kind { CREATE, UPSERT, UPSERT_FULL, INSERT, UPDATE };
+static const struct {
+	const char *says;
+	enum kind kind;
+	const struct sql_dialect *d;
+	const char *want;
+} texts[] = {
+	{ "a table and its key", CREATE, &mysql_like,
+	    "CREATE TABLE IF NOT EXISTS `t` (`stamp_inserted` DATETIME NOT NULL DEFAULT "
+	    "'0000-00-00 00:00:00', `ip_src` CHAR(45) NOT NULL DEFAULT '0.0.0.0', `tcp_flags` INT "
+	    "NOT NULL DEFAULT 0, `packets` BIGINT NOT NULL DEFAULT 0, `bytes` BIGINT NOT NULL "
+	    "DEFAULT 0, `stamp_updated` DATETIME, PRIMARY KEY (`stamp_inserted`, `ip_src`)) "
+	    "ENGINE=InnoDB" },
+	{ "numbered parameters and ON CONFLICT", UPSERT, &postgres_like,
+	    "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", "
+	    "\"bytes\", \"stamp_updated\") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT "
+	    "(\"stamp_inserted\", \"ip_src\") DO UPDATE SET \"tcp_flags\" = \"t\".\"tcp_flags\" | "
+	    "excluded.\"tcp_flags\", \"packets\" = \"t\".\"packets\" + excluded.\"packets\", "
+	    "\"bytes\" = \"t\".\"bytes\" + excluded.\"bytes\", \"stamp_updated\" = "
+	    "excluded.\"stamp_updated\"" },
+	{ "ON DUPLICATE KEY", UPSERT, &mysql_like,
+	    "INSERT INTO `t` (`stamp_inserted`, `ip_src`, `tcp_flags`, `packets`, `bytes`, "
+	    "`stamp_updated`) VALUES (?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE `tcp_flags` = "
+	    "`t`.`tcp_flags` | VALUES(`tcp_flags`), `packets` = `t`.`packets` + VALUES(`packets`), "
+	    "`bytes` = `t`.`bytes` + VALUES(`bytes`), `stamp_updated` = VALUES(`stamp_updated`)" },
+	{ "an insert that leaves others alone", INSERT, &postgres_like,
+	    "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", "
+	    "\"bytes\", \"stamp_updated\") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING" },
+	{ "an update that names the key", UPDATE, &postgres_like,
+	    "UPDATE \"t\" SET \"tcp_flags\" = \"t\".\"tcp_flags\" | $1, \"packets\" = "
+	    "\"t\".\"packets\" + $2, \"bytes\" = \"t\".\"bytes\" + $3, \"stamp_updated\" = $4 "
+	    "WHERE \"stamp_inserted\" = $5 AND \"ip_src\" = $6" },
+};
+
+static void
+test_texts(void **state)
+{
+	struct sql_schema s;
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)state;
+	plan(&s, "src_host, tcpflags", 9, true, true, false, &rc, &e);
+	assert_int_equal(rc, 0);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct sql_text t = { 0 };
+
+		switch (texts[i].kind) {
+		case CREATE:
+			compose_create(&t, texts[i].d, &s, "t");
+			break;
+		case UPSERT:
+		case UPSERT_FULL:
+			compose_upsert(&t, texts[i].d, &s, "t", texts[i].kind == UPSERT_FULL);
+			break;
+		case INSERT:
+			compose_insert(&t, texts[i].d, &s, "t");
+			break;
+		case UPDATE:
+			compose_update(&t, texts[i].d, &s, "t");
+			break;
+		}
+		if (strcmp(t.line.p, texts[i].want) != 0)
+			fail_msg("%s: got\n%s", texts[i].says, t.line.p);
+		sql_text_fini(&t);
+	}
+}
+
+static void
+test_full_key(void **state)
+{
+	struct sql_schema s;
+	struct sql_text t = { 0 };
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)state;
+	plan(&s, "src_host", 2, true, false, false, &rc, &e);
+	compose_upsert(&t, &postgres_like, &s, "t", true);
+	assert_non_null(strstr(t.line.p, "ON CONFLICT (\"stamp_inserted\", \"ip_src\", "
+	    "\"ip_dst\", \"src_port\", \"dst_port\", \"ip_proto\", \"vlan\", \"mac_src\", "
+	    "\"mac_dst\", \"agent_id\") DO"));
+	sql_text_fini(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_every_field_has_a_column),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_full_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

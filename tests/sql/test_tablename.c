@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "sql/tablename.h"
+
+#define T_BIN (UINT64_C(1699999800) * CLOCK_S) /* 2023-11-14 22:10:00 UTC, a Tuesday */
+
+static const struct {
+	const char *says;
+	const char *pattern;
+	bool utc;
+	const char *want;  /* NULL: refused, and */
+	const char *error; /* the text has this */
+} cases[] = {
+	{ "a plain name is itself", "acct_v4", false, "acct_v4", NULL },
+	{ "a day in local time, which is two hours ahead", "acct_%Y%m%d", false,
+	    "acct_20231115", NULL },
+	{ "the same day in UTC", "acct_%Y%m%d", true, "acct_20231114", NULL },
+	{ "hours and minutes", "a_%H%M%S", false, "a_001000", NULL },
+	{ "a ring of week-days", "acct_v4_%w", false, "acct_v4_3", NULL },
+	{ "weeks of the year", "acct_%W", false, "acct_46", NULL },
+	{ "seconds since 1970 know no zone", "acct_%s", true, "acct_1699999800", NULL },
+	{ "the sign of a zone becomes an underline", "acct%z", false, "acct_0200", NULL },
+	{ "refresh time and length of the bin", "acct_$ref_$hst", false, "acct_60_300", NULL },
+	{ "a name of 64 characters fits",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false,
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL },
+	{ "one of 65 does not",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false,
+	    NULL, "longer than 64" },
+	{ "nor one that grows too long",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%Y", false, NULL,
+	    "longer than 64" },
+	{ "an empty name is refused", "", false, NULL, "empty" },
+	{ "a quote is refused", "acct\"; DROP TABLE x; --", false, NULL, "'\"'" },
+	{ "a blank is refused", "my table", false, NULL, "' '" },
+	{ "a variable of single rows is refused by name", "acct_$tag", false, NULL, "'$t'" },
+	{ "an unknown time variable is refused by name", "acct_%q", false, NULL, "'%q'" },
+	{ "a lone percent sign is refused", "acct_%", false, NULL, "'%'" },
+	{ "weir's own table is refused", "Weir_Batch", false, NULL, "weir's own" },
+};
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tablename_vars v = { T_BIN, 60, 300, cases[i].utc };
+		char name[TABLENAME_MAX + 1] = "";
+		struct err e = ERR_INIT;
+		int rc = tablename_expand(cases[i].pattern, &v, name, &e);
+
+		if ((rc == 0) != (cases[i].want != NULL) ||
+		    (rc == 0 && strcmp(name, cases[i].want) != 0) ||
+		    (rc != 0 && strstr(e.text, cases[i].error) == NULL))
+			fail_msg("%s: got '%s', %s", cases[i].says, name, e.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names) };
+
+	setenv("TZ", "TST-2", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
