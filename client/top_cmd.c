@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "client/client.h"
+#include "client/top.h"
+#include "lib/clock.h"
+
+#define USAGE \
+	"usage: weir top [VIEW] [--once [--json]] [-n ROWS] [--sort bytes|packets|flows]\n" \
+	"           [-s SOCKET]\n" \
+	"\n" \
+	"Show the rows of a view that grow fastest. VIEW is a plugin that keeps running totals\n" \
+	"(memory, snmp); without it, the first one. Keys: q quit, s sort, p pause, v next view,\n" \
+	"e exporters, arrows scroll.\n" \
+	"\n" \
+	"  --once         print one table, of the rates of about a second, and end\n" \
+	"  --json         the same as a JSON object\n" \
+	"  -n ROWS        rows at most: 20 with --once, else 500\n" \
+	"  --sort WHAT    by bytes, packets or flows\n" \
+	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
+
+#define ROWS_ONCE   20
+#define ROWS_SCREEN 500
+#define ROWS_MAX    100000UL
+#define WAIT_STEP   (100 * (long)CLOCK_MS)
+#define WAIT_STEPS  50 /* five seconds without a round of the publisher: give up */
+
+struct options {
+	struct top top;
+	bool once, json;
+};
+
+static int
+rows_parse(const char *text, unsigned *rows)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || n == 0 || n > ROWS_MAX) {
+		fprintf(stderr, "weir top: -n %s is no number from 1 to %lu\n", text, ROWS_MAX);
+		return -1;
+	}
+	*rows = (unsigned)n;
+	return 0;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int
+options_parse(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "once", no_argument, NULL, '1' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "sort", required_argument, NULL, 'o' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *given = NULL;
+	int opt;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "n:s:h", longs, NULL)) != -1)
+		switch (opt) {
+		case '1':
+			o->once = true;
+			break;
+		case 'j':
+			o->json = o->once = true;
+			break;
+		case 'n':
+			if (rows_parse(optarg, &o->top.rows) != 0)
+				return EXIT_FAILURE;
+			break;
+		case 'o':
+			o->top.sort = optarg;
+			break;
+		case 's':
+			given = optarg;
+			break;
+		case 'h':
+			fputs(USAGE, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs(USAGE, stderr);
+			return EXIT_FAILURE;
+		}
+	if (optind < argc - 1) {
+		fputs(USAGE, stderr);
+		return EXIT_FAILURE;
+	}
+	o->top.view = argv[optind];
+	o->top.path = link_path(given);
+	if (o->top.rows == 0)
+		o->top.rows = o->once ? ROWS_ONCE : ROWS_SCREEN;
+	return -1;
+}
+
+static void
+sample_print(const struct sample *m)
+{
+	char line[256];
+
+	for (unsigned i = 0; i < SAMPLE_LINES; i++) {
+		sample_line(m, i, line, sizeof(line));
+		puts(line);
+	}
+	putchar('\n');
+	grid_print(&m->grid, stdout);
+}
+
+/* Two samples, as far apart as the publisher's rounds. */
+static int
+samples_take(struct sampler *s, const struct top *t, struct sample *m, struct err *e)
+{
+	static const struct timespec step = { 0, WAIT_STEP };
+	struct sample_request q = { .view = t->view, .sort = t->sort, .rows = t->rows };
+	int rc = sampler_take(s, &q, m, e);
+
+	for (int i = 0; rc >= 0 && i < WAIT_STEPS && m->interval == 0; i++) {
+		nanosleep(&step, NULL);
+		rc = sampler_take(s, &q, m, e);
+	}
+	if (rc >= 0 && m->interval == 0)
+		return err_set(e, WEIR_EIO, "weir has counted nothing for %d s: no rates",
+		    WAIT_STEPS / 10);
+	return rc;
+}
+
+static int
+top_once(struct options *o, struct err *e)
+{
+	char names[SAMPLE_VIEWS][SAMPLE_NAME_MAX];
+	struct sampler s = { .link = link_open(o->top.path, e) };
+	struct sample m = { 0 };
+	int rc = s.link != NULL ? 0 : -WEIR_EIO;
+
+	if (rc == 0 && o->top.view == NULL) {
+		rc = sampler_views(s.link, names, e);
+		if (rc == 0)
+			rc = err_set(e, WEIR_ENOENT,
+			    "no view keeps running totals: add a plugin of type memory");
+		o->top.view = names[0];
+	}
+	if (rc >= 0)
+		rc = samples_take(&s, &o->top, &m, e);
+	if (rc >= 0 && o->json) {
+		json_t *v = sample_json(&m);
+
+		json_dumpf(v, stdout, JSON_REAL_PRECISION(12));
+		putchar('\n');
+		json_decref(v);
+	} else if (rc >= 0) {
+		sample_print(&m);
+	}
+	sample_fini(&m);
+	link_close(s.link);
+	sampler_fini(&s);
+	return rc;
+}
+
+int
+client_top(int argc, char **argv)
+{
+	struct options o = { .top = { .sort = "bytes" } };
+	int status = options_parse(&o, argc, argv);
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (status != -1)
+		return status;
+	rc = o.once ? top_once(&o, &e) : top_screen(&o.top, &e);
+	if (rc < 0)
+		fprintf(stderr, "weir top: %s\n", e.text);
+	return rc < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

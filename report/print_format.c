@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report/print_format.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define JSON_START "{\"event_type\": \"purge\""
+#define ADDED_MAX  512U /* of a line beyond its columns: start, stamps, end */
+
+static bool
+form_is_json(enum print_form form)
+{
+	return form == PRINT_JSON;
+}
+
+static bool
+form_is_padded(enum print_form form)
+{
+	return form == PRINT_FORMATTED || form == PRINT_EVENT_FORMATTED;
+}
+
+static bool
+form_has_counters(enum print_form form)
+{
+	return form != PRINT_EVENT_FORMATTED && form != PRINT_EVENT_CSV;
+}
+
+/* Widths that do not follow from the value and the title: pmacct's. */
+static const struct {
+	enum field_no no;
+	uint8_t width, gap;
+} odd_widths[] = {
+	{ F_COS, 4, 1 },
+	{ F_TOS, 7, 4 },
+	{ F_SAMPLING_RATE, 14, 1 },
+	{ F_TIMESTAMP_START, 31, 1 },
+	{ F_TIMESTAMP_END, 31, 1 },
+	{ F_TIMESTAMP_ARRIVAL, 31, 1 },
+};
+
+/* Room for the longest usual text of a value of `f`. */
+static size_t
+value_width(const struct field *f)
+{
+	switch (f->value) {
+	case FIELD_IP:
+		return 45;
+	case FIELD_MAC:
+		return 17;
+	case FIELD_HEX:
+		return 5;
+	case FIELD_FLAGS:
+		return 3;
+	case FIELD_PROTO:
+		return 10;
+	case FIELD_STR:
+		return field_no(f) == F_CLASS ? 16 : 45;
+	case FIELD_TIME:
+		return 30;
+	case FIELD_UINT:
+		break;
+	}
+	if (f->merge == FIELD_SUM)
+		return 20;
+	return f->octets == 1 ? 3 : f->octets == 2 ? 5 : 10;
+}
+
+static void
+column_width_set(struct print_column *c)
+{
+	size_t value = value_width(c->f), title = strlen(c->f->title);
+
+	for (size_t i = 0; i < sizeof(odd_widths) / sizeof(odd_widths[0]); i++)
+		if (odd_widths[i].no == field_no(c->f)) {
+			c->width = odd_widths[i].width;
+			c->gap = odd_widths[i].gap;
+			return;
+		}
+	c->width = (uint8_t)((value > title ? value : title) + 2);
+	c->gap = 2;
+}
+
+static bool
+value_is_quoted(const struct field *f)
+{
+	return f->value != FIELD_UINT;
+}
+
+static void
+column_add(struct print_format *pf, const struct output *o, enum field_no no)
+{
+	struct print_column *c = &pf->columns[pf->n_columns];
+	int n;
+
+	memset(c, 0, sizeof(*c));
+	c->f = &fields[no];
+	c->offset = o->view->rs.offset[no];
+	if (form_is_json(pf->form)) {
+		n = snprintf(c->lead, sizeof(c->lead), ", \"%s\": %s", c->f->json,
+		    value_is_quoted(c->f) && c->f->value != FIELD_STR ? "\"" : "");
+		assert(n > 0 && (size_t)n < sizeof(c->lead));
+		c->lead_len = (uint8_t)n;
+	} else if (form_is_padded(pf->form)) {
+		column_width_set(c);
+	} else if (pf->n_columns > 0) {
+		c->lead[0] = pf->separator;
+		c->lead_len = 1;
+	}
+	pf->row_max += sizeof(c->lead) + TEXT_MAX * (c->f->value == FIELD_STR ? 6 : 1);
+	pf->n_columns++;
+}
+
+static void
+counters_add(struct print_format *pf, const struct output *o)
+{
+	static const enum field_no orders[2][3] = { { F_PACKETS, F_FLOWS, F_BYTES },
+		{ F_FLOWS, F_PACKETS, F_BYTES } };
+	const enum field_no *order = orders[form_is_json(pf->form)];
+
+	for (size_t i = 0; i < 3; i++)
+		for (uint16_t c = 0; c < o->n_columns; c++)
+			if (o->columns[c] == order[i])
+				column_add(pf, o, order[i]);
+	if (pf->n_columns > 0)
+		pf->columns[pf->n_columns - 1].width = 0; /* nothing follows bytes */
+}
+
+void
+print_format_init(struct print_format *pf, enum print_form form, char separator,
+    const struct output *o)
+{
+	memset(pf, 0, sizeof(*pf));
+	pf->form = form;
+	pf->separator = separator;
+	pf->text = (struct text_opts){ .num_protos = o->common.num_protos,
+		.since_epoch = o->common.since_epoch,
+		.utc = o->common.utc,
+		.secs = o->common.secs };
+	pf->row_max = ADDED_MAX;
+	for (uint16_t i = 0; i < o->n_columns; i++)
+		if (fields[o->columns[i]].merge != FIELD_SUM)
+			column_add(pf, o, (enum field_no)o->columns[i]);
+	pf->stamps_before = pf->n_columns;
+	if (form_has_counters(form))
+		counters_add(pf, o);
+}
+
+void
+print_format_fini(struct print_format *pf)
+{
+	text_line_free(&pf->scratch);
+}
+
+/* Stamps are whole seconds whatever the other times are. */
+void
+print_format_bin(struct print_format *pf, uint64_t start, uint64_t now)
+{
+	struct text_opts o = pf->text;
+	char inserted[TEXT_MAX], updated[TEXT_MAX];
+	int n;
+
+	pf->stamps_len = 0;
+	if (!form_is_json(pf->form) || (start == 0 && now == 0))
+		return;
+	o.secs = true;
+	text_time(start, &o, inserted);
+	text_time(now, &o, updated);
+	n = snprintf(pf->stamps, sizeof(pf->stamps),
+	    ", \"stamp_inserted\": \"%.40s\", \"stamp_updated\": \"%.40s\"", inserted, updated);
+	pf->stamps_len = (size_t)n;
+}
+
+static char *
+put(char *p, const char *s, size_t len)
+{
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static char *
+pad(char *p, const char *start, const struct print_column *c)
+{
+	size_t len = (size_t)(p - start);
+	size_t blanks = len + c->gap < c->width ? c->width - len : c->gap;
+
+	memset(p, ' ', blanks);
+	return p + blanks;
+}
+
+size_t
+print_format_title(const struct print_format *pf, char *to)
+{
+	char *p = to;
+
+	if (form_is_json(pf->form))
+		return 0;
+	for (unsigned i = 0; i < pf->n_columns; i++) {
+		const struct print_column *c = &pf->columns[i];
+		char *start;
+
+		start = p = put(p, c->lead, c->lead_len);
+		p = put(p, c->f->title, strlen(c->f->title));
+		if (c->width != 0)
+			p = pad(p, start, c);
+	}
+	*p++ = '\n';
+	return (size_t)(p - to);
+}
+
+/* Addresses that only some records have are empty when they do not, not 0.0.0.0. */
+static bool
+value_is_absent(const struct print_column *c, const uint8_t *value)
+{
+	static const uint8_t none[16];
+	enum field_no no = field_no(c->f);
+
+	return (no == F_PEER_SRC_IP || no == F_PEER_DST_IP || no == F_NEXTHOP) &&
+	    memcmp(value, none, sizeof(none)) == 0;
+}
+
+/* Text of an interned string, with what the form needs around it. */
+static char *
+put_string(struct print_format *pf, const struct print_column *c, const uint8_t *value,
+    char *p)
+{
+	char text[TEXT_MAX];
+
+	text_value(c->f, value, &pf->text, text);
+	pf->scratch.len = 0;
+	if (form_is_json(pf->form))
+		text_line_json(&pf->scratch, text);
+	else if (form_is_padded(pf->form))
+		text_line_put(&pf->scratch, text, strlen(text));
+	else
+		text_line_csv(&pf->scratch, text, pf->separator);
+	return put(p, pf->scratch.p != NULL ? pf->scratch.p : "", pf->scratch.len);
+}
+
+static char *
+put_value(struct print_format *pf, const struct print_column *c, const uint8_t *value,
+    char *p)
+{
+	if (c->f->value == FIELD_STR)
+		return put_string(pf, c, value, p);
+	if (c->f->value == FIELD_IP && value_is_absent(c, value)) {
+		if (form_is_padded(pf->form))
+			p = put(p, "::", 2);
+	} else {
+		p += text_value(c->f, value, &pf->text, p);
+	}
+	if (form_is_json(pf->form) && value_is_quoted(c->f))
+		*p++ = '"';
+	return p;
+}
+
+size_t
+print_format_row(struct print_format *pf, const uint8_t *row, char *to)
+{
+	char *p = to;
+
+	if (form_is_json(pf->form))
+		p = put(p, JSON_START, sizeof(JSON_START) - 1);
+	for (unsigned i = 0; i < pf->n_columns; i++) {
+		const struct print_column *c = &pf->columns[i];
+		char *start;
+
+		if (i == pf->stamps_before)
+			p = put(p, pf->stamps, pf->stamps_len);
+		/* All of it, for it is one move then; row_max has room for that. */
+		memcpy(p, c->lead, sizeof(c->lead));
+		start = p += c->lead_len;
+		p = put_value(pf, c, row + c->offset, p);
+		if (c->width != 0)
+			p = pad(p, start, c);
+	}
+	if (form_is_json(pf->form))
+		*p++ = '}';
+	*p++ = '\n';
+	return (size_t)(p - to);
+}

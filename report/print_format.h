@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How print writes a row: pmacct's formatted text, CSV or JSON, byte for byte as its
+ * release 1.7.7 has them. Compiled once per output from its columns; then a row costs a
+ * walk over them. Counters stand in another order in JSON (flows, packets, bytes) than in
+ * the rest (packets, flows, bytes), and stamps of the bin in JSON only: that is pmacct's.
+ * Used by the output's thread alone.
+ */
+#ifndef WEIR_REPORT_PRINT_FORMAT_H
+#define WEIR_REPORT_PRINT_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/output.h"
+#include "flow/text.h"
+
+/* In the order of the words of print_output. */
+enum print_form {
+	PRINT_FORMATTED,
+	PRINT_CSV,
+	PRINT_JSON,
+	PRINT_EVENT_FORMATTED,  /* event_*: without counters */
+	PRINT_EVENT_CSV,
+};
+
+struct print_column {
+	const struct field *f;
+	uint32_t offset;      /* of the value in a row */
+	uint8_t width;        /* formatted: octets with the gap; 0: not padded */
+	uint8_t gap;          /* formatted: blanks after the value, at least */
+	uint8_t lead_len;
+	char lead[48];        /* what stands before the value */
+};
+
+struct print_format {
+	enum print_form form;
+	char separator;              /* of CSV */
+	struct text_opts text;
+	unsigned n_columns;
+	unsigned stamps_before;      /* JSON: the column that the stamps precede */
+	struct print_column columns[FIELD_COUNT];
+	size_t row_max;              /* octets of the longest row or title */
+	struct text_line scratch;
+	char stamps[256];            /* of the present bin: JSON, with its comma */
+	size_t stamps_len;
+};
+
+/* Compile for the columns of `o`, whose view exists; rows are laid out by its rowspec. */
+void print_format_init(struct print_format *pf, enum print_form form, char separator,
+    const struct output *o);
+void print_format_fini(struct print_format *pf);
+
+/* The rows that follow belong to the bin that starts at `start` and are written at `now`. */
+void print_format_bin(struct print_format *pf, uint64_t start, uint64_t now);
+
+/*
+ * Write the line of titles, or `row` as a line, to `to` (pf->row_max octets at least).
+ * Return the octets; JSON has no titles: 0.
+ */
+size_t print_format_title(const struct print_format *pf, char *to);
+size_t print_format_row(struct print_format *pf, const uint8_t *row, char *to);
+
+#endif

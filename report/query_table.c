@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "report/query_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/books.h"
+#include "core/stats.h"
+#include "lib/clock.h"
+
+#define BOOKS_TRIES 10                   /* see books_settled */
+#define BOOKS_PAUSE (20 * CLOCK_MS)
+#define BOOKS_LINES (8 + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS)
+
+#define COLUMN(json, title, kind) { json, json, title, kind }
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct reply_column view_columns[] = {
+	COLUMN("view", "VIEW", "str"),
+	COLUMN("aggregate", "AGGREGATE", "str"),
+	COLUMN("outputs", "OUTPUTS", "str"),
+	COLUMN("ledger", "LEDGER", "bool"),
+	COLUMN("rows", "ROWS", "uint"),
+	COLUMN("max_rows", "MAX_ROWS", "uint"),
+	COLUMN("packets", "PACKETS", "uint"),
+	COLUMN("bytes", "BYTES", "uint"),
+	COLUMN("flows", "FLOWS", "uint"),
+	COLUMN("updated", "UPDATED", "stamp"),
+};
+
+/* Add `word` to the list in `to`, cut where there is no room. */
+static void
+list_add(char *to, size_t room, const char *word)
+{
+	size_t len = strlen(to), n = strlen(word);
+
+	if (len + n + 2 > room)
+		return;
+	if (len > 0)
+		to[len++] = ',';
+	memcpy(to + len, word, n + 1);
+}
+
+static void
+view_row(const struct engine *en, struct view *v, struct reply *r)
+{
+	char aggregate[1024] = "", outputs[1024] = "";
+	struct sums counted;
+
+	for (uint16_t i = 0; i < v->rs.n_shown; i++)
+		if (fields[v->rs.shown[i]].merge != FIELD_SUM)
+			list_add(aggregate, sizeof(aggregate), fields[v->rs.shown[i]].config);
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->view == v)
+			list_add(outputs, sizeof(outputs), en->outputs[i]->name);
+	pthread_mutex_lock(&v->books_lock);
+	counted = v->books.counted;
+	pthread_mutex_unlock(&v->books_lock);
+
+	reply_row_start(r);
+	reply_text(r, "view", v->name);
+	reply_text(r, "aggregate", aggregate[0] != '\0' ? aggregate : "none");
+	reply_text(r, "outputs", outputs);
+	reply_bool(r, "ledger", v->ledger != NULL);
+	if (v->ledger != NULL) {
+		uint64_t updated;
+		uint32_t rows;
+
+		ledger_lock(v->ledger);
+		rows = v->ledger->table.n;
+		updated = v->ledger->updated;
+		ledger_unlock(v->ledger);
+		reply_uint(r, "rows", rows);
+		reply_uint(r, "max_rows", v->max_rows);
+		reply_sums(r, NULL, &counted);
+		reply_stamp(r, "updated", updated);
+	} else {
+		reply_null(r, "rows");
+		reply_uint(r, "max_rows", v->max_rows);
+		reply_sums(r, NULL, &counted);
+		reply_null(r, "updated");
+	}
+	reply_row_end(r);
+}
+
+static void
+views_reply(const struct engine *en, struct reply *r)
+{
+	reply_columns(r, view_columns, N(view_columns));
+	for (unsigned i = 0; i < en->n_views; i++)
+		view_row(en, en->views[i], r);
+}
+
+static const struct reply_column exporter_columns[] = {
+	COLUMN("exporter", "EXPORTER", "uint"),
+	COLUMN("address", "ADDRESS", "ip"),
+	COLUMN("domain", "DOMAIN", "uint"),
+	COLUMN("kind", "KIND", "str"),
+	COLUMN("version", "VERSION", "uint"),
+	COLUMN("sampling", "SAMPLING", "uint"),
+#define X(NAME, name) COLUMN(name, #NAME, "uint"),
+	EXPORTER_COUNTS(X)
+#undef X
+	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
+	COLUMN("last_seen", "LAST_SEEN", "stamp"),
+};
+
+static void
+exporters_reply(const struct engine *en, struct reply *r)
+{
+	static const char *const kinds[EXPORTER_KINDS] = {
+		[EXPORTER_NETFLOW] = "netflow",
+		[EXPORTER_SFLOW] = "sflow",
+	};
+
+	reply_columns(r, exporter_columns, N(exporter_columns));
+	for (uint32_t i = 0; i < exporters_count(en->exporters); i++) {
+		const struct exporter *x = exporters_at(en->exporters, i);
+		char address[IP_STRLEN];
+
+		ip_format(&x->addr, address);
+		reply_row_start(r);
+		reply_uint(r, "exporter", x->no);
+		reply_text(r, "address", address);
+		reply_uint(r, "domain", x->domain);
+		reply_text(r, "kind", kinds[x->kind]);
+		reply_uint(r, "version", atomic_load(&x->version));
+		reply_uint(r, "sampling", atomic_load(&x->sampling));
+		for (int c = 0; c < EXPORTER_N_COUNTS; c++)
+			reply_uint(r, exporter_count_names[c],
+			    exporter_sum(x, (enum exporter_count)c));
+		reply_stamp(r, "first_seen", x->first_seen);
+		reply_stamp(r, "last_seen", exporter_last_seen(x));
+		reply_row_end(r);
+	}
+}
+
+static const struct reply_column collector_columns[] = {
+	COLUMN("collector", "COLLECTOR", "str"),
+	COLUMN("where", "WHERE", "str"),
+	COLUMN("worker", "WORKER", "uint"),
+	COLUMN("units", "UNITS", "uint"),
+	COLUMN("octets", "OCTETS", "uint"),
+	COLUMN("drops", "DROPS", "uint"),
+	COLUMN("errors", "ERRORS", "uint"),
+	COLUMN("last_seen", "LAST_SEEN", "stamp"),
+};
+
+static void
+collectors_reply(const struct engine *en, struct reply *r)
+{
+	reply_columns(r, collector_columns, N(collector_columns));
+	for (unsigned w = 0; w < en->n_workers; w++)
+		for (unsigned i = 0; i < en->workers[w].n_collectors; i++) {
+			const struct collector *c = en->workers[w].collectors[i];
+
+			reply_row_start(r);
+			reply_text(r, "collector", c->ops->name);
+			reply_text(r, "where", c->where);
+			reply_uint(r, "worker", w);
+			reply_uint(r, "units", atomic_load(&c->units));
+			reply_uint(r, "octets", atomic_load(&c->octets));
+			reply_uint(r, "drops", atomic_load(&c->drops));
+			reply_uint(r, "errors", atomic_load(&c->errors));
+			reply_stamp(r, "last_seen", atomic_load(&c->last_seen));
+			reply_row_end(r);
+		}
+}
+
+static const struct reply_column output_columns[] = {
+	COLUMN("output", "OUTPUT", "str"),
+	COLUMN("type", "TYPE", "str"),
+	COLUMN("view", "VIEW", "str"),
+	COLUMN("state", "STATE", "str"),
+	COLUMN("rows", "ROWS", "uint"),
+	COLUMN("written", "WRITTEN", "uint"),
+	COLUMN("spooled", "SPOOLED", "uint"),
+	COLUMN("refused", "REFUSED", "uint"),
+	COLUMN("errors", "ERRORS", "uint"),
+	COLUMN("queued", "QUEUED", "uint"),
+	COLUMN("last_success", "LAST_SUCCESS", "stamp"),
+};
+
+static void
+outputs_reply(const struct engine *en, struct reply *r)
+{
+	reply_columns(r, output_columns, N(output_columns));
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		const struct output *o = en->outputs[i];
+
+		reply_row_start(r);
+		reply_text(r, "output", o->name);
+		reply_text(r, "type", o->ops->type);
+		reply_text(r, "view", o->view->name);
+		reply_text(r, "state", atomic_load(&o->state) == OUTPUT_OK ? "ok" : "failing");
+		reply_uint(r, "rows", atomic_load(&o->rows));
+		reply_uint(r, "written", atomic_load(&o->written));
+		reply_uint(r, "spooled", atomic_load(&o->spooled));
+		reply_uint(r, "refused", atomic_load(&o->refused));
+		reply_uint(r, "errors", atomic_load(&o->errors));
+		reply_uint(r, "queued", atomic_load(&o->queued));
+		reply_stamp(r, "last_success", atomic_load(&o->last_success));
+		reply_row_end(r);
+	}
+}
+
+static const struct reply_column stat_columns[] = {
+	COLUMN("name", "NAME", "str"),
+	COLUMN("value", "VALUE", "uint"),
+	COLUMN("unit", "UNIT", "str"),
+	COLUMN("doc", "MEANING", "str"),
+};
+
+static void
+stats_reply(const struct engine *en, struct reply *r)
+{
+	uint64_t n[STAT_COUNT];
+
+	engine_stats(en, n);
+	reply_columns(r, stat_columns, N(stat_columns));
+	for (int i = 0; i < STAT_COUNT; i++) {
+		reply_row_start(r);
+		reply_text(r, "name", stat_rows[i].name);
+		reply_uint(r, "value", n[i]);
+		reply_text(r, "unit", stat_rows[i].unit);
+		reply_text(r, "doc", stat_rows[i].doc);
+		reply_row_end(r);
+	}
+}
+
+static const struct reply_column books_columns[] = {
+	COLUMN("subject", "SUBJECT", "str"),
+	COLUMN("left", "LEFT", "str"),
+	COLUMN("value", "VALUE", "uint"),
+	COLUMN("terms", "TERMS", "terms"),
+	COLUMN("balanced", "BALANCED", "bool"),
+};
+
+/*
+ * Fill `lines`; returns their number. An output adds to its counters one after the other,
+ * and we may look in between: what does not balance is looked at again before we say so.
+ */
+static size_t
+books_settled(const struct engine *en, struct books_line *lines, bool *balanced)
+{
+	static const struct timespec pause = { 0, BOOKS_PAUSE };
+	size_t n = 0;
+
+	*balanced = false;
+	for (int i = 0; i < BOOKS_TRIES && !*balanced; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		n = books_lines(en, lines, BOOKS_LINES);
+		if (n > BOOKS_LINES)
+			n = BOOKS_LINES;
+		*balanced = true;
+		for (size_t k = 0; k < n; k++)
+			*balanced &= lines[k].balanced;
+	}
+	return n;
+}
+
+static void
+books_reply(const struct engine *en, struct reply *r)
+{
+	struct books_line *lines = calloc(BOOKS_LINES, sizeof(*lines));
+	bool balanced;
+	size_t n;
+
+	if (lines == NULL)
+		abort(); /* some hundred KiB: the machine is out of memory */
+	n = books_settled(en, lines, &balanced);
+	reply_bool(r, "balanced", balanced);
+	reply_columns(r, books_columns, N(books_columns));
+	for (size_t i = 0; i < n; i++) {
+		reply_row_start(r);
+		reply_text(r, "subject", lines[i].subject);
+		reply_text(r, "left", lines[i].left);
+		reply_uint(r, "value", lines[i].left_value);
+		reply_object_start(r, "terms");
+		for (unsigned t = 0; t < lines[i].n_terms; t++)
+			reply_uint(r, lines[i].terms[t].name, lines[i].terms[t].value);
+		reply_object_end(r);
+		reply_bool(r, "balanced", lines[i].balanced);
+		reply_row_end(r);
+	}
+	free(lines);
+}
+
+static const struct {
+	const char *cmd;
+	void (*reply)(const struct engine *en, struct reply *r);
+} tables[] = {
+	{ "views", views_reply },
+	{ "exporters", exporters_reply },
+	{ "collectors", collectors_reply },
+	{ "outputs", outputs_reply },
+	{ "stats", stats_reply },
+	{ "books", books_reply },
+};
+
+bool
+query_table(const struct engine *en, const char *cmd, struct reply *r)
+{
+	for (size_t i = 0; i < N(tables); i++)
+		if (strcmp(tables[i].cmd, cmd) == 0) {
+			reply_start(r, cmd);
+			tables[i].reply(en, r);
+			reply_end(r);
+			return true;
+		}
+	return false;
+}

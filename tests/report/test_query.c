@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control protocol over a socketpair, against an engine without threads: flows are fed
+ * by hand and rounds of the publisher run when a test says so.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "core/engine.h"
+#include "core/stats.h"
+#include "lib/clock.h"
+#include "report/memory.h"
+#include "report/print.h"
+#include "report/query.h"
+
+#define T0 (UINT64_C(1700000000) * CLOCK_S)
+
+struct fixture {
+	struct engine *en;
+	struct output_config talkers, ports, history;
+	struct rules_config rules;
+	struct print_config print;
+	uint64_t now;
+	int fd;              /* the client's end */
+	int server_fd;
+	pthread_t server;
+	FILE *in;
+};
+
+static void *
+server_main(void *arg)
+{
+	struct fixture *x = arg;
+
+	query_serve(x->en, x->server_fd);
+	close(x->server_fd);
+	return NULL;
+}
+
+static void
+client_connect(struct fixture *x)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	x->fd = fds[0];
+	x->server_fd = fds[1];
+	x->in = fdopen(dup(x->fd), "r");
+	assert_non_null(x->in);
+	assert_int_equal(pthread_create(&x->server, NULL, server_main, x), 0);
+}
+
+static void
+client_leave(struct fixture *x)
+{
+	(void)shutdown(x->fd, SHUT_RDWR);
+	close(x->fd);
+	fclose(x->in);
+	pthread_join(x->server, NULL);
+}
+
+/* Talkers and ports keep ledgers (ports for three rows only); history keeps none. */
+static int
+setup(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+	struct engine_config c = { .workers = 1, .max_entries = 1000, .max_exporters = 8 };
+	struct problems ps = { 0 };
+	struct err e = ERR_INIT;
+
+	x->now = T0;
+	clock_set(x->now);
+	x->en = engine_new(&c, &e);
+	assert_non_null(x->en);
+	x->talkers.aggregate = "src_host,proto,flows";
+	x->ports.aggregate = "dst_port";
+	x->ports.max_entries = 3;
+	x->history.aggregate = "dst_host";
+	x->history.refresh = 60;
+	x->print.file = "/dev/null";
+	x->print.separator = ",";
+	assert_int_equal(engine_output(x->en, &memory_output, "talkers", &x->talkers,
+	                     &x->rules, NULL, &e), 0);
+	assert_int_equal(engine_output(x->en, &memory_output, "ports", &x->ports, &x->rules,
+	                     NULL, &e), 0);
+	assert_int_equal(engine_output(x->en, &print_output, "history", &x->history,
+	                     &x->rules, &x->print, &e), 0);
+	assert_int_equal(engine_prepare(x->en, &ps, &e), 0);
+	client_connect(x);
+	*state = x;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *x = *state;
+
+	client_leave(x);
+	engine_free(x->en);
+	clock_set(0);
+	free(x);
+	return 0;
+}
+
+/* One packet of `octets` from 192.0.2.`host`. */
+static void
+feed(struct fixture *x, uint8_t host, uint64_t octets)
+{
+	struct pipeline *p = &x->en->workers[0].pipeline;
+	struct flow *f = pipeline_slot(p);
+
+	f->src_host = ip_from_v4((const uint8_t[]){ 192, 0, 2, host });
+	f->dst_port = host;
+	f->proto = 6;
+	f->packets = 1;
+	f->flows = 1;
+	f->bytes = octets;
+	f->stamp = x->now;
+	pipeline_commit(p);
+	stat_add(&p->stats, STAT_FRAMES, 1);
+	stat_add(&p->stats, STAT_FRAMES_FED, 1);
+}
+
+/* A second goes by, and the publisher does its round. */
+static void
+pass(struct fixture *x)
+{
+	x->now += CLOCK_S;
+	clock_set(x->now);
+	publisher_round(x->en->publisher, x->now, false);
+}
+
+static json_t *
+line_read(struct fixture *x)
+{
+	char *line = NULL;
+	size_t room = 0;
+	json_error_t e;
+	json_t *v;
+
+	if (getline(&line, &room, x->in) <= 0) {
+		free(line);
+		return NULL;
+	}
+	v = json_loads(line, JSON_REJECT_DUPLICATES, &e);
+	if (v == NULL)
+		fail_msg("%s: %s", e.text, line);
+	free(line);
+	return v;
+}
+
+static void
+send_text(struct fixture *x, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(x->fd, text, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+struct answer {
+	json_t *head, *rows; /* rows: an array */
+};
+
+static struct answer
+ask(struct fixture *x, const char *request)
+{
+	struct answer a = { NULL, json_array() };
+
+	send_text(x, request, strlen(request));
+	send_text(x, "\n", 1);
+	a.head = line_read(x);
+	assert_non_null(a.head);
+	if (!json_is_true(json_object_get(a.head, "ok")))
+		return a;
+	for (;;) {
+		json_t *row = line_read(x);
+
+		assert_non_null(row);
+		if (json_object_get(row, "end") != NULL) {
+			assert_int_equal(json_integer_value(json_object_get(row, "rows")),
+			    json_array_size(a.rows));
+			json_decref(row);
+			return a;
+		}
+		json_array_append_new(a.rows, row);
+	}
+}
+
+static void
+answer_free(struct answer *a)
+{
+	json_decref(a->head);
+	json_decref(a->rows);
+}
+
+/* Member `path` ("total.bytes") of `v` as a number. */
+static long long
+number(const json_t *v, const char *path)
+{
+	char word[64];
+	const char *dot;
+
+	while ((dot = strchr(path, '.')) != NULL) {
+		snprintf(word, sizeof(word), "%.*s", (int)(dot - path), path);
+		v = json_object_get(v, word);
+		path = dot + 1;
+	}
+	v = json_object_get(v, path);
+	assert_true(json_is_integer(v));
+	return json_integer_value(v);
+}
+
+static const char *
+text(const json_t *v, const char *name)
+{
+	assert_true(json_is_string(json_object_get(v, name)));
+	return json_string_value(json_object_get(v, name));
+}
+
+/* Row `i` is of 192.0.2.`host` with `octets`. */
+static void
+assert_row(const struct answer *a, size_t i, int host, long long octets)
+{
+	const json_t *row = json_array_get(a->rows, i);
+	char address[32];
+
+	snprintf(address, sizeof(address), "192.0.2.%d", host);
+	assert_string_equal(text(row, "ip_src"), address);
+	assert_int_equal(number(row, "bytes"), octets);
+}
+
+static void
+test_view_in_full(void **state)
+{
+	struct fixture *x = *state;
+	struct answer a;
+	const json_t *column;
+
+	feed(x, 1, 100);
+	feed(x, 2, 300);
+	feed(x, 3, 200);
+	feed(x, 1, 50);
+	pass(x);
+	a = ask(x, "{\"cmd\": \"view\", \"view\": \"talkers\"}");
+	assert_int_equal(json_array_size(a.rows), 3);
+	assert_row(&a, 0, 1, 150);
+	assert_row(&a, 1, 2, 300);
+	assert_row(&a, 2, 3, 200);
+	assert_string_equal(text(json_array_get(a.rows, 0), "ip_proto"), "tcp");
+	assert_int_equal(number(json_array_get(a.rows, 0), "flows"), 2);
+	assert_int_equal(number(a.head, "total.bytes"), 650);
+	assert_int_equal(number(a.head, "total.packets"), 4);
+	assert_int_equal(number(a.head, "other.bytes"), 0);
+	assert_int_equal(number(a.head, "rows"), 3);
+	assert_string_equal(text(a.head, "updated"), "2023-11-14T22:13:21.000Z");
+	assert_int_equal(json_array_size(json_object_get(a.head, "columns")), 5);
+	column = json_array_get(json_object_get(a.head, "columns"), 0);
+	assert_string_equal(text(column, "name"), "src_host");
+	assert_string_equal(text(column, "json"), "ip_src");
+	assert_string_equal(text(column, "title"), "SRC_IP");
+	assert_string_equal(text(column, "kind"), "ip");
+	answer_free(&a);
+}
+
+static void
+test_view_sorted(void **state)
+{
+	struct fixture *x = *state;
+	struct answer a;
+
+	for (int i = 1; i <= 200; i++)
+		feed(x, (uint8_t)i, (uint64_t)(i * 37 % 201)); /* a permutation of 1..200 */
+	feed(x, 5, 0);
+	pass(x);
+	for (int top = 1; top <= 200; top += 33) {
+		char request[128];
+
+		snprintf(request, sizeof(request),
+		    "{\"cmd\":\"view\",\"view\":\"talkers\",\"sort\":\"bytes\",\"top\":%d}", top);
+		a = ask(x, request);
+		assert_int_equal(json_array_size(a.rows), top);
+		assert_int_equal(number(a.head, "rows"), 200);
+		for (int i = 0; i < top; i++)
+			assert_int_equal(number(json_array_get(a.rows, (size_t)i), "bytes"), 200 - i);
+		answer_free(&a);
+	}
+	a = ask(x, "{\"cmd\":\"view\",\"view\":\"talkers\",\"sort\":\"packets\"}");
+	assert_int_equal(json_array_size(a.rows), 200);
+	assert_row(&a, 0, 5, 5 * 37 % 201);
+	assert_row(&a, 1, 1, 37); /* of equals, the first that came */
+	answer_free(&a);
+}
+
+static void
+test_view_growth(void **state)
+{
+	struct fixture *x = *state;
+	const char *request = "{\"cmd\":\"view\",\"view\":\"talkers\",\"top\":2,\"delta\":true}";
+	struct answer a;
+
+	feed(x, 1, 1000);
+	feed(x, 2, 500);
+	feed(x, 3, 10);
+	pass(x);
+	a = ask(x, request);
+	assert_int_equal(number(a.head, "interval"), 0);
+	assert_row(&a, 0, 1, 1000);
+	assert_int_equal(number(json_array_get(a.rows, 0), "d_bytes"), 0);
+	answer_free(&a);
+
+	/* The largest growth is not the largest total; a new row grew by all it has. */
+	feed(x, 3, 70);
+	feed(x, 4, 90);
+	pass(x);
+	a = ask(x, request);
+	assert_int_equal(number(a.head, "interval"), 1000000000);
+	assert_int_equal(json_array_size(a.rows), 2);
+	assert_row(&a, 0, 4, 90);
+	assert_int_equal(number(json_array_get(a.rows, 0), "d_bytes"), 90);
+	assert_row(&a, 1, 3, 80);
+	assert_int_equal(number(json_array_get(a.rows, 1), "d_bytes"), 70);
+	assert_int_equal(number(json_array_get(a.rows, 1), "d_packets"), 1);
+	answer_free(&a);
+
+	a = ask(x, request); /* no round since */
+	assert_int_equal(number(a.head, "interval"), 0);
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"view\",\"view\":\"ports\",\"delta\":true}");
+	assert_int_equal(number(a.head, "interval"), 0); /* another ledger */
+	answer_free(&a);
+}
+
+static void
+test_view_that_is_full(void **state)
+{
+	struct fixture *x = *state;
+	struct answer a;
+
+	for (uint8_t i = 1; i <= 5; i++)
+		feed(x, i, i);
+	pass(x);
+	a = ask(x, "{\"cmd\":\"view\",\"view\":\"ports\"}");
+	assert_int_equal(json_array_size(a.rows), 3);
+	assert_int_equal(number(a.head, "total.bytes"), 15);
+	assert_int_equal(number(a.head, "other.bytes"), 4 + 5);
+	answer_free(&a);
+}
+
+static void
+test_tables(void **state)
+{
+	struct fixture *x = *state;
+	struct exporter *ex;
+	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
+	struct answer a;
+	const json_t *row;
+
+	feed(x, 1, 100);
+	ex = exporter_get(&x->en->workers[0].exporters, EXPORTER_NETFLOW, &from, 256);
+	exporter_add(ex, 0, EXPORTER_DATAGRAMS, 7);
+	pass(x);
+
+	a = ask(x, "{\"cmd\":\"views\"}");
+	assert_int_equal(json_array_size(a.rows), 3);
+	row = json_array_get(a.rows, 0);
+	assert_string_equal(text(row, "view"), "talkers");
+	assert_string_equal(text(row, "aggregate"), "src_host,proto");
+	assert_int_equal(number(row, "rows"), 1);
+	assert_int_equal(number(row, "bytes"), 100);
+	assert_true(json_is_null(json_object_get(json_array_get(a.rows, 2), "rows")));
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"exporters\"}");
+	assert_int_equal(json_array_size(a.rows), 1);
+	row = json_array_get(a.rows, 0);
+	assert_string_equal(text(row, "address"), "203.0.113.9");
+	assert_string_equal(text(row, "kind"), "netflow");
+	assert_int_equal(number(row, "domain"), 256);
+	assert_int_equal(number(row, "datagrams"), 7);
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"outputs\"}");
+	assert_int_equal(json_array_size(a.rows), 3);
+	row = json_array_get(a.rows, 2);
+	assert_string_equal(text(row, "output"), "history");
+	assert_string_equal(text(row, "type"), "print");
+	assert_string_equal(text(row, "state"), "ok");
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"collectors\"}");
+	assert_int_equal(json_array_size(a.rows), 0);
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"stats\"}");
+	assert_int_equal(json_array_size(a.rows), STAT_COUNT);
+	row = json_array_get(a.rows, STAT_FRAMES_FED);
+	assert_string_equal(text(row, "name"), "frames_fed");
+	assert_string_equal(text(row, "unit"), "frames");
+	assert_int_equal(number(row, "value"), 1);
+	answer_free(&a);
+}
+
+/* Each member that "columns" lists is in every row, and nothing else is. */
+static void
+test_columns_say_what_rows_hold(void **state)
+{
+	static const char *const requests[] = { "{\"cmd\":\"views\"}", "{\"cmd\":\"exporters\"}",
+		"{\"cmd\":\"collectors\"}", "{\"cmd\":\"outputs\"}", "{\"cmd\":\"stats\"}",
+		"{\"cmd\":\"books\"}", "{\"cmd\":\"view\",\"view\":\"talkers\"}",
+		"{\"cmd\":\"view\",\"view\":\"ports\",\"delta\":true}" };
+	struct fixture *x = *state;
+	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
+
+	feed(x, 1, 100);
+	assert_non_null(exporter_get(&x->en->workers[0].exporters, EXPORTER_SFLOW, &from, 0));
+	pass(x);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct answer a = ask(x, requests[i]);
+		json_t *columns = json_object_get(a.head, "columns"), *column, *row;
+		size_t r, c;
+
+		json_array_foreach(a.rows, r, row) {
+			assert_int_equal(json_object_size(row), json_array_size(columns));
+			json_array_foreach(columns, c, column)
+				assert_non_null(json_object_get(row, text(column, "json")));
+		}
+		answer_free(&a);
+	}
+}
+
+static void
+test_books(void **state)
+{
+	struct fixture *x = *state;
+	struct answer a;
+	size_t i, seen = 0;
+	json_t *row;
+
+	for (uint8_t k = 1; k <= 5; k++)
+		feed(x, k, k);
+	pass(x);
+	a = ask(x, "{\"cmd\":\"books\"}");
+	assert_true(json_is_true(json_object_get(a.head, "balanced")));
+	json_array_foreach(a.rows, i, row)
+		if (strcmp(text(row, "subject"), "view ports bytes") == 0 &&
+		    strcmp(text(row, "left"), "counted") == 0) {
+			assert_int_equal(number(row, "value"), 15);
+			assert_int_equal(number(row, "terms.ledger"), 15);
+			assert_true(json_is_true(json_object_get(row, "balanced")));
+			seen++;
+		}
+	assert_int_equal(seen, 1);
+	answer_free(&a);
+
+	/* A frame that went nowhere must show. */
+	stat_add(&x->en->workers[0].pipeline.stats, STAT_FRAMES, 1);
+	pass(x);
+	a = ask(x, "{\"cmd\":\"books\"}");
+	assert_true(json_is_false(json_object_get(a.head, "balanced")));
+	assert_true(json_is_false(json_object_get(json_array_get(a.rows, 0), "balanced")));
+	answer_free(&a);
+}
+
+static const struct {
+	const char *says, *request, *want;
+} refused[] = {
+	{ "garbage", "hello", "not JSON" },
+	{ "an empty line", "", "not JSON" },
+	{ "octets that are no UTF-8", "{\"cmd\": \"\xff\xfe\"}", "not JSON" },
+	{ "half an object", "{\"cmd\": \"vi", "not JSON" },
+	{ "two objects", "{\"cmd\":\"views\"} {\"cmd\":\"views\"}", "not JSON" },
+	{ "a member twice", "{\"cmd\":\"views\",\"cmd\":\"stats\"}", "not JSON" },
+	{ "an array", "[]", "a request is an object" },
+	{ "deep arrays", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "flat object" },
+	{ "deep objects", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}",
+	    "flat object" },
+	{ "no command", "{}", "\"cmd\" is missing: one of view, views" },
+	{ "a command that is no text", "{\"cmd\": 7}", "\"cmd\" is missing" },
+	{ "an unknown command", "{\"cmd\": \"halt\"}", "no command 'halt'; there are: view" },
+	{ "no view", "{\"cmd\": \"view\"}", "\"view\" is missing" },
+	{ "an unknown view", "{\"cmd\": \"view\", \"view\": \"x\"}",
+	    "no view 'x'; there are: talkers, ports" },
+	{ "a view without a ledger", "{\"cmd\": \"view\", \"view\": \"history\"}",
+	    "no running totals are kept for view 'history'; there are: talkers, ports" },
+	{ "an unknown sort", "{\"cmd\": \"view\", \"view\": \"talkers\", \"sort\": \"size\"}",
+	    "\"bytes\", \"packets\", \"flows\"" },
+	{ "a sort that is no text", "{\"cmd\": \"view\", \"view\": \"talkers\", \"sort\": 1}",
+	    "\"sort\" is none of" },
+	{ "a negative top", "{\"cmd\": \"view\", \"view\": \"talkers\", \"top\": -1}",
+	    "\"top\" is no number" },
+	{ "a huge top", "{\"cmd\": \"view\", \"view\": \"talkers\", \"top\": 4294967296}",
+	    "\"top\" is no number" },
+	{ "a top with a fraction", "{\"cmd\": \"view\", \"view\": \"talkers\", \"top\": 1.5}",
+	    "\"top\" is no number" },
+};
+
+static void
+test_refused(void **state)
+{
+	struct fixture *x = *state;
+	struct answer a;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		print_message("# %s\n", refused[i].says);
+		a = ask(x, refused[i].request);
+		assert_true(json_is_false(json_object_get(a.head, "ok")));
+		if (strstr(text(a.head, "error"), refused[i].want) == NULL)
+			fail_msg("'%s' lacks '%s'", text(a.head, "error"), refused[i].want);
+		answer_free(&a);
+	}
+	a = ask(x, "{\"cmd\":\"views\"}"); /* the connection lives on */
+	assert_true(json_is_true(json_object_get(a.head, "ok")));
+	answer_free(&a);
+}
+
+static void
+test_line_without_end(void **state)
+{
+	struct fixture *x = *state;
+	size_t len = 1 << 20;
+	char *line = malloc(len);
+	json_t *head;
+
+	memset(line, 'x', len);
+	send_text(x, line, len);
+	free(line);
+	head = line_read(x);
+	assert_non_null(strstr(text(head, "error"), "one line of fewer than 65536"));
+	json_decref(head);
+	assert_null(line_read(x)); /* and then it hangs up */
+}
+
+static void
+test_requests_in_pieces_and_in_bulk(void **state)
+{
+	static const char two[] = "{\"cmd\":\"x\"}\n{\"cmd\":\"y\"}\n";
+	struct fixture *x = *state;
+	json_t *head;
+
+	for (size_t i = 0; i < sizeof(two) - 1; i++)
+		send_text(x, two + i, 1);
+	send_text(x, two, sizeof(two) - 1);
+	for (int i = 0; i < 4; i++) {
+		head = line_read(x);
+		assert_non_null(strstr(text(head, "error"), i % 2 == 0 ? "'x'" : "'y'"));
+		json_decref(head);
+	}
+}
+
+/* Rows beyond any buffer, to a client that leaves in the middle. */
+static void
+test_client_that_leaves(void **state)
+{
+	static const char request[] = "{\"cmd\":\"stats\"}\n";
+	struct fixture *x = *state;
+
+	for (int i = 0; i < 200; i++)
+		send_text(x, request, sizeof(request) - 1);
+	client_leave(x); /* joins: the server must notice */
+	client_connect(x);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_view_in_full),
+		TEST(test_view_sorted),
+		TEST(test_view_growth),
+		TEST(test_view_that_is_full),
+		TEST(test_tables),
+		TEST(test_columns_say_what_rows_hold),
+		TEST(test_books),
+		TEST(test_refused),
+		TEST(test_line_without_end),
+		TEST(test_requests_in_pieces_and_in_bulk),
+		TEST(test_client_that_leaves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
