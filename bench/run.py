@@ -1,0 +1,646 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Time weir against pmacct's daemons and against what the machine allows.
+
+Inputs come from weir-gen, which knows the true totals; every program's totals are held
+against them. README.md beside this file says what the columns mean.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SCALE = float(os.environ.get("BENCH_SCALE", "1"))
+BIN = Path(os.environ.get("BENCH_BIN", Path(__file__).resolve().parent))
+WEIR = os.environ.get("WEIR", str(BIN.parent / "weir"))
+TIMEOUT_S = 600
+AGGREGATE = "src_host, dst_host, src_port, dst_port, proto"
+
+
+def scaled(n):
+    return max(1, int(n * SCALE))
+
+
+# ---------------------------------------------------------------- inputs
+
+
+@dataclass
+class Input:
+    """One generated file and the truth about it."""
+
+    path: Path
+    records: int
+    keys: int
+    packets: int
+    octets: int  # as the daemons count: link octets for sFlow, IP octets otherwise
+    frames: int  # records of the pcap file
+
+
+@dataclass
+class Case:
+    name: str
+    kind: str  # weir-gen's
+    daemon: str  # whose place weir takes
+    keys: int
+    records: int = 5_000_000
+    options: list = field(default_factory=list)
+
+
+CASES = [
+    Case("packets, 100 k keys", "packets", "pmacctd", 100_000),
+    Case("packets, 1 M keys", "packets", "pmacctd", 1_000_000),
+    Case("NetFlow v5, 100 k keys", "netflow5", "nfacctd", 100_000),
+    Case("NetFlow v9, 100 k keys", "netflow9", "nfacctd", 100_000),
+    Case("sFlow v5, 100 k keys", "sflow5", "sfacctd", 100_000),
+]
+# For memory every key is as likely, so that they all come.
+MEMORY_CASE = Case("memory, 1 M keys", "packets", "pmacctd", 1_000_000,
+                   options=["--uniform"])
+
+
+def generate(case, directory, records=None, keys=None):
+    records = records or scaled(case.records)
+    keys = keys or scaled(case.keys)
+    path = directory / f"{case.kind}-{records}-{keys}{''.join(case.options)}.pcap"
+    out = subprocess.run(
+        [BIN / "weir-gen", "--kind", case.kind, "--records", str(records),
+         "--keys", str(keys), "--pcap", path, *case.options],
+        check=True, stdout=subprocess.PIPE, text=True).stdout
+    t = dict(word.split("=") for word in out.split())
+    octets = t["bytes_l2"] if case.kind == "sflow5" else t["bytes"]
+    return Input(path, records, int(t["keys"]), int(t["packets"]), int(octets),
+                 int(t.get("frames") or t["datagrams"]))
+
+
+# ---------------------------------------------------------------- running
+
+
+@dataclass
+class Result:
+    seconds: float
+    peak: int = 0  # octets of memory
+    packets: int = 0
+    octets: int = 0
+    rows: int = 0
+    failure: str = ""
+
+
+class TimedOut(Exception):
+    pass
+
+
+def on_alarm(signum, frame):
+    raise TimedOut
+
+
+def adopt_orphans():
+    """Writers that a daemon leaves behind become our children: we wait for them, too."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def reap_all(leader):
+    """Wait for every child; returns the leader's status, None when it is not among them."""
+    status = None
+    while True:
+        try:
+            pid, st = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return status
+        if pid == leader:
+            status = st
+
+
+def kill_session(leader):
+    """End what we started: our child's process group."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def failure_text(status):
+    code = os.waitstatus_to_exitcode(status)
+    return f"exit status {code}" if code != 0 else ""
+
+
+def run(argv, log):
+    """Run a program until the last of its processes is gone."""
+    with open(log, "wb") as out:
+        start = time.monotonic()
+        child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
+                                 stdout=out, stderr=out, start_new_session=True)
+        signal.alarm(TIMEOUT_S)
+        try:
+            status = reap_all(child.pid)
+            failure = failure_text(status)
+        except TimedOut:
+            kill_session(child.pid)
+            status = reap_all(child.pid)
+            failure = f"not done after {TIMEOUT_S} s"
+        finally:
+            signal.alarm(0)
+        child.returncode = status or 0
+        return Result(time.monotonic() - start, failure=failure)
+
+
+def session_pids(leader):
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                stat = Path(entry.path, "stat").read_text()
+            except OSError:
+                continue
+            if stat.rsplit(")", 1)[1].split()[3] == str(leader):
+                yield int(entry.name)
+
+
+def session_memory(leader):
+    """Memory of all processes of a session; pages that they share count once."""
+    total = 0
+    for pid in session_pids(leader):
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+        except OSError:
+            continue
+    return total
+
+
+def run_for_memory(argv, log):
+    """As run(), but watch the memory of all its processes; too disturbing for timing."""
+    peak = 0
+    # What a process used before it became the program counts in its ru_maxrss: ours.
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open(log, "wb") as out:
+        start = time.monotonic()
+        child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
+                                 stdout=out, stderr=out, start_new_session=True)
+        failure = ""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid != 0:
+                if usage.ru_maxrss > ours:
+                    peak = max(peak, usage.ru_maxrss * 1024)
+                if pid == child.pid:
+                    child.returncode = status
+                    failure = failure_text(status)
+                continue
+            peak = max(peak, session_memory(child.pid))
+            if time.monotonic() - start > TIMEOUT_S:
+                kill_session(child.pid)
+                failure = f"not done after {TIMEOUT_S} s"
+            time.sleep(0.01)
+    return Result(time.monotonic() - start, peak=peak, failure=failure)
+
+
+# ---------------------------------------------------------------- programs
+
+
+def sum_csv(path, result):
+    """Add up a print plugin's CSV file; its title line says where the counters are."""
+    if not path.exists():
+        result.failure = result.failure or "no output"
+        return
+    with open(path) as rows:
+        packets = octets = None
+        for row in rows:
+            cells = row.rstrip("\n").split(",")
+            if "PACKETS" in cells:
+                packets, octets = cells.index("PACKETS"), cells.index("BYTES")
+            elif packets is not None:
+                result.packets += int(cells[packets])
+                result.octets += int(cells[octets])
+                result.rows += 1
+
+
+class Daemon:
+    """A program with pmacct's configuration and the print plugin."""
+
+    def __init__(self, name, work):
+        self.name = name
+        self.conf = work / f"{name}.conf"
+        self.csv = work / f"{name}.csv"
+        self.log = work / f"{name}.log"
+
+    def plugin_lines(self, keys):
+        raise NotImplementedError
+
+    def argv(self, case):
+        raise NotImplementedError
+
+    def configure(self, keys, *input_lines):
+        lines = [*input_lines, "plugins: print[a]", f"aggregate[a]: {AGGREGATE}",
+                 "print_output[a]: csv", f"print_output_file[a]: {self.csv}",
+                 "print_refresh_time[a]: 3600", *self.plugin_lines(keys)]
+        self.conf.write_text("\n".join(lines) + "\n")
+        self.csv.unlink(missing_ok=True)
+
+    def measure(self, case, data, runner=run):
+        self.configure(data.keys, f"pcap_savefile: {data.path}")
+        result = runner(self.argv(case), self.log)
+        sum_csv(self.csv, result)
+        return result
+
+
+class Weir(Daemon):
+    def __init__(self, work, workers):
+        super().__init__("weir", work)
+        self.workers = workers
+
+    def plugin_lines(self, keys):
+        return [f"workers: {self.workers}", f"max_entries: {max(2_000_000, 2 * keys)}"]
+
+    def argv(self, case):
+        return [WEIR, "run", "--as", case.daemon, "-f", self.conf]
+
+
+class Pmacct(Daemon):
+    """pmacctd, nfacctd or sfacctd with a ZeroMQ queue: the fastest that loses nothing."""
+
+    def plugin_lines(self, keys):
+        # With fewer buckets (16411 is the default) it writes early, in many small
+        # pieces, and loses most of a million keys.
+        return ["plugin_pipe_zmq: true", "plugin_pipe_zmq_profile: xlarge",
+                "print_output_file_append[a]: true",
+                f"print_cache_entries[a]: {max(40009, keys // 8)}"]
+
+    def argv(self, case):
+        return [self.name, "-f", self.conf]
+
+
+class Limit:
+    """A program of bench/limits: it prints its totals itself."""
+
+    def __init__(self, name, work, *options):
+        self.name = " ".join([name, *options])
+        self.log = work / f"{name}.log"
+        self.program = BIN / name
+        self.options = [work / f"{name}.csv" if o == "CSV" else o for o in options]
+
+    def measure(self, case, data, runner=run):
+        result = runner([self.program, *self.options, data.path], self.log)
+        words = self.log.read_text().split()
+        t = dict(word.split("=") for word in words if "=" in word)
+        result.packets = int(t.get("packets", 0))
+        result.octets = int(t.get("bytes", 0))
+        result.rows = int(t.get("keys", 0))
+        return result
+
+
+def programs_for(case, work, args):
+    """weir first; pcapnull counts frames and has its own truth."""
+    out = []
+    if not args.without_weir:
+        out.append(Weir(work, args.workers))
+    if not args.without_peers and shutil.which(case.daemon):
+        out.append(Pmacct(case.daemon, work))
+    if case.kind in ("packets", "netflow5"):
+        five = ["-5"] if case.kind == "netflow5" else []
+        out.append(Limit("pcapagg", work, *five, "-w", "CSV"))
+        out.append(Limit("pcapagg", work, *five))
+    out.append(Limit("pcapnull", work))
+    return out
+
+
+# ---------------------------------------------------------------- telling
+
+
+def verdict(program, data, results):
+    """Whether every run's totals were the truth."""
+    wrong = []
+    for r in results:
+        if r.failure:
+            wrong.append(r.failure)
+        elif program.name == "pcapnull":
+            if r.packets != data.frames:
+                wrong.append(f"{r.packets} frames of {data.frames}")
+        elif (r.packets, r.octets) != (data.packets, data.octets):
+            wrong.append(f"packets {r.packets - data.packets:+d}"
+                         f" ({100 * r.packets / data.packets - 100:+.1f} %),"
+                         f" bytes {r.octets - data.octets:+d}")
+    if not wrong:
+        return "exact"
+    return f"WRONG in {len(wrong)} of {len(results)}: {wrong[-1]}"
+
+
+def table(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(row[1:-1], widths[1:])]
+        print("  " + "  ".join(cells + [row[-1]]))
+    print(flush=True)
+
+
+def rate_text(rate):
+    if not rate:
+        return "-"
+    return f"{rate / 1e6:.2f} M" if rate >= 1e6 else f"{rate / 1e3:.1f} k"
+
+
+def machine():
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    u = os.uname()
+    print(f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB,"
+          f" {u.sysname} {u.release} {u.machine}")
+    for name in ("pmacctd", "nfacctd", "sfacctd"):
+        if shutil.which(name):
+            text = subprocess.run([name, "-V"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True).stdout
+            print(text.splitlines()[0])
+    print_load()
+    print(flush=True)
+
+
+def print_load():
+    """Who else is at work: with much of it the figures say little."""
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    busy = "; the machine is busy, do not trust the figures" if load > cores / 2 else ""
+    print(f"load before: {load:.2f}{busy}")
+
+
+# ---------------------------------------------------------------- the measurements
+
+
+def warm(path):
+    """Bring the file (back) into the page cache."""
+    with open(path, "rb", buffering=0) as f:
+        buffer = bytearray(1 << 20)
+        while f.readinto(buffer):
+            pass
+
+
+def measure_case(case, work, args):
+    data = generate(case, work)
+    one = generate(case, work, records=1, keys=1)
+    programs = programs_for(case, work, args)
+    results = {p.name: [] for p in programs}
+    starts = {p.name: [] for p in programs}
+
+    for n in range(args.runs):
+        for p in programs[n % len(programs):] + programs[:n % len(programs)]:
+            if n < 3:
+                starts[p.name].append(p.measure(case, one).seconds)
+            warm(data.path)
+            results[p.name].append(p.measure(case, data))
+            if args.verbose:
+                r = results[p.name][-1]
+                print(f"    {p.name}: {r.seconds:.3f} s {r.packets} {r.octets}"
+                      f" {r.failure}", file=sys.stderr)
+    report_case(case, data, programs, results, starts)
+    data.path.unlink()
+    return {p.name: {"seconds": [r.seconds for r in results[p.name]],
+                     "start": starts[p.name], "totals": verdict(p, data, results[p.name])}
+            for p in programs}
+
+
+def report_case(case, data, programs, results, starts):
+    net, rows = {}, []
+    for p in programs:
+        seconds = statistics.median(r.seconds for r in results[p.name])
+        start = statistics.median(starts[p.name])
+        # Too short to tell from the start: a larger BENCH_SCALE tells.
+        net[p.name] = data.records / (seconds - start) if seconds > start + 0.001 else 0
+        rows.append([p.name, f"{seconds:.3f}", f"{start:.3f}",
+                     rate_text(data.records / seconds), rate_text(net[p.name])])
+    print(f"{case.name}: {data.records} records, {data.keys} keys came,"
+          f" {data.frames} frames; median of {len(next(iter(results.values())))}")
+    weir = net.get("weir")
+    for p, row in zip(programs, rows):
+        known = weir and net[p.name] and p.name != "weir"
+        row.append(f"{weir / net[p.name]:.2f}" if known else "")
+        row.append(verdict(p, data, results[p.name]))
+    table([["", "seconds", "start", "rec/s all", "rec/s net", "weir/it", "totals"], *rows])
+
+
+def measure_memory(work, args):
+    case = MEMORY_CASE
+    data = generate(case, work)
+    one = generate(case, work, records=1, keys=1)
+    rows = [["", "empty", "peak", "rows", "octets/row", "totals"]]
+    for p in programs_for(case, work, args):
+        if p.name.startswith("pcapnull") or "-w" in p.name:
+            continue
+        low = p.measure(case, one, run_for_memory).peak
+        r = p.measure(case, data, run_for_memory)
+        each = r.peak / r.rows if r.rows else 0
+        rows.append([p.name, f"{low / 2**20:.0f} MiB", f"{r.peak / 2**20:.0f} MiB",
+                     str(r.rows), f"{each:.0f}", verdict(p, data, [r])])
+    print(f"{case.name}: {data.records} packets, {data.keys} keys came")
+    table(rows)
+    data.path.unlink()
+
+
+# ---------------------------------------------------------------- datagrams over loopback
+
+
+UDP_SECONDS = 3
+UDP_STEPS = 12
+UDP_FIRST_RATE = 2000
+UDP_RECORDS = 30  # of NetFlow v5 in a datagram
+
+
+def udp_sockets(port):
+    """(queued octets, drops) of the sockets bound to `port`."""
+    for table_name in ("udp", "udp6"):
+        for line in Path(f"/proc/net/{table_name}").read_text().splitlines()[1:]:
+            w = line.split()
+            if int(w[1].rsplit(":", 1)[1], 16) == port:
+                yield int(w[4].split(":")[1], 16), int(w[-1])
+
+
+def free_udp_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds, step=0.05):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(step)
+    return False
+
+
+def session_ticks(leader):
+    ticks = 0
+    for pid in session_pids(leader):
+        try:
+            w = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(w[11]) + int(w[12])
+        except OSError:
+            continue
+    return ticks
+
+
+def wait_idle(leader, port):
+    """Until the socket is empty and the program has not worked for twice half a second.
+
+    Twice, so that one that merely did not get the processor is not taken for done.
+    """
+
+    def quiet():
+        before = session_ticks(leader)
+        time.sleep(0.5)
+        busy = session_ticks(leader) - before
+        return busy <= 2 and not any(q for q, _ in udp_sockets(port))
+
+    return wait_until(lambda: quiet() and quiet(), 60)
+
+
+def stop_daemon(child, port):
+    """Interrupt it; a datagram wakes a daemon that looks at signals only after one."""
+    child.send_signal(signal.SIGINT)
+    if not wait_until(lambda: child.poll() is not None, 2):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"\0" * 32, ("127.0.0.1", port))
+        wait_until(lambda: child.poll() is not None, 30)
+    if child.poll() is None:
+        kill_session(child.pid)
+    reap_all(0)
+
+
+def udp_step(program, case, rate):
+    """Send at `rate`; returns (rate reached, packets sent, packets counted, drops)."""
+    port = free_udp_port()
+    program.configure(10_000, "nfacctd_ip: 127.0.0.1", f"nfacctd_port: {port}",
+                      "nfacctd_pipe_size: 16777216")
+    with open(program.log, "wb") as log:
+        child = subprocess.Popen([str(a) for a in program.argv(case)],
+                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 start_new_session=True)
+        if not wait_until(lambda: any(True for _ in udp_sockets(port)), 15):
+            kill_session(child.pid)
+            reap_all(0)
+            sys.stderr.write(program.log.read_text(errors="replace")[-2000:])
+            sys.exit(f"{program.name} did not bind its port")
+        time.sleep(0.5)
+        start = time.monotonic()
+        sent = subprocess.run(
+            [BIN / "weir-gen", "--kind", "netflow5", "--keys", "10000",
+             "--records", str(rate * UDP_SECONDS * UDP_RECORDS),
+             "--udp", f"127.0.0.1:{port}", "--rate", str(rate)],
+            check=True, stdout=subprocess.PIPE, text=True).stdout
+        seconds = time.monotonic() - start
+        wait_idle(child.pid, port)
+        drops = sum(d for _, d in udp_sockets(port))
+        stop_daemon(child, port)
+    t = dict(word.split("=") for word in sent.split())
+    r = Result(0)
+    sum_csv(program.csv, r)
+    return int(t["datagrams"]) / seconds, int(t["packets"]), r.packets, drops
+
+
+def udp_search(program, case, args):
+    """Double until something is lost or the sender is too slow, then halve the gap.
+
+    A rate that loses something is tried twice: the machine may have been busy.
+    """
+    good, bad, rate, reached = 0, None, UDP_FIRST_RATE, 0
+    note = ""
+    for _ in range(UDP_STEPS):
+        for _ in range(2):
+            real, sent, counted, drops = udp_step(program, case, rate)
+            lost = sent - counted
+            if args.verbose:
+                print(f"    {program.name}: asked {rate}/s, got {real:.0f}/s, lost {lost}"
+                      f" of {sent} packets, {drops} dropped", file=sys.stderr)
+            if lost == 0:
+                break
+        if lost == 0:
+            good, reached = rate, max(reached, real)
+            if real < 0.9 * rate:
+                note = "the sender's limit"
+                break
+        else:
+            bad = rate
+            note = f"at {real:.0f}/s lost {100 * lost / sent:.1f} %, {drops} dropped"
+        rate = rate * 2 if bad is None else (good + bad) // 2
+        if bad is not None and bad - good < 0.1 * bad:
+            break
+    return reached, note
+
+
+def measure_udp(work, args):
+    case = next(c for c in CASES if c.kind == "netflow5")
+    programs = [p for p in programs_for(case, work, args) if isinstance(p, Daemon)]
+    rows = [["", "datagrams/s", "records/s", "beyond"]]
+    for p in programs:
+        rate, note = udp_search(p, case, args)
+        rows.append([p.name, f"{rate:.0f}", rate_text(rate * UDP_RECORDS), note])
+    limit = Path("/proc/sys/net/core/rmem_max").read_text().strip()
+    print(f"NetFlow v5 over loopback, {UDP_SECONDS} s a step, without loss"
+          f" (rmem_max {limit}):")
+    table(rows)
+
+
+# ---------------------------------------------------------------- main
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--runs", type=int, default=5, help="of each program (5)")
+    p.add_argument("--only", default="", help="cases whose name contains this")
+    p.add_argument("--workers", type=int, default=1, help="of weir (1)")
+    p.add_argument("--udp", action="store_true",
+                   help="highest loss-free datagram rate instead of files")
+    p.add_argument("--without-weir", action="store_true")
+    p.add_argument("--without-peers", action="store_true")
+    p.add_argument("--json", help="write the single times here, too")
+    p.add_argument("--verbose", action="store_true", help="tell every run on stderr")
+    args = p.parse_args()
+    if not args.without_weir and not os.access(WEIR, os.X_OK):
+        p.error(f"no weir at {WEIR}: name it in $WEIR, or say --without-weir")
+    if not os.access(BIN / "weir-gen", os.X_OK):
+        p.error(f"no weir-gen in {BIN}: build first, or name the place in $BENCH_BIN")
+    return args
+
+
+def main():
+    args = arguments()
+    adopt_orphans()
+    signal.signal(signal.SIGALRM, on_alarm)
+    given = os.environ.get("BENCH_DIR")
+    work = Path(tempfile.mkdtemp(prefix="weir-bench-", dir=given))
+    machine()
+    times = {}
+    try:
+        if args.udp:
+            measure_udp(work, args)
+            return
+        for case in CASES:
+            if args.only in case.name:
+                times[case.name] = measure_case(case, work, args)
+        if args.only in MEMORY_CASE.name:
+            measure_memory(work, args)
+        if args.json:
+            Path(args.json).write_text(json.dumps(times, indent=1) + "\n")
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
