@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/directives.h"
+
+#include "daemon/settings.h"
+
+#define AT(member) offsetof(struct weir_config, member)
+static const struct directive weir_rows[] = {
+	{ .name = "plugins", .type = DIRECTIVE_STRING, .offset = AT(plugins),
+	    .doc = "Comma list of outputs, each type or type[name]: print, memory, snmp, rrd, "
+	           "sqlite3. The name binds directives to one of them." },
+	{ .name = "workers", .type = DIRECTIVE_STRING, .offset = AT(workers), .def = "auto",
+	    .doc = "Threads that read and count: auto is one per core." },
+	{ .name = "max_entries", .type = DIRECTIVE_U64, .offset = AT(max_entries), .min = 1,
+	    .max = 1U << 30, .def = "1000000", .unit = "rows",
+	    .doc = "Rows that a view holds at most; what finds no room is counted in its other "
+	           "row." },
+	{ .name = "max_exporters", .type = DIRECTIVE_U32, .offset = AT(max_exporters), .min = 1,
+	    .max = 1000000, .def = "10000",
+	    .doc = "Exporters (address and observation domain) that are remembered at most." },
+	{ .name = "state_dir", .type = DIRECTIVE_PATH, .offset = AT(state_dir),
+	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart." },
+	{ .name = "control_socket", .type = DIRECTIVE_PATH, .offset = AT(control_socket),
+	    .doc = "UNIX socket that weir show and weir top talk to; by default "
+	           "/run/weir/weir.sock, where weir may make it and reads live input." },
+	{ .name = "control_group", .type = DIRECTIVE_STRING, .offset = AT(control_group),
+	    .doc = "Group that may use the control socket, besides the owner." },
+	{ .name = "logfile", .type = DIRECTIVE_PATH, .offset = AT(logfile),
+	    .doc = "File to log to; opened anew on SIGHUP." },
+	{ .name = "syslog", .type = DIRECTIVE_STRING, .offset = AT(syslog),
+	    .doc = "Facility to log to: auth, mail, daemon, kern, user, local0 to local7." },
+	{ .name = "syslog_ident", .type = DIRECTIVE_STRING, .offset = AT(syslog_ident),
+	    .doc = "Name to log under." },
+	{ .name = "pidfile", .type = DIRECTIVE_PATH, .offset = AT(pidfile),
+	    .doc = "File to write the process id to." },
+	{ .name = "daemonize", .type = DIRECTIVE_BOOL, .offset = AT(daemonize),
+	    .def = "false", .doc = "Go to the background." },
+	{ .name = "debug", .type = DIRECTIVE_BOOL, .offset = AT(debug), .def = "false",
+	    .doc = "Log debug lines of all topics." },
+	{ .name = NULL },
+};
+#undef AT
+
+const struct directive_set weir_directives = {
+	"weir", weir_rows, sizeof(struct weir_config)
+};
+
+#define NOTICE(key, why) { .name = key, .type = DIRECTIVE_NOTICE, .doc = why }
+#define REFUSED(key, why) { .name = key, .type = DIRECTIVE_REFUSED, .doc = why }
+#define ONE_PROCESS "Nothing to tune: weir is one process without queues between collecting and counting."
+#define NO_BGP "weir measures traffic and speaks no BGP, BMP or IS-IS; take the AS and next hop from the exporter or networks_file."
+#define NO_BROKER "weir writes to no message broker; use print, sqlite3 or rrd."
+static const struct directive pmacct_rows[] = {
+	{ .name = "lenient", .type = DIRECTIVE_NOTICE,
+	    .doc = "Set by the option --lenient." },
+	NOTICE("plugin_pipe_size", ONE_PROCESS),
+	NOTICE("plugin_buffer_size", ONE_PROCESS),
+	NOTICE("plugin_pipe_zmq", ONE_PROCESS),
+	NOTICE("plugin_pipe_zmq_retry", ONE_PROCESS),
+	NOTICE("plugin_pipe_zmq_profile", ONE_PROCESS),
+	NOTICE("plugin_pipe_zmq_hwm", ONE_PROCESS),
+	NOTICE("propagate_signals", ONE_PROCESS),
+	NOTICE("plugin_exit_any", ONE_PROCESS),
+	NOTICE("proc_priority", "Use the service manager's setting."),
+	NOTICE("core_proc_name", "weir names its threads itself."),
+	NOTICE("print_cache_entries", "Use max_entries: tables grow as rows come."),
+	NOTICE("sql_cache_entries", "Use max_entries: tables grow as rows come."),
+	NOTICE("networks_cache_entries", "Look-ups need no cache here."),
+	NOTICE("pmacctd_nonroot", "weir needs no root where it has the capabilities."),
+	NOTICE("nfacctd_nonroot", "weir needs no root where it has the capabilities."),
+	NOTICE("sfacctd_nonroot", "weir needs no root where it has the capabilities."),
+	REFUSED("bgp_daemon", NO_BGP),
+	REFUSED("bmp_daemon", NO_BGP),
+	REFUSED("isis_daemon", NO_BGP),
+	REFUSED("rpki_roas_file", NO_BGP),
+	REFUSED("telemetry_daemon", "weir takes no streaming telemetry."),
+	REFUSED("kafka_broker_host", NO_BROKER),
+	REFUSED("kafka_topic", NO_BROKER),
+	REFUSED("amqp_host", NO_BROKER),
+	REFUSED("amqp_exchange", NO_BROKER),
+	REFUSED("redis_host", "weir keeps no state in Redis."),
+	{ .name = NULL },
+};
+
+const struct directive_set pmacct_directives = { "pmacct", pmacct_rows, 0 };

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "daemon/doors.h"
+
+#include <string.h>
+
+#include "collectors/pcap.h"
+#include "collectors/udp.h"
+#include "report/memory.h"
+#include "report/print.h"
+
+#ifdef WITH_SNMP
+#include "agent/agent.h"
+#endif
+#ifdef WITH_RRD
+#include "rrd/output.h"
+#endif
+#ifdef WITH_SQLITE
+#include "sql/writer.h"
+#endif
+
+static const struct output_ops *const outputs[] = {
+	&memory_output,
+	&print_output,
+#ifdef WITH_SNMP
+	&snmp_output,
+#endif
+#ifdef WITH_RRD
+	&rrd_output,
+#endif
+#ifdef WITH_SQLITE
+	&sqlite3_output,
+#endif
+};
+#define N_OUTPUTS (sizeof(outputs) / sizeof(outputs[0]))
+
+const struct directive_set *const door_directives[] = {
+	&memory_directives,
+	&print_directives,
+#ifdef WITH_SNMP
+	&snmp_directives,
+#endif
+#ifdef WITH_RRD
+	&rrd_directives,
+#endif
+#ifdef WITH_SQLITE
+	&sql_directives,
+#endif
+	NULL,
+};
+
+const struct door_in doors_in[DOOR_IN_COUNT] = {
+	[DOOR_PCAP] = { "pmacctd", &pcap_directives, &pcap_collector, &pcap_collector },
+	[DOOR_NETFLOW] = { "nfacctd", &netflow_directives, &netflow_udp_collector,
+	    &netflow_file_collector },
+	[DOOR_SFLOW] = { "sfacctd", &sflow_directives, &sflow_udp_collector,
+	    &sflow_file_collector },
+};
+
+static const struct {
+	const char *type, *why;
+} missing[] = {
+	{ "snmp", "this build has no SNMP: configure it with net-snmp's headers" },
+	{ "rrd", "this build has no RRD: configure it with librrd's headers" },
+	{ "sqlite3", "this build has no SQLite: configure it with SQLite's headers" },
+	{ "mysql", "not built yet; sqlite3 is there" },
+	{ "pgsql", "not built yet; sqlite3 is there" },
+	{ "nfprobe", "not built yet" },
+	{ "sfprobe", "not built yet" },
+	{ "tee", "not built yet" },
+	{ "kafka", "weir writes to no message broker" },
+	{ "amqp", "weir writes to no message broker" },
+};
+
+const struct output_ops *
+door_output(const char *type)
+{
+	for (size_t i = 0; i < N_OUTPUTS; i++)
+		if (strcmp(outputs[i]->type, type) == 0)
+			return outputs[i];
+	return NULL;
+}
+
+const char *
+door_output_missing(const char *type)
+{
+	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
+		if (strcmp(missing[i].type, type) == 0)
+			return missing[i].why;
+	return "unknown type: write print, memory, snmp, rrd or sqlite3";
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * weir run: the daemon. Read and check the configuration, build the engine, open the
+ * doors, and wait for signals and clients; the work is done by other threads.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/books.h"
+#include "core/engine.h"
+#include "daemon/control.h"
+#include "daemon/main.h"
+#include "daemon/options.h"
+#include "daemon/settings.h"
+#include "lib/log.h"
+
+#define RUN_DIR        "/run/weir"
+#define DEFAULT_SOCKET RUN_DIR "/weir.sock"
+
+struct run {
+	struct options options;
+	struct settings settings;
+	struct engine *engine;
+	struct event_base *base;
+	struct event *events[8];
+	unsigned n_events;
+	struct control *control;
+	bool bound_pidfile;
+};
+
+static void
+on_stop(int sig, short what, void *arg)
+{
+	struct run *r = arg;
+
+	(void)what;
+	log_info("weir: signal %d: ending", sig);
+	(void)event_base_loopbreak(r->base);
+}
+
+static void
+on_hup(int sig, short what, void *arg)
+{
+	(void)sig, (void)what, (void)arg;
+	log_reopen();
+	log_info("weir: log opened anew");
+}
+
+/* All input has come to its end: files. */
+static void
+on_finished(int fd, short what, void *arg)
+{
+	struct run *r = arg;
+	uint64_t n;
+
+	(void)what;
+	(void)!read(fd, &n, sizeof(n));
+	if (engine_finished(r->engine)) {
+		log_info("weir: all input is read");
+		(void)event_base_loopbreak(r->base);
+	}
+}
+
+static int
+event_want(struct run *r, struct event *ev, struct err *e)
+{
+	if (ev == NULL || event_add(ev, NULL) != 0)
+		return err_set(e, WEIR_ENOMEM, "no memory for events");
+	r->events[r->n_events++] = ev;
+	return 0;
+}
+
+static int
+events_set(struct run *r, struct err *e)
+{
+	static const struct {
+		int sig;
+		void (*handler)(int, short, void *);
+	} signals[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_hup } };
+	int rc = 0;
+
+	r->base = event_base_new();
+	if (r->base == NULL)
+		return err_set(e, WEIR_ENOMEM, "no event loop");
+	for (size_t i = 0; rc == 0 && i < sizeof(signals) / sizeof(signals[0]); i++)
+		rc = event_want(r, evsignal_new(r->base, signals[i].sig, signals[i].handler, r), e);
+	if (rc == 0)
+		rc = event_want(r, event_new(r->base, r->engine->finished_fd,
+		    EV_READ | EV_PERSIST, on_finished, r), e);
+	return rc;
+}
+
+static int
+logs_open(const struct weir_config *c, struct err *e)
+{
+	struct log_config lc = { c->logfile, c->syslog, c->syslog_ident, c->debug };
+
+	return log_open(&lc, e);
+}
+
+static int
+pidfile_write(struct run *r, struct err *e)
+{
+	const char *path = r->settings.weir.pidfile;
+	FILE *f;
+
+	if (path == NULL)
+		return 0;
+	f = fopen(path, "we");
+	if (f == NULL || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0)
+		return err_set(e, WEIR_EIO, "pidfile %s: %s", path, strerror(errno));
+	r->bound_pidfile = true;
+	return 0;
+}
+
+/* The default socket is a courtesy: where it cannot be had, weir runs without. */
+static int
+control_start(struct run *r, struct err *e)
+{
+	const struct weir_config *c = &r->settings.weir;
+	const char *path = c->control_socket;
+
+	if (path == NULL && r->settings.reads_file)
+		return 0;
+	if (path == NULL) {
+		(void)mkdir(RUN_DIR, 0755);
+		path = DEFAULT_SOCKET;
+	}
+	r->control = control_open(r->base, r->engine, path, c->control_group, e);
+	if (r->control != NULL)
+		return 0;
+	if (c->control_socket != NULL)
+		return -WEIR_EIO;
+	log_warn("%s: weir show and weir top will not work; set control_socket", e->text);
+	return 0;
+}
+
+/* Load and check; says what is wrong. */
+static struct engine *
+engine_load(struct run *r, int argc, char **argv, int *status)
+{
+	struct err e = ERR_INIT;
+	struct engine *en = NULL;
+	int rc = options_read(&r->options, argc, argv);
+
+	*status = rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (rc != 0)
+		return NULL;
+	if (settings_load(&r->settings, &r->options, &e) != 0)
+		problem_add(&r->settings.problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	else
+		en = settings_engine(&r->settings);
+	*status = r->settings.problems.n_errors > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return en;
+}
+
+static int
+run_start(struct run *r, struct err *e)
+{
+	const struct weir_config *c = &r->settings.weir;
+	int rc;
+
+	if ((rc = logs_open(c, e)) != 0)
+		return rc;
+	(void)mkdir(c->state_dir, 0750); /* who needs it says so when it is missing */
+	if ((rc = settings_collectors(&r->settings, &r->options, r->engine, e)) != 0)
+		return rc;
+	if ((rc = events_set(r, e)) != 0 || (rc = control_start(r, e)) != 0 ||
+	    (rc = pidfile_write(r, e)) != 0)
+		return rc;
+	log_info("weir " PACKAGE_VERSION ": %u workers, %u views, %u outputs; tables take at "
+	         "most %llu MiB", r->engine->n_workers, r->engine->n_views,
+	    r->engine->n_outputs,
+	    (unsigned long long)(engine_max_octets(r->engine) >> 20));
+	return engine_start(r->engine, e);
+}
+
+static void
+run_end(struct run *r)
+{
+	engine_stop(r->engine);
+	if (!books_balance(r->engine))
+		log_err("weir: the books do not balance: please report this as a bug");
+	control_close(r->control);
+	for (unsigned i = 0; i < r->n_events; i++)
+		event_free(r->events[i]);
+	if (r->base != NULL)
+		event_base_free(r->base);
+	if (r->bound_pidfile)
+		(void)unlink(r->settings.weir.pidfile);
+	engine_free(r->engine);
+}
+
+static void
+run_free(struct run *r)
+{
+	settings_free(&r->settings);
+	options_free(&r->options);
+	libevent_global_shutdown();
+}
+
+int
+cmd_run(int argc, char **argv)
+{
+	struct run r = { 0 };
+	struct err e = ERR_INIT;
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	r.engine = engine_load(&r, argc, argv, &status);
+	settings_complain(&r.settings, stderr);
+	if (r.engine == NULL) {
+		run_free(&r);
+		return status;
+	}
+	if (r.settings.weir.daemonize && daemon(1, 0) != 0) {
+		fprintf(stderr, "weir: daemonize: %s\n", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (run_start(&r, &e) != 0) {
+		log_err("%s", e.text);
+		status = EXIT_FAILURE;
+	} else {
+		(void)event_base_dispatch(r.base);
+	}
+	run_end(&r);
+	log_info("weir: ended");
+	log_close();
+	run_free(&r);
+	return status;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	struct run r = { 0 };
+	int status;
+
+	r.engine = engine_load(&r, argc, argv, &status);
+	settings_complain(&r.settings, stdout);
+	if (r.engine != NULL && r.options.print_config)
+		settings_print(&r.settings, stdout);
+	else if (r.engine != NULL)
+		printf("%s: fine: %u views, tables take at most %llu MiB\n",
+		    r.options.file != NULL ? r.options.file : "configuration",
+		    r.engine->n_views,
+		    (unsigned long long)(engine_max_octets(r.engine) >> 20));
+	engine_free(r.engine);
+	run_free(&r);
+	return status;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collectors/datagram.h"
+#include "collectors/netflow.h"
+#include "collectors/pcap.h"
+#include "daemon/directives.h"
+#include "daemon/doors.h"
+#include "lib/log.h"
+
+#define MAX_PLUGINS 32U
+#define MAX_WORKERS 256U
+#define MAX_SETS    32U
+
+const struct directive_set *const *
+settings_sets(void)
+{
+	static const struct directive_set *sets[MAX_SETS];
+	size_t n = 0;
+
+	sets[n++] = &weir_directives;
+	sets[n++] = &output_directives;
+	sets[n++] = &rules_directives;
+	for (int i = 0; i < DOOR_IN_COUNT; i++)
+		sets[n++] = doors_in[i].directives;
+	for (size_t i = 0; door_directives[i] != NULL; i++)
+		sets[n++] = door_directives[i];
+	sets[n++] = &pmacct_directives;
+	sets[n] = NULL;
+	return sets;
+}
+
+/* The plugins line that counts: an option's, else the first of the file, as in pmacct. */
+static const struct config_line *
+plugins_line(struct settings *s)
+{
+	const struct config_line *found = NULL;
+
+	for (size_t i = 0; i < s->config.n; i++) {
+		struct config_line *l = &s->config.lines[i];
+
+		if (strcmp(l->key, "plugins") != 0)
+			continue;
+		l->used = true;
+		if (found == NULL || l->line == 0)
+			found = l;
+	}
+	return found;
+}
+
+static bool
+plugin_named(const struct settings *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_plugins; i++)
+		if (strcmp(s->plugins[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Take one "type" or "type[name]" of the plugins line. */
+static void
+plugin_add(struct settings *s, const struct config_line *at, char *token)
+{
+	struct plugin *p = &s->plugins[s->n_plugins];
+	char *open = strchr(token, '['), *close = open != NULL ? strchr(open, ']') : NULL;
+
+	for (char *c = token; *c != '\0' && c != open; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (open != NULL && (close == NULL || close == open + 1 || close[1] != '\0')) {
+		problem_add(&s->problems, PROBLEM_ERROR, at,
+		    "plugins: '%s' is not of the form type or type[name]", token);
+		return;
+	}
+	if (open != NULL)
+		*open = *close = '\0';
+	if (s->n_plugins == MAX_PLUGINS) {
+		problem_add(&s->problems, PROBLEM_ERROR, at, "more than %u plugins",
+		    MAX_PLUGINS);
+		return;
+	}
+	p->ops = door_output(token);
+	if (p->ops == NULL) {
+		problem_add(&s->problems, PROBLEM_ERROR, at, "plugins: %s: %s", token,
+		    door_output_missing(token));
+		return;
+	}
+	if (open != NULL)
+		snprintf(p->name, sizeof(p->name), "%s", open + 1);
+	else
+		snprintf(p->name, sizeof(p->name), "default_%s", token);
+	if (plugin_named(s, p->name)) {
+		problem_add(&s->problems, PROBLEM_WARNING, at,
+		    "plugins: two are called '%s': the first stays", p->name);
+		return;
+	}
+	s->n_plugins++;
+}
+
+static void
+plugins_read(struct settings *s, const char *fallback)
+{
+	const struct config_line *at = plugins_line(s);
+	char *list = strdup(at != NULL ? at->value : fallback);
+	char *to = list;
+
+	s->plugins = calloc(MAX_PLUGINS, sizeof(*s->plugins));
+	if (list == NULL || s->plugins == NULL)
+		abort();
+	for (const char *c = list; *c != '\0'; c++)
+		if (!isspace((unsigned char)*c))
+			*to++ = *c;
+	*to = '\0';
+	for (char *save = NULL, *t = strtok_r(list, ",", &save); t != NULL;
+	     t = strtok_r(NULL, ",", &save))
+		plugin_add(s, at, t);
+	free(list);
+}
+
+static void *
+set_apply(struct settings *s, const struct directive_set *set, const char *plugin)
+{
+	void *config = calloc(1, set->config_octets != 0 ? set->config_octets : 1);
+
+	if (config == NULL)
+		abort();
+	directive_apply(set, &s->config, plugin, config, &s->problems);
+	return config;
+}
+
+static void
+workers_read(struct settings *s)
+{
+	const char *text = s->weir.workers;
+	char *end;
+	unsigned long n;
+
+	if (strcmp(text, "auto") == 0) {
+		long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+		s->workers = cores > 0 ? (unsigned)cores : 1;
+		return;
+	}
+	n = strtoul(text, &end, 10);
+	if (*end != '\0' || end == text || n == 0 || n > MAX_WORKERS) {
+		problem_add(&s->problems, PROBLEM_ERROR, NULL,
+		    "workers: '%s': write auto, or a number from 1 to %u", text, MAX_WORKERS);
+		n = 1;
+	}
+	s->workers = (unsigned)n;
+}
+
+/* Defaults that depend on which of pmacct's daemons weir stands in for. */
+static void
+defaults_add(struct settings *s, const struct options *o)
+{
+	bool file = config_get(&s->config, "pcap_savefile") != NULL;
+
+	s->reads_file = file;
+	if (!file && o->as == DOOR_NETFLOW && config_get(&s->config, "nfacctd_port") == NULL)
+		config_add(&s->config, "--as nfacctd", "nfacctd_port", NULL, "2100");
+	if (!file && o->as == DOOR_SFLOW && config_get(&s->config, "sfacctd_port") == NULL)
+		config_add(&s->config, "--as sfacctd", "sfacctd_port", NULL, "6343");
+}
+
+static void
+plugins_apply(struct settings *s)
+{
+	const char *names[MAX_PLUGINS];
+	const struct directive_set *const *sets = settings_sets();
+	size_t n_sets = 0;
+
+	for (unsigned i = 0; i < s->n_plugins; i++) {
+		struct plugin *p = &s->plugins[i];
+
+		names[i] = p->name;
+		directive_apply(&output_directives, &s->config, p->name, &p->common,
+		    &s->problems);
+		directive_apply(&rules_directives, &s->config, p->name, &p->rules,
+		    &s->problems);
+		if (p->ops->directives != NULL)
+			p->config = set_apply(s, p->ops->directives, p->name);
+	}
+	/* Directives of outputs that no plugin uses are known all the same: say nothing. */
+	while (sets[n_sets] != NULL)
+		free(set_apply(s, sets[n_sets++], NULL));
+	directive_check_unknown(&s->config, sets, n_sets, names, s->n_plugins,
+	    config_get(&s->config, "lenient") != NULL, &s->problems);
+}
+
+int
+settings_load(struct settings *s, const struct options *o, struct err *e)
+{
+	const char *fallback = o->file == NULL && o->as < 0 ? "snmp[snmp], memory[memory]"
+	                                                    : "memory";
+	int rc = 0;
+
+	memset(s, 0, sizeof(*s));
+	if (o->file == NULL && o->as < 0)
+		config_add(&s->config, "default", "aggregate", NULL, "src_host, dst_host");
+	if (o->file != NULL && (rc = config_read(&s->config, o->file, &s->problems, e)) != 0)
+		return rc;
+	for (size_t i = 0; i < o->extra.n; i++)
+		config_add(&s->config, o->extra.lines[i].file, o->extra.lines[i].key,
+		    o->extra.lines[i].plugin, o->extra.lines[i].value);
+	if (o->lenient)
+		config_add(&s->config, "--lenient", "lenient", NULL, "true");
+	defaults_add(s, o);
+	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
+	workers_read(s);
+	plugins_read(s, fallback);
+	for (int i = 0; i < DOOR_IN_COUNT; i++)
+		s->in[i] = set_apply(s, doors_in[i].directives, NULL);
+	plugins_apply(s);
+	return 0;
+}
+
+void
+settings_free(struct settings *s)
+{
+	for (unsigned i = 0; i < s->n_plugins; i++)
+		free(s->plugins[i].config);
+	for (int i = 0; i < DOOR_IN_COUNT; i++)
+		free(s->in[i]);
+	free(s->plugins);
+	problems_free(&s->problems);
+	config_free(&s->config);
+}
+
+void
+settings_complain(const struct settings *s, FILE *to)
+{
+	static const char *const levels[] = { "notice", "warning", "error" };
+
+	for (size_t i = 0; i < s->problems.n; i++)
+		fprintf(to, "%s: %s\n", levels[s->problems.list[i].level],
+		    s->problems.list[i].text);
+}
+
+void
+settings_print(const struct settings *s, FILE *to)
+{
+	directive_print(&weir_directives, &s->weir, NULL, to);
+	for (int i = 0; i < DOOR_IN_COUNT; i++)
+		directive_print(doors_in[i].directives, s->in[i], NULL, to);
+	for (unsigned i = 0; i < s->n_plugins; i++) {
+		const struct plugin *p = &s->plugins[i];
+
+		fprintf(to, "! %s[%s]\n", p->ops->type, p->name);
+		directive_print(&output_directives, &p->common, p->name, to);
+		directive_print(&rules_directives, &p->rules, p->name, to);
+		if (p->ops->directives != NULL)
+			directive_print(p->ops->directives, p->config, p->name, to);
+	}
+}
+
+struct engine *
+settings_engine(struct settings *s)
+{
+	struct engine_config c = {
+		.workers = s->workers,
+		.max_entries = (uint32_t)s->weir.max_entries,
+		.max_exporters = s->weir.max_exporters,
+		.exporter_state_free = { [EXPORTER_NETFLOW] = netflow_exporter_state_free },
+	};
+	struct err e = ERR_INIT;
+	struct engine *en;
+
+	if (s->problems.n_errors > 0)
+		return NULL;
+	en = engine_new(&c, &e);
+	for (unsigned i = 0; en != NULL && i < s->n_plugins; i++) {
+		struct plugin *p = &s->plugins[i];
+
+		if (engine_output(en, p->ops, p->name, &p->common, &p->rules, p->config, &e) != 0)
+			problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", p->ops->type,
+			    p->name, e.text);
+	}
+	if (s->problems.n_errors == 0 && en != NULL &&
+	    engine_prepare(en, &s->problems, &e) != 0)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	if (en == NULL)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	if (s->problems.n_errors > 0) {
+		engine_free(en);
+		return NULL;
+	}
+	return en;
+}
+
+int
+settings_collectors(struct settings *s, const struct options *o, struct engine *en,
+    struct err *e)
+{
+	static struct datagram_file_config files[DOOR_IN_COUNT];
+	struct pcap_config *pcap = s->in[DOOR_PCAP];
+	unsigned n = 0;
+	int rc = 0;
+
+	pcap->workers = s->workers;
+	if (pcap->savefile != NULL) {
+		int family = o->as >= 0 ? o->as : DOOR_PCAP;
+
+		files[family].pcap = pcap;
+		files[family].datagram = family != DOOR_PCAP ? s->in[family] : NULL;
+		rc = engine_collector(en, doors_in[family].file,
+		    family != DOOR_PCAP ? (const void *)&files[family] : pcap, 1, e);
+		n++;
+	}
+	if (rc == 0 && pcap->interface != NULL) {
+		rc = engine_collector(en, doors_in[DOOR_PCAP].live, pcap, 0, e);
+		n++;
+	}
+	for (int i = DOOR_NETFLOW; rc == 0 && i < DOOR_IN_COUNT; i++) {
+		const struct datagram_config *c = s->in[i];
+
+		if (c->port == 0)
+			continue;
+		rc = engine_collector(en, doors_in[i].live, c, 0, e);
+		n++;
+	}
+	if (rc == 0 && n == 0)
+		return err_set(e, WEIR_EINVAL, "no input: write pcap_interface, pcap_savefile, "
+		    "nfacctd_port or sfacctd_port (or -i INTERFACE)");
+	return rc;
+}

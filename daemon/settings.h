@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * settings: the whole configuration, read, checked and given to each module's struct; and
+ * the engine built from it. Problems are collected, so that `weir check` shows all at once.
+ * Main thread, at load.
+ */
+#ifndef WEIR_DAEMON_SETTINGS_H
+#define WEIR_DAEMON_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/engine.h"
+#include "daemon/options.h"
+#include "lib/directive.h"
+#include "lib/err.h"
+
+/* The daemon's own directives. */
+struct weir_config {
+	const char *plugins;
+	const char *workers;        /* "auto" or a number */
+	uint64_t max_entries;
+	uint32_t max_exporters;
+	const char *state_dir;
+	const char *control_socket; /* NULL: the default place, if it can be had */
+	const char *control_group;
+	const char *logfile, *syslog, *syslog_ident, *pidfile;
+	bool daemonize, debug;
+};
+
+struct plugin {
+	const struct output_ops *ops;
+	char name[64];
+	struct output_config common;
+	struct rules_config rules;
+	void *config;               /* the module's; NULL where it has none */
+};
+
+struct settings {
+	struct config config;       /* all lines */
+	struct problems problems;
+	struct weir_config weir;
+	unsigned workers;
+	struct plugin *plugins;
+	unsigned n_plugins;
+	void *in[3];                /* by DOOR_*: each family's struct */
+	bool reads_file;            /* input comes from a capture file */
+};
+
+/*
+ * Read the file and options of `o` into `s`. What is wrong goes to s->problems. Returns 0,
+ * or -WEIR_EIO with `e` when the file cannot be read at all.
+ */
+int settings_load(struct settings *s, const struct options *o, struct err *e);
+void settings_free(struct settings *s);
+
+/* Write the problems to `to`, one a line. */
+void settings_complain(const struct settings *s, FILE *to);
+
+/* Write the effective configuration to `to`. */
+void settings_print(const struct settings *s, FILE *to);
+
+/*
+ * Build the engine: views, outputs, rules (not yet collectors). Further problems go to
+ * s->problems. NULL when there are errors.
+ */
+struct engine *settings_engine(struct settings *s);
+
+/* Open the collectors of `en`. Returns 0, or -WEIR_E... with `e` filled. */
+int settings_collectors(struct settings *s, const struct options *o, struct engine *en,
+    struct err *e);
+
+/* All directive sets, ended by NULL: for the manual. */
+const struct directive_set *const *settings_sets(void);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "flow/text.h"
+#include "lib/clock.h"
+#include "lib/intern.h"
+
+#define SUMMER UINT64_C(1783598400) /* 2026-07-09 12:00:00 UTC */
+#define WINTER UINT64_C(1768478400) /* 2026-01-15 12:00:00 UTC */
+
+static const struct text_opts plain;
+
+static int
+zone_set(void **state)
+{
+	(void)state;
+	setenv("TZ", "Europe/Berlin", 1);
+	tzset();
+	return 0;
+}
+
+static const struct {
+	const char *says;
+	enum field_no no;
+	uint64_t number;     /* of fields that are numbers, */
+	const char *address; /* addresses, */
+	const char *string;  /* and strings */
+	const char *text, *json;
+} values[] = {
+	{ "an IPv4 address", F_SRC_HOST, 0, "192.0.2.1", NULL, "192.0.2.1",
+	    "\"ip_src\": \"192.0.2.1\"" },
+	{ "an IPv6 address", F_DST_HOST, 0, "2001:DB8:0:0::1", NULL, "2001:db8::1",
+	    "\"ip_dst\": \"2001:db8::1\"" },
+	{ "no address", F_SRC_NET, 0, NULL, NULL, "0.0.0.0", "\"net_src\": \"0.0.0.0\"" },
+	{ "a port", F_SRC_PORT, 65535, NULL, NULL, "65535", "\"port_src\": 65535" },
+	{ "a number of one octet", F_TOS, 0, NULL, NULL, "0", "\"tos\": 0" },
+	{ "a number of four octets", F_SRC_AS, UINT32_MAX, NULL, NULL, "4294967295",
+	    "\"as_src\": 4294967295" },
+	{ "a number of eight octets", F_BYTES, UINT64_MAX, NULL, NULL,
+	    "18446744073709551615", "\"bytes\": 18446744073709551615" },
+	{ "a protocol with a name", F_PROTO, 6, NULL, NULL, "tcp", "\"ip_proto\": \"tcp\"" },
+	{ "a protocol without", F_PROTO, 253, NULL, NULL, "253", "\"ip_proto\": \"253\"" },
+	{ "TCP flags are a string in JSON", F_TCPFLAGS, 0x1b, NULL, NULL, "27",
+	    "\"tcp_flags\": \"27\"" },
+	{ "an EtherType in hex", F_ETYPE, 0x86dd, NULL, NULL, "86dd",
+	    "\"etype\": \"86dd\"" },
+	{ "an EtherType of three digits", F_ETYPE, 0x800, NULL, NULL, "800",
+	    "\"etype\": \"800\"" },
+	{ "no EtherType", F_ETYPE, 0, NULL, NULL, "0", "\"etype\": \"0\"" },
+	{ "a label", F_LABEL, 0, NULL, "a \"b\"", "a \"b\"", "\"label\": \"a \\\"b\\\"\"" },
+	{ "no label", F_LABEL, 0, NULL, "", "", "\"label\": \"\"" },
+	{ "no time", F_TIMESTAMP_START, 0, NULL, NULL, "0000-00-00 00:00:00.000000",
+	    "\"timestamp_start\": \"0000-00-00 00:00:00.000000\"" },
+	{ "a time", F_TIMESTAMP_END, SUMMER * CLOCK_S + 1500, NULL, NULL,
+	    "2026-07-09 14:00:00.000001",
+	    "\"timestamp_end\": \"2026-07-09 14:00:00.000001\"" },
+};
+
+static void
+test_values(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		const struct field *f = &fields[values[i].no];
+		struct text_line l = { NULL, 0, 0 };
+		uint8_t octets[16] = { 0 };
+		char buf[TEXT_MAX];
+		size_t len;
+
+		if (values[i].address != NULL)
+			assert_int_equal(ip_parse(values[i].address, (ip16_t *)octets), 0);
+		else if (f->value != FIELD_IP)
+			field_uint_set(octets, f->octets, values[i].string == NULL ?
+			    values[i].number :
+			    intern(values[i].string, strlen(values[i].string)));
+		len = text_value(f, octets, &plain, buf);
+		if (strcmp(buf, values[i].text) != 0 || len != strlen(buf))
+			fail_msg("%s: '%s' (%zu)", values[i].says, buf, len);
+		text_line_json_value(&l, f, octets, &plain);
+		if (l.len != strlen(values[i].json) || memcmp(l.p, values[i].json, l.len) != 0)
+			fail_msg("%s: %.*s", values[i].says, (int)l.len, l.p);
+		text_line_free(&l);
+	}
+}
+
+/* Every field has a text, whatever its octets are, that fits and is not cut. */
+static void
+test_every_field(void **state)
+{
+	char label[300];
+
+	(void)state;
+	memset(label, 'x', sizeof(label));
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		for (int fill = 0; fill < 256; fill += 51) {
+			uint32_t id = intern(label, sizeof(label));
+			struct text_opts o = { fill & 1, fill & 2, fill & 4, fill & 8 };
+			uint8_t octets[16];
+			char *buf = malloc(TEXT_MAX);
+			size_t len;
+
+			assert_non_null(buf);
+			memset(octets, fill, sizeof(octets));
+			if (fields[i].value == FIELD_STR)
+				memcpy(octets, &id, sizeof(id));
+			len = text_value(&fields[i], octets, &o, buf);
+			assert_true(len < TEXT_MAX && len == strlen(buf));
+			if (fields[i].value == FIELD_STR)
+				assert_int_equal(len, INTERN_MAX_LEN);
+			else
+				assert_true(len > 0);
+			free(buf);
+		}
+}
+
+static void
+test_numbers(void **state)
+{
+	const struct field *f = &fields[F_BYTES];
+	uint64_t v = 1;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		uint64_t n = i < 1100 ? (uint64_t)i : v >> i % 64;
+		char want[32], got[TEXT_MAX];
+
+		v = v * UINT64_C(6364136223846793005) + 1;
+		snprintf(want, sizeof(want), "%" PRIu64, n);
+		assert_int_equal(text_value(f, &n, &plain, got), strlen(want));
+		assert_string_equal(got, want);
+	}
+	for (uint32_t n = 0; n < 65536; n++) {
+		uint16_t etype = (uint16_t)n;
+		char want[32], got[TEXT_MAX];
+
+		snprintf(want, sizeof(want), "%x", n);
+		text_value(&fields[F_ETYPE], &etype, &plain, got);
+		assert_string_equal(got, want);
+	}
+}
+
+static void
+test_mac(void **state)
+{
+	mac_t m = { { 0, 0x1a, 0x2b, 0xff, 0x0e, 5 } };
+	char buf[TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(text_value(&fields[F_SRC_MAC], &m, &plain, buf), 17);
+	assert_string_equal(buf, "00:1a:2b:ff:0e:05");
+}
+
+static void
+test_protocol_as_number(void **state)
+{
+	struct text_opts o = { .num_protos = true };
+	uint8_t tcp = 6;
+	char buf[TEXT_MAX];
+
+	(void)state;
+	text_value(&fields[F_PROTO], &tcp, &o, buf);
+	assert_string_equal(buf, "6");
+}
+
+static const struct {
+	const char *says;
+	uint64_t ns;
+	struct text_opts o;
+	const char *want;
+} times[] = {
+	{ "local time in summer", SUMMER * CLOCK_S, { 0 }, "2026-07-09 14:00:00.000000" },
+	{ "local time in winter", WINTER * CLOCK_S, { 0 }, "2026-01-15 13:00:00.000000" },
+	{ "UTC", SUMMER * CLOCK_S, { .utc = true }, "2026-07-09 12:00:00.000000" },
+	{ "whole seconds", SUMMER * CLOCK_S + 999999999, { .secs = true },
+	    "2026-07-09 14:00:00" },
+	{ "microseconds are cut, not rounded", SUMMER * CLOCK_S + 999999999, { 0 },
+	    "2026-07-09 14:00:00.999999" },
+	{ "seconds since 1970", SUMMER * CLOCK_S, { .since_epoch = true },
+	    "1783598400.000000" },
+	{ "seconds since 1970, whole", SUMMER * CLOCK_S + 5,
+	    { .since_epoch = true, .secs = true }, "1783598400" },
+	{ "seconds since 1970 know no zone", SUMMER * CLOCK_S,
+	    { .since_epoch = true, .secs = true, .utc = true }, "1783598400" },
+	{ "no time", 0, { .secs = true }, "0000-00-00 00:00:00" },
+	{ "no time since 1970", 0, { .since_epoch = true, .secs = true }, "0" },
+	{ "the last time there is", UINT64_MAX, { .utc = true },
+	    "2554-07-21 23:34:33.709551" },
+};
+
+static void
+test_times(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		char buf[TEXT_MAX];
+		size_t len = text_time(times[i].ns, &times[i].o, buf);
+
+		if (strcmp(buf, times[i].want) != 0 || len != strlen(buf))
+			fail_msg("%s: %s", times[i].says, buf);
+	}
+}
+
+static const struct {
+	const char *says, *text, *want;
+} jsons[] = {
+	{ "a word", "abc", "\"abc\"" },
+	{ "nothing", "", "\"\"" },
+	{ "a quote", "a\"b", "\"a\\\"b\"" },
+	{ "a backslash", "a\\b", "\"a\\\\b\"" },
+	{ "control characters", "\x01\n\x1f\x7f",
+	    "\"\\u0001\\u000a\\u001f\\u007f\"" },
+	{ "UTF-8 of two, three and four octets", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a",
+	    "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a\"" },
+	{ "octets that are no UTF-8", "a\xff\x80z", "\"a??z\"" },
+	{ "a character that breaks off", "\xe2\x82", "\"??\"" },
+	{ "a character that breaks off before a quote", "\xe2\x82\"", "\"??\\\"\"" },
+	{ "an overlong slash", "\xc0\xaf", "\"??\"" },
+	{ "half a surrogate pair", "\xed\xa0\x80", "\"???\"" },
+	{ "beyond Unicode", "\xf4\x90\x80\x80", "\"????\"" },
+};
+
+static void
+test_json(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(jsons) / sizeof(jsons[0]); i++) {
+		struct text_line l = { NULL, 0, 0 };
+
+		text_line_json(&l, jsons[i].text);
+		if (l.len != strlen(jsons[i].want) || memcmp(l.p, jsons[i].want, l.len) != 0)
+			fail_msg("%s: %.*s", jsons[i].says, (int)l.len, l.p);
+		text_line_free(&l);
+	}
+}
+
+static const struct {
+	const char *says, *text;
+	char sep;
+	const char *want;
+} csvs[] = {
+	{ "nothing, as the first field of a line", "", ',', "" },
+	{ "a word", "abc", ',', "abc" },
+	{ "blanks need no quotes", " a b ", ',', " a b " },
+	{ "a comma", "a,b", ',', "\"a,b\"" },
+	{ "a comma where another separator divides", "a,b", ';', "a,b" },
+	{ "that other separator", "a;b", ';', "\"a;b\"" },
+	{ "a quote is doubled", "a\"b", ',', "\"a\"\"b\"" },
+	{ "a newline", "a\nb", ',', "\"a\nb\"" },
+	{ "a carriage return", "a\rb", ',', "\"a\rb\"" },
+};
+
+static void
+test_csv(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(csvs) / sizeof(csvs[0]); i++) {
+		struct text_line l = { NULL, 0, 0 };
+
+		text_line_csv(&l, csvs[i].text, csvs[i].sep);
+		if (l.len != strlen(csvs[i].want) ||
+		    (l.len > 0 && memcmp(l.p, csvs[i].want, l.len) != 0))
+			fail_msg("%s: %.*s", csvs[i].says, (int)l.len, l.p);
+		text_line_free(&l);
+	}
+}
+
+static void
+test_lines_grow(void **state)
+{
+	struct text_line l = { NULL, 0, 0 };
+	size_t room;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		text_line_put(&l, "0123456789", 10);
+	assert_int_equal(l.len, 100000);
+	for (size_t i = 0; i < l.len; i++)
+		assert_int_equal(l.p[i], '0' + (int)(i % 10));
+	room = l.room;
+	l.len = 0; /* the next line uses the same memory */
+	text_line_json(&l, "x");
+	assert_int_equal(l.room, room);
+	text_line_free(&l);
+	assert_null(l.p);
+}
+
+static const struct {
+	const char *says, *list, *want;
+} keys[] = {
+	{ "one field", "src_host", "src_host=192.0.2.1" },
+	{ "several, in the order of ids", "dst_port,src_host,proto",
+	    "src_host=192.0.2.1 dst_port=53 proto=udp" },
+	{ "only what is part of the key", "src_host,tcpflags,flows", "src_host=192.0.2.1" },
+	{ "no field at all", "none", "total" },
+	{ "an empty label", "label", "label=" },
+};
+
+/* The whole text, and in every smaller room as much of it as fits. */
+static void
+test_keys(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		uint64_t row[(ROWSPEC_MAX_KEY + 512) / 8] = { 0 };
+		struct field_set set;
+		struct rowspec rs;
+		struct flow f;
+		uint16_t bin = 0;
+		size_t whole = strlen(keys[i].want);
+
+		flow_clear(&f);
+		(void)ip_parse("192.0.2.1", &f.src_host);
+		f.dst_port = 53;
+		f.proto = 17;
+		assert_int_equal(field_set_parse(keys[i].list, &set, NULL), 0);
+		rowspec_compile(&rs, &set);
+		rowspec_pack(&rs, &f, &bin, 1, (uint8_t *)row);
+		for (size_t room = 1; room <= whole + 2; room++) {
+			char *buf = malloc(room);
+			size_t len = text_key(&rs, (const uint8_t *)row, &plain, buf, room);
+			size_t want = whole < room ? whole : room - 1;
+
+			if (len != want || strlen(buf) != want ||
+			    memcmp(buf, keys[i].want, want) != 0)
+				fail_msg("%s: '%s' (%zu) in %zu octets", keys[i].says, buf, len,
+				    room);
+			free(buf);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_every_field),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_protocol_as_number),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_lines_grow),
+		cmocka_unit_test(test_keys),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, zone_set, NULL);
+}

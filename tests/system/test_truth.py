@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What was generated is what every output shows, key by key."""
+import sqlite3
+import subprocess
+
+import pytest
+
+from conftest import (TUPLE, generate, json_rows, poll, run_file, truth, tuple_key,
+                      free_port)
+
+
+def rrd_sums(root):
+    """Sums over all archives below `root` of rate times step, by data source."""
+    sums = {"packets": 0.0, "bytes": 0.0, "flows": 0.0}
+    for file in root.rglob("*.rrd"):
+        info = subprocess.run(["rrdtool", "lastupdate", file], capture_output=True, text=True)
+        last = int(info.stdout.splitlines()[-1].split(":")[0])
+        out = subprocess.run(["rrdtool", "fetch", file, "AVERAGE", "-r", "60", "-s",
+                              str(last - 60 * 500), "-e", str(last)],
+                             capture_output=True, text=True, check=True).stdout.splitlines()
+        names = out[0].split()
+        for line in out[2:]:
+            for name, value in zip(names, line.split(":")[1].split()):
+                if "nan" not in value:
+                    sums[name] += float(value) * 60
+    return {name: round(value) for name, value in sums.items()}
+
+
+def same_rows(rows, wanted, counters=("packets", "bytes", "flows")):
+    got = {}
+    for row in rows:
+        at = got.setdefault(tuple_key(row), dict.fromkeys(counters, 0))
+        for name in counters:
+            at[name] += row[name]
+    assert set(got) == set(wanted)
+    wrong = {k: (v, wanted[k]) for k, v in got.items()
+             if any(v[name] != wanted[k][name] for name in counters)}
+    assert not wrong, dict(list(wrong.items())[:3])
+
+
+@pytest.mark.parametrize("keys", [100, 20000])
+def test_packets_from_a_file_to_json_sqlite_and_rrd(tmp_path, keys):
+    """Packets of both families with VLANs and extension headers: each key exactly."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 200000, keys, "--pps", 1000, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p], sqlite3[s], rrd[r]
+        aggregate: {TUPLE}, flows
+        print_output[p]: json
+        print_output_file[p]: {tmp_path}/p.json
+        sql_db[s]: {tmp_path}/s.db
+        sql_optimize_clauses[s]: true
+        sql_history[s]: 1m
+        sql_table[s]: flows
+        rrd_path[r]: {tmp_path}/rrd
+        rrd_step[r]: 60
+        rrd_max_files[r]: 50
+        aggregate[r]: proto
+        """)
+    wanted = truth(csv)
+    same_rows(json_rows(tmp_path / "p.json"), wanted)
+
+    db = sqlite3.connect(tmp_path / "s.db")
+    names = [row[1] for row in db.execute("pragma table_info(flows)")]
+    src_port = "src_port" if "src_port" in names else "port_src"
+    dst_port = "dst_port" if "dst_port" in names else "port_dst"
+    rows = [dict(zip(("ip_src", "ip_dst", "port_src", "port_dst", "ip_proto", "packets",
+                      "bytes", "flows"), row))
+            for row in db.execute(f"select ip_src, ip_dst, {src_port}, {dst_port}, ip_proto, "
+                                  "sum(packets), sum(bytes), sum(flows) from flows "
+                                  "group by 1, 2, 3, 4, 5")]
+    same_rows(rows, wanted)
+    assert db.execute("select count(distinct stamp_inserted) from flows").fetchone()[0] >= 3
+
+    sums = rrd_sums(tmp_path / "rrd")
+    assert sums["packets"] == sum(row["packets"] for row in wanted.values())
+    assert sums["bytes"] == sum(row["bytes"] for row in wanted.values())
+
+
+@pytest.mark.parametrize("kind,directive,size", [
+    ("netflow5", "nfacctd", "bytes"),
+    ("netflow9", "nfacctd", "bytes"),
+    ("sflow5", "sfacctd", "bytes_l2"),
+])
+def test_datagrams_over_udp(tmp_path, weir, kind, directive, size):
+    """Records over loopback: each key exactly, no loss, and the books balance."""
+    port, csv = free_port(), tmp_path / "t.csv"
+    w = weir(f"""
+        {directive}_ip: 127.0.0.1
+        {directive}_port: {port}
+        plugins: memory[m], print[p]
+        workers: 2
+        aggregate: {TUPLE}, flows
+        print_output[p]: json
+        print_output_file[p]: {tmp_path}/p.json
+        print_refresh_time[p]: 3600
+        """).ready()
+    said = generate(kind, 50000, 5000, "--rate", 4000, "--sources", 4,
+                    udp=f"127.0.0.1:{port}", truth=csv)
+    poll(lambda: w.stats()["records_fed"] >= 50000)
+    stats = w.stats()
+    assert stats["datagrams"] == stats["datagrams_decoded"] == int(said["datagrams"])
+    assert stats["kernel_drops"] == 0 and stats["sequence_lost"] == 0
+    wanted = truth(csv)
+    for row in wanted.values():
+        row["bytes"] = row[size]
+    w.books()
+    same_rows(w.rows("m"), wanted)
+    exporters = w.rows("exporters")
+    assert sum(e["datagrams"] for e in exporters) == int(said["datagrams"])
+    assert w.stop() == 0
+    same_rows(json_rows(tmp_path / "p.json"), wanted)
+
+
+@pytest.mark.parametrize("kind,family,size", [
+    ("netflow5", "nfacctd", "bytes"),
+    ("netflow9", "nfacctd", "bytes"),
+    ("sflow5", "sfacctd", "bytes_l2"),
+])
+def test_datagrams_from_a_file(tmp_path, kind, family, size):
+    pcap, csv = tmp_path / "d.pcap", tmp_path / "d.csv"
+    generate(kind, 100000, 5000, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p]
+        aggregate: {TUPLE}, flows
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        """, "--as", family)
+    wanted = truth(csv)
+    for row in wanted.values():
+        row["bytes"] = row[size]
+    same_rows(json_rows(tmp_path / "p.json"), wanted)
+
+
+def test_a_full_view_keeps_known_keys_and_the_totals(tmp_path):
+    """More keys than max_entries: the rest is in the other row, nothing is lost."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 100000, 20000, "--uniform", pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p]
+        aggregate: {TUPLE}
+        max_entries: 1000
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        """)
+    wanted, rows = truth(csv), json_rows(tmp_path / "p.json")
+    assert len(rows) == 1001
+    known = [row for row in rows if row["ip_src"] != "0.0.0.0"]
+    assert len(known) == 1000
+    for row in known:
+        key = tuple_key(row)
+        assert (row["packets"], row["bytes"]) == (wanted[key]["packets"], wanted[key]["bytes"])
+    for name in ("packets", "bytes"):
+        assert sum(row[name] for row in rows) == sum(row[name] for row in wanted.values())
