@@ -272,7 +272,7 @@ class Weir(Daemon):
 
 
 class Pmacct(Daemon):
-    """pmacctd, nfacctd or sfacctd with a ZeroMQ queue: the fastest that loses nothing."""
+    """pmacctd, nfacctd or sfacctd with a ZeroMQ queue: the fastest that is usually exact."""
 
     def plugin_lines(self, keys):
         # With fewer buckets (16411 is the default) it writes early, in many small

@@ -98,7 +98,8 @@ line_text(struct line *l, const char *s)
 {
 	for (; *s != '\0' && l->len + 1 < l->room; s++)
 		l->buf[l->len++] = (unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s;
-	if (*s != '\0' && ((unsigned char)*s & 0xc0) == 0x80) { /* cut within a character */
+	if (*s != '\0' &&
+	    ((unsigned char)*s & 0xc0) == 0x80) { /* cut within a character */
 		while (l->len > 0 && ((unsigned char)l->buf[l->len - 1] & 0xc0) == 0x80)
 			l->len--;
 		if (l->len > 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * grid: a table of text whose columns are as wide as what is in them. Filled cell by cell,
- * the titles first; then read line by line. Plain values; one thread.
+ * grid: a table of text whose columns are as wide as what is in them. Filled cell by
+ * cell, the titles first; then read line by line. Plain values; one thread.
  */
 #ifndef WEIR_CLIENT_GRID_H
 #define WEIR_CLIENT_GRID_H
@@ -36,9 +36,9 @@ void grid_cell(struct grid *g, const char *text);
 size_t grid_rows(const struct grid *g);
 
 /*
- * Write line `i`, 0 being the titles, to `buf` with its NUL, cut where there is no room (at a
- * whole character), without blanks at the end. Control characters become '?'. Returns the
- * length.
+ * Write line `i`, 0 being the titles, to `buf` with its NUL, cut where there is no room
+ * (at a whole character), without blanks at the end. Control characters become '?'.
+ * Returns the length.
  */
 size_t grid_line(const struct grid *g, size_t i, char *buf, size_t room);
 

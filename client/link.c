@@ -38,13 +38,14 @@ advice(int error)
 {
 	switch (error) {
 	case ENOENT:
-		return "is weir running? If its control_socket is elsewhere, say so with -s";
+		return "is weir running? If its control_socket is elsewhere, say so "
+		       "with -s";
 	case ECONNREFUSED:
 		return "weir has ended without removing it: start weir again";
 	case EACCES:
 	case EPERM:
-		return "you may not use it: run this as root or as weir's user, or join the "
-		       "group of control_group";
+		return "you may not use it: run this as root or as weir's user, or "
+		       "join the group of control_group";
 	default:
 		return "is that weir's control_socket?";
 	}
@@ -59,13 +60,15 @@ link_open(const char *path, struct err *e)
 	int fd;
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
-		err_set(e, WEIR_EINVAL, "%.80s...: longer than a socket's path can be", path);
+		err_set(e, WEIR_EINVAL, "%.80s...: longer than a socket's path can be",
+		    path);
 		return NULL;
 	}
 	memcpy(a.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1 || connect(fd, (struct sockaddr *)(void *)&a, sizeof(a)) != 0) {
-		err_set(e, WEIR_EIO, "%s: %s; %s", path, strerror(errno), advice(errno));
+		err_set(
+		    e, WEIR_EIO, "%s: %s; %s", path, strerror(errno), advice(errno));
 		if (fd != -1)
 			close(fd);
 		return NULL;
@@ -107,7 +110,8 @@ line_read(struct link *l, struct err *e)
 		return 0;
 	}
 	if (errno == EAGAIN)
-		return err_set(e, WEIR_EIO, "no answer from weir within %d s", PATIENCE_S);
+		return err_set(
+		    e, WEIR_EIO, "no answer from weir within %d s", PATIENCE_S);
 	return err_set(e, WEIR_EIO, "weir has hung up%s%s", errno != 0 ? ": " : "",
 	    errno != 0 ? strerror(errno) : "");
 }
@@ -118,11 +122,14 @@ line_parse(const char *line, struct err *e)
 	json_error_t fault;
 	json_t *v = json_loads(line, 0, &fault);
 
-	/* Tags take all 64 bits, jansson's integers 63: better inexact than not at all. */
+	/*
+	 * Tags take all 64 bits, jansson's integers 63: better inexact than not at all.
+	 */
 	if (v == NULL)
 		v = json_loads(line, JSON_DECODE_INT_AS_REAL, &fault);
 	if (v == NULL)
-		err_set(e, WEIR_EMALFORMED, "an answer that is no JSON: %s", fault.text);
+		err_set(
+		    e, WEIR_EMALFORMED, "an answer that is no JSON: %s", fault.text);
 	return v;
 }
 
@@ -137,7 +144,8 @@ request_send(struct link *l, const char *text, struct err *e)
 		if (n > 0)
 			done += (size_t)n;
 		else if (errno != EINTR)
-			return err_set(e, WEIR_EIO, "weir has hung up: %s", strerror(errno));
+			return err_set(
+			    e, WEIR_EIO, "weir has hung up: %s", strerror(errno));
 	}
 	return 0;
 }
@@ -164,7 +172,8 @@ link_ask(struct link *l, json_t *request, struct err *e)
 	if (!json_is_true(json_object_get(l->head, "ok"))) {
 		const char *why = json_string_value(json_object_get(l->head, "error"));
 
-		err_set(e, WEIR_ENOENT, "%s", why != NULL ? why : "weir refused, without a word");
+		err_set(e, WEIR_ENOENT, "%s",
+		    why != NULL ? why : "weir refused, without a word");
 		return NULL;
 	}
 	return l->head;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * Growth per second from `before` to `now` over `interval` ns; 0 without an interval, or
- * when the counter went back (it began anew).
+ * Growth per second from `before` to `now` over `interval` ns; 0 without an interval,
+ * or when the counter went back (it began anew).
  */
 double rate_of(uint64_t before, uint64_t now, uint64_t interval);
 
@@ -21,8 +21,8 @@ double rate_per_s(uint64_t growth, uint64_t interval);
 #define RATE_STRLEN 16 /* longest text, with its NUL */
 
 /*
- * Write `v` with three digits and an SI prefix: "0", "7", "1.50k", "12.3M", "456G"; below 10
- * and not whole: "0.25". Returns the length.
+ * Write `v` with three digits and an SI prefix: "0", "7", "1.50k", "12.3M", "456G";
+ * below 10 and not whole: "0.25". Returns the length.
  */
 size_t rate_text(double v, char *buf);
 

@@ -68,8 +68,8 @@ cell_rate(struct grid *g, double v, bool known)
 static bool
 column_is_key(const json_t *column)
 {
-	static const char *const counters[] = { "packets", "bytes", "flows", "d_packets",
-		"d_bytes", "d_flows" };
+	static const char *const counters[] = { "packets", "bytes", "flows",
+		"d_packets", "d_bytes", "d_flows" };
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		if (strcmp(member_text(column, "json"), counters[i]) == 0)
@@ -86,9 +86,11 @@ rows_titles(struct grid *g, const json_t *columns)
 	grid_column(g, "PKT/S", true);
 	grid_column(g, "BYTES", true);
 	grid_column(g, "PACKETS", true);
-	for (size_t i = 0; i < json_array_size(columns) && g->n_columns < GRID_COLUMNS; i++)
+	for (size_t i = 0; i < json_array_size(columns) && g->n_columns < GRID_COLUMNS;
+	     i++)
 		if (column_is_key(json_array_get(columns, i)))
-			grid_column(g, member_text(json_array_get(columns, i), "title"), false);
+			grid_column(
+			    g, member_text(json_array_get(columns, i), "title"), false);
 }
 
 /* A row as cells, and with its rates into the JSON of the sample. */
@@ -105,7 +107,8 @@ row_take(struct sample *m, const json_t *columns, const json_t *row)
 	cell_rate(&m->grid, packets, m->interval != 0);
 	cell_rate(&m->grid, (double)member_uint(row, "bytes"), true);
 	cell_rate(&m->grid, (double)member_uint(row, "packets"), true);
-	for (size_t i = 0; i < json_array_size(columns) && cells < m->grid.n_columns; i++) {
+	for (size_t i = 0; i < json_array_size(columns) && cells < m->grid.n_columns;
+	     i++) {
 		const json_t *column = json_array_get(columns, i);
 		json_t *v = json_object_get(row, member_text(column, "json"));
 
@@ -118,8 +121,10 @@ row_take(struct sample *m, const json_t *columns, const json_t *row)
 		json_object_set(out, member_text(column, "json"), v);
 		cells++;
 	}
-	json_object_set_new(out, "packets", json_integer((json_int_t)member_uint(row, "packets")));
-	json_object_set_new(out, "bytes", json_integer((json_int_t)member_uint(row, "bytes")));
+	json_object_set_new(
+	    out, "packets", json_integer((json_int_t)member_uint(row, "packets")));
+	json_object_set_new(
+	    out, "bytes", json_integer((json_int_t)member_uint(row, "bytes")));
 	json_object_set_new(out, "bits_per_s", json_real(bits));
 	json_object_set_new(out, "packets_per_s", json_real(packets));
 	json_array_append_new(m->json, out);
@@ -164,12 +169,14 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 		return -WEIR_EIO;
 	interval = member_uint(head, "interval");
 	if (interval == 0 && s->begun && strcmp(s->view, q->view) == 0)
-		return rows_skip(s->link, e); /* the publisher has not been round since */
+		return rows_skip(
+		    s->link, e); /* the publisher has not been round since */
 	packets = member_uint(json_object_get(head, "total"), "packets");
 	bytes = member_uint(json_object_get(head, "total"), "bytes");
 	m->interval = interval;
 	m->rows = member_uint(head, "rows");
-	m->packets = (struct sample_count){ packets, rate_of(s->packets, packets, interval) };
+	m->packets =
+	    (struct sample_count){ packets, rate_of(s->packets, packets, interval) };
 	m->bytes = (struct sample_count){ bytes, rate_of(s->bytes, bytes, interval) };
 	s->packets = packets;
 	s->bytes = bytes;
@@ -200,7 +207,8 @@ health_take(struct sampler *s, struct sample *m, struct err *e)
 			if (strcmp(member_text(row, "name"), healths[i].stat) != 0)
 				continue;
 			m->health[i].n = n;
-			m->health[i].per_s = s->begun ? rate_of(s->health[i], n, m->interval) : 0;
+			m->health[i].per_s =
+			    s->begun ? rate_of(s->health[i], n, m->interval) : 0;
 			s->health[i] = n;
 		}
 	return rc;
@@ -230,15 +238,19 @@ static void
 exporter_take(struct sampler *s, struct sample *m, const json_t *row, uint64_t interval)
 {
 	static const char *const texts[] = { "address", "domain", "kind", "version" };
-	static const char *const counts[] = { "malformed", "no_template", "sequence_lost" };
-	uint64_t datagrams = member_uint(row, "datagrams"), records = member_uint(row, "records");
-	struct sampler_exporter none = { 0 }, *was = exporter_of(s, member_uint(row, "exporter"));
+	static const char *const counts[] = { "malformed", "no_template",
+		"sequence_lost" };
+	uint64_t datagrams = member_uint(row, "datagrams"),
+		 records = member_uint(row, "records");
+	struct sampler_exporter none = { 0 },
+				*was = exporter_of(s, member_uint(row, "exporter"));
 	const char *seen = member_text(row, "last_seen");
 	struct text_line cell = { 0 };
 
 	if (was == NULL)
 		was = &none;
-	cell_rate(&m->grid, rate_of(was->datagrams, datagrams, interval), interval != 0);
+	cell_rate(
+	    &m->grid, rate_of(was->datagrams, datagrams, interval), interval != 0);
 	cell_rate(&m->grid, rate_of(was->records, records, interval), interval != 0);
 	was->datagrams = datagrams;
 	was->records = records;
@@ -250,16 +262,21 @@ exporter_take(struct sampler *s, struct sample *m, const json_t *row, uint64_t i
 		text_line_put(&cell, "", 1);
 		grid_cell(&m->grid, cell.p);
 	}
-	grid_cell(&m->grid, strlen(seen) > 19 ? seen + 11 : "-"); /* the time of the day */
+	grid_cell(
+	    &m->grid, strlen(seen) > 19 ? seen + 11 : "-"); /* the time of the day */
 	text_line_free(&cell);
 }
 
-/* Exporters count all the time, not by the publisher's rounds: the clock tells how long. */
+/*
+ * Exporters count all the time, not by the publisher's rounds: the clock tells how
+ * long.
+ */
 static int
 exporters_take(struct sampler *s, struct sample *m, struct err *e)
 {
-	static const char *const titles[] = { "DGRAM/S", "REC/S", "MALFORMED", "NO_TMPL",
-		"SEQ_LOST", "ADDRESS", "DOMAIN", "KIND", "VERSION", "LAST_SEEN" };
+	static const char *const titles[] = { "DGRAM/S", "REC/S", "MALFORMED",
+		"NO_TMPL", "SEQ_LOST", "ADDRESS", "DOMAIN", "KIND", "VERSION",
+		"LAST_SEEN" };
 	uint64_t now = clock_mono();
 	json_t *row;
 	int rc;
@@ -270,7 +287,8 @@ exporters_take(struct sampler *s, struct sample *m, struct err *e)
 	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
 		grid_column(&m->grid, titles[i], i < 5);
 	while ((rc = link_row(s->link, &row, e)) == 1)
-		exporter_take(s, m, row, s->exporters_at != 0 ? now - s->exporters_at : 0);
+		exporter_take(
+		    s, m, row, s->exporters_at != 0 ? now - s->exporters_at : 0);
 	s->exporters_at = now;
 	return rc;
 }
@@ -302,7 +320,8 @@ sampler_views(struct link *l, char names[SAMPLE_VIEWS][SAMPLE_NAME_MAX], struct 
 		return -WEIR_EIO;
 	while ((rc = link_row(l, &row, e)) == 1)
 		if (json_is_true(json_object_get(row, "ledger")) && n < SAMPLE_VIEWS)
-			snprintf(names[n++], SAMPLE_NAME_MAX, "%s", member_text(row, "view"));
+			snprintf(names[n++], SAMPLE_NAME_MAX, "%s",
+			    member_text(row, "view"));
 	return rc < 0 ? rc : (int)n;
 }
 
@@ -328,14 +347,17 @@ sample_line(const struct sample *m, unsigned i, char *buf, size_t room)
 	case 1:
 		rate_text((double)m->bytes.n, t[0]);
 		rate_text((double)m->packets.n, t[1]);
-		snprintf(buf, room, "%s bit/s, %s packets/s; total %s bytes, %s packets in %" PRIu64
-		    " rows", rate_or_none(m, m->bytes.per_s * 8, r[0]),
+		snprintf(buf, room,
+		    "%s bit/s, %s packets/s; total %s bytes, %s packets in %" PRIu64
+		    " rows",
+		    rate_or_none(m, m->bytes.per_s * 8, r[0]),
 		    rate_or_none(m, m->packets.per_s, r[1]), t[0], t[1], m->rows);
 		break;
 	default:
 		rate_text((double)m->health[HEALTH_DROPS].n, t[0]);
 		rate_text((double)m->health[HEALTH_LOST].n, t[1]);
-		snprintf(buf, room, "%s datagrams/s, %s frames/s; dropped by the kernel %s, "
+		snprintf(buf, room,
+		    "%s datagrams/s, %s frames/s; dropped by the kernel %s, "
 		    "lost on the way %s",
 		    rate_or_none(m, m->health[HEALTH_DATAGRAMS].per_s, r[0]),
 		    rate_or_none(m, m->health[HEALTH_FRAMES].per_s, r[1]), t[0], t[1]);

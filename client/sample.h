@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sample: what weir top shows at one moment: the rows of a view that grew most since the
- * moment before, the exporters, and the health of the whole. weir picks the rows and says
- * by how much they grew; a sampler remembers what else the rates are made of. It borrows
- * its link. One thread.
+ * sample: what weir top shows at one moment: the rows of a view that grew most since
+ * the moment before, the exporters, and the health of the whole. weir picks the rows
+ * and says by how much they grew; a sampler remembers what else the rates are made of.
+ * It borrows its link. One thread.
  */
 #ifndef WEIR_CLIENT_SAMPLE_H
 #define WEIR_CLIENT_SAMPLE_H
@@ -23,12 +23,18 @@ struct sample_count {
 	double per_s;
 };
 
-enum sample_health { HEALTH_DATAGRAMS, HEALTH_FRAMES, HEALTH_DROPS, HEALTH_LOST, HEALTH_COUNT };
+enum sample_health {
+	HEALTH_DATAGRAMS,
+	HEALTH_FRAMES,
+	HEALTH_DROPS,
+	HEALTH_LOST,
+	HEALTH_COUNT
+};
 
 struct sample {
 	char view[SAMPLE_NAME_MAX];
 	char time[32];
-	uint64_t interval;            /* ns that the rates are of; 0: there are none yet */
+	uint64_t interval;            /* ns that the rates are of; 0: none yet */
 	uint64_t rows;                /* in the view */
 	struct sample_count packets, bytes;
 	struct sample_count health[HEALTH_COUNT];
@@ -51,7 +57,7 @@ struct sampler {
 	char view[SAMPLE_NAME_MAX];   /* of the last sample */
 	uint64_t packets, bytes;
 	uint64_t health[HEALTH_COUNT];
-	uint64_t exporters_at;        /* when those below were read, monotonic ns; 0: never */
+	uint64_t exporters_at;        /* when those below were read, monotonic ns */
 	struct sampler_exporter {
 		uint64_t datagrams, records;
 	} *exporters;                 /* by number */
@@ -62,14 +68,18 @@ void sampler_fini(struct sampler *s);
 void sample_fini(struct sample *m);
 
 /*
- * Fill `m` (zeroed, or an earlier sample). Returns 1; 0 when weir has counted nothing new
- * since the last, and `m` stands as it was; -WEIR_E... with `e` filled.
+ * Fill `m` (zeroed, or an earlier sample). Returns 1; 0 when weir has counted nothing
+ * new since the last, and `m` stands as it was; -WEIR_E... with `e` filled.
  */
 int sampler_take(struct sampler *s, const struct sample_request *q, struct sample *m,
     struct err *e);
 
-/* The views that have rows to show. Returns their number, or -WEIR_E... with `e` filled. */
-int sampler_views(struct link *l, char names[SAMPLE_VIEWS][SAMPLE_NAME_MAX], struct err *e);
+/*
+ * The views that have rows to show. Returns their number, or -WEIR_E... with `e`
+ * filled.
+ */
+int sampler_views(struct link *l, char names[SAMPLE_VIEWS][SAMPLE_NAME_MAX],
+    struct err *e);
 
 #define SAMPLE_LINES 3
 

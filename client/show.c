@@ -18,7 +18,8 @@ show_number(struct text_line *to, const json_t *v)
 	char text[32];
 
 	if (json_is_integer(v))
-		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		snprintf(
+		    text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 	else
 		snprintf(text, sizeof(text), "%.0f", json_real_value(v));
 	put(to, text);
@@ -83,8 +84,8 @@ show_titles(struct grid *g, const json_t *head)
 }
 
 /*
- * The value of column `i` in `row` as text, NUL-terminated, in `line`; `none` where there is
- * no value.
+ * The value of column `i` in `row` as text, NUL-terminated, in `line`; `none` where
+ * there is no value.
  */
 static const char *
 cell_text(struct text_line *line, const json_t *columns, size_t i, const json_t *row,
@@ -95,7 +96,8 @@ cell_text(struct text_line *line, const json_t *columns, size_t i, const json_t 
 
 	line->len = 0;
 	if (v == NULL || json_is_null(v) ||
-	    (strcmp(column_text(column, "kind"), "stamp") == 0 && json_string_length(v) == 0))
+	    (strcmp(column_text(column, "kind"), "stamp") == 0 &&
+		json_string_length(v) == 0))
 		put(line, none);
 	else
 		show_value(line, v);

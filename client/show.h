@@ -15,8 +15,8 @@
 struct json_t;
 
 /*
- * Append the text of `v` to `to` (which keeps no NUL): numbers in decimal, yes or no for a
- * truth, "-" for null, "a=1 b=2" for an object.
+ * Append the text of `v` to `to` (which keeps no NUL): numbers in decimal, yes or no
+ * for a truth, "-" for null, "a=1 b=2" for an object.
  */
 void show_value(struct text_line *to, const struct json_t *v);
 
@@ -24,8 +24,8 @@ void show_value(struct text_line *to, const struct json_t *v);
 void show_titles(struct grid *g, const struct json_t *head);
 
 /*
- * A row as cells of `g`, or as a line of CSV, in the order of the columns of `head`. What has
- * no value is "-" in a cell and empty in CSV.
+ * A row as cells of `g`, or as a line of CSV, in the order of the columns of `head`.
+ * What has no value is "-" in a cell and empty in CSV.
  */
 void show_cells(struct grid *g, const struct json_t *head, const struct json_t *row);
 void show_csv(const struct json_t *head, const struct json_t *row, FILE *to);

@@ -68,7 +68,8 @@ options_parse(struct show *s, int argc, char **argv)
 			break;
 		case 'n':
 			if (!number_parse(optarg, &s->top)) {
-				fprintf(stderr, "weir show: --top %s is no number\n", optarg);
+				fprintf(stderr, "weir show: --top %s is no number\n",
+				    optarg);
 				return EXIT_FAILURE;
 			}
 			break;
@@ -96,8 +97,8 @@ options_parse(struct show *s, int argc, char **argv)
 static json_t *
 request_make(const struct show *s)
 {
-	static const char *const tables[] = { "views", "exporters", "collectors", "outputs",
-		"stats", "books" };
+	static const char *const tables[] = { "views", "exporters", "collectors",
+		"outputs", "stats", "books" };
 	json_t *q = json_object();
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
@@ -125,8 +126,10 @@ view_summary(const json_t *head, size_t shown)
 	for (size_t i = 0; i < 2; i++) {
 		const json_t *s = json_object_get(head, members[i]);
 
-		printf("; %s %" JSON_INTEGER_FORMAT " packets, %" JSON_INTEGER_FORMAT " bytes",
-		    i == 0 ? "total" : "without a row", json_integer_value(json_object_get(s, "packets")),
+		printf("; %s %" JSON_INTEGER_FORMAT " packets, %" JSON_INTEGER_FORMAT
+		       " bytes",
+		    i == 0 ? "total" : "without a row",
+		    json_integer_value(json_object_get(s, "packets")),
 		    json_integer_value(json_object_get(s, "bytes")));
 	}
 	putchar('\n');

@@ -16,7 +16,9 @@
 #define LINE_MAX_   4096
 #define SIDESTEP    8 /* characters that an arrow scrolls sideways */
 
-/* Lines of the screen that are not rows: header, a blank line, titles; the keys below. */
+/*
+ * Lines of the screen that are not rows: header, a blank line, titles; the keys below.
+ */
 #define FIRST_ROW (SAMPLE_LINES + 2)
 #define NOT_ROWS  (FIRST_ROW + 1)
 
@@ -123,7 +125,8 @@ line_draw(int y, const char *text, size_t skip, int attributes)
 	for (; *text != '\0' && skip > 0; skip--)
 		for (text++; ((unsigned char)*text & 0xc0) == 0x80; text++)
 			;
-	for (end = text; *end != '\0' && (((unsigned char)*end & 0xc0) == 0x80 || width < COLS);
+	for (end = text;
+	     *end != '\0' && (((unsigned char)*end & 0xc0) == 0x80 || width < COLS);
 	     end++)
 		width += ((unsigned char)*end & 0xc0) != 0x80;
 	move(y, 0);
@@ -181,8 +184,9 @@ screen_draw(struct screen *s)
 		line_draw(SAMPLE_LINES, line, 0, A_REVERSE);
 	}
 	rows_draw(s);
-	snprintf(line, sizeof(line), "q quit  s sort (%s)  p pause  v view  e %s  arrows scroll",
-	    sorts[s->sort], s->exporters ? "rows" : "exporters");
+	snprintf(line, sizeof(line),
+	    "q quit  s sort (%s)  p pause  v view  e %s  arrows scroll", sorts[s->sort],
+	    s->exporters ? "rows" : "exporters");
 	line_draw(LINES - 1, line, 0, A_REVERSE);
 	refresh();
 }
@@ -305,12 +309,17 @@ top_screen(const struct top *t, struct err *e)
 	int rc;
 
 	if (s.sort == N_SORTS)
-		return err_set(e, WEIR_EINVAL, "--sort %s: write bytes, packets or flows", t->sort);
+		return err_set(e, WEIR_EINVAL,
+		    "--sort %s: write bytes, packets or flows", t->sort);
 	if (!isatty(STDOUT_FILENO))
-		return err_set(e, WEIR_EINVAL, "standard output is no terminal: use --once");
+		return err_set(
+		    e, WEIR_EINVAL, "standard output is no terminal: use --once");
 	if (t->view != NULL)
 		view_set(&s, t->view);
-	/* What is wrong from the start is said and left; what breaks later is waited for. */
+	/*
+	 * What is wrong from the start is said and left; what breaks later is waited
+	 * for.
+	 */
 	if ((rc = screen_connect(&s, e)) != 0) {
 		link_close(s.sampler.link);
 		return rc;
@@ -319,7 +328,8 @@ top_screen(const struct top *t, struct err *e)
 	terminal = newterm(NULL, stdout, stdin);
 	if (terminal == NULL) {
 		link_close(s.sampler.link);
-		return err_set(e, WEIR_EIO, "TERM=%s: a terminal that curses does not know",
+		return err_set(e, WEIR_EIO,
+		    "TERM=%s: a terminal that curses does not know",
 		    getenv("TERM") != NULL ? getenv("TERM") : "");
 	}
 	cbreak();

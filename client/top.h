@@ -17,8 +17,8 @@ struct top {
 };
 
 /*
- * Show the view on the terminal until the operator quits; a weir that goes away is waited
- * for. Returns 0, or -WEIR_E... with `e` filled.
+ * Show the view on the terminal until the operator quits; a weir that goes away is
+ * waited for. Returns 0, or -WEIR_E... with `e` filled.
  */
 int top_screen(const struct top *t, struct err *e);
 

@@ -44,7 +44,8 @@ rows_parse(const char *text, unsigned *rows)
 	unsigned long n = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end != '\0' || n == 0 || n > ROWS_MAX) {
-		fprintf(stderr, "weir top: -n %s is no number from 1 to %lu\n", text, ROWS_MAX);
+		fprintf(stderr, "weir top: -n %s is no number from 1 to %lu\n", text,
+		    ROWS_MAX);
 		return -1;
 	}
 	*rows = (unsigned)n;
@@ -129,8 +130,8 @@ samples_take(struct sampler *s, const struct top *t, struct sample *m, struct er
 		rc = sampler_take(s, &q, m, e);
 	}
 	if (rc >= 0 && m->interval == 0)
-		return err_set(e, WEIR_EIO, "weir has counted nothing for %d s: no rates",
-		    WAIT_STEPS / 10);
+		return err_set(e, WEIR_EIO,
+		    "weir has counted nothing for %d s: no rates", WAIT_STEPS / 10);
 	return rc;
 }
 

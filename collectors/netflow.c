@@ -276,10 +276,11 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 		known = templates_find(ts, d->kind, d->id);
 	if (known != NULL && template_same(known, d))
 		return;
-	if (known != NULL && ++m->changes > CHANGES_MAX) {
+	if (known != NULL && m->changes == CHANGES_MAX) {
 		message_fault(m, STAT_BAD_TEMPLATE);
 		return;
 	}
+	m->changes += known != NULL;
 	if (known == NULL && ts != NULL && templates_count(ts) >= TEMPLATES_MAX) {
 		netflow_log(nf, m, "template %u left out: too many templates", d->id);
 		return;

@@ -128,10 +128,12 @@ output_lines(const struct output *o, struct writer *w)
 
 	if (o->ops->wants != OUTPUT_SNAPSHOTS)
 		return;
+	pthread_mutex_lock(&o->view->books_lock);
 	l = line_add(w, "output", o->name, "rows", atomic_load(&o->rows));
 	line_term(l, "written", atomic_load(&o->written));
 	line_term(l, "spooled", atomic_load(&o->spooled));
 	line_term(l, "refused", atomic_load(&o->refused));
+	pthread_mutex_unlock(&o->view->books_lock);
 }
 
 size_t

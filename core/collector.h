@@ -52,7 +52,7 @@ struct collector {
 	const void *config;             /* the module's, filled from its directives */
 	char where[128];                /* "eth0", "[::]:2100", a path: for people */
 	int fd;                         /* poll for input on it; -1: always ready */
-	bool done;
+	_Atomic bool done;              /* the worker writes; others may look */
 	bool follows_file_time;         /* a file: its records' times are the present */
 	void *priv;
 	struct pipeline *pipeline;

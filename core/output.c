@@ -128,10 +128,12 @@ output_write(struct output *o, struct snapshot *s)
 	struct err e = ERR_INIT;
 	int rc = o->ops->write(o, s, &r, &e);
 
+	pthread_mutex_lock(&o->view->books_lock); /* the four belong together */
 	counter_add(&o->rows, r.rows);
 	counter_add(&o->written, r.written);
 	counter_add(&o->spooled, r.spooled);
 	counter_add(&o->refused, r.refused);
+	pthread_mutex_unlock(&o->view->books_lock);
 	if (rc == 0) {
 		if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
 			log_info("%s %s: works again", o->ops->type, o->name);

@@ -6,6 +6,12 @@
 void
 pipeline_prepare(struct pipeline *p)
 {
+	/* Flows are told apart by these, shown or not. */
+	static const enum field_no tuple[] = { F_SRC_HOST, F_DST_HOST, F_SRC_PORT, F_DST_PORT,
+		F_PROTO };
+
+	for (size_t i = 0; p->needs_flow_starts && i < sizeof(tuple) / sizeof(tuple[0]); i++)
+		field_set_add(&p->needs, tuple[i]);
 	p->clear_octets = 0;
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		size_t end = (size_t)fields[i].offset + fields[i].octets;

@@ -38,7 +38,7 @@ struct pipeline {
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
 };
 
-/* Set what slots must be cleared of, from p->needs. */
+/* Set what slots must be cleared of, from p->needs, which it completes. */
 void pipeline_prepare(struct pipeline *p);
 
 /* Run the flows of the batch through rules and views; empties it. */
@@ -56,7 +56,7 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 
 /*
  * A slot for the next flow, cleared as far as anybody will read: up to the last field of
- * p->needs, and the counters and `stamp`. Valid until the next call.
+ * p->needs, and the counters, `stamp` and timestamp_start. Valid until the next call.
  */
 static inline struct flow *
 pipeline_slot(struct pipeline *p)
@@ -65,6 +65,7 @@ pipeline_slot(struct pipeline *p)
 
 	memset(f, 0, p->clear_octets);
 	f->packets = f->bytes = f->flows = f->stamp = 0;
+	f->timestamp_start = 0; /* `stamp` is made of it, shown or not */
 	return f;
 }
 

@@ -8,8 +8,8 @@
 
 #include "lib/clock.h"
 
-/* Beside each worker's two: held, being published, and two in the queues of outputs. */
-#define SLABS_SPARE 4U
+/* Beside each worker's two: held, being published, two in queues, two that outputs retry. */
+#define SLABS_SPARE 6U
 
 struct view *
 view_new(const char *name, const struct view_config *config, uint32_t max_rows,

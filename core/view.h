@@ -54,7 +54,7 @@ struct view {
 	uint32_t slabs;         /* in existence */
 
 	pthread_mutex_t books_lock;
-	struct view_books books; /* the publisher writes, under the lock */
+	struct view_books books; /* the publisher writes, under the lock; outputs count under it */
 
 	/* the publisher's */
 	struct slab *held;      /* rows collected and not yet published */
@@ -76,7 +76,7 @@ struct shard {
 
 /*
  * A view called `name` for `workers` workers. Its pool can make two slabs for each worker
- * and four more. Returns NULL with `e` filled.
+ * and six more. Returns NULL with `e` filled.
  */
 struct view *view_new(const char *name, const struct view_config *config,
     uint32_t max_rows, unsigned workers, struct err *e);

@@ -11,14 +11,25 @@ struct memory_config {
 };
 
 static const struct directive memory_rows[] = {
-	{ .name = "imt_path", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "pmacct's client socket. Use weir show, over control_socket, instead." },
-	{ .name = "imt_buckets", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
+	{ .name = "imt_path",
+	    .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
+	    .doc = "pmacct's client socket. Use weir show, over control_socket, "
+		   "instead." },
+	{ .name = "imt_buckets",
+	    .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
 	    .doc = "Buckets of pmacct's hash table. The table grows by itself here." },
-	{ .name = "imt_mem_pools_number", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Memory pools of pmacct's. Bound the table with max_entries instead." },
-	{ .name = "imt_mem_pools_size", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Size of pmacct's memory pools. Bound the table with max_entries instead." },
+	{ .name = "imt_mem_pools_number",
+	    .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
+	    .doc =
+		"Memory pools of pmacct's. Bound the table with max_entries instead." },
+	{ .name = "imt_mem_pools_size",
+	    .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
+	    .doc = "Size of pmacct's memory pools. Bound the table with max_entries "
+		   "instead." },
 	{ .name = NULL },
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * print: each snapshot as text, in pmacct's forms and to pmacct's files. The rows come
- * sorted by bin; where the name of the file has variables of time, each bin has a file of
- * its own, otherwise all go to one. Each refresh overwrites (or appends to) the file of
- * its name; but a bin that this process has written already and that comes again (late
- * records, a refresh shorter than the bins) is added to its file: overwriting would lose
- * the rows that the books call written.
+ * sorted by bin; where the name of the file has variables of time, each bin has a file
+ * of its own, otherwise all go to one. Each refresh overwrites (or appends to) the file
+ * of its name; but a bin that this process has written already and that comes again
+ * (late records, a refresh shorter than the bins) is added to its file: overwriting
+ * would lose the rows that the books call written.
  */
 #include "report/print.h"
 
@@ -35,7 +35,7 @@ struct print {
 	bool by_time;                 /* each bin has its file */
 	uint64_t known[BINS_KNOWN];   /* starts of bins written */
 	unsigned n_known;             /* of all times; the place is modulo BINS_KNOWN */
-	uint64_t start;               /* of the bin that the present file was opened for */
+	uint64_t start; /* of the bin that the present file was opened for */
 	uint64_t newest;              /* that `latest` points at */
 	uint64_t opened;              /* when the present file was, monotonic ns */
 };
@@ -119,7 +119,9 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (c->latest != NULL && config_is_stdout(c))
 		return err_set(e, WEIR_EINVAL,
 		    "print_latest_file links to a file: give print_output_file too");
-	/* As pmacct: bins wait for their end, unless they are longer than the refresh. */
+	/*
+	 * As pmacct: bins wait for their end, unless they are longer than the refresh.
+	 */
 	vc->hold_open = vc->bins.seconds != 0 && vc->refresh_s >= vc->bins.seconds;
 	return 0;
 }
@@ -234,7 +236,9 @@ file_finish(struct print *p, const struct output *o, struct err *e)
 	return rc;
 }
 
-/* Have the file open into which rows of the bin at `start` go; it may be open already. */
+/*
+ * Have the file open into which rows of the bin at `start` go; it may be open already.
+ */
 static int
 file_for_bin(struct print *p, const struct output *o, uint64_t start, bool keep,
     struct err *e)
@@ -243,8 +247,8 @@ file_for_bin(struct print *p, const struct output *o, uint64_t start, bool keep,
 	int rc = 0;
 
 	if (p->is_file)
-		rc = print_path_expand(p->config->file, start, &p->vars, path, sizeof(path),
-		    first(e));
+		rc = print_path_expand(
+		    p->config->file, start, &p->vars, path, sizeof(path), first(e));
 	if (rc == 0 && p->file.fd != -1 && strcmp(path, p->file.path) == 0)
 		return 0;
 	if (file_finish(p, o, e) != 0 && rc == 0)
@@ -292,10 +296,13 @@ row_is_of(const struct snapshot *s, uint32_t i, uint64_t start)
 	return i < s->n && snapshot_bin(s, snapshot_row(s, i)).start == start;
 }
 
-/* Write the rows of bin number `no` from row `at` on. Returns the first row of the next. */
+/*
+ * Write the rows of bin number `no` from row `at` on. Returns the first row of the
+ * next.
+ */
 static uint32_t
-bin_write(struct print *p, const struct output *o, const struct snapshot *s, uint16_t no,
-    uint32_t at, int *rc, struct err *e)
+bin_write(struct print *p, const struct output *o, const struct snapshot *s,
+    uint16_t no, uint32_t at, int *rc, struct err *e)
 {
 	const struct sums *other = snapshot_other(s, no);
 	struct bin bin = snapshot_bin_no(s, no);
@@ -343,7 +350,8 @@ empty_write(struct print *p, const struct output *o, const struct snapshot *s,
 
 	if (p->history)
 		start = bins_find(&o->view->config.bins,
-		    o->view->config.hold_open && s->cut > 0 ? s->cut - 1 : s->cut).start;
+		    o->view->config.hold_open && s->cut > 0 ? s->cut - 1 : s->cut)
+			    .start;
 	if (file_for_bin(p, o, start, p->config->append || p->by_time, e) != 0)
 		return -WEIR_EIO;
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * print: an output that writes each snapshot as formatted text, CSV or JSON, as pmacct's
- * print plugin does, on the output's own thread. Constant rows for daemon/doors.c.
+ * print: an output that writes each snapshot as formatted text, CSV or JSON, as
+ * pmacct's print plugin does, on the output's own thread. Constant rows for
+ * daemon/doors.c.
  */
 #ifndef WEIR_REPORT_PRINT_H
 #define WEIR_REPORT_PRINT_H

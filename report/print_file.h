@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The file that print writes to: one large buffer in front of write(2), and an account of
- * the rows in it. A row counts as written once the system has taken it; when it takes no
- * more, a regular file is cut back to its last whole row and the rest counts as refused.
- * Used by the output's thread alone.
+ * The file that print writes to: one large buffer in front of write(2), and an account
+ * of the rows in it. A row counts as written once the system has taken it; when it
+ * takes no more, a regular file is cut back to its last whole row and the rest counts
+ * as refused. Used by the output's thread alone.
  */
 #ifndef WEIR_REPORT_PRINT_FILE_H
 #define WEIR_REPORT_PRINT_FILE_H
@@ -44,10 +44,15 @@ int print_file_open(struct print_file *f, const char *path, bool append, struct 
 /* Where the next line goes; there is room for line_max octets. */
 char *print_file_line(struct print_file *f, struct err *e);
 
-/* A line of `len` octets was put there; `rows` (0 or 1) of the output's rows are in it. */
+/*
+ * A line of `len` octets was put there; `rows` (0 or 1) of the output's rows are in it.
+ */
 void print_file_add(struct print_file *f, size_t len, unsigned rows);
 
-/* Write out and close. Returns 0, or -WEIR_EIO with `e` filled when anything failed since open. */
+/*
+ * Write out and close. Returns 0, or -WEIR_EIO with `e` filled when anything failed
+ * since open.
+ */
 int print_file_close(struct print_file *f, struct err *e);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * How print writes a row: pmacct's formatted text, CSV or JSON, byte for byte as its
  * release 1.7.7 has them. Compiled once per output from its columns; then a row costs a
- * walk over them. Counters stand in another order in JSON (flows, packets, bytes) than in
- * the rest (packets, flows, bytes), and stamps of the bin in JSON only: that is pmacct's.
- * Used by the output's thread alone.
+ * walk over them. Counters stand in another order in JSON (flows, packets, bytes) than
+ * in the rest (packets, flows, bytes), and stamps of the bin in JSON only: that is
+ * pmacct's. Used by the output's thread alone.
  */
 #ifndef WEIR_REPORT_PRINT_FORMAT_H
 #define WEIR_REPORT_PRINT_FORMAT_H
@@ -47,12 +47,17 @@ struct print_format {
 	size_t stamps_len;
 };
 
-/* Compile for the columns of `o`, whose view exists; rows are laid out by its rowspec. */
+/*
+ * Compile for the columns of `o`, whose view exists; rows are laid out by its rowspec.
+ */
 void print_format_init(struct print_format *pf, enum print_form form, char separator,
     const struct output *o);
 void print_format_fini(struct print_format *pf);
 
-/* The rows that follow belong to the bin that starts at `start` and are written at `now`. */
+/*
+ * The rows that follow belong to the bin that starts at `start` and are written at
+ * `now`.
+ */
 void print_format_bin(struct print_format *pf, uint64_t start, uint64_t now);
 
 /*

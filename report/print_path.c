@@ -55,10 +55,13 @@ zone_text(const struct tm *tm, char *to, size_t room)
 	if (minutes == 0)
 		snprintf(to, room, "Z");
 	else
-		snprintf(to, room, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', size / 60, size % 60);
+		snprintf(to, room, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', size / 60,
+		    size % 60);
 }
 
-/* Write what the `$word` at `p` stands for; returns the octets of the word, 0: unknown. */
+/*
+ * Write what the `$word` at `p` stands for; returns the octets of the word, 0: unknown.
+ */
 static size_t
 word_text(const char *p, const struct tm *tm, const struct print_path_vars *v, char *to,
     size_t room)
@@ -79,8 +82,8 @@ word_text(const char *p, const struct tm *tm, const struct print_path_vars *v, c
 }
 
 int
-print_path_expand(const char *path, uint64_t t, const struct print_path_vars *v, char *to,
-    size_t room, struct err *e)
+print_path_expand(const char *path, uint64_t t, const struct print_path_vars *v,
+    char *to, size_t room, struct err *e)
 {
 	time_t seconds = (time_t)(t / CLOCK_S);
 	size_t len = 0;
@@ -109,7 +112,8 @@ print_path_expand(const char *path, uint64_t t, const struct print_path_vars *v,
 		}
 		n = strlen(text);
 		if (len + n >= room)
-			return err_set(e, WEIR_EINVAL, "'%.80s...': the name is too long", path);
+			return err_set(
+			    e, WEIR_EINVAL, "'%.80s...': the name is too long", path);
 		memcpy(to + len, text, n);
 		len += n;
 		p += taken;
@@ -153,7 +157,10 @@ print_path_link(const char *path, const char *link, struct err *e)
 		return err_set(e, WEIR_EIO, "%.80s...: the name is too long", link);
 	if ((rc = print_path_dirs(link, e)) != 0)
 		return rc;
-	/* A new link beside it and a rename: readers find the old or the new, never none. */
+	/*
+	 * A new link beside it and a rename: readers find the old or the new, never
+	 * none.
+	 */
 	(void)unlink(fresh);
 	if (realpath(path, target) == NULL)
 		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));

@@ -73,7 +73,8 @@ sort_get(struct connection *c, const json_t *request, enum query_sort *sort)
 
 	if (v == NULL)
 		return true;
-	for (size_t i = 0; json_is_string(v) && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; json_is_string(v) && i < sizeof(names) / sizeof(names[0]);
+	     i++)
 		if (strcmp(json_string_value(v), names[i]) == 0) {
 			*sort = (enum query_sort)i;
 			return true;
@@ -90,7 +91,8 @@ view_answer(struct connection *c, const json_t *request)
 	struct query_view q = { .sort = SORT_NONE };
 
 	if (!json_is_string(name)) {
-		answer_error(c, "\"view\" is missing: the name of a view, as in \"views\"");
+		answer_error(
+		    c, "\"view\" is missing: the name of a view, as in \"views\"");
 		return;
 	}
 	if (top != NULL && (!json_is_integer(top) || json_integer_value(top) < 0 ||
@@ -133,7 +135,8 @@ line_answer(struct connection *c, const char *line, size_t len)
 	}
 	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
 	if (request == NULL)
-		answer_error(c, "not JSON, column %d: %.160s", fault.column, fault.text);
+		answer_error(
+		    c, "not JSON, column %d: %.160s", fault.column, fault.text);
 	else if (!json_is_object(request))
 		answer_error(c, "a request is an object, as {\"cmd\": \"views\"}");
 	else
@@ -147,7 +150,8 @@ lines_answer(struct connection *c)
 {
 	char *from = c->line, *end = c->line + c->len, *nl;
 
-	while (!c->reply.broken && (nl = memchr(from, '\n', (size_t)(end - from))) != NULL) {
+	while (!c->reply.broken &&
+	       (nl = memchr(from, '\n', (size_t)(end - from))) != NULL) {
 		line_answer(c, from, (size_t)(nl - from));
 		from = nl + 1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * query: the server's side of the control protocol, which `weir show` and `weir top` speak
- * over a UNIX stream socket.
+ * query: the server's side of the control protocol, which `weir show` and `weir top`
+ * speak over a UNIX stream socket.
  *
  * A request is one line, a JSON object of at most QUERY_LINE_MAX octets:
  *
@@ -14,28 +14,29 @@
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
  *
- * An answer is a line with a JSON object; when that has "ok": true, a line with an object
- * for each row follows, then {"end": true, "rows": N}:
+ * An answer is a line with a JSON object; when that has "ok": true, a line with an
+ * object for each row follows, then {"end": true, "rows": N}:
  *
  *   {"ok": false, "error": "no view 'x'; there are: a, b"}
  *   {"ok": true, "cmd": "views", "time": T, ..., "columns": [{"name": "src_host",
  *       "json": "ip_src", "title": "SRC_IP", "kind": "ip"}, ...]}
  *
- * "columns" lists the members of the rows in the order of output: name in configuration,
- * member, title, and kind: ip, mac, uint, hex, flags, proto, str, time (a primitive's, as
- * outputs write it), stamp (2026-11-23T10:00:00.000Z, "" for never), bool, terms (an object
- * of numbers). A member may be null where it has no meaning.
+ * "columns" lists the members of the rows in the order of output: name in
+ * configuration, member, title, and kind: ip, mac, uint, hex, flags, proto, str, time
+ * (a primitive's, as outputs write it), stamp (2026-11-23T10:00:00.000Z, "" for never),
+ * bool, terms (an object of numbers). A member may be null where it has no meaning.
  *
  * A view's answer has besides: "view", "total" and "other" (objects of packets, bytes,
- * flows: all that was counted, and what found no room for a row), "rows" (in the table),
- * "updated" and "cleared" (stamps), and with "delta" "interval": the ns since the ledger
- * that this connection's previous "delta" request for the view saw. Rows then have d_packets,
- * d_bytes and d_flows, what they grew by in that time, and "sort" and "top" go by these. A first
- * request, and one after the table was cleared or before it changed, has interval 0,
- * sorted by totals. Without "sort" rows come in the order of their coming; "top" without
- * "sort" goes by bytes.
+ * flows: all that was counted, and what found no room for a row), "rows" (in the
+ * table), "updated" and "cleared" (stamps), and with "delta" "interval": the ns since
+ * the ledger that this connection's previous "delta" request for the view saw. Rows
+ * then have d_packets, d_bytes and d_flows, what they grew by in that time, and "sort"
+ * and "top" go by these. A first request, and one after the table was cleared or before
+ * it changed, has interval 0, sorted by totals. Without "sort" rows come in the order
+ * of their coming; "top" without "sort" goes by bytes.
  *
- * "books" has "balanced". Numbers belong together as of the last cut, a second ago at most.
+ * "books" has "balanced". Numbers belong together as of the last cut, a second ago at
+ * most.
  */
 #ifndef WEIR_REPORT_QUERY_H
 #define WEIR_REPORT_QUERY_H
@@ -47,7 +48,8 @@
 /*
  * Serve the client at `fd`, a connected stream socket, until it leaves, breaks the
  * protocol, or a timeout that the caller has set on the socket ends a read or write.
- * `fd` stays the caller's. On a thread of its own; takes no lock that counting waits for.
+ * `fd` stays the caller's. On a thread of its own; takes no lock that counting waits
+ * for.
  */
 void query_serve(struct engine *en, int fd);
 

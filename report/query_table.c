@@ -50,7 +50,8 @@ view_row(const struct engine *en, struct view *v, struct reply *r)
 
 	for (uint16_t i = 0; i < v->rs.n_shown; i++)
 		if (fields[v->rs.shown[i]].merge != FIELD_SUM)
-			list_add(aggregate, sizeof(aggregate), fields[v->rs.shown[i]].config);
+			list_add(aggregate, sizeof(aggregate),
+			    fields[v->rs.shown[i]].config);
 	for (unsigned i = 0; i < en->n_outputs; i++)
 		if (en->outputs[i]->view == v)
 			list_add(outputs, sizeof(outputs), en->outputs[i]->name);
@@ -193,7 +194,8 @@ outputs_reply(const struct engine *en, struct reply *r)
 		reply_text(r, "output", o->name);
 		reply_text(r, "type", o->ops->type);
 		reply_text(r, "view", o->view->name);
-		reply_text(r, "state", atomic_load(&o->state) == OUTPUT_OK ? "ok" : "failing");
+		reply_text(
+		    r, "state", atomic_load(&o->state) == OUTPUT_OK ? "ok" : "failing");
 		reply_uint(r, "rows", atomic_load(&o->rows));
 		reply_uint(r, "written", atomic_load(&o->written));
 		reply_uint(r, "spooled", atomic_load(&o->spooled));
@@ -238,8 +240,9 @@ static const struct reply_column books_columns[] = {
 };
 
 /*
- * Fill `lines`; returns their number. An output adds to its counters one after the other,
- * and we may look in between: what does not balance is looked at again before we say so.
+ * Fill `lines`; returns their number. An output adds to its counters one after the
+ * other, and we may look in between: what does not balance is looked at again before we
+ * say so.
  */
 static size_t
 books_settled(const struct engine *en, struct books_line *lines, bool *balanced)

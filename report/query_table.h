@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The answers of the control protocol that are fixed tables: views, exporters, collectors,
- * outputs, stats and books. Read from what the engine publishes; any thread.
+ * The answers of the control protocol that are fixed tables: views, exporters,
+ * collectors, outputs, stats and books. Read from what the engine publishes; any
+ * thread.
  */
 #ifndef WEIR_REPORT_QUERY_TABLE_H
 #define WEIR_REPORT_QUERY_TABLE_H

@@ -11,7 +11,8 @@
 
 /* A row that was picked. */
 struct pick {
-	uint64_t value;     /* that it is sorted by */
+	uint64_t value;     /* that it is sorted by, */
+	uint64_t total;     /* and, of equals, that (rates are often 0) */
 	uint32_t row;       /* its number in the ledger */
 	uint32_t place;     /* among the copies */
 	struct sums delta;
@@ -65,11 +66,13 @@ sort_value(const struct sums *s, enum query_sort sort)
 	return s->bytes;
 }
 
-/* More than the other; of equals the one that came first. */
+/* More than the other, now or in all; of equals the one that came first. */
 static bool
 pick_before(const struct pick *a, const struct pick *b)
 {
-	return a->value != b->value ? a->value > b->value : a->row < b->row;
+	if (a->value != b->value)
+		return a->value > b->value;
+	return a->total != b->total ? a->total > b->total : a->row < b->row;
 }
 
 /* Let the top of a heap, whose least is first, sink to its place. */
@@ -119,8 +122,8 @@ take_pick(struct take *t, const struct pick *p)
 }
 
 /*
- * Make room for all that may be picked and lock the ledger. Memory is had before, as the
- * publisher waits while we hold the lock; the ledger may grow meanwhile.
+ * Make room for all that may be picked and lock the ledger. Memory is had before, as
+ * the publisher waits while we hold the lock; the ledger may grow meanwhile.
  */
 static void
 take_lock(struct take *t, struct ledger *l, const struct query_view *q,
@@ -163,7 +166,8 @@ rows_pick(struct take *t, const struct ledger *l, const struct query_view *q,
 			p.delta = (struct sums){ now->packets - was.packets,
 				now->bytes - was.bytes, now->flows - was.flows };
 		}
-		p.value = sort_value(t->interval != 0 ? &p.delta : now, q->sort);
+		p.total = sort_value(now, q->sort);
+		p.value = t->interval != 0 ? sort_value(&p.delta, q->sort) : p.total;
 		if (q->delta)
 			m->sums[i] = *now;
 		if (t->room == l->table.n)
@@ -186,14 +190,16 @@ take_rows(struct take *t, struct ledger *l, const struct query_view *q,
 	size_t octets = l->table.row_octets;
 
 	take_lock(t, l, q, m);
-	if (q->delta && m->ledger == l && m->cleared == l->cleared && l->table.n >= m->n)
+	if (q->delta && m->ledger == l && m->cleared == l->cleared &&
+	    l->table.n >= m->n)
 		t->interval = l->updated - m->updated;
 	rows_pick(t, l, q, m);
 	if (t->room == l->table.n)
 		memcpy(t->copies, l->table.rows, t->n * octets);
 	else
 		for (uint32_t i = 0; i < t->n; i++) {
-			memcpy(t->copies + i * octets, ledger_row(l, t->picks[i].row), octets);
+			memcpy(t->copies + i * octets, ledger_row(l, t->picks[i].row),
+			    octets);
 			t->picks[i].place = i;
 		}
 	t->rows = l->table.n;
@@ -308,7 +314,8 @@ rows_reply(const struct output *o, const struct query_view *q, struct query_mark
 
 /* "no view 'x'; there are: a, b": of those that can be asked for. */
 static void
-names_error(const struct engine *en, const char *what, const char *name, struct reply *r)
+names_error(
+    const struct engine *en, const char *what, const char *name, struct reply *r)
 {
 	struct text_line l = { 0 };
 	const char *comma = "";
@@ -329,7 +336,8 @@ names_error(const struct engine *en, const char *what, const char *name, struct 
 		comma = ", ";
 	}
 	if (*comma == '\0')
-		text_line_put(&l, "; no plugin keeps running totals: add a memory plugin", 53);
+		text_line_put(
+		    &l, "; no plugin keeps running totals: add a memory plugin", 53);
 	text_line_put(&l, "", 1);
 	reply_error(r, l.p);
 	text_line_free(&l);

@@ -31,7 +31,8 @@ reply_flush(struct reply *r)
 	size_t done = 0;
 
 	while (!r->broken && done < r->line.len) {
-		ssize_t n = send(r->fd, r->line.p + done, r->line.len - done, MSG_NOSIGNAL);
+		ssize_t n =
+		    send(r->fd, r->line.p + done, r->line.len - done, MSG_NOSIGNAL);
 
 		if (n > 0)
 			done += (size_t)n;

@@ -2,8 +2,8 @@
 /*
  * reply: an answer of the control protocol (report/query.h) on its way to the client:
  * JSON written member by member into a buffer that goes out when it is large. A client
- * that does not take it breaks the reply; what is written afterwards is dropped. One per
- * connection; its thread only.
+ * that does not take it breaks the reply; what is written afterwards is dropped. One
+ * per connection; its thread only.
  */
 #ifndef WEIR_REPORT_REPLY_H
 #define WEIR_REPORT_REPLY_H

@@ -32,7 +32,8 @@ test_rate_of(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		print_message("# %s\n", rates[i].says);
-		assert_float_equal(rate_of(rates[i].before, rates[i].now, rates[i].interval),
+		assert_float_equal(
+		    rate_of(rates[i].before, rates[i].now, rates[i].interval),
 		    rates[i].want, 1e-9);
 	}
 	assert_float_equal(rate_per_s(30, 3 * S), 10, 1e-9);
@@ -52,6 +53,7 @@ static const struct {
 	{ "the last without a prefix", 999.4, "999" },
 	{ "rounding does not make four digits", 999.6, "1.00k" },
 	{ "thousands", 1500, "1.50k" },
+	{ "rounding does not make four digits of thousands", 9999, "10.0k" },
 	{ "ten thousands", 12345, "12.3k" },
 	{ "rounding does not make four digits of ten thousands", 99960, "100k" },
 	{ "millions", 456e6, "456M" },

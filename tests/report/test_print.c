@@ -380,14 +380,18 @@ test_each_bin_has_its_file(void **state)
 	assert_file(x, "2023/60-60/f-1114-2214", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
 	assert_file(x, "latest", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
 
-	/* A late record of a bin already written is added: its rows are not overwritten. */
+	/*
+	 * A late record of a bin already written is added: its rows are not
+	 * overwritten.
+	 */
 	write_packets(x, 1, 2);
 	assert_file(x, "2023/60-60/f-1114-2213",
 	    "PROTOCOL,PACKETS,BYTES\ntcp,2,180\ntcp,1,140\n");
 	assert_file(x, "latest", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
 	snprintf(path, sizeof(path), "%s/2023/60-60/f-1114-2213", x->dir);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07, 0); /* who talks to whom is nobody else's business */
+	assert_int_equal(
+	    st.st_mode & 07, 0); /* who talks to whom is nobody else's business */
 }
 
 static void
@@ -544,14 +548,17 @@ test_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct print_path_vars v = { .utc = paths[i].utc, .refresh = 60, .history = 300 };
+		struct print_path_vars v = {
+			.utc = paths[i].utc, .refresh = 60, .history = 300
+		};
 		char text[128];
 
 		setenv("TZ", paths[i].zone, 1);
 		tzset();
 		print_message("# %s\n", paths[i].says);
-		assert_int_equal(print_path_expand(paths[i].path, T0, &v, text, sizeof(text),
-		                     NULL), 0);
+		assert_int_equal(
+		    print_path_expand(paths[i].path, T0, &v, text, sizeof(text), NULL),
+		    0);
 		assert_string_equal(text, paths[i].want);
 		assert_int_equal(print_path_expand(paths[i].path, T0, &v, text,
 		                     strlen(paths[i].want), NULL), -WEIR_EINVAL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control protocol over a socketpair, against an engine without threads: flows are fed
- * by hand and rounds of the publisher run when a test says so.
+ * The control protocol over a socketpair, against an engine without threads: flows are
+ * fed by hand and rounds of the publisher run when a test says so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,7 +76,9 @@ static int
 setup(void **state)
 {
 	struct fixture *x = calloc(1, sizeof(*x));
-	struct engine_config c = { .workers = 1, .max_entries = 1000, .max_exporters = 8 };
+	struct engine_config c = {
+		.workers = 1, .max_entries = 1000, .max_exporters = 8
+	};
 	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 
@@ -93,8 +95,9 @@ setup(void **state)
 	x->print.separator = ",";
 	assert_int_equal(engine_output(x->en, &memory_output, "talkers", &x->talkers,
 	                     &x->rules, NULL, &e), 0);
-	assert_int_equal(engine_output(x->en, &memory_output, "ports", &x->ports, &x->rules,
-	                     NULL, &e), 0);
+	assert_int_equal(engine_output(x->en, &memory_output, "ports", &x->ports,
+			     &x->rules, NULL, &e),
+	    0);
 	assert_int_equal(engine_output(x->en, &print_output, "history", &x->history,
 	                     &x->rules, &x->print, &e), 0);
 	assert_int_equal(engine_prepare(x->en, &ps, &e), 0);
@@ -195,7 +198,8 @@ ask(struct fixture *x, const char *request)
 
 		assert_non_null(row);
 		if (json_object_get(row, "end") != NULL) {
-			assert_int_equal(json_integer_value(json_object_get(row, "rows")),
+			assert_int_equal(
+			    json_integer_value(json_object_get(row, "rows")),
 			    json_array_size(a.rows));
 			json_decref(row);
 			return a;
@@ -287,7 +291,8 @@ test_view_sorted(void **state)
 	struct answer a;
 
 	for (int i = 1; i <= 200; i++)
-		feed(x, (uint8_t)i, (uint64_t)(i * 37 % 201)); /* a permutation of 1..200 */
+		feed(x, (uint8_t)i,
+		    (uint64_t)(i * 37 % 201)); /* a permutation of 1..200 */
 	feed(x, 5, 0);
 	pass(x);
 	for (int top = 1; top <= 200; top += 33) {
@@ -299,7 +304,9 @@ test_view_sorted(void **state)
 		assert_int_equal(json_array_size(a.rows), top);
 		assert_int_equal(number(a.head, "rows"), 200);
 		for (int i = 0; i < top; i++)
-			assert_int_equal(number(json_array_get(a.rows, (size_t)i), "bytes"), 200 - i);
+			assert_int_equal(
+			    number(json_array_get(a.rows, (size_t)i), "bytes"),
+			    200 - i);
 		answer_free(&a);
 	}
 	a = ask(x, "{\"cmd\":\"view\",\"view\":\"talkers\",\"sort\":\"packets\"}");
@@ -313,7 +320,8 @@ static void
 test_view_growth(void **state)
 {
 	struct fixture *x = *state;
-	const char *request = "{\"cmd\":\"view\",\"view\":\"talkers\",\"top\":2,\"delta\":true}";
+	const char *request =
+	    "{\"cmd\":\"view\",\"view\":\"talkers\",\"top\":2,\"delta\":true}";
 	struct answer a;
 
 	feed(x, 1, 1000);
@@ -423,15 +431,17 @@ test_tables(void **state)
 static void
 test_columns_say_what_rows_hold(void **state)
 {
-	static const char *const requests[] = { "{\"cmd\":\"views\"}", "{\"cmd\":\"exporters\"}",
-		"{\"cmd\":\"collectors\"}", "{\"cmd\":\"outputs\"}", "{\"cmd\":\"stats\"}",
-		"{\"cmd\":\"books\"}", "{\"cmd\":\"view\",\"view\":\"talkers\"}",
+	static const char *const requests[] = { "{\"cmd\":\"views\"}",
+		"{\"cmd\":\"exporters\"}", "{\"cmd\":\"collectors\"}",
+		"{\"cmd\":\"outputs\"}", "{\"cmd\":\"stats\"}", "{\"cmd\":\"books\"}",
+		"{\"cmd\":\"view\",\"view\":\"talkers\"}",
 		"{\"cmd\":\"view\",\"view\":\"ports\",\"delta\":true}" };
 	struct fixture *x = *state;
 	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
 
 	feed(x, 1, 100);
-	assert_non_null(exporter_get(&x->en->workers[0].exporters, EXPORTER_SFLOW, &from, 0));
+	assert_non_null(
+	    exporter_get(&x->en->workers[0].exporters, EXPORTER_SFLOW, &from, 0));
 	pass(x);
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		struct answer a = ask(x, requests[i]);
@@ -439,9 +449,10 @@ test_columns_say_what_rows_hold(void **state)
 		size_t r, c;
 
 		json_array_foreach(a.rows, r, row) {
-			assert_int_equal(json_object_size(row), json_array_size(columns));
+			assert_int_equal(
+			    json_object_size(row), json_array_size(columns));
 			json_array_foreach(columns, c, column)
-				assert_non_null(json_object_get(row, text(column, "json")));
+			    assert_non_null(json_object_get(row, text(column, "json")));
 		}
 		answer_free(&a);
 	}
@@ -476,7 +487,8 @@ test_books(void **state)
 	pass(x);
 	a = ask(x, "{\"cmd\":\"books\"}");
 	assert_true(json_is_false(json_object_get(a.head, "balanced")));
-	assert_true(json_is_false(json_object_get(json_array_get(a.rows, 0), "balanced")));
+	assert_true(
+	    json_is_false(json_object_get(json_array_get(a.rows, 0), "balanced")));
 	answer_free(&a);
 }
 
@@ -524,7 +536,8 @@ test_refused(void **state)
 		a = ask(x, refused[i].request);
 		assert_true(json_is_false(json_object_get(a.head, "ok")));
 		if (strstr(text(a.head, "error"), refused[i].want) == NULL)
-			fail_msg("'%s' lacks '%s'", text(a.head, "error"), refused[i].want);
+			fail_msg(
+			    "'%s' lacks '%s'", text(a.head, "error"), refused[i].want);
 		answer_free(&a);
 	}
 	a = ask(x, "{\"cmd\":\"views\"}"); /* the connection lives on */
@@ -561,7 +574,8 @@ test_requests_in_pieces_and_in_bulk(void **state)
 	send_text(x, two, sizeof(two) - 1);
 	for (int i = 0; i < 4; i++) {
 		head = line_read(x);
-		assert_non_null(strstr(text(head, "error"), i % 2 == 0 ? "'x'" : "'y'"));
+		assert_non_null(
+		    strstr(text(head, "error"), i % 2 == 0 ? "'x'" : "'y'"));
 		json_decref(head);
 	}
 }

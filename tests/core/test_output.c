@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/output.h"
+#include "core/publisher.h"
+#include "lib/clock.h"
+#include "tests/core/fake.h"
+
+static const struct {
+	const char *says;
+	const struct output_ops *ops;
+	struct output_config common;
+	const char *columns; /* in the order of output */
+	uint32_t seconds, refresh;
+	bool holds;
+} plans[] = {
+	{ "the default", &fake_output, { .refresh = 60 }, "src_host,packets,bytes", 0, 60, true },
+	{ "the order of ids", &fake_output, { .aggregate = "dst_port,src_host,tag,flows",
+	    .refresh = 60 }, "tag,src_host,dst_port,flows,packets,bytes", 0, 60, true },
+	{ "counters named once more", &fake_output, { .aggregate = "bytes,packets" },
+	    "packets,bytes", 0, 0, true },
+	{ "flags stand among the keys", &fake_output, { .aggregate = "proto,tcpflags" },
+	    "tcpflags,proto,packets,bytes", 0, 0, true },
+	{ "a grand total", &fake_output, { .aggregate = "none" }, "packets,bytes", 0, 0, true },
+	{ "history", &fake_output, { .history = "5m", .history_roundoff = "m",
+	    .history_offset = 10, .refresh = 300 }, "src_host,packets,bytes", 300, 300, true },
+	{ "a ledger has neither history nor refresh", &fake_ledger, { .history = "5m",
+	    .refresh = 300, .startup_delay = 4 }, "src_host,packets,bytes", 0, 0, false },
+};
+
+static void
+test_plan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		struct fake_out out = { .hold_open = true };
+		struct output o;
+		struct view_config vc;
+		struct err e = ERR_INIT;
+		char columns[256] = "";
+
+		memset(&o, 0, sizeof(o));
+		o.ops = plans[i].ops;
+		o.common = plans[i].common;
+		o.config = &out;
+		if (output_plan(&o, &vc, &e) != 0)
+			fail_msg("%s: %s", plans[i].says, e.text);
+		for (uint16_t k = 0; k < o.n_columns; k++) {
+			if (k > 0)
+				strcat(columns, ",");
+			strcat(columns, fields[o.columns[k]].config);
+		}
+		if (strcmp(columns, plans[i].columns) != 0)
+			fail_msg("%s: %s", plans[i].says, columns);
+		if (vc.bins.seconds != plans[i].seconds || vc.refresh_s != plans[i].refresh ||
+		    vc.hold_open != plans[i].holds)
+			fail_msg("%s: %u s, refreshed every %u s", plans[i].says, vc.bins.seconds,
+			    vc.refresh_s);
+		/* Sums are every row's: they do not tell views apart. */
+		for (uint16_t f = 0; f < FIELD_COUNT; f++)
+			assert_true(field_set_has(&vc.aggregate, f) ==
+			    (fields[f].merge != FIELD_SUM && field_set_has(&o.fields, f)));
+	}
+}
+
+/* The defaults of the directives are a plan that works. */
+static void
+test_directives(void **state)
+{
+	struct config c = { 0 };
+	struct problems ps = { NULL, 0, 0 };
+	struct output_config got;
+
+	(void)state;
+	config_add(&c, "-", "print_history", "x", "5m");
+	config_add(&c, "-", "print_refresh_time", NULL, "300");
+	config_add(&c, "-", "sql_startup_delay", NULL, "7");
+	directive_apply(&output_directives, &c, "x", &got, &ps);
+	assert_int_equal(ps.n, 0);
+	assert_string_equal(got.aggregate, "src_host");
+	assert_string_equal(got.history, "5m");
+	assert_null(got.history_roundoff);
+	assert_int_equal(got.refresh, 300);
+	assert_int_equal(got.startup_delay, 7);
+	directive_apply(&output_directives, &c, "y", &got, &ps);
+	assert_null(got.history);
+	for (const struct directive *d = output_directives.rows; d->name != NULL; d++)
+		if (d->alias_of == NULL && (d->doc == NULL || d->doc[strlen(d->doc) - 1] != '.'))
+			fail_msg("%s has no sentence", d->name);
+	config_free(&c);
+}
+
+/* Failing and recovering: state, errors, the time of the last success, rows by fate. */
+static void
+test_failure(void **state)
+{
+	static const struct output_config common = { .refresh = 1 };
+	struct fake_out out = { .fail = true };
+	struct traffic t = { 1, 100, 1 };
+	struct engine *en = fake_engine(1, 1000);
+	struct output *o = fake_output_add(en, &fake_output, "a", &common, &out);
+	struct err e = ERR_INIT;
+	uint64_t refused;
+
+	(void)state;
+	clock_set(TRAFFIC_START);
+	fake_prepare(en);
+	assert_int_equal(output_start(o, &e), 0);
+	fake_feed(en, 0, &t, NULL, 1000);
+	publisher_round(en->publisher, TRAFFIC_START + CLOCK_S, true);
+	output_stop(o); /* writes what is queued */
+	assert_int_equal(out.writes, 1);
+	assert_int_equal(atomic_load(&o->state), OUTPUT_FAILING);
+	assert_int_equal(atomic_load(&o->errors), 1);
+	assert_int_equal(atomic_load(&o->last_success), 0);
+	refused = atomic_load(&o->refused);
+	assert_true(refused > 0 && refused == atomic_load(&o->rows));
+	output_stop(o); /* harmless */
+
+	out.fail = false;
+	clock_set(TRAFFIC_START + 5 * CLOCK_S);
+	fake_feed(en, 0, &t, NULL, 1000);
+	publisher_round(en->publisher, TRAFFIC_START + 5 * CLOCK_S, true);
+	assert_int_equal(atomic_load(&o->state), OUTPUT_OK);
+	assert_int_equal(atomic_load(&o->errors), 1);
+	assert_true(atomic_load(&o->last_success) == TRAFFIC_START + 5 * CLOCK_S);
+	assert_int_equal(atomic_load(&o->rows), refused + atomic_load(&o->written));
+	fake_books_check(en, "an output that failed");
+	engine_free(en);
+	clock_set(0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_directives),
+		cmocka_unit_test(test_failure),
+	};
+
+	return cmocka_run_group_tests_name("output", tests, NULL, NULL);
+}

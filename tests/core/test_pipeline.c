@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/pipeline.h"
+#include "lib/clock.h"
+#include "tests/core/fake.h"
+
+/* Flows of 10.0.7.x with a mask of 16, through views with and without rules. */
+struct rig {
+	struct engine *en;
+	struct fake_out out;
+	struct pipeline *p;
+	struct shard *plain, *masked;
+};
+
+static void
+rig_open(struct rig *g)
+{
+	static const struct output_config common = { .aggregate = "src_host,src_net" };
+	static const struct rules_config none,
+	    mask = { .networks_mask = 24, .net = { [SOURCE_NETFLOW] = ORIGIN_MASK } };
+
+	memset(g, 0, sizeof(*g));
+	g->en = fake_engine(1, 1000);
+	assert_int_equal(engine_output(g->en, &fake_output, "plain", &common, &none, &g->out,
+	    NULL), 0);
+	assert_int_equal(engine_output(g->en, &fake_output, "masked", &common, &mask, &g->out,
+	    NULL), 0);
+	assert_int_equal(g->en->n_views, 2);
+	fake_prepare(g->en);
+	g->p = &g->en->workers[0].pipeline;
+	g->plain = &g->en->workers[0].shards[0];
+	g->masked = &g->en->workers[0].shards[1];
+}
+
+static void
+feed(struct rig *g, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		static unsigned no;
+		struct flow *f = pipeline_slot(g->p);
+		uint8_t quad[4] = { 10, 0, 7, (uint8_t)++no };
+		f->src_host = ip_from_v4(quad);
+		f->src_mask = 16;
+		f->packets = 1;
+		f->bytes = 100;
+		f->flows = 2;
+		pipeline_commit(g->p);
+	}
+}
+
+/* Does the first row have a source network? */
+static bool
+has_net(const struct shard *sh)
+{
+	const uint8_t *net = rowspec_value(&sh->view->rs, table_row(&sh->active->table, 0),
+	    &fields[F_SRC_NET]);
+
+	return net[12] == 10;
+}
+
+static void
+test_batches(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g);
+	feed(&g, FLOW_BATCH - 1);
+	assert_int_equal(g.plain->active->table.n, 0); /* not yet */
+	feed(&g, 1);
+	assert_int_equal(g.plain->active->table.n, FLOW_BATCH);
+	assert_int_equal(g.masked->active->table.n, FLOW_BATCH);
+	assert_int_equal(g.p->n, 0);
+	feed(&g, 3);
+	pipeline_flush(g.p);
+	pipeline_flush(g.p); /* nothing is left for the second */
+	assert_int_equal(g.plain->active->table.n, FLOW_BATCH + 3);
+	assert_int_equal(g.p->fed.packets, FLOW_BATCH + 3);
+	assert_int_equal(g.p->fed.bytes, 100 * (FLOW_BATCH + 3));
+	assert_int_equal(g.p->fed.flows, 2 * (FLOW_BATCH + 3));
+	engine_free(g.en);
+}
+
+/* What one group's rules do to flows, no other group sees. */
+static void
+test_groups_have_their_own(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g);
+	pipeline_source(g.p, SOURCE_NETFLOW);
+	feed(&g, 10);
+	pipeline_flush(g.p);
+	assert_int_equal(g.p->n_groups, 2);
+	for (uint32_t i = 0; i < 10; i++) {
+		const uint8_t *plain = rowspec_value(&g.plain->view->rs,
+		    table_row(&g.plain->active->table, i), &fields[F_SRC_NET]);
+		const uint8_t *masked = rowspec_value(&g.masked->view->rs,
+		    table_row(&g.masked->active->table, i), &fields[F_SRC_NET]);
+
+		assert_int_equal(plain[14], 0);  /* 10.0.0.0/16 */
+		assert_int_equal(masked[14], 7); /* 10.0.7.0/24 */
+	}
+	engine_free(g.en);
+}
+
+/* Rules go by where flows come from: a batch has one source only. */
+static void
+test_sources(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g);
+	feed(&g, 5); /* packets have no prefix but by networks_mask */
+	pipeline_source(g.p, SOURCE_PACKETS);
+	assert_int_equal(g.p->n, 5);
+	pipeline_source(g.p, SOURCE_NETFLOW);
+	assert_int_equal(g.p->n, 0);
+	assert_int_equal(g.plain->active->table.n, 5);
+	assert_false(has_net(g.plain));
+	assert_true(has_net(g.masked));
+	engine_free(g.en);
+}
+
+/* Whatever was in a slot before, nothing of it is read again. */
+static void
+test_slots_are_clean(void **state)
+{
+	static const char *const aggregates[] = { "none", "src_host", "flows", "tag2,dst_as",
+		"timestamp_arrival", "src_net", "proto,tcpflags,flows" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(aggregates) / sizeof(aggregates[0]); i++) {
+		struct output_config common = { .aggregate = aggregates[i] };
+		struct engine *en = fake_engine(1, 100);
+		struct fake_out out = { 0 };
+		struct output *o = fake_output_add(en, &fake_output, "a", &common, &out);
+		struct pipeline *p = &en->workers[0].pipeline;
+		const uint8_t *f;
+
+		fake_prepare(en);
+		memset(p->flows, 0xff, FLOW_BATCH * sizeof(*p->flows));
+		f = (const uint8_t *)pipeline_slot(p);
+		for (size_t k = 0; k < FIELD_COUNT; k++) {
+			bool read = field_set_has(&p->needs, (enum field_no)k) ||
+			    fields[k].merge == FIELD_SUM || k == F_TIMESTAMP_START;
+
+			/* The 5-tuple, by which collectors tell where flows start. */
+			if (field_set_has(&o->fields, F_FLOWS))
+				read |= k == F_SRC_HOST || k == F_DST_HOST || k == F_SRC_PORT ||
+				    k == F_DST_PORT || k == F_PROTO;
+			for (uint8_t at = 0; read && at < fields[k].octets; at++)
+				if (f[fields[k].offset + at] != 0)
+					fail_msg("%s: %s is not cleared", aggregates[i],
+					    fields[k].config);
+			if (field_set_has(&o->fields, (enum field_no)k))
+				assert_true(field_set_has(&p->needs, (enum field_no)k));
+		}
+		assert_int_equal(p->flows[0].stamp, 0);
+		engine_free(en);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots_are_clean),
+		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_groups_have_their_own),
+		cmocka_unit_test(test_sources),
+	};
+
+	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}
