@@ -79,9 +79,12 @@ view_wants_rotation(const struct view *v, uint64_t now, bool last)
 	return last || v->ledger != NULL || view_is_due(v, now);
 }
 
-/* Offer an empty slab to each shard of `v`; those that get none go on with what they have. */
+/*
+ * Offer an empty slab to each shard of view `no`; those that get none go on with what they
+ * have. In the last round there is no going on: each gets one, whatever the pool's bound.
+ */
 static void
-view_offer(struct engine *en, unsigned no)
+view_offer(struct engine *en, unsigned no, bool last)
 {
 	for (unsigned i = 0; i < en->n_workers; i++) {
 		struct shard *sh = &en->workers[i].shards[no];
@@ -90,6 +93,8 @@ view_offer(struct engine *en, unsigned no)
 		if (atomic_load(&sh->offered) != NULL || atomic_load(&sh->retired) != NULL)
 			continue;
 		s = view_slab_get(en->views[no]);
+		if (s == NULL && last)
+			s = slab_new(&en->views[no]->rs, en->views[no]->max_rows, NULL);
 		if (s != NULL)
 			atomic_store_explicit(&sh->offered, s, memory_order_release);
 	}
@@ -197,6 +202,18 @@ outputs_have_room(const struct engine *en, const struct view *v)
 	return true;
 }
 
+/* Rows of several bins are sorted in any case: outputs write one bin after the other. */
+static bool
+outputs_want_order(const struct engine *en, const struct view *v)
+{
+	if (!bins_are_none(&v->config.bins))
+		return true;
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->view == v && en->outputs[i]->ops->sorted)
+			return true;
+	return false;
+}
+
 static void
 books_publish(struct view *v, const struct slab *s)
 {
@@ -245,7 +262,7 @@ view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
 			view_slab_put(v, open);
 	}
 	books_publish(v, slab);
-	snap = snapshot_new(v, slab);
+	snap = snapshot_new(v, slab, outputs_want_order(en, v));
 	if (snap == NULL)
 		abort(); /* some hundred octets: the machine is out of memory */
 	snap->seq = ++v->seq;
@@ -295,7 +312,7 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 		/* A worker that was late for the last cut has left its slab there. */
 		view_collect(en, i, now);
 		if (view_wants_rotation(en->views[i], now, last))
-			view_offer(en, i);
+			view_offer(en, i, last);
 	}
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)

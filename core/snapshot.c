@@ -22,24 +22,32 @@ row_compare(const void *a, const void *b, void *arg)
 	return memcmp(x, y, s->rs->key_octets);
 }
 
+/* Put the rows in order. Where memory is short they stay as they came. */
+static void
+rows_sort(struct snapshot *s)
+{
+	s->order = malloc((s->n > 0 ? s->n : 1) * sizeof(*s->order));
+	if (s->order == NULL)
+		return;
+	for (uint32_t i = 0; i < s->n; i++)
+		s->order[i] = i;
+	qsort_r(s->order, s->n, sizeof(*s->order), row_compare, s);
+}
+
 struct snapshot *
-snapshot_new(struct view *view, struct slab *slab)
+snapshot_new(struct view *view, struct slab *slab, bool sorted)
 {
 	struct snapshot *s = calloc(1, sizeof(*s));
-	uint32_t n = slab->table.n;
 
-	if (s == NULL || (s->order = malloc((n > 0 ? n : 1) * sizeof(*s->order))) == NULL) {
-		free(s);
+	if (s == NULL)
 		return NULL;
-	}
 	s->view = view;
 	s->rs = &view->rs;
-	s->n = n;
+	s->n = slab->table.n;
 	s->slab = slab;
 	atomic_init(&s->refs, 1);
-	for (uint32_t i = 0; i < n; i++)
-		s->order[i] = i;
-	qsort_r(s->order, n, sizeof(*s->order), row_compare, s);
+	if (sorted)
+		rows_sort(s);
 	return s;
 }
 
@@ -64,7 +72,7 @@ const uint8_t *
 snapshot_row(const struct snapshot *s, uint32_t i)
 {
 	assert(i < s->n);
-	return table_row(&s->slab->table, s->order[i]);
+	return table_row(&s->slab->table, s->order != NULL ? s->order[i] : i);
 }
 
 struct bin

@@ -23,20 +23,22 @@ struct snapshot {
 	uint32_t n;        /* rows */
 	/* private */
 	struct slab *slab;
-	uint32_t *order;   /* rows by (bin, key) */
+	uint32_t *order;   /* rows by (bin, key); NULL: as they came */
 	_Atomic uint32_t refs;
 };
 
 /*
- * A snapshot of `slab`, with one reference; takes the slab. The caller then fills the
- * times. NULL when memory is short (the slab then stays the caller's).
+ * A snapshot of `slab`, with one reference; takes the slab. Its rows stand in the order of
+ * (bin, key octets) where `sorted`, else as they came: sorting a million rows costs more
+ * than most outputs do with them. The caller then fills the times. NULL when memory is
+ * short (the slab then stays the caller's).
  */
-struct snapshot *snapshot_new(struct view *view, struct slab *slab);
+struct snapshot *snapshot_new(struct view *view, struct slab *slab, bool sorted);
 
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);
 
-/* Row `i` of snapshot->n in the order of (bin, key octets). */
+/* Row `i` of snapshot->n. */
 const uint8_t *snapshot_row(const struct snapshot *s, uint32_t i);
 
 /* The bin that `row` belongs to; BIN_ALL where the view has no history. */

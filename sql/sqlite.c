@@ -293,6 +293,7 @@ sqlite_output_open(struct output *o, struct err *e)
 const struct output_ops sqlite3_output = {
 	.type = "sqlite3",
 	.wants = OUTPUT_SNAPSHOTS,
+	.sorted = true, /* rows in the order of the key are written three times as fast */
 	.directives = &sql_directives,
 	.plan = writer_plan,
 	.open = sqlite_output_open,

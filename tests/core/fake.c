@@ -27,7 +27,8 @@ fake_open(struct collector *c, struct err *e)
 
 	if (i == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory");
-	i->traffic = (struct traffic){ in->seed + c->pipeline->worker, in->keys, in->bins };
+	i->traffic =
+	    (struct traffic){ in->seed + c->pipeline->worker, in->keys, in->bins };
 	i->left = in->flows;
 	c->priv = i;
 	return 0;
@@ -90,14 +91,16 @@ fake_output_open(struct output *o, struct err *e)
 	struct fake_out *out = fake_of(o);
 
 	if (out->open_rc != 0)
-		return err_set(e, (enum weir_errno)-out->open_rc, "fake %s: refused", o->name);
+		return err_set(
+		    e, (enum weir_errno) - out->open_rc, "fake %s: refused", o->name);
 	out->opened++;
 	o->priv = out;
 	return 0;
 }
 
 static int
-fake_write(struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
+fake_write(
+    struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
 {
 	struct fake_out *out = fake_of(o);
 
@@ -162,8 +165,9 @@ const struct output_ops fake_ledger = {
 struct engine *
 fake_engine(unsigned workers, uint32_t max_entries)
 {
-	struct engine_config c = { .workers = workers, .max_entries = max_entries,
-		.max_exporters = 16 };
+	struct engine_config c = {
+		.workers = workers, .max_entries = max_entries, .max_exporters = 16
+	};
 	struct err e = ERR_INIT;
 	struct engine *en = engine_new(&c, &e);
 
@@ -196,7 +200,8 @@ fake_prepare(struct engine *en)
 }
 
 void
-fake_feed(struct engine *en, unsigned w, struct traffic *t, struct truth *truth, unsigned n)
+fake_feed(
+    struct engine *en, unsigned w, struct traffic *t, struct truth *truth, unsigned n)
 {
 	struct pipeline *p = &en->workers[w].pipeline;
 
@@ -223,8 +228,8 @@ fake_books_check(const struct engine *en, const char *says)
 	for (size_t i = 0; i < n; i++)
 		if (!lines[i].balanced) {
 			all = false;
-			print_message("%s: %s: %s %llu =", says, lines[i].subject, lines[i].left,
-			    (unsigned long long)lines[i].left_value);
+			print_message("%s: %s: %s %llu =", says, lines[i].subject,
+			    lines[i].left, (unsigned long long)lines[i].left_value);
 			for (unsigned k = 0; k < lines[i].n_terms; k++)
 				print_message(" %s %llu", lines[i].terms[k].name,
 				    (unsigned long long)lines[i].terms[k].value);

@@ -13,13 +13,13 @@
 #include "core/engine.h"
 #include "tests/core/traffic.h"
 
-/* Configuration of fake_collector; instance `n` (a worker's number) draws from seed + n. */
+/* Configuration of fake_collector; the instance of worker `n` draws from seed + n. */
 struct fake_in {
 	uint64_t seed;
 	uint32_t keys, bins;
-	uint64_t flows;      /* of each instance, then it is done */
-	unsigned piece;      /* flows of one read */
-	unsigned pause_ms;   /* after each read: so that it takes some publications */
+	uint64_t flows; /* of each instance, then it is done */
+	unsigned piece; /* flows of one read */
+	unsigned pause_ms; /* after each read: so that it takes some publications */
 };
 
 extern const struct collector_ops fake_collector;
@@ -29,19 +29,19 @@ extern const struct collector_ops fake_collector;
 /* Configuration of the fake outputs: what they met. */
 struct fake_out {
 	struct truth *truth; /* rows go here; NULL: nowhere */
-	sem_t *entered;      /* posted when a write begins, */
-	sem_t *gate;         /* which then waits here; NULL: it does not */
-	bool fail;           /* writes fail, and say so of every row */
-	bool lie;            /* says that it has written a row too many */
-	int open_rc;         /* what open returns */
-	bool hold_open;      /* asked for in plan */
+	sem_t *entered; /* posted when a write begins, */
+	sem_t *gate; /* which then waits here; NULL: it does not */
+	bool fail; /* writes fail, and say so of every row */
+	bool lie; /* says that it has written a row too many */
+	int open_rc; /* what open returns */
+	bool hold_open; /* asked for in plan */
 	unsigned opened, closed;
 	unsigned writes, ledger_calls;
 	struct {
 		uint64_t seq, cut, horizon;
 		bool last;
 		uint32_t rows;
-	} seen[FAKE_SEEN];   /* of the first writes */
+	} seen[FAKE_SEEN]; /* of the first writes */
 };
 
 extern const struct output_ops fake_output, fake_ledger;
@@ -57,8 +57,8 @@ struct output *fake_output_add(struct engine *en, const struct output_ops *ops,
 void fake_prepare(struct engine *en);
 
 /* Feed `n` flows drawn from `t` to worker `w`, which must not run, and to `truth`. */
-void fake_feed(struct engine *en, unsigned w, struct traffic *t, struct truth *truth,
-    unsigned n);
+void fake_feed(
+    struct engine *en, unsigned w, struct traffic *t, struct truth *truth, unsigned n);
 
 /* The books balance; fails the test with the lines that do not. */
 void fake_books_check(const struct engine *en, const char *says);

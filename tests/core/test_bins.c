@@ -28,8 +28,8 @@ utc(const char *text)
 	struct tm tm;
 
 	memset(&tm, 0, sizeof(tm));
-	if (sscanf(text, "%d-%d-%d %d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-	        &tm.tm_min, &tm.tm_sec) != 6)
+	if (sscanf(text, "%d-%d-%d %d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		fail_msg("no time: %s", text);
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -53,13 +53,35 @@ static const struct {
 	const char *text;
 	uint32_t seconds, months; /* both 0: refused */
 } histories[] = {
-	{ "10", 10, 0 }, { "59s", 59, 0 }, { "60", 60, 0 }, { "300", 300, 0 }, { "1m", 60, 0 },
-	{ "5m", 300, 0 }, { "2h", 7200, 0 }, { "1d", 86400, 0 }, { "2w", 1209600, 0 },
-	{ "1M", 0, 1 }, { "12M", 0, 12 }, { "7000w", 4233600000, 0 }, { "10000d", 864000000, 0 },
-	{ "", 0, 0 }, { "0", 0, 0 }, { "0m", 0, 0 }, { "m", 0, 0 }, { "-5m", 0, 0 },
-	{ " -5m", 0, 0 }, { "61", 0, 0 }, { "90s", 0, 0 }, { "5x", 0, 0 }, { "5mm", 0, 0 },
-	{ "5 m", 0, 0 }, { "1Mm", 0, 0 }, { "1.5h", 0, 0 }, { "10001", 0, 0 },
-	{ "18446744073709551617m", 0, 0 }, { "10000w", 0, 0 },
+	{ "10", 10, 0 },
+	{ "59s", 59, 0 },
+	{ "60", 60, 0 },
+	{ "300", 300, 0 },
+	{ "1m", 60, 0 },
+	{ "5m", 300, 0 },
+	{ "2h", 7200, 0 },
+	{ "1d", 86400, 0 },
+	{ "2w", 1209600, 0 },
+	{ "1M", 0, 1 },
+	{ "12M", 0, 12 },
+	{ "7000w", 4233600000, 0 },
+	{ "10000d", 864000000, 0 },
+	{ "", 0, 0 },
+	{ "0", 0, 0 },
+	{ "0m", 0, 0 },
+	{ "m", 0, 0 },
+	{ "-5m", 0, 0 },
+	{ " -5m", 0, 0 },
+	{ "61", 0, 0 },
+	{ "90s", 0, 0 },
+	{ "5x", 0, 0 },
+	{ "5mm", 0, 0 },
+	{ "5 m", 0, 0 },
+	{ "1Mm", 0, 0 },
+	{ "1.5h", 0, 0 },
+	{ "10001", 0, 0 },
+	{ "18446744073709551617m", 0, 0 },
+	{ "10000w", 0, 0 },
 };
 
 static void
@@ -74,20 +96,33 @@ test_histories(void **state)
 
 		if (refused != (rc != 0))
 			fail_msg("'%s': %d, %u s", histories[i].text, rc, b.seconds);
-		if (refused && (rc != -WEIR_EINVAL || strstr(e.text, histories[i].text) == NULL))
+		if (refused &&
+		    (rc != -WEIR_EINVAL || strstr(e.text, histories[i].text) == NULL))
 			fail_msg("'%s': the error is '%s'", histories[i].text, e.text);
 		if (!refused && (b.seconds != histories[i].seconds ||
-		                    b.months != histories[i].months))
-			fail_msg("'%s': %u s, %u months", histories[i].text, b.seconds, b.months);
+				    b.months != histories[i].months))
+			fail_msg("'%s': %u s, %u months", histories[i].text, b.seconds,
+			    b.months);
 	}
 }
 
 static const struct {
 	const char *text, *want; /* NULL: refused */
 } roundoffs[] = {
-	{ "m", "m" }, { "mh", "mh" }, { "m h d", "mhd" }, { "mmh", "mh" }, { "w", "w" },
-	{ "mhw", "mhw" }, { "mhdM", "mhdM" }, { "", "" }, { "x", NULL }, { "H", NULL },
-	{ "wd", NULL }, { "wM", NULL }, { "m,h", NULL }, { "mhdMmhdMmhdM", "mhdM" },
+	{ "m", "m" },
+	{ "mh", "mh" },
+	{ "m h d", "mhd" },
+	{ "mmh", "mh" },
+	{ "w", "w" },
+	{ "mhw", "mhw" },
+	{ "mhdM", "mhdM" },
+	{ "", "" },
+	{ "x", NULL },
+	{ "H", NULL },
+	{ "wd", NULL },
+	{ "wM", NULL },
+	{ "m,h", NULL },
+	{ "mhdMmhdMmhdM", "mhdM" },
 };
 
 static void
@@ -112,10 +147,12 @@ static const struct {
 } rounds[] = {
 	{ "seconds always go", "", "2026-07-09 12:34:56", "2026-07-09 12:34:00" },
 	{ "m: the hour begins", "m", "2026-07-09 12:34:56", "2026-07-09 12:00:00" },
-	{ "h: the local day begins", "mh", "2026-07-09 12:34:56", "2026-07-08 22:00:00" },
+	{ "h: the local day begins", "mh", "2026-07-09 12:34:56",
+	    "2026-07-08 22:00:00" },
 	{ "h in winter", "h", "2026-01-15 12:34:56", "2026-01-14 23:00:00" },
 	{ "d: the month begins", "mhd", "2026-07-09 12:34:56", "2026-06-30 22:00:00" },
-	{ "d over a change of the clocks", "d", "2026-03-30 12:34:56", "2026-02-28 23:00:00" },
+	{ "d over a change of the clocks", "d", "2026-03-30 12:34:56",
+	    "2026-02-28 23:00:00" },
 	{ "w: back to Sunday", "mhw", "2026-07-09 12:34:56", "2026-07-04 22:00:00" },
 	{ "w on a Sunday", "w", "2026-07-05 12:34:56", "2026-07-04 22:00:00" },
 	{ "w over a new year", "w", "2026-01-01 12:00:00", "2025-12-27 23:00:00" },
@@ -126,9 +163,12 @@ static const struct {
 	    "2026-10-25 00:30:00" },
 	{ "the hour that comes twice, for the second time", "", "2026-10-25 01:30:30",
 	    "2026-10-25 01:30:00" },
-	{ "its start, the first time", "m", "2026-10-25 00:30:30", "2026-10-25 00:00:00" },
-	{ "its start, the second time", "m", "2026-10-25 01:30:30", "2026-10-25 01:00:00" },
-	{ "after the hour that is left out", "m", "2026-03-29 01:30:00", "2026-03-29 01:00:00" },
+	{ "its start, the first time", "m", "2026-10-25 00:30:30",
+	    "2026-10-25 00:00:00" },
+	{ "its start, the second time", "m", "2026-10-25 01:30:30",
+	    "2026-10-25 01:00:00" },
+	{ "after the hour that is left out", "m", "2026-03-29 01:30:00",
+	    "2026-03-29 01:00:00" },
 };
 
 static void
@@ -160,7 +200,7 @@ test_epoch_aligned(void **state)
 	assert_true(b.base == utc("2026-07-09 12:30:00"));
 	assert_true(bins_find(&b, utc("2026-07-09 12:34:56")).start == b.base);
 	assert_true(bins_find(&b, utc("2026-07-09 12:29:59")).start ==
-	    utc("2026-07-09 12:25:00"));
+		    utc("2026-07-09 12:25:00"));
 }
 
 static const struct {
@@ -168,10 +208,11 @@ static const struct {
 	uint32_t offset;
 	const char *now, *t, *start, *end;
 } finds[] = {
-	{ "the bin of the start", "5m", "m", 0, "2026-07-09 12:34:56", "2026-07-09 12:34:56",
-	    "2026-07-09 12:30:00", "2026-07-09 12:35:00" },
-	{ "without round-off, from the minute of the start", "5m", "", 0, "2026-07-09 12:34:56",
-	    "2026-07-09 12:40:00", "2026-07-09 12:39:00", "2026-07-09 12:44:00" },
+	{ "the bin of the start", "5m", "m", 0, "2026-07-09 12:34:56",
+	    "2026-07-09 12:34:56", "2026-07-09 12:30:00", "2026-07-09 12:35:00" },
+	{ "without round-off, from the minute of the start", "5m", "", 0,
+	    "2026-07-09 12:34:56", "2026-07-09 12:40:00", "2026-07-09 12:39:00",
+	    "2026-07-09 12:44:00" },
 	{ "its end belongs to the next", "5m", "m", 0, "2026-07-09 12:34:56",
 	    "2026-07-09 12:35:00", "2026-07-09 12:35:00", "2026-07-09 12:40:00" },
 	{ "before the start of weir", "1h", "mh", 0, "2026-07-09 12:34:56",
@@ -195,8 +236,8 @@ static const struct {
 	    "2026-09-30 22:00:00", "2026-12-31 23:00:00" },
 	{ "months that begin in mid-month", "1M", "mh", 0, "2026-07-09 12:34:56",
 	    "2026-08-08 21:59:59", "2026-07-08 22:00:00", "2026-08-08 22:00:00" },
-	{ "a hundred years on", "1M", "mhd", 0, "2026-07-09 12:34:56", "2126-02-10 00:00:00",
-	    "2126-01-31 23:00:00", "2126-02-28 23:00:00" },
+	{ "a hundred years on", "1M", "mhd", 0, "2026-07-09 12:34:56",
+	    "2126-02-10 00:00:00", "2126-01-31 23:00:00", "2126-02-28 23:00:00" },
 };
 
 static struct bins
@@ -218,12 +259,13 @@ test_find(void **state)
 	(void)state;
 	zone("Europe/Berlin");
 	for (size_t i = 0; i < sizeof(finds) / sizeof(finds[0]); i++) {
-		struct bins b = bins_make(finds[i].history, finds[i].letters, finds[i].offset,
-		    utc(finds[i].now));
+		struct bins b = bins_make(finds[i].history, finds[i].letters,
+		    finds[i].offset, utc(finds[i].now));
 		struct bin bin = bins_find(&b, utc(finds[i].t));
 
 		if (bin.start != utc(finds[i].start) || bin.end != utc(finds[i].end))
-			fail_msg("%s: %s to %s", finds[i].says, text(bin.start), text(bin.end));
+			fail_msg("%s: %s to %s", finds[i].says, text(bin.start),
+			    text(bin.end));
 	}
 }
 
@@ -232,22 +274,27 @@ static void
 check_bin(const struct bins *b, uint64_t t)
 {
 	struct bin bin = bins_find(b, t), other;
-	uint64_t inside[3] = { bin.start, bin.end - 1, bin.start + (bin.end - bin.start) / 2 };
+	uint64_t inside[3] = { bin.start, bin.end - 1,
+		bin.start + (bin.end - bin.start) / 2 };
 
-	if (bin.start > t || (t >= bin.end && bin.end != UINT64_MAX) || bin.start >= bin.end)
+	if (bin.start > t || (t >= bin.end && bin.end != UINT64_MAX) ||
+	    bin.start >= bin.end)
 		fail_msg("%llu is not in [%llu,%llu)", (unsigned long long)t,
 		    (unsigned long long)bin.start, (unsigned long long)bin.end);
 	for (int i = 0; i < 3; i++) {
 		other = bins_find(b, inside[i]);
 		if (other.start != bin.start || other.end != bin.end)
-			fail_msg("%u s %u M from %s: %s is in %s-%s, %s in %s", b->seconds,
-			    b->months, text(b->base), text(t), text(bin.start), text(bin.end),
-			    text(inside[i]), text(other.start));
+			fail_msg("%u s %u M from %s: %s is in %s-%s, %s in %s",
+			    b->seconds, b->months, text(b->base), text(t),
+			    text(bin.start), text(bin.end), text(inside[i]),
+			    text(other.start));
 	}
 	if (bin.end != UINT64_MAX && bins_find(b, bin.end).start != bin.end)
-		fail_msg("the bin after %s-%s begins elsewhere", text(bin.start), text(bin.end));
+		fail_msg("the bin after %s-%s begins elsewhere", text(bin.start),
+		    text(bin.end));
 	if (bin.start > 0 && bins_find(b, bin.start - 1).end != bin.start)
-		fail_msg("the bin before %s-%s ends elsewhere", text(bin.start), text(bin.end));
+		fail_msg("the bin before %s-%s ends elsewhere", text(bin.start),
+		    text(bin.end));
 	if (b->seconds != 0 && bin.start != 0 && bin.end != UINT64_MAX)
 		assert_true(bin.end - bin.start == b->seconds * CLOCK_S);
 }
@@ -257,31 +304,36 @@ test_properties(void **state)
 {
 	static const char *const zones[] = { "UTC", "Europe/Berlin", "America/New_York",
 		"Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia" };
-	static const char *const lengths[] = { "10", "1m", "5m", "1h", "7h", "1d", "1w", "7000w",
-		"1M", "3M", "12M", "10000M" };
+	static const char *const lengths[] = { "10", "1m", "5m", "1h", "7h", "1d", "1w",
+		"7000w", "1M", "3M", "12M", "10000M" };
 	static const char *const letters[] = { "", "m", "mh", "mhd", "w", "mhdM" };
-	static const uint64_t extremes[] = { 0, 1, 999, CLOCK_S, 3599 * CLOCK_S, 3600 * CLOCK_S,
-		86400 * CLOCK_S, 31 * 86400 * CLOCK_S, INT64_MAX, UINT64_MAX - 1, UINT64_MAX };
+	static const uint64_t extremes[] = { 0, 1, 999, CLOCK_S, 3599 * CLOCK_S,
+		3600 * CLOCK_S, 86400 * CLOCK_S, 31 * 86400 * CLOCK_S, INT64_MAX,
+		UINT64_MAX - 1, UINT64_MAX };
 	uint64_t seed = 1;
 
 	(void)state;
 	for (size_t z = 0; z < sizeof(zones) / sizeof(zones[0]); z++) {
 		zone(zones[z]);
 		for (size_t i = 0; i < 12 * 6; i++) {
-			uint64_t now = utc("2026-01-01 00:00:00") + (seed >> 40) * 10 * CLOCK_S;
+			uint64_t now =
+			    utc("2026-01-01 00:00:00") + (seed >> 40) * 10 * CLOCK_S;
 			struct bins b = bins_make(lengths[i % 12], letters[i / 12],
 			    i % 3 == 0 ? (uint32_t)i : 0, now);
 
-			for (size_t k = 0; k < sizeof(extremes) / sizeof(extremes[0]); k++)
+			for (size_t k = 0; k < sizeof(extremes) / sizeof(extremes[0]);
+			     k++)
 				check_bin(&b, extremes[k]);
 			check_bin(&b, now);
 			check_bin(&b, b.base);
 			check_bin(&b, b.base - 1);
 			for (int k = 0; k < 50; k++) {
 				seed = seed * UINT64_C(6364136223846793005) +
-				    UINT64_C(1442695040888963407);
+				       UINT64_C(1442695040888963407);
 				/* anywhere, or within some two years of now */
-				check_bin(&b, k % 2 == 0 ? seed : now - (seed >> 8) + (UINT64_C(1) << 55));
+				check_bin(&b, k % 2 == 0 ? seed
+							 : now - (seed >> 8) +
+							       (UINT64_C(1) << 55));
 			}
 		}
 	}
@@ -322,10 +374,10 @@ static void
 test_equal(void **state)
 {
 	uint64_t now = utc("2026-07-09 12:34:56");
-	struct bins list[] = { bins_make("5m", "m", 0, now), bins_make("10m", "m", 0, now),
-		bins_make("5m", "mh", 0, now), bins_make("5m", "m", 60, now),
-		bins_make("1M", "m", 0, now), bins_make("2M", "m", 0, now), { 0 },
-		bins_make("5m", "m", 0, now) };
+	struct bins list[] = { bins_make("5m", "m", 0, now),
+		bins_make("10m", "m", 0, now), bins_make("5m", "mh", 0, now),
+		bins_make("5m", "m", 60, now), bins_make("1M", "m", 0, now),
+		bins_make("2M", "m", 0, now), { 0 }, bins_make("5m", "m", 0, now) };
 
 	(void)state;
 	list[7].epoch_aligned = true;

@@ -17,11 +17,13 @@
 #include "tests/core/fake.h"
 
 #define SNAPSHOTS &fake_output
-#define LEDGER    &fake_ledger
+#define LEDGER &fake_ledger
 
 /* A first output "a" like base, and a second one: do they share a view? */
-static const struct output_config base = { .aggregate = "src_host,proto", .refresh = 300,
-	.history = "5m", .history_roundoff = "m" };
+static const struct output_config base = { .aggregate = "src_host,proto",
+	.refresh = 300,
+	.history = "5m",
+	.history_roundoff = "m" };
 
 static const struct {
 	const char *says;
@@ -30,43 +32,97 @@ static const struct {
 	struct rules_config rules;
 	bool hold_open, shared;
 } sharing[] = {
-	{ "the same", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m" }, { 0 }, false, true },
-	{ "the same, in other words", SNAPSHOTS, { .aggregate = "PROTO, src_host",
-	    .refresh = 300, .history = "300", .history_roundoff = "m" }, { 0 }, false, true },
-	{ "counters shown do not matter: all are counted", SNAPSHOTS,
-	    { .aggregate = "src_host,proto,flows", .refresh = 300, .history = "5m",
-	        .history_roundoff = "m" }, { 0 }, false, true },
-	{ "nor does how times are written", SNAPSHOTS,
-	    { .aggregate = "src_host,proto", .refresh = 300, .history = "5m",
-	        .history_roundoff = "m", .utc = true, .num_protos = true }, { 0 }, false, true },
-	{ "another aggregate", SNAPSHOTS, { .aggregate = "src_host", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m" }, { 0 }, false, false },
-	{ "OR-ed flags are another row", SNAPSHOTS, { .aggregate = "src_host,proto,tcpflags",
-	    .refresh = 300, .history = "5m", .history_roundoff = "m" }, { 0 }, false, false },
-	{ "other bins", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "1m", .history_roundoff = "m" }, { 0 }, false, false },
-	{ "no bins", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300 }, { 0 }, false,
-	    false },
-	{ "another refresh", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 60,
-	    .history = "5m", .history_roundoff = "m" }, { 0 }, false, false },
-	{ "another delay", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m", .startup_delay = 5 }, { 0 }, false, false },
-	{ "another size", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m", .max_entries = 77 }, { 0 }, false, false },
-	{ "the global size, said once more", SNAPSHOTS, { .aggregate = "src_host,proto",
-	    .refresh = 300, .history = "5m", .history_roundoff = "m", .max_entries = 1000 },
+	{ "the same", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
 	    { 0 }, false, true },
-	{ "other rules", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m" }, { .networks_mask = 24 }, false, false },
-	{ "open bins wait", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300,
-	    .history = "5m", .history_roundoff = "m" }, { 0 }, true, false },
-	{ "a ledger joins whatever the bins", LEDGER, { .aggregate = "src_host,proto" }, { 0 },
-	    false, true },
-	{ "a ledger of other fields does not", LEDGER, { .aggregate = "src_host" }, { 0 }, false,
-	    false },
-	{ "a ledger under other rules does not", LEDGER, { .aggregate = "src_host,proto" },
+	{ "the same, in other words", SNAPSHOTS,
+	    { .aggregate = "PROTO, src_host",
+		.refresh = 300,
+		.history = "300",
+		.history_roundoff = "m" },
+	    { 0 }, false, true },
+	{ "counters shown do not matter: all are counted", SNAPSHOTS,
+	    { .aggregate = "src_host,proto,flows",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
+	    { 0 }, false, true },
+	{ "nor does how times are written", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m",
+		.utc = true,
+		.num_protos = true },
+	    { 0 }, false, true },
+	{ "another aggregate", SNAPSHOTS,
+	    { .aggregate = "src_host",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
+	    { 0 }, false, false },
+	{ "OR-ed flags are another row", SNAPSHOTS,
+	    { .aggregate = "src_host,proto,tcpflags",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
+	    { 0 }, false, false },
+	{ "other bins", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "1m",
+		.history_roundoff = "m" },
+	    { 0 }, false, false },
+	{ "no bins", SNAPSHOTS, { .aggregate = "src_host,proto", .refresh = 300 },
+	    { 0 }, false, false },
+	{ "another refresh", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 60,
+		.history = "5m",
+		.history_roundoff = "m" },
+	    { 0 }, false, false },
+	{ "another delay", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m",
+		.startup_delay = 5 },
+	    { 0 }, false, false },
+	{ "another size", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m",
+		.max_entries = 77 },
+	    { 0 }, false, false },
+	{ "the global size, said once more", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m",
+		.max_entries = 1000 },
+	    { 0 }, false, true },
+	{ "other rules", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
 	    { .networks_mask = 24 }, false, false },
+	{ "open bins wait", SNAPSHOTS,
+	    { .aggregate = "src_host,proto",
+		.refresh = 300,
+		.history = "5m",
+		.history_roundoff = "m" },
+	    { 0 }, true, false },
+	{ "a ledger joins whatever the bins", LEDGER, { .aggregate = "src_host,proto" },
+	    { 0 }, false, true },
+	{ "a ledger of other fields does not", LEDGER, { .aggregate = "src_host" },
+	    { 0 }, false, false },
+	{ "a ledger under other rules does not", LEDGER,
+	    { .aggregate = "src_host,proto" }, { .networks_mask = 24 }, false, false },
 };
 
 static void
@@ -80,9 +136,12 @@ test_sharing(void **state)
 		struct fake_out a = { 0 }, b = { .hold_open = sharing[i].hold_open };
 		struct view *v;
 
-		assert_int_equal(engine_output(en, &fake_output, "a", &base, &no_rules, &a, NULL), 0);
-		assert_int_equal(engine_output(en, sharing[i].ops, "b", &sharing[i].common,
-		    &sharing[i].rules, &b, NULL), 0);
+		assert_int_equal(
+		    engine_output(en, &fake_output, "a", &base, &no_rules, &a, NULL),
+		    0);
+		assert_int_equal(engine_output(en, sharing[i].ops, "b",
+				     &sharing[i].common, &sharing[i].rules, &b, NULL),
+		    0);
 		if ((en->n_views == 1) != sharing[i].shared)
 			fail_msg("%s: %u views", sharing[i].says, en->n_views);
 		v = engine_view(en, "b");
@@ -102,11 +161,13 @@ static const struct {
 	int want;
 	const char *error;
 } refusals[] = {
-	{ "an unknown primitive", { .aggregate = "src_hots" }, -WEIR_EINVAL, "src_hots" },
+	{ "an unknown primitive", { .aggregate = "src_hots" }, -WEIR_EINVAL,
+	    "src_hots" },
 	{ "a wrong history", { .history = "5x" }, -WEIR_EINVAL, "5x" },
-	{ "a wrong round-off", { .history = "5m", .history_roundoff = "q" }, -WEIR_EINVAL, "'q'" },
-	{ "more rows than can be numbered", { .max_entries = UINT64_C(1) << 32 }, -WEIR_EINVAL,
-	    "max_entries" },
+	{ "a wrong round-off", { .history = "5m", .history_roundoff = "q" },
+	    -WEIR_EINVAL, "'q'" },
+	{ "more rows than can be numbered", { .max_entries = UINT64_C(1) << 32 },
+	    -WEIR_EINVAL, "max_entries" },
 };
 
 static void
@@ -120,15 +181,17 @@ test_refusals(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		en = fake_engine(1, 1000);
-		if (engine_output(en, &fake_output, "a", &refusals[i].common, &no_rules, &out, &e) !=
-		        refusals[i].want || strstr(e.text, refusals[i].error) == NULL)
+		if (engine_output(en, &fake_output, "a", &refusals[i].common, &no_rules,
+			&out, &e) != refusals[i].want ||
+		    strstr(e.text, refusals[i].error) == NULL)
 			fail_msg("%s: %s", refusals[i].says, e.text);
 		engine_free(en);
 	}
 	en = fake_engine(1, 1000);
 	for (unsigned i = 0; i < ENGINE_OUTPUTS; i++)
 		(void)fake_output_add(en, &fake_output, "a", &base, &out);
-	assert_int_equal(engine_output(en, &fake_output, "a", &base, &no_rules, &out, &e),
+	assert_int_equal(
+	    engine_output(en, &fake_output, "a", &base, &no_rules, &out, &e),
 	    -WEIR_EFULL);
 	engine_free(en);
 	engine_free(NULL);
@@ -146,8 +209,10 @@ test_needs(void **state)
 	(void)state;
 	(void)fake_output_add(en, &fake_output, "a", &net, &out);
 	fake_prepare(en);
-	assert_true(field_set_has(&p->needs, F_SRC_NET) && field_set_has(&p->needs, F_DST_PORT));
-	assert_true(field_set_has(&p->needs, F_SRC_HOST) && field_set_has(&p->needs, F_SRC_MASK));
+	assert_true(field_set_has(&p->needs, F_SRC_NET) &&
+		    field_set_has(&p->needs, F_DST_PORT));
+	assert_true(field_set_has(&p->needs, F_SRC_HOST) &&
+		    field_set_has(&p->needs, F_SRC_MASK));
 	assert_false(field_set_has(&p->needs, F_DST_HOST));
 	assert_false(p->needs_flow_starts);
 	engine_free(en);
@@ -205,9 +270,9 @@ test_instances(void **state)
 }
 
 #define WORKERS 2U
-#define KEYS    3000U
-#define BINS    8U
-#define FLOWS   500000U /* of each worker */
+#define KEYS 3000U
+#define BINS 8U
+#define FLOWS 500000U /* of each worker */
 
 /* What collectors with `in` have fed in the end. */
 static struct truth *
@@ -251,11 +316,16 @@ audit(void *arg)
 static void
 test_threads(void **state)
 {
-	static const struct output_config whole = { .aggregate = "src_host,proto,tcpflags",
-		.refresh = 1, .history = "1m", .history_roundoff = "m" };
-	static const struct output_config small = { .aggregate = "src_host,proto", .refresh = 1,
-		.max_entries = 500 };
-	static const struct output_config totals = { .aggregate = "src_host,proto,tcpflags" };
+	static const struct output_config whole = { .aggregate =
+							"src_host,proto,tcpflags",
+		.refresh = 1,
+		.history = "1m",
+		.history_roundoff = "m" };
+	static const struct output_config small = {
+		.aggregate = "src_host,proto", .refresh = 1, .max_entries = 500
+	};
+	static const struct output_config totals = { .aggregate =
+							 "src_host,proto,tcpflags" };
 	struct fake_in in = { 42, KEYS, BINS, FLOWS, 2000, 8 };
 	struct fake_out outs[3] = { { .truth = truth_of(&in, BINS), .hold_open = true },
 		{ .truth = truth_of(&in, 1) }, { .truth = truth_of(&in, 1) } };
@@ -306,7 +376,8 @@ test_threads(void **state)
 static void
 test_stop_early(void **state)
 {
-	static const struct output_config whole = { .aggregate = "src_host", .refresh = 60 };
+	static const struct output_config whole = { .aggregate = "src_host",
+		.refresh = 60 };
 	struct fake_in in = { 7, KEYS, 1, UINT64_MAX, 100, 1 };
 	struct fake_out out = { 0 };
 	struct engine *en = fake_engine(WORKERS, 50000);

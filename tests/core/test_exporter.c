@@ -77,7 +77,8 @@ test_bound(void **state)
 		assert_int_equal(exporter_cache_init(&c[w], x, NULL), 0);
 	for (uint32_t i = 0; i < 1500; i++) {
 		a = address(i);
-		assert_true((exporter_get(&c[0], EXPORTER_NETFLOW, &a, i) != NULL) == (i < 1000));
+		assert_true((exporter_get(&c[0], EXPORTER_NETFLOW, &a, i) != NULL) ==
+			    (i < 1000));
 	}
 	assert_int_equal(exporters_count(x), 1000);
 	for (uint32_t i = 1500; i-- > 0;) {
@@ -88,7 +89,8 @@ test_bound(void **state)
 		assert_true((one != NULL) == (i < 1000));
 		if (one != NULL) {
 			assert_int_equal(one->no, i);
-			assert_ptr_equal(exporter_get(&c[0], EXPORTER_NETFLOW, &a, i), one);
+			assert_ptr_equal(
+			    exporter_get(&c[0], EXPORTER_NETFLOW, &a, i), one);
 		}
 	}
 	for (int w = 0; w < 2; w++)
@@ -111,7 +113,8 @@ test_sums(void **state)
 		for (unsigned i = 0; i < EXPORTER_N_COUNTS; i++)
 			exporter_add(one, w, (enum exporter_count)i, (w + 1) * 10 + i);
 		atomic_store(&one->parts[w].last_seen, 500 - 100 * (w % 2));
-		assert_int_equal((uintptr_t)&one->parts[w] % 64, 0); /* no shared cache line */
+		assert_int_equal(
+		    (uintptr_t)&one->parts[w] % 64, 0); /* no shared cache line */
 	}
 	for (unsigned i = 0; i < EXPORTER_N_COUNTS; i++) {
 		assert_int_equal(exporter_sum(one, (enum exporter_count)i), 60 + 3 * i);
@@ -134,7 +137,8 @@ netflow_free(void *p)
 static void
 test_state_is_freed(void **state)
 {
-	void (*const frees[EXPORTER_KINDS])(void *) = { [EXPORTER_NETFLOW] = netflow_free };
+	void (*const frees[EXPORTER_KINDS])(
+	    void *) = { [EXPORTER_NETFLOW] = netflow_free };
 	struct exporters *x = exporters_new(1, 10, frees);
 	struct exporter_cache c;
 
@@ -164,18 +168,26 @@ static const struct {
 	uint64_t lost, resets;
 } sequences[] = {
 	{ "the first message begins anywhere", { { 4000000000, 30, 0 } }, 1, 0, 0 },
-	{ "one after the other", { { 10, 30, 0 }, { 40, 5, 0 }, { 45, 1, 0 } }, 3, 0, 0 },
+	{ "one after the other", { { 10, 30, 0 }, { 40, 5, 0 }, { 45, 1, 0 } }, 3, 0,
+	    0 },
 	{ "a gap", { { 10, 30, 0 }, { 70, 30, 30 }, { 100, 1, 0 } }, 3, 30, 0 },
 	{ "two gaps", { { 1, 1, 0 }, { 3, 1, 1 }, { 6, 1, 2 } }, 3, 3, 0 },
-	{ "the number wraps", { { UINT32_MAX - 1, 2, 0 }, { 0, 30, 0 }, { 30, 1, 0 } }, 3, 0, 0 },
-	{ "the number wraps within a message", { { UINT32_MAX, 30, 0 }, { 29, 1, 0 } }, 2, 0, 0 },
+	{ "the number wraps", { { UINT32_MAX - 1, 2, 0 }, { 0, 30, 0 }, { 30, 1, 0 } },
+	    3, 0, 0 },
+	{ "the number wraps within a message", { { UINT32_MAX, 30, 0 }, { 29, 1, 0 } },
+	    2, 0, 0 },
 	{ "a gap over the wrap", { { UINT32_MAX - 5, 1, 0 }, { 5, 1, 10 } }, 2, 10, 0 },
-	{ "a restart at 0", { { 1000000, 30, 0 }, { 0, 30, 0 }, { 30, 1, 0 } }, 3, 0, 1 },
-	{ "a restart after a long life", { { 4000000000, 30, 0 }, { 0, 1, 0 } }, 2, 0, 1 },
-	{ "the widest gap that is a gap", { { 0, 1, 0 }, { JUMP, 1, JUMP - 1 } }, 2, JUMP - 1, 0 },
+	{ "a restart at 0", { { 1000000, 30, 0 }, { 0, 30, 0 }, { 30, 1, 0 } }, 3, 0,
+	    1 },
+	{ "a restart after a long life", { { 4000000000, 30, 0 }, { 0, 1, 0 } }, 2, 0,
+	    1 },
+	{ "the widest gap that is a gap", { { 0, 1, 0 }, { JUMP, 1, JUMP - 1 } }, 2,
+	    JUMP - 1, 0 },
 	{ "a leap beyond is a restart", { { 0, 1, 0 }, { JUMP + 1, 1, 0 } }, 2, 0, 1 },
-	{ "messages that count nothing", { { 10, 0, 0 }, { 10, 0, 0 }, { 10, 3, 0 } }, 3, 0, 0 },
-	{ "the same message twice", { { 10, 3, 0 }, { 10, 3, 0 }, { 13, 1, 0 } }, 3, 0, 1 },
+	{ "messages that count nothing", { { 10, 0, 0 }, { 10, 0, 0 }, { 10, 3, 0 } },
+	    3, 0, 0 },
+	{ "the same message twice", { { 10, 3, 0 }, { 10, 3, 0 }, { 13, 1, 0 } }, 3, 0,
+	    1 },
 };
 
 static void
@@ -191,17 +203,21 @@ test_sequences(void **state)
 		struct exporter *one = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
 
 		for (unsigned k = 0; k < sequences[i].n; k++) {
-			uint32_t lost = exporter_sequence(one, 1, sequences[i].messages[k].seq,
-			    sequences[i].messages[k].units);
+			uint32_t lost =
+			    exporter_sequence(one, 1, sequences[i].messages[k].seq,
+				sequences[i].messages[k].units);
 
 			if (lost != sequences[i].messages[k].lost)
-				fail_msg("%s: message %u lost %u", sequences[i].says, k, lost);
+				fail_msg("%s: message %u lost %u", sequences[i].says, k,
+				    lost);
 		}
 		if (exporter_sum(one, EXPORTER_SEQUENCE_LOST) != sequences[i].lost ||
 		    exporter_sum(one, EXPORTER_SEQUENCE_RESETS) != sequences[i].resets)
 			fail_msg("%s: %llu lost, %llu resets", sequences[i].says,
-			    (unsigned long long)exporter_sum(one, EXPORTER_SEQUENCE_LOST),
-			    (unsigned long long)exporter_sum(one, EXPORTER_SEQUENCE_RESETS));
+			    (unsigned long long)exporter_sum(
+				one, EXPORTER_SEQUENCE_LOST),
+			    (unsigned long long)exporter_sum(
+				one, EXPORTER_SEQUENCE_RESETS));
 		/* Each worker expects its own next number. */
 		assert_int_equal(exporter_sequence(one, 0, 77, 1), 0);
 		assert_int_equal(exporter_sequence(one, 0, 78, 1), 0);
@@ -250,7 +266,8 @@ test_threads(void **state)
 	(void)state;
 	for (unsigned i = 0; i < N_THREADS; i++) {
 		racers[i] = (struct racer){ .shared = x, .worker = i };
-		assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+		assert_int_equal(
+		    pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
 	}
 	for (unsigned i = 0; i < N_THREADS; i++)
 		pthread_join(racers[i].thread, NULL);
@@ -258,7 +275,8 @@ test_threads(void **state)
 	for (uint32_t i = 0; i < N_SENDERS; i++) {
 		for (unsigned k = 0; k < N_THREADS; k++)
 			assert_ptr_equal(racers[k].found[i], racers[0].found[i]);
-		assert_int_equal(exporter_sum(exporters_at(x, i), EXPORTER_DATAGRAMS), N_THREADS);
+		assert_int_equal(
+		    exporter_sum(exporters_at(x, i), EXPORTER_DATAGRAMS), N_THREADS);
 	}
 	exporters_free(x);
 }

@@ -98,7 +98,8 @@ test_totals(void **state)
 			assert_int_equal(l->serial, round);
 			assert_true(l->table.n <= runs[i].max_rows);
 		}
-		assert_int_equal(l->cleared, 100); /* totals count from the first round */
+		assert_int_equal(
+		    l->cleared, 100); /* totals count from the first round */
 		rig_close(&g);
 	}
 }
@@ -117,7 +118,8 @@ test_row_numbers_are_stable(void **state)
 
 		rig_round(&g, 60, round);
 		for (uint32_t i = 0; i < n; i++)
-			assert_memory_equal(ledger_row(l, i), keys[i], l->rs->key_octets);
+			assert_memory_equal(
+			    ledger_row(l, i), keys[i], l->rs->key_octets);
 		assert_true(l->table.n >= n);
 		for (; n < l->table.n; n++)
 			memcpy(keys[n], ledger_row(l, n), l->rs->key_octets);
@@ -199,8 +201,10 @@ test_bound(void **state)
 	struct rowspec rs = traffic_rowspec(AGGREGATE);
 
 	(void)state;
-	assert_true(ledger_max_octets(&rs, 1000) >= 1000 * (rs.row_octets + sizeof(struct ledger_seen)));
-	assert_true(ledger_max_octets(&rs, 1000) < 2000 * (rs.row_octets + sizeof(struct ledger_seen)));
+	assert_true(ledger_max_octets(&rs, 1000) >=
+		    1000 * (rs.row_octets + sizeof(struct ledger_seen)));
+	assert_true(ledger_max_octets(&rs, 1000) <
+		    2000 * (rs.row_octets + sizeof(struct ledger_seen)));
 	ledger_free(NULL);
 }
 

@@ -22,18 +22,26 @@ static const struct {
 	uint32_t seconds, refresh;
 	bool holds;
 } plans[] = {
-	{ "the default", &fake_output, { .refresh = 60 }, "src_host,packets,bytes", 0, 60, true },
-	{ "the order of ids", &fake_output, { .aggregate = "dst_port,src_host,tag,flows",
-	    .refresh = 60 }, "tag,src_host,dst_port,flows,packets,bytes", 0, 60, true },
+	{ "the default", &fake_output, { .refresh = 60 }, "src_host,packets,bytes", 0,
+	    60, true },
+	{ "the order of ids", &fake_output,
+	    { .aggregate = "dst_port,src_host,tag,flows", .refresh = 60 },
+	    "tag,src_host,dst_port,flows,packets,bytes", 0, 60, true },
 	{ "counters named once more", &fake_output, { .aggregate = "bytes,packets" },
 	    "packets,bytes", 0, 0, true },
 	{ "flags stand among the keys", &fake_output, { .aggregate = "proto,tcpflags" },
 	    "tcpflags,proto,packets,bytes", 0, 0, true },
-	{ "a grand total", &fake_output, { .aggregate = "none" }, "packets,bytes", 0, 0, true },
-	{ "history", &fake_output, { .history = "5m", .history_roundoff = "m",
-	    .history_offset = 10, .refresh = 300 }, "src_host,packets,bytes", 300, 300, true },
-	{ "a ledger has neither history nor refresh", &fake_ledger, { .history = "5m",
-	    .refresh = 300, .startup_delay = 4 }, "src_host,packets,bytes", 0, 0, false },
+	{ "a grand total", &fake_output, { .aggregate = "none" }, "packets,bytes", 0, 0,
+	    true },
+	{ "history", &fake_output,
+	    { .history = "5m",
+		.history_roundoff = "m",
+		.history_offset = 10,
+		.refresh = 300 },
+	    "src_host,packets,bytes", 300, 300, true },
+	{ "a ledger has neither history nor refresh", &fake_ledger,
+	    { .history = "5m", .refresh = 300, .startup_delay = 4 },
+	    "src_host,packets,bytes", 0, 0, false },
 };
 
 static void
@@ -60,14 +68,15 @@ test_plan(void **state)
 		}
 		if (strcmp(columns, plans[i].columns) != 0)
 			fail_msg("%s: %s", plans[i].says, columns);
-		if (vc.bins.seconds != plans[i].seconds || vc.refresh_s != plans[i].refresh ||
-		    vc.hold_open != plans[i].holds)
-			fail_msg("%s: %u s, refreshed every %u s", plans[i].says, vc.bins.seconds,
-			    vc.refresh_s);
+		if (vc.bins.seconds != plans[i].seconds ||
+		    vc.refresh_s != plans[i].refresh || vc.hold_open != plans[i].holds)
+			fail_msg("%s: %u s, refreshed every %u s", plans[i].says,
+			    vc.bins.seconds, vc.refresh_s);
 		/* Sums are every row's: they do not tell views apart. */
 		for (uint16_t f = 0; f < FIELD_COUNT; f++)
 			assert_true(field_set_has(&vc.aggregate, f) ==
-			    (fields[f].merge != FIELD_SUM && field_set_has(&o.fields, f)));
+				    (fields[f].merge != FIELD_SUM &&
+					field_set_has(&o.fields, f)));
 	}
 }
 
@@ -93,7 +102,8 @@ test_directives(void **state)
 	directive_apply(&output_directives, &c, "y", &got, &ps);
 	assert_null(got.history);
 	for (const struct directive *d = output_directives.rows; d->name != NULL; d++)
-		if (d->alias_of == NULL && (d->doc == NULL || d->doc[strlen(d->doc) - 1] != '.'))
+		if (d->alias_of == NULL &&
+		    (d->doc == NULL || d->doc[strlen(d->doc) - 1] != '.'))
 			fail_msg("%s has no sentence", d->name);
 	config_free(&c);
 }

@@ -30,10 +30,12 @@ rig_open(struct rig *g)
 
 	memset(g, 0, sizeof(*g));
 	g->en = fake_engine(1, 1000);
-	assert_int_equal(engine_output(g->en, &fake_output, "plain", &common, &none, &g->out,
-	    NULL), 0);
-	assert_int_equal(engine_output(g->en, &fake_output, "masked", &common, &mask, &g->out,
-	    NULL), 0);
+	assert_int_equal(
+	    engine_output(g->en, &fake_output, "plain", &common, &none, &g->out, NULL),
+	    0);
+	assert_int_equal(
+	    engine_output(g->en, &fake_output, "masked", &common, &mask, &g->out, NULL),
+	    0);
 	assert_int_equal(g->en->n_views, 2);
 	fake_prepare(g->en);
 	g->p = &g->en->workers[0].pipeline;
@@ -61,8 +63,8 @@ feed(struct rig *g, unsigned n)
 static bool
 has_net(const struct shard *sh)
 {
-	const uint8_t *net = rowspec_value(&sh->view->rs, table_row(&sh->active->table, 0),
-	    &fields[F_SRC_NET]);
+	const uint8_t *net = rowspec_value(
+	    &sh->view->rs, table_row(&sh->active->table, 0), &fields[F_SRC_NET]);
 
 	return net[12] == 10;
 }
@@ -108,7 +110,7 @@ test_groups_have_their_own(void **state)
 		const uint8_t *masked = rowspec_value(&g.masked->view->rs,
 		    table_row(&g.masked->active->table, i), &fields[F_SRC_NET]);
 
-		assert_int_equal(plain[14], 0);  /* 10.0.0.0/16 */
+		assert_int_equal(plain[14], 0); /* 10.0.0.0/16 */
 		assert_int_equal(masked[14], 7); /* 10.0.7.0/24 */
 	}
 	engine_free(g.en);
@@ -137,15 +139,16 @@ test_sources(void **state)
 static void
 test_slots_are_clean(void **state)
 {
-	static const char *const aggregates[] = { "none", "src_host", "flows", "tag2,dst_as",
-		"timestamp_arrival", "src_net", "proto,tcpflags,flows" };
+	static const char *const aggregates[] = { "none", "src_host", "flows",
+		"tag2,dst_as", "timestamp_arrival", "src_net", "proto,tcpflags,flows" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(aggregates) / sizeof(aggregates[0]); i++) {
 		struct output_config common = { .aggregate = aggregates[i] };
 		struct engine *en = fake_engine(1, 100);
 		struct fake_out out = { 0 };
-		struct output *o = fake_output_add(en, &fake_output, "a", &common, &out);
+		struct output *o =
+		    fake_output_add(en, &fake_output, "a", &common, &out);
 		struct pipeline *p = &en->workers[0].pipeline;
 		const uint8_t *f;
 
@@ -154,12 +157,14 @@ test_slots_are_clean(void **state)
 		f = (const uint8_t *)pipeline_slot(p);
 		for (size_t k = 0; k < FIELD_COUNT; k++) {
 			bool read = field_set_has(&p->needs, (enum field_no)k) ||
-			    fields[k].merge == FIELD_SUM || k == F_TIMESTAMP_START;
+				    fields[k].merge == FIELD_SUM ||
+				    k == F_TIMESTAMP_START;
 
 			/* The 5-tuple, by which collectors tell where flows start. */
 			if (field_set_has(&o->fields, F_FLOWS))
-				read |= k == F_SRC_HOST || k == F_DST_HOST || k == F_SRC_PORT ||
-				    k == F_DST_PORT || k == F_PROTO;
+				read |= k == F_SRC_HOST || k == F_DST_HOST ||
+					k == F_SRC_PORT || k == F_DST_PORT ||
+					k == F_PROTO;
 			for (uint8_t at = 0; read && at < fields[k].octets; at++)
 				if (f[fields[k].offset + at] != 0)
 					fail_msg("%s: %s is not cleared", aggregates[i],

@@ -17,8 +17,8 @@
 #include "tests/core/fake.h"
 
 #define AGGREGATE "src_host,proto,tcpflags"
-#define KEYS      100U
-#define BINS      10U
+#define KEYS 100U
+#define BINS 10U
 
 /* Rounds are made by hand, at times that the test sets; no worker runs. */
 struct rig {
@@ -66,8 +66,9 @@ rig_round(struct rig *g, unsigned n, unsigned seconds, bool last)
 }
 
 static const struct output_config plain = { .aggregate = AGGREGATE, .refresh = 60 };
-static const struct output_config binned = { .aggregate = AGGREGATE, .refresh = 60,
-	.history = "1m", .history_roundoff = "m" };
+static const struct output_config binned = {
+	.aggregate = AGGREGATE, .refresh = 60, .history = "1m", .history_roundoff = "m"
+};
 
 static void
 test_refresh(void **state)
@@ -93,7 +94,8 @@ test_refresh(void **state)
 	rig_round(&g, 10, 1, false);
 	assert_int_equal(g.out.writes, 2);
 	truth_check(g.out.truth, false, "the second");
-	rig_round(&g, 0, 60, false); /* nothing came: outputs are told so all the same */
+	rig_round(
+	    &g, 0, 60, false); /* nothing came: outputs are told so all the same */
 	assert_int_equal(g.out.writes, 3);
 	assert_int_equal(g.out.seen[2].rows, 0);
 	assert_int_equal(v->seq, 3);
@@ -141,16 +143,19 @@ test_clock_goes_back(void **state)
 static const struct {
 	const char *says;
 	struct output_config common;
-	unsigned start_s;  /* seconds after noon */
+	unsigned start_s; /* seconds after noon */
 	unsigned due_s;
 } firsts[] = {
 	{ "from the minute of the start", { .refresh = 60 }, 25, 60 },
-	{ "in step with the hour", { .refresh = 1800, .history = "1h", .history_roundoff = "m" },
-	    25 * 60, 1800 },
-	{ "in step with the day, not at once", { .refresh = 3600, .history = "1h",
-	    .history_roundoff = "mh" }, 25 * 60, 3600 },
+	{ "in step with the hour",
+	    { .refresh = 1800, .history = "1h", .history_roundoff = "m" }, 25 * 60,
+	    1800 },
+	{ "in step with the day, not at once",
+	    { .refresh = 3600, .history = "1h", .history_roundoff = "mh" }, 25 * 60,
+	    3600 },
 	{ "some seconds later", { .refresh = 60, .startup_delay = 7 }, 25, 67 },
-	{ "a delay longer than the refresh", { .refresh = 60, .startup_delay = 90 }, 25, 150 },
+	{ "a delay longer than the refresh", { .refresh = 60, .startup_delay = 90 }, 25,
+	    150 },
 };
 
 static void
@@ -170,7 +175,8 @@ test_first_refresh(void **state)
 		fake_prepare(en);
 		if (o->view->next_due != TRAFFIC_START + firsts[i].due_s * CLOCK_S)
 			fail_msg("%s: %llu s after noon", firsts[i].says,
-			    (unsigned long long)((o->view->next_due - TRAFFIC_START) / CLOCK_S));
+			    (unsigned long long)((o->view->next_due - TRAFFIC_START) /
+						 CLOCK_S));
 		publisher_round(en->publisher, o->view->next_due - 1, false);
 		assert_int_equal(out.writes, 0);
 		publisher_round(en->publisher, o->view->next_due, false);
@@ -204,7 +210,8 @@ test_open_bins_wait(void **state)
 	(void)state;
 	rig_open(&g, &binned, true);
 	truth = g.out.truth;
-	rig_round(&g, 2000, 60, false); /* bin 0 is over; the flows are of bins 0 to 9 */
+	rig_round(
+	    &g, 2000, 60, false); /* bin 0 is over; the flows are of bins 0 to 9 */
 	assert_int_equal(g.out.writes, 1);
 	for (uint32_t b = 0; b < BINS; b++)
 		for (uint32_t k = 0; k < KEYS; k++) {
@@ -242,7 +249,7 @@ test_last_round(void **state)
 	rig_close(&g);
 }
 
-/* Files decide what the present is: their bins close when the reader has passed them. */
+/* Files decide what the present is: bins close when the reader has passed them. */
 static void
 test_file_time(void **state)
 {
@@ -256,7 +263,8 @@ test_file_time(void **state)
 	c = g.en->workers[0].collectors[0];
 	c->follows_file_time = true;
 	rig_round(&g, 1000, 24 * 3600, false);
-	assert_int_equal(g.out.seen[0].rows, 0); /* the clock is far ahead, the file is not */
+	assert_int_equal(
+	    g.out.seen[0].rows, 0); /* the clock is far ahead, the file is not */
 	assert_true(g.out.seen[0].horizon == 0);
 	atomic_store(&c->horizon, TRAFFIC_START + 3 * TRAFFIC_BIN);
 	rig_round(&g, 0, 60, false);
@@ -286,7 +294,8 @@ test_late_worker(void **state)
 		fake_feed(g.en, 0, &g.traffic, g.out.truth, 500);
 		pipeline_flush(&w->pipeline);
 		atomic_store(&sh->offered, view_slab_get(g.o->view));
-		assert_true(shard_rotate(sh, &w->pipeline.fed)); /* nobody came for it */
+		assert_true(
+		    shard_rotate(sh, &w->pipeline.fed)); /* nobody came for it */
 		rig_round(&g, 500, 60, last != 0);
 		truth_check(g.out.truth, false, "a late worker");
 		assert_null(atomic_load(&sh->retired));
@@ -294,7 +303,7 @@ test_late_worker(void **state)
 	rig_close(&g);
 }
 
-/* An output whose write does not come back holds two snapshots; the rest waits, merged. */
+/* An output that is stuck holds two snapshots; the rest waits, merged. */
 static void
 test_full_queue(void **state)
 {
@@ -368,6 +377,33 @@ test_last_round_waits_for_room(void **state)
 	sem_destroy(&gate);
 }
 
+/*
+ * All slabs are out, say with outputs that try again and again: shards keep what they
+ * have, and at the end it goes out all the same.
+ */
+static void
+test_pool_is_empty(void **state)
+{
+	struct rig g;
+	struct slab *out[32];
+	unsigned n = 0;
+
+	(void)state;
+	rig_open(&g, &plain, false);
+	while (n < 32 && (out[n] = view_slab_get(g.o->view)) != NULL)
+		n++;
+	assert_true(n < 32);
+	for (unsigned i = 0; i < 5; i++)
+		rig_round(&g, 200, 60, false);
+	assert_int_equal(g.out.writes, 0);
+	rig_round(&g, 200, 60, true);
+	assert_int_equal(g.out.writes, 1);
+	truth_check(g.out.truth, false, "an empty pool");
+	while (n-- > 0)
+		view_slab_put(g.o->view, out[n]);
+	rig_close(&g);
+}
+
 /* Ledgers are told every second, whatever the refresh of others on the view. */
 static void
 test_ledger(void **state)
@@ -431,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_late_worker),
 		cmocka_unit_test(test_full_queue),
 		cmocka_unit_test(test_last_round_waits_for_room),
+		cmocka_unit_test(test_pool_is_empty),
 		cmocka_unit_test(test_ledger),
 	};
 

@@ -34,8 +34,8 @@ bin_no(uint64_t no)
 
 /* Count `n` drawn flows in `s` one at a time, as a shard would, and in `truth`. */
 static void
-slab_feed(const struct rowspec *rs, struct slab *s, struct traffic *t, struct truth *truth,
-    unsigned n)
+slab_feed(const struct rowspec *rs, struct slab *s, struct traffic *t,
+    struct truth *truth, unsigned n)
 {
 	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
 
@@ -71,7 +71,8 @@ test_bins(void **state)
 	for (unsigned i = 0; i < SLAB_BINS; i++)
 		assert_int_equal(slab_bin(s, bin_no(i * 7)), (int)i);
 	for (unsigned i = 0; i < SLAB_BINS; i++) {
-		assert_int_equal(slab_bin(s, bin_no(i * 7)), (int)i); /* old ones are found */
+		assert_int_equal(
+		    slab_bin(s, bin_no(i * 7)), (int)i); /* old ones are found */
 		assert_true(s->bins[i].end == bin_no(i * 7).end);
 	}
 	assert_int_equal(slab_bin(s, bin_no(3)), -1); /* no room for another */
@@ -177,7 +178,7 @@ test_merge_too_many_bins(void **state)
 static const struct {
 	const char *says;
 	uint64_t horizon; /* ns after TRAFFIC_START */
-	uint16_t closed;  /* of the 10 bins */
+	uint16_t closed; /* of the 10 bins */
 } splits[] = {
 	{ "all bins are open", 0, 0 },
 	{ "the first bin is not over by a nanosecond", TRAFFIC_BIN - 1, 0 },
@@ -204,19 +205,23 @@ test_split(void **state)
 			struct rowspec rs = traffic_rowspec(AGGREGATE);
 			struct truth *truth = truth_new(100, 10);
 			struct traffic t = { i + max_rows, 100, 10 };
-			struct slab *s = slab_make(&rs, max_rows), *open = slab_make(&rs, max_rows);
+			struct slab *s = slab_make(&rs, max_rows),
+				    *open = slab_make(&rs, max_rows);
 			uint64_t horizon = TRAFFIC_START + splits[i].horizon;
 
 			slab_feed(&rs, s, &t, truth, 5000);
 			slab_split(&rs, s, open, horizon);
 			if (open->n_bins != 10 - splits[i].closed)
-				fail_msg("%s: %u bins are open", splits[i].says, open->n_bins);
+				fail_msg("%s: %u bins are open", splits[i].says,
+				    open->n_bins);
 			for (uint32_t k = 0; k < s->table.n; k++)
-				assert_true(s->bins[rowspec_bin(&rs, table_row(&s->table, k))].end <=
-				    horizon);
+				assert_true(
+				    s->bins[rowspec_bin(&rs, table_row(&s->table, k))]
+					.end <= horizon);
 			for (uint32_t k = 0; k < open->table.n; k++)
-				assert_true(open->bins[rowspec_bin(&rs, table_row(&open->table, k))]
-				                .end > horizon);
+				assert_true(open->bins[rowspec_bin(&rs,
+							   table_row(&open->table, k))]
+						.end > horizon);
 			check_split(s, horizon, false);
 			check_split(open, horizon, true);
 			truth_slab(truth, &rs, s);

@@ -20,7 +20,8 @@ view_make(bool history, uint32_t max_rows)
 	struct view *v;
 
 	memset(&c, 0, sizeof(c));
-	assert_int_equal(field_set_parse("src_host,proto,tcpflags", &c.aggregate, NULL), 0);
+	assert_int_equal(
+	    field_set_parse("src_host,proto,tcpflags", &c.aggregate, NULL), 0);
 	if (history)
 		c.bins = traffic_bins;
 	v = view_new("a", &c, max_rows, 1, NULL);
@@ -43,7 +44,7 @@ snapshot_make(struct view *v, struct traffic *t, struct truth *truth, unsigned n
 		truth_feed(truth, &f);
 		shard_feed(&sh, &f, 1);
 	}
-	s = snapshot_new(v, sh.active);
+	s = snapshot_new(v, sh.active, true);
 	assert_non_null(s);
 	sh.active = NULL;
 	shard_fini(&sh);
@@ -76,14 +77,18 @@ test_order(void **state)
 		truth_snapshot(truth, s);
 		truth_check(truth, shots[i].others, shots[i].says);
 		for (uint32_t r = 1; r < s->n; r++) {
-			const uint8_t *a = snapshot_row(s, r - 1), *b = snapshot_row(s, r);
-			uint64_t p = snapshot_bin(s, a).start, q = snapshot_bin(s, b).start;
+			const uint8_t *a = snapshot_row(s, r - 1),
+				      *b = snapshot_row(s, r);
+			uint64_t p = snapshot_bin(s, a).start,
+				 q = snapshot_bin(s, b).start;
 
 			if (p > q || (p == q && memcmp(a, b, s->rs->key_octets) >= 0))
-				fail_msg("%s: row %u is out of order", shots[i].says, r);
+				fail_msg(
+				    "%s: row %u is out of order", shots[i].says, r);
 		}
 		if (!shots[i].history && s->n > 0)
-			assert_true(snapshot_bin(s, snapshot_row(s, 0)).end == UINT64_MAX);
+			assert_true(
+			    snapshot_bin(s, snapshot_row(s, 0)).end == UINT64_MAX);
 		snapshot_unref(s);
 		view_free(v);
 		truth_free(truth);

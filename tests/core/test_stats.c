@@ -24,7 +24,8 @@ test_rows(void **state)
 		for (const char *c = r->name; *c != '\0'; c++)
 			if (!islower((unsigned char)*c) && *c != '_')
 				fail_msg("'%s' is no name", r->name);
-		if (doc < 10 || r->doc[doc - 1] != '.' || !isupper((unsigned char)*r->doc))
+		if (doc < 10 || r->doc[doc - 1] != '.' ||
+		    !isupper((unsigned char)*r->doc))
 			fail_msg("%s: '%s' is no sentence", r->name, r->doc);
 		for (int k = 0; k < i; k++)
 			if (strcmp(r->name, stat_rows[k].name) == 0)

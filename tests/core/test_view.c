@@ -54,7 +54,7 @@ shard_fill(struct shard *sh, struct traffic *t, struct truth *truth, struct sums
 			traffic_flow(t, &flows[i]);
 			truth_feed(truth, &flows[i]);
 			sums_add(fed, &(struct sums){ flows[i].packets, flows[i].bytes,
-			    flows[i].flows });
+					  flows[i].flows });
 		}
 		shard_feed(sh, flows, batch);
 		n -= batch;
@@ -103,7 +103,7 @@ test_feed(void **state)
 	}
 }
 
-/* Each record has a bin of its own: the first SLAB_BINS are kept, the rest is not lost. */
+/* Each record has a bin of its own: SLAB_BINS are kept apart, the rest is not lost. */
 static void
 test_absurd_times(void **state)
 {
@@ -187,10 +187,36 @@ test_rotation(void **state)
 	}
 	truth_check(truth, false, "ten rotations");
 	assert_true(sums_equal(&told, &fed));
-	assert_int_equal(v->slabs, 2); /* the pool made no more than were in use at once */
+	assert_int_equal(
+	    v->slabs, 2); /* the pool made no more than were in use at once */
 	shard_fini(&sh);
 	view_free(v);
 	truth_free(truth);
+}
+
+/* A record of the last one's bin, but in a new slab, which numbers bins from 0. */
+static void
+test_rotation_forgets_the_bin(void **state)
+{
+	struct view *v = view_make(true, 100, 1);
+	struct flow f[2];
+	struct sums fed = { 0 };
+	struct shard sh;
+
+	(void)state;
+	memset(f, 0, sizeof(f));
+	f[0].stamp = TRAFFIC_START;
+	f[1].stamp = TRAFFIC_START + TRAFFIC_BIN;
+	assert_int_equal(shard_init(&sh, v, NULL), 0);
+	shard_feed(&sh, f, 2);
+	atomic_store(&sh.offered, view_slab_get(v));
+	assert_true(shard_rotate(&sh, &fed));
+	shard_feed(&sh, f + 1, 1);
+	assert_int_equal(sh.active->n_bins, 1);
+	assert_true(sh.active->bins[0].start == f[1].stamp);
+	assert_int_equal(rowspec_bin(&v->rs, table_row(&sh.active->table, 0)), 0);
+	shard_fini(&sh);
+	view_free(v);
 }
 
 /* A slab that the publisher has not come for is not overwritten by the next. */
@@ -238,7 +264,8 @@ test_pool(void **state)
 	while (n < 16 && (all[n] = view_slab_get(v)) != NULL)
 		n++;
 	assert_int_equal(n, v->max_slabs);
-	assert_true(n >= 2 * 2 + 4); /* two a worker, held, in publication, two in a queue */
+	assert_true(
+	    n >= 2 * 2 + 4); /* two a worker, held, in publication, two in a queue */
 	all[0]->n_bins = 1;
 	all[0]->other[0].bytes = 77;
 	all[0]->counted.bytes = 77;
@@ -280,7 +307,8 @@ static const struct {
 	bool hold_open, serves;
 } serves[] = {
 	{ "the same", AGGREGATE, 60, 300, 0, true, true },
-	{ "the same fields in another order", "tcpflags,proto,src_host", 60, 300, 0, true, true },
+	{ "the same fields in another order", "tcpflags,proto,src_host", 60, 300, 0,
+	    true, true },
 	{ "fewer fields", "src_host,proto", 60, 300, 0, true, false },
 	{ "more fields", AGGREGATE ",tos", 60, 300, 0, true, false },
 	{ "other bins", AGGREGATE, 120, 300, 0, true, false },
@@ -304,7 +332,8 @@ test_serves(void **state)
 	v = view_new("a", &c, 100, 1, NULL);
 	assert_non_null(v);
 	for (size_t i = 0; i < sizeof(serves) / sizeof(serves[0]); i++) {
-		struct view_config want = config_make(serves[i].aggregate, serves[i].seconds != 0);
+		struct view_config want =
+		    config_make(serves[i].aggregate, serves[i].seconds != 0);
 
 		want.bins.seconds = serves[i].seconds;
 		want.refresh_s = serves[i].refresh;
@@ -328,7 +357,8 @@ static const struct {
 	{ "a little late", 6010, 6011, true, 6070 },
 	{ "just before the next", 6010, 6069, true, 6070 },
 	{ "so late that some are left out, in step", 6010, 7000, true, 7030 },
-	{ "the clock went back within a refresh and the delay", 6010, 5940, false, 5950 },
+	{ "the clock went back within a refresh and the delay", 6010, 5940, false,
+	    5950 },
 	{ "the clock went back by an hour", 6010, 2409, true, 2410 },
 };
 
@@ -362,6 +392,7 @@ main(void)
 		cmocka_unit_test(test_absurd_times),
 		cmocka_unit_test(test_no_time),
 		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_rotation_forgets_the_bin),
 		cmocka_unit_test(test_rotation_waits),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_ledger_is_made_once),

@@ -15,7 +15,8 @@ const struct bins traffic_bins = { .seconds = 60, .base = TRAFFIC_START };
 uint32_t
 traffic_draw(struct traffic *t, uint32_t below)
 {
-	t->seed = t->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	t->seed =
+	    t->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (uint32_t)(t->seed >> 33) % below;
 }
 
@@ -23,8 +24,8 @@ void
 traffic_flow(struct traffic *t, struct flow *f)
 {
 	uint32_t key = traffic_draw(t, t->keys);
-	uint8_t quad[4] = { (uint8_t)(key >> 24), (uint8_t)(key >> 16), (uint8_t)(key >> 8),
-		(uint8_t)key };
+	uint8_t quad[4] = { (uint8_t)(key >> 24), (uint8_t)(key >> 16),
+		(uint8_t)(key >> 8), (uint8_t)key };
 
 	memset(f, (int)traffic_draw(t, 256), sizeof(*f));
 	f->src_host = ip_from_v4(quad);
@@ -34,7 +35,7 @@ traffic_flow(struct traffic *t, struct flow *f)
 	f->bytes = f->packets * (40 + traffic_draw(t, 1460));
 	f->flows = traffic_draw(t, 2);
 	f->stamp = TRAFFIC_START + traffic_draw(t, t->bins) * TRAFFIC_BIN +
-	    traffic_draw(t, 60000) * UINT64_C(1000000);
+		   traffic_draw(t, 60000) * UINT64_C(1000000);
 }
 
 static void *
@@ -85,8 +86,8 @@ truth_reset(struct truth *t)
 static uint32_t
 key_of(const ip16_t *a)
 {
-	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 | (uint32_t)a->b[14] << 8 |
-	    a->b[15];
+	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 |
+	       (uint32_t)a->b[14] << 8 | a->b[15];
 }
 
 static uint32_t
@@ -157,7 +158,8 @@ check_unique(const struct rowspec *rs, const struct table *rows)
 	struct table seen;
 	uint8_t *row;
 
-	assert_int_equal(table_init(&seen, rs->key_octets, rs->key_octets, rows->n + 1, NULL), 0);
+	assert_int_equal(
+	    table_init(&seen, rs->key_octets, rs->key_octets, rows->n + 1, NULL), 0);
 	for (uint32_t i = 0; i < rows->n; i++)
 		assert_int_equal(table_upsert(&seen, table_row(rows, i), 1, &row), 0);
 	assert_int_equal(seen.n, rows->n);
@@ -214,17 +216,20 @@ truth_check(const struct truth *t, bool others, const char *says)
 			sums_add(&got, &t->got[at]);
 			if (t->got[at].bytes > t->fed[at].bytes ||
 			    t->got[at].packets > t->fed[at].packets)
-				fail_msg("%s: bin %u key %u: more than was fed", says, b, k);
+				fail_msg(
+				    "%s: bin %u key %u: more than was fed", says, b, k);
 			if (!others && !sums_equal(&t->got[at], &t->fed[at]))
-				fail_msg("%s: bin %u key %u: %llu octets, not %llu", says, b, k,
-				    (unsigned long long)t->got[at].bytes,
+				fail_msg("%s: bin %u key %u: %llu octets, not %llu",
+				    says, b, k, (unsigned long long)t->got[at].bytes,
 				    (unsigned long long)t->fed[at].bytes);
 			if (!others && t->got_flags[at] != t->fed_flags[at])
 				fail_msg("%s: bin %u key %u: other flags", says, b, k);
 		}
 		if (!sums_equal(&fed, &got))
-			fail_msg("%s: bin %u: rows and other make %llu octets, not %llu", says, b,
-			    (unsigned long long)got.bytes, (unsigned long long)fed.bytes);
+			fail_msg(
+			    "%s: bin %u: rows and other make %llu octets, not %llu",
+			    says, b, (unsigned long long)got.bytes,
+			    (unsigned long long)fed.bytes);
 	}
 }
 

@@ -16,8 +16,9 @@
 #include "flow/flow.h"
 #include "flow/rowspec.h"
 
-#define TRAFFIC_START (UINT64_C(1783598400) * UINT64_C(1000000000)) /* 2026-07-09 12:00 */
-#define TRAFFIC_BIN   (UINT64_C(60) * UINT64_C(1000000000))
+#define TRAFFIC_START \
+	(UINT64_C(1783598400) * UINT64_C(1000000000)) /* 2026-07-09 12:00 */
+#define TRAFFIC_BIN (UINT64_C(60) * UINT64_C(1000000000))
 
 /* Bins of a minute that begin at whole minutes. */
 extern const struct bins traffic_bins;
@@ -34,9 +35,9 @@ void traffic_flow(struct traffic *t, struct flow *f);
 
 struct truth {
 	uint32_t keys, bins;
-	struct sums *fed, *got;  /* by bin and key */
+	struct sums *fed, *got; /* by bin and key */
 	uint16_t *fed_flags, *got_flags;
-	struct sums *other;      /* by bin: what came out without a key */
+	struct sums *other; /* by bin: what came out without a key */
 };
 
 struct truth *truth_new(uint32_t keys, uint32_t bins);
@@ -52,8 +53,8 @@ void truth_feed(struct truth *t, const struct flow *f);
 struct sums truth_sum(const struct truth *t);
 
 /* `row` came out in the bin that starts at `start`, or where there are no bins. */
-void truth_row(struct truth *t, const struct rowspec *rs, const uint8_t *row,
-    uint64_t start);
+void truth_row(
+    struct truth *t, const struct rowspec *rs, const uint8_t *row, uint64_t start);
 
 /* An other row came out. */
 void truth_other(struct truth *t, const struct sums *s, uint64_t start);

@@ -56,22 +56,28 @@ test_rows_are_complete(void **state)
 		size_t doc = strlen(f->doc);
 		bool width = false;
 
-		if (!words_are_clean(f->member, "_") || !words_are_clean(f->config, "_") ||
+		if (!words_are_clean(f->member, "_") ||
+		    !words_are_clean(f->config, "_") ||
 		    !words_are_clean(f->json, "_") || !words_are_clean(f->title, "_") ||
-		    !words_are_clean(f->sql, "_") || !words_are_clean(f->sql_type, "()"))
+		    !words_are_clean(f->sql, "_") ||
+		    !words_are_clean(f->sql_type, "()"))
 			fail_msg("%s: a name is missing or odd", f->member);
-		if (*f->mib != '\0' && (!words_are_clean(f->mib, "") || !isupper(*f->mib)))
-			fail_msg("%s: '%s' cannot end the name of a column", f->member, f->mib);
+		if (*f->mib != '\0' &&
+		    (!words_are_clean(f->mib, "") || !isupper(*f->mib)))
+			fail_msg("%s: '%s' cannot end the name of a column", f->member,
+			    f->mib);
 		for (const char *c = f->config; *c != '\0'; c++)
 			if (isupper((unsigned char)*c))
 				fail_msg("%s: a letter is not lower case", f->config);
-		if (doc < 5 || f->doc[doc - 1] != '.' || islower((unsigned char)*f->doc))
+		if (doc < 5 || f->doc[doc - 1] != '.' ||
+		    islower((unsigned char)*f->doc))
 			fail_msg("%s: '%s' is no sentence", f->member, f->doc);
 		for (size_t w = 0; w < sizeof(widths) / sizeof(widths[0]); w++)
 			for (size_t k = 0; k < 4 && widths[w].value == f->value; k++)
 				width |= widths[w].octets[k] == f->octets;
 		if (!width)
-			fail_msg("%s: %u octets are no width of its kind", f->member, f->octets);
+			fail_msg("%s: %u octets are no width of its kind", f->member,
+			    f->octets);
 		if (f->merge != FIELD_KEY && f->value != FIELD_UINT &&
 		    f->value != FIELD_FLAGS && f->value != FIELD_TIME)
 			fail_msg("%s: only numbers can be merged", f->member);
@@ -88,13 +94,16 @@ test_names_are_unique(void **state)
 
 			if (f->id == g->id)
 				fail_msg("%s and %s have one id", f->member, g->member);
-			if (strcmp(f->config, g->config) == 0 || strcmp(f->json, g->json) == 0 ||
-			    strcmp(f->title, g->title) == 0 || strcmp(f->sql, g->sql) == 0 ||
+			if (strcmp(f->config, g->config) == 0 ||
+			    strcmp(f->json, g->json) == 0 ||
+			    strcmp(f->title, g->title) == 0 ||
+			    strcmp(f->sql, g->sql) == 0 ||
 			    (*f->mib != '\0' && strcmp(f->mib, g->mib) == 0))
-				fail_msg("%s and %s share a name", f->member, g->member);
+				fail_msg(
+				    "%s and %s share a name", f->member, g->member);
 			if (f->ie != 0 && f->ie == g->ie)
-				fail_msg("%s and %s are exported as one element", f->member,
-				    g->member);
+				fail_msg("%s and %s are exported as one element",
+				    f->member, g->member);
 		}
 }
 
@@ -105,9 +114,10 @@ test_ids_are_frozen(void **state)
 	static const struct {
 		enum field_no no;
 		uint16_t id;
-	} frozen[] = { { F_TAG, 10 }, { F_LABEL, 30 }, { F_SRC_MAC, 50 }, { F_VLAN, 70 },
-		{ F_SRC_AS, 120 }, { F_IN_IFACE, 180 }, { F_SRC_HOST, 240 }, { F_DST_HOST, 250 },
-		{ F_SRC_PORT, 300 }, { F_DST_PORT, 310 }, { F_TCPFLAGS, 360 }, { F_PROTO, 370 },
+	} frozen[] = { { F_TAG, 10 }, { F_LABEL, 30 }, { F_SRC_MAC, 50 },
+		{ F_VLAN, 70 }, { F_SRC_AS, 120 }, { F_IN_IFACE, 180 },
+		{ F_SRC_HOST, 240 }, { F_DST_HOST, 250 }, { F_SRC_PORT, 300 },
+		{ F_DST_PORT, 310 }, { F_TCPFLAGS, 360 }, { F_PROTO, 370 },
 		{ F_TIMESTAMP_START, 600 }, { F_FLOWS, 920 }, { F_PACKETS, 930 },
 		{ F_BYTES, 940 } };
 
@@ -128,8 +138,8 @@ test_members_have_no_holes(void **state)
 		size_t want = (end + alignments[i] - 1) & ~(alignments[i] - 1);
 
 		if (fields[i].offset != want)
-			fail_msg("%s lies at %u, not %zu", fields[i].member, fields[i].offset,
-			    want);
+			fail_msg("%s lies at %u, not %zu", fields[i].member,
+			    fields[i].offset, want);
 		end = want + fields[i].octets;
 	}
 	assert_true(offsetof(struct flow, stamp) == ((end + 7) & ~(size_t)7));
@@ -165,35 +175,39 @@ static const struct {
 	const char *says, *list;
 	int want;
 	enum field_no fields[4]; /* ended by FIELD_COUNT */
-	const char *error;       /* part of it */
+	const char *error; /* part of it */
 } lists[] = {
 	{ "one name", "src_host", 0, { F_SRC_HOST, FIELD_COUNT }, NULL },
 	{ "several names", "src_host,dst_port,proto", 0,
 	    { F_SRC_HOST, F_DST_PORT, F_PROTO, FIELD_COUNT }, NULL },
 	{ "blanks do not count", " src_host ,\tdst _port ", 0,
 	    { F_SRC_HOST, F_DST_PORT, FIELD_COUNT }, NULL },
-	{ "neither does the case of letters", "SRC_Host", 0, { F_SRC_HOST, FIELD_COUNT },
-	    NULL },
+	{ "neither does the case of letters", "SRC_Host", 0,
+	    { F_SRC_HOST, FIELD_COUNT }, NULL },
 	{ "counters may be named", "flows,packets,bytes", 0,
 	    { F_FLOWS, F_PACKETS, F_BYTES, FIELD_COUNT }, NULL },
 	{ "none is the grand total", "none", 0, { FIELD_COUNT }, NULL },
 	{ "None, too", " None ", 0, { FIELD_COUNT }, NULL },
-	{ "none stands alone", "none,src_host", -WEIR_EINVAL, { FIELD_COUNT }, "'none'" },
+	{ "none stands alone", "none,src_host", -WEIR_EINVAL, { FIELD_COUNT },
+	    "'none'" },
 	{ "none stands alone, also after others", "src_host,none", -WEIR_EINVAL,
 	    { FIELD_COUNT }, "'none'" },
 	{ "none stands once", "none,none", -WEIR_EINVAL, { FIELD_COUNT }, "'none'" },
-	{ "a name stands once", "src_host,dst_host,src_host", -WEIR_EINVAL, { FIELD_COUNT },
-	    "'src_host' stands twice" },
-	{ "an unknown name, and what is near", "src_hots", -WEIR_EINVAL, { FIELD_COUNT },
-	    "did you mean 'src_host'" },
+	{ "a name stands once", "src_host,dst_host,src_host", -WEIR_EINVAL,
+	    { FIELD_COUNT }, "'src_host' stands twice" },
+	{ "an unknown name, and what is near", "src_hots", -WEIR_EINVAL,
+	    { FIELD_COUNT }, "did you mean 'src_host'" },
 	{ "an unknown name that nothing is near", "wxyz", -WEIR_EINVAL, { FIELD_COUNT },
 	    "unknown primitive 'wxyz'" },
 	{ "no name at all", "", -WEIR_EINVAL, { FIELD_COUNT }, "empty name" },
 	{ "nothing but blanks", " ", -WEIR_EINVAL, { FIELD_COUNT }, "empty name" },
-	{ "a comma at the end", "src_host,", -WEIR_EINVAL, { FIELD_COUNT }, "empty name" },
-	{ "two commas", "src_host,,proto", -WEIR_EINVAL, { FIELD_COUNT }, "empty name" },
+	{ "a comma at the end", "src_host,", -WEIR_EINVAL, { FIELD_COUNT },
+	    "empty name" },
+	{ "two commas", "src_host,,proto", -WEIR_EINVAL, { FIELD_COUNT },
+	    "empty name" },
 	{ "an endless name",
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaa",
 	    -WEIR_EINVAL, { FIELD_COUNT }, "that long" },
 };
 
@@ -247,13 +261,14 @@ test_numbers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		uint64_t all = octets[i] == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * octets[i]) - 1;
+		uint64_t all =
+		    octets[i] == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * octets[i]) - 1;
 		uint8_t room[17]; /* and at an odd address */
 
 		memset(room, 0xa5, sizeof(room));
 		field_uint_set(room + 1, octets[i], UINT64_C(0x1122334455667788));
 		assert_true(field_uint(room + 1, octets[i]) ==
-		    (UINT64_C(0x1122334455667788) & all));
+			    (UINT64_C(0x1122334455667788) & all));
 		assert_int_equal(room[0], 0xa5);
 		assert_int_equal(room[1 + octets[i]], 0xa5);
 	}

@@ -27,15 +27,18 @@ test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N_PROTOS; i++) {
-		if (protos[i].number < 0 || protos[i].number > 255 || protos[i].name[0] == '\0')
+		if (protos[i].number < 0 || protos[i].number > 255 ||
+		    protos[i].name[0] == '\0')
 			fail_msg("'%s' is no row", protos[i].name);
 		if (strlen(protos[i].name) > 10) /* the width of the column in print */
 			fail_msg("'%s' is too long", protos[i].name);
 		for (size_t j = 0; j < i; j++)
 			if (protos[i].number <= protos[j].number ||
 			    strcasecmp(protos[i].name, protos[j].name) == 0)
-				fail_msg("'%s' stands twice or out of order", protos[i].name);
-		assert_string_equal(proto_name((uint8_t)protos[i].number), protos[i].name);
+				fail_msg("'%s' stands twice or out of order",
+				    protos[i].name);
+		assert_string_equal(
+		    proto_name((uint8_t)protos[i].number), protos[i].name);
 		assert_int_equal(proto_number(protos[i].name), protos[i].number);
 	}
 }
@@ -73,7 +76,8 @@ test_names(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (proto_number(cases[i].name) != cases[i].want)
-			fail_msg("'%s' is %d", cases[i].name, proto_number(cases[i].name));
+			fail_msg(
+			    "'%s' is %d", cases[i].name, proto_number(cases[i].name));
 }
 
 int

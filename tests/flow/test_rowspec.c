@@ -40,16 +40,18 @@ set_of(const char *list)
 	return set;
 }
 
-/* What a key is: members in their order, the bin at an even place, zeroes to a whole word. */
+/* A key: members in their order, the bin at an even place, zeroes to a whole word. */
 static size_t
 key_model(const struct field_set *set, const struct flow *f, uint16_t bin, uint8_t *key)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		if (fields[i].merge != FIELD_KEY || !field_set_has(set, (enum field_no)i))
+		if (fields[i].merge != FIELD_KEY ||
+		    !field_set_has(set, (enum field_no)i))
 			continue;
-		memcpy(key + at, (const uint8_t *)f + fields[i].offset, fields[i].octets);
+		memcpy(
+		    key + at, (const uint8_t *)f + fields[i].offset, fields[i].octets);
 		at += fields[i].octets;
 	}
 	if (at % 2 != 0)
@@ -129,7 +131,7 @@ test_random_subsets(void **state)
 	}
 }
 
-/* Keys that differ in a member or in the bin differ; all else in a flow does not matter. */
+/* Keys that differ in a member or in the bin differ; nothing else in a flow matters. */
 static void
 test_nothing_else_matters(void **state)
 {
@@ -156,7 +158,7 @@ test_nothing_else_matters(void **state)
 	assert_memory_not_equal(keys, keys + rs.key_octets / 8, rs.key_octets);
 }
 
-/* Every value is where rowspec_value says, no two overlap, and the order is that of ids. */
+/* Every value is where rowspec_value says, no two overlap, the order is that of ids. */
 static void
 check_layout(const struct field_set *set)
 {
@@ -170,13 +172,15 @@ check_layout(const struct field_set *set)
 	assert_true(rs.row_octets % 8 == 0 && rs.row_octets <= sizeof(used));
 	assert_int_equal(rs.sums_offset, rs.key_octets);
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
-		bool in = field_set_has(set, (enum field_no)i) || i == F_PACKETS || i == F_BYTES;
+		bool in = field_set_has(set, (enum field_no)i) || i == F_PACKETS ||
+			  i == F_BYTES;
 		size_t at;
 
 		shown += in;
 		if (!in && i != F_FLOWS)
 			continue;
-		at = (size_t)((const uint8_t *)rowspec_value(&rs, row, &fields[i]) - row);
+		at = (size_t)((const uint8_t *)rowspec_value(&rs, row, &fields[i]) -
+			      row);
 		assert_true(at + fields[i].octets <= rs.row_octets);
 		assert_true((fields[i].merge == FIELD_KEY) == (at < rs.key_octets));
 		for (size_t k = at; k < at + fields[i].octets; k++)
@@ -187,7 +191,8 @@ check_layout(const struct field_set *set)
 	for (uint16_t i = 0; i < rs.n_shown; i++) {
 		assert_true(field_set_has(&rs.set, rs.shown[i]));
 		if (i > 0)
-			assert_true(fields[rs.shown[i - 1]].id < fields[rs.shown[i]].id);
+			assert_true(
+			    fields[rs.shown[i - 1]].id < fields[rs.shown[i]].id);
 	}
 	assert_int_equal(rs.shown[rs.n_shown - 1], F_BYTES);
 }
@@ -241,7 +246,7 @@ check_merge(const struct field_set *set)
 	struct flow f[3];
 	uint64_t rows[3][(ROWSPEC_MAX_KEY + 512) / 8];
 	uint8_t *one = (uint8_t *)rows[0], *left = (uint8_t *)rows[1],
-	        *right = (uint8_t *)rows[2];
+		*right = (uint8_t *)rows[2];
 
 	rowspec_compile(&rs, set);
 	memset(rows, 0, sizeof(rows));
@@ -258,14 +263,17 @@ check_merge(const struct field_set *set)
 		uint64_t want = 0;
 
 		if (fields[i].merge == FIELD_KEY ||
-		    (!field_set_has(set, (enum field_no)i) && fields[i].merge != FIELD_SUM))
+		    (!field_set_has(set, (enum field_no)i) &&
+			fields[i].merge != FIELD_SUM))
 			continue;
 		for (int k = 0; k < 3; k++)
 			want = merge_model(fields[i].merge, want,
 			    field_uint((const uint8_t *)&f[k] + fields[i].offset,
-			        fields[i].octets));
-		if (field_uint(rowspec_value(&rs, one, &fields[i]), fields[i].octets) != want)
-			fail_msg("%s does not combine as its row says", fields[i].config);
+				fields[i].octets));
+		if (field_uint(rowspec_value(&rs, one, &fields[i]), fields[i].octets) !=
+		    want)
+			fail_msg(
+			    "%s does not combine as its row says", fields[i].config);
 	}
 }
 
@@ -335,7 +343,8 @@ test_identity_is_frozen(void **state)
 		/* 00fa 20010db8000000000000000000000001 */
 		{ "dst_host", UINT64_C(0x9b9e61a0171918ab) },
 		/* 00f0 ..., 00fa ..., 012c 04d2, 0136 01bb, 0172 06 */
-		{ "src_host,dst_host,src_port,dst_port,proto", UINT64_C(0x4be9536ae2a95707) },
+		{ "src_host,dst_host,src_port,dst_port,proto",
+		    UINT64_C(0x4be9536ae2a95707) },
 		/* 000a 0000000000000063, 001e 000a "customer-7", 0032 020000000001 */
 		{ "label,tag,src_mac", UINT64_C(0xe444c70ed3ad3db6) },
 		/* 001e 000a "customer-7" */
@@ -348,7 +357,8 @@ test_identity_is_frozen(void **state)
 		uint64_t got = identity_of(frozen[i].list, &f, 0);
 
 		if (got != frozen[i].want)
-			fail_msg("%s: 0x%016llx", frozen[i].list, (unsigned long long)got);
+			fail_msg(
+			    "%s: 0x%016llx", frozen[i].list, (unsigned long long)got);
 	}
 }
 
@@ -366,7 +376,8 @@ test_identity_follows_the_key_only(void **state)
 	g.dst_host.b[15]++;
 	assert_true(identity_of(list, &f, 0) != identity_of(list, &g, 0));
 	/* The order in which the operator writes the names is all the same. */
-	assert_true(identity_of("proto,src_port", &f, 0) == identity_of("src_port,proto", &f, 0));
+	assert_true(identity_of("proto,src_port", &f, 0) ==
+		    identity_of("src_port,proto", &f, 0));
 }
 
 /* A label has another id in every process: the identity is made of its text. */
@@ -392,8 +403,9 @@ test_identity_does_not_know_ids(void **state)
 static void
 test_canonical_form(void **state)
 {
-	static const uint8_t want[] = { 0, 10, 0, 0, 0, 0, 0, 0, 0, 99, 0, 30, 0, 10, 'c', 'u',
-		's', 't', 'o', 'm', 'e', 'r', '-', '7', 0, 50, 2, 0, 0, 0, 0, 1 };
+	static const uint8_t want[] = { 0, 10, 0, 0, 0, 0, 0, 0, 0, 99, 0, 30, 0, 10,
+		'c', 'u', 's', 't', 'o', 'm', 'e', 'r', '-', '7', 0, 50, 2, 0, 0, 0, 0,
+		1 };
 	struct field_set set = set_of("src_mac,tag,label,tcpflags,flows");
 	uint64_t row[(ROWSPEC_MAX_KEY + 512) / 8] = { 0 };
 	struct flow f = flow_sample();

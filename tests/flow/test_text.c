@@ -33,24 +33,27 @@ zone_set(void **state)
 static const struct {
 	const char *says;
 	enum field_no no;
-	uint64_t number;     /* of fields that are numbers, */
+	uint64_t number; /* of fields that are numbers, */
 	const char *address; /* addresses, */
-	const char *string;  /* and strings */
+	const char *string; /* and strings */
 	const char *text, *json;
 } values[] = {
 	{ "an IPv4 address", F_SRC_HOST, 0, "192.0.2.1", NULL, "192.0.2.1",
 	    "\"ip_src\": \"192.0.2.1\"" },
 	{ "an IPv6 address", F_DST_HOST, 0, "2001:DB8:0:0::1", NULL, "2001:db8::1",
 	    "\"ip_dst\": \"2001:db8::1\"" },
-	{ "no address", F_SRC_NET, 0, NULL, NULL, "0.0.0.0", "\"net_src\": \"0.0.0.0\"" },
+	{ "no address", F_SRC_NET, 0, NULL, NULL, "0.0.0.0",
+	    "\"net_src\": \"0.0.0.0\"" },
 	{ "a port", F_SRC_PORT, 65535, NULL, NULL, "65535", "\"port_src\": 65535" },
 	{ "a number of one octet", F_TOS, 0, NULL, NULL, "0", "\"tos\": 0" },
 	{ "a number of four octets", F_SRC_AS, UINT32_MAX, NULL, NULL, "4294967295",
 	    "\"as_src\": 4294967295" },
 	{ "a number of eight octets", F_BYTES, UINT64_MAX, NULL, NULL,
 	    "18446744073709551615", "\"bytes\": 18446744073709551615" },
-	{ "a protocol with a name", F_PROTO, 6, NULL, NULL, "tcp", "\"ip_proto\": \"tcp\"" },
-	{ "a protocol without", F_PROTO, 253, NULL, NULL, "253", "\"ip_proto\": \"253\"" },
+	{ "a protocol with a name", F_PROTO, 6, NULL, NULL, "tcp",
+	    "\"ip_proto\": \"tcp\"" },
+	{ "a protocol without", F_PROTO, 253, NULL, NULL, "253",
+	    "\"ip_proto\": \"253\"" },
 	{ "TCP flags are a string in JSON", F_TCPFLAGS, 0x1b, NULL, NULL, "27",
 	    "\"tcp_flags\": \"27\"" },
 	{ "an EtherType in hex", F_ETYPE, 0x86dd, NULL, NULL, "86dd",
@@ -58,11 +61,12 @@ static const struct {
 	{ "an EtherType of three digits", F_ETYPE, 0x800, NULL, NULL, "800",
 	    "\"etype\": \"800\"" },
 	{ "no EtherType", F_ETYPE, 0, NULL, NULL, "0", "\"etype\": \"0\"" },
-	{ "a label", F_LABEL, 0, NULL, "a \"b\"", "a \"b\"", "\"label\": \"a \\\"b\\\"\"" },
+	{ "a label", F_LABEL, 0, NULL, "a \"b\"", "a \"b\"",
+	    "\"label\": \"a \\\"b\\\"\"" },
 	{ "no label", F_LABEL, 0, NULL, "", "", "\"label\": \"\"" },
 	{ "no time", F_TIMESTAMP_START, 0, NULL, NULL, "0000-00-00 00:00:00.000000",
 	    "\"timestamp_start\": \"0000-00-00 00:00:00.000000\"" },
-	{ "a time", F_TIMESTAMP_END, SUMMER * CLOCK_S + 1500, NULL, NULL,
+	{ "a time", F_TIMESTAMP_END, SUMMER *CLOCK_S + 1500, NULL, NULL,
 	    "2026-07-09 14:00:00.000001",
 	    "\"timestamp_end\": \"2026-07-09 14:00:00.000001\"" },
 };
@@ -79,16 +83,19 @@ test_values(void **state)
 		size_t len;
 
 		if (values[i].address != NULL)
-			assert_int_equal(ip_parse(values[i].address, (ip16_t *)octets), 0);
+			assert_int_equal(
+			    ip_parse(values[i].address, (ip16_t *)octets), 0);
 		else if (f->value != FIELD_IP)
-			field_uint_set(octets, f->octets, values[i].string == NULL ?
-			    values[i].number :
-			    intern(values[i].string, strlen(values[i].string)));
+			field_uint_set(octets, f->octets,
+			    values[i].string == NULL
+				? values[i].number
+				: intern(values[i].string, strlen(values[i].string)));
 		len = text_value(f, octets, &plain, buf);
 		if (strcmp(buf, values[i].text) != 0 || len != strlen(buf))
 			fail_msg("%s: '%s' (%zu)", values[i].says, buf, len);
 		text_line_json_value(&l, f, octets, &plain);
-		if (l.len != strlen(values[i].json) || memcmp(l.p, values[i].json, l.len) != 0)
+		if (l.len != strlen(values[i].json) ||
+		    memcmp(l.p, values[i].json, l.len) != 0)
 			fail_msg("%s: %.*s", values[i].says, (int)l.len, l.p);
 		text_line_free(&l);
 	}
@@ -179,18 +186,20 @@ static const struct {
 	struct text_opts o;
 	const char *want;
 } times[] = {
-	{ "local time in summer", SUMMER * CLOCK_S, { 0 }, "2026-07-09 14:00:00.000000" },
-	{ "local time in winter", WINTER * CLOCK_S, { 0 }, "2026-01-15 13:00:00.000000" },
-	{ "UTC", SUMMER * CLOCK_S, { .utc = true }, "2026-07-09 12:00:00.000000" },
-	{ "whole seconds", SUMMER * CLOCK_S + 999999999, { .secs = true },
+	{ "local time in summer", SUMMER *CLOCK_S, { 0 },
+	    "2026-07-09 14:00:00.000000" },
+	{ "local time in winter", WINTER *CLOCK_S, { 0 },
+	    "2026-01-15 13:00:00.000000" },
+	{ "UTC", SUMMER *CLOCK_S, { .utc = true }, "2026-07-09 12:00:00.000000" },
+	{ "whole seconds", SUMMER *CLOCK_S + 999999999, { .secs = true },
 	    "2026-07-09 14:00:00" },
-	{ "microseconds are cut, not rounded", SUMMER * CLOCK_S + 999999999, { 0 },
+	{ "microseconds are cut, not rounded", SUMMER *CLOCK_S + 999999999, { 0 },
 	    "2026-07-09 14:00:00.999999" },
-	{ "seconds since 1970", SUMMER * CLOCK_S, { .since_epoch = true },
+	{ "seconds since 1970", SUMMER *CLOCK_S, { .since_epoch = true },
 	    "1783598400.000000" },
-	{ "seconds since 1970, whole", SUMMER * CLOCK_S + 5,
+	{ "seconds since 1970, whole", SUMMER *CLOCK_S + 5,
 	    { .since_epoch = true, .secs = true }, "1783598400" },
-	{ "seconds since 1970 know no zone", SUMMER * CLOCK_S,
+	{ "seconds since 1970 know no zone", SUMMER *CLOCK_S,
 	    { .since_epoch = true, .secs = true, .utc = true }, "1783598400" },
 	{ "no time", 0, { .secs = true }, "0000-00-00 00:00:00" },
 	{ "no time since 1970", 0, { .since_epoch = true, .secs = true }, "0" },
@@ -218,8 +227,7 @@ static const struct {
 	{ "nothing", "", "\"\"" },
 	{ "a quote", "a\"b", "\"a\\\"b\"" },
 	{ "a backslash", "a\\b", "\"a\\\\b\"" },
-	{ "control characters", "\x01\n\x1f\x7f",
-	    "\"\\u0001\\u000a\\u001f\\u007f\"" },
+	{ "control characters", "\x01\n\x1f\x7f", "\"\\u0001\\u000a\\u001f\\u007f\"" },
 	{ "UTF-8 of two, three and four octets", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a",
 	    "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\x8a\"" },
 	{ "octets that are no UTF-8", "a\xff\x80z", "\"a??z\"" },
@@ -238,7 +246,8 @@ test_json(void **state)
 		struct text_line l = { NULL, 0, 0 };
 
 		text_line_json(&l, jsons[i].text);
-		if (l.len != strlen(jsons[i].want) || memcmp(l.p, jsons[i].want, l.len) != 0)
+		if (l.len != strlen(jsons[i].want) ||
+		    memcmp(l.p, jsons[i].want, l.len) != 0)
 			fail_msg("%s: %.*s", jsons[i].says, (int)l.len, l.p);
 		text_line_free(&l);
 	}
@@ -301,7 +310,8 @@ static const struct {
 	{ "one field", "src_host", "src_host=192.0.2.1" },
 	{ "several, in the order of ids", "dst_port,src_host,proto",
 	    "src_host=192.0.2.1 dst_port=53 proto=udp" },
-	{ "only what is part of the key", "src_host,tcpflags,flows", "src_host=192.0.2.1" },
+	{ "only what is part of the key", "src_host,tcpflags,flows",
+	    "src_host=192.0.2.1" },
 	{ "no field at all", "none", "total" },
 	{ "an empty label", "label", "label=" },
 };
@@ -328,13 +338,14 @@ test_keys(void **state)
 		rowspec_pack(&rs, &f, &bin, 1, (uint8_t *)row);
 		for (size_t room = 1; room <= whole + 2; room++) {
 			char *buf = malloc(room);
-			size_t len = text_key(&rs, (const uint8_t *)row, &plain, buf, room);
+			size_t len =
+			    text_key(&rs, (const uint8_t *)row, &plain, buf, room);
 			size_t want = whole < room ? whole : room - 1;
 
 			if (len != want || strlen(buf) != want ||
 			    memcmp(buf, keys[i].want, want) != 0)
-				fail_msg("%s: '%s' (%zu) in %zu octets", keys[i].says, buf, len,
-				    room);
+				fail_msg("%s: '%s' (%zu) in %zu octets", keys[i].says,
+				    buf, len, room);
 			free(buf);
 		}
 	}

@@ -15,8 +15,8 @@
 #include "lib/err.h"
 #include "lib/table.h"
 
-#define MAX_KEY_WORDS  64U  /* 512 octets */
-#define FIRST_INDEX    576U /* rows at which the index doubles for the first time */
+#define MAX_KEY_WORDS 64U /* 512 octets */
+#define FIRST_INDEX 576U /* rows at which the index doubles for the first time */
 
 static uint64_t seed = 1;
 
@@ -60,7 +60,7 @@ static const struct {
 	{ "growth over nine doublings", 2, 1, 300000, 300000, 8000 },
 };
 
-/* Count batches of drawn keys in `t` and in `model` (by key number), compare as we go. */
+/* Count batches of drawn keys in `t` and in `model` (by key number), and compare. */
 static void
 feed(struct table *t, size_t i, uint64_t *model, uint64_t *refused_want)
 {
@@ -89,7 +89,7 @@ feed(struct table *t, size_t i, uint64_t *model, uint64_t *refused_want)
 			if (model[numbers[k]]++ == 0)
 				rows_n++;
 			if (memcmp(rows[k], keys + k * models[i].key_words,
-			        t->key_octets) != 0)
+				t->key_octets) != 0)
 				fail_msg("%s: another key's row", models[i].says);
 			if (++*row_count(t, rows[k]) != model[numbers[k]])
 				fail_msg("%s: the row counts %llu, not %llu",
@@ -143,7 +143,8 @@ test_models(void **state)
 
 		assert_non_null(model);
 		assert_int_equal(table_init(&t, models[i].key_words * 8, words * 8,
-		    models[i].max, &e), 0);
+				     models[i].max, &e),
+		    0);
 		feed(&t, i, model, &refused);
 		check_found(&t, i, model);
 		if ((models[i].universe > models[i].max) != (refused > 0))
@@ -244,7 +245,8 @@ test_memory_is_bounded(void **state)
 		most = address_space();
 		if (most > before + bound)
 			fail_msg("%u rows: %llu octets, not %llu", sizes[i],
-			    (unsigned long long)(most - before), (unsigned long long)bound);
+			    (unsigned long long)(most - before),
+			    (unsigned long long)bound);
 		table_fini(&t);
 		assert_true(address_space() <= before);
 	}

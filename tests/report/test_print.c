@@ -139,7 +139,7 @@ counted(struct fixture *x, size_t from, size_t to)
 		flow_fill(&f, &packets[i]);
 		shard_feed(&sh, &f, 1);
 	}
-	s = snapshot_new(x->v, sh.active);
+	s = snapshot_new(x->v, sh.active, true);
 	assert_non_null(s);
 	sh.active = NULL;
 	s->cut = CUT;
@@ -325,7 +325,7 @@ test_strings_are_escaped(void **state)
 	flow_fill(&f, &packets[0]);
 	f.label = intern("a\"b\\c,\xc3\xa4\xff", 9);
 	shard_feed(&sh, &f, 1);
-	s = snapshot_new(x->v, sh.active);
+	s = snapshot_new(x->v, sh.active, true);
 	sh.active = NULL;
 	shard_fini(&sh);
 	assert_int_equal(print_output.write(&x->o, s, &r, &e), 0);

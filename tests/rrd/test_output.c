@@ -103,7 +103,7 @@ feed_label(struct fixture *f, const char *label, uint64_t bytes)
 static void
 publish(struct fixture *f, int64_t bins, bool last)
 {
-	struct snapshot *s = snapshot_new(f->view, f->shard.active);
+	struct snapshot *s = snapshot_new(f->view, f->shard.active, true);
 	struct output_result r = { 0 };
 
 	assert_non_null(s);

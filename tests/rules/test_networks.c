@@ -71,24 +71,28 @@ static const struct {
 	{ "an IPv6 network", "2001:db8::/32", "2001:db8:1::1", 32, 32, 0, 0, NULL },
 	{ "an IPv6 host", "2001:db8::1", "2001:db8::1", 128, 128, 0, 0, NULL },
 	{ "the default route of IPv6", "::/0", "2001:db8::1", 0, 0, 0, 0, NULL },
-	{ "an AS and a network", "65001,192.0.2.0/24", "192.0.2.1", 24, 120, 65001, 0, NULL },
-	{ "an AS of four octets", "4294967295,192.0.2.0/24", "192.0.2.1", 24, 120, UINT32_MAX,
-	    0, NULL },
-	{ "a peer AS and an AS", "65000_65001,192.0.2.0/24", "192.0.2.1", 24, 120, 65001,
-	    65000, NULL },
-	{ "a next hop, an AS and a network", "10.0.0.1,65001,192.0.2.0/24", "192.0.2.1", 24,
-	    120, 65001, 0, "10.0.0.1" },
-	{ "a next hop and two AS", "10.0.0.1,65000_65001,2001:db8::/48", "2001:db8::2", 48,
-	    48, 65001, 65000, "10.0.0.1" },
+	{ "an AS and a network", "65001,192.0.2.0/24", "192.0.2.1", 24, 120, 65001, 0,
+	    NULL },
+	{ "an AS of four octets", "4294967295,192.0.2.0/24", "192.0.2.1", 24, 120,
+	    UINT32_MAX, 0, NULL },
+	{ "a peer AS and an AS", "65000_65001,192.0.2.0/24", "192.0.2.1", 24, 120,
+	    65001, 65000, NULL },
+	{ "a next hop, an AS and a network", "10.0.0.1,65001,192.0.2.0/24", "192.0.2.1",
+	    24, 120, 65001, 0, "10.0.0.1" },
+	{ "a next hop and two AS", "10.0.0.1,65000_65001,2001:db8::/48", "2001:db8::2",
+	    48, 48, 65001, 65000, "10.0.0.1" },
 	{ "an IPv6 next hop", "2001:db8::ff,65001,2001:db8::/48", "2001:db8::2", 48, 48,
 	    65001, 0, "2001:db8::ff" },
-	{ "blanks anywhere", " 65001 ,\t192.0.2.0/24 ", "192.0.2.1", 24, 120, 65001, 0, NULL },
-	{ "a comment behind", "65001,192.0.2.0/24 ! our own", "192.0.2.1", 24, 120, 65001, 0,
+	{ "blanks anywhere", " 65001 ,\t192.0.2.0/24 ", "192.0.2.1", 24, 120, 65001, 0,
 	    NULL },
-	{ "the other comment behind", "192.0.2.0/24 # 10.0.0.0/8", "192.0.2.1", 24, 120, 0, 0,
+	{ "a comment behind", "65001,192.0.2.0/24 ! our own", "192.0.2.1", 24, 120,
+	    65001, 0, NULL },
+	{ "the other comment behind", "192.0.2.0/24 # 10.0.0.0/8", "192.0.2.1", 24, 120,
+	    0, 0, NULL },
+	{ "host bits, which are cut", "192.0.2.99/24", "192.0.2.1", 24, 120, 0, 0,
 	    NULL },
-	{ "host bits, which are cut", "192.0.2.99/24", "192.0.2.1", 24, 120, 0, 0, NULL },
-	{ "DOS line ends", "65001,192.0.2.0/24\r", "192.0.2.1", 24, 120, 65001, 0, NULL },
+	{ "DOS line ends", "65001,192.0.2.0/24\r", "192.0.2.1", 24, 120, 65001, 0,
+	    NULL },
 };
 
 static void
@@ -105,9 +109,9 @@ test_lines(void **state)
 			assert_int_equal(ip_parse(lines[i].nexthop, &nexthop), 0);
 		if (ps.n != 0)
 			fail_msg("%s: %s", lines[i].says, ps.list[0].text);
-		if (w == NULL || w->bits != lines[i].bits || w->bits16 != lines[i].bits16 ||
-		    w->as != lines[i].as || w->peer_as != lines[i].peer_as ||
-		    !ip_equal(&w->nexthop, &nexthop))
+		if (w == NULL || w->bits != lines[i].bits ||
+		    w->bits16 != lines[i].bits16 || w->as != lines[i].as ||
+		    w->peer_as != lines[i].peer_as || !ip_equal(&w->nexthop, &nexthop))
 			fail_msg("%s: not what it says", lines[i].says);
 		if (lines[i].bits != 0 && find(n, "198.51.100.1") != NULL)
 			fail_msg("%s: holds others too", lines[i].says);
@@ -145,7 +149,8 @@ test_bad_lines(void **state)
 		struct problems ps;
 		struct networks *n;
 
-		snprintf(text, sizeof(text), "! first\n\n%s\n10.0.0.0/8\n", bad[i].line);
+		snprintf(
+		    text, sizeof(text), "! first\n\n%s\n10.0.0.0/8\n", bad[i].line);
 		snprintf(at, sizeof(at), "%s:3: ", path);
 		n = load(text, strlen(text), &ps);
 		if (ps.n != 1 || ps.list[0].level != PROBLEM_WARNING ||
@@ -165,8 +170,9 @@ test_bad_lines(void **state)
 static void
 test_nested(void **state)
 {
-	static const char text[] = "1,10.0.0.0/8\n4,10.1.2.3/32\n2,10.1.0.0/16\n3,10.1.2.0/24\n"
-	                           "6,2001:db8::/32\n7,2001:db8:1::/48\n5,0.0.0.0/0\n";
+	static const char text[] =
+	    "1,10.0.0.0/8\n4,10.1.2.3/32\n2,10.1.0.0/16\n3,10.1.2.0/24\n"
+	    "6,2001:db8::/32\n7,2001:db8:1::/48\n5,0.0.0.0/0\n";
 	static const struct {
 		const char *addr;
 		uint32_t as;
@@ -182,7 +188,8 @@ test_nested(void **state)
 		const struct network *w = find(n, finds[i].addr);
 
 		if (w == NULL || w->as != finds[i].as)
-			fail_msg("%s is in AS %u", finds[i].addr, w != NULL ? w->as : 0);
+			fail_msg(
+			    "%s is in AS %u", finds[i].addr, w != NULL ? w->as : 0);
 	}
 	assert_null(find(n, "2001:db9::1")); /* IPv4's default route does not hold it */
 	networks_free(n);
@@ -213,7 +220,8 @@ test_long_lines(void **state)
 	assert_null(find(n, "192.0.2.1"));
 	assert_non_null(find(n, "10.0.0.1"));
 	assert_int_equal(ps.n, 2);
-	if (strstr(ps.list[0].text, ":10: ") == NULL || strstr(ps.list[1].text, ":11: ") == NULL)
+	if (strstr(ps.list[0].text, ":10: ") == NULL ||
+	    strstr(ps.list[1].text, ":11: ") == NULL)
 		fail_msg("%s, %s", ps.list[0].text, ps.list[1].text);
 	networks_free(n);
 	problems_free(&ps);
@@ -255,7 +263,8 @@ test_many(void **state)
 	(void)state;
 	assert_non_null(text);
 	for (unsigned i = 0; i < 20000; i++)
-		len += (size_t)sprintf(text + len, "%u,10.%u.%u.0/24\n", i, i >> 8, i & 255);
+		len += (size_t)sprintf(
+		    text + len, "%u,10.%u.%u.0/24\n", i, i >> 8, i & 255);
 	n = load(text, len, &ps);
 	assert_int_equal(ps.n, 0);
 	for (unsigned i = 0; i < 20000; i++) {

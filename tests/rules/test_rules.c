@@ -13,10 +13,10 @@
 
 #include "rules/rules.h"
 
-/* Lists 10.1.0.0/16 in AS 100, 10.1.2.0/24 in AS 200, 2001:db8::/32 in AS 300, and others. */
+/* A networks_file of these lines. */
 static char path[64];
 static const char networks[] = "100,10.1.0.0/16\n200,10.1.2.0/24\n300,2001:db8::/32\n"
-                               "10.3.0.0/16\n500,10.4.0.0/32\n";
+			       "10.3.0.0/16\n500,10.4.0.0/32\n";
 
 static int
 path_make(void **state)
@@ -58,9 +58,9 @@ rules_make(const struct rules_config *c, const char *needed)
 
 #define PACKETS SOURCE_PACKETS
 #define NETFLOW SOURCE_NETFLOW
-#define SFLOW   SOURCE_SFLOW
+#define SFLOW SOURCE_SFLOW
 
-/* A host with the mask and AS that its record brought, and what the rules make of it. */
+/* A host with the mask and AS that its record brought; what the rules make of it. */
 static const struct {
 	const char *says;
 	enum flow_source source;
@@ -74,102 +74,122 @@ static const struct {
 	uint32_t want_as;
 } cases[] = {
 	/* no file, nothing asked for: each source's own words */
-	{ "packets have no prefix", PACKETS, false, { 0 }, "10.1.2.3", 0, 0, "10.1.2.3", NULL, 0, 0 },
-	{ "NetFlow's mask makes the network", NETFLOW, false, { 0 }, "10.1.2.3", 20, 7, "10.1.2.3",
-	    "10.1.0.0", 20, 7 },
-	{ "sFlow's, too", SFLOW, false, { 0 }, "10.1.2.3", 8, 7, "10.1.2.3", "10.0.0.0", 8, 7 },
-	{ "no mask, no network", NETFLOW, false, { 0 }, "10.1.2.3", 0, 7, "10.1.2.3", NULL, 0, 7 },
-	{ "a mask of all bits", NETFLOW, false, { 0 }, "10.1.2.3", 32, 7, "10.1.2.3", "10.1.2.3", 32,
-	    7 },
-	{ "a mask beyond IPv4 is cut", NETFLOW, false, { 0 }, "10.1.2.3", 200, 7, "10.1.2.3",
+	{ "packets have no prefix", PACKETS, false, { 0 }, "10.1.2.3", 0, 0, "10.1.2.3",
+	    NULL, 0, 0 },
+	{ "NetFlow's mask makes the network", NETFLOW, false, { 0 }, "10.1.2.3", 20, 7,
+	    "10.1.2.3", "10.1.0.0", 20, 7 },
+	{ "sFlow's, too", SFLOW, false, { 0 }, "10.1.2.3", 8, 7, "10.1.2.3", "10.0.0.0",
+	    8, 7 },
+	{ "no mask, no network", NETFLOW, false, { 0 }, "10.1.2.3", 0, 7, "10.1.2.3",
+	    NULL, 0, 7 },
+	{ "a mask of all bits", NETFLOW, false, { 0 }, "10.1.2.3", 32, 7, "10.1.2.3",
 	    "10.1.2.3", 32, 7 },
+	{ "a mask beyond IPv4 is cut", NETFLOW, false, { 0 }, "10.1.2.3", 200, 7,
+	    "10.1.2.3", "10.1.2.3", 32, 7 },
 	{ "IPv6", NETFLOW, false, { 0 }, "2001:db8:1:2::3", 48, 7, "2001:db8:1:2::3",
 	    "2001:db8:1::", 48, 7 },
-	{ "a mask beyond IPv6 is cut", NETFLOW, false, { 0 }, "2001:db8::3", 255, 7, "2001:db8::3",
-	    "2001:db8::3", 128, 7 },
+	{ "a mask beyond IPv6 is cut", NETFLOW, false, { 0 }, "2001:db8::3", 255, 7,
+	    "2001:db8::3", "2001:db8::3", 128, 7 },
 
 	/* networks_mask */
-	{ "networks_mask decides for packets", PACKETS, false, { .networks_mask = 24 }, "10.1.2.3", 0,
-	    0, "10.1.2.3", "10.1.2.0", 24, 0 },
-	{ "networks_mask beyond IPv4 leaves the host", PACKETS, false, { .networks_mask = 64 },
-	    "10.1.2.3", 0, 0, "10.1.2.3", "10.1.2.3", 32, 0 },
-	{ "networks_mask cuts IPv6 at the same number", PACKETS, false, { .networks_mask = 64 },
-	    "2001:db8:1:2:3::4", 0, 0, "2001:db8:1:2:3::4", "2001:db8:1:2::", 64, 0 },
-	{ "networks_mask alone does nothing to NetFlow", NETFLOW, false, { .networks_mask = 24 },
-	    "10.1.2.3", 16, 7, "10.1.2.3", "10.1.0.0", 16, 7 },
+	{ "networks_mask decides for packets", PACKETS, false, { .networks_mask = 24 },
+	    "10.1.2.3", 0, 0, "10.1.2.3", "10.1.2.0", 24, 0 },
+	{ "networks_mask beyond IPv4 leaves the host", PACKETS, false,
+	    { .networks_mask = 64 }, "10.1.2.3", 0, 0, "10.1.2.3", "10.1.2.3", 32, 0 },
+	{ "networks_mask cuts IPv6 at the same number", PACKETS, false,
+	    { .networks_mask = 64 }, "2001:db8:1:2:3::4", 0, 0, "2001:db8:1:2:3::4",
+	    "2001:db8:1:2::", 64, 0 },
+	{ "networks_mask alone does nothing to NetFlow", NETFLOW, false,
+	    { .networks_mask = 24 }, "10.1.2.3", 16, 7, "10.1.2.3", "10.1.0.0", 16, 7 },
 	{ "unless nfacctd_net says so", NETFLOW, false,
-	    { .networks_mask = 24, .net = { [NETFLOW] = ORIGIN_MASK } }, "10.1.2.3", 16, 7,
-	    "10.1.2.3", "10.1.2.0", 24, 7 },
+	    { .networks_mask = 24, .net = { [NETFLOW] = ORIGIN_MASK } }, "10.1.2.3", 16,
+	    7, "10.1.2.3", "10.1.2.0", 24, 7 },
 	{ "mask without networks_mask knows no network", NETFLOW, false,
-	    { .net = { [NETFLOW] = ORIGIN_MASK } }, "10.1.2.3", 16, 7, "10.1.2.3", NULL, 0, 7 },
+	    { .net = { [NETFLOW] = ORIGIN_MASK } }, "10.1.2.3", 16, 7, "10.1.2.3", NULL,
+	    0, 7 },
 
 	/* networks_file */
-	{ "the file decides for packets", PACKETS, true, { 0 }, "10.1.9.3", 0, 0, "10.1.9.3",
-	    "10.1.0.0", 16, 100 },
-	{ "the most specific line wins", PACKETS, true, { 0 }, "10.1.2.3", 0, 0, "10.1.2.3",
-	    "10.1.2.0", 24, 200 },
-	{ "IPv6 in the same file", PACKETS, true, { 0 }, "2001:db8:5::1", 0, 0, "2001:db8:5::1",
-	    "2001:db8::", 32, 300 },
-	{ "what is not listed has neither network nor AS", PACKETS, true, { 0 }, "10.9.9.9", 0, 0,
-	    "10.9.9.9", NULL, 0, 0 },
-	{ "a file alone does nothing to NetFlow", NETFLOW, true, { 0 }, "10.1.2.3", 20, 7,
-	    "10.1.2.3", "10.1.0.0", 20, 7 },
-	{ "nor to sFlow", SFLOW, true, { 0 }, "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 7 },
-	{ "nfacctd_net: file", NETFLOW, true, { .net = { [NETFLOW] = ORIGIN_FILE } }, "10.1.2.3", 20,
-	    7, "10.1.2.3", "10.1.2.0", 24, 7 },
-	{ "nfacctd_as: file", NETFLOW, true, { .as = { [NETFLOW] = ORIGIN_FILE } }, "10.1.2.3", 20, 7,
-	    "10.1.2.3", "10.1.0.0", 20, 200 },
-	{ "nfacctd_as: file, and no line", NETFLOW, true, { .as = { [NETFLOW] = ORIGIN_FILE } },
-	    "10.9.2.3", 20, 7, "10.9.2.3", "10.9.0.0", 20, 0 },
-	{ "nfacctd's word is not sfacctd's", SFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_FILE }, .as = { [NETFLOW] = ORIGIN_FILE } }, "10.1.2.3", 20,
+	{ "the file decides for packets", PACKETS, true, { 0 }, "10.1.9.3", 0, 0,
+	    "10.1.9.3", "10.1.0.0", 16, 100 },
+	{ "the most specific line wins", PACKETS, true, { 0 }, "10.1.2.3", 0, 0,
+	    "10.1.2.3", "10.1.2.0", 24, 200 },
+	{ "IPv6 in the same file", PACKETS, true, { 0 }, "2001:db8:5::1", 0, 0,
+	    "2001:db8:5::1", "2001:db8::", 32, 300 },
+	{ "what is not listed has neither network nor AS", PACKETS, true, { 0 },
+	    "10.9.9.9", 0, 0, "10.9.9.9", NULL, 0, 0 },
+	{ "a file alone does nothing to NetFlow", NETFLOW, true, { 0 }, "10.1.2.3", 20,
 	    7, "10.1.2.3", "10.1.0.0", 20, 7 },
+	{ "nor to sFlow", SFLOW, true, { 0 }, "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0",
+	    20, 7 },
+	{ "nfacctd_net: file", NETFLOW, true, { .net = { [NETFLOW] = ORIGIN_FILE } },
+	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.2.0", 24, 7 },
+	{ "nfacctd_as: file", NETFLOW, true, { .as = { [NETFLOW] = ORIGIN_FILE } },
+	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 200 },
+	{ "nfacctd_as: file, and no line", NETFLOW, true,
+	    { .as = { [NETFLOW] = ORIGIN_FILE } }, "10.9.2.3", 20, 7, "10.9.2.3",
+	    "10.9.0.0", 20, 0 },
+	{ "nfacctd's word is not sfacctd's", SFLOW, true,
+	    { .net = { [NETFLOW] = ORIGIN_FILE }, .as = { [NETFLOW] = ORIGIN_FILE } },
+	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 7 },
 	{ "nfacctd_net: netflow is the exporter's word", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_MASK + 1 }, .as = { [NETFLOW] = ORIGIN_MASK + 1 } },
+	    { .net = { [NETFLOW] = ORIGIN_MASK + 1 },
+		.as = { [NETFLOW] = ORIGIN_MASK + 1 } },
 	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 7 },
 	{ "pmacctd_net: protocol, where packets say nothing", PACKETS, true,
-	    { .net = { [PACKETS] = ORIGIN_PROTOCOL } }, "10.1.2.3", 0, 0, "10.1.2.3", NULL, 0, 200 },
+	    { .net = { [PACKETS] = ORIGIN_PROTOCOL } }, "10.1.2.3", 0, 0, "10.1.2.3",
+	    NULL, 0, 200 },
 
 	/* longest */
 	{ "longest: the file's prefix is longer", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.2.0", 24, 200 },
 	{ "longest: the exporter's prefix is longer", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.1.2.3", 28, 7, "10.1.2.3", "10.1.2.0", 28, 7 },
 	{ "longest: both are as long, the AS is the file's", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.1.2.3", 24, 7, "10.1.2.3", "10.1.2.0", 24, 200 },
 	{ "longest: the file lists nothing", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.9.2.3", 28, 7, "10.9.2.3", "10.9.2.0", 28, 7 },
 	{ "longest: the exporter says nothing", SFLOW, true,
-	    { .net = { [SFLOW] = ORIGIN_LONGEST }, .as = { [SFLOW] = ORIGIN_LONGEST } }, "10.1.2.3",
-	    0, 0, "10.1.2.3", "10.1.2.0", 24, 200 },
+	    { .net = { [SFLOW] = ORIGIN_LONGEST }, .as = { [SFLOW] = ORIGIN_LONGEST } },
+	    "10.1.2.3", 0, 0, "10.1.2.3", "10.1.2.0", 24, 200 },
 	{ "no_lpm: the file wins though its prefix is shorter", NETFLOW, true,
-	    { .networks_file_no_lpm = true, .net = { [NETFLOW] = ORIGIN_LONGEST },
-	        .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .networks_file_no_lpm = true,
+		.net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.1.2.3", 28, 7, "10.1.2.3", "10.1.2.0", 24, 200 },
 	{ "no_lpm: but only where it lists something", NETFLOW, true,
-	    { .networks_file_no_lpm = true, .net = { [NETFLOW] = ORIGIN_LONGEST },
-	        .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    { .networks_file_no_lpm = true,
+		.net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
 	    "10.9.2.3", 28, 7, "10.9.2.3", "10.9.2.0", 28, 7 },
 
 	/* networks_file_filter, networks_no_mask_if_zero */
-	{ "the filter zeroes what is not listed", PACKETS, true, { .networks_file_filter = true },
-	    "10.9.9.9", 0, 0, NULL, NULL, 0, 0 },
-	{ "the exporter's words, too", NETFLOW, true, { .networks_file_filter = true }, "10.9.9.9",
-	    24, 7, NULL, NULL, 0, 0 },
-	{ "the filter leaves what is listed", NETFLOW, true, { .networks_file_filter = true },
-	    "10.3.9.9", 24, 7, "10.3.9.9", "10.3.9.0", 24, 7 },
-	{ "a filter without a file does nothing", NETFLOW, false, { .networks_file_filter = true },
-	    "10.9.9.9", 24, 7, "10.9.9.9", "10.9.9.0", 24, 7 },
+	{ "the filter zeroes what is not listed", PACKETS, true,
+	    { .networks_file_filter = true }, "10.9.9.9", 0, 0, NULL, NULL, 0, 0 },
+	{ "the exporter's words, too", NETFLOW, true, { .networks_file_filter = true },
+	    "10.9.9.9", 24, 7, NULL, NULL, 0, 0 },
+	{ "the filter leaves what is listed", NETFLOW, true,
+	    { .networks_file_filter = true }, "10.3.9.9", 24, 7, "10.3.9.9", "10.3.9.0",
+	    24, 7 },
+	{ "a filter without a file does nothing", NETFLOW, false,
+	    { .networks_file_filter = true }, "10.9.9.9", 24, 7, "10.9.9.9", "10.9.9.0",
+	    24, 7 },
 	{ "no_mask_if_zero keeps the host as network", PACKETS, true,
-	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 0, 0, "10.9.9.9", "10.9.9.9", 0, 0 },
-	{ "no_mask_if_zero without a file", NETFLOW, false, { .networks_no_mask_if_zero = true },
-	    "10.9.9.9", 0, 7, "10.9.9.9", "10.9.9.9", 0, 7 },
+	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 0, 0, "10.9.9.9",
+	    "10.9.9.9", 0, 0 },
+	{ "no_mask_if_zero without a file", NETFLOW, false,
+	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 0, 7, "10.9.9.9",
+	    "10.9.9.9", 0, 7 },
 	{ "no_mask_if_zero leaves known networks alone", NETFLOW, false,
-	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 8, 7, "10.9.9.9", "10.0.0.0", 8, 7 },
+	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 8, 7, "10.9.9.9",
+	    "10.0.0.0", 8, 7 },
 };
 
 static ip16_t
@@ -191,7 +211,8 @@ test_cases(void **state)
 		struct rules_config c = cases[i].c;
 		struct rules *r;
 		struct flow flows[FLOW_BATCH];
-		ip16_t host = address(cases[i].want_host), net = address(cases[i].want_net);
+		ip16_t host = address(cases[i].want_host),
+		       net = address(cases[i].want_net);
 
 		c.networks_file = cases[i].file ? path : NULL;
 		r = rules_make(&c, ALL);
@@ -207,13 +228,18 @@ test_cases(void **state)
 		for (unsigned k = 0; k < FLOW_BATCH; k++) {
 			const struct flow *f = &flows[k];
 
-			if (!ip_equal(&f->src_host, &host) || !ip_equal(&f->dst_host, &host))
+			if (!ip_equal(&f->src_host, &host) ||
+			    !ip_equal(&f->dst_host, &host))
 				fail_msg("%s: another host", cases[i].says);
-			if (!ip_equal(&f->src_net, &net) || !ip_equal(&f->dst_net, &net))
+			if (!ip_equal(&f->src_net, &net) ||
+			    !ip_equal(&f->dst_net, &net))
 				fail_msg("%s: another network", cases[i].says);
-			if (f->src_mask != cases[i].want_mask || f->dst_mask != cases[i].want_mask)
-				fail_msg("%s: the mask is %u", cases[i].says, f->src_mask);
-			if (f->src_as != cases[i].want_as || f->dst_as != cases[i].want_as)
+			if (f->src_mask != cases[i].want_mask ||
+			    f->dst_mask != cases[i].want_mask)
+				fail_msg(
+				    "%s: the mask is %u", cases[i].says, f->src_mask);
+			if (f->src_as != cases[i].want_as ||
+			    f->dst_as != cases[i].want_as)
 				fail_msg("%s: the AS is %u", cases[i].says, f->src_as);
 			assert_int_equal(f->bytes, k);
 		}
@@ -260,8 +286,8 @@ test_nothing_to_do(void **state)
 
 	(void)state;
 	assert_null(rules_make(&none, "src_host,dst_port"));
-	assert_null(rules_make(&none, "src_as"));    /* the record's own, as it comes */
-	assert_null(rules_make(&file, "src_host"));  /* the file is not even read */
+	assert_null(rules_make(&none, "src_as")); /* the record's own, as it comes */
+	assert_null(rules_make(&file, "src_host")); /* the file is not even read */
 	rules_free(NULL);
 }
 
@@ -284,12 +310,14 @@ test_reads(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
-		struct rules_config c = { .networks_file = reads[i].file ? path : NULL };
+		struct rules_config c = { .networks_file =
+					      reads[i].file ? path : NULL };
 		struct field_set needed, got = { { 0 } }, want = { { 0 } };
 
 		assert_int_equal(field_set_parse(reads[i].needed, &needed, NULL), 0);
 		if (reads[i].reads != NULL)
-			assert_int_equal(field_set_parse(reads[i].reads, &want, NULL), 0);
+			assert_int_equal(
+			    field_set_parse(reads[i].reads, &want, NULL), 0);
 		rules_reads(&c, &needed, &got);
 		if (memcmp(&got, &want, sizeof(got)) != 0)
 			fail_msg("%s: other fields", reads[i].says);
@@ -300,11 +328,17 @@ static void
 test_equal(void **state)
 {
 	static const struct rules_config differ[] = {
-		{ .networks_file = "/a" }, { .networks_file = "/b" }, { .networks_mask = 1 },
-		{ .networks_file_filter = true }, { .networks_file_no_lpm = true },
-		{ .networks_no_mask_if_zero = true }, { .net = { ORIGIN_FILE } },
-		{ .net = { 0, ORIGIN_FILE } }, { .as = { ORIGIN_FILE } },
-		{ .as = { 0, 0, ORIGIN_FILE } }, { 0 },
+		{ .networks_file = "/a" },
+		{ .networks_file = "/b" },
+		{ .networks_mask = 1 },
+		{ .networks_file_filter = true },
+		{ .networks_file_no_lpm = true },
+		{ .networks_no_mask_if_zero = true },
+		{ .net = { ORIGIN_FILE } },
+		{ .net = { 0, ORIGIN_FILE } },
+		{ .as = { ORIGIN_FILE } },
+		{ .as = { 0, 0, ORIGIN_FILE } },
+		{ 0 },
 	};
 	char copy[] = "/a";
 	struct rules_config same = { .networks_file = copy };
@@ -312,7 +346,8 @@ test_equal(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(differ) / sizeof(differ[0]); i++)
 		for (size_t k = 0; k < sizeof(differ) / sizeof(differ[0]); k++)
-			assert_true(rules_config_equal(&differ[i], &differ[k]) == (i == k));
+			assert_true(
+			    rules_config_equal(&differ[i], &differ[k]) == (i == k));
 	assert_true(rules_config_equal(&same, &differ[0])); /* by the path's text */
 }
 
@@ -354,12 +389,14 @@ test_directives(void **state)
 	assert_int_equal(got.networks_mask, 24);
 	assert_true(got.networks_file_filter && !got.networks_file_no_lpm);
 	assert_int_equal(got.net[SOURCE_PACKETS], ORIGIN_MASK);
-	assert_true(got.net[SOURCE_NETFLOW] > ORIGIN_MASK); /* "netflow": see origin_resolve */
+	assert_true(
+	    got.net[SOURCE_NETFLOW] > ORIGIN_MASK); /* "netflow": see origin_resolve */
 	assert_int_equal(got.net[SOURCE_SFLOW], ORIGIN_LONGEST);
 	assert_int_equal(got.as[SOURCE_NETFLOW], ORIGIN_FILE);
 	assert_int_equal(got.as[SOURCE_PACKETS], ORIGIN_DEFAULT);
 	for (const struct directive *d = rules_directives.rows; d->name != NULL; d++)
-		if (d->alias_of == NULL && (d->doc == NULL || d->doc[strlen(d->doc) - 1] != '.'))
+		if (d->alias_of == NULL &&
+		    (d->doc == NULL || d->doc[strlen(d->doc) - 1] != '.'))
 			fail_msg("%s has no sentence", d->name);
 	config_free(&c);
 }

@@ -105,7 +105,7 @@ rig_snapshot(struct rig *g, const struct flow *flows, unsigned n, uint64_t seq)
 	assert_int_equal(shard_init(&sh, g->v, NULL), 0);
 	for (unsigned i = 0; i < n; i += FLOW_BATCH)
 		shard_feed(&sh, flows + i, n - i < FLOW_BATCH ? n - i : FLOW_BATCH);
-	s = snapshot_new(g->v, sh.active);
+	s = snapshot_new(g->v, sh.active, true);
 	assert_non_null(s);
 	s->seq = seq;
 	s->cut = T_CUT * CLOCK_S;
