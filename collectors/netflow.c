@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DOC: a NetFlow datagram's way. Its version chooses a row of `versions`; the handler there
- * reads the header, finds the exporter, looks at the sequence number and walks what
- * follows: in v5 records of 48 octets, in v9 (RFC 3954) FlowSets: templates, which are
- * compiled and kept with the exporter, and data, whose records each become a flow in the
- * pipeline's next slot. What happens on the way is counted in a struct message and booked
- * once, at the end: every datagram as one of decoded or malformed by reason, every record
- * as fed, or without template, or not a flow.
+ * DOC: a NetFlow datagram's way. Its version chooses a row of `versions`; the handler
+ * there reads the header, finds the exporter, looks at the sequence number and walks
+ * what follows: in v5 records of 48 octets, in v9 (RFC 3954) FlowSets: templates, which
+ * are compiled and kept with the exporter, and data, whose records each become a flow
+ * in the pipeline's next slot. What happens on the way is counted in a struct message
+ * and booked once, at the end: every datagram as one of decoded or malformed by reason,
+ * every record as fed, or without template, or not a flow.
  *
  * A fault keeps the records before it. Where the extent of what is broken is known (a
  * template record, a set) the walk goes on behind it; the first fault names the reason.
@@ -36,7 +36,7 @@ struct netflow {
 	struct pipeline *pipeline;
 	unsigned worker;
 	bool time_new, disable_checks;
-	struct log_limit limit;        /* for datagrams of no exporter */
+	struct log_limit limit; /* for datagrams of no exporter */
 };
 
 /* A datagram being decoded, and what came out of it so far. */
@@ -44,19 +44,19 @@ struct message {
 	const struct datagram *datagram;
 	struct rbuf in;
 	uint16_t version;
-	struct exporter *exporter;     /* NULL until the header was read */
+	struct exporter *exporter; /* NULL until the header was read */
 	struct template_clock clock;
-	uint64_t header_ns;            /* since 1970, from the header; 0: it does not know */
-	uint64_t header_whole_ns;      /* of it, whole seconds */
+	uint64_t header_ns; /* since 1970, from the header; 0: it does not know */
+	uint64_t header_s; /* of it, the seconds */
 	uint32_t sampling;
-	enum stat_no fate;             /* STAT_DATAGRAMS_DECODED, or why not */
+	enum stat_no fate; /* STAT_DATAGRAMS_DECODED, or why not */
 	uint64_t records, fed, no_template, not_flow;
 	uint64_t templates, changes;
 	uint32_t lost, resets;
 };
 
-static void netflow_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+static void netflow_log(struct netflow *nf, const struct message *m, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
 
 /* One line about the sender of `m`, no oftener than its bucket allows. */
 static void
@@ -71,8 +71,8 @@ netflow_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
 	va_end(ap);
 	ip_format(&m->datagram->from, addr);
 	if (x != NULL)
-		log_limited(&x->parts[nf->worker].limit, "netflow %s/%u: %s", addr, x->domain,
-		    text);
+		log_limited(&x->parts[nf->worker].limit, "netflow %s/%u: %s", addr,
+		    x->domain, text);
 	else
 		log_limited(&nf->limit, "netflow %s: %s", addr, text);
 }
@@ -85,12 +85,14 @@ message_fault(struct message *m, enum stat_no why)
 		m->fate = why;
 }
 
-/* Find the exporter. False, with the message's fate decided, when there are too many. */
+/*
+ * Find the exporter. False, with the message's fate decided, when there are too many.
+ */
 static bool
 message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 {
-	struct exporter *x = exporter_get(nf->collector->exporters, EXPORTER_NETFLOW,
-	    &m->datagram->from, domain);
+	struct exporter *x = exporter_get(
+	    nf->collector->exporters, EXPORTER_NETFLOW, &m->datagram->from, domain);
 
 	m->exporter = x;
 	if (x == NULL) {
@@ -115,10 +117,11 @@ message_sequence(struct netflow *nf, struct message *m, uint32_t seq, uint32_t u
 	uint64_t before = atomic_load_explicit(resets, memory_order_relaxed);
 
 	m->lost = exporter_sequence(m->exporter, nf->worker, seq, units);
-	m->resets = (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);
+	m->resets =
+	    (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);
 	if (m->lost != 0 && !nf->disable_checks)
-		netflow_log(nf, m, "%u %s missing before sequence number %u", m->lost, unit,
-		    seq);
+		netflow_log(nf, m, "%u %s missing before sequence number %u", m->lost,
+		    unit, seq);
 }
 
 /* A slot with what all records of the message have in common. */
@@ -135,19 +138,16 @@ message_slot(const struct netflow *nf, const struct message *m)
 }
 
 /*
- * The time that decides the bin: the flow's start, else the header's, else the arrival. A
- * start told by uptime counts in whole seconds before the header's, like pmacct, so that
- * both put a record into the same bin.
+ * The time that decides the bin: the flow's start, else the header's, else the arrival.
  */
 static inline uint64_t
-message_stamp(const struct netflow *nf, const struct message *m, uint64_t start,
-    bool by_uptime)
+message_stamp(const struct netflow *nf, const struct message *m, uint64_t start)
 {
 	if (nf->time_new)
 		return m->datagram->arrival;
 	if (start == 0)
 		return m->header_ns != 0 ? m->header_ns : m->datagram->arrival;
-	return by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
+	return start;
 }
 
 /*
@@ -156,13 +156,33 @@ message_stamp(const struct netflow *nf, const struct message *m, uint64_t start,
  */
 enum { PORT_SRC = 1, PORT_DST = 2, PORTS = PORT_SRC | PORT_DST };
 static const uint8_t v5_ports[256] = {
-	[1] = PORT_DST, [6] = PORTS, [17] = PORTS, [33] = PORTS, [58] = PORT_DST,
-	[132] = PORTS, [136] = PORTS,
+	[1] = PORT_DST,
+	[6] = PORTS,
+	[17] = PORTS,
+	[33] = PORTS,
+	[58] = PORT_DST,
+	[132] = PORTS,
+	[136] = PORTS,
 };
 
+/*
+ * The start of a v5 flow as far as bins go: seconds alone, each of the three times cut
+ * to them, like pmacct, so that both put a record into the same bin.
+ */
+static inline uint64_t
+v5_start(const struct message *m, uint32_t first)
+{
+	uint32_t uptime = m->clock.uptime_ms;
+	uint64_t seconds = m->header_s + first / 1000;
+
+	if (first > uptime) /* the uptime wrapped meanwhile, or was read late */
+		return netflow_uptime_ns(m->header_s * CLOCK_S, uptime, first);
+	return seconds > uptime / 1000 ? (seconds - uptime / 1000) * CLOCK_S : 0;
+}
+
 static inline void
-v5_record(const struct netflow *nf, const struct message *m, const uint8_t *p,
-    struct flow *f)
+v5_record(
+    const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
 {
 	uint8_t proto = p[NETFLOW5_PROTO], ports = v5_ports[proto];
 	uint32_t first = wire_u32(p + NETFLOW5_FIRST);
@@ -184,12 +204,11 @@ v5_record(const struct netflow *nf, const struct message *m, const uint8_t *p,
 	f->etype = ETHERTYPE_IPV4;
 	f->packets = wire_u32(p + NETFLOW5_PACKETS);
 	f->bytes = wire_u32(p + NETFLOW5_OCTETS);
-	f->timestamp_start = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms, first);
-	f->timestamp_end = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms,
-	    wire_u32(p + NETFLOW5_LAST));
-	/* pmacct leaves the header's fraction out of it. */
-	f->stamp = message_stamp(nf, m,
-	    netflow_uptime_ns(m->header_whole_ns, m->clock.uptime_ms, first), true);
+	f->timestamp_start =
+	    netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms, first);
+	f->timestamp_end = netflow_uptime_ns(
+	    m->clock.export_ns, m->clock.uptime_ms, wire_u32(p + NETFLOW5_LAST));
+	f->stamp = message_stamp(nf, m, v5_start(m, first));
 }
 
 static void
@@ -201,19 +220,23 @@ v5_decode(struct netflow *nf, struct message *m)
 
 	if (!message_exporter(nf, m, wire_u16(h + NETFLOW5_ENGINE)))
 		return;
-	m->header_whole_ns = wire_u32(h + NETFLOW5_SECONDS) * CLOCK_S;
-	m->header_ns = m->header_whole_ns;
+	m->header_s = wire_u32(h + NETFLOW5_SECONDS);
+	m->header_ns = m->header_s * CLOCK_S;
 	if (m->header_ns != 0 && wire_u32(h + NETFLOW5_NANOSECONDS) < CLOCK_S)
 		m->header_ns += wire_u32(h + NETFLOW5_NANOSECONDS);
 	m->clock.export_ns = m->header_ns;
 	m->clock.uptime_ms = wire_u32(h + NETFLOW5_UPTIME);
 	sampling = wire_u16(h + NETFLOW5_SAMPLING) & NETFLOW5_RATE_MASK;
 	m->sampling = sampling;
-	if (atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed) != sampling)
-		atomic_store_explicit(&m->exporter->sampling, sampling, memory_order_relaxed);
+	if (atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed) !=
+	    sampling)
+		atomic_store_explicit(
+		    &m->exporter->sampling, sampling, memory_order_relaxed);
 	message_sequence(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), count, "records");
 
-	/* The count rules: what follows the last record is padding, or no flows at all. */
+	/*
+	 * The count rules: what follows the last record is padding, or no flows at all.
+	 */
 	if (count > there) {
 		message_fault(m, STAT_BAD_SHORT);
 		netflow_log(nf, m, "%u records announced, %zu there", count, there);
@@ -291,15 +314,16 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 		return;
 	}
 	ip_format(&m->datagram->from, addr);
-	log_debug(LOG_TEMPLATE, "netflow %s/%u: template %u: %u fields, %u octets, %u steps",
-	    addr, m->exporter->domain, t->id, t->n_fields, t->min_octets, t->n_steps);
+	log_debug(LOG_TEMPLATE,
+	    "netflow %s/%u: template %u: %u fields, %u octets, %u steps", addr,
+	    m->exporter->domain, t->id, t->n_fields, t->min_octets, t->n_steps);
 	template_keep(nf, m, t);
 }
 
 /* A FlowSet of templates: RFC 3954 s5.2, s6.1. */
 static void
-templates_set(struct netflow *nf, struct message *m, enum template_kind kind,
-    struct rbuf *set)
+templates_set(
+    struct netflow *nf, struct message *m, enum template_kind kind, struct rbuf *set)
 {
 	struct template_def d;
 	int rc;
@@ -310,27 +334,41 @@ templates_set(struct netflow *nf, struct message *m, enum template_kind kind,
 			continue;
 		}
 		message_fault(m, STAT_BAD_TEMPLATE);
-		netflow_log(nf, m, "a template (id %u, %u fields) cannot be meant", d.id,
-		    d.n_fields);
+		netflow_log(nf, m, "a template (id %u, %u fields) cannot be meant",
+		    d.id, d.n_fields);
 	}
+}
+
+/*
+ * The start of a flow as far as bins go. pmacct takes the whole seconds that an uptime
+ * lies before the header's; what is left of a second then counts as over.
+ */
+static inline uint64_t
+v9_start(const struct template *t, const struct flow *f)
+{
+	uint64_t start = f->timestamp_start;
+
+	return t->start_by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
 }
 
 /* The records of a data FlowSet that are flows. */
 static void
-records_set(struct netflow *nf, struct message *m, const struct template *t,
-    struct rbuf *set)
+records_set(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
 	uint64_t n = 0;
 
-	while (rbuf_left(set) >= t->min_octets) { /* never 0: template_next refuses it */
+	while (
+	    rbuf_left(set) >= t->min_octets) { /* never 0: template_next refuses it */
 		struct flow *f = message_slot(nf, m);
 
 		if (template_decode(t, set, &m->clock, f) != 0) {
 			message_fault(m, STAT_BAD_SHORT);
-			netflow_log(nf, m, "a record of template %u runs past its set", t->id);
+			netflow_log(
+			    nf, m, "a record of template %u runs past its set", t->id);
 			break;
 		}
-		f->stamp = message_stamp(nf, m, f->timestamp_start, t->start_by_uptime);
+		f->stamp = message_stamp(nf, m, v9_start(t, f));
 		pipeline_commit(nf->pipeline);
 		n++;
 	}
@@ -340,8 +378,8 @@ records_set(struct netflow *nf, struct message *m, const struct template *t,
 
 /* Records about the exporter itself: counted, and not yet made use of. */
 static void
-options_set(struct netflow *nf, struct message *m, const struct template *t,
-    struct rbuf *set)
+options_set(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
 	struct flow nobody;
 	uint64_t n = 0;
@@ -380,8 +418,8 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
 	if (t == NULL) {
 		m->records++;
 		m->no_template++;
-		netflow_log(nf, m, "template %u unknown, a set of %zu octets skipped", id,
-		    rbuf_left(set));
+		netflow_log(nf, m, "template %u unknown, a set of %zu octets skipped",
+		    id, rbuf_left(set));
 		return;
 	}
 	if (t->options)
@@ -390,7 +428,8 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
 		records_set(nf, m, t, set);
 	if (!padding_fits(*set)) {
 		message_fault(m, STAT_BAD_LENGTH);
-		netflow_log(nf, m, "a set of template %u ends with %zu octets of no record", id,
+		netflow_log(nf, m,
+		    "a set of template %u ends with %zu octets of no record", id,
 		    rbuf_left(set));
 	}
 }
@@ -417,11 +456,14 @@ v9_decode(struct netflow *nf, struct message *m)
 	m->header_ns = wire_u32(h + NETFLOW9_SECONDS) * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
 	m->clock.uptime_ms = wire_u32(h + NETFLOW9_UPTIME);
-	m->sampling = atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
+	m->sampling =
+	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* v9 counts export packets here: RFC 3954 s5.1. */
 	message_sequence(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 1, "datagrams");
 
-	/* To the end, whatever the header's count says: some exporters count too few. */
+	/*
+	 * To the end, whatever the header's count says: some exporters count too few.
+	 */
 	while (rbuf_left(&m->in) >= SET_HEADER) {
 		uint16_t id = rbuf_u16(&m->in);
 		size_t len = rbuf_u16(&m->in);
@@ -429,7 +471,8 @@ v9_decode(struct netflow *nf, struct message *m)
 
 		if (len < SET_HEADER || len - SET_HEADER > rbuf_left(&m->in)) {
 			/* Where the next set would begin is not known. */
-			message_fault(m, len < SET_HEADER ? STAT_BAD_LENGTH : STAT_BAD_SHORT);
+			message_fault(
+			    m, len < SET_HEADER ? STAT_BAD_LENGTH : STAT_BAD_SHORT);
 			netflow_log(nf, m, "set %u of %zu octets, %zu there", id, len,
 			    rbuf_left(&m->in) + SET_HEADER);
 			return;
@@ -478,8 +521,8 @@ message_decode(struct netflow *nf, struct message *m)
 		netflow_log(nf, m, "version %u is not taken here", m->version);
 	} else if (rbuf_left(&m->in) < v->header_octets) {
 		message_fault(m, STAT_BAD_SHORT);
-		netflow_log(nf, m, "%zu octets are no version %u header", rbuf_left(&m->in),
-		    m->version);
+		netflow_log(nf, m, "%zu octets are no version %u header",
+		    rbuf_left(&m->in), m->version);
 	} else {
 		v->decode(nf, m);
 	}
@@ -538,7 +581,8 @@ message_book(struct netflow *nf, const struct message *m)
 	counter_add(&c->units, 1);
 	counter_add(&c->octets, m->datagram->len);
 	counter_add(&c->errors, m->fate != STAT_DATAGRAMS_DECODED);
-	atomic_store_explicit(&c->last_seen, m->datagram->arrival, memory_order_relaxed);
+	atomic_store_explicit(
+	    &c->last_seen, m->datagram->arrival, memory_order_relaxed);
 }
 
 static void

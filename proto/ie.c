@@ -7,9 +7,13 @@ enum side { SIDE_ANY, SIDE_OUT };
 
 const struct ie ies[IE_ROWS] = {
 #define IE(enterprise_, id_, FIELD, CONVERT, rank_, SIDE, name_) \
-	{ .enterprise = enterprise_, .id = id_, .rank = rank_, \
-	  .out = SIDE_##SIDE == SIDE_OUT, .convert = IE_##CONVERT, .field = F_##FIELD, \
-	  .name = name_ },
+	{ .enterprise = enterprise_, \
+		.id = id_, \
+		.rank = rank_, \
+		.out = SIDE_##SIDE == SIDE_OUT, \
+		.convert = IE_##CONVERT, \
+		.field = F_##FIELD, \
+		.name = name_ },
 #include "proto/ie.def"
 #undef IE
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Information elements: ie.def as an array. What an element of NetFlow v9 or IPFIX means
- * to us, and how its value reads. Constant data; any thread.
+ * Information elements: ie.def as an array. What an element of NetFlow v9 or IPFIX
+ * means to us, and how its value reads. Constant data; any thread.
  */
 #ifndef WEIR_PROTO_IE_H
 #define WEIR_PROTO_IE_H
@@ -13,15 +13,15 @@
 
 /* How a value reads. Reduced-size encoding (RFC 7011 s6.2) holds for all integers. */
 enum ie_convert {
-	IE_UINT,      /* unsigned, network order; of a longer one the low octets count */
-	IE_LOW8,      /* its last octet alone: TCP flags, with or without what stands before */
+	IE_UINT,      /* unsigned; of one longer than ours, the low octets */
+	IE_LOW8,      /* its last octet alone: TCP flags, in one octet or two */
 	IE_IP4,       /* 4 octets */
 	IE_IP6,       /* 16 octets */
 	IE_MAC,       /* 6 octets */
 	IE_UPTIME,    /* ms of the exporter's uptime */
 	IE_S,         /* s since 1970 */
 	IE_MS,        /* ms since 1970 */
-	IE_NTP,       /* s since 1900 and fraction, 32 bits each: RFC 7011 s6.1.9, s6.1.10 */
+	IE_NTP,       /* s since 1900 and fraction, 32 bits each: RFC 7011 s6.1.9 */
 	IE_DELTA_US,  /* us before the export time in the header */
 };
 

@@ -10,45 +10,56 @@
 #include "proto/ie.h"
 #include "proto/netflow.h"
 
-#define ETHERTYPE_IPV4    0x0800U
-#define ETHERTYPE_IPV6    0x86ddU
-#define ETYPE_BY_HOST     1U
-#define NTP_1970          UINT64_C(2208988800) /* s from 1900 to 1970: RFC 5905 */
+#define ETHERTYPE_IPV4 0x0800U
+#define ETHERTYPE_IPV6 0x86ddU
+#define ETYPE_BY_HOST 1U
+#define NTP_1970 UINT64_C(2208988800) /* s from 1900 to 1970: RFC 5905 */
 
-#define STEPS_MAX         128U
-#define SEGMENTS_MAX      32U /* what stands after so many variable fields is stepped over */
-#define CHOICE_MAX        8U  /* elements of one rank for one primitive */
+#define STEPS_MAX 128U
+#define SEGMENTS_MAX 32U /* what stands after so many variable fields is stepped over */
+#define CHOICE_MAX 8U /* elements of one rank for one primitive */
 
 /*
  * What a step does. The first are the frequent pairs of widths (on the wire, of the
- * member); the others go through step_any. Steps are kept in this order: one jump, hard to
- * foresee for the processor, then serves all steps that do the same.
+ * member); the others go through step_any. Steps are kept in this order: one jump, hard
+ * to foresee for the processor, then serves all steps that do the same.
  */
 enum op {
-	OP_1_1, OP_1_2, OP_2_2, OP_1_4, OP_2_4, OP_4_4, OP_1_8, OP_2_8, OP_4_8, OP_8_8,
-	OP_IP4, OP_IP6, OP_UPTIME4,
+	OP_1_1,
+	OP_1_2,
+	OP_2_2,
+	OP_1_4,
+	OP_2_4,
+	OP_4_4,
+	OP_1_8,
+	OP_2_8,
+	OP_4_8,
+	OP_8_8,
+	OP_IP4,
+	OP_IP6,
+	OP_UPTIME4,
 	OP_ANY,
-	OP_IF,        /* only if `conditions` hold */
-	OP_VARIABLE,  /* the value's length stands in the record */
+	OP_IF, /* only if `conditions` hold */
+	OP_VARIABLE, /* the value's length stands in the record */
 };
 
 enum condition { IF_NOT_ZERO = 1, IF_EGRESS = 2 };
 
 struct template_step {
-	uint16_t from;      /* octet in the segment */
-	uint16_t to;        /* octet in struct flow */
-	uint8_t op;         /* enum op */
+	uint16_t from; /* octet in the segment */
+	uint16_t to; /* octet in struct flow */
+	uint8_t op; /* enum op */
 	uint8_t conditions; /* enum condition, or-ed */
-	uint8_t convert;    /* enum ie_convert */
+	uint8_t convert; /* enum ie_convert */
 	uint8_t segment;
-	uint16_t octets;    /* on the wire */
-	uint8_t width;      /* of the member */
-	uint8_t run;        /* steps from here on that do the same */
+	uint16_t octets; /* on the wire */
+	uint8_t width; /* of the member */
+	uint8_t run; /* steps from here on that do the same */
 };
 
 /*
- * A run of fields of fixed length; a variable field follows each but the last. A template
- * of fixed length is one segment.
+ * A run of fields of fixed length; a variable field follows each but the last. A
+ * template of fixed length is one segment.
  */
 struct template_segment {
 	uint32_t octets;
@@ -57,7 +68,7 @@ struct template_segment {
 /* A record that lies open: where its segments and variable values stand. */
 struct record {
 	const uint8_t *at[SEGMENTS_MAX];
-	const uint8_t *value[SEGMENTS_MAX];  /* of the variable field after the segment */
+	const uint8_t *value[SEGMENTS_MAX]; /* of the field after the segment */
 	uint16_t value_octets[SEGMENTS_MAX];
 };
 
@@ -115,7 +126,8 @@ scope_read(struct rbuf *r, struct template_def *d)
 		d->n_fields = rbuf_u16(r);
 		/* A withdrawal has no scope count: RFC 7011 s8.1. */
 		d->n_scope = d->n_fields != 0 ? rbuf_u16(r) : 0;
-		return d->n_fields == 0 || (d->n_scope >= 1 && d->n_scope <= d->n_fields);
+		return d->n_fields == 0 ||
+		       (d->n_scope >= 1 && d->n_scope <= d->n_fields);
 	}
 	/* v9 gives octets, not fields: RFC 3954 s6.1. */
 	scope = rbuf_u16(r);
@@ -172,7 +184,7 @@ template_next(struct rbuf *r, enum template_kind kind, struct template_def *d)
 /* Where a field stands in a record. */
 struct place {
 	struct spec spec;
-	uint32_t from;      /* in its segment; of a variable field: the segment's octets */
+	uint32_t from; /* in its segment; of a variable field: the segment's octets */
 	uint16_t segment;
 	bool variable;
 };
@@ -202,8 +214,8 @@ places_lay(struct compiler *c)
 		p->spec = spec_read(&r, c->def->kind);
 		p->segment = segment;
 		p->from = from;
-		p->variable = p->spec.octets == FIELD_VARIABLE &&
-		    kind_is_ipfix(c->def->kind);
+		p->variable =
+		    p->spec.octets == FIELD_VARIABLE && kind_is_ipfix(c->def->kind);
 		if (!p->variable) {
 			from += p->spec.octets;
 			continue;
@@ -217,8 +229,8 @@ places_lay(struct compiler *c)
 
 /* The last place of element (enterprise, id) whose value can be what `convert` says. */
 static const struct place *
-place_find(const struct compiler *c, uint32_t enterprise, uint16_t id,
-    enum ie_convert convert)
+place_find(
+    const struct compiler *c, uint32_t enterprise, uint16_t id, enum ie_convert convert)
 {
 	for (unsigned i = c->def->n_fields; i-- > 0;) {
 		const struct place *p = &c->places[i];
@@ -238,9 +250,16 @@ op_of(enum ie_convert convert, unsigned octets, unsigned width)
 	static const struct {
 		uint8_t octets, width, op;
 	} quick[] = {
-		{ 1, 1, OP_1_1 }, { 1, 2, OP_1_2 }, { 2, 2, OP_2_2 }, { 1, 4, OP_1_4 },
-		{ 2, 4, OP_2_4 }, { 4, 4, OP_4_4 }, { 1, 8, OP_1_8 }, { 2, 8, OP_2_8 },
-		{ 4, 8, OP_4_8 }, { 8, 8, OP_8_8 },
+		{ 1, 1, OP_1_1 },
+		{ 1, 2, OP_1_2 },
+		{ 2, 2, OP_2_2 },
+		{ 1, 4, OP_1_4 },
+		{ 2, 4, OP_2_4 },
+		{ 4, 4, OP_4_4 },
+		{ 1, 8, OP_1_8 },
+		{ 2, 8, OP_2_8 },
+		{ 4, 8, OP_4_8 },
+		{ 8, 8, OP_8_8 },
 	};
 
 	if (convert == IE_IP4)
@@ -284,8 +303,8 @@ step_add(struct compiler *c, const struct ie *row, const struct place *p,
 	if (row->convert == IE_LOW8)
 		s->convert = IE_UINT;
 	s->op = (uint8_t)(conditions != 0
-	        ? OP_IF
-	        : op_of((enum ie_convert)s->convert, octets, s->width));
+			      ? OP_IF
+			      : op_of((enum ie_convert)s->convert, octets, s->width));
 }
 
 /* Whether the message has what the conversion reckons with. */
@@ -295,7 +314,9 @@ convert_works(const struct compiler *c, enum ie_convert convert)
 	return convert != IE_UPTIME || !kind_is_ipfix(c->def->kind);
 }
 
-/* Steps for primitive `no`: of its elements of the best rank, the least wanted first. */
+/*
+ * Steps for primitive `no`: of its elements of the best rank, the least wanted first.
+ */
 static void
 field_compile(struct compiler *c, enum field_no no)
 {
@@ -309,7 +330,8 @@ field_compile(struct compiler *c, enum field_no no)
 		const struct ie *row = &ies[i];
 		const struct place *p;
 
-		if (row->field != no || row->rank > best || !convert_works(c, row->convert))
+		if (row->field != no || row->rank > best ||
+		    !convert_works(c, row->convert))
 			continue;
 		p = place_find(c, row->enterprise, row->id, row->convert);
 		if (p == NULL)
@@ -331,15 +353,16 @@ field_compile(struct compiler *c, enum field_no no)
 		return;
 	for (unsigned i = n; i-- > 0;)
 		if (found[i].row->out)
-			step_add(c, found[i].row, found[i].place, IF_NOT_ZERO | IF_EGRESS);
+			step_add(
+			    c, found[i].row, found[i].place, IF_NOT_ZERO | IF_EGRESS);
 }
 
 /* What EtherType to fill in where no element says it: the address family does. */
 static uint16_t
 etype_compile(const struct compiler *c, const struct field_set *set)
 {
-	if (!field_set_has(set, F_ETYPE) ||
-	    place_find(c, 0, 256, IE_UINT) != NULL || (!c->has_v4 && !c->has_v6))
+	if (!field_set_has(set, F_ETYPE) || place_find(c, 0, 256, IE_UINT) != NULL ||
+	    (!c->has_v4 && !c->has_v6))
 		return 0;
 	if (c->has_v4 && c->has_v6)
 		return ETYPE_BY_HOST;
@@ -347,8 +370,8 @@ etype_compile(const struct compiler *c, const struct field_set *set)
 }
 
 /*
- * Bring steps that do the same together. What goes through step_any stays in its order, at
- * the end: it may depend on what was done before.
+ * Bring steps that do the same together. What goes through step_any stays in its order,
+ * at the end: it may depend on what was done before.
  */
 static void
 steps_sort(struct compiler *c)
@@ -358,13 +381,14 @@ steps_sort(struct compiler *c)
 
 	for (unsigned op = 0; op <= OP_ANY; op++)
 		for (unsigned i = 0; i < c->n_steps; i++)
-			if (c->steps[i].op == op || (op == OP_ANY && c->steps[i].op > op))
+			if (c->steps[i].op == op ||
+			    (op == OP_ANY && c->steps[i].op > op))
 				sorted[n++] = c->steps[i];
 	assert(n == c->n_steps);
 	for (unsigned i = n; i-- > 0;)
 		sorted[i].run = (uint8_t)(i + 1 < n && sorted[i + 1].op == sorted[i].op
-		        ? sorted[i + 1].run + 1
-		        : 1);
+					      ? sorted[i + 1].run + 1
+					      : 1);
 	memcpy(c->steps, sorted, n * sizeof(sorted[0]));
 }
 
@@ -397,7 +421,8 @@ compiler_result(const struct compiler *c)
 	if (c->direction != NULL) {
 		t->direction_segment = (uint8_t)c->direction->segment;
 		/* Of a longer one the low octet counts. */
-		t->direction = (uint16_t)(c->direction->from + c->direction->spec.octets - 1);
+		t->direction =
+		    (uint16_t)(c->direction->from + c->direction->spec.octets - 1);
 	}
 	return t;
 }
@@ -457,8 +482,8 @@ bool
 template_same(const struct template *t, const struct template_def *d)
 {
 	return t->kind == d->kind && t->n_fields == d->n_fields &&
-	    t->fields_octets == d->fields_octets &&
-	    memcmp(t->fields, d->fields, d->fields_octets) == 0;
+	       t->fields_octets == d->fields_octets &&
+	       memcmp(t->fields, d->fields, d->fields_octets) == 0;
 }
 
 static uint64_t
@@ -509,7 +534,8 @@ time_load(enum ie_convert convert, const uint8_t *p, unsigned octets,
 		v = scale(v, CLOCK_US);
 		return clock->export_ns > v ? clock->export_ns - v : 0;
 	default:
-		return netflow_uptime_ns(clock->export_ns, clock->uptime_ms, (uint32_t)v);
+		return netflow_uptime_ns(
+		    clock->export_ns, clock->uptime_ms, (uint32_t)v);
 	}
 }
 
@@ -527,8 +553,8 @@ value_store(const struct template_step *s, const uint8_t *p, unsigned octets,
 	case IE_UINT:
 		if (octets > s->width)
 			p += octets - s->width;
-		field_uint_set(to, s->width,
-		    uint_load(p, octets < s->width ? octets : s->width));
+		field_uint_set(
+		    to, s->width, uint_load(p, octets < s->width ? octets : s->width));
 		return;
 	case IE_IP4:
 		a = ip_from_v4(p);
@@ -561,7 +587,7 @@ conditions_hold(const struct template *t, const struct template_step *s,
 	if ((s->conditions & IF_NOT_ZERO) != 0 && value_is_zero(p, octets))
 		return false;
 	return (s->conditions & IF_EGRESS) == 0 ||
-	    rec->at[t->direction_segment][t->direction] == 1;
+	       rec->at[t->direction_segment][t->direction] == 1;
 }
 
 /* The steps without a quick operation. */
@@ -582,14 +608,17 @@ step_any(const struct template *t, const struct template_step *s,
 		value_store(s, p, octets, clock, (uint8_t *)f + s->to);
 }
 
-/* Do `value`, an expression of `p`, for each step of the run. */
-#define EACH(type, value) \
-	do { \
-		const uint8_t *p = (fixed ? base : rec->at[s->segment]) + s->from; \
-		type v_ = (type)(value); \
-		memcpy((uint8_t *)f + s->to, &v_, sizeof(v_)); \
-		s++; \
-	} while (--n > 0)
+/* Do `value`, an expression of `p`, for each step of a run of `op`. */
+#define RUN(op, type, value) \
+	case op: \
+		do { \
+			const uint8_t *p = \
+			    (fixed ? base : rec->at[s->segment]) + s->from; \
+			type v_ = (type)(value); \
+			memcpy((uint8_t *)f + s->to, &v_, sizeof(v_)); \
+			s++; \
+		} while (--n > 0); \
+		break;
 
 /* `fixed`: one segment; a constant, so that each use is a loop of its own. */
 static inline __attribute__((always_inline)) void
@@ -598,27 +627,26 @@ steps_run(const struct template *t, bool fixed, const struct record *rec,
 {
 	const struct template_step *end = t->steps + t->n_steps;
 	const uint8_t *base = rec->at[0];
+	const uint64_t now = clock->export_ns;
+	const uint32_t uptime = clock->uptime_ms;
 
 	for (const struct template_step *s = t->steps; s < end;) {
 		unsigned n = s->run;
 
 		switch ((enum op)s->op) {
-		case OP_1_1: EACH(uint8_t, *p); break;
-		case OP_1_2: EACH(uint16_t, *p); break;
-		case OP_2_2: EACH(uint16_t, wire_u16(p)); break;
-		case OP_1_4: EACH(uint32_t, *p); break;
-		case OP_2_4: EACH(uint32_t, wire_u16(p)); break;
-		case OP_4_4: EACH(uint32_t, wire_u32(p)); break;
-		case OP_1_8: EACH(uint64_t, *p); break;
-		case OP_2_8: EACH(uint64_t, wire_u16(p)); break;
-		case OP_4_8: EACH(uint64_t, wire_u32(p)); break;
-		case OP_8_8: EACH(uint64_t, wire_u64(p)); break;
-		case OP_IP4: EACH(ip16_t, ip_from_v4(p)); break;
-		case OP_IP6: EACH(ip16_t, ip_from_v6(p)); break;
-		case OP_UPTIME4:
-			EACH(uint64_t, netflow_uptime_ns(clock->export_ns, clock->uptime_ms,
-			    wire_u32(p)));
-			break;
+		RUN(OP_1_1, uint8_t, *p)
+		RUN(OP_1_2, uint16_t, *p)
+		RUN(OP_2_2, uint16_t, wire_u16(p))
+		RUN(OP_1_4, uint32_t, *p)
+		RUN(OP_2_4, uint32_t, wire_u16(p))
+		RUN(OP_4_4, uint32_t, wire_u32(p))
+		RUN(OP_1_8, uint64_t, *p)
+		RUN(OP_2_8, uint64_t, wire_u16(p))
+		RUN(OP_4_8, uint64_t, wire_u32(p))
+		RUN(OP_8_8, uint64_t, wire_u64(p))
+		RUN(OP_IP4, ip16_t, ip_from_v4(p))
+		RUN(OP_IP6, ip16_t, ip_from_v6(p))
+		RUN(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p)))
 		case OP_ANY:
 		case OP_IF:
 		case OP_VARIABLE:

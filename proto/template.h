@@ -2,11 +2,12 @@
 /*
  * template: what the records of one template id look like (RFC 3954 s5, RFC 7011 s3.4).
  *
- * A template record is first read into a struct template_def, which borrows the datagram;
- * what cannot be meant is refused there. template_new then compiles it: a short list of
- * steps, each "this many octets from here become that member of struct flow", holding only
- * the primitives that somebody needs. A struct template is immutable, so that any number
- * of workers decode with it; it belongs to the table that it was put in (templates.h).
+ * A template record is first read into a struct template_def, which borrows the
+ * datagram; what cannot be meant is refused there. template_new then compiles it: a
+ * short list of steps, each "this many octets from here become that member of struct
+ * flow", holding only the primitives that somebody needs. A struct template is
+ * immutable, so that any number of workers decode with it; it belongs to the table that
+ * it was put in (templates.h).
  */
 #ifndef WEIR_PROTO_TEMPLATE_H
 #define WEIR_PROTO_TEMPLATE_H
@@ -34,7 +35,7 @@ enum template_kind {
 struct template_def {
 	enum template_kind kind;
 	uint16_t id;
-	uint16_t n_fields;       /* scope fields included; 0: IPFIX withdraws the template */
+	uint16_t n_fields;       /* with those of scope; 0: IPFIX withdraws it */
 	uint16_t n_scope;        /* of them; 0 unless options */
 	bool variable;           /* some field's length stands in each record */
 	uint32_t min_octets;     /* of a record; never 0 unless withdrawn */
@@ -64,7 +65,7 @@ struct template {
 	/* private */
 	uint16_t etype;          /* to fill in, 1: by the source address, 0: nothing */
 	uint16_t n_segments;
-	uint16_t direction;      /* where flowDirection stands: segment and octet in it */
+	uint16_t direction;      /* where flowDirection stands in its segment */
 	uint8_t direction_segment;
 	const struct template_step *steps;
 	const struct template_segment *segments;
@@ -75,19 +76,19 @@ struct template {
 /*
  * Read the next template record of a set from `r`, which is left after it.
  *
- * Returns 0 with `*d` filled; -WEIR_ENOENT when only padding is left; -WEIR_EMALFORMED when
- * the record runs past the end, or cannot be meant: an id below 256, no fields or too many,
- * records without octets or longer than any set, in v9 a scope that is no whole number of
- * fields, in IPFIX one of no field or more than all. Every call but one that returns
- * -WEIR_ENOENT takes octets from `r`, so that a loop until then ends.
+ * Returns 0 with `*d` filled; -WEIR_ENOENT when only padding is left; -WEIR_EMALFORMED
+ * when the record runs past the end, or cannot be meant: an id below 256, no fields or
+ * too many, records without octets or longer than any set, in v9 a scope that is no
+ * whole number of fields, in IPFIX one of no field or more than all. Every call but one
+ * that returns -WEIR_ENOENT takes octets from `r`, so that a loop until then ends.
  */
 int template_next(struct rbuf *r, enum template_kind kind, struct template_def *d);
 
 /*
- * Compile `d` for those who need the primitives of `needed`; counters and the start of the
- * flow are filled whoever needs them. Elements of no known meaning, of a length that they
- * cannot have, or of none are stepped over; of repeated ones the last counts. On the heap;
- * NULL when memory is short.
+ * Compile `d` for those who need the primitives of `needed`; counters and the start of
+ * the flow are filled whoever needs them. Elements of no known meaning, of a length
+ * that they cannot have, or of none are stepped over; of repeated ones the last counts.
+ * On the heap; NULL when memory is short.
  */
 struct template *template_new(const struct template_def *d,
     const struct field_set *needed);
@@ -97,8 +98,9 @@ void template_free(struct template *t);
 bool template_same(const struct template *t, const struct template_def *d);
 
 /*
- * Decode one data record from `r` into `f`, where members without an element are left as
- * they were. `r` is left after the record, anywhere on failure. Times become ns since 1970.
+ * Decode one data record from `r` into `f`, where members without an element are left
+ * as they were. `r` is left after the record, anywhere on failure. Times become ns
+ * since 1970.
  *
  * Returns 0, or -WEIR_EMALFORMED when the record runs past the end.
  */

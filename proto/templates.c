@@ -10,9 +10,9 @@
 #define SLOTS_MIN 8U
 
 /*
- * An open-addressing table of pointers. A slot goes from empty to a template, and from one
- * template to the next of the same key; so a reader who probes while a writer writes sees
- * the old, the new, or (for a key that was not there) nothing.
+ * An open-addressing table of pointers. A slot goes from empty to a template, and from
+ * one template to the next of the same key; so a reader who probes while a writer
+ * writes sees the old, the new, or (for a key that was not there) nothing.
  */
 struct templates_slots {
 	uint32_t mask;
@@ -55,8 +55,8 @@ static struct template *_Atomic *
 slot_of(struct templates_slots *s, uint32_t key)
 {
 	for (uint32_t i = slot_first(s, key);; i = (i + 1) & s->mask) {
-		const struct template *t = atomic_load_explicit(&s->at[i],
-		    memory_order_acquire);
+		const struct template *t =
+		    atomic_load_explicit(&s->at[i], memory_order_acquire);
 
 		if (t == NULL || key_of((enum template_kind)t->kind, t->id) == key)
 			return &s->at[i];
@@ -106,7 +106,8 @@ templates_free(struct templates *ts)
 const struct template *
 templates_find(const struct templates *ts, enum template_kind kind, uint16_t id)
 {
-	struct templates_slots *s = atomic_load_explicit(&ts->slots, memory_order_acquire);
+	struct templates_slots *s =
+	    atomic_load_explicit(&ts->slots, memory_order_acquire);
 
 	return atomic_load_explicit(slot_of(s, key_of(kind, id)), memory_order_acquire);
 }
@@ -126,8 +127,9 @@ templates_grow(struct templates *ts, struct templates_old *old)
 		struct template *t = atomic_load(&s->at[i]);
 
 		if (t != NULL)
-			atomic_store(slot_of(wider,
-			    key_of((enum template_kind)t->kind, t->id)), t);
+			atomic_store(
+			    slot_of(wider, key_of((enum template_kind)t->kind, t->id)),
+			    t);
 	}
 	atomic_store_explicit(&ts->slots, wider, memory_order_release);
 	old->slots = s;
@@ -140,7 +142,8 @@ templates_put(struct templates *ts, struct template *t, struct templates_old *ol
 	uint32_t key = key_of((enum template_kind)t->kind, t->id);
 	struct template *_Atomic *at = slot_of(atomic_load(&ts->slots), key);
 	struct template *before = atomic_load(at);
-	uint64_t octets = ts->octets + t->octets - (before != NULL ? before->octets : 0);
+	uint64_t octets =
+	    ts->octets + t->octets - (before != NULL ? before->octets : 0);
 
 	*old = (struct templates_old){ NULL, NULL };
 	if (octets > TEMPLATES_OCTETS ||

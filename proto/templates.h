@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * templates: the templates that one exporter has told, by protocol version and id. Workers
- * look them up without a lock and hold what they found until they are quiet (lib/rcu.h);
- * who puts a template in holds a lock of the caller's. What was replaced is collected in a
- * struct templates_old, to be retired after the lock is given back.
+ * templates: the templates that one exporter has told, by protocol version and id.
+ * Workers look them up without a lock and hold what they found until they are quiet
+ * (lib/rcu.h); who puts a template in holds a lock of the caller's. What was replaced
+ * is collected in a struct templates_old, to be retired after the lock is given back.
  *
  * Everything in here comes from datagrams whose sender nobody vouches for, so it is
  * bounded: per exporter, and for all exporters of the process together.
@@ -35,16 +35,16 @@ struct templates *templates_new(void);
 void templates_free(struct templates *ts);
 
 /*
- * The template that sets of `id` in messages of `kind` (options or not) follow, or NULL.
- * Valid until the thread says rcu_quiet.
+ * The template that sets of `id` in messages of `kind` (options or not) follow, or
+ * NULL. Valid until the thread says rcu_quiet.
  */
 const struct template *templates_find(const struct templates *ts,
     enum template_kind kind, uint16_t id);
 
 /*
  * Put `t` (taken on success) in place of the one with its version and id. Under the
- * caller's lock. Returns 0 with `*old` to be retired, -WEIR_EFULL when a bound is reached,
- * or -WEIR_ENOMEM.
+ * caller's lock. Returns 0 with `*old` to be retired, -WEIR_EFULL when a bound is
+ * reached, or -WEIR_ENOMEM.
  */
 int templates_put(struct templates *ts, struct template *t, struct templates_old *old);
 

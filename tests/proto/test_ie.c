@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/ie.h"
+
+/* A row's conversion gives what its primitive holds. */
+static bool
+converts_to(enum ie_convert convert, const struct field *f)
+{
+	switch (convert) {
+	case IE_IP4:
+	case IE_IP6:
+		return f->value == FIELD_IP;
+	case IE_MAC:
+		return f->value == FIELD_MAC;
+	case IE_LOW8:
+		return f->value == FIELD_FLAGS;
+	case IE_UINT:
+		return f->value == FIELD_UINT || f->value == FIELD_HEX ||
+		       f->value == FIELD_PROTO;
+	default:
+		return f->value == FIELD_TIME;
+	}
+}
+
+static void
+test_rows_fit_their_primitives(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < IE_ROWS; i++)
+		if (!converts_to(ies[i].convert, &fields[ies[i].field]))
+			fail_msg("%s cannot become %s", ies[i].name,
+			    fields[ies[i].field].config);
+}
+
+static void
+test_rows_do_not_repeat(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < IE_ROWS; i++)
+		for (size_t k = 0; k < i; k++)
+			if (ies[i].enterprise == ies[k].enterprise &&
+			    ies[i].id == ies[k].id &&
+			    (ies[i].field == ies[k].field ||
+				strcmp(ies[i].name, ies[k].name) != 0))
+				fail_msg("%s stands twice", ies[i].name);
+}
+
+/* Ranks of one primitive go 0, 1, 2 in the order of rows. */
+static void
+test_ranks_have_no_gaps(void **state)
+{
+	int last[FIELD_COUNT];
+
+	(void)state;
+	memset(last, -1, sizeof(last));
+	for (size_t i = 0; i < IE_ROWS; i++) {
+		int *at = &last[ies[i].field];
+
+		if (ies[i].rank != *at && ies[i].rank != *at + 1)
+			fail_msg(
+			    "%s has rank %u after %d", ies[i].name, ies[i].rank, *at);
+		*at = ies[i].rank;
+	}
+}
+
+/* What no exporter tells: our own words, and who and when it came from. */
+static bool
+is_ours(enum field_no f)
+{
+	return f == F_LABEL || f == F_CLASS || f == F_PEER_SRC_IP ||
+	       f == F_TIMESTAMP_ARRIVAL;
+}
+
+static void
+test_every_primitive_has_an_element(void **state)
+{
+	bool seen[FIELD_COUNT] = { false }, exported[FIELD_COUNT] = { false };
+
+	(void)state;
+	for (size_t i = 0; i < IE_ROWS; i++) {
+		seen[ies[i].field] = true;
+		exported[ies[i].field] |=
+		    ies[i].enterprise == 0 && ies[i].id == fields[ies[i].field].ie;
+	}
+	for (size_t f = 0; f < FIELD_COUNT; f++) {
+		if (seen[f] == is_ours((enum field_no)f))
+			fail_msg("%s: %s", fields[f].config,
+			    seen[f] ? "is ours" : "no element");
+		if (seen[f] && fields[f].ie != 0 && !exported[f])
+			fail_msg("%s: its element for export, %u, is not read back",
+			    fields[f].config, fields[f].ie);
+	}
+}
+
+static const struct {
+	const char *says;
+	enum ie_convert convert;
+	unsigned octets;
+	bool fits;
+} fits[] = {
+	{ "a number of no octets is none", IE_UINT, 0, false },
+	{ "a number of one octet", IE_UINT, 1, true },
+	{ "a number of three octets", IE_UINT, 3, true },
+	{ "a number longer than any of ours", IE_UINT, 16, true },
+	{ "flags of two octets", IE_LOW8, 2, true },
+	{ "flags of none", IE_LOW8, 0, false },
+	{ "an IPv4 address", IE_IP4, 4, true },
+	{ "an IPv4 address of three octets is none", IE_IP4, 3, false },
+	{ "an IPv4 address of sixteen is none", IE_IP4, 16, false },
+	{ "an IPv6 address", IE_IP6, 16, true },
+	{ "an IPv6 address cut to its prefix is none", IE_IP6, 8, false },
+	{ "a MAC address", IE_MAC, 6, true },
+	{ "a MAC address of eight is none", IE_MAC, 8, false },
+	{ "seconds of four octets", IE_S, 4, true },
+	{ "seconds of nine octets are none", IE_S, 9, false },
+	{ "NTP time", IE_NTP, 8, true },
+	{ "NTP time without its fraction is none", IE_NTP, 4, false },
+};
+
+static void
+test_fits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(fits) / sizeof(fits[0]); i++)
+		if (ie_fits(fits[i].convert, fits[i].octets) != fits[i].fits)
+			fail_msg("%s", fits[i].says);
+}
+
+static void
+test_find(void **state)
+{
+	(void)state;
+	assert_string_equal(ie_find(0, 1)->name, "octetDeltaCount");
+	assert_string_equal(ie_find(43874, 1)->name, "tag");
+	assert_null(ie_find(0, 32767));
+	assert_null(ie_find(1, 1));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows_fit_their_primitives),
+		cmocka_unit_test(test_rows_do_not_repeat),
+		cmocka_unit_test(test_ranks_have_no_gaps),
+		cmocka_unit_test(test_every_primitive_has_an_element),
+		cmocka_unit_test(test_fits),
+		cmocka_unit_test(test_find),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

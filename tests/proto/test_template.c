@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "lib/wbuf.h"
+#include "proto/ie.h"
+#include "proto/netflow.h"
+#include "proto/template.h"
+
+/* A template record in octets, as hexadecimal without blanks being counted. */
+static size_t
+hex(const char *text, uint8_t *out, size_t room)
+{
+	size_t n = 0;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		char pair[3] = { p[0], p[1], '\0' };
+
+		if (*p == ' ')
+			continue;
+		assert_true(n < room);
+		out[n++] = (uint8_t)strtoul(pair, NULL, 16);
+		p++;
+	}
+	return n;
+}
+
+enum { END = -WEIR_ENOENT, BAD = -WEIR_EMALFORMED };
+
+static const struct {
+	const char *says;
+	enum template_kind kind;
+	const char *octets;
+	int rc[3]; /* of one call after the other, until END */
+	uint16_t id, n_fields, n_scope;
+	uint32_t min_octets; /* of the first */
+} parses[] = {
+	{ "a template of five fields", TEMPLATE_V9,
+	    "0100 0005 00080004 000c0004 000f0004 00020004 00010004", { 0, END }, 256,
+	    5, 0, 20 },
+	{ "two templates", TEMPLATE_V9, "0100 0001 00080004 0101 0001 00010008",
+	    { 0, 0, END }, 256, 1, 0, 4 },
+	{ "the same element twice", TEMPLATE_V9, "0100 0002 00010004 00010004",
+	    { 0, END }, 256, 2, 0, 8 },
+	{ "nothing", TEMPLATE_V9, "", { END }, 0, 0, 0, 0 },
+	{ "three octets of padding", TEMPLATE_V9, "0100 0001 00080004 000000",
+	    { 0, END }, 256, 1, 0, 4 },
+	{ "eight octets of padding", TEMPLATE_V9,
+	    "0100 0001 00080004 00000000 00000000", { 0, END }, 256, 1, 0, 4 },
+	{ "padding that goes on with something", TEMPLATE_V9,
+	    "00000000 0100 0001 00080004", { BAD, END }, 0, 0, 0, 0 },
+	{ "a number below 256", TEMPLATE_V9, "00ff 0001 00080004", { BAD, END }, 0, 0,
+	    0, 0 },
+	{ "a number below 256, then a sound one", TEMPLATE_V9,
+	    "00ff 0001 00080004 0100 0001 00080004", { BAD, 0, END }, 0, 0, 0, 0 },
+	{ "no fields", TEMPLATE_V9, "0100 0000", { BAD, END }, 0, 0, 0, 0 },
+	{ "no fields, then a sound one", TEMPLATE_V9, "0100 0000 0101 0001 00080004",
+	    { BAD, 0, END }, 0, 0, 0, 0 },
+	{ "more fields than there are", TEMPLATE_V9, "0100 0002 00080004", { BAD, END },
+	    0, 0, 0, 0 },
+	{ "65535 fields", TEMPLATE_V9, "0100 ffff 00080004", { BAD, END }, 0, 0, 0, 0 },
+	{ "cut within a field", TEMPLATE_V9, "0100 0001 000800", { BAD, END }, 0, 0, 0,
+	    0 },
+	{ "a field of no octets beside another", TEMPLATE_V9,
+	    "0100 0002 00080000 00010004", { 0, END }, 256, 2, 0, 4 },
+	{ "records of no octets", TEMPLATE_V9, "0100 0002 00080000 00010000",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "the longest record", TEMPLATE_V9, "0100 0001 0008fffb", { 0, END }, 256, 1,
+	    0, 65531 },
+	{ "a record longer than any set", TEMPLATE_V9, "0100 0001 0008fffc",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "a sum beyond sixteen bits", TEMPLATE_V9, "0100 0002 00088000 00018001",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "v9 knows no variable length", TEMPLATE_V9, "0100 0001 0008ffff",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "v9 knows no enterprise", TEMPLATE_V9, "0100 0002 80e80004 00010004",
+	    { 0, END }, 256, 2, 0, 8 },
+	{ "v9 options", TEMPLATE_V9_OPTIONS,
+	    "0101 0004 0008 00020002 00220002 00240001", { 0, END }, 257, 3, 1, 5 },
+	{ "v9 options with padding", TEMPLATE_V9_OPTIONS,
+	    "0101 0004 0008 00020002 00220002 00240001 0000", { 0, END }, 257, 3, 1,
+	    5 },
+	{ "v9 options with four octets of padding", TEMPLATE_V9_OPTIONS,
+	    "0101 0004 0004 00020002 00220002 00000000", { 0, END }, 257, 2, 1, 4 },
+	{ "v9 options without scope", TEMPLATE_V9_OPTIONS, "0101 0000 0004 00220002",
+	    { 0, END }, 257, 1, 0, 2 },
+	{ "v9 options of a scope and a half", TEMPLATE_V9_OPTIONS,
+	    "0101 0006 0004 00020002 00220002", { BAD, END }, 0, 0, 0, 0 },
+	{ "v9 options of half a field", TEMPLATE_V9_OPTIONS,
+	    "0101 0004 0002 00020002 0022", { BAD, END }, 0, 0, 0, 0 },
+	{ "v9 options of nothing", TEMPLATE_V9_OPTIONS, "0101 0000 0000", { BAD, END },
+	    0, 0, 0, 0 },
+	{ "v9 options beyond the end", TEMPLATE_V9_OPTIONS, "0101 fffc fffc 00020002",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "v9 options cut in the head", TEMPLATE_V9_OPTIONS, "0101 0004 ", { BAD, END },
+	    0, 0, 0, 0 },
+	{ "IPFIX with an enterprise's element", TEMPLATE_IPFIX,
+	    "0100 0002 80010008 0000ab62 00010004", { 0, END }, 256, 2, 0, 12 },
+	{ "IPFIX cut before the enterprise", TEMPLATE_IPFIX, "0100 0001 80010008",
+	    { BAD, END }, 0, 0, 0, 0 },
+	{ "IPFIX of variable length", TEMPLATE_IPFIX, "0100 0002 0052ffff 00010004",
+	    { 0, END }, 256, 2, 0, 5 },
+	{ "IPFIX withdraws", TEMPLATE_IPFIX, "0100 0000", { 0, END }, 256, 0, 0, 0 },
+	{ "IPFIX withdraws what cannot be", TEMPLATE_IPFIX, "0010 0000", { BAD, END },
+	    0, 0, 0, 0 },
+	{ "IPFIX options", TEMPLATE_IPFIX_OPTIONS, "0100 0002 0001 00950004 00290008",
+	    { 0, END }, 256, 2, 1, 12 },
+	{ "IPFIX options without scope", TEMPLATE_IPFIX_OPTIONS,
+	    "0100 0001 0000 00950004", { BAD, END }, 0, 0, 0, 0 },
+	{ "IPFIX options of more scope than fields", TEMPLATE_IPFIX_OPTIONS,
+	    "0100 0001 0002 00950004", { BAD, END }, 0, 0, 0, 0 },
+	{ "IPFIX withdraws options", TEMPLATE_IPFIX_OPTIONS, "0100 0000", { 0, END },
+	    256, 0, 0, 0 },
+};
+
+static void
+test_next(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(parses) / sizeof(parses[0]); i++) {
+		uint8_t octets[64];
+		struct rbuf r =
+		    rbuf_of(octets, hex(parses[i].octets, octets, sizeof(octets)));
+		struct template_def first = { 0 };
+
+		for (int call = 0, rc = 0; rc != END; call++) {
+			struct template_def d = { 0 };
+
+			rc = template_next(&r, parses[i].kind, &d);
+			if (call == 0)
+				first = d;
+			if (rc != parses[i].rc[call])
+				fail_msg("%s: call %d returned %d", parses[i].says,
+				    call, rc);
+		}
+		if (parses[i].rc[0] == 0 &&
+		    (first.id != parses[i].id || first.n_fields != parses[i].n_fields ||
+			first.n_scope != parses[i].n_scope ||
+			first.min_octets != parses[i].min_octets))
+			fail_msg("%s: id %u, %u fields, %u of scope, %u octets",
+			    parses[i].says, first.id, first.n_fields, first.n_scope,
+			    first.min_octets);
+	}
+}
+
+/* A set full of zeroes but for its end takes no longer than its length. */
+static void
+test_next_is_linear(void **state)
+{
+	static uint8_t octets[65535];
+	struct rbuf r = rbuf_of(octets, sizeof(octets));
+	struct template_def d;
+
+	(void)state;
+	octets[sizeof(octets) - 1] = 1;
+	assert_int_equal(template_next(&r, TEMPLATE_V9, &d), BAD);
+	assert_int_equal(template_next(&r, TEMPLATE_V9, &d), END);
+}
+
+static void
+test_field_count_is_bounded(void **state)
+{
+	static uint8_t octets[4 + 4 * (TEMPLATE_FIELDS_MAX + 1)];
+
+	(void)state;
+	for (unsigned more = 0; more <= 1; more++) {
+		struct wbuf w = wbuf_of(octets, sizeof(octets));
+		struct rbuf r;
+		struct template_def d;
+
+		wbuf_u16(&w, 256);
+		wbuf_u16(&w, (uint16_t)(TEMPLATE_FIELDS_MAX + more));
+		for (unsigned i = 0; i < TEMPLATE_FIELDS_MAX + more; i++) {
+			wbuf_u16(&w, 999);
+			wbuf_u16(&w, 1);
+		}
+		r = rbuf_of(octets, sizeof(octets) - (more ? 0 : 4));
+		assert_int_equal(template_next(&r, TEMPLATE_V9, &d), more ? BAD : 0);
+		assert_int_equal(rbuf_left(&r), 0);
+	}
+}
+
+/* The compiled form of one template record given in hexadecimal. */
+static struct template *
+compile(enum template_kind kind, const char *octets, const struct field_set *needed)
+{
+	uint8_t buf[512];
+	struct rbuf r = rbuf_of(buf, hex(octets, buf, sizeof(buf)));
+	struct template_def d;
+	struct template *t;
+
+	assert_int_equal(template_next(&r, kind, &d), 0);
+	t = template_new(&d, needed);
+	assert_non_null(t);
+	assert_true(template_same(t, &d));
+	return t;
+}
+
+static struct field_set
+all_fields(void)
+{
+	struct field_set s = { { 0 } };
+
+	for (unsigned i = 0; i < FIELD_COUNT; i++)
+		field_set_add(&s, (enum field_no)i);
+	return s;
+}
+
+#define EXPORT_S UINT64_C(1700000000)
+#define UPTIME_MS UINT32_C(3600500)
+static const struct template_clock when = { EXPORT_S * CLOCK_S, UPTIME_MS };
+
+/*
+ * What one record becomes: one member, or two. Values of members with addresses are
+ * their last octet, of MAC addresses too; times are ns.
+ */
+static const struct {
+	const char *says;
+	enum template_kind kind;
+	const char *fields, *record;
+	enum field_no field;
+	uint64_t want;
+	enum field_no other;
+	uint64_t other_want;
+} decodes[] = {
+	{ "bytes of four octets", TEMPLATE_V9, "00010004 00020004", "00000102 00000003",
+	    F_BYTES, 0x102, F_PACKETS, 3 },
+	{ "bytes of eight octets", TEMPLATE_V9, "00010008 00020008",
+	    "0102030405060708 00000000000000ff", F_BYTES, 0x102030405060708, F_PACKETS,
+	    255 },
+	{ "counters of three and five octets", TEMPLATE_V9, "00010003 00020005",
+	    "010203 0102030405", F_BYTES, 0x10203, F_PACKETS, 0x102030405 },
+	{ "counters of one and two octets", TEMPLATE_V9, "00010001 00020002", "f1 f203",
+	    F_BYTES, 0xf1, F_PACKETS, 0xf203 },
+	{ "a counter longer than ours: the low octets", TEMPLATE_V9,
+	    "0001000a 00020004", "ffff 0102030405060708 00000003", F_BYTES,
+	    0x102030405060708, F_PACKETS, 3 },
+	{ "a port of eight octets", TEMPLATE_V9, "00070008 000b0002",
+	    "0000000000001f90 0050", F_SRC_PORT, 0x1f90, F_DST_PORT, 0x50 },
+	{ "a port of one octet", TEMPLATE_V9, "00070001 000b0001", "35 36", F_SRC_PORT,
+	    0x35, F_DST_PORT, 0x36 },
+	{ "delta before total", TEMPLATE_V9, "00550004 00010004", "00000009 00000005",
+	    F_BYTES, 5, F_BYTES, 5 },
+	{ "delta before total even when zero", TEMPLATE_V9, "00010004 00550004",
+	    "00000000 00000009", F_BYTES, 0, F_BYTES, 0 },
+	{ "total when there is no delta", TEMPLATE_V9, "00560004 00550004",
+	    "00000008 00000009", F_PACKETS, 8, F_BYTES, 9 },
+	{ "post counters when there are no others", TEMPLATE_V9, "00180004 00170004",
+	    "00000008 00000009", F_PACKETS, 8, F_BYTES, 9 },
+	{ "initiator's counters at last", TEMPLATE_V9, "012a0004 00e70004 00e80004",
+	    "00000008 00000009 0000000a", F_PACKETS, 8, F_BYTES, 9 },
+	{ "of repeated elements the last", TEMPLATE_V9, "00010004 00010004",
+	    "00000008 00000009", F_BYTES, 9, F_BYTES, 9 },
+	{ "of repeated elements the last that has a value", TEMPLATE_V9,
+	    "00010004 00010000", "00000008", F_BYTES, 8, F_BYTES, 8 },
+	{ "flows of the record", TEMPLATE_V9, "00030004 00010004", "00000008 00000009",
+	    F_FLOWS, 8, F_BYTES, 9 },
+	{ "flows stay when the record tells none", TEMPLATE_V9, "00010004", "00000009",
+	    F_FLOWS, 77, F_BYTES, 9 },
+	{ "IPv4 addresses", TEMPLATE_V9, "00080004 000c0004", "0a000001 0a000002",
+	    F_SRC_HOST, 1, F_DST_HOST, 2 },
+	{ "an IPv4 address of the wrong length is stepped over", TEMPLATE_V9,
+	    "00080003 00010004", "0a0000 00000009", F_SRC_HOST, 0, F_BYTES, 9 },
+	{ "IPv6 addresses", TEMPLATE_V9, "001b0010 001c0010",
+	    "20010db8000000000000000000000003 20010db8000000000000000000000004",
+	    F_SRC_HOST, 3, F_DST_HOST, 4 },
+	{ "both families, the record is IPv4", TEMPLATE_V9, "00080004 001b0010",
+	    "0a000001 00000000000000000000000000000000", F_SRC_HOST, 1, F_ETYPE,
+	    0x800 },
+	{ "both families, the record is IPv6", TEMPLATE_V9, "00080004 001b0010",
+	    "00000000 20010db8000000000000000000000003", F_SRC_HOST, 3, F_ETYPE,
+	    0x86dd },
+	{ "EtherType by the family", TEMPLATE_V9, "00080004 00010004",
+	    "0a000001 00000009", F_ETYPE, 0x800, F_BYTES, 9 },
+	{ "EtherType by the family, IPv6", TEMPLATE_V9, "001b0010",
+	    "20010db8000000000000000000000003", F_ETYPE, 0x86dd, F_SRC_HOST, 3 },
+	{ "EtherType as told", TEMPLATE_V9, "00080004 01000002", "0a000001 0806",
+	    F_ETYPE, 0x806, F_SRC_HOST, 1 },
+	{ "a prefix where there is no address", TEMPLATE_V9, "002c0004 00010004",
+	    "0a000005 00000009", F_SRC_HOST, 5, F_SRC_NET, 5 },
+	{ "an address before a prefix", TEMPLATE_V9, "002c0004 00080004",
+	    "0a000005 0a000006", F_SRC_HOST, 6, F_SRC_NET, 5 },
+	{ "TCP flags of one octet", TEMPLATE_V9, "00060001 00040001", "1b 06",
+	    F_TCPFLAGS, 0x1b, F_PROTO, 6 },
+	{ "TCP flags of two octets: the low one", TEMPLATE_V9, "00060002 00040001",
+	    "a11b 06", F_TCPFLAGS, 0x1b, F_PROTO, 6 },
+	{ "autonomous systems of two and four octets", TEMPLATE_V9, "00100002 00110004",
+	    "fde8 00011170", F_SRC_AS, 65000, F_DST_AS, 70000 },
+	{ "interfaces of two octets", TEMPLATE_V9, "000a0002 000e0002", "0102 0304",
+	    F_IN_IFACE, 0x102, F_OUT_IFACE, 0x304 },
+	{ "physical interfaces where there are no others", TEMPLATE_V9,
+	    "00fc0004 00fd0004", "00000102 00000304", F_IN_IFACE, 0x102, F_OUT_IFACE,
+	    0x304 },
+	{ "prefix lengths of both families, IPv4", TEMPLATE_V9, "00090001 001d0001",
+	    "18 00", F_SRC_MASK, 24, F_SRC_MASK, 24 },
+	{ "prefix lengths of both families, IPv6", TEMPLATE_V9, "00090001 001d0001",
+	    "00 40", F_SRC_MASK, 64, F_SRC_MASK, 64 },
+	{ "next hops", TEMPLATE_V9, "000f0004 00120004", "0a000007 0a000008", F_NEXTHOP,
+	    7, F_PEER_DST_IP, 8 },
+	{ "MAC addresses", TEMPLATE_V9, "00380006 00500006",
+	    "0200000000a1 0200000000a2", F_SRC_MAC, 0xa1, F_DST_MAC, 0xa2 },
+	{ "MAC addresses of the other side", TEMPLATE_V9, "00510006 00390006",
+	    "0200000000a1 0200000000a2", F_SRC_MAC, 0xa1, F_DST_MAC, 0xa2 },
+	{ "VLAN and its priority", TEMPLATE_V9, "003a0002 00f40001", "0064 05", F_VLAN,
+	    100, F_COS, 5 },
+	{ "VLAN: 802.1Q's when the first is zero", TEMPLATE_V9, "003a0002 00f30002",
+	    "0000 0065", F_VLAN, 101, F_VLAN, 101 },
+	{ "VLAN of both sides, no direction", TEMPLATE_V9, "003a0002 003b0002",
+	    "0064 0065", F_VLAN, 100, F_VLAN, 100 },
+	{ "VLAN of both sides, ingress", TEMPLATE_V9, "003a0002 003b0002 003d0001",
+	    "0064 0065 00", F_VLAN, 100, F_VLAN, 100 },
+	{ "VLAN of both sides, egress", TEMPLATE_V9, "003d0001 003b0002 003a0002",
+	    "01 0065 0064", F_VLAN, 101, F_VLAN, 101 },
+	{ "VLAN of both sides, egress, but none there", TEMPLATE_V9,
+	    "003d0001 003b0002 003a0002", "01 0000 0064", F_VLAN, 100, F_VLAN, 100 },
+	{ "VLAN of the other side alone", TEMPLATE_V9, "003b0002 003d0001", "0065 00",
+	    F_VLAN, 101, F_VLAN, 101 },
+	{ "sampling told in the record", TEMPLATE_V9, "00220004 00010004",
+	    "000003e8 00000009", F_SAMPLING_RATE, 1000, F_BYTES, 9 },
+	{ "uptime: 100 s before the export", TEMPLATE_V9, "00160004 00150004",
+	    "003569d4 0036f074", F_TIMESTAMP_START, (EXPORT_S - 100) * CLOCK_S,
+	    F_TIMESTAMP_END, EXPORT_S *CLOCK_S },
+	{ "uptime that wrapped since", TEMPLATE_V9, "00160004", "fffffc18",
+	    F_TIMESTAMP_START, (EXPORT_S * 1000 - UPTIME_MS - 1000) * CLOCK_MS, F_BYTES,
+	    0 },
+	{ "uptime a second ahead of the header", TEMPLATE_V9, "00160004", "0036f45c",
+	    F_TIMESTAMP_START, (EXPORT_S + 1) * CLOCK_S, F_BYTES, 0 },
+	{ "seconds", TEMPLATE_V9, "00960004 00970004", "65000000 65000001",
+	    F_TIMESTAMP_START, UINT64_C(0x65000000) * CLOCK_S, F_TIMESTAMP_END,
+	    UINT64_C(0x65000001) * CLOCK_S },
+	{ "milliseconds", TEMPLATE_V9, "00980008 00990008",
+	    "0000018bcfe56800 0000018bcfe56801", F_TIMESTAMP_START,
+	    UINT64_C(0x18bcfe56800) * CLOCK_MS, F_TIMESTAMP_END,
+	    UINT64_C(0x18bcfe56801) * CLOCK_MS },
+	{ "NTP times", TEMPLATE_V9, "009a0008 009d0008",
+	    "83aa7e81 80000000 83aa7e82 00000000", F_TIMESTAMP_START,
+	    CLOCK_S + CLOCK_S / 2, F_TIMESTAMP_END, 2 * CLOCK_S },
+	{ "an NTP time of the era after 2036", TEMPLATE_V9, "009a0008",
+	    "00000001 00000000", F_TIMESTAMP_START,
+	    (UINT64_C(4294967297) - UINT64_C(2208988800)) * CLOCK_S, F_BYTES, 0 },
+	{ "an NTP time of zero is none", TEMPLATE_V9, "009a0008", "00000000 00000000",
+	    F_TIMESTAMP_START, 0, F_BYTES, 0 },
+	{ "microseconds before the export", TEMPLATE_V9, "009e0004", "000f4240",
+	    F_TIMESTAMP_START, (EXPORT_S - 1) * CLOCK_S, F_BYTES, 0 },
+	{ "milliseconds beyond all time are none", TEMPLATE_V9, "00980008",
+	    "ffffffffffffffff", F_TIMESTAMP_START, 0, F_BYTES, 0 },
+	{ "absolute times before uptime", TEMPLATE_V9, "00160004 00980008",
+	    "00000000 0000018bcfe56800", F_TIMESTAMP_START,
+	    UINT64_C(0x18bcfe56800) * CLOCK_MS, F_BYTES, 0 },
+	{ "IPFIX: no uptime without its start", TEMPLATE_IPFIX, "00160004 00960004",
+	    "00000001 65000000", F_TIMESTAMP_START, UINT64_C(0x65000000) * CLOCK_S,
+	    F_BYTES, 0 },
+	{ "an enterprise's own elements", TEMPLATE_IPFIX,
+	    "80010008 0000ab62 80020002 0000ab62", "0000000000000007 0008", F_TAG, 7,
+	    F_TAG2, 8 },
+	{ "the same number of another enterprise", TEMPLATE_IPFIX,
+	    "80010004 00000009 00020004", "00000007 00000008", F_BYTES, 0, F_PACKETS,
+	    8 },
+	{ "in v9 the same number is another", TEMPLATE_V9, "80010004 00020004",
+	    "00000007 00000008", F_BYTES, 0, F_PACKETS, 8 },
+	{ "after a variable string", TEMPLATE_IPFIX, "00020004 0052ffff 00010004",
+	    "00000007 03 616263 00000008", F_PACKETS, 7, F_BYTES, 8 },
+	{ "after an empty string", TEMPLATE_IPFIX, "0052ffff 00010004", "00 00000008",
+	    F_BYTES, 8, F_BYTES, 8 },
+	{ "after a string with a long length", TEMPLATE_IPFIX, "0052ffff 00010004",
+	    "ff0003 616263 00000008", F_BYTES, 8, F_BYTES, 8 },
+	{ "a counter of variable length", TEMPLATE_IPFIX, "0001ffff 00020004",
+	    "03 010203 00000008", F_BYTES, 0x10203, F_PACKETS, 8 },
+	{ "a variable counter longer than ours", TEMPLATE_IPFIX, "0001ffff",
+	    "0a ffff0102030405060708", F_BYTES, 0x102030405060708, F_PACKETS, 0 },
+	{ "a variable counter without octets is none", TEMPLATE_IPFIX,
+	    "0001ffff 00020004", "00 00000008", F_BYTES, 0, F_PACKETS, 8 },
+	{ "variable flags and address", TEMPLATE_IPFIX, "0006ffff 0008ffff",
+	    "02 a11b 04 0a000009", F_TCPFLAGS, 0x1b, F_SRC_HOST, 9 },
+	{ "a variable address of the wrong length", TEMPLATE_IPFIX, "0008ffff 00010004",
+	    "03 0a0000 00000008", F_SRC_HOST, 0, F_BYTES, 8 },
+	{ "direction after a variable string", TEMPLATE_IPFIX,
+	    "003a0002 0052ffff 003b0002 003d0001", "0064 01 61 0065 01", F_VLAN, 101,
+	    F_VLAN, 101 },
+};
+
+static uint64_t
+member(const struct flow *f, enum field_no no)
+{
+	const struct field *d = &fields[no];
+	const uint8_t *p = (const uint8_t *)f + d->offset;
+
+	if (d->value == FIELD_IP || d->value == FIELD_MAC)
+		return p[d->octets - 1];
+	return field_uint(p, d->octets);
+}
+
+static void
+specs(char *out, size_t room, enum template_kind kind, const char *text)
+{
+	size_t n = 0;
+
+	/*
+	 * "iiiillll" is a field; with the enterprise bit eight more digits belong to
+	 * it.
+	 */
+	for (const char *p = text; *p != '\0'; n++) {
+		p += 8 + (kind >= TEMPLATE_IPFIX && *p >= '8' ? 9 : 0);
+		while (*p == ' ')
+			p++;
+	}
+	assert_true((size_t)snprintf(out, room, "0100 %04zx %s", n, text) < room);
+}
+
+static void
+test_decode(void **state)
+{
+	struct field_set all = all_fields();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(decodes) / sizeof(decodes[0]); i++) {
+		char text[256];
+		uint8_t octets[128];
+		size_t len = hex(decodes[i].record, octets, sizeof(octets));
+		struct template *t;
+
+		specs(text, sizeof(text), decodes[i].kind, decodes[i].fields);
+		t = compile(decodes[i].kind, text, &all);
+		for (size_t have = 0; have <= len; have++) {
+			/*
+			 * A copy of just that length, so that a sanitizer sees the end.
+			 */
+			uint8_t *copy = malloc(have + 1);
+			struct rbuf r = rbuf_of(copy, have);
+			struct flow f;
+			int rc;
+
+			memcpy(copy, octets, have);
+			flow_clear(&f);
+			f.flows = decodes[i].field == F_FLOWS ? 77 : 0;
+			rc = template_decode(t, &r, &when, &f);
+			if (rc != (have < len ? BAD : 0))
+				fail_msg("%s: %zu octets of %zu return %d",
+				    decodes[i].says, have, len, rc);
+			if (rc == 0 &&
+			    (member(&f, decodes[i].field) != decodes[i].want ||
+				member(&f, decodes[i].other) != decodes[i].other_want))
+				fail_msg("%s: %s %llu, %s %llu", decodes[i].says,
+				    fields[decodes[i].field].config,
+				    (unsigned long long)member(&f, decodes[i].field),
+				    fields[decodes[i].other].config,
+				    (unsigned long long)member(&f, decodes[i].other));
+			free(copy);
+		}
+		template_free(t);
+	}
+}
+
+/* Every row of ie.def, alone in a template, fills its member and nothing else. */
+static void
+test_every_element(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < IE_ROWS; i++) {
+		const struct ie *row = &ies[i];
+		unsigned octets = row->convert == IE_IP6    ? 16
+				  : row->convert == IE_MAC  ? 6
+				  : row->convert == IE_NTP  ? 8
+				  : row->convert == IE_LOW8 ? 1
+							    : 4;
+		const uint8_t record[16] = { 0xa0, 0x81, 0x72, 0x63, 0x54, 0x45, 0x36,
+			0x27 };
+		enum template_kind kind =
+		    row->enterprise != 0 ? TEMPLATE_IPFIX : TEMPLATE_V9;
+		char text[64];
+		struct field_set one = { { 0 } };
+		struct flow f;
+		struct template *t;
+		struct rbuf r = rbuf_of(record, octets);
+
+		snprintf(text, sizeof(text), "0100 0001 %04x %04x %08x",
+		    row->id | (row->enterprise != 0 ? 0x8000U : 0), octets,
+		    row->enterprise);
+		field_set_add(&one, row->field);
+		t = compile(kind, text, &one);
+		flow_clear(&f);
+		assert_int_equal(template_decode(t, &r, &when, &f), 0);
+		if (t->n_steps != 1)
+			fail_msg("%s took %u steps", row->name, t->n_steps);
+		for (unsigned n = 0; n < FIELD_COUNT; n++) {
+			const uint8_t *p = (const uint8_t *)&f + fields[n].offset;
+			bool zero = true;
+
+			for (unsigned k = 0; k < fields[n].octets; k++)
+				zero &= p[k] == 0;
+			if (zero == (n == row->field))
+				fail_msg("%s: %s is%s zero", row->name,
+				    fields[n].config, zero ? "" : " not");
+		}
+		template_free(t);
+	}
+}
+
+static void
+test_only_what_is_needed(void **state)
+{
+	struct field_set none = { { 0 } }, all = all_fields();
+	struct template *t;
+
+	(void)state;
+	/* Addresses, ports, protocol, counters, start and end. */
+	t = compile(TEMPLATE_V9,
+	    "0100 0009 00080004 000c0004 00070002 000b0002 00040001 "
+	    "00010004 00020004 00160004 00150004",
+	    &none);
+	assert_int_equal(t->n_steps, 3);
+	assert_true(t->start_by_uptime);
+	template_free(t);
+	t = compile(TEMPLATE_V9,
+	    "0100 0009 00080004 000c0004 00070002 000b0002 00040001 "
+	    "00010004 00020004 00160004 00150004",
+	    &all);
+	assert_int_equal(t->n_steps, 9);
+	template_free(t);
+	t = compile(TEMPLATE_V9, "0100 0001 00980008", &all);
+	assert_false(t->start_by_uptime);
+	template_free(t);
+	t = compile(
+	    TEMPLATE_V9_OPTIONS, "0101 0004 0008 00010004 00220004 00010004", &all);
+	assert_int_equal(t->n_steps, 0);
+	assert_true(t->options);
+	template_free(t);
+}
+
+/* More variable fields than we keep in mind: what follows them is stepped over. */
+static void
+test_many_variable_fields(void **state)
+{
+	struct field_set all = all_fields();
+	char text[2048] = "";
+	uint8_t record[64 + 4] = { 0 };
+	uint8_t buf[1024];
+	struct template_def d;
+	struct template *t;
+	struct rbuf r;
+	struct flow f;
+
+	(void)state;
+	strcat(text, "0100 0029");
+	for (int i = 0; i < 40; i++)
+		strcat(text, " 0052ffff");
+	strcat(text, " 00010004");
+	r = rbuf_of(buf, hex(text, buf, sizeof(buf)));
+	assert_int_equal(template_next(&r, TEMPLATE_IPFIX, &d), 0);
+	t = template_new(&d, &all);
+	r = rbuf_of(record, 40 + 4);
+	flow_clear(&f);
+	assert_int_equal(template_decode(t, &r, &when, &f), 0);
+	assert_int_equal(rbuf_left(&r), 0);
+	r = rbuf_of(record, 40 + 3);
+	assert_int_equal(template_decode(t, &r, &when, &f), BAD);
+	template_free(t);
+}
+
+static void
+test_same(void **state)
+{
+	static const struct {
+		const char *says;
+		enum template_kind kind;
+		const char *octets;
+		bool same;
+	} cases[] = {
+		{ "itself", TEMPLATE_V9, "0100 0002 00080004 00010004", true },
+		{ "another element", TEMPLATE_V9, "0100 0002 00080004 00020004",
+		    false },
+		{ "another length", TEMPLATE_V9, "0100 0002 00080004 00010008", false },
+		{ "another order", TEMPLATE_V9, "0100 0002 00010004 00080004", false },
+		{ "one field less", TEMPLATE_V9, "0100 0001 00080004", false },
+		{ "the same fields as options", TEMPLATE_V9_OPTIONS,
+		    "0100 0004 0004 00080004 00010004", false },
+	};
+	struct field_set all = all_fields();
+	struct template *t = compile(TEMPLATE_V9, cases[0].octets, &all);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t buf[64];
+		struct rbuf r = rbuf_of(buf, hex(cases[i].octets, buf, sizeof(buf)));
+		struct template_def d;
+
+		assert_int_equal(template_next(&r, cases[i].kind, &d), 0);
+		if (template_same(t, &d) != cases[i].same)
+			fail_msg("%s", cases[i].says);
+	}
+	template_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_next_is_linear),
+		cmocka_unit_test(test_field_count_is_bounded),
+		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_every_element),
+		cmocka_unit_test(test_only_what_is_needed),
+		cmocka_unit_test(test_many_variable_fields),
+		cmocka_unit_test(test_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

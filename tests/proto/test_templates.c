@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/err.h"
+#include "lib/rcu.h"
+#include "lib/wbuf.h"
+#include "proto/templates.h"
+
+/* A template of `n` fields, each of one octet and of no meaning. */
+static struct template *
+some_template(enum template_kind kind, uint16_t id, uint16_t n)
+{
+	static uint8_t buf[8 + 4 * TEMPLATE_FIELDS_MAX];
+	struct wbuf w = wbuf_of(buf, sizeof(buf));
+	struct field_set none = { { 0 } };
+	struct template_def d;
+	struct template *t;
+	struct rbuf r;
+
+	wbuf_u16(&w, id);
+	wbuf_u16(&w, n);
+	if (kind == TEMPLATE_IPFIX_OPTIONS)
+		wbuf_u16(&w, 1);
+	for (uint16_t i = 0; i < n; i++) {
+		wbuf_u16(&w, 999);
+		wbuf_u16(&w, 1);
+	}
+	r = rbuf_of(buf, wbuf_len(&w));
+	assert_int_equal(template_next(&r, kind, &d), 0);
+	t = template_new(&d, &none);
+	assert_non_null(t);
+	return t;
+}
+
+static int
+put(struct templates *ts, struct template *t)
+{
+	struct templates_old old;
+	int rc = templates_put(ts, t, &old);
+
+	templates_retire(&old);
+	if (rc != 0)
+		template_free(t);
+	rcu_quiet();
+	return rc;
+}
+
+static void
+test_put_and_find(void **state)
+{
+	struct templates *ts = templates_new();
+	struct template *t = some_template(TEMPLATE_V9, 256, 1);
+
+	(void)state;
+	assert_null(templates_find(ts, TEMPLATE_V9, 256));
+	assert_int_equal(put(ts, t), 0);
+	assert_ptr_equal(templates_find(ts, TEMPLATE_V9, 256), t);
+	assert_null(templates_find(ts, TEMPLATE_V9, 257));
+	/* One space of ids for flows and options, one for each version. */
+	assert_ptr_equal(templates_find(ts, TEMPLATE_V9_OPTIONS, 256), t);
+	assert_null(templates_find(ts, TEMPLATE_IPFIX, 256));
+	t = some_template(TEMPLATE_IPFIX_OPTIONS, 256, 2);
+	assert_int_equal(put(ts, t), 0);
+	assert_ptr_equal(templates_find(ts, TEMPLATE_IPFIX, 256), t);
+	assert_int_equal(templates_find(ts, TEMPLATE_V9, 256)->n_fields, 1);
+	assert_int_equal(templates_count(ts), 2);
+	templates_free(ts);
+}
+
+static void
+test_replace(void **state)
+{
+	struct templates *ts = templates_new();
+
+	(void)state;
+	for (uint16_t n = 1; n <= 100; n++) {
+		assert_int_equal(put(ts, some_template(TEMPLATE_V9, 300, n)), 0);
+		assert_int_equal(templates_find(ts, TEMPLATE_V9, 300)->n_fields, n);
+		assert_int_equal(templates_count(ts), 1);
+	}
+	templates_free(ts);
+}
+
+static void
+test_number_is_bounded(void **state)
+{
+	struct templates *ts = templates_new();
+
+	(void)state;
+	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
+		assert_int_equal(
+		    put(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)), 0);
+	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 60000, 1)), -WEIR_EFULL);
+	/* Who is there may still change. */
+	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 300, 2)), 0);
+	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
+		assert_int_equal(
+		    templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i))->id, 256 + i);
+	templates_free(ts);
+}
+
+static void
+test_octets_are_bounded(void **state)
+{
+	struct templates *ts = templates_new();
+	uint64_t octets = 0;
+	unsigned n = 0;
+
+	(void)state;
+	for (;; n++) {
+		struct template *t = some_template(
+		    TEMPLATE_V9, (uint16_t)(256 + n), TEMPLATE_FIELDS_MAX);
+		uint64_t more = t->octets;
+
+		if (put(ts, t) != 0)
+			break;
+		octets += more;
+	}
+	assert_in_range(n, 1, TEMPLATES_MAX - 1);
+	assert_in_range(octets, TEMPLATES_OCTETS / 2, TEMPLATES_OCTETS);
+	/* Smaller ones give room to others. */
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(
+		    put(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)), 0);
+	assert_int_equal(
+	    put(ts, some_template(TEMPLATE_V9, 60000, TEMPLATE_FIELDS_MAX)), 0);
+	templates_free(ts);
+}
+
+/* All exporters together: what one bound does not stop, the other does. */
+static void
+test_all_octets_are_bounded(void **state)
+{
+	enum { EXPORTERS = 2 * TEMPLATES_ALL_OCTETS / TEMPLATES_OCTETS };
+	struct templates *ts[EXPORTERS];
+	unsigned stopped = 0, again = 0;
+
+	(void)state;
+	for (unsigned x = 0; x < EXPORTERS; x++) {
+		ts[x] = templates_new();
+		for (uint16_t id = 256; put(ts[x], some_template(TEMPLATE_V9, id,
+						       TEMPLATE_FIELDS_MAX)) == 0;)
+			id++;
+		stopped += templates_count(ts[x]) == 0;
+	}
+	assert_in_range(stopped, EXPORTERS / 4, EXPORTERS - 1);
+	for (unsigned x = 0; x < EXPORTERS; x++)
+		templates_free(ts[x]);
+	/* And given back it is: there is as much room as before. */
+	for (unsigned x = 0; x < EXPORTERS; x++) {
+		ts[x] = templates_new();
+		for (uint16_t id = 256; put(ts[x], some_template(TEMPLATE_V9, id,
+						       TEMPLATE_FIELDS_MAX)) == 0;)
+			id++;
+		again += templates_count(ts[x]) == 0;
+	}
+	assert_int_equal(again, stopped);
+	for (unsigned x = 0; x < EXPORTERS; x++)
+		templates_free(ts[x]);
+}
+
+static int
+enter(void **state)
+{
+	(void)state;
+	rcu_enter();
+	return 0;
+}
+
+static int
+leave(void **state)
+{
+	(void)state;
+	rcu_drain();
+	rcu_leave();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_put_and_find),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_number_is_bounded),
+		cmocka_unit_test(test_octets_are_bounded),
+		cmocka_unit_test(test_all_octets_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, enter, leave);
+}
