@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/thread.h"
 
 #define NAME "weir"
 #define POLL_FDS 32            /* the library has two or three */
@@ -427,8 +427,7 @@ struct session *
 session_start(const struct session_config *c, struct err *e)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	sigset_t all, old;
-	int rc = ENOMEM;
+	int rc;
 
 	assert(c->n_base > 0 && c->n_base <= OID_BASE_MAX);
 	if (s == NULL) {
@@ -438,22 +437,16 @@ session_start(const struct session_config *c, struct err *e)
 	s->config = *c;
 	s->limit = (struct log_limit)LOG_LIMIT_INIT;
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->stop_fd != -1) {
-		/* All signals, SIGPIPE too: writing to a master that has gone is no reason
-		 * to die. */
-		sigfillset(&all);
-		pthread_sigmask(SIG_BLOCK, &all, &old);
-		rc = pthread_create(&s->thread, NULL, session_main, s);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
-	}
+	/* Signals are blocked there, SIGPIPE too: writing to a master that has gone is no
+	 * reason to die. */
+	rc = s->stop_fd != -1 ? thread_start(&s->thread, "weir-agentx", session_main, s, e)
+	                      : err_set(e, WEIR_EIO, "snmp: eventfd: %s", strerror(errno));
 	if (rc != 0) {
-		err_set(e, WEIR_EIO, "snmp: thread: %s", strerror(rc));
 		if (s->stop_fd != -1)
 			close(s->stop_fd);
 		free(s);
 		return NULL;
 	}
-	pthread_setname_np(s->thread, "weir-agentx");
 	return s;
 }
 

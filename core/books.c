@@ -57,7 +57,10 @@ static const struct {
 	{ "records", STAT_RECORDS, { STAT_RECORDS_FED, STAT_RECORDS_NO_TEMPLATE,
 	    STAT_RECORDS_NOT_FLOW, STAT_RECORDS_MALFORMED, STAT_RECORDS_FILTERED,
 	    STAT_RECORDS_SAMPLED_OUT, STAT_COUNT } },
+	{ "flows", STAT_FLOWS_FED, { STAT_FRAMES_FED, STAT_RECORDS_FED, STAT_COUNT } },
 };
+
+#define N_IDENTITIES (sizeof(identities) / sizeof(identities[0]))
 
 static void
 stats_lines(const struct engine *en, struct writer *w)
@@ -65,7 +68,7 @@ stats_lines(const struct engine *en, struct writer *w)
 	uint64_t n[STAT_COUNT];
 
 	engine_stats(en, n);
-	for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
+	for (size_t i = 0; i < N_IDENTITIES; i++) {
 		struct books_line *l = line_add(w, identities[i].subject, "",
 		    stat_rows[identities[i].left].name, n[identities[i].left]);
 
@@ -152,7 +155,7 @@ books_lines(const struct engine *en, struct books_line *lines, size_t room)
 bool
 books_balance(const struct engine *en)
 {
-	struct books_line lines[3 + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS];
+	struct books_line lines[N_IDENTITIES + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS];
 	size_t n = books_lines(en, lines, sizeof(lines) / sizeof(lines[0]));
 
 	for (size_t i = 0; i < n; i++)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/output.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "core/collector.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/thread.h"
 
 /* Snapshots that may wait. More would only hold memory: rows that find no room in the
  * queue wait in the view, merged. */
@@ -179,8 +179,7 @@ output_main(void *arg)
 int
 output_start(struct output *o, struct err *e)
 {
-	char name[16];
-	sigset_t all, old;
+	char name[24];
 	int rc;
 
 	if (o->ops->wants != OUTPUT_SNAPSHOTS)
@@ -190,18 +189,13 @@ output_start(struct output *o, struct err *e)
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", o->name);
 	pthread_mutex_init(&o->queue->lock, NULL);
 	pthread_cond_init(&o->queue->changed, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	rc = pthread_create(&o->queue->thread, NULL, output_main, o);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	snprintf(name, sizeof(name), "weir-%.10s", o->name);
+	rc = thread_start(&o->queue->thread, name, output_main, o, e);
 	if (rc != 0) {
 		free(o->queue);
 		o->queue = NULL;
-		return err_set(e, WEIR_EIO, "%s: thread: %s", o->name, strerror(rc));
 	}
-	snprintf(name, sizeof(name), "weir-%.10s", o->name);
-	pthread_setname_np(o->queue->thread, name);
-	return 0;
+	return rc;
 }
 
 void

@@ -54,5 +54,6 @@ pipeline_flush(struct pipeline *p)
 	}
 	for (unsigned i = 0; i < p->n_groups; i++)
 		group_feed(p, &p->groups[i]);
+	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
 	p->n = 0;
 }

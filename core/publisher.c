@@ -2,7 +2,6 @@
 #include "core/publisher.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "core/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/thread.h"
 
 #define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
 #define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
@@ -346,18 +346,10 @@ publisher_main(void *arg)
 int
 publisher_start(struct publisher *p, struct err *e)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = thread_start(&p->thread, "weir-publish", publisher_main, p, e);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	rc = pthread_create(&p->thread, NULL, publisher_main, p);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0)
-		return err_set(e, WEIR_EIO, "publisher: %s", strerror(rc));
-	pthread_setname_np(p->thread, "weir-publish");
-	p->running = true;
-	return 0;
+	p->running = rc == 0;
+	return rc;
 }
 
 void

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "core/publisher.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
+#include "lib/thread.h"
 
 #define IDLE_MS 1000 /* the publisher wakes us sooner; this is for drop counters */
 
@@ -166,21 +166,13 @@ worker_main(void *arg)
 int
 worker_start(struct worker *w, struct err *e)
 {
-	char name[16];
-	sigset_t all, old;
+	char name[24];
 	int rc;
 
-	/* Signals are the main thread's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0)
-		return err_set(e, WEIR_EIO, "worker %u: %s", w->no, strerror(rc));
 	snprintf(name, sizeof(name), "weir-work%u", w->no);
-	pthread_setname_np(w->thread, name);
-	w->running = true;
-	return 0;
+	rc = thread_start(&w->thread, name, worker_main, w, e);
+	w->running = rc == 0;
+	return rc;
 }
 
 void

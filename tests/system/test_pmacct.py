@@ -6,6 +6,7 @@ Where pmacct 1.7.7 is at fault the input leaves the case out, and here is the re
 - sfacctd reads ports and protocol at the wrong place behind IPv6 extension headers (a hop-
   by-hop header makes ports of its own octets, or "icmp" of TCP): sFlow is compared on IPv4
   where ports, protocol or flags are shown. pmacctd reads the same frames right.
+"""
 import json
 import subprocess
 
