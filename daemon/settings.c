@@ -169,6 +169,49 @@ defaults_add(struct settings *s, const struct options *o)
 		config_add(&s->config, "--as sfacctd", "sfacctd_port", NULL, "6343");
 }
 
+/* The line that decides `key` for plugin `p`: one that names it wins, then the last. */
+static const struct config_line *
+plugin_line(const struct settings *s, const struct plugin *p, const char *key)
+{
+	const struct config_line *found = NULL;
+
+	for (size_t i = 0; i < s->config.n; i++) {
+		const struct config_line *l = &s->config.lines[i];
+		bool named = l->plugin != NULL && strcmp(l->plugin, p->name) == 0;
+
+		if (strcmp(l->key, key) == 0 && (named || l->plugin == NULL) &&
+		    (named || found == NULL || found->plugin == NULL))
+			found = l;
+	}
+	return found;
+}
+
+/* What the engine would refuse later is said here, where the line is known. */
+static bool
+plugin_check(struct settings *s, const struct plugin *p)
+{
+	const struct output_config *c = &p->common;
+	struct field_set set;
+	struct bins bins = { 0 };
+	struct err e[3] = { ERR_INIT, ERR_INIT, ERR_INIT };
+	static const char *const keys[] = { "aggregate", "sql_history", "sql_history_roundoff" };
+	bool fine = true;
+
+	(void)field_set_parse(c->aggregate, &set, &e[0]);
+	if (c->history != NULL)
+		(void)bins_parse_history(c->history, &bins, &e[1]);
+	if (c->history_roundoff != NULL)
+		(void)bins_parse_roundoff(c->history_roundoff, &bins, &e[2]);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (e[i].code == 0)
+			continue;
+		problem_add(&s->problems, PROBLEM_ERROR, plugin_line(s, p, keys[i]),
+		    "%s[%s]: %s", keys[i], p->name, e[i].text);
+		fine = false;
+	}
+	return fine;
+}
+
 static void
 plugins_apply(struct settings *s)
 {
@@ -272,12 +315,12 @@ settings_engine(struct settings *s)
 	struct err e = ERR_INIT;
 	struct engine *en;
 
-	if (s->problems.n_errors > 0)
-		return NULL;
 	en = engine_new(&c, &e);
 	for (unsigned i = 0; en != NULL && i < s->n_plugins; i++) {
 		struct plugin *p = &s->plugins[i];
 
+		if (!plugin_check(s, p))
+			continue;
 		if (engine_output(en, p->ops, p->name, &p->common, &p->rules, p->config, &e) != 0)
 			problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", p->ops->type,
 			    p->name, e.text);

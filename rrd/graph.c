@@ -35,7 +35,7 @@ usage(FILE *to)
 	      "  -k, --key TEXT        only rows whose key is TEXT, or else contains it\n"
 	      "  -n, --top N           rows shown one by one, 1 to 30 (default 10)\n"
 	      "      --rrd-path DIR    folder of the archives (default " GRAPH_RRD_PATH ")\n"
-	      "      --width PIXELS, --height PIXELS   of the plot (default 800, 300)\n"
+	      "      --width PIXELS, --height PIXELS   of the plot (default 800 by 300)\n"
 	      "      --title TEXT\n",
 	    to);
 }
@@ -94,7 +94,7 @@ option_take(int c, const char *arg, struct options *o)
 		o->rrd_path = arg;
 		return true;
 	case OPT_WIDTH:
-		return number_option("width", arg, 100, 10000, &o->width);
+		return number_option("width", arg, 400, 10000, &o->width);
 	case OPT_HEIGHT:
 		return number_option("height", arg, 50, 10000, &o->height);
 	case OPT_TITLE:

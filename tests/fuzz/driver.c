@@ -48,7 +48,7 @@ seed_run(const char *path)
 	for (size_t i = 0; i < len; i++) {
 		data[i] ^= 0xff;
 		run_copy(data, len);
-		data[i] ^= 0xff ^ (1U << i % 8);
+		data[i] ^= (uint8_t)(0xffU ^ 1U << i % 8);
 		run_copy(data, len);
 		data[i] ^= (uint8_t)(1U << i % 8);
 	}

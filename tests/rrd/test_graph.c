@@ -138,6 +138,8 @@ static const struct {
 	{ "a key that nobody has", "a.png", "--key", "zebra", 3, 1, NULL, 0 },
 	{ "a folder that is not there", "none/a.png", NULL, NULL, 3, 1, NULL, 0 },
 	{ "zero rows make no picture", "a.png", "--top", "0", 3, 2, NULL, 0 },
+	{ "too narrow for its legend", "a.png", "--width", "399", 3, 2, NULL, 0 },
+	{ "just wide enough for its legend", "a.png", "--width", "400", 3, 0, "\x89PNG", 8000 },
 	{ "an option that is none", "a.png", "--bottom", "3", 3, 2, NULL, 0 },
 	{ "a time that is none", "a.png", "--start", "zebra", 3, 1, NULL, 0 },
 };

@@ -22,7 +22,7 @@ def test_check_says_all_problems_at_once_with_their_lines(tmp_path):
                 "plugins: print[a], tabel[b]\naggregate[a]: src_hots\nno colon here\n")
     assert out.returncode == 1
     for word in ("weir.conf:1:", "weir.conf:2:", "did you mean 'aggregate'", "weir.conf:3:",
-                 "tabel", "weir.conf:5:"):
+                 "tabel", "weir.conf:4:", "did you mean 'src_host'", "weir.conf:5:"):
         assert word in out.stdout, (word, out.stdout)
 
 
