@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * census: who is there. Counts the collectors and exporters of a running engine into the
- * rows of a tree. The instances that a collector has in several workers are one row, with
- * their sums. Made by the main thread; taken by the publisher's.
+ * census: who is there. Counts the collectors and exporters of a running engine into
+ * the rows of a tree. The instances that a collector has in several workers are one
+ * row, with their sums. Made by the main thread; taken by the publisher's.
  */
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
@@ -19,8 +19,8 @@ uint32_t index_of_name(const char *name);
 struct census;
 
 /*
- * A census of `en`, whose collectors must all be open. NULL with `e` filled when memory is
- * short or two collectors' names have one index.
+ * A census of `en`, whose collectors must all be open. NULL with `e` filled when memory
+ * is short or two collectors' names have one index.
  */
 struct census *census_new(const struct engine *en, struct err *e);
 void census_free(struct census *c);

@@ -127,8 +127,8 @@ candidate_before(const struct candidate *a, const struct candidate *b)
 }
 
 /*
- * Bring the `k` first of `n` candidates to the front, in no particular order (Hoare's FIND).
- * Pivots are random, so that nobody can arrange traffic for the worst case.
+ * Bring the `k` first of `n` candidates to the front, in no particular order (Hoare's
+ * FIND). Pivots are random, so that nobody can arrange traffic for the worst case.
  */
 static void
 candidates_select(struct rows_builder *b, struct candidate *c, size_t n, size_t k)
@@ -247,8 +247,8 @@ by_index(const void *x, const void *y, void *arg)
 }
 
 /*
- * Put `row` behind the `n` that the next order has. Where the last one has the same index,
- * the bigger of the two stays. Returns how many there are now.
+ * Put `row` behind the `n` that the next order has. Where the last one has the same
+ * index, the bigger of the two stays. Returns how many there are now.
  */
 static uint32_t
 order_put(struct rows_builder *b, const struct ledger *l, uint32_t n, uint32_t row)

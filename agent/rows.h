@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rows: what weirEntryTable shows of one view. A builder looks at the view's ledger on the
- * publisher's thread, chooses the rows with most traffic, and makes an immutable copy of
- * them, sorted by their SNMP index. Copies are counted by reference: the agent's thread
- * may read one for as long as it likes while newer ones are made.
+ * rows: what weirEntryTable shows of one view. A builder looks at the view's ledger on
+ * the publisher's thread, chooses the rows with most traffic, and makes an immutable
+ * copy of them, sorted by their SNMP index. Copies are counted by reference: the
+ * agent's thread may read one for as long as it likes while newer ones are made.
  *
- * Rows are copied as the ledger has them; nothing is formatted until somebody asks. A row
- * is hashed once in its life. What a build costs: a look at each row of the ledger, a copy
- * of each row shown, and sorting those that are new.
+ * Rows are copied as the ledger has them; nothing is formatted until somebody asks. A
+ * row is hashed once in its life. What a build costs: a look at each row of the ledger,
+ * a copy of each row shown, and sorting those that are new.
  */
 #ifndef WEIR_AGENT_ROWS_H
 #define WEIR_AGENT_ROWS_H
@@ -39,21 +39,21 @@ struct rows_config {
 struct rows_builder;
 
 /*
- * A builder for ledgers of at most `ledger_rows` rows. Takes all memory that it will ever
- * need for itself. NULL with `e` filled when there is none.
+ * A builder for ledgers of at most `ledger_rows` rows. Takes all memory that it will
+ * ever need for itself. NULL with `e` filled when there is none.
  */
 struct rows_builder *rows_builder_new(const struct rows_config *c, uint32_t ledger_rows,
     struct err *e);
 void rows_builder_free(struct rows_builder *b);
 
 /*
- * The rows of `l` to be shown now; the caller holds the ledger's lock and gets a reference.
- * NULL when memory is short.
+ * The rows of `l` to be shown now; the caller holds the ledger's lock and gets a
+ * reference. NULL when memory is short.
  *
- * Of more than max_rows rows those with most octets are chosen, with some patience: a row
- * comes in when it ranks among the first four fifths, and goes when it ranks beyond six
- * fifths of max_rows or its place is needed, so that rows near the limit do not flicker.
- * Of two rows that share an index the one with less traffic is left out.
+ * Of more than max_rows rows those with most octets are chosen, with some patience: a
+ * row comes in when it ranks among the first four fifths, and goes when it ranks beyond
+ * six fifths of max_rows or its place is needed, so that rows near the limit do not
+ * flicker. Of two rows that share an index the one with less traffic is left out.
  */
 struct rows *rows_build(struct rows_builder *b, const struct ledger *l);
 

@@ -71,9 +71,9 @@ session_refresh(struct session *s)
 
 /*
  * Note the moment, and when sysUpTime was 0. It is the library's, which follows the
- * master's. A boot time that was found is kept until sysUpTime has clearly begun anew, so
- * that one event has one TimeStamp for as long as possible, even when the wall clock is
- * set.
+ * master's. A boot time that was found is kept until sysUpTime has clearly begun anew,
+ * so that one event has one TimeStamp for as long as possible, even when the wall clock
+ * is set.
  */
 static void
 session_moment(struct session *s)
@@ -371,8 +371,8 @@ session_configure(struct session *s)
 }
 
 /*
- * Take the callbacks back, before snmp_shutdown: for those that it finds it would free the
- * argument, which is the session.
+ * Take the callbacks back, before snmp_shutdown: for those that it finds it would free
+ * the argument, which is the session.
  */
 static void
 session_unconfigure(struct session *s)

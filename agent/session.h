@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * session: weir's side of AgentX, and the thread that speaks it. That thread makes every
- * call to libnetsnmp, which knows no locks; nobody else may. It answers from the tree that
- * it was given last and shares nothing else, so that a master which hangs can hold up this
- * thread (for some seconds: the library waits inside of calls) and nothing else.
+ * session: weir's side of AgentX, and the thread that speaks it. That thread makes
+ * every call to libnetsnmp, which knows no locks; nobody else may. It answers from the
+ * tree that it was given last and shares nothing else, so that a master which hangs can
+ * hold up this thread (for some seconds: the library waits inside of calls) and nothing
+ * else.
  *
  * libnetsnmp keeps its state in globals: there is one session in a process at a time.
  */
@@ -27,14 +28,15 @@ struct session_config {
 struct session;
 
 /*
- * Keep libnetsnmp from looking for MIB files. Sets an environment variable: to be called
- * before there are threads.
+ * Keep libnetsnmp from looking for MIB files. Sets an environment variable: to be
+ * called before there are threads.
  */
 void session_prepare(void);
 
 /*
  * Start the thread. A master that cannot be reached is no error: one line is logged and
- * it is tried again for as long as it takes. NULL with `e` filled when there is no thread.
+ * it is tried again for as long as it takes. NULL with `e` filled when there is no
+ * thread.
  */
 struct session *session_start(const struct session_config *c, struct err *e);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tables: which tables and columns WEIR-MIB has, as rows of constants. What a column means
- * is said in mibs/WEIR-MIB.txt.in; a test compares both. To add a column: a row here (or
- * in entry.c, for weirEntryTable) and an object in the MIB.
+ * tables: which tables and columns WEIR-MIB has, as rows of constants. What a column
+ * means is said in mibs/WEIR-MIB.txt.in; a test compares both. To add a column: a row
+ * here (or in entry.c, for weirEntryTable) and an object in the MIB.
  */
 #ifndef WEIR_AGENT_TABLES_H
 #define WEIR_AGENT_TABLES_H

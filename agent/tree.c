@@ -63,8 +63,8 @@ name_compare(const subid_t *a, size_t a_len, const subid_t *b, size_t b_len)
 }
 
 /*
- * How `name` lies to what `table` holds: below 0 before all of it, above 0 after all of it,
- * 0 within; then `*rest` of it follows the prefix.
+ * How `name` lies to what `table` holds: below 0 before all of it, above 0 after all of
+ * it, 0 within; then `*rest` of it follows the prefix.
  */
 static int
 name_within(const struct mib_table *table, const subid_t *name, size_t len, size_t *rest)
@@ -186,8 +186,8 @@ tree_next(const struct mib_tree *t, const subid_t *name, size_t len, bool inclus
 
 		if (where > 0)
 			continue;
-		if (table_next(table, t, name + (len - rest), where < 0 ? 0 : rest, inclusive,
-		        out))
+		/* Before all of it (rest 0): its first object follows. */
+		if (table_next(table, t, name + (len - rest), rest, inclusive, out))
 			return true;
 	}
 	return false;

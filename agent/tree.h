@@ -2,10 +2,10 @@
 /*
  * tree: everything that WEIR-MIB shows at one moment, and how to find an object in it.
  *
- * The publisher makes a tree once a second and gives it away; whoever has it owns it alone
- * and may read it for as long as he likes. Finding is binary search over sorted arrays;
- * no object has a node of its own. Names are relative to the root of the MIB and are plain
- * arrays, so that all of this can be tested without an SNMP library.
+ * The publisher makes a tree once a second and gives it away; whoever has it owns it
+ * alone and may read it for as long as he likes. Finding is binary search over sorted
+ * arrays; no object has a node of its own. Names are relative to the root of the MIB
+ * and are plain arrays, so that all of this can be tested without an SNMP library.
  *
  * Every column exists for every row: a hole would make a walk lose the rows behind it.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * value: what one object of WEIR-MIB holds, in SMI's terms but not in those of a library:
- * a number or at most 255 octets. Values are made when somebody asks, never before. Plain
- * memory of the caller; any thread.
+ * value: what one object of WEIR-MIB holds, in SMI's terms but not in those of a
+ * library: a number or at most 255 octets. Values are made when somebody asks, never
+ * before. Plain memory of the caller; any thread.
  */
 #ifndef WEIR_AGENT_VALUE_H
 #define WEIR_AGENT_VALUE_H
@@ -45,8 +45,8 @@ void value_text(struct value *v, const char *s);
 void value_octets(struct value *v, const void *p, size_t len);
 
 /*
- * DateAndTime (RFC 2579) in UTC of `ns` since 1970: eleven octets; eight zero octets for
- * 0, a thing that has not happened.
+ * DateAndTime (RFC 2579) in UTC of `ns` since 1970: eleven octets; eight zero octets
+ * for 0, a thing that has not happened.
  */
 void value_date(struct value *v, uint64_t ns);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * feeder: a weir with nothing but the agent, for test_snmpd.sh. Flows come from standard
- * input, one command on a line; each publisher's round is told on standard output, with
- * the octets that the first view has counted so far. Ends at the end of its input.
+ * feeder: a weir with nothing but the agent, for test_snmpd.sh. Flows come from
+ * standard input, one command on a line; each publisher's round is told on standard
+ * output, with the octets that the first view has counted so far. Ends at the end of
+ * its input.
  *
  *     feeder [KEY=VALUE ...] VIEW:AGGREGATE ...
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scene: a view's ledger for tests, fed by hand; one static function each, for there are
- * two test programs.
+ * scene: a view's ledger for tests, fed by hand; one static function each, for there
+ * are two test programs.
  */
 #ifndef WEIR_TESTS_AGENT_SCENE_H
 #define WEIR_TESTS_AGENT_SCENE_H

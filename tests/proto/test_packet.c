@@ -390,7 +390,7 @@ test_datagrams(void **state)
 		const char *says = datagrams[i].says;
 		uint8_t octets[256];
 		size_t n = hex_octets(datagrams[i].hex, octets, sizeof(octets));
-		struct rbuf payload = rbuf_of(NULL, 0);
+		struct rbuf payload = rbuf_of(octets, 0);
 		struct flow f;
 
 		flow_clear(&f);

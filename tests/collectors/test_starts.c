@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collectors/starts.h"
+#include "lib/clock.h"
+
+#define LIFETIME_S 60U
+#define START_S    UINT64_C(1700000000)
+
+static struct flow
+packet(uint16_t port, uint64_t at_s)
+{
+	struct flow f = { .src_port = port, .proto = 17 };
+
+	f.stamp = (START_S + at_s) * CLOCK_S;
+	return f;
+}
+
+static const struct {
+	const char *says;
+	struct { uint16_t port; uint64_t at_s; uint64_t starts; } packets[8];
+} cases[] = {
+	{ "the first packet starts a flow, the next ones belong to it",
+	    { { 1, 0, 1 }, { 1, 1, 0 }, { 1, 2, 0 } } },
+	{ "another 5-tuple is another flow",
+	    { { 1, 0, 1 }, { 2, 0, 1 }, { 1, 1, 0 }, { 2, 1, 0 } } },
+	{ "a pause of a lifetime ends nothing, a longer one does",
+	    { { 1, 0, 1 }, { 1, 60, 0 }, { 1, 121, 1 } } },
+	{ "a flow that goes on lives through many lifetimes",
+	    { { 1, 0, 1 }, { 1, 50, 0 }, { 1, 100, 0 }, { 1, 150, 0 }, { 1, 200, 0 },
+	        { 1, 250, 0 }, { 1, 300, 0 } } },
+	{ "others that keep time passing do not keep it alive",
+	    { { 1, 0, 1 }, { 2, 30, 1 }, { 2, 59, 0 }, { 2, 90, 0 }, { 1, 95, 1 } } },
+	{ "after a long silence everything starts anew",
+	    { { 1, 0, 1 }, { 2, 0, 1 }, { 1, 5000, 1 }, { 2, 5000, 1 } } },
+};
+
+/* One at a time and all at once: batches change nothing. */
+static void
+test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int batched = 0; batched < 2; batched++) {
+			struct err e = ERR_INIT;
+			struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+			struct flow flows[8];
+			unsigned n = 0;
+
+			assert_non_null(s);
+			while (n < 8 && cases[i].packets[n].port != 0) {
+				flows[n] = packet(cases[i].packets[n].port,
+				    cases[i].packets[n].at_s);
+				if (!batched)
+					(void)starts_count(s, &flows[n], 1);
+				n++;
+			}
+			if (batched)
+				(void)starts_count(s, flows, n);
+			for (unsigned k = 0; k < n; k++)
+				if (flows[k].flows != cases[i].packets[k].starts)
+					fail_msg("%s: packet %u, %s", cases[i].says, k,
+					    batched ? "in a batch" : "alone");
+			starts_free(s);
+		}
+}
+
+static void
+test_a_full_table_refuses_and_says_so(void **state)
+{
+	struct err e = ERR_INIT;
+	struct starts *s = starts_new(16, LIFETIME_S * CLOCK_S, &e);
+	unsigned refused = 0, counted = 0;
+
+	(void)state;
+	assert_non_null(s);
+	for (uint16_t port = 1; port <= 100; port++) {
+		struct flow f = packet(port, 1);
+
+		refused += starts_count(s, &f, 1);
+		counted += (unsigned)f.flows;
+	}
+	assert_int_equal(counted, 16);
+	assert_int_equal(refused, 84);
+	starts_free(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_a_full_table_refuses_and_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
