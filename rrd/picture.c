@@ -30,7 +30,7 @@ static const char *const colours[] = {
 #define PATH_OCTETS  (2 * PATH_MAX)
 #define LABEL_OCTETS (4 * LABEL_MAX + 2)
 #define GLYPH_PX  7U  /* the width of a character of the legend */
-#define FIGURES   38U /* characters of a legend line that are not the label */
+#define FIGURES   41U /* characters of a legend line that are not the label */
 
 /* Arguments of rrd_graph_v. */
 struct arguments {

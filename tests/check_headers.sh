@@ -11,9 +11,9 @@ flags='-std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wmissing-prot
 # check: TAP for the tree in the current directory, one test a header.
 check()
 {
-	list=$(find . -name '*.h' -type f ! -path './.*' ! -path './build*' ! -path './weir-[0-9]*' \
+	list=$(find . -name '*.h' -type f ! -path './.*' ! -path './_*' ! -path './build*' ! -path './weir-[0-9]*' \
 	    ! -name config.h | sed 's|^\./||' | sort) n=0 failed=0
-	list="$list $(find . -mindepth 2 -name config.h -type f ! -path './build*' | sed 's|^\./||')"
+	list="$list $(find . -mindepth 2 -name config.h -type f ! -path './_*' ! -path './build*' | sed 's|^\./||')"
 	if [ -z "$(printf '%s' "$list" | tr -d ' \n')" ]; then
 		echo "Bail out! no headers here"
 		return 1

@@ -26,6 +26,9 @@ rig_init(struct rig *r, const struct collector_ops *ops, const void *config)
 	assert_non_null(r->pipeline.flows);
 	assert_non_null(r->exporters);
 	assert_int_equal(exporter_cache_init(&r->cache, r->exporters, &e), 0);
+	for (int i = 0; i < FIELD_COUNT; i++)
+		field_set_add(&r->pipeline.needs, (enum field_no)i);
+	pipeline_prepare(&r->pipeline);
 	r->collector.ops = ops;
 	r->collector.config = config;
 	r->collector.fd = -1;
@@ -82,8 +85,9 @@ static const enum stat_no identities[][9] = {
 };
 
 void
-rig_books(const struct rig *r, const char *says)
+rig_books(struct rig *r, const char *says)
 {
+	pipeline_flush(&r->pipeline);
 	for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
 		uint64_t sum = 0;
 

@@ -33,8 +33,11 @@ bool rig_read(struct rig *r);
 
 uint64_t rig_stat(const struct rig *r, enum stat_no i);
 
-/* Fails the test unless frames, datagrams and records balance. `says` names the case. */
-void rig_books(const struct rig *r, const char *says);
+/*
+ * Fails the test unless frames, datagrams, records and flows balance. `says` names the
+ * case. Flushes the pipeline.
+ */
+void rig_books(struct rig *r, const char *says);
 
 /* A file in a folder of its own; its path stays until the next call. */
 const char *rig_file(const void *octets, size_t len);

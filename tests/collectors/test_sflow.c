@@ -10,313 +10,533 @@
 #include <cmocka.h>
 
 #include "collectors/datagram.h"
-#include "lib/clock.h"
-#include "lib/wbuf.h"
-#include "proto/sflow.h"
+#include "tests/collectors/rig.h"
+#include "tests/proto/hex.h"
 
-#define ARRIVAL (UINT64_C(1700000000) * CLOCK_S)
+#define ARRIVAL UINT64_C(1700000000123456789)
 
-static const uint8_t agent[4] = { 192, 0, 2, 7 };
+/* The header of a datagram: agent 192.0.2.9, sub-agent 7, number, uptime 1 s, samples. */
+#define HEAD(seq, samples) "00000005 00000001 c0000209 00000007 " seq " 000003e8 " samples " "
 
-/* An Ethernet frame of a TCP segment with a VLAN tag, cut behind the TCP flags. */
-static const uint8_t frame[] = {
-	0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x81, 0x00, 0x60, 0x64, 0x08, 0x00,
-	0x45, 0x10, 0x05, 0x00, 0, 1, 0x40, 0, 0x40, 6, 0, 0, 198, 51, 100, 1, 203, 0, 113, 9,
-	0x01, 0xbb, 0xc3, 0x50, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x18, 0, 0, 0, 0, 0, 0,
+/* Flow samples: 1 in 512, in and out as given, and their records. Lengths are counted here. */
+#define FLOW(length, in, out, records) \
+	"00000001 " length " 0000000a 00000003 00000200 00010000 00000000 " in out records " "
+#define FLOW_EXPANDED(length, in, out, records) \
+	"00000003 " length " 0000000a 00000000 00000003 00000200 00010000 00000000 " in out \
+	records " "
+
+/* 54 octets of Ethernet, IPv4 and TCP, sent as 60 and 4 of checksum; 72 with the record. */
+#define TCP4 "020102030405 02aabbccddee 0800 4500 0028 1234 4000 4006 0000 c0000201 c6336402 " \
+	"9c40 0050 00000001 00000002 5012 ffff 0000 0000 "
+#define RAW_TCP4 "00000001 00000048 00000001 00000040 00000004 00000036 " TCP4 "0000 "
+#define RAW_ARP "00000001 00000020 00000001 00000040 00000004 00000010 " \
+	"020102030405 02aabbccddee 0806 0001 "
+/* VLAN 100, priority 5, UDP over IPv6: 66 octets. */
+#define RAW_UDP6 "00000001 00000054 00000001 00000046 00000004 00000042 " \
+	"020102030405 02aabbccddee 8100 a064 86dd 62e00000 0008 1140 " \
+	"20010db8000000000000000000000001 20010db8000000000000000000000002 " \
+	"3039 0035 0008 0000 0000 "
+#define RAW_IP4 "00000001 0000002c 0000000b 00000100 00000000 0000001c " \
+	"4500 00f0 0000 0000 4011 0000 c0000201 c6336402 3039 0035 00dc 0000 "
+#define RAW_PPP "00000001 00000014 00000007 00000040 00000000 00000004 ff030021 "
+#define SAMPLED_ETHERNET "00000002 00000018 00000040 02aabbccddee0000 0201020304050000 00000800 "
+#define SAMPLED_IP4 "00000003 00000020 00000028 00000006 c0000201 c6336402 00009c40 00000050 " \
+	"00000012 000000b8 "
+#define SAMPLED_IP6 "00000004 00000038 00000050 0000003a 20010db8000000000000000000000001 " \
+	"20010db8000000000000000000000002 00000080 00000000 000000ff 0000002e "
+#define SWITCH(src, dst) "000003e9 00000010 " src " 00000002 " dst " 00000003 "
+#define ROUTER4 "000003ea 00000010 00000001 c0a80001 00000018 00000010 "
+#define ROUTER6 "000003ea 0000001c 00000002 20010db8000000000000000000000009 00000040 00000030 "
+/* Own AS 65000; source 65001 by way of 65002; path 65010 65011, then the set of 65020. */
+#define GATEWAY "000003eb 00000040 00000001 0a000001 0000fde8 0000fde9 0000fdea 00000002 " \
+	"00000002 00000002 0000fdf2 0000fdf3 00000001 00000001 0000fdfc " \
+	"00000001 fde80001 00000064 "
+#define VENDOR "0003e801 00000006 010203040506 0000 " /* padded to a word */
+#define COUNTERS "00000002 0000000c 00000001 00000003 00000000 "
+
+/* A flow as text to compare; the agent, rate and interfaces are looked at apart. */
+struct want {
+	const char *src, *dst;
+	unsigned proto, src_port, dst_port, vlan, cos;
+	uint64_t bytes;
 };
-#define FRAME_WIRE 1302U /* 1280 octets of IP, 18 of Ethernet and the tag, 4 of FCS */
 
-/* A decoder with a pipeline that nobody listens to: its flows stay in the batch. */
+static const struct {
+	const char *says;
+	const char *hex;
+	enum stat_no where;
+	unsigned fed, not_flow, malformed;
+	struct want want; /* the first flow */
+} cases[] = {
+	{ "no samples", HEAD("00000001", "00000000"), STAT_DATAGRAMS_DECODED, 0, 0, 0, { 0 } },
+	{ "a sampled frame; its length counts with the link layer",
+	    HEAD("00000001", "00000001") FLOW("00000070", "00000001", "00000002", "00000001")
+	    RAW_TCP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "an expanded sample of a tagged frame",
+	    HEAD("00000001", "00000001") FLOW_EXPANDED("00000088",
+	    "00000000 00000001 ", "00000000 00000002 ", "00000001") RAW_UDP6,
+	    STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "2001:db8::1", "2001:db8::2", 17, 12345, 53, 100, 5, 70 } },
+	{ "a sampled frame that starts with IPv4",
+	    HEAD("00000001", "00000001") FLOW("00000054", "00000001", "00000002", "00000001")
+	    RAW_IP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 17, 12345, 53, 0, 0, 256 } },
+	{ "decoded IPv4 and Ethernet in place of a frame",
+	    HEAD("00000001", "00000001") FLOW("00000068", "00000001", "00000002", "00000002")
+	    SAMPLED_ETHERNET SAMPLED_IP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 40 } },
+	{ "decoded IPv6; the type of ICMP is no port",
+	    HEAD("00000001", "00000001") FLOW("00000060", "00000001", "00000002", "00000001")
+	    SAMPLED_IP6, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "2001:db8::1", "2001:db8::2", 58, 0, 0, 0, 0, 80 } },
+	{ "decoded IPv4 beside a frame: its length, the frame's ports",
+	    HEAD("00000001", "00000001") FLOW("00000098", "00000001", "00000002", "00000002")
+	    RAW_TCP4 SAMPLED_IP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 40 } },
+	{ "a frame of a link layer that is not known, beside decoded IPv4",
+	    HEAD("00000001", "00000001") FLOW("00000064", "00000001", "00000002", "00000002")
+	    RAW_PPP SAMPLED_IP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 40 } },
+	{ "the same without",
+	    HEAD("00000001", "00000001") FLOW("0000003c", "00000001", "00000002", "00000001")
+	    RAW_PPP, STAT_DATAGRAMS_DECODED, 0, 1, 0, { 0 } },
+	{ "the switch knows the VLAN of an untagged frame",
+	    HEAD("00000001", "00000001") FLOW("00000088", "00000001", "00000002", "00000002")
+	    SWITCH("0000000a", "00000014") RAW_TCP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 10, 2, 64 } },
+	{ "and its outgoing one where there is no incoming",
+	    HEAD("00000001", "00000001") FLOW("00000088", "00000001", "00000002", "00000002")
+	    RAW_TCP4 SWITCH("ffffffff", "00000014"), STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 20, 3, 64 } },
+	{ "but not against the frame's own tag",
+	    HEAD("00000001", "00000001") FLOW("00000094", "00000001", "00000002", "00000002")
+	    RAW_UDP6 SWITCH("00000000", "00000014"), STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "2001:db8::1", "2001:db8::2", 17, 12345, 53, 100, 5, 70 } },
+	{ "records of others are stepped over, with their padding",
+	    HEAD("00000001", "00000001") FLOW("00000080", "00000001", "00000002", "00000002")
+	    VENDOR RAW_TCP4, STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "a sampled frame that is not IP",
+	    HEAD("00000001", "00000001") FLOW("00000048", "00000001", "00000002", "00000001")
+	    RAW_ARP, STAT_DATAGRAMS_DECODED, 0, 1, 0, { 0 } },
+	{ "counters are no flows, and the sample after them is",
+	    HEAD("00000001", "00000002") COUNTERS
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4,
+	    STAT_DATAGRAMS_DECODED, 1, 1, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "a kind of sample that nobody knows is stepped over",
+	    HEAD("00000001", "00000002") "0003e805 00000004 01020304 "
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4,
+	    STAT_DATAGRAMS_DECODED, 1, 1, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "a flow sample without records",
+	    HEAD("00000001", "00000001") FLOW("00000020", "00000001", "00000002", "00000000"),
+	    STAT_DATAGRAMS_DECODED, 0, 1, 0, { 0 } },
+	{ "a flow sample that announces more records than it has; the next one counts",
+	    HEAD("00000001", "00000002") FLOW("00000020", "00000001", "00000002", "ffffffff")
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4,
+	    STAT_DATAGRAMS_DECODED, 1, 0, 1,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "a flow sample shorter than its header",
+	    HEAD("00000001", "00000001") "00000001 00000008 0000000a 00000003 ",
+	    STAT_DATAGRAMS_DECODED, 0, 0, 1, { 0 } },
+	{ "a record that leaves its sample",
+	    HEAD("00000001", "00000001") FLOW("00000028", "00000001", "00000002", "00000001")
+	    "00000001 00000048 ", STAT_DATAGRAMS_DECODED, 0, 0, 1, { 0 } },
+	{ "a frame that leaves its record",
+	    HEAD("00000001", "00000001") FLOW("0000003c", "00000001", "00000002", "00000001")
+	    "00000001 00000014 00000001 00000040 00000000 000000ff 02010203 ",
+	    STAT_DATAGRAMS_DECODED, 0, 0, 1, { 0 } },
+	{ "a length that wraps when it is padded",
+	    HEAD("00000001", "00000001") FLOW("00000028", "00000001", "00000002", "00000001")
+	    "00000001 fffffffd ", STAT_DATAGRAMS_DECODED, 0, 0, 1, { 0 } },
+	{ "a gateway with more segments than octets",
+	    HEAD("00000001", "00000001") FLOW("00000090", "00000001", "00000002", "00000002")
+	    RAW_TCP4 "000003eb 00000018 00000001 0a000001 0000fde8 0000fde9 0000fdea ffffffff ",
+	    STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "a sample that leaves the datagram; the one before it counts",
+	    HEAD("00000001", "00000002") FLOW("00000070", "00000001", "00000002", "00000001")
+	    RAW_TCP4 "00000001 000000ff ", STAT_BAD_LENGTH, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "more samples announced than there are",
+	    HEAD("00000001", "ffffffff") FLOW("00000070", "00000001", "00000002", "00000001")
+	    RAW_TCP4, STAT_BAD_LENGTH, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "what follows the last sample does not matter",
+	    HEAD("00000001", "00000001") FLOW("00000070", "00000001", "00000002", "00000001")
+	    RAW_TCP4 "00000000 00", STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "nothing at all", "", STAT_BAD_SHORT, 0, 0, 0, { 0 } },
+	{ "less than a version", "000000", STAT_BAD_SHORT, 0, 0, 0, { 0 } },
+	{ "a header that ends early", "00000005 00000001 c0000209 00000007 ", STAT_BAD_SHORT,
+	    0, 0, 0, { 0 } },
+	{ "an agent of a kind that has no length", "00000005 00000003 c0000209 00000007 "
+	    "00000001 000003e8 00000000", STAT_BAD_SHORT, 0, 0, 0, { 0 } },
+	{ "version 2", "00000002 00000001 c0000209 00000001 000003e8 00000000",
+	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
+	{ "version 4", "00000004 00000001 c0000209 00000001 000003e8 00000000",
+	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
+	{ "NetFlow version 5 on this port", "00050001 00000000 00000000 00000000",
+	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
+};
+#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+
+static const enum stat_no wheres[] = { STAT_DATAGRAMS_DECODED, STAT_BAD_SHORT,
+	STAT_BAD_VERSION, STAT_BAD_LENGTH, STAT_BAD_TEMPLATE, STAT_BAD_EXPORTER };
+
 struct bench {
-	struct exporters *exporters;
-	struct exporter_cache cache;
-	struct pipeline pipeline;
-	struct collector collector;
+	struct rig rig;
 	struct datagram_config config;
 	void *decoder;
 };
 
-static int
-bench_open(void **state)
+static void
+bench_open(struct bench *b)
 {
-	void (*const state_free[EXPORTER_KINDS])(void *) = { NULL };
-	struct bench *b = calloc(1, sizeof(*b));
 	struct err e = ERR_INIT;
 
-	assert_non_null(b);
-	b->exporters = exporters_new(1, 4, state_free);
-	assert_non_null(b->exporters);
-	assert_int_equal(exporter_cache_init(&b->cache, b->exporters, &e), 0);
-	b->pipeline.flows = calloc(2 * FLOW_BATCH, sizeof(struct flow));
-	for (unsigned i = 0; i < FIELD_COUNT; i++)
-		field_set_add(&b->pipeline.needs, (enum field_no)i);
-	pipeline_prepare(&b->pipeline);
-	b->collector.config = &b->config;
-	b->collector.pipeline = &b->pipeline;
-	b->collector.exporters = &b->cache;
-	b->decoder = sflow_decoder.open(&b->collector, &e);
+	memset(&b->config, 0, sizeof(b->config));
+	rig_init(&b->rig, NULL, &b->config);
+	b->decoder = sflow_decoder.open(&b->rig.collector, &e);
 	assert_non_null(b->decoder);
-	*state = b;
-	return 0;
 }
 
-static int
-bench_close(void **state)
+static void
+bench_close(struct bench *b)
 {
-	struct bench *b = *state;
-
 	sflow_decoder.close(b->decoder);
-	exporter_cache_fini(&b->cache);
-	exporters_free(b->exporters);
-	free(b->pipeline.flows);
-	free(b);
-	return 0;
+	rig_fini(&b->rig);
 }
 
-static uint64_t
-stat(const struct bench *b, enum stat_no i)
-{
-	return stat_get(&b->pipeline.stats, i);
-}
-
+/* Decode a copy of its own size, so that the sanitizer sees a read past the end. */
 static void
-check_books(const struct bench *b)
+bench_decode(struct bench *b, const uint8_t *octets, size_t len)
 {
-	assert_int_equal(stat(b, STAT_DATAGRAMS), stat(b, STAT_DATAGRAMS_DECODED) +
-	    stat(b, STAT_BAD_SHORT) + stat(b, STAT_BAD_VERSION) + stat(b, STAT_BAD_LENGTH) +
-	    stat(b, STAT_BAD_EXPORTER));
-	assert_int_equal(stat(b, STAT_RECORDS), stat(b, STAT_RECORDS_FED) +
-	    stat(b, STAT_RECORDS_NOT_FLOW) + stat(b, STAT_RECORDS_MALFORMED));
-}
-
-/* Decode a copy of its own size, so that a sanitizer sees every octet read beyond it. */
-static void
-feed(struct bench *b, const uint8_t *data, size_t len)
-{
+	static const uint8_t from[4] = { 203, 0, 113, 77 };
 	uint8_t *copy = malloc(len > 0 ? len : 1);
-	struct datagram d = { .data = copy, .len = len, .from = ip_from_v4(agent),
-		.arrival = ARRIVAL };
+	struct datagram d = { copy, len, ip_from_v4(from), 6343, ARRIVAL };
 
 	assert_non_null(copy);
-	memcpy(copy, data, len);
-	b->pipeline.n = 0;
+	memcpy(copy, octets, len);
 	sflow_decoder.decode(b->decoder, &d);
 	free(copy);
-	check_books(b);
 }
 
-static uint8_t space[2048];
-
 static void
-header(struct wbuf *w, uint32_t version, uint32_t sequence, uint32_t samples)
+bench_hex(struct bench *b, const char *hex)
 {
-	*w = wbuf_of(space, sizeof(space));
-	wbuf_u32(w, version);
-	wbuf_u32(w, SFLOW_ADDRESS_IPV4);
-	wbuf_put(w, agent, 4);
-	wbuf_u32(w, 3); /* sub-agent */
-	wbuf_u32(w, sequence);
-	wbuf_u32(w, 1000); /* uptime, ms */
-	wbuf_u32(w, samples);
+	uint8_t octets[1024];
+
+	bench_decode(b, octets, hex_octets(hex, octets, sizeof(octets)));
 }
 
-/* The record with the frame's start. */
 static void
-record_header(struct wbuf *w)
+check_number(const char *says, const char *what, uint64_t have, uint64_t want)
 {
-	uint32_t padded = (uint32_t)(sizeof(frame) + 3) & ~3U;
-
-	wbuf_u32(w, SFLOW_RECORD_HEADER);
-	wbuf_u32(w, 16 + padded);
-	wbuf_u32(w, SFLOW_HEADER_ETHERNET);
-	wbuf_u32(w, FRAME_WIRE);
-	wbuf_u32(w, 4); /* stripped: the FCS */
-	wbuf_u32(w, sizeof(frame));
-	wbuf_put(w, frame, sizeof(frame));
-	wbuf_uint(w, 0, padded - sizeof(frame));
-}
-
-/* A sample of `records` that begin with the frame's; the caller adds the others. */
-static void
-sample(struct wbuf *w, bool expanded, uint32_t more_octets, uint32_t records)
-{
-	uint32_t fixed = expanded ? SFLOW_FLOW_EXPANDED_OCTETS : SFLOW_FLOW_OCTETS;
-	uint32_t octets = fixed + 24 + ((uint32_t)(sizeof(frame) + 3) & ~3U) + more_octets;
-
-	wbuf_u32(w, expanded ? SFLOW_SAMPLE_FLOW_EXPANDED : SFLOW_SAMPLE_FLOW);
-	wbuf_u32(w, octets);
-	wbuf_u32(w, 77); /* sequence */
-	wbuf_uint(w, 5, expanded ? 8 : 4); /* data source */
-	wbuf_u32(w, 512); /* rate */
-	wbuf_u32(w, 10240); /* pool */
-	wbuf_u32(w, 0); /* drops */
-	wbuf_uint(w, 5, expanded ? 8 : 4); /* input */
-	wbuf_uint(w, 6, expanded ? 8 : 4); /* output */
-	wbuf_u32(w, records);
-	record_header(w);
+	if (have != want)
+		fail_msg("%s: %s is %llu, not %llu", says, what, (unsigned long long)have,
+		    (unsigned long long)want);
 }
 
 static void
-check_flow(const struct flow *f)
+check_ip(const char *says, const ip16_t *have, const char *want)
 {
 	char text[IP_STRLEN];
 
-	ip_format(&f->src_host, text);
-	assert_string_equal(text, "198.51.100.1");
-	ip_format(&f->dst_host, text);
-	assert_string_equal(text, "203.0.113.9");
-	ip_format(&f->peer_src_ip, text);
-	assert_string_equal(text, "192.0.2.7");
-	assert_int_equal(f->src_port, 443);
-	assert_int_equal(f->dst_port, 50000);
-	assert_int_equal(f->proto, 6);
-	assert_int_equal(f->tos, 0x10);
-	assert_int_equal(f->tcp_flags, 0x18);
-	assert_int_equal(f->vlan, 100);
-	assert_int_equal(f->cos, 3);
-	assert_int_equal(f->in_iface, 5);
-	assert_int_equal(f->out_iface, 6);
-	assert_int_equal(f->sampling_rate, 512);
-	assert_int_equal(f->packets, 1);
-	assert_int_equal(f->flows, 1);
-	assert_int_equal(f->bytes, FRAME_WIRE);
-	assert_int_equal(f->stamp, ARRIVAL);
+	(void)ip_format(have, text);
+	if (strcmp(text, want) != 0)
+		fail_msg("%s: address %s, not %s", says, text, want);
 }
 
 static void
-test_both_forms_of_a_flow_sample_say_the_same(void **state)
+check_flow(const char *says, const struct flow *f, const struct want *want)
 {
-	struct bench *b = *state;
-	struct wbuf w;
+	check_ip(says, &f->src_host, want->src);
+	check_ip(says, &f->dst_host, want->dst);
+	check_number(says, "proto", f->proto, want->proto);
+	check_number(says, "src_port", f->src_port, want->src_port);
+	check_number(says, "dst_port", f->dst_port, want->dst_port);
+	check_number(says, "vlan", f->vlan, want->vlan);
+	check_number(says, "cos", f->cos, want->cos);
+	check_number(says, "bytes", f->bytes, want->bytes);
+	check_number(says, "packets", f->packets, 1);
+	check_number(says, "flows", f->flows, 1);
+	check_number(says, "sampling_rate", f->sampling_rate, 512);
+	check_number(says, "in_iface", f->in_iface, 1);
+	check_number(says, "out_iface", f->out_iface, 2);
+	check_number(says, "stamp", f->stamp, ARRIVAL);
+	check_number(says, "timestamp_arrival", f->timestamp_arrival, ARRIVAL);
+	check_ip(says, &f->peer_src_ip, "192.0.2.9");
+}
 
-	for (int expanded = 0; expanded < 2; expanded++) {
-		header(&w, SFLOW_V5, (uint32_t)(1 + expanded), 1);
-		sample(&w, expanded != 0, 0, 1);
-		assert_true(wbuf_ok(&w));
-		feed(b, space, wbuf_len(&w));
-		assert_int_equal(b->pipeline.n, 1);
-		check_flow(&b->pipeline.flows[0]);
+static void
+test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_CASES; i++) {
+		const char *says = cases[i].says;
+		struct bench b;
+
+		bench_open(&b);
+		bench_hex(&b, cases[i].hex);
+		for (size_t k = 0; k < sizeof(wheres) / sizeof(wheres[0]); k++)
+			check_number(says, stat_rows[wheres[k]].name, rig_stat(&b.rig, wheres[k]),
+			    wheres[k] == cases[i].where);
+		check_number(says, "fed", rig_stat(&b.rig, STAT_RECORDS_FED), cases[i].fed);
+		check_number(says, "not flow", rig_stat(&b.rig, STAT_RECORDS_NOT_FLOW),
+		    cases[i].not_flow);
+		check_number(says, "malformed", rig_stat(&b.rig, STAT_RECORDS_MALFORMED),
+		    cases[i].malformed);
+		check_number(says, "flows in the pipeline", b.rig.pipeline.n, cases[i].fed);
+		if (cases[i].fed > 0)
+			check_flow(says, &b.rig.pipeline.flows[0], &cases[i].want);
+		check_number(says, "units", atomic_load(&b.rig.collector.units), 1);
+		check_number(says, "errors", atomic_load(&b.rig.collector.errors),
+		    (cases[i].where != STAT_DATAGRAMS_DECODED) + cases[i].malformed);
+		rig_books(&b.rig, says);
+		bench_close(&b);
 	}
-	assert_int_equal(stat(b, STAT_DATAGRAMS_DECODED), 2);
-	assert_int_equal(stat(b, STAT_SEQUENCE_LOST), 0);
 }
 
+/* What the frame cannot know, and the order of records does not matter. */
 static void
-test_router_and_unknown_records_beside_the_frame(void **state)
+test_extended(void **state)
 {
-	static const uint8_t hop[4] = { 192, 0, 2, 254 };
-	struct bench *b = *state;
-	struct wbuf w;
-	char text[IP_STRLEN];
+	static const char *const orders[] = {
+		HEAD("00000001", "00000001") FLOW("000000e8", "00000001", "00000002", "00000004")
+		    RAW_TCP4 SWITCH("0000000a", "00000014") ROUTER4 GATEWAY,
+		HEAD("00000001", "00000001") FLOW("000000e8", "00000001", "00000002", "00000004")
+		    GATEWAY ROUTER4 SWITCH("0000000a", "00000014") RAW_TCP4,
+	};
 
-	header(&w, SFLOW_V5, 1, 1);
-	sample(&w, false, 12 + 8 + 16, 3);
-	wbuf_u32(&w, 4300U << 12 | 9); /* somebody's own: stepped over by its length */
-	wbuf_u32(&w, 4);
-	wbuf_u32(&w, UINT32_MAX);
-	wbuf_u32(&w, SFLOW_RECORD_ROUTER);
-	wbuf_u32(&w, 16);
-	wbuf_u32(&w, SFLOW_ADDRESS_IPV4);
-	wbuf_put(&w, hop, 4);
-	wbuf_u32(&w, 24);
-	wbuf_u32(&w, 16);
-	feed(b, space, wbuf_len(&w));
-	assert_int_equal(b->pipeline.n, 1);
-	check_flow(&b->pipeline.flows[0]);
-	ip_format(&b->pipeline.flows[0].nexthop, text);
-	assert_string_equal(text, "192.0.2.254");
-	assert_int_equal(b->pipeline.flows[0].src_mask, 24);
-	assert_int_equal(b->pipeline.flows[0].dst_mask, 16);
-}
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct flow *f;
+		struct bench b;
 
-static void
-test_counters_are_no_flows_and_stop_nothing(void **state)
-{
-	struct bench *b = *state;
-	struct wbuf w;
-
-	header(&w, SFLOW_V5, 1, 3);
-	wbuf_u32(&w, SFLOW_SAMPLE_COUNTERS);
-	wbuf_u32(&w, 12);
-	wbuf_uint(&w, 0, 8);
-	wbuf_u32(&w, 0);
-	wbuf_u32(&w, 4300U << 12 | 1); /* an unknown sample */
-	wbuf_u32(&w, 4);
-	wbuf_u32(&w, 0);
-	sample(&w, false, 0, 1);
-	feed(b, space, wbuf_len(&w));
-	assert_int_equal(b->pipeline.n, 1);
-	check_flow(&b->pipeline.flows[0]);
-	assert_true(stat(b, STAT_RECORDS_NOT_FLOW) >= 1);
-}
-
-static void
-test_other_versions_are_refused_by_reason(void **state)
-{
-	struct bench *b = *state;
-	struct wbuf w;
-
-	for (uint32_t version = 0; version < 5; version++) {
-		header(&w, version, 1, 0);
-		feed(b, space, wbuf_len(&w));
+		bench_open(&b);
+		bench_hex(&b, orders[i]);
+		assert_int_equal(b.rig.pipeline.n, 1);
+		f = &b.rig.pipeline.flows[0];
+		check_ip(orders[i], &f->nexthop, "192.168.0.1");
+		check_ip(orders[i], &f->peer_dst_ip, "10.0.0.1");
+		assert_int_equal(f->src_mask, 24);
+		assert_int_equal(f->dst_mask, 16);
+		assert_int_equal(f->src_as, 65001);
+		assert_int_equal(f->dst_as, 65020);
+		assert_int_equal(f->vlan, 10);
+		assert_int_equal(f->tcp_flags, 0x12);
+		assert_int_equal(f->etype, 0x0800);
+		assert_memory_equal(f->src_mac.b, "\x02\xaa\xbb\xcc\xdd\xee", 6);
+		assert_memory_equal(f->dst_mac.b, "\x02\x01\x02\x03\x04\x05", 6);
+		bench_close(&b);
 	}
-	assert_int_equal(stat(b, STAT_BAD_VERSION), 5);
-	assert_int_equal(stat(b, STAT_RECORDS), 0);
 }
 
 static void
-test_gaps_in_the_sequence_are_counted(void **state)
+test_router6(void **state)
 {
-	static const uint32_t sequence[] = { 10, 11, 14, 15 };
-	struct bench *b = *state;
-	struct wbuf w;
+	struct bench b;
 
-	for (size_t i = 0; i < sizeof(sequence) / sizeof(sequence[0]); i++) {
-		header(&w, SFLOW_V5, sequence[i], 0);
-		feed(b, space, wbuf_len(&w));
-	}
-	assert_int_equal(stat(b, STAT_SEQUENCE_LOST), 2);
-	assert_int_equal(exporter_sum(exporters_at(b->exporters, 0), EXPORTER_SEQUENCE_LOST), 2);
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000001")
+	    FLOW("00000094", "00000001", "00000002", "00000002") RAW_TCP4 ROUTER6);
+	check_ip("next hop", &b.rig.pipeline.flows[0].nexthop, "2001:db8::9");
+	assert_int_equal(b.rig.pipeline.flows[0].src_mask, 64);
+	bench_close(&b);
 }
 
-/* Whatever is cut or flipped: no fault for the sanitizers, and the books balance. */
+/* MAC addresses of a decoded Ethernet header, which has no frame beside it. */
 static void
-test_every_cut_and_every_flip_is_survived(void **state)
+test_ethernet(void **state)
 {
-	struct bench *b = *state;
-	uint8_t whole[sizeof(space)];
-	struct wbuf w;
-	size_t len;
+	struct bench b;
 
-	header(&w, SFLOW_V5, 1, 2);
-	sample(&w, false, 0, 1);
-	sample(&w, true, 0, 1);
-	len = wbuf_len(&w);
-	memcpy(whole, space, len);
-	for (size_t cut = 0; cut < len; cut++)
-		feed(b, whole, cut);
-	assert_int_equal(stat(b, STAT_DATAGRAMS_DECODED), 0);
-	for (size_t i = 0; i < len; i++) {
-		whole[i] ^= 0xff;
-		feed(b, whole, len);
-		whole[i] ^= 0xff;
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000001")
+	    FLOW("00000068", "00000001", "00000002", "00000002") SAMPLED_ETHERNET SAMPLED_IP4);
+	assert_memory_equal(b.rig.pipeline.flows[0].src_mac.b, "\x02\xaa\xbb\xcc\xdd\xee", 6);
+	assert_memory_equal(b.rig.pipeline.flows[0].dst_mac.b, "\x02\x01\x02\x03\x04\x05", 6);
+	assert_int_equal(b.rig.pipeline.flows[0].tos, 0xb8);
+	assert_int_equal(b.rig.pipeline.flows[0].tcp_flags, 0x12);
+	bench_close(&b);
+}
+
+static const struct {
+	const char *says, *hex;
+	uint32_t in, out;
+} interfaces[] = {
+	{ "an internal interface keeps its number", HEAD("00000001", "00000001")
+	    FLOW("00000070", "3fffffff", "00000002", "00000001") RAW_TCP4, 0x3fffffff, 2 },
+	{ "a frame that was discarded has no output", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "40000100", "00000001") RAW_TCP4, 1, 0 },
+	{ "one that went to several has none of them", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "80000007", "00000001") RAW_TCP4, 1, 0 },
+	{ "an expanded one may have all 32 bits", HEAD("00000001", "00000001")
+	    FLOW_EXPANDED("0000007c", "00000000 c0000001 ", "00000002 00000007 ", "00000001")
+	    RAW_TCP4, 0xc0000001, 0 },
+};
+
+static void
+test_interfaces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
+		struct bench b;
+
+		bench_open(&b);
+		bench_hex(&b, interfaces[i].hex);
+		assert_int_equal(b.rig.pipeline.n, 1);
+		check_number(interfaces[i].says, "in", b.rig.pipeline.flows[0].in_iface,
+		    interfaces[i].in);
+		check_number(interfaces[i].says, "out", b.rig.pipeline.flows[0].out_iface,
+		    interfaces[i].out);
+		bench_close(&b);
 	}
-	feed(b, whole, len);
-	assert_int_equal(b->pipeline.n, 2);
+}
+
+/* Agents: by their own address; by the sender's where they do not know it; sub-agents apart. */
+static void
+test_agents(void **state)
+{
+	const struct exporter *x;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000000"));
+	bench_hex(&b, "00000005 00000001 c0000209 00000008 00000001 00000000 00000000");
+	bench_hex(&b, "00000005 00000000 00000007 00000001 00000000 00000000");
+	bench_hex(&b, "00000005 00000002 20010db8000000000000000000000009 00000007 00000001 "
+	    "00000000 00000000");
+	assert_int_equal(exporters_count(b.rig.exporters), 4);
+	x = exporters_at(b.rig.exporters, 0);
+	check_ip("agent", &x->addr, "192.0.2.9");
+	assert_int_equal(x->kind, EXPORTER_SFLOW);
+	assert_int_equal(x->domain, 7);
+	assert_int_equal(atomic_load(&x->version), 5);
+	check_ip("no agent", &exporters_at(b.rig.exporters, 2)->addr, "203.0.113.77");
+	check_ip("agent", &exporters_at(b.rig.exporters, 3)->addr, "2001:db8::9");
+	bench_close(&b);
+}
+
+static void
+test_sequence(void **state)
+{
+	struct bench b;
+	struct exporter *x;
+
+	(void)state;
+	bench_open(&b);
+	b.config.disable_checks = true;
+	bench_hex(&b, HEAD("00000010", "00000000"));
+	bench_hex(&b, HEAD("00000011", "00000000"));
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_LOST), 0);
+	bench_hex(&b, HEAD("00000015", "00000000"));
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_LOST), 3);
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_RESETS), 0);
+	bench_hex(&b, HEAD("00000001", "00000000"));
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_LOST), 3);
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_RESETS), 1);
+	x = exporters_at(b.rig.exporters, 0);
+	assert_int_equal(exporter_sum(x, EXPORTER_DATAGRAMS), 4);
+	assert_int_equal(exporter_sum(x, EXPORTER_SEQUENCE_LOST), 3);
+	assert_int_equal(exporter_sum(x, EXPORTER_SEQUENCE_RESETS), 1);
+	bench_close(&b);
+}
+
+static void
+test_exporter_counts(void **state)
+{
+	struct bench b;
+	struct exporter *x;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000003") COUNTERS
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4
+	    FLOW("00000020", "00000001", "00000002", "00000009"));
+	x = exporters_at(b.rig.exporters, 0);
+	assert_int_equal(exporter_sum(x, EXPORTER_DATAGRAMS), 1);
+	assert_int_equal(exporter_sum(x, EXPORTER_RECORDS), 3);
+	assert_int_equal(exporter_sum(x, EXPORTER_MALFORMED), 1);
+	assert_int_equal(exporter_sum(x, EXPORTER_OCTETS),
+	    rig_stat(&b.rig, STAT_DATAGRAM_OCTETS));
+	assert_int_equal(exporter_last_seen(x), ARRIVAL);
+	assert_int_equal(atomic_load(&x->sampling), 512);
+	assert_int_equal(atomic_load(&b.rig.collector.last_seen), ARRIVAL);
+	bench_close(&b);
+}
+
+/* More agents than can be remembered: counted, not fed. */
+static void
+test_flood(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	for (unsigned i = 0; i < 100; i++) {
+		uint8_t octets[1024];
+		size_t n = hex_octets(HEAD("00000001", "00000001")
+		    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4, octets,
+		    sizeof(octets));
+
+		octets[11] = (uint8_t)i;
+		bench_decode(&b, octets, n);
+	}
+	assert_int_equal(rig_stat(&b.rig, STAT_BAD_EXPORTER), 100 - 64);
+	assert_int_equal(rig_stat(&b.rig, STAT_RECORDS_FED), 64);
+	rig_books(&b.rig, "a flood of agents");
+	bench_close(&b);
+}
+
+static void
+test_hostile(void **state)
+{
+	static const uint8_t flips[] = { 0x01, 0x80, 0xff };
+
+	(void)state;
+	for (size_t i = 0; i < N_CASES; i++) {
+		uint8_t octets[1024];
+		size_t n = hex_octets(cases[i].hex, octets, sizeof(octets));
+		struct bench b;
+
+		bench_open(&b);
+		b.config.disable_checks = true;
+		for (size_t len = 0; len <= n; len++)
+			bench_decode(&b, octets, len);
+		for (size_t at = 0; at < n; at++) {
+			for (size_t k = 0; k < sizeof(flips); k++) {
+				octets[at] ^= flips[k];
+				bench_decode(&b, octets, n);
+				octets[at] ^= flips[k];
+			}
+		}
+		rig_books(&b.rig, cases[i].says);
+		bench_close(&b);
+	}
 }
 
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
-		TEST(test_both_forms_of_a_flow_sample_say_the_same),
-		TEST(test_router_and_unknown_records_beside_the_frame),
-		TEST(test_counters_are_no_flows_and_stop_nothing),
-		TEST(test_other_versions_are_refused_by_reason),
-		TEST(test_gaps_in_the_sequence_are_counted),
-		TEST(test_every_cut_and_every_flip_is_survived),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_extended),
+		cmocka_unit_test(test_router6),
+		cmocka_unit_test(test_ethernet),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_agents),
+		cmocka_unit_test(test_sequence),
+		cmocka_unit_test(test_exporter_counts),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_hostile),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("collectors/sflow", tests, NULL, NULL);
 }
