@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Real sockets on the loopback; sFlow datagrams, as its decoder keeps no state. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "collectors/udp.h"
+#include "lib/clock.h"
+#include "tests/collectors/rig.h"
+
+/* Version 5 without an agent address (so that the sender is the exporter) and samples. */
+static const uint8_t hello[] = { 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0,
+	0, 0, 0, 0 };
+
+static const struct sockaddr_in6 local6 = { .sin6_family = AF_INET6,
+	.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+
+static bool
+has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	bool has = fd != -1 && bind(fd, (const void *)&local6, sizeof(local6)) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return has;
+}
+
+/* A port that was free a moment ago, in both families. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(bind(fd, (const void *)&a, sizeof(a)), 0);
+	assert_int_equal(getsockname(fd, (void *)&a, &len), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static void
+send_to(int family, uint32_t port, const void *octets, size_t len)
+{
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in6 a6 = local6;
+	int fd = socket(family, SOCK_DGRAM, 0);
+	ssize_t n;
+
+	a6.sin6_port = htons((uint16_t)port);
+	if (family == AF_INET)
+		n = sendto(fd, octets, len, 0, (const void *)&a4, sizeof(a4));
+	else
+		n = sendto(fd, octets, len, 0, (const void *)&a6, sizeof(a6));
+	close(fd);
+	assert_int_equal(n, len);
+}
+
+/* Loopback delivers at once, as a rule; be patient where it does not. */
+static void
+read_until(struct rig *r, uint64_t datagrams)
+{
+	const struct timespec pause = { 0, 1000000 };
+
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_false(rig_read(r));
+		if (rig_stat(r, STAT_DATAGRAMS) >= datagrams)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void
+check_sender(const struct rig *r, uint32_t no, const char *want)
+{
+	char text[IP_STRLEN];
+
+	(void)ip_format(&exporters_at(r->exporters, no)->addr, text);
+	assert_string_equal(text, want);
+}
+
+static void
+test_both_families(void **state)
+{
+	struct datagram_config config = { .port = free_port(), .pipe_size = 65536 };
+	uint64_t before = clock_real();
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	assert_true(r.collector.fd >= 0);
+	assert_false(rig_read(&r));
+	send_to(AF_INET, config.port, hello, sizeof(hello));
+	read_until(&r, 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS_DECODED), 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAM_OCTETS), sizeof(hello));
+	assert_int_equal(r.pipeline.source, SOURCE_SFLOW);
+	check_sender(&r, 0, "127.0.0.1");
+	assert_true(exporter_last_seen(exporters_at(r.exporters, 0)) >= before);
+	assert_true(exporter_last_seen(exporters_at(r.exporters, 0)) <= clock_real());
+	if (has_ipv6()) {
+		assert_non_null(strstr(r.collector.where, "[::]:"));
+		send_to(AF_INET6, config.port, hello, sizeof(hello));
+		read_until(&r, 2);
+		check_sender(&r, 1, "::1");
+	}
+	rig_books(&r, "both families");
+	rig_fini(&r);
+}
+
+static void
+test_one_address(void **state)
+{
+	struct datagram_config config = { .port = free_port() };
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(ip_parse("127.0.0.1", &config.ip), 0);
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	assert_non_null(strstr(r.collector.where, "127.0.0.1:"));
+	send_to(AF_INET, config.port, hello, sizeof(hello));
+	read_until(&r, 1);
+	check_sender(&r, 0, "127.0.0.1");
+	rig_fini(&r);
+}
+
+/* Sizes at both ends: no octets, and as many as UDP over IPv4 can carry. */
+static void
+test_sizes(void **state)
+{
+	static uint8_t large[65507];
+	struct datagram_config config = { .port = free_port(), .pipe_size = 1 << 20 };
+	struct rig r;
+
+	(void)state;
+	memcpy(large, hello, sizeof(hello));
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	send_to(AF_INET, config.port, hello, 0);
+	send_to(AF_INET, config.port, large, sizeof(large));
+	read_until(&r, 2);
+	assert_int_equal(rig_stat(&r, STAT_BAD_SHORT), 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS_DECODED), 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAM_OCTETS), sizeof(large));
+	rig_books(&r, "sizes");
+	rig_fini(&r);
+}
+
+/* More than one system call takes, and more than one read. */
+static void
+test_many(void **state)
+{
+	struct datagram_config config = { .port = free_port(), .pipe_size = 32 << 20 };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	for (unsigned i = 0; i < 1000; i++) {
+		send_to(AF_INET, config.port, hello, sizeof(hello));
+		if (i % 100 == 99)
+			assert_false(rig_read(&r));
+	}
+	read_until(&r, 1000);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS), 1000);
+	rig_fini(&r);
+}
+
+/* What the kernel dropped and what arrived are all that was sent. */
+static void
+test_drops(void **state)
+{
+	struct datagram_config config = { .port = free_port(), .pipe_size = 4096 };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	r.collector.ops->poll_drops(&r.collector);
+	assert_int_equal(rig_stat(&r, STAT_KERNEL_DROPS), 0);
+	for (unsigned i = 0; i < 500; i++)
+		send_to(AF_INET, config.port, hello, sizeof(hello));
+	assert_false(rig_read(&r));
+	r.collector.ops->poll_drops(&r.collector);
+	assert_true(rig_stat(&r, STAT_KERNEL_DROPS) > 0);
+	assert_int_equal(rig_stat(&r, STAT_KERNEL_DROPS) + rig_stat(&r, STAT_DATAGRAMS), 500);
+	assert_int_equal(atomic_load(&r.collector.drops), rig_stat(&r, STAT_KERNEL_DROPS));
+	r.collector.ops->poll_drops(&r.collector);
+	assert_int_equal(rig_stat(&r, STAT_KERNEL_DROPS) + rig_stat(&r, STAT_DATAGRAMS), 500);
+	rig_fini(&r);
+}
+
+static int
+open_status(struct rig *r, const struct datagram_config *config, unsigned worker,
+    struct err *e)
+{
+	rig_init(r, &netflow_udp_collector, config);
+	r->pipeline.worker = worker;
+	return r->collector.ops->open(&r->collector, e);
+}
+
+/* Our workers share the port; another program is not let in unseen. */
+static void
+test_sharing(void **state)
+{
+	struct datagram_config config = { .port = free_port() };
+	struct err e = ERR_INIT;
+	struct rig first, second, other;
+
+	(void)state;
+	assert_int_equal(open_status(&first, &config, 0, &e), 0);
+	assert_int_equal(open_status(&second, &config, 1, &e), 0);
+	assert_int_not_equal(open_status(&other, &config, 0, &e), 0);
+	assert_non_null(strstr(e.text, "another program"));
+	assert_null(other.collector.priv);
+	rig_fini(&first);
+	rig_fini(&second);
+	rig_fini(&other);
+}
+
+static void
+test_wrong_address(void **state)
+{
+	struct datagram_config config = { .port = free_port() };
+	struct err e = ERR_INIT;
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(ip_parse("192.0.2.55", &config.ip), 0);
+	assert_int_not_equal(open_status(&r, &config, 0, &e), 0);
+	assert_non_null(strstr(e.text, "192.0.2.55"));
+	assert_non_null(strstr(e.text, "no interface"));
+	rig_fini(&r);
+}
+
+/* The rows of both families fill the same struct. */
+static void
+test_directives(void **state)
+{
+	static const struct {
+		const struct directive_set *set;
+		const char *prefix;
+	} families[] = { { &netflow_directives, "nfacctd" }, { &sflow_directives, "sfacctd" } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct config c = { 0 };
+		struct problems ps = { 0 };
+		struct datagram_config config;
+		char key[64];
+
+		directive_apply(families[i].set, &c, NULL, &config, &ps);
+		assert_int_equal(config.port, 0);
+		assert_true(ip_is_none(&config.ip));
+		assert_int_equal(config.pipe_size, 32 << 20);
+		assert_false(config.time_new || config.disable_checks);
+		snprintf(key, sizeof(key), "%s_port", families[i].prefix);
+		config_add(&c, "test", key, NULL, "2055");
+		snprintf(key, sizeof(key), "%s_disable_sanity_checks", families[i].prefix);
+		config_add(&c, "test", key, NULL, "true");
+		snprintf(key, sizeof(key), "%s_ip", families[i].prefix);
+		config_add(&c, "test", key, NULL, "::");
+		directive_apply(families[i].set, &c, NULL, &config, &ps);
+		assert_int_equal(config.port, 2055);
+		assert_true(config.disable_checks);
+		assert_true(ip_is_none(&config.ip));
+		assert_int_equal(ps.n_errors, 0);
+		problems_free(&ps);
+		config_free(&c);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_both_families),
+		cmocka_unit_test(test_one_address),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_wrong_address),
+		cmocka_unit_test(test_directives),
+	};
+
+	return cmocka_run_group_tests_name("collectors/udp", tests, NULL, NULL);
+}
