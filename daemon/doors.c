@@ -3,6 +3,8 @@
 
 #include "daemon/doors.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "collectors/pcap.h"
@@ -89,4 +91,19 @@ door_output_missing(const char *type)
 		if (strcmp(missing[i].type, type) == 0)
 			return missing[i].why;
 	return "unknown type: write print, memory, snmp, rrd or sqlite3";
+}
+
+void
+door_output_defaults(const struct output_ops *ops, void *config, const char *state_dir)
+{
+#ifdef WITH_RRD
+	static char rrd_path[PATH_MAX];
+
+	if (ops == &rrd_output) {
+		snprintf(rrd_path, sizeof(rrd_path), "%s/rrd", state_dir);
+		((struct rrd_config *)config)->default_path = rrd_path;
+	}
+#else
+	(void)ops, (void)config, (void)state_dir;
+#endif
 }

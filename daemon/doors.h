@@ -20,6 +20,10 @@ const struct output_ops *door_output(const char *type);
  */
 const char *door_output_missing(const char *type);
 
+/* Give `config` of an output of `ops` what it takes from the daemon's own: the state_dir. */
+void door_output_defaults(const struct output_ops *ops, void *config,
+    const char *state_dir);
+
 /* The directive sets of all doors, ended by NULL. */
 extern const struct directive_set *const door_directives[];
 

@@ -227,8 +227,10 @@ plugins_apply(struct settings *s)
 		    &s->problems);
 		directive_apply(&rules_directives, &s->config, p->name, &p->rules,
 		    &s->problems);
-		if (p->ops->directives != NULL)
+		if (p->ops->directives != NULL) {
 			p->config = set_apply(s, p->ops->directives, p->name);
+			door_output_defaults(p->ops, p->config, s->weir.state_dir);
+		}
 	}
 	/* Directives of outputs that no plugin uses are known all the same: say nothing. */
 	while (sets[n_sets] != NULL)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "lib/log.h"
 #include "tests/proto/hex.h"
 
 static char folder[64], path[96];
@@ -18,8 +19,10 @@ void
 rig_init(struct rig *r, const struct collector_ops *ops, const void *config)
 {
 	static void (*const state_free[EXPORTER_KINDS])(void *);
+	static const struct log_config quiet = { .file = "/dev/null" };
 	struct err e = ERR_INIT;
 
+	assert_int_equal(log_open(&quiet, &e), 0);
 	memset(r, 0, sizeof(*r));
 	r->pipeline.flows = calloc(FLOW_BATCH * 2, sizeof(struct flow));
 	r->exporters = exporters_new(1, 64, state_free);
