@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "collectors/datagram.h"
-#include "collectors/netflow.h"
 #include "collectors/pcap.h"
 #include "lib/clock.h"
 #include "tests/collectors/rig.h"
@@ -83,6 +82,25 @@ test_file(void **state)
 	assert_int_equal(exporter_last_seen(exporters_at(r.exporters, 0)), (T0 + 50) * CLOCK_S);
 	assert_int_equal(atomic_load(&r.collector.horizon), (T0 + 50) * CLOCK_S);
 	rig_books(&r, "a file of datagrams");
+	rig_fini(&r);
+}
+
+/* A decoder finds its own configuration where it looks: gaps are not logged, but counted. */
+static void
+test_config(void **state)
+{
+	struct datagram_config datagram = { .disable_checks = true };
+	struct datagram_file_config config = { .datagram = &datagram };
+	struct pcap_config file = { 0 };
+	struct rig r;
+
+	(void)state;
+	rig_pcap_init(&pcap);
+	rig_pcap_hex(&pcap, T0, GOOD("00000001"));
+	rig_pcap_hex(&pcap, T0, GOOD("00000005"));
+	assert_true(read_file(&r, &sflow_file_collector, &config, &file));
+	assert_ptr_equal(r.collector.config, &datagram);
+	assert_int_equal(rig_stat(&r, STAT_SEQUENCE_LOST), 3);
 	rig_fini(&r);
 }
 
@@ -177,6 +195,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_horizon),
 		cmocka_unit_test(test_wait_and_filter),
 		cmocka_unit_test(test_hostile),

@@ -39,6 +39,12 @@ static const struct {
 	    { { 1, 0, 1 }, { 2, 30, 1 }, { 2, 59, 0 }, { 2, 90, 0 }, { 1, 95, 1 } } },
 	{ "after a long silence everything starts anew",
 	    { { 1, 0, 1 }, { 2, 0, 1 }, { 1, 5000, 1 }, { 2, 5000, 1 } } },
+	{ "a flow seen just before the tables change places is alive after it",
+	    { { 1, 0, 1 }, { 2, 58, 1 }, { 1, 62, 1 }, { 2, 118, 0 } } },
+	{ "packets a little out of order are of their flow",
+	    { { 1, 100, 1 }, { 1, 99, 0 }, { 1, 101, 0 }, { 1, 60, 0 } } },
+	{ "where time steps far back everything starts anew, and goes on from there",
+	    { { 1, 9000, 1 }, { 1, 2000, 1 }, { 1, 2001, 0 } } },
 };
 
 /* One at a time and all at once: batches change nothing. */
@@ -71,6 +77,53 @@ test_cases(void **state)
 		}
 }
 
+/* Each member of the 5-tuple, and nothing else, tells flows apart. */
+static void
+test_the_tuple_tells_flows_apart(void **state)
+{
+	struct err e = ERR_INIT;
+	struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+	struct flow flows[8];
+
+	(void)state;
+	assert_non_null(s);
+	for (unsigned i = 0; i < 8; i++)
+		flows[i] = packet(1, 0);
+	flows[1].src_host.b[0] = 1;
+	flows[2].dst_host.b[15] = 1;
+	flows[3].src_port = 2;
+	flows[4].dst_port = 1;
+	flows[5].proto = 6;
+	flows[6].tos = 1;
+	flows[6].vlan = 1;
+	flows[6].src_mac.b[0] = 1;
+	flows[7].tcp_flags = 2;
+	assert_int_equal(starts_count(s, flows, 8), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(flows[i].flows, i < 6);
+	starts_free(s);
+}
+
+/* A capture may have no clock: 0 is a time like others. */
+static void
+test_time_may_be_zero(void **state)
+{
+	struct err e = ERR_INIT;
+	struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+	struct flow flows[2] = { packet(1, 0), packet(1, 0) };
+
+	(void)state;
+	assert_non_null(s);
+	flows[0].stamp = flows[1].stamp = 0;
+	assert_int_equal(starts_count(s, flows, 1), 0);
+	assert_int_equal(starts_count(s, flows + 1, 1), 0);
+	assert_int_equal(flows[0].flows, 1);
+	assert_int_equal(flows[1].flows, 0);
+	assert_int_equal(starts_count(s, flows, 0), 0);
+	starts_free(s);
+	starts_free(NULL);
+}
+
 static void
 test_a_full_table_refuses_and_says_so(void **state)
 {
@@ -96,6 +149,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_the_tuple_tells_flows_apart),
+		cmocka_unit_test(test_time_may_be_zero),
 		cmocka_unit_test(test_a_full_table_refuses_and_says_so),
 	};
 
