@@ -193,7 +193,6 @@ engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 	for (unsigned i = 0; i < en->n_views; i++) {
 		struct view *v = en->views[i];
 
-		v->rules = en->rules[en->view_rules[i]].rules;
 		if (v->config.refresh_s == 0)
 			continue;
 		v->next_due = bins_roundoff(&v->config.bins, en->started);

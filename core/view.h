@@ -16,7 +16,6 @@
 #include "core/ledger.h"
 #include "core/slab.h"
 #include "flow/rowspec.h"
-#include "rules/rules.h"
 
 /* What the operator asked for; views with equal ones are one view. */
 struct view_config {
@@ -43,7 +42,6 @@ struct view {
 	char name[64];          /* of the first output that asked for it */
 	struct view_config config;
 	struct rowspec rs;
-	const struct rules *rules; /* borrowed; NULL: none */
 	uint32_t max_rows;
 	uint32_t max_slabs;
 	bool wants_flow_starts; /* some output shows `flows` */

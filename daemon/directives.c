@@ -50,8 +50,6 @@ const struct directive_set weir_directives = {
 #define NO_BGP "weir measures traffic and speaks no BGP, BMP or IS-IS; take the AS and next hop from the exporter or networks_file."
 #define NO_BROKER "weir writes to no message broker; use print, sqlite3 or rrd."
 static const struct directive pmacct_rows[] = {
-	{ .name = "lenient", .type = DIRECTIVE_NOTICE,
-	    .doc = "Set by the option --lenient." },
 	NOTICE("plugin_pipe_size", ONE_PROCESS),
 	NOTICE("plugin_buffer_size", ONE_PROCESS),
 	NOTICE("plugin_pipe_zmq", ONE_PROCESS),

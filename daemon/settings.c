@@ -2,18 +2,14 @@
 #include "daemon/settings.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "collectors/datagram.h"
 #include "collectors/netflow.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
-#include "daemon/doors.h"
-#include "lib/log.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -213,7 +209,7 @@ plugin_check(struct settings *s, const struct plugin *p)
 }
 
 static void
-plugins_apply(struct settings *s)
+plugins_apply(struct settings *s, bool lenient)
 {
 	const char *names[MAX_PLUGINS];
 	const struct directive_set *const *sets = settings_sets();
@@ -236,7 +232,7 @@ plugins_apply(struct settings *s)
 	while (sets[n_sets] != NULL)
 		free(set_apply(s, sets[n_sets++], NULL));
 	directive_check_unknown(&s->config, sets, n_sets, names, s->n_plugins,
-	    config_get(&s->config, "lenient") != NULL, &s->problems);
+	    lenient, &s->problems);
 }
 
 int
@@ -254,15 +250,13 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	for (size_t i = 0; i < o->extra.n; i++)
 		config_add(&s->config, o->extra.lines[i].file, o->extra.lines[i].key,
 		    o->extra.lines[i].plugin, o->extra.lines[i].value);
-	if (o->lenient)
-		config_add(&s->config, "--lenient", "lenient", NULL, "true");
 	defaults_add(s, o);
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
 	workers_read(s);
 	plugins_read(s, fallback);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		s->in[i] = set_apply(s, doors_in[i].directives, NULL);
-	plugins_apply(s);
+	plugins_apply(s, o->lenient);
 	return 0;
 }
 
@@ -343,7 +337,6 @@ int
 settings_collectors(struct settings *s, const struct options *o, struct engine *en,
     struct err *e)
 {
-	static struct datagram_file_config files[DOOR_IN_COUNT];
 	struct pcap_config *pcap = s->in[DOOR_PCAP];
 	unsigned n = 0;
 	int rc = 0;
@@ -352,10 +345,9 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 	if (pcap->savefile != NULL) {
 		int family = o->as >= 0 ? o->as : DOOR_PCAP;
 
-		files[family].pcap = pcap;
-		files[family].datagram = family != DOOR_PCAP ? s->in[family] : NULL;
+		s->file = (struct datagram_file_config){ pcap, s->in[family] };
 		rc = engine_collector(en, doors_in[family].file,
-		    family != DOOR_PCAP ? (const void *)&files[family] : pcap, 1, e);
+		    family != DOOR_PCAP ? (const void *)&s->file : pcap, 1, e);
 		n++;
 	}
 	if (rc == 0 && pcap->interface != NULL) {

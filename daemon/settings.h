@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collectors/datagram.h"
 #include "core/engine.h"
+#include "daemon/doors.h"
 #include "daemon/options.h"
 #include "lib/directive.h"
 #include "lib/err.h"
@@ -43,7 +45,8 @@ struct settings {
 	unsigned workers;
 	struct plugin *plugins;
 	unsigned n_plugins;
-	void *in[3];                /* by DOOR_*: each family's struct */
+	void *in[DOOR_IN_COUNT];    /* each family's struct */
+	struct datagram_file_config file; /* where a capture file carries datagrams */
 	bool reads_file;            /* input comes from a capture file */
 };
 
