@@ -12,18 +12,13 @@ pipeline_prepare(struct pipeline *p)
 
 	for (size_t i = 0; p->needs_flow_starts && i < sizeof(tuple) / sizeof(tuple[0]); i++)
 		field_set_add(&p->needs, tuple[i]);
-	p->clear_octets = 0;
+	p->clear_octets = FLOW_ALWAYS_OCTETS;
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		size_t end = (size_t)fields[i].offset + fields[i].octets;
 
-		if (field_set_has(&p->needs, (enum field_no)i) &&
-		    fields[i].merge != FIELD_SUM && end > p->clear_octets)
+		if (field_set_has(&p->needs, (enum field_no)i) && end > p->clear_octets)
 			p->clear_octets = end;
 	}
-	/* Whole words are cleared faster; the counters stand behind all other members. */
-	p->clear_octets = (p->clear_octets + 15) & ~(size_t)15;
-	if (p->clear_octets > offsetof(struct flow, packets))
-		p->clear_octets = offsetof(struct flow, packets);
 }
 
 static void

@@ -55,8 +55,8 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 }
 
 /*
- * A slot for the next flow, cleared as far as anybody will read: up to the last field of
- * p->needs, and the counters, `stamp` and timestamp_start. Valid until the next call.
+ * A slot for the next flow, cleared as far as anybody will read: FLOW_ALWAYS_OCTETS, and
+ * up to the last field of p->needs. Valid until the next call.
  */
 static inline struct flow *
 pipeline_slot(struct pipeline *p)
@@ -64,8 +64,6 @@ pipeline_slot(struct pipeline *p)
 	struct flow *f = &p->flows[p->n];
 
 	memset(f, 0, p->clear_octets);
-	f->packets = f->bytes = f->flows = f->stamp = 0;
-	f->timestamp_start = 0; /* `stamp` is made of it, shown or not */
 	return f;
 }
 

@@ -17,11 +17,15 @@
 #define FLOW_BATCH 64U /* flows handed over at once */
 
 struct flow {
+	uint64_t stamp;  /* time that decides the bin, ns since 1970; 0: now */
 #define FIELD(id, NAME, member, ctype, ...) ctype member;
 #include "flow/fields.def"
 #undef FIELD
-	uint64_t stamp;  /* time that decides the bin, ns since 1970; 0: now */
+	uint64_t spill;  /* nothing: keys are copied in whole words, up to seven octets beyond */
 };
+
+/* What every record has, whoever asks: from the start of the flow to here. */
+#define FLOW_ALWAYS_OCTETS (offsetof(struct flow, timestamp_start) + sizeof(uint64_t))
 
 /* In pieces: one memset of this size becomes `rep stos` in gcc, four times slower. */
 static inline void

@@ -9,7 +9,7 @@
 #include "lib/wbuf.h"
 
 /* rowspec_pack copies whole words: a run may read up to seven octets beyond its end. */
-_Static_assert(offsetof(struct flow, stamp) + sizeof(uint64_t) == sizeof(struct flow),
+_Static_assert(offsetof(struct flow, spill) + sizeof(uint64_t) == sizeof(struct flow),
     "the last member of struct flow is a word that no key contains");
 
 static int
