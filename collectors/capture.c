@@ -5,92 +5,105 @@
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <pcap.h>
-#include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
-/* Less makes many system calls; more falls out of the cache before it is looked at. */
-#define FILE_BUFFER  (64U << 10)
 #define LIVE_WAIT_MS 100          /* the kernel hands over its blocks at least this often */
+#define LINKS        16U          /* link types in one file */
 
-static int
-capture_filter(struct capture *cap, const char *filter, struct err *e)
-{
+/* A link type, and the filter compiled for it. */
+struct capture_link {
+	uint32_t type;                  /* of libpcap (DLT_...) or of files (LINKTYPE_...) */
+	const struct packet_link *link;
 	struct bpf_program program;
-	int rc;
+	bool filtered;                  /* there is a program */
+};
 
-	if (filter == NULL)
-		return 0;
-	if (pcap_compile(cap->handle, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-		return err_set(e, WEIR_EINVAL, "pcap_filter '%s': %s", filter,
-		    pcap_geterr(cap->handle));
-	rc = pcap_setfilter(cap->handle, &program);
-	pcap_freecode(&program);
-	if (rc != 0)
-		return err_set(e, WEIR_EIO, "pcap_filter '%s': %s", filter,
-		    pcap_geterr(cap->handle));
-	return 0;
+/* Compile the filter as it reads on the interface, or in files on frames of this type. */
+static int
+link_filter(const struct capture *cap, struct capture_link *l, struct err *e)
+{
+	/* Of the types that we know this one has another number in files than in libpcap. */
+	int dlt = l->type == PACKET_LINK_RAW ? DLT_RAW : (int)l->type;
+	pcap_t *dead = NULL, *handle = cap->handle;
+
+	if (handle == NULL)
+		handle = dead = pcap_open_dead(dlt, SAVEFILE_FRAME_MAX);
+	if (handle == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", cap->name);
+	l->filtered =
+	    pcap_compile(handle, &l->program, cap->filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+	if (!l->filtered)
+		err_set(e, WEIR_EINVAL, "pcap_filter '%s': %s", cap->filter,
+		    pcap_geterr(handle));
+	if (dead != NULL)
+		pcap_close(dead);
+	return l->filtered ? 0 : -WEIR_EINVAL;
 }
 
-/* What files and interfaces have in common, once there is a handle. */
-static int
-capture_prepare(struct capture *cap, const struct pcap_config *c, struct err *e)
+static void
+link_free(struct capture_link *l)
 {
-	int type = pcap_datalink(cap->handle);
+	if (l->filtered)
+		pcap_freecode(&l->program);
+}
 
-	cap->drops = 0;
-	cap->fraction_ns =
-	    pcap_get_tstamp_precision(cap->handle) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
-	cap->link = packet_link(type);
-	if (cap->link == NULL) {
-		const char *name = pcap_datalink_val_to_name(type);
+/* Make `type` the link of the frames to come, which it is even when something is wrong. */
+static int
+capture_link(struct capture *cap, uint32_t type, struct err *e)
+{
+	struct capture_link *l;
 
-		return err_set(e, WEIR_EUNSUPPORTED, "%s: link type %d (%s) is not understood",
+	for (unsigned i = 0; i < cap->n_links; i++)
+		if (cap->links[i].type == type) {
+			cap->link = &cap->links[i];
+			return 0;
+		}
+	/* With too many the last one makes room: slow, but nothing is lost. */
+	if (cap->n_links == LINKS)
+		link_free(&cap->links[--cap->n_links]);
+	cap->link = l = &cap->links[cap->n_links++];
+	*l = (struct capture_link){ .type = type, .link = packet_link((int)type) };
+	if (l->link == NULL) {
+		const char *name = pcap_datalink_val_to_name((int)type);
+
+		l->link = &packet_link_none;
+		return err_set(e, WEIR_EUNSUPPORTED, "%s: link type %u (%s) is not understood",
 		    cap->name, type, name != NULL ? name : "unknown");
 	}
-	return capture_filter(cap, c->filter, e);
+	return cap->filter != NULL ? link_filter(cap, l, e) : 0;
 }
 
-/* `f` is the handle's from here on, as long as it is not standard input. */
 static int
-capture_open_stream(struct capture *cap, FILE *f, struct err *e)
+capture_init(struct capture *cap, const char *name, const char *filter, struct err *e)
 {
-	char text[PCAP_ERRBUF_SIZE] = "";
-
-	cap->buffer = malloc(FILE_BUFFER);
-	if (cap->buffer != NULL) /* else stdio has its own */
-		(void)setvbuf(f, cap->buffer, _IOFBF, FILE_BUFFER);
-	/* libpcap reads twice per packet; nobody else has this stream to lock it against. */
-	(void)__fsetlocking(f, FSETLOCKING_BYCALLER);
-	cap->handle = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO,
-	    text);
-	if (cap->handle != NULL)
-		return 0;
-	if (f != stdin)
-		fclose(f);
-	return err_set(e, WEIR_EMALFORMED, "pcap_savefile %s: not a capture file: %s",
-	    cap->name, text);
+	memset(cap, 0, sizeof(*cap));
+	cap->name = name;
+	cap->filter = filter;
+	cap->links = calloc(LINKS, sizeof(*cap->links));
+	return cap->links != NULL ? 0 : err_set(e, WEIR_ENOMEM, "%s: no memory", name);
 }
 
+/* The first link type of a file must be one that we understand. */
 int
 capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e)
 {
-	FILE *f;
-	int rc;
+	struct err why = ERR_INIT;
+	int rc = capture_init(cap, c->savefile, c->filter, e);
 
-	memset(cap, 0, sizeof(*cap));
-	cap->name = c->savefile;
-	f = strcmp(c->savefile, "-") == 0 ? stdin : fopen(c->savefile, "re");
-	if (f == NULL)
-		return err_set(e, WEIR_EIO, "pcap_savefile %s: %s", c->savefile, strerror(errno));
-	rc = capture_open_stream(cap, f, e);
-	if (rc == 0)
-		rc = capture_prepare(cap, c, e);
+	if (rc != 0)
+		return rc;
+	cap->file = savefile_open(c->savefile, &why);
+	if (cap->file == NULL)
+		rc = err_set(e, (enum weir_errno)why.code, "pcap_savefile %s: %s", c->savefile,
+		    why.text);
+	else if (savefile_linktype(cap->file) != SAVEFILE_NO_LINKTYPE)
+		rc = capture_link(cap, savefile_linktype(cap->file), e);
 	if (rc != 0)
 		capture_close(cap);
 	return rc;
@@ -154,45 +167,136 @@ capture_activate(struct capture *cap, const struct pcap_config *c, struct err *e
 	return 0;
 }
 
+/* What there is to do once there is an active handle. */
+static int
+capture_prepare(struct capture *cap, const struct pcap_config *c, struct err *e)
+{
+	char text[PCAP_ERRBUF_SIZE] = "";
+	int rc = capture_link(cap, (uint32_t)pcap_datalink(cap->handle), e);
+
+	if (rc != 0)
+		return rc;
+	cap->fraction_ns =
+	    pcap_get_tstamp_precision(cap->handle) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
+	if (cap->link->filtered &&
+	    pcap_setfilter(cap->handle, &cap->links[0].program) != 0)
+		return err_set(e, WEIR_EIO, "pcap_filter '%s': %s", cap->filter,
+		    pcap_geterr(cap->handle));
+	if (c->workers != 1 && (rc = capture_share(cap, e)) != 0)
+		return rc;
+	if (pcap_setnonblock(cap->handle, 1, text) != 0)
+		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name, text);
+	return 0;
+}
+
 int
 capture_open_live(struct capture *cap, const struct pcap_config *c, struct err *e)
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
-	int rc;
+	int rc = capture_init(cap, c->interface, c->filter, e);
 
-	memset(cap, 0, sizeof(*cap));
-	cap->name = c->interface;
-	cap->handle = pcap_create(c->interface, text);
-	if (cap->handle == NULL)
-		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", c->interface, text);
-	rc = capture_activate(cap, c, e);
+	if (rc == 0 && (cap->handle = pcap_create(c->interface, text)) == NULL)
+		rc = err_set(e, WEIR_EIO, "pcap_interface %s: %s", c->interface, text);
+	if (rc == 0)
+		rc = capture_activate(cap, c, e);
 	if (rc == 0)
 		rc = capture_prepare(cap, c, e);
-	if (rc == 0 && c->workers != 1)
-		rc = capture_share(cap, e);
-	if (rc == 0 && pcap_setnonblock(cap->handle, 1, text) != 0)
-		rc = err_set(e, WEIR_EIO, "pcap_interface %s: %s", c->interface, text);
 	if (rc != 0)
 		capture_close(cap);
 	return rc;
 }
 
+/* Of another link type than the last frame: what is not understood still counts. */
+static void
+file_link(struct capture *cap, uint32_t type)
+{
+	struct err e = ERR_INIT;
+
+	if (capture_link(cap, type, &e) != 0)
+		log_warn("pcap_savefile %s", e.text);
+}
+
+static bool
+file_passes(const struct capture *cap, const struct frame *f)
+{
+	const struct pcap_pkthdr h = { .caplen = f->caplen, .len = f->wirelen };
+
+	if (cap->filter == NULL)
+		return true;
+	return cap->link->filtered &&
+	    pcap_offline_filter(&cap->link->program, &h, f->octets) != 0;
+}
+
+static enum capture_result
+file_read(struct capture *cap, int max, capture_fn *fn, void *arg)
+{
+	struct err e = ERR_INIT;
+	struct frame f;
+
+	for (int i = 0; i < max; i++) {
+		switch (savefile_next(cap->file, &f, &e)) {
+		case SAVEFILE_FRAME:
+			if (cap->link == NULL || cap->link->type != f.linktype)
+				file_link(cap, f.linktype);
+			if (file_passes(cap, &f))
+				fn(arg, cap->link->link, &f);
+			break;
+		case SAVEFILE_END:
+			return CAPTURE_END;
+		case SAVEFILE_DAMAGED:
+			log_err("pcap_savefile %s: %s; what comes before is counted", cap->name,
+			    e.text);
+			return CAPTURE_DAMAGED;
+		}
+	}
+	return CAPTURE_SOME;
+}
+
+/* A live read: whom to hand the frames. */
+struct live {
+	const struct capture *capture;
+	capture_fn *fn;
+	void *arg;
+};
+
+static void
+live_frame(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *octets)
+{
+	const struct live *live = (void *)arg;
+	const struct frame f = {
+		.octets = octets,
+		.caplen = h->caplen,
+		.wirelen = h->len,
+		.linktype = live->capture->link->type,
+		.time = (uint64_t)h->ts.tv_sec * CLOCK_S +
+		    (uint64_t)h->ts.tv_usec * live->capture->fraction_ns,
+	};
+
+	live->fn(live->arg, live->capture->link->link, &f);
+}
+
+static enum capture_result
+live_read(struct capture *cap, int max, capture_fn *fn, void *arg)
+{
+	struct live live = { cap, fn, arg };
+	int n = pcap_dispatch(cap->handle, max, live_frame, (void *)&live);
+
+	if (n >= 0)
+		return n < max ? CAPTURE_NONE : CAPTURE_SOME;
+	log_warn("pcap_interface %s: %s", cap->name, pcap_geterr(cap->handle));
+	return CAPTURE_DAMAGED;
+}
+
 enum capture_result
 capture_read(struct capture *cap, int max, capture_fn *fn, void *arg)
 {
-	FILE *f = pcap_file(cap->handle);
-	int n = pcap_dispatch(cap->handle, max, fn, arg);
+	return cap->file != NULL ? file_read(cap, max, fn, arg) : live_read(cap, max, fn, arg);
+}
 
-	if (n > 0)
-		return n < max && f == NULL ? CAPTURE_NONE : CAPTURE_SOME;
-	if (n == 0)
-		return f == NULL ? CAPTURE_NONE : CAPTURE_END;
-	if (f == NULL)
-		log_warn("pcap_interface %s: %s", cap->name, pcap_geterr(cap->handle));
-	else
-		log_err("pcap_savefile %s: damaged near octet %ld: %s; what comes before is counted",
-		    cap->name, ftell(f), pcap_geterr(cap->handle));
-	return CAPTURE_DAMAGED;
+bool
+capture_is_open(const struct capture *cap)
+{
+	return cap->file != NULL || cap->handle != NULL;
 }
 
 uint32_t
@@ -201,8 +305,7 @@ capture_drops(struct capture *cap)
 	struct pcap_stat st;
 	uint32_t before = cap->drops;
 
-	if (cap->handle == NULL || pcap_file(cap->handle) != NULL ||
-	    pcap_stats(cap->handle, &st) != 0)
+	if (cap->handle == NULL || pcap_stats(cap->handle, &st) != 0)
 		return 0;
 	cap->drops = st.ps_drop;
 	return cap->drops - before;
@@ -211,17 +314,17 @@ capture_drops(struct capture *cap)
 int
 capture_fd(const struct capture *cap)
 {
-	if (cap->handle == NULL || pcap_file(cap->handle) != NULL)
-		return -1;
-	return pcap_get_selectable_fd(cap->handle);
+	return cap->handle != NULL ? pcap_get_selectable_fd(cap->handle) : -1;
 }
 
 void
 capture_close(struct capture *cap)
 {
+	for (unsigned i = 0; i < cap->n_links; i++)
+		link_free(&cap->links[i]);
+	free(cap->links);
 	if (cap->handle != NULL)
 		pcap_close(cap->handle);
-	free(cap->buffer);
-	cap->handle = NULL;
-	cap->buffer = NULL;
+	savefile_close(cap->file);
+	memset(cap, 0, sizeof(*cap));
 }

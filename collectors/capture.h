@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * capture: a libpcap handle, on an interface or on a file, and what goes wrong with one.
- * Shared by the collectors that read packets. It belongs to its collector; opened by the
- * main thread, used by the worker.
+ * capture: where frames come from, an interface (libpcap) or a file (savefile.h), the
+ * filter that they must pass, and what goes wrong with either. Shared by the collectors
+ * that read frames. It belongs to its collector; opened by the main thread, used by the
+ * worker.
  */
 #ifndef WEIR_COLLECTORS_CAPTURE_H
 #define WEIR_COLLECTORS_CAPTURE_H
@@ -11,20 +12,23 @@
 #include <stdint.h>
 
 #include "collectors/pcap.h"
-#include "lib/clock.h"
+#include "collectors/savefile.h"
 #include "lib/err.h"
 #include "proto/packet.h"
 
 struct pcap;
-struct pcap_pkthdr;
+struct capture_link;
 
 struct capture {
-	struct pcap *handle;            /* NULL: not open */
-	const struct packet_link *link;
+	struct pcap *handle;            /* on an interface; both NULL: not open */
+	struct savefile *file;
 	const char *name;               /* of the interface or file; borrowed */
-	uint32_t fraction_ns;           /* what a packet's tv_usec counts */
+	const char *filter;             /* expression; NULL: every frame; borrowed */
+	const struct capture_link *link; /* of the last frame */
+	struct capture_link *links;     /* met so far */
+	unsigned n_links;
+	uint32_t fraction_ns;           /* what a live packet's tv_usec counts */
 	uint32_t drops;                 /* as last told by the kernel; wraps */
-	char *buffer;                   /* of the file */
 };
 
 enum capture_result {
@@ -34,9 +38,8 @@ enum capture_result {
 	CAPTURE_DAMAGED, /* the file is broken from here on, or the interface went away */
 };
 
-/* What libpcap calls for each packet; `arg` is the caller's. */
-typedef void capture_fn(unsigned char *arg, const struct pcap_pkthdr *h,
-    const unsigned char *octets);
+/* What is called for each frame; `arg` is the caller's. */
+typedef void capture_fn(void *arg, const struct packet_link *link, const struct frame *f);
 
 /* Open the file that `c` names. Returns 0, or -WEIR_E... with `e` filled. */
 int capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e);
@@ -47,7 +50,7 @@ int capture_open_file(struct capture *cap, const struct pcap_config *c, struct e
  */
 int capture_open_live(struct capture *cap, const struct pcap_config *c, struct err *e);
 
-/* Give up to `max` packets to `fn`. What is wrong is logged. */
+/* Look at up to `max` frames and give those that pass to `fn`. What is wrong is logged. */
 enum capture_result capture_read(struct capture *cap, int max, capture_fn *fn, void *arg);
 
 /* Packets that the kernel dropped since the last call. */
@@ -56,19 +59,9 @@ uint32_t capture_drops(struct capture *cap);
 /* The descriptor to poll, -1 for files. */
 int capture_fd(const struct capture *cap);
 
+bool capture_is_open(const struct capture *cap);
+
 /* Does nothing when it is not open. */
 void capture_close(struct capture *cap);
-
-/*
- * A packet's time in ns since 1970, from the two members of its struct timeval. Files
- * have 32 bits of seconds, which libpcap takes for signed.
- */
-static inline uint64_t
-capture_time(const struct capture *cap, int64_t seconds, int64_t fraction)
-{
-	if (seconds < 0)
-		seconds = (uint32_t)seconds;
-	return (uint64_t)seconds * CLOCK_S + (uint64_t)(uint32_t)fraction * cap->fraction_ns;
-}
 
 #endif

@@ -5,11 +5,11 @@
  */
 #include "collectors/datagram.h"
 
-#include <pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "collectors/capture.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define READ_PACKETS 256                 /* at once; each may hold dozens of records */
@@ -33,20 +33,20 @@ struct take {
 };
 
 static void
-take_packet(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *octets)
+take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
 {
-	struct take *t = (void *)arg;
+	struct take *t = arg;
 	const struct datagram_file *file = t->file;
 	enum packet_result result;
 	struct datagram d;
 	struct rbuf payload;
 
 	flow_clear(&t->outer);
-	result = packet_datagram(file->capture.link, octets, h->caplen, h->len, &t->outer,
+	result = packet_datagram(link, frame->octets, frame->caplen, frame->wirelen, &t->outer,
 	    &payload);
 	t->n[result]++;
-	t->octets += h->len;
-	t->time = capture_time(&file->capture, h->ts.tv_sec, h->ts.tv_usec);
+	t->octets += frame->wirelen;
+	t->time = frame->time;
 	if (result != PACKET_OK)
 		return;
 	d.data = payload.p;

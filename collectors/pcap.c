@@ -6,7 +6,6 @@
  */
 #include "collectors/pcap.h"
 
-#include <pcap.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +30,7 @@ static const struct directive rows[] = {
 	  .def = "false", .doc = "Wait for an interface that is not there or is down, instead of refusing to start." },
 	{ .name = "interface_wait", .alias_of = "pcap_interface_wait" },
 	{ .name = "pcap_savefile", .type = DIRECTIVE_PATH, .offset = AT(savefile),
-	  .doc = "Read this capture file (pcap or pcapng; `-` is standard input) instead of an interface, and end." },
+	  .doc = "Read this capture file (pcap or pcapng, gzip'd or not; `-` is standard input) instead of an interface, and end." },
 	{ .name = "pcap_savefile_wait", .type = DIRECTIVE_BOOL, .offset = AT(savefile_wait),
 	  .def = "false", .doc = "Stay after the end of pcap_savefile, so that what was counted can be looked at." },
 	{ .name = "savefile_wait", .alias_of = "pcap_savefile_wait" },
@@ -78,16 +77,16 @@ take_starts(struct take *t, unsigned end)
 }
 
 static void
-take_packet(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *octets)
+take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
 {
-	struct take *t = (void *)arg;
+	struct take *t = arg;
 	struct flow *f = pipeline_slot(t->pipeline);
 	enum packet_result result;
 
-	result = packet_dissect(t->door->capture.link, octets, h->caplen, h->len, f);
+	result = packet_dissect(link, frame->octets, frame->caplen, frame->wirelen, f);
 	t->n[result]++;
-	t->octets += h->len;
-	t->time = capture_time(&t->door->capture, h->ts.tv_sec, h->ts.tv_usec);
+	t->octets += frame->wirelen;
+	t->time = frame->time;
 	if (result != PACKET_OK)
 		return;
 	f->stamp = f->timestamp_arrival = t->time;
@@ -179,7 +178,7 @@ packets_read(struct collector *c)
 {
 	struct door *d = c->priv;
 
-	if (d->ended || (d->capture.handle == NULL && !door_retry(c, d)))
+	if (d->ended || (!capture_is_open(&d->capture) && !door_retry(c, d)))
 		return COLLECTOR_IDLE;
 	switch (door_take(c, d)) {
 	case CAPTURE_SOME:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pcap: packets from a capture interface or a capture file (libpcap). Each worker has its
- * own handle on an interface; the kernel deals the packets out by flow (PACKET_FANOUT). A
- * file is read by one worker, and its packets' times are the present.
+ * pcap: packets from a capture interface (libpcap) or a capture file (savefile.h). Each
+ * worker has its own handle on an interface; the kernel deals the packets out by flow
+ * (PACKET_FANOUT). A file is read by one worker, and its packets' times are the present.
  */
 #ifndef WEIR_COLLECTORS_PCAP_H
 #define WEIR_COLLECTORS_PCAP_H

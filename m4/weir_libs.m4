@@ -19,6 +19,7 @@ AC_DEFUN([AX_WEIR_LIBS], [
 	PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.0])
 	PKG_CHECK_MODULES([URCU], [liburcu-qsbr >= 0.12])
 	PKG_CHECK_MODULES([PCAP], [libpcap >= 1.9.0])
+	PKG_CHECK_MODULES([ZLIB], [zlib >= 1.2.11])
 	PKG_CHECK_MODULES([EVENT], [libevent_core >= 2.1])
 	PKG_CHECK_MODULES([JANSSON], [jansson >= 2.10])
 	PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [with_cmocka=yes], [with_cmocka=no])

@@ -186,13 +186,23 @@ static const struct packet_link links[] = {
 	{ PACKET_LINK_ETHERNET, link_ethernet },
 	{ 0, link_null },     /* DLT_NULL: BSD loopback */
 	{ 12, link_raw },     /* DLT_RAW of Linux */
-	{ 101, link_raw },    /* LINKTYPE_RAW, as files have it */
+	{ PACKET_LINK_RAW, link_raw },
 	{ 108, link_null },   /* DLT_LOOP: OpenBSD loopback */
 	{ 113, link_sll },    /* DLT_LINUX_SLL */
 	{ 276, link_sll2 },   /* DLT_LINUX_SLL2 */
 	{ PACKET_LINK_IPV4, link_ipv4 },
 	{ PACKET_LINK_IPV6, link_ipv6 },
 };
+
+static uint16_t
+link_none(struct rbuf *r, struct flow *f)
+{
+	(void)r;
+	(void)f;
+	return 0;
+}
+
+const struct packet_link packet_link_none = { -1, link_none };
 
 const struct packet_link *
 packet_link(int linktype)

@@ -22,6 +22,7 @@
 /* Link types that others ask for by name; the numbers are libpcap's. */
 enum {
 	PACKET_LINK_ETHERNET = 1,
+	PACKET_LINK_RAW = 101,    /* in files; libpcap has another for the same */
 	PACKET_LINK_IPV4 = 228,
 	PACKET_LINK_IPV6 = 229,
 };
@@ -37,6 +38,9 @@ struct packet_link;
 
 /* The link layer with number `linktype` (DLT_... as pcap_datalink gives it), or NULL. */
 const struct packet_link *packet_link(int linktype);
+
+/* Stands for a link layer that is not understood: its frames are PACKET_NOT_IP. */
+extern const struct packet_link packet_link_none;
 
 /*
  * Dissect the `caplen` octets at `frame`, which had `wirelen` octets on the wire, into

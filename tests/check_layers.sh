@@ -28,6 +28,7 @@ libraries='
 xxhash.h: lib
 urcu*: lib
 pcap.h: collectors rules bench
+zlib.h: collectors
 pcap/*: collectors rules
 ndpi*: collectors
 net-snmp/*: agent
