@@ -16,6 +16,7 @@
 #include "lib/directive.h"
 #include "lib/ip.h"
 
+struct allow;
 struct pcap_config;
 
 struct datagram {
@@ -34,9 +35,12 @@ struct datagram_config {
 	uint32_t port;              /* 0: no socket is wanted */
 	ip16_t ip;                  /* to listen on; none: every address of the host */
 	uint64_t pipe_size;         /* receive buffer of a socket, octets */
+	const char *allow_file;     /* NULL: everybody may send */
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
 	bool disable_checks;        /* do not log sequence gaps */
 	const char *templates_file; /* NULL: none */
+	/* Made of the above by datagram_config_load: */
+	struct allow *allow;        /* allow_file's; NULL: none */
 };
 
 struct datagram_decoder {

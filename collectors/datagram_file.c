@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "collectors/capture.h"
+#include "collectors/intake.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -18,14 +19,13 @@
 struct datagram_file {
 	struct capture capture;
 	const struct pcap_config *config;
-	const struct datagram_decoder *decoder;
-	void *decoding;
+	struct intake intake;
 	uint64_t lateness;  /* ns */
 	bool ended;
 };
 
 struct take {
-	const struct datagram_file *file;
+	struct datagram_file *file;
 	uint64_t time;      /* of the last packet */
 	uint64_t octets;
 	uint64_t n[PACKET_MALFORMED + 1];
@@ -36,7 +36,7 @@ static void
 take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
 {
 	struct take *t = arg;
-	const struct datagram_file *file = t->file;
+	struct datagram_file *file = t->file;
 	enum packet_result result;
 	struct datagram d;
 	struct rbuf payload;
@@ -54,7 +54,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	d.from = t->outer.src_host;
 	d.from_port = t->outer.src_port;
 	d.arrival = t->time;
-	file->decoder->decode(file->decoding, &d);
+	(void)intake_take(&file->intake, &d);
 }
 
 static void
@@ -97,7 +97,7 @@ file_read(struct collector *c)
 
 	if (file->ended)
 		return COLLECTOR_IDLE;
-	pipeline_source(c->pipeline, file->decoder->source);
+	pipeline_source(c->pipeline, file->intake.decoder->source);
 	result = capture_read(&file->capture, READ_PACKETS, take_packet, &t);
 	take_count(&t, c);
 	if (result == CAPTURE_SOME)
@@ -112,8 +112,7 @@ file_close(struct collector *c)
 {
 	struct datagram_file *file = c->priv;
 
-	if (file->decoding != NULL)
-		file->decoder->close(file->decoding);
+	intake_close(&file->intake);
 	capture_close(&file->capture);
 	free(file);
 	c->priv = NULL;
@@ -130,7 +129,6 @@ file_open(struct collector *c, const struct datagram_decoder *decoder, struct er
 		return err_set(e, WEIR_ENOMEM, "pcap_savefile: no memory");
 	snprintf(c->where, sizeof(c->where), "%s", config->pcap->savefile);
 	file->config = config->pcap;
-	file->decoder = decoder;
 	/* sFlow's samples are as old as their datagram; flow records began before it. */
 	if (decoder->source == SOURCE_NETFLOW && !config->datagram->time_new)
 		file->lateness = LATENESS;
@@ -138,8 +136,8 @@ file_open(struct collector *c, const struct datagram_decoder *decoder, struct er
 	c->config = config->datagram; /* where decoders look */
 	c->follows_file_time = true;
 	rc = capture_open_file(&file->capture, config->pcap, e);
-	if (rc == 0 && (file->decoding = decoder->open(c, e)) == NULL)
-		rc = -WEIR_ENOMEM;
+	if (rc == 0)
+		rc = intake_open(&file->intake, c, decoder, e);
 	if (rc != 0)
 		file_close(c);
 	return rc;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "collectors/intake.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -21,44 +22,8 @@
 /* Buffers start on different cache sets, or 64 datagrams would fight for the same few. */
 #define STRIDE      (MAX_OCTETS + 33 * 64)
 
-/* clang-format off */
-#define AT(member) offsetof(struct datagram_config, member)
-#define ROWS(prefix, peer) \
-	{ .name = prefix "_port", .type = DIRECTIVE_U32, .offset = AT(port), .max = 65535, \
-	  .def = "0", .doc = "UDP port to listen on for " peer "; 0: none." }, \
-	{ .name = prefix "_ip", .type = DIRECTIVE_IP, .offset = AT(ip), \
-	  .doc = "Address to listen on; without it, all of this host's, IPv4 and IPv6." }, \
-	{ .name = prefix "_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size), \
-	  .max = 1073741823, .def = "32M", .unit = "octets", \
-	  .doc = "Receive buffer to ask the kernel for, for each worker; it bears bursts." }, \
-	{ .name = prefix "_time_new", .type = DIRECTIVE_BOOL, .offset = AT(time_new), \
-	  .def = "false", .doc = "Count what comes into the time bin of its arrival, not of its own time." }, \
-	{ .name = prefix "_disable_checks", .type = DIRECTIVE_BOOL, .offset = AT(disable_checks), \
-	  .def = "false", .doc = "Do not log gaps in sequence numbers. They are counted all the same." }, \
-	{ .name = prefix "_disable_sanity_checks", .alias_of = prefix "_disable_checks" }
-
-static const struct directive netflow_rows[] = {
-	ROWS("nfacctd", "NetFlow and IPFIX"),
-	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
-	  .doc = "File in which templates outlive a restart." },
-	{ .name = NULL },
-};
-static const struct directive sflow_rows[] = {
-	ROWS("sfacctd", "sFlow"),
-	{ .name = NULL },
-};
-#undef ROWS
-#undef AT
-/* clang-format on */
-
-const struct directive_set netflow_directives = { "netflow", netflow_rows,
-	sizeof(struct datagram_config) };
-const struct directive_set sflow_directives = { "sflow", sflow_rows,
-	sizeof(struct datagram_config) };
-
 struct udp {
-	const struct datagram_decoder *decoder;
-	void *decoding;
+	struct intake intake;
 	uint32_t drops;      /* as last told by the kernel; wraps */
 	uint8_t *octets;     /* BATCH buffers, STRIDE apart */
 	struct mmsghdr messages[BATCH];
@@ -100,7 +65,7 @@ udp_take(struct collector *c, struct udp *u)
 		d.data = u->vectors[i].iov_base;
 		d.len = u->messages[i].msg_len;
 		udp_sender(&u->from[i], &d);
-		u->decoder->decode(u->decoding, &d);
+		(void)intake_take(&u->intake, &d);
 	}
 	return (unsigned)n;
 }
@@ -110,7 +75,7 @@ udp_read(struct collector *c)
 {
 	struct udp *u = c->priv;
 
-	pipeline_source(c->pipeline, u->decoder->source);
+	pipeline_source(c->pipeline, u->intake.decoder->source);
 	for (unsigned i = 0; i < READ_CALLS; i++)
 		if (udp_take(c, u) < BATCH)
 			return COLLECTOR_IDLE;
@@ -142,8 +107,7 @@ udp_close(struct collector *c)
 {
 	struct udp *u = c->priv;
 
-	if (u->decoding != NULL)
-		u->decoder->close(u->decoding);
+	intake_close(&u->intake);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -301,15 +265,14 @@ udp_open(struct collector *c, const struct datagram_decoder *decoder, struct err
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", c->ops->name);
 	c->priv = u;
 	c->fd = -1;
-	u->decoder = decoder;
 	u->octets = malloc((size_t)BATCH * STRIDE);
 	udp_where(c, config);
 	if (u->octets == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "%s: no memory", c->ops->name);
 	else
 		rc = udp_socket(c, config, e);
-	if (rc == 0 && (u->decoding = decoder->open(c, e)) == NULL)
-		rc = -WEIR_ENOMEM;
+	if (rc == 0)
+		rc = intake_open(&u->intake, c, decoder, e);
 	if (rc != 0) {
 		udp_close(c);
 		return rc;

@@ -12,7 +12,4 @@
 extern const struct collector_ops netflow_udp_collector;
 extern const struct collector_ops sflow_udp_collector;
 
-extern const struct directive_set netflow_directives; /* nfacctd_* */
-extern const struct directive_set sflow_directives;   /* sfacctd_* */
-
 #endif

@@ -58,6 +58,8 @@ static const struct directive pmacct_rows[] = {
 	NOTICE("plugin_pipe_zmq_hwm", ONE_PROCESS),
 	NOTICE("propagate_signals", ONE_PROCESS),
 	NOTICE("plugin_exit_any", ONE_PROCESS),
+	NOTICE("maps_refresh", "Files of lists and maps are always read anew on SIGUSR2 and SIGHUP."),
+	NOTICE("refresh_maps", "Files of lists and maps are always read anew on SIGUSR2 and SIGHUP."),
 	NOTICE("proc_priority", "Use the service manager's setting."),
 	NOTICE("core_proc_name", "weir names its threads itself."),
 	NOTICE("print_cache_entries", "Use max_entries: tables grow as rows come."),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collectors/datagram_config.h"
 #include "collectors/pcap.h"
 #include "collectors/udp.h"
 #include "report/memory.h"

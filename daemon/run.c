@@ -46,12 +46,18 @@ on_stop(int sig, short what, void *arg)
 	(void)event_base_loopbreak(r->base);
 }
 
+/* SIGHUP is for log files and maps, SIGUSR2, as in pmacct, for maps alone. */
 static void
-on_hup(int sig, short what, void *arg)
+on_reload(int sig, short what, void *arg)
 {
-	(void)sig, (void)what, (void)arg;
-	log_reopen();
-	log_info("weir: log opened anew");
+	struct run *r = arg;
+
+	(void)what;
+	if (sig == SIGHUP) {
+		log_reopen();
+		log_info("weir: log opened anew");
+	}
+	settings_reload(&r->settings);
 }
 
 /* All input has come to its end: files. */
@@ -84,7 +90,8 @@ events_set(struct run *r, struct err *e)
 	static const struct {
 		int sig;
 		void (*handler)(int, short, void *);
-	} signals[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_hup } };
+	} signals[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_reload },
+		{ SIGUSR2, on_reload } };
 	int rc = 0;
 
 	r->base = event_base_new();

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/datagram_config.h"
 #include "collectors/netflow.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
+#include "lib/log.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -256,6 +258,8 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	plugins_read(s, fallback);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		s->in[i] = set_apply(s, doors_in[i].directives, NULL);
+	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
+		datagram_config_load(s->in[i], doors_in[i].as, &s->problems);
 	plugins_apply(s, o->lenient);
 	return 0;
 }
@@ -265,11 +269,33 @@ settings_free(struct settings *s)
 {
 	for (unsigned i = 0; i < s->n_plugins; i++)
 		free(s->plugins[i].config);
+	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
+		if (s->in[i] != NULL)
+			datagram_config_fini(s->in[i]);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		free(s->in[i]);
 	free(s->plugins);
 	problems_free(&s->problems);
 	config_free(&s->config);
+}
+
+void
+settings_reload(struct settings *s)
+{
+	struct problems ps = { 0 };
+
+	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
+		datagram_config_reload(s->in[i], &ps);
+	for (size_t i = 0; i < ps.n; i++) {
+		const struct problem *p = &ps.list[i];
+
+		if (p->level == PROBLEM_ERROR)
+			log_err("%s (nothing of this file is taken: what was read before stays)",
+			    p->text);
+		else
+			log_warn("%s", p->text);
+	}
+	problems_free(&ps);
 }
 
 void

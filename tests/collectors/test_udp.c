@@ -15,8 +15,10 @@
 
 #include <cmocka.h>
 
+#include "collectors/datagram_config.h"
 #include "collectors/udp.h"
 #include "lib/clock.h"
+#include "lib/rcu.h"
 #include "tests/collectors/rig.h"
 
 /* Version 5 without an agent address (so that the sender is the exporter) and samples. */
@@ -205,6 +207,49 @@ test_drops(void **state)
 	rig_fini(&r);
 }
 
+/* Who is not on the list is counted as refused and reaches no decoder. */
+static void
+test_allow(void **state)
+{
+	static const struct {
+		const char *list;
+		uint64_t refused;
+	} steps[] = { { "127.0.0.0/8\n", 0 }, { "192.0.2.1\n", 1 }, { "::1\n", 2 },
+		{ "127.0.0.1\n", 2 } };
+	struct datagram_config config = { .port = free_port() };
+	struct problems ps = { 0 };
+	struct rig r;
+
+	(void)state;
+	config.allow_file = rig_file(steps[0].list, strlen(steps[0].list));
+	datagram_config_load(&config, "sfacctd", &ps);
+	assert_non_null(config.allow);
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		FILE *f = fopen(config.allow_file, "w");
+
+		assert_true(fputs(steps[i].list, f) >= 0);
+		assert_int_equal(fclose(f), 0);
+		datagram_config_reload(&config, &ps);
+		send_to(AF_INET, config.port, hello, sizeof(hello));
+		read_until(&r, i + 1);
+		assert_int_equal(rig_stat(&r, STAT_DATAGRAMS_REFUSED), steps[i].refused);
+		rig_books(&r, steps[i].list);
+	}
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAM_OCTETS), 4 * sizeof(hello));
+	assert_int_equal(atomic_load(&r.collector.units), 4);
+	assert_int_equal(atomic_load(&r.collector.errors), 0);
+	assert_int_equal(
+	    exporter_sum(exporters_at(r.exporters, 0), EXPORTER_DATAGRAMS), 2);
+	assert_int_equal(ps.n, 0);
+	rig_fini(&r);
+	rcu_drain();
+	datagram_config_fini(&config);
+	problems_free(&ps);
+	rig_file_remove();
+}
+
 static int
 open_status(struct rig *r, const struct datagram_config *config, unsigned worker,
     struct err *e)
@@ -294,6 +339,7 @@ main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_wrong_address),
 		cmocka_unit_test(test_directives),
