@@ -27,6 +27,8 @@ struct datagram {
 	uint64_t arrival;   /* ns since 1970 */
 };
 
+#define DATAGRAM_GROUPS 20U     /* multicast groups that one family may join, as in pmacct */
+
 /*
  * What the operator says about one family of export protocols. A decoder finds it in
  * c->config, wherever its datagrams come from.
@@ -34,6 +36,9 @@ struct datagram {
 struct datagram_config {
 	uint32_t port;              /* 0: no socket is wanted */
 	ip16_t ip;                  /* to listen on; none: every address of the host */
+	const char *interface;      /* to listen on alone; NULL: all */
+	bool ipv6_only;             /* no IPv4, though the address is none or :: */
+	const char *mcast_groups;   /* comma list of addresses; NULL: none */
 	uint64_t pipe_size;         /* receive buffer of a socket, octets */
 	const char *allow_file;     /* NULL: everybody may send */
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
@@ -41,6 +46,8 @@ struct datagram_config {
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */
+	ip16_t groups[DATAGRAM_GROUPS];
+	unsigned n_groups;
 };
 
 struct datagram_decoder {

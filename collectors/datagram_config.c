@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/datagram_config.h"
 
+#include <net/if.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "collectors/allow.h"
 
@@ -13,6 +17,13 @@
 	  .def = "0", .doc = "UDP port to listen on for " peer "; 0: none." }, \
 	{ .name = prefix "_ip", .type = DIRECTIVE_IP, .offset = AT(ip), \
 	  .doc = "Address to listen on; without it, all of this host's, IPv4 and IPv6." }, \
+	{ .name = prefix "_interface", .type = DIRECTIVE_STRING, .offset = AT(interface), \
+	  .doc = "Network interface to listen on alone, whatever address a datagram is sent to." }, \
+	{ .name = prefix "_ipv6_only", .type = DIRECTIVE_BOOL, .offset = AT(ipv6_only), \
+	  .def = "false", .doc = "Leave IPv4 alone where all addresses are listened on." }, \
+	{ .name = prefix "_mcast_groups", .type = DIRECTIVE_STRING, .offset = AT(mcast_groups), \
+	  .doc = "Comma list of multicast groups to join, IPv4 and IPv6, at most 20; on the " \
+	         "interface that " prefix "_interface names, else where the routes lead." }, \
 	{ .name = prefix "_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size), \
 	  .max = 1073741823, .def = "32M", .unit = "octets", \
 	  .doc = "Receive buffer to ask the kernel for, for each worker; it bears bursts." }, \
@@ -27,17 +38,41 @@
 	  .def = "false", .doc = "Do not log gaps in sequence numbers. They are counted all the same." }, \
 	{ .name = prefix "_disable_sanity_checks", .alias_of = prefix "_disable_checks" }
 
+#define REFUSED(key, why) { .name = key, .type = DIRECTIVE_REFUSED, .doc = why }
+#define NO_RECEIVER \
+	"weir's workers share their templates already: set workers instead of running several " \
+	"collectors on one port. Between machines, send what one exporter sends to one of them."
+#define NO_DTLS \
+	"weir ends no DTLS: let stunnel or a tunnel of the network do it, and listen on its inner side."
+#define NO_BROKER \
+	"weir takes datagrams from the network itself and from no message broker: point the " \
+	"exporters, or the replicator in front of the broker, at its port."
+#define BROKERS(prefix) \
+	REFUSED(prefix "_kafka_broker_host", NO_BROKER), \
+	REFUSED(prefix "_kafka_broker_port", NO_BROKER), \
+	REFUSED(prefix "_kafka_topic", NO_BROKER), \
+	REFUSED(prefix "_kafka_config_file", NO_BROKER), \
+	REFUSED(prefix "_zmq_address", NO_BROKER)
+
 static const struct directive netflow_rows[] = {
 	ROWS("nfacctd", "NetFlow and IPFIX"),
 	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
 	  .doc = "File in which templates outlive a restart." },
+	REFUSED("nfacctd_templates_receiver", NO_RECEIVER),
+	REFUSED("nfacctd_templates_port", NO_RECEIVER),
+	REFUSED("nfacctd_dtls_port", NO_DTLS),
+	REFUSED("dtls_path", NO_DTLS),
+	BROKERS("nfacctd"),
 	{ .name = NULL },
 };
 static const struct directive sflow_rows[] = {
 	ROWS("sfacctd", "sFlow"),
+	BROKERS("sfacctd"),
 	{ .name = NULL },
 };
 #undef ROWS
+#undef BROKERS
+#undef REFUSED
 #undef AT
 /* clang-format on */
 
@@ -46,14 +81,99 @@ const struct directive_set netflow_directives = { "netflow", netflow_rows,
 const struct directive_set sflow_directives = { "sflow", sflow_rows,
 	sizeof(struct datagram_config) };
 
-void
-datagram_config_load(struct datagram_config *c, const char *family, struct problems *ps)
+/* A check under way: of whose directives, and where they stand. */
+struct check {
+	const char *family;
+	const struct config *lines;
+	struct problems *ps;
+};
+
+static void check_error(const struct check *k, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Say what is wrong with directive `family`_`key`, at the line that decides its value. */
+static void
+check_error(const struct check *k, const char *key, const char *fmt, ...)
 {
+	const struct config_line *at = NULL;
+	char name[64], text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(name, sizeof(name), "%s_%s", k->family, key);
+	for (size_t i = 0; i < k->lines->n; i++)
+		if (strcmp(k->lines->lines[i].key, name) == 0)
+			at = &k->lines->lines[i];
+	problem_add(k->ps, PROBLEM_ERROR, at, "%s: %s", name, text);
+}
+
+/* Whether a socket as `c` wants it can hear the group. */
+static bool
+group_fits(const struct datagram_config *c, const ip16_t *group)
+{
+	if (ip_is_v4(group))
+		return !c->ipv6_only && (ip_is_none(&c->ip) || ip_is_v4(&c->ip));
+	return !ip_is_v4(&c->ip);
+}
+
+/* RFC 5771 s3 and RFC 4291 s2.7. */
+static bool
+is_multicast(const ip16_t *a)
+{
+	return ip_is_v4(a) ? a->b[12] >> 4 == 14 : a->b[0] == 0xff;
+}
+
+static void
+group_add(const struct check *k, struct datagram_config *c, const char *text)
+{
+	ip16_t group;
+
+	if (ip_parse(text, &group) != 0 || !is_multicast(&group))
+		check_error(k, "mcast_groups",
+		    "'%.60s': write multicast groups, 224.0.0.0/4 or ff00::/8, and commas", text);
+	else if (!group_fits(c, &group))
+		check_error(k, "mcast_groups", "%s: an address or ipv6_only of another family is "
+		    "listened on", text);
+	else if (c->n_groups == DATAGRAM_GROUPS)
+		check_error(k, "mcast_groups", "more than %u groups", DATAGRAM_GROUPS);
+	else
+		c->groups[c->n_groups++] = group;
+}
+
+static void
+groups_load(const struct check *k, struct datagram_config *c)
+{
+	char *list = strdup(c->mcast_groups);
+
+	if (list == NULL) {
+		check_error(k, "mcast_groups", "no memory");
+		return;
+	}
+	for (char *save = NULL, *t = strtok_r(list, ", \t", &save); t != NULL;
+	     t = strtok_r(NULL, ", \t", &save))
+		group_add(k, c, t);
+	free(list);
+}
+
+void
+datagram_config_load(struct datagram_config *c, const char *family,
+    const struct config *lines, struct problems *ps)
+{
+	const struct check k = { family, lines, ps };
 	char key[64];
 
 	snprintf(key, sizeof(key), "%s_allow_file", family);
 	if (c->allow_file != NULL)
 		c->allow = allow_open(key, c->allow_file, ps);
+	if (c->mcast_groups != NULL)
+		groups_load(&k, c);
+	if (c->ipv6_only && ip_is_v4(&c->ip))
+		check_error(&k, "ipv6_only", "but %s_ip is an IPv4 address", family);
+	if (c->interface != NULL && strlen(c->interface) >= IF_NAMESIZE)
+		check_error(&k, "interface", "'%.60s' is longer than an interface's name can be",
+		    c->interface);
 }
 
 void

@@ -15,10 +15,11 @@ extern const struct directive_set sflow_directives;   /* sfacctd_* */
 
 /*
  * Load the files that `c` names and check what one directive alone cannot tell. Faults go
- * to `ps`, by the names that directives of `family` ("nfacctd") have.
+ * to `ps`, by the names that directives of `family` ("nfacctd") have, and with their
+ * place among `lines`.
  */
 void datagram_config_load(struct datagram_config *c, const char *family,
-    struct problems *ps);
+    const struct config *lines, struct problems *ps);
 
 /* Load those files anew; with faults in one, which go to `ps`, its old contents stay. */
 void datagram_config_reload(struct datagram_config *c, struct problems *ps);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/udp.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/sock_diag.h>
-#include <netinet/in.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "collectors/intake.h"
+#include "collectors/listen.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -31,23 +27,6 @@ struct udp {
 	struct sockaddr_storage from[BATCH];
 };
 
-/* The sender, IPv4 as v4-mapped, which is how a dual-stack socket tells it anyway. */
-static void
-udp_sender(const struct sockaddr_storage *from, struct datagram *d)
-{
-	if (from->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *a = (const void *)from;
-
-		d->from = ip_from_v6(&a->sin6_addr);
-		d->from_port = ntohs(a->sin6_port);
-	} else {
-		const struct sockaddr_in *a = (const void *)from;
-
-		d->from = ip_from_v4(&a->sin_addr);
-		d->from_port = ntohs(a->sin_port);
-	}
-}
-
 /* One system call. Returns how many datagrams there were, 0 when none is left. */
 static unsigned
 udp_take(struct collector *c, struct udp *u)
@@ -64,7 +43,7 @@ udp_take(struct collector *c, struct udp *u)
 	for (unsigned i = 0; i < (unsigned)n; i++) {
 		d.data = u->vectors[i].iov_base;
 		d.len = u->messages[i].msg_len;
-		udp_sender(&u->from[i], &d);
+		d.from = listen_sender(&u->from[i], &d.from_port);
 		(void)intake_take(&u->intake, &d);
 	}
 	return (unsigned)n;
@@ -116,101 +95,6 @@ udp_close(struct collector *c)
 	c->priv = NULL;
 }
 
-/* The address to bind: a given one of its own family, else all of both. */
-static socklen_t
-udp_address(const struct datagram_config *config, int family, struct sockaddr_storage *to)
-{
-	memset(to, 0, sizeof(*to));
-	to->ss_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		struct sockaddr_in *a = (void *)to;
-
-		a->sin_port = htons((uint16_t)config->port);
-		if (ip_is_v4(&config->ip))
-			memcpy(&a->sin_addr, config->ip.b + 12, 4);
-		return sizeof(*a);
-	}
-
-	struct sockaddr_in6 *a = (void *)to;
-
-	a->sin6_port = htons((uint16_t)config->port);
-	memcpy(&a->sin6_addr, config->ip.b, 16);
-	return sizeof(*a);
-}
-
-/* A bound socket, shared or not; -1 with errno. */
-static int
-udp_bind(const struct datagram_config *config, int family, int shared)
-{
-	struct sockaddr_storage address;
-	socklen_t len = udp_address(config, family, &address);
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int off = 0, saved;
-
-	if (fd == -1)
-		return -1;
-	if ((family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
-	        sizeof(off)) != 0) ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) != 0 ||
-	    bind(fd, (const void *)&address, len) != 0) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
-/* Our family of sockets: IPv6 takes both, where the kernel has it. */
-static int
-udp_family(const struct datagram_config *config)
-{
-	int fd;
-
-	if (ip_is_v4(&config->ip))
-		return AF_INET;
-	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 && ip_is_none(&config->ip))
-		return AF_INET;
-	if (fd != -1)
-		close(fd);
-	return AF_INET6;
-}
-
-static int
-udp_bind_failed(const struct collector *c, struct err *e)
-{
-	const char *hint = "";
-
-	if (errno == EADDRINUSE)
-		hint = ": another program (or another weir) listens there";
-	else if (errno == EADDRNOTAVAIL)
-		hint = ": no interface of this host has it";
-	else if (errno == EACCES)
-		hint = ": ports below 1024 need root or CAP_NET_BIND_SERVICE";
-	return err_set(e, WEIR_EIO, "%s %s: %s%s", c->ops->name, c->where, strerror(errno), hint);
-}
-
-/*
- * Sockets that share a port also share it with another process that does the same, and
- * each gets a part of what comes. So the first of ours looks whether it has it alone.
- */
-static int
-udp_socket(struct collector *c, const struct datagram_config *config, struct err *e)
-{
-	int family = udp_family(config);
-
-	if (c->pipeline->worker == 0) {
-		int fd = udp_bind(config, family, 0);
-
-		if (fd == -1)
-			return udp_bind_failed(c, e);
-		close(fd);
-	}
-	c->fd = udp_bind(config, family, 1);
-	return c->fd != -1 ? 0 : udp_bind_failed(c, e);
-}
-
 /* Ask for a large buffer; bursts of exporters are what drops come from. */
 static void
 udp_room(const struct collector *c, const struct datagram_config *config)
@@ -243,17 +127,6 @@ udp_buffers(struct udp *u)
 	}
 }
 
-static void
-udp_where(struct collector *c, const struct datagram_config *config)
-{
-	char ip[IP_STRLEN] = "::";
-
-	if (!ip_is_none(&config->ip))
-		(void)ip_format(&config->ip, ip);
-	snprintf(c->where, sizeof(c->where), ip_is_v4(&config->ip) ? "%s:%u" : "[%s]:%u", ip,
-	    config->port);
-}
-
 static int
 udp_open(struct collector *c, const struct datagram_decoder *decoder, struct err *e)
 {
@@ -266,11 +139,10 @@ udp_open(struct collector *c, const struct datagram_decoder *decoder, struct err
 	c->priv = u;
 	c->fd = -1;
 	u->octets = malloc((size_t)BATCH * STRIDE);
-	udp_where(c, config);
 	if (u->octets == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "%s: no memory", c->ops->name);
 	else
-		rc = udp_socket(c, config, e);
+		rc = listen_open(c, SOCK_DGRAM, config->port, e);
 	if (rc == 0)
 		rc = intake_open(&u->intake, c, decoder, e);
 	if (rc != 0) {

@@ -259,7 +259,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		s->in[i] = set_apply(s, doors_in[i].directives, NULL);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
-		datagram_config_load(s->in[i], doors_in[i].as, &s->problems);
+		datagram_config_load(s->in[i], doors_in[i].as, &s->config, &s->problems);
 	plugins_apply(s, o->lenient);
 	return 0;
 }

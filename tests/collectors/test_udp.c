@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Real sockets on the loopback; sFlow datagrams, as its decoder keeps no state. */
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,11 +219,12 @@ test_allow(void **state)
 		{ "127.0.0.1\n", 2 } };
 	struct datagram_config config = { .port = free_port() };
 	struct problems ps = { 0 };
+	struct config lines = { 0 };
 	struct rig r;
 
 	(void)state;
 	config.allow_file = rig_file(steps[0].list, strlen(steps[0].list));
-	datagram_config_load(&config, "sfacctd", &ps);
+	datagram_config_load(&config, "sfacctd", &lines, &ps);
 	assert_non_null(config.allow);
 	rig_init(&r, &sflow_udp_collector, &config);
 	rig_open(&r);
@@ -293,6 +295,191 @@ test_wrong_address(void **state)
 	rig_fini(&r);
 }
 
+static void
+test_ipv6_only(void **state)
+{
+	struct datagram_config config = { .port = free_port(), .ipv6_only = true };
+	struct datagram_config other = { .port = config.port };
+	struct rig r, v4;
+
+	(void)state;
+	if (!has_ipv6())
+		skip();
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	/* IPv4 is so free that another socket may have the port there. */
+	assert_int_equal(ip_parse("127.0.0.1", &other.ip), 0);
+	rig_init(&v4, &sflow_udp_collector, &other);
+	rig_open(&v4);
+	send_to(AF_INET, config.port, hello, sizeof(hello));
+	send_to(AF_INET6, config.port, hello, sizeof(hello));
+	read_until(&r, 1);
+	read_until(&v4, 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS), 1);
+	check_sender(&r, 0, "::1");
+	check_sender(&v4, 0, "127.0.0.1");
+	rig_fini(&r);
+	rig_fini(&v4);
+}
+
+static void
+test_interface(void **state)
+{
+	struct datagram_config config = { .port = free_port(), .interface = "lo" };
+	struct datagram_config wrong = { .port = config.port, .interface = "nosuch0" };
+	struct err e = ERR_INIT;
+	struct rig r;
+
+	(void)state;
+	assert_int_not_equal(open_status(&r, &wrong, 0, &e), 0);
+	assert_non_null(strstr(e.text, "nosuch0: interface: "));
+	assert_non_null(strstr(e.text, "no such interface"));
+	rig_fini(&r);
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	assert_non_null(strstr(r.collector.where, " on lo"));
+	send_to(AF_INET, config.port, hello, sizeof(hello));
+	read_until(&r, 1);
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS), 1);
+	rig_fini(&r);
+}
+
+/* Send to `group` by the loopback interface. False where this host cannot. */
+static bool
+send_group(const char *group, uint32_t port)
+{
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct ip_mreqn by = { .imr_ifindex = (int)if_nametoindex("lo") };
+	unsigned lo = if_nametoindex("lo");
+	bool v4 = inet_pton(AF_INET, group, &a4.sin_addr) == 1;
+	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	ssize_t n;
+
+	if (v4) {
+		(void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof(by));
+		n = sendto(fd, hello, sizeof(hello), 0, (const void *)&a4, sizeof(a4));
+	} else {
+		(void)inet_pton(AF_INET6, group, &a6.sin6_addr);
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &lo, sizeof(lo));
+		n = sendto(fd, hello, sizeof(hello), 0, (const void *)&a6, sizeof(a6));
+	}
+	close(fd);
+	return n == (ssize_t)sizeof(hello);
+}
+
+/* What is sent to a group comes once, however many workers share the port. */
+static void
+test_multicast(void **state)
+{
+	static const char *const groups[] = { "239.255.77.1", "239.255.77.2", "ff15::77" };
+	struct datagram_config config = { .port = free_port(), .interface = "lo",
+		.mcast_groups = "239.255.77.1, 239.255.77.2,ff15::77" };
+	struct problems ps = { 0 };
+	struct config lines = { 0 };
+	struct err e = ERR_INIT;
+	struct rig first, second;
+	uint64_t sent = 0;
+
+	(void)state;
+	datagram_config_load(&config, "sfacctd", &lines, &ps);
+	assert_int_equal(ps.n, 0);
+	assert_int_equal(config.n_groups, 3);
+	if (!has_ipv6())
+		config.n_groups = 2;
+	if (open_status(&first, &config, 0, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(open_status(&second, &config, 1, &e), 0);
+	for (size_t i = 0; i < config.n_groups; i++)
+		sent += send_group(groups[i], config.port);
+	assert_true(sent > 0);
+	read_until(&first, sent);
+	assert_int_equal(rig_stat(&first, STAT_DATAGRAMS), sent);
+	assert_false(rig_read(&second));
+	assert_int_equal(rig_stat(&second, STAT_DATAGRAMS), 0);
+	rig_fini(&first);
+	rig_fini(&second);
+}
+
+/* Another program's membership is none of ours. */
+static void
+test_multicast_of_others(void **state)
+{
+	struct datagram_config config = { .port = free_port() };
+	struct ip_mreqn by = { .imr_ifindex = (int)if_nametoindex("lo") };
+	int other = socket(AF_INET, SOCK_DGRAM, 0);
+	struct rig r;
+
+	(void)state;
+	(void)inet_pton(AF_INET, "239.255.77.9", &by.imr_multiaddr);
+	assert_int_equal(setsockopt(other, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by, sizeof(by)), 0);
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	assert_true(send_group("239.255.77.9", config.port));
+	send_to(AF_INET, config.port, hello, sizeof(hello)); /* comes after it */
+	read_until(&r, 1);
+	assert_false(rig_read(&r));
+	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS), 1);
+	rig_fini(&r);
+	close(other);
+}
+
+/* What one line cannot tell: faults between directives, found before anything is opened. */
+static const struct {
+	const char *says, *key[2], *value[2], *want;
+} checks[] = {
+	{ "groups of both families", { "nfacctd_mcast_groups" }, { "239.1.1.1, ff15::1" }, NULL },
+	{ "no group at all", { "nfacctd_mcast_groups" }, { "10.0.0.1" }, "'10.0.0.1'" },
+	{ "no address", { "nfacctd_mcast_groups" }, { "239.1.1.1,all" }, "'all'" },
+	{ "an IPv6 group on an IPv4 address", { "nfacctd_ip", "nfacctd_mcast_groups" },
+	    { "127.0.0.1", "ff15::1" }, "ff15::1" },
+	{ "an IPv4 group on an IPv6 address", { "nfacctd_ip", "nfacctd_mcast_groups" },
+	    { "::1", "239.1.1.1" }, "239.1.1.1" },
+	{ "an IPv4 group and IPv6 only", { "nfacctd_ipv6_only", "nfacctd_mcast_groups" },
+	    { "true", "239.1.1.1" }, "239.1.1.1" },
+	{ "IPv6 only on an IPv4 address", { "nfacctd_ip", "nfacctd_ipv6_only" },
+	    { "127.0.0.1", "true" }, "IPv4 address" },
+	{ "twenty groups", { "nfacctd_mcast_groups" },
+	    { "224.1.1.1,224.1.1.2,224.1.1.3,224.1.1.4,224.1.1.5,224.1.1.6,224.1.1.7,224.1.1.8,"
+	      "224.1.1.9,224.1.1.10,224.1.1.11,224.1.1.12,224.1.1.13,224.1.1.14,224.1.1.15,"
+	      "224.1.1.16,224.1.1.17,224.1.1.18,224.1.1.19,224.1.1.20" }, NULL },
+	{ "twenty-one", { "nfacctd_mcast_groups" },
+	    { "224.1.1.1,224.1.1.2,224.1.1.3,224.1.1.4,224.1.1.5,224.1.1.6,224.1.1.7,224.1.1.8,"
+	      "224.1.1.9,224.1.1.10,224.1.1.11,224.1.1.12,224.1.1.13,224.1.1.14,224.1.1.15,"
+	      "224.1.1.16,224.1.1.17,224.1.1.18,224.1.1.19,224.1.1.20,224.1.1.21" },
+	    "more than 20" },
+	{ "a name too long", { "nfacctd_interface" }, { "ethernet-number-0" }, "longer" },
+	{ "brokers", { "nfacctd_kafka_topic" }, { "flows" }, "no message broker" },
+	{ "a replicator of templates", { "nfacctd_templates_receiver" }, { "::1:20000" },
+	    "set workers" },
+	{ "DTLS", { "nfacctd_dtls_port" }, { "4740" }, "stunnel" },
+};
+
+static void
+test_checks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		struct problems ps = { 0 };
+		struct config c = { 0 };
+		struct datagram_config config;
+		const char *key = checks[i].key[1] != NULL ? checks[i].key[1] : checks[i].key[0];
+
+		for (size_t k = 0; k < 2 && checks[i].key[k] != NULL; k++)
+			config_add(&c, "test", checks[i].key[k], NULL, checks[i].value[k]);
+		directive_apply(&netflow_directives, &c, NULL, &config, &ps);
+		datagram_config_load(&config, "nfacctd", &c, &ps);
+		if (ps.n_errors != (checks[i].want != NULL))
+			fail_msg("%s: %zu errors", checks[i].says, ps.n_errors);
+		if (ps.n > 0 && (strstr(ps.list[0].text, checks[i].want) == NULL ||
+		    strstr(ps.list[0].text, key) == NULL))
+			fail_msg("%s: %s", checks[i].says, ps.list[0].text);
+		datagram_config_fini(&config);
+		problems_free(&ps);
+		config_free(&c);
+	}
+}
+
 /* The rows of both families fill the same struct. */
 static void
 test_directives(void **state)
@@ -342,6 +529,11 @@ main(void)
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_wrong_address),
+		cmocka_unit_test(test_ipv6_only),
+		cmocka_unit_test(test_interface),
+		cmocka_unit_test(test_multicast),
+		cmocka_unit_test(test_multicast_of_others),
+		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_directives),
 	};
 

@@ -88,3 +88,38 @@ def test_captured_datagrams_ask_the_list_as_well(tmp_path):
              f"nfacctd_allow_file: {allow}\nprint_output: json\nprint_refresh_time: 3600\n"
              f"print_output_file: {tmp_path}/p.json\n", "--as", "nfacctd")
     assert {r["peer_ip_src"] for r in json_rows(tmp_path / "p.json")} == {"10.0.0.2"}
+
+
+def test_what_the_kernel_dropped_is_shown_by_collector(tmp_path, weir):
+    """A stopped weir takes nothing; what its small buffer cannot hold is lost, and told."""
+    port = free_port()
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nnfacctd_pipe_size: 16K\n"
+             f"plugins: memory[m]\nworkers: 2\naggregate: {TUPLE}\n").ready()
+    w.process.send_signal(signal.SIGSTOP)
+    try:
+        send_from("127.0.0.1", port, times=2000)
+    finally:
+        w.process.send_signal(signal.SIGCONT)
+
+    def told():
+        s = w.stats()
+        return s["kernel_drops"] > 0 and s["datagrams"] + s["kernel_drops"] == 2000 and s
+    stats = poll(told)
+    doors = w.rows("collectors")
+    assert [d["where"] for d in doors] == [f"127.0.0.1:{port}"] * 2
+    assert sum(d["drops"] for d in doors) == stats["kernel_drops"]
+    assert sorted(d["drops"] > 0 for d in doors) == [False, True]  # one sender, one socket
+    w.books()
+    assert w.stop() == 0
+
+
+def test_directives_that_weir_has_not_say_what_to_do(tmp_path):
+    out = check(tmp_path, "nfacctd_templates_receiver: 192.0.2.1:20001\n"
+                "nfacctd_templates_port: 20001\nnfacctd_dtls_port: 4740\n"
+                "nfacctd_zmq_address: 127.0.0.1:50000\nsfacctd_kafka_topic: flows\n"
+                "plugins: memory\n")
+    assert out.returncode == 1
+    for line, words in ((1, "set workers"), (2, "set workers"), (3, "stunnel"),
+                        (4, "point the exporters"), (5, "point the exporters")):
+        assert any(f"weir.conf:{line}:" in said and words in said
+                   for said in out.stdout.splitlines()), (line, out.stdout)
