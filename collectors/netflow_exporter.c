@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "collectors/netflow_exporter.h"
+
+#include <stdlib.h>
+
+#include "collectors/netflow.h"
+
+struct netflow_exporter *
+netflow_exporter_make(struct exporter *x)
+{
+	struct netflow_exporter *nx = netflow_exporter_of(x);
+
+	if (nx != NULL)
+		return nx;
+	nx = calloc(1, sizeof(*nx));
+	if (nx == NULL)
+		return NULL;
+	nx->templates = templates_new();
+	if (nx->templates == NULL) {
+		free(nx);
+		return NULL;
+	}
+	atomic_store_explicit(&x->state, nx, memory_order_release);
+	return nx;
+}
+
+int
+netflow_exporter_template(struct exporter *x, struct template *t)
+{
+	struct templates_old old = { NULL, NULL };
+	struct netflow_exporter *nx;
+	int rc = -WEIR_ENOMEM;
+
+	pthread_mutex_lock(&x->lock);
+	nx = netflow_exporter_make(x);
+	if (nx != NULL)
+		rc = templates_put(nx->templates, t, &old);
+	pthread_mutex_unlock(&x->lock);
+	/* Not under the lock: when memory is short it waits for the workers. */
+	templates_retire(&old);
+	return rc;
+}
+
+void
+netflow_exporter_state_free(void *state)
+{
+	struct netflow_exporter *nx = state;
+
+	templates_free(nx->templates);
+	free(nx);
+}

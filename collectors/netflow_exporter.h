@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netflow_exporter: what the NetFlow decoder remembers of an exporter: `state` of struct
+ * exporter. It comes with the first message that tells something worth remembering, and
+ * goes with the exporter. Workers read without a lock what is shared (lib/rcu.h); who
+ * writes holds the exporter's lock.
+ */
+#ifndef WEIR_COLLECTORS_NETFLOW_EXPORTER_H
+#define WEIR_COLLECTORS_NETFLOW_EXPORTER_H
+
+#include "core/exporter.h"
+#include "proto/templates.h"
+
+struct netflow_exporter {
+	struct templates *templates; /* never NULL */
+};
+
+/* What is remembered of `x`, or NULL when that is nothing yet. */
+static inline struct netflow_exporter *
+netflow_exporter_of(const struct exporter *x)
+{
+	return atomic_load_explicit(&x->state, memory_order_acquire);
+}
+
+/* The same, made when there is none; NULL when memory is short. Under x->lock. */
+struct netflow_exporter *netflow_exporter_make(struct exporter *x);
+
+/* The exporter's templates, or NULL when it has told none yet. */
+static inline const struct templates *
+netflow_exporter_templates(const struct exporter *x)
+{
+	const struct netflow_exporter *nx = netflow_exporter_of(x);
+
+	return nx != NULL ? nx->templates : NULL;
+}
+
+/*
+ * Keep template `t`, taken on success, with `x`. Takes the lock. Returns 0, or
+ * -WEIR_EFULL or -WEIR_ENOMEM with `t` left to the caller.
+ */
+int netflow_exporter_template(struct exporter *x, struct template *t);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "collectors/netflow_message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void
+message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
+{
+	char text[256], addr[IP_STRLEN];
+	struct exporter *x = m->exporter;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ip_format(&m->datagram->from, addr);
+	if (x != NULL)
+		log_limited(&x->parts[nf->worker].limit, "netflow %s/%u: %s", addr,
+		    x->domain, text);
+	else
+		log_limited(&nf->limit, "netflow %s: %s", addr, text);
+}
+
+void
+message_fault(struct message *m, enum stat_no why)
+{
+	if (m->fate == STAT_DATAGRAMS_DECODED)
+		m->fate = why;
+}
+
+bool
+message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
+{
+	struct exporter *x = exporter_get(
+	    nf->collector->exporters, EXPORTER_NETFLOW, &m->datagram->from, domain);
+
+	m->exporter = x;
+	if (x == NULL) {
+		message_fault(m, STAT_BAD_EXPORTER);
+		message_log(nf, m, "no room for another exporter (domain %u)", domain);
+		return false;
+	}
+	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version) {
+		/* Each version counts for itself. */
+		x->parts[nf->worker].seq_known = false;
+		atomic_store_explicit(&x->version, m->version, memory_order_relaxed);
+	}
+	return true;
+}
+
+void
+message_sequence(struct netflow *nf, struct message *m, uint32_t seq, uint32_t units,
+    const char *unit)
+{
+	const _Atomic uint64_t *resets =
+	    &m->exporter->parts[nf->worker].n[EXPORTER_SEQUENCE_RESETS];
+	uint64_t before = atomic_load_explicit(resets, memory_order_relaxed);
+
+	m->lost = exporter_sequence(m->exporter, nf->worker, seq, units);
+	m->resets =
+	    (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);
+	if (m->lost != 0 && !nf->disable_checks)
+		message_log(nf, m, "%u %s missing before sequence number %u", m->lost,
+		    unit, seq);
+}
+
+/* Count on a stat, where there is something to count. */
+static void
+book(struct netflow *nf, enum stat_no i, uint64_t n)
+{
+	if (n != 0)
+		stat_add(&nf->pipeline->stats, i, n);
+}
+
+static void
+book_exporter(struct netflow *nf, const struct message *m)
+{
+	struct exporter *x = m->exporter;
+	const struct {
+		enum exporter_count count;
+		uint64_t n;
+	} counts[] = {
+		{ EXPORTER_DATAGRAMS, 1 },
+		{ EXPORTER_OCTETS, m->datagram->len },
+		{ EXPORTER_RECORDS, m->records },
+		{ EXPORTER_MALFORMED, m->fate != STAT_DATAGRAMS_DECODED },
+		{ EXPORTER_NO_TEMPLATE, m->no_template },
+		{ EXPORTER_TEMPLATES, m->templates },
+		{ EXPORTER_TEMPLATE_CHANGES, m->changes },
+	};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (counts[i].n != 0)
+			exporter_add(x, nf->worker, counts[i].count, counts[i].n);
+	atomic_store_explicit(&x->parts[nf->worker].last_seen, m->datagram->arrival,
+	    memory_order_relaxed);
+}
+
+void
+message_book(struct netflow *nf, const struct message *m)
+{
+	struct collector *c = nf->collector;
+
+	book(nf, STAT_DATAGRAMS, 1);
+	book(nf, STAT_DATAGRAM_OCTETS, m->datagram->len);
+	book(nf, m->fate, 1);
+	book(nf, STAT_RECORDS, m->records);
+	book(nf, STAT_RECORDS_FED, m->fed);
+	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
+	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
+	book(nf, STAT_TEMPLATES, m->templates);
+	book(nf, STAT_SEQUENCE_LOST, m->lost);
+	book(nf, STAT_SEQUENCE_RESETS, m->resets);
+	if (m->exporter != NULL)
+		book_exporter(nf, m);
+	counter_add(&c->units, 1);
+	counter_add(&c->octets, m->datagram->len);
+	counter_add(&c->errors, m->fate != STAT_DATAGRAMS_DECODED);
+	atomic_store_explicit(
+	    &c->last_seen, m->datagram->arrival, memory_order_relaxed);
+}

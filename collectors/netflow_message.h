@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netflow_message: a NetFlow or IPFIX message on its way through the decoder, and what
+ * is common to all versions: whose it is, its place in the exporter's sequence, its
+ * times, what came out of it, and the books. The functions of a version (netflow_fixed.h,
+ * netflow_sets.h) fill pipeline slots from it and count in it; what was counted is booked
+ * once, at the end. One per datagram, on the worker's stack.
+ */
+#ifndef WEIR_COLLECTORS_NETFLOW_MESSAGE_H
+#define WEIR_COLLECTORS_NETFLOW_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collectors/datagram.h"
+#include "core/collector.h"
+#include "core/exporter.h"
+#include "core/pipeline.h"
+#include "lib/rbuf.h"
+#include "proto/template.h"
+
+/* The decoder of one collector of one worker. */
+struct netflow {
+	struct collector *collector;
+	struct pipeline *pipeline;
+	unsigned worker;
+	bool time_new, disable_checks;
+	struct log_limit limit;      /* for datagrams of no exporter */
+};
+
+struct message {
+	const struct datagram *datagram;
+	struct rbuf in;              /* what is not read yet */
+	uint16_t version;
+	struct exporter *exporter;   /* NULL until the header was read */
+	struct template_clock clock;
+	uint64_t header_ns;          /* since 1970, from the header; 0: it does not know */
+	uint64_t header_s;           /* of it, the seconds */
+	uint32_t sampling;           /* 1 in N; 0: not told */
+	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
+	uint64_t records, fed, no_template, not_flow;
+	uint64_t templates, changes;
+	uint32_t lost, resets;
+};
+
+/* One line about the sender of `m`, no oftener than its bucket allows. */
+void message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The message is broken; the first reason stands. */
+void message_fault(struct message *m, enum stat_no why);
+
+/*
+ * Find the exporter. False, with the message's fate decided, when there are too many.
+ */
+bool message_exporter(struct netflow *nf, struct message *m, uint32_t domain);
+
+/*
+ * Compare the sequence number with what the exporter's last message lets expect. The
+ * message counts `units` of what `unit` names in the plural.
+ */
+void message_sequence(struct netflow *nf, struct message *m, uint32_t seq,
+    uint32_t units, const char *unit);
+
+/* Count what became of the message, and of what was in it. */
+void message_book(struct netflow *nf, const struct message *m);
+
+/* A slot with what all records of the message have in common. */
+static inline struct flow *
+message_slot(const struct netflow *nf, const struct message *m)
+{
+	struct flow *f = pipeline_slot(nf->pipeline);
+
+	f->peer_src_ip = m->datagram->from;
+	f->timestamp_arrival = m->datagram->arrival;
+	f->sampling_rate = m->sampling;
+	f->flows = 1;
+	return f;
+}
+
+/*
+ * The time that decides the bin: the flow's start, else the header's, else the arrival.
+ */
+static inline uint64_t
+message_stamp(const struct netflow *nf, const struct message *m, uint64_t start)
+{
+	if (nf->time_new)
+		return m->datagram->arrival;
+	if (start == 0)
+		return m->header_ns != 0 ? m->header_ns : m->datagram->arrival;
+	return start;
+}
+
+#endif

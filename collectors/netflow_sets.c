@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "collectors/netflow_sets.h"
+
+#include "collectors/netflow_exporter.h"
+#include "lib/clock.h"
+#include "proto/netflow.h"
+
+/* Templates that one datagram may redefine; who changes more of them means harm. */
+#define CHANGES_MAX 256U
+
+/* Keep template `t` (taken) with the exporter of `m`. */
+static void
+template_keep(struct netflow *nf, struct message *m, struct template *t)
+{
+	uint16_t id = t->id;
+	int rc = netflow_exporter_template(m->exporter, t);
+
+	if (rc != 0) {
+		template_free(t);
+		message_log(nf, m, "template %u left out: %s", id,
+		    rc == -WEIR_EFULL ? "too many templates" : "no memory");
+	}
+}
+
+/* A template was told: keep it, unless it is the one that we have. */
+static void
+template_told(struct netflow *nf, struct message *m, const struct template_def *d)
+{
+	const struct templates *ts = netflow_exporter_templates(m->exporter);
+	const struct template *known = NULL;
+	struct template *t;
+	char addr[IP_STRLEN];
+
+	m->templates++;
+	if (ts != NULL)
+		known = templates_find(ts, d->kind, d->id);
+	if (known != NULL && template_same(known, d))
+		return;
+	if (known != NULL && m->changes == CHANGES_MAX) {
+		message_fault(m, STAT_BAD_TEMPLATE);
+		return;
+	}
+	m->changes += known != NULL;
+	if (known == NULL && ts != NULL && templates_count(ts) >= TEMPLATES_MAX) {
+		message_log(nf, m, "template %u left out: too many templates", d->id);
+		return;
+	}
+	t = template_new(d, &nf->pipeline->needs);
+	if (t == NULL) {
+		message_log(nf, m, "no memory for template %u", d->id);
+		return;
+	}
+	ip_format(&m->datagram->from, addr);
+	log_debug(LOG_TEMPLATE,
+	    "netflow %s/%u: template %u: %u fields, %u octets, %u steps", addr,
+	    m->exporter->domain, t->id, t->n_fields, t->min_octets, t->n_steps);
+	template_keep(nf, m, t);
+}
+
+/* A FlowSet of templates: RFC 3954 s5.2, s6.1. */
+static void
+templates_set(
+    struct netflow *nf, struct message *m, enum template_kind kind, struct rbuf *set)
+{
+	struct template_def d;
+	int rc;
+
+	while ((rc = template_next(set, kind, &d)) != -WEIR_ENOENT) {
+		if (rc == 0) {
+			template_told(nf, m, &d);
+			continue;
+		}
+		message_fault(m, STAT_BAD_TEMPLATE);
+		message_log(nf, m, "a template (id %u, %u fields) cannot be meant",
+		    d.id, d.n_fields);
+	}
+}
+
+/*
+ * The start of a flow as far as bins go. pmacct takes the whole seconds that an uptime
+ * lies before the header's; what is left of a second then counts as over.
+ */
+static inline uint64_t
+v9_start(const struct template *t, const struct flow *f)
+{
+	uint64_t start = f->timestamp_start;
+
+	return t->start_by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
+}
+
+/* The records of a data FlowSet that are flows. */
+static void
+records_set(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
+{
+	uint64_t n = 0;
+
+	while (
+	    rbuf_left(set) >= t->min_octets) { /* never 0: template_next refuses it */
+		struct flow *f = message_slot(nf, m);
+
+		if (template_decode(t, set, &m->clock, f) != 0) {
+			message_fault(m, STAT_BAD_SHORT);
+			message_log(
+			    nf, m, "a record of template %u runs past its set", t->id);
+			break;
+		}
+		f->stamp = message_stamp(nf, m, v9_start(t, f));
+		pipeline_commit(nf->pipeline);
+		n++;
+	}
+	m->records += n;
+	m->fed += n;
+}
+
+/* Records about the exporter itself: counted, and not yet made use of. */
+static void
+options_set(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
+{
+	struct flow nobody;
+	uint64_t n = 0;
+
+	(void)nf;
+	while (rbuf_left(set) >= t->min_octets) {
+		if (template_decode(t, set, &m->clock, &nobody) != 0) {
+			message_fault(m, STAT_BAD_SHORT);
+			break;
+		}
+		n++;
+	}
+	m->records += n;
+	m->not_flow += n;
+}
+
+/* Whether what is left behind the last record can be padding: RFC 3954 s5.3. */
+static bool
+padding_fits(struct rbuf rest)
+{
+	if (rbuf_left(&rest) < 4)
+		return true;
+	while (rbuf_left(&rest) > 0)
+		if (rbuf_u8(&rest) != 0)
+			return false;
+	return true;
+}
+
+static void
+data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_t id,
+    struct rbuf *set)
+{
+	const struct templates *ts = netflow_exporter_templates(m->exporter);
+	const struct template *t = ts != NULL ? templates_find(ts, kind, id) : NULL;
+
+	if (t == NULL) {
+		m->records++;
+		m->no_template++;
+		message_log(nf, m, "template %u unknown, a set of %zu octets skipped",
+		    id, rbuf_left(set));
+		return;
+	}
+	if (t->options)
+		options_set(nf, m, t, set);
+	else
+		records_set(nf, m, t, set);
+	if (!padding_fits(*set)) {
+		message_fault(m, STAT_BAD_LENGTH);
+		message_log(nf, m,
+		    "a set of template %u ends with %zu octets of no record", id,
+		    rbuf_left(set));
+	}
+}
+
+static void
+v9_set(struct netflow *nf, struct message *m, uint16_t id, struct rbuf *set)
+{
+	if (id == SET_TEMPLATE9)
+		templates_set(nf, m, TEMPLATE_V9, set);
+	else if (id == SET_OPTIONS9)
+		templates_set(nf, m, TEMPLATE_V9_OPTIONS, set);
+	else if (id >= SET_DATA)
+		data_set(nf, m, TEMPLATE_V9, id, set);
+	/* The others are reserved: stepped over. */
+}
+
+void
+netflow9_decode(struct netflow *nf, struct message *m)
+{
+	const uint8_t *h = rbuf_get(&m->in, NETFLOW9_HEADER);
+
+	if (!message_exporter(nf, m, wire_u32(h + NETFLOW9_SOURCE_ID)))
+		return;
+	m->header_ns = wire_u32(h + NETFLOW9_SECONDS) * CLOCK_S;
+	m->clock.export_ns = m->header_ns;
+	m->clock.uptime_ms = wire_u32(h + NETFLOW9_UPTIME);
+	m->sampling =
+	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
+	/* v9 counts export packets here: RFC 3954 s5.1. */
+	message_sequence(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 1, "datagrams");
+
+	/*
+	 * To the end, whatever the header's count says: some exporters count too few.
+	 */
+	while (rbuf_left(&m->in) >= SET_HEADER) {
+		uint16_t id = rbuf_u16(&m->in);
+		size_t len = rbuf_u16(&m->in);
+		struct rbuf set;
+
+		if (len < SET_HEADER || len - SET_HEADER > rbuf_left(&m->in)) {
+			/* Where the next set would begin is not known. */
+			message_fault(
+			    m, len < SET_HEADER ? STAT_BAD_LENGTH : STAT_BAD_SHORT);
+			message_log(nf, m, "set %u of %zu octets, %zu there", id, len,
+			    rbuf_left(&m->in) + SET_HEADER);
+			return;
+		}
+		set = rbuf_take(&m->in, len - SET_HEADER);
+		v9_set(nf, m, id, &set);
+	}
+	if (rbuf_left(&m->in) > 0)
+		message_fault(m, STAT_BAD_SHORT);
+}
