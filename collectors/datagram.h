@@ -25,6 +25,7 @@ struct datagram {
 	ip16_t from;        /* sender */
 	uint16_t from_port;
 	uint64_t arrival;   /* ns since 1970 */
+	bool connected;     /* a message of a connection: in order, nothing lost */
 };
 
 #define DATAGRAM_GROUPS 20U     /* multicast groups that one family may join, as in pmacct */

@@ -2,9 +2,9 @@
 /*
  * DOC: a NetFlow datagram's way. Its version chooses a row of `versions`; the handler
  * there reads the header, finds the exporter, looks at the sequence number and walks
- * what follows: in v5 records of 48 octets, in v9 (RFC 3954) FlowSets: templates, which
- * are compiled and kept with the exporter, and data, whose records each become a flow
- * in the pipeline's next slot. What happens on the way is counted in a struct message
+ * what follows: in v5 records of 48 octets, in v9 (RFC 3954) and IPFIX (RFC 7011) sets:
+ * templates, which are compiled and kept with the exporter, and data, whose records each
+ * become a flow in the pipeline's next slot. What happens on the way is counted in a struct message
  * and booked once, at the end: every datagram as one of decoded or malformed by reason,
  * every record as fed, or without template, or not a flow.
  *
@@ -20,7 +20,7 @@
 #include "collectors/netflow_sets.h"
 #include "proto/netflow.h"
 
-/* The versions that are taken. v1, v7, v8 and IPFIX (10) are further rows. */
+/* The versions that are taken. */
 static const struct version {
 	uint16_t version;
 	uint16_t header_octets;
@@ -28,6 +28,7 @@ static const struct version {
 } versions[] = {
 	{ 5, NETFLOW5_HEADER, netflow5_decode },
 	{ 9, NETFLOW9_HEADER, netflow9_decode },
+	{ 10, NETFLOW10_HEADER, ipfix_decode },
 };
 
 static const struct version *

@@ -27,7 +27,7 @@ netflow_exporter_make(struct exporter *x)
 int
 netflow_exporter_template(struct exporter *x, struct template *t)
 {
-	struct templates_old old = { NULL, NULL };
+	struct templates_old old = { 0 };
 	struct netflow_exporter *nx;
 	int rc = -WEIR_ENOMEM;
 
@@ -37,6 +37,22 @@ netflow_exporter_template(struct exporter *x, struct template *t)
 		rc = templates_put(nx->templates, t, &old);
 	pthread_mutex_unlock(&x->lock);
 	/* Not under the lock: when memory is short it waits for the workers. */
+	templates_retire(&old);
+	return rc;
+}
+
+int
+netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t id)
+{
+	struct templates_old old = { 0 };
+	struct netflow_exporter *nx;
+	int rc = 0;
+
+	pthread_mutex_lock(&x->lock);
+	nx = netflow_exporter_of(x);
+	if (nx != NULL)
+		rc = templates_withdraw(nx->templates, kind, id, &old);
+	pthread_mutex_unlock(&x->lock);
 	templates_retire(&old);
 	return rc;
 }

@@ -40,4 +40,10 @@ netflow_exporter_templates(const struct exporter *x)
  */
 int netflow_exporter_template(struct exporter *x, struct template *t);
 
+/*
+ * Forget what a withdrawal in a set of `kind` names (templates_withdraw). Takes the lock.
+ * Returns how many templates that were, or -WEIR_ENOMEM.
+ */
+int netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t id);
+
 #endif

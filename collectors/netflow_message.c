@@ -8,6 +8,7 @@ void
 message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
 {
 	char text[256], addr[IP_STRLEN];
+	const char *protocol = m->version == 10 ? "ipfix" : "netflow";
 	struct exporter *x = m->exporter;
 	va_list ap;
 
@@ -16,10 +17,10 @@ message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
 	va_end(ap);
 	ip_format(&m->datagram->from, addr);
 	if (x != NULL)
-		log_limited(&x->parts[nf->worker].limit, "netflow %s/%u: %s", addr,
+		log_limited(&x->parts[nf->worker].limit, "%s %s/%u: %s", protocol, addr,
 		    x->domain, text);
 	else
-		log_limited(&nf->limit, "netflow %s: %s", addr, text);
+		log_limited(&nf->limit, "%s %s: %s", protocol, addr, text);
 }
 
 void
@@ -60,6 +61,8 @@ message_sequence(struct netflow *nf, struct message *m, uint32_t seq, uint32_t u
 	m->lost = exporter_sequence(m->exporter, nf->worker, seq, units);
 	m->resets =
 	    (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);
+	if (m->uncounted) /* what comes next is anybody's guess */
+		m->exporter->parts[nf->worker].seq_known = false;
 	if (m->lost != 0 && !nf->disable_checks)
 		message_log(nf, m, "%u %s missing before sequence number %u", m->lost,
 		    unit, seq);
@@ -104,6 +107,7 @@ message_book(struct netflow *nf, const struct message *m)
 
 	book(nf, STAT_DATAGRAMS, 1);
 	book(nf, STAT_DATAGRAM_OCTETS, m->datagram->len);
+	book(nf, STAT_OCTETS_BEYOND, m->beyond);
 	book(nf, m->fate, 1);
 	book(nf, STAT_RECORDS, m->records);
 	book(nf, STAT_RECORDS_FED, m->fed);

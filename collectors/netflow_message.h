@@ -40,6 +40,8 @@ struct message {
 	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
 	uint64_t records, fed, no_template, not_flow;
 	uint64_t templates, changes;
+	uint64_t beyond;             /* octets behind the end of the message */
+	bool uncounted;              /* some records could not be told apart */
 	uint32_t lost, resets;
 };
 
@@ -57,7 +59,8 @@ bool message_exporter(struct netflow *nf, struct message *m, uint32_t domain);
 
 /*
  * Compare the sequence number with what the exporter's last message lets expect. The
- * message counts `units` of what `unit` names in the plural.
+ * message counts `units` of what `unit` names in the plural; with m->uncounted, which
+ * must be known before, that many or more.
  */
 void message_sequence(struct netflow *nf, struct message *m, uint32_t seq,
     uint32_t units, const char *unit);

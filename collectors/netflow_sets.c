@@ -57,7 +57,23 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 	template_keep(nf, m, t);
 }
 
-/* A FlowSet of templates: RFC 3954 s5.2, s6.1. */
+/*
+ * A template is withdrawn. Of datagrams, which come in any order, this must not be
+ * believed (RFC 7011 s8.4): it would leave the records between a withdrawal that
+ * overtook them and the next template without one.
+ */
+static void
+template_withdrawn(struct netflow *nf, struct message *m, const struct template_def *d)
+{
+	if (!m->datagram->connected) {
+		message_log(nf, m, "template %u withdrawn over UDP: ignored", d->id);
+		return;
+	}
+	if (netflow_exporter_withdraw(m->exporter, d->kind, d->id) < 0)
+		message_log(nf, m, "no memory to withdraw template %u", d->id);
+}
+
+/* A set of templates: RFC 3954 s5.2, s6.1; RFC 7011 s3.4.1, s3.4.2. */
 static void
 templates_set(
     struct netflow *nf, struct message *m, enum template_kind kind, struct rbuf *set)
@@ -66,6 +82,10 @@ templates_set(
 	int rc;
 
 	while ((rc = template_next(set, kind, &d)) != -WEIR_ENOENT) {
+		if (rc == 0 && d.n_fields == 0) {
+			template_withdrawn(nf, m, &d);
+			continue;
+		}
 		if (rc == 0) {
 			template_told(nf, m, &d);
 			continue;
@@ -81,14 +101,14 @@ templates_set(
  * lies before the header's; what is left of a second then counts as over.
  */
 static inline uint64_t
-v9_start(const struct template *t, const struct flow *f)
+flow_start(const struct template *t, const struct flow *f)
 {
 	uint64_t start = f->timestamp_start;
 
 	return t->start_by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
 }
 
-/* The records of a data FlowSet that are flows. */
+/* The records of a data set that are flows. */
 static void
 records_set(
     struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
@@ -101,11 +121,12 @@ records_set(
 
 		if (template_decode(t, set, &m->clock, f) != 0) {
 			message_fault(m, STAT_BAD_SHORT);
+			m->uncounted = true;
 			message_log(
 			    nf, m, "a record of template %u runs past its set", t->id);
 			break;
 		}
-		f->stamp = message_stamp(nf, m, v9_start(t, f));
+		f->stamp = message_stamp(nf, m, flow_start(t, f));
 		pipeline_commit(nf->pipeline);
 		n++;
 	}
@@ -125,6 +146,7 @@ options_set(
 	while (rbuf_left(set) >= t->min_octets) {
 		if (template_decode(t, set, &m->clock, &nobody) != 0) {
 			message_fault(m, STAT_BAD_SHORT);
+			m->uncounted = true;
 			break;
 		}
 		n++;
@@ -155,6 +177,7 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
 	if (t == NULL) {
 		m->records++;
 		m->no_template++;
+		m->uncounted = true;
 		message_log(nf, m, "template %u unknown, a set of %zu octets skipped",
 		    id, rbuf_left(set));
 		return;
@@ -171,16 +194,53 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
 	}
 }
 
+/* What the sets of a version are called: RFC 3954 s5, RFC 7011 s3.3.2. */
+struct sets_format {
+	uint16_t templates, options; /* ids of sets */
+	enum template_kind template_kind, options_kind;
+};
+
+static const struct sets_format v9_format = { SET_TEMPLATE9, SET_OPTIONS9, TEMPLATE_V9,
+	TEMPLATE_V9_OPTIONS };
+static const struct sets_format ipfix_format = { SET_TEMPLATE10, SET_OPTIONS10,
+	TEMPLATE_IPFIX, TEMPLATE_IPFIX_OPTIONS };
+
 static void
-v9_set(struct netflow *nf, struct message *m, uint16_t id, struct rbuf *set)
+any_set(struct netflow *nf, struct message *m, const struct sets_format *f, uint16_t id,
+    struct rbuf *set)
 {
-	if (id == SET_TEMPLATE9)
-		templates_set(nf, m, TEMPLATE_V9, set);
-	else if (id == SET_OPTIONS9)
-		templates_set(nf, m, TEMPLATE_V9_OPTIONS, set);
+	if (id == f->templates)
+		templates_set(nf, m, f->template_kind, set);
+	else if (id == f->options)
+		templates_set(nf, m, f->options_kind, set);
 	else if (id >= SET_DATA)
-		data_set(nf, m, TEMPLATE_V9, id, set);
+		data_set(nf, m, f->template_kind, id, set);
 	/* The others are reserved: stepped over. */
+}
+
+/* Sets, to the end of the message. */
+static void
+sets_walk(struct netflow *nf, struct message *m, const struct sets_format *f)
+{
+	while (rbuf_left(&m->in) >= SET_HEADER) {
+		uint16_t id = rbuf_u16(&m->in);
+		size_t len = rbuf_u16(&m->in);
+		struct rbuf set;
+
+		if (len < SET_HEADER || len - SET_HEADER > rbuf_left(&m->in)) {
+			/* Where the next set would begin is not known. */
+			message_fault(
+			    m, len < SET_HEADER ? STAT_BAD_LENGTH : STAT_BAD_SHORT);
+			message_log(nf, m, "set %u of %zu octets, %zu there", id, len,
+			    rbuf_left(&m->in) + SET_HEADER);
+			m->uncounted = true;
+			return;
+		}
+		set = rbuf_take(&m->in, len - SET_HEADER);
+		any_set(nf, m, f, id, &set);
+	}
+	if (rbuf_left(&m->in) > 0)
+		message_fault(m, STAT_BAD_SHORT);
 }
 
 void
@@ -197,26 +257,52 @@ netflow9_decode(struct netflow *nf, struct message *m)
 	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* v9 counts export packets here: RFC 3954 s5.1. */
 	message_sequence(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 1, "datagrams");
+	/* To the end, whatever the header counts: some exporters count too few. */
+	sets_walk(nf, m, &v9_format);
+}
 
-	/*
-	 * To the end, whatever the header's count says: some exporters count too few.
-	 */
-	while (rbuf_left(&m->in) >= SET_HEADER) {
-		uint16_t id = rbuf_u16(&m->in);
-		size_t len = rbuf_u16(&m->in);
-		struct rbuf set;
+/*
+ * Cut the message to the length that its header tells. A datagram holds one message
+ * (RFC 7011 s10.3.3), so what is behind it is of no known meaning. False when the
+ * length leaves no room for the header itself.
+ */
+static bool
+ipfix_length(struct netflow *nf, struct message *m, size_t len)
+{
+	size_t there = m->datagram->len;
 
-		if (len < SET_HEADER || len - SET_HEADER > rbuf_left(&m->in)) {
-			/* Where the next set would begin is not known. */
-			message_fault(
-			    m, len < SET_HEADER ? STAT_BAD_LENGTH : STAT_BAD_SHORT);
-			message_log(nf, m, "set %u of %zu octets, %zu there", id, len,
-			    rbuf_left(&m->in) + SET_HEADER);
-			return;
-		}
-		set = rbuf_take(&m->in, len - SET_HEADER);
-		v9_set(nf, m, id, &set);
+	if (len < NETFLOW10_HEADER) {
+		message_fault(m, STAT_BAD_LENGTH);
+		message_log(nf, m, "a message of %zu octets", len);
+		return false;
 	}
-	if (rbuf_left(&m->in) > 0)
+	if (len > there) {
 		message_fault(m, STAT_BAD_SHORT);
+		message_log(nf, m, "%zu octets announced, %zu there", len, there);
+		m->uncounted = true;
+	} else if (len < there) {
+		message_fault(m, STAT_BAD_LENGTH);
+		message_log(nf, m, "%zu octets beyond the message", there - len);
+		m->beyond = there - len;
+		m->in.end -= m->beyond;
+	}
+	return true;
+}
+
+void
+ipfix_decode(struct netflow *nf, struct message *m)
+{
+	const uint8_t *h = rbuf_get(&m->in, NETFLOW10_HEADER);
+
+	if (!ipfix_length(nf, m, wire_u16(h + NETFLOW10_LENGTH)) ||
+	    !message_exporter(nf, m, wire_u32(h + NETFLOW10_DOMAIN)))
+		return;
+	m->header_ns = wire_u32(h + NETFLOW10_SECONDS) * CLOCK_S;
+	m->clock.export_ns = m->header_ns;
+	m->sampling =
+	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
+	sets_walk(nf, m, &ipfix_format);
+	/* IPFIX counts data records here, of options too: RFC 7011 s3.1. */
+	message_sequence(nf, m, wire_u32(h + NETFLOW10_SEQUENCE),
+	    (uint32_t)(m->records - m->no_template), "records");
 }

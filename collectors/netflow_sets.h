@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netflow_sets: the versions that describe their records themselves, NetFlow v9 (RFC
- * 3954). A message is a row of sets: of templates, which are compiled and kept with the
+ * 3954) and IPFIX (RFC 7011). A message is a row of sets: of templates, which are compiled and kept with the
  * exporter, and of data. The caller has made sure that the header is there.
  */
 #ifndef WEIR_COLLECTORS_NETFLOW_SETS_H
@@ -10,5 +10,6 @@
 #include "collectors/netflow_message.h"
 
 void netflow9_decode(struct netflow *nf, struct message *m);
+void ipfix_decode(struct netflow *nf, struct message *m);
 
 #endif

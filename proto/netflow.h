@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * NetFlow on the wire: sizes of headers and where their members stand, in octets from
- * the start. v5 is Cisco's "NetFlow Services Solutions Guide"; v9 is RFC 3954; what
- * IPFIX adds to templates is RFC 7011. Everything is in network order.
+ * the start. v5 is Cisco's "NetFlow Services Solutions Guide"; v9 is RFC 3954; IPFIX,
+ * whose version is 10, is RFC 7011. Everything is in network order.
  */
 #ifndef WEIR_PROTO_NETFLOW_H
 #define WEIR_PROTO_NETFLOW_H
@@ -52,9 +52,19 @@ enum {
 };
 
 enum {
+	NETFLOW10_HEADER = 16,       /* IPFIX: RFC 7011 s3.1 */
+	NETFLOW10_LENGTH = 2,        /* u16: of the message, with this header */
+	NETFLOW10_SECONDS = 4,
+	NETFLOW10_SEQUENCE = 8,      /* u32: data records sent before */
+	NETFLOW10_DOMAIN = 12,
+};
+
+enum {
 	SET_HEADER = 4,              /* u16 id, u16 length with this header */
 	SET_TEMPLATE9 = 0,
 	SET_OPTIONS9 = 1,
+	SET_TEMPLATE10 = 2,
+	SET_OPTIONS10 = 3,
 	SET_DATA = 256,              /* and above: the id of the template */
 	FIELD_VARIABLE = 65535,      /* IPFIX: each value tells it, RFC 7011 s7 */
 	FIELD_ENTERPRISE = 0x8000,   /* IPFIX: its number follows, RFC 7011 s3.2 */

@@ -137,6 +137,14 @@ scope_read(struct rbuf *r, struct template_def *d)
 	return scope % 4 == 0 && options % 4 == 0;
 }
 
+/* One template is withdrawn, or, by the id of the set, all of its kind: RFC 7011 s8.1. */
+static bool
+withdrawal_sound(const struct template_def *d)
+{
+	return d->id >= SET_DATA ||
+	       d->id == (d->kind == TEMPLATE_IPFIX ? SET_TEMPLATE10 : SET_OPTIONS10);
+}
+
 int
 template_next(struct rbuf *r, enum template_kind kind, struct template_def *d)
 {
@@ -173,11 +181,11 @@ template_next(struct rbuf *r, enum template_kind kind, struct template_def *d)
 		return -WEIR_EMALFORMED;
 	d->fields = start;
 	d->fields_octets = (size_t)(r->p - start);
+	if (d->n_fields == 0 && kind_is_ipfix(kind))
+		return withdrawal_sound(d) ? 0 : -WEIR_EMALFORMED;
 	if (!sound || d->id < SET_DATA || d->n_fields > TEMPLATE_FIELDS_MAX ||
 	    d->min_octets > TEMPLATE_OCTETS_MAX)
 		return -WEIR_EMALFORMED;
-	if (d->n_fields == 0 && kind_is_ipfix(kind))
-		return 0;
 	return d->min_octets != 0 ? 0 : -WEIR_EMALFORMED;
 }
 

@@ -34,7 +34,7 @@ enum template_kind {
 /* A template record as it stands in a set; `fields` is borrowed from the datagram. */
 struct template_def {
 	enum template_kind kind;
-	uint16_t id;
+	uint16_t id;             /* withdrawn: maybe that of the set, for all of its kind */
 	uint16_t n_fields;       /* with those of scope; 0: IPFIX withdraws it */
 	uint16_t n_scope;        /* of them; 0 unless options */
 	bool variable;           /* some field's length stands in each record */

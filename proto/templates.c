@@ -6,6 +6,7 @@
 
 #include "lib/err.h"
 #include "lib/rcu.h"
+#include "proto/netflow.h"
 
 #define SLOTS_MIN 8U
 
@@ -17,6 +18,12 @@
 struct templates_slots {
 	uint32_t mask;
 	struct template *_Atomic at[];
+};
+
+/* Templates that were taken out together. */
+struct templates_gone {
+	uint32_t n;
+	struct template *at[];
 };
 
 struct templates {
@@ -145,7 +152,7 @@ templates_put(struct templates *ts, struct template *t, struct templates_old *ol
 	uint64_t octets =
 	    ts->octets + t->octets - (before != NULL ? before->octets : 0);
 
-	*old = (struct templates_old){ NULL, NULL };
+	*old = (struct templates_old){ 0 };
 	if (octets > TEMPLATES_OCTETS ||
 	    atomic_load(&all_octets) + t->octets > TEMPLATES_ALL_OCTETS ||
 	    (before == NULL && atomic_load(&ts->n) >= TEMPLATES_MAX))
@@ -163,11 +170,91 @@ templates_put(struct templates *ts, struct template *t, struct templates_old *ol
 	return 0;
 }
 
+/*
+ * Take out the templates that `leaves` names, of `n_leave`. There is no room for holes
+ * between those who probe; so the others move to slots of their own.
+ */
+static int
+templates_sift(struct templates *ts,
+    bool (*leaves)(const struct template *t, const void *arg), const void *arg,
+    uint32_t n_leave, struct templates_old *old)
+{
+	struct templates_slots *s = atomic_load(&ts->slots);
+	struct templates_slots *fresh = slots_new(s->mask + 1);
+	struct templates_gone *gone =
+	    malloc(sizeof(*gone) + n_leave * sizeof(gone->at[0]));
+
+	if (fresh == NULL || gone == NULL) {
+		free(fresh);
+		free(gone);
+		return -WEIR_ENOMEM;
+	}
+	gone->n = 0;
+	for (uint32_t i = 0; i <= s->mask; i++) {
+		struct template *t = atomic_load(&s->at[i]);
+
+		if (t == NULL)
+			continue;
+		if (gone->n < n_leave && leaves(t, arg)) {
+			gone->at[gone->n++] = t;
+			ts->octets -= t->octets;
+			continue;
+		}
+		atomic_store(
+		    slot_of(fresh, key_of((enum template_kind)t->kind, t->id)), t);
+	}
+	atomic_store_explicit(&ts->slots, fresh, memory_order_release);
+	atomic_fetch_sub(&ts->n, gone->n);
+	*old = (struct templates_old){ .slots = s, .gone = gone };
+	return (int)gone->n;
+}
+
+/* What a withdrawal names. */
+struct withdrawal {
+	enum template_kind kind;
+	uint16_t id; /* below SET_DATA: all of the kind */
+};
+
+static bool
+withdrawal_names(const struct template *t, const void *arg)
+{
+	const struct withdrawal *w = arg;
+
+	return t->kind == w->kind && (w->id < SET_DATA || t->id == w->id);
+}
+
+int
+templates_withdraw(struct templates *ts, enum template_kind kind, uint16_t id,
+    struct templates_old *old)
+{
+	const struct withdrawal w = { kind, id };
+	const struct template *t = id < SET_DATA ? NULL : templates_find(ts, kind, id);
+
+	*old = (struct templates_old){ 0 };
+	if (id >= SET_DATA && (t == NULL || !withdrawal_names(t, &w)))
+		return 0;
+	return templates_sift(ts, withdrawal_names, &w,
+	    id < SET_DATA ? atomic_load(&ts->n) : 1, old);
+}
+
+/* The end of those who were taken out together. */
+static void
+templates_drop_gone(void *p)
+{
+	struct templates_gone *gone = p;
+
+	for (uint32_t i = 0; i < gone->n; i++)
+		templates_drop(gone->at[i]);
+	free(gone);
+}
+
 void
 templates_retire(const struct templates_old *old)
 {
 	if (old->template != NULL)
 		rcu_defer(templates_drop, old->template);
+	if (old->gone != NULL)
+		rcu_defer(templates_drop_gone, old->gone);
 	if (old->slots != NULL)
 		rcu_defer(free, old->slots);
 }

@@ -21,11 +21,13 @@
 
 struct templates;
 struct templates_slots;
+struct templates_gone;
 
-/* What a put has replaced: both may be NULL. */
+/* What was replaced or taken out: each may be NULL. */
 struct templates_old {
 	struct template *template;
 	struct templates_slots *slots;
+	struct templates_gone *gone;
 };
 
 /* An empty table; NULL when memory is short. */
@@ -47,6 +49,14 @@ const struct template *templates_find(const struct templates *ts,
  * reached, or -WEIR_ENOMEM.
  */
 int templates_put(struct templates *ts, struct template *t, struct templates_old *old);
+
+/*
+ * Take out what a withdrawal in a set of `kind` names: the template `id`, or all of that
+ * kind when `id` is that of the set itself (RFC 7011 s8.1). Under the caller's lock.
+ * Returns how many, with `*old` to be retired, or -WEIR_ENOMEM.
+ */
+int templates_withdraw(struct templates *ts, enum template_kind kind, uint16_t id,
+    struct templates_old *old);
 
 /* Free what was replaced when no worker can see it. Without a lock held: may wait. */
 void templates_retire(const struct templates_old *old);

@@ -167,6 +167,53 @@ test_all_octets_are_bounded(void **state)
 }
 
 static int
+withdraw(struct templates *ts, enum template_kind kind, uint16_t id)
+{
+	struct templates_old old;
+	int rc = templates_withdraw(ts, kind, id, &old);
+
+	templates_retire(&old);
+	rcu_quiet();
+	return rc;
+}
+
+/* Withdrawals among 300 templates of flows (even ids) and options (odd ids), and of v9. */
+static void
+test_withdraw(void **state)
+{
+	struct templates *ts = templates_new();
+
+	(void)state;
+	for (uint16_t id = 256; id < 556; id++)
+		assert_int_equal(put(ts, some_template(id % 2 == 0 ? TEMPLATE_IPFIX :
+			TEMPLATE_IPFIX_OPTIONS, id, 1)), 0);
+	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 256, 1)), 0);
+
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX, 256), 1);
+	assert_null(templates_find(ts, TEMPLATE_IPFIX, 256));
+	assert_non_null(templates_find(ts, TEMPLATE_V9, 256));
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX, 256), 0);
+	/* One of the other kind is not meant. */
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX, 257), 0);
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX_OPTIONS, 258), 0);
+	assert_int_equal(templates_count(ts), 300);
+	for (uint16_t id = 257; id < 556; id++)
+		assert_int_equal(templates_find(ts, TEMPLATE_IPFIX, id)->id, id);
+
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX, 2), 149);
+	assert_int_equal(templates_count(ts), 151);
+	for (uint16_t id = 256; id < 556; id++)
+		assert_int_equal(
+		    templates_find(ts, TEMPLATE_IPFIX, id) != NULL, id % 2 != 0);
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX_OPTIONS, 3), 150);
+	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX_OPTIONS, 3), 0);
+	assert_int_equal(templates_count(ts), 1);
+	assert_int_equal(put(ts, some_template(TEMPLATE_IPFIX, 300, 2)), 0);
+	assert_int_equal(templates_find(ts, TEMPLATE_IPFIX, 300)->n_fields, 2);
+	templates_free(ts);
+}
+
+static int
 enter(void **state)
 {
 	(void)state;
@@ -192,6 +239,7 @@ main(void)
 		cmocka_unit_test(test_number_is_bounded),
 		cmocka_unit_test(test_octets_are_bounded),
 		cmocka_unit_test(test_all_octets_are_bounded),
+		cmocka_unit_test(test_withdraw),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
