@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "lib/rbuf.h"
+
 enum {
 	NETFLOW5_HEADER = 24,
 	NETFLOW5_COUNT = 2,          /* u16: records that follow */
@@ -90,6 +92,15 @@ wire_u64(const uint8_t *p)
 	return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
 	    (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
 	    (uint64_t)p[6] << 8 | p[7];
+}
+
+/* The length before a value of variable length: one octet, or 255 and two: RFC 7011 s7. */
+static inline uint16_t
+netflow_variable(struct rbuf *r)
+{
+	uint8_t octets = rbuf_u8(r);
+
+	return octets == 255 ? rbuf_u16(r) : octets;
 }
 
 /*

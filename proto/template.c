@@ -72,13 +72,6 @@ struct record {
 	uint16_t value_octets[SEGMENTS_MAX];
 };
 
-/* One field specifier. */
-struct spec {
-	uint32_t enterprise;
-	uint16_t id;
-	uint16_t octets;
-};
-
 static bool
 kind_is_ipfix(enum template_kind kind)
 {
@@ -91,10 +84,10 @@ kind_is_options(enum template_kind kind)
 	return kind == TEMPLATE_V9_OPTIONS || kind == TEMPLATE_IPFIX_OPTIONS;
 }
 
-static struct spec
-spec_read(struct rbuf *r, enum template_kind kind)
+struct template_spec
+template_spec_read(struct rbuf *r, enum template_kind kind)
 {
-	struct spec s = { 0 };
+	struct template_spec s = { 0 };
 
 	s.id = rbuf_u16(r);
 	s.octets = rbuf_u16(r);
@@ -103,6 +96,7 @@ spec_read(struct rbuf *r, enum template_kind kind)
 		s.id &= (uint16_t)~FIELD_ENTERPRISE;
 		s.enterprise = rbuf_u32(r);
 	}
+	s.variable = s.octets == FIELD_VARIABLE && kind_is_ipfix(kind);
 	return s;
 }
 
@@ -168,9 +162,9 @@ template_next(struct rbuf *r, enum template_kind kind, struct template_def *d)
 		d->n_fields = rbuf_u16(r);
 	start = r->p;
 	for (unsigned i = 0; i < d->n_fields && rbuf_ok(r); i++) {
-		struct spec s = spec_read(r, kind);
+		struct template_spec s = template_spec_read(r, kind);
 
-		if (s.octets == FIELD_VARIABLE && kind_is_ipfix(kind)) {
+		if (s.variable) {
 			d->variable = true;
 			d->min_octets += 1;
 		} else {
@@ -191,10 +185,9 @@ template_next(struct rbuf *r, enum template_kind kind, struct template_def *d)
 
 /* Where a field stands in a record. */
 struct place {
-	struct spec spec;
+	struct template_spec spec;
 	uint32_t from; /* in its segment; of a variable field: the segment's octets */
 	uint16_t segment;
-	bool variable;
 };
 
 /* A template on its way to being compiled. */
@@ -219,12 +212,10 @@ places_lay(struct compiler *c)
 	for (unsigned i = 0; i < c->def->n_fields; i++) {
 		struct place *p = &c->places[i];
 
-		p->spec = spec_read(&r, c->def->kind);
+		p->spec = template_spec_read(&r, c->def->kind);
 		p->segment = segment;
 		p->from = from;
-		p->variable =
-		    p->spec.octets == FIELD_VARIABLE && kind_is_ipfix(c->def->kind);
-		if (!p->variable) {
+		if (!p->spec.variable) {
 			from += p->spec.octets;
 			continue;
 		}
@@ -245,7 +236,7 @@ place_find(
 
 		if (p->spec.id == id && p->spec.enterprise == enterprise &&
 		    p->segment < SEGMENTS_MAX &&
-		    (p->variable || ie_fits(convert, p->spec.octets)))
+		    (p->spec.variable || ie_fits(convert, p->spec.octets)))
 			return p;
 	}
 	return NULL;
@@ -296,7 +287,7 @@ step_add(struct compiler *c, const struct ie *row, const struct place *p,
 	s->convert = (uint8_t)row->convert;
 	s->conditions = (uint8_t)conditions;
 	s->segment = (uint8_t)p->segment;
-	if (p->variable) {
+	if (p->spec.variable) {
 		s->op = OP_VARIABLE;
 		return;
 	}
@@ -419,6 +410,7 @@ compiler_result(const struct compiler *c)
 	t->variable = d->variable;
 	t->min_octets = d->min_octets;
 	t->n_fields = d->n_fields;
+	t->n_scope = d->n_scope;
 	t->octets = octets;
 	t->n_segments = (uint16_t)c->n_segments;
 	t->n_steps = (uint16_t)c->n_steps;
@@ -464,7 +456,7 @@ template_new(const struct template_def *d, const struct field_set *needed)
 	if (field_set_has(&set, F_ETYPE))
 		field_set_add(&set, F_SRC_HOST);
 	c->direction = place_find(c, 0, IE_FLOW_DIRECTION, IE_UINT);
-	if (c->direction != NULL && c->direction->variable)
+	if (c->direction != NULL && c->direction->spec.variable)
 		c->direction = NULL;
 	if (!kind_is_options(d->kind))
 		for (unsigned i = 0; i < FIELD_COUNT; i++)
@@ -490,7 +482,7 @@ bool
 template_same(const struct template *t, const struct template_def *d)
 {
 	return t->kind == d->kind && t->n_fields == d->n_fields &&
-	       t->fields_octets == d->fields_octets &&
+	       t->n_scope == d->n_scope && t->fields_octets == d->fields_octets &&
 	       memcmp(t->fields, d->fields, d->fields_octets) == 0;
 }
 
@@ -680,10 +672,7 @@ record_open(const struct template *t, struct rbuf *r, struct record *rec)
 			rec->at[i] = at;
 		if (i + 1U == t->n_segments)
 			break;
-		/* One octet, or 255 and two more: RFC 7011 s7. */
-		octets = rbuf_u8(r);
-		if (octets == 255)
-			octets = rbuf_u16(r);
+		octets = netflow_variable(r);
 		value = rbuf_get(r, octets);
 		if (i < SEGMENTS_MAX) {
 			rec->value[i] = value;

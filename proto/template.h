@@ -43,6 +43,14 @@ struct template_def {
 	size_t fields_octets;
 };
 
+/* One field specifier of a template: RFC 3954 s5.2, RFC 7011 s3.2. */
+struct template_spec {
+	uint32_t enterprise;
+	uint16_t id;
+	uint16_t octets;
+	bool variable;           /* the length stands before each value: RFC 7011 s7 */
+};
+
 /* The times of the message that a record came in. */
 struct template_clock {
 	uint64_t export_ns;      /* since 1970 */
@@ -60,6 +68,7 @@ struct template {
 	bool start_by_uptime;    /* timestamp_start comes from the exporter's uptime */
 	uint32_t min_octets;     /* never 0 */
 	uint16_t n_fields;
+	uint16_t n_scope;        /* the first of them, when `options` */
 	uint16_t n_steps;
 	size_t octets;           /* of memory, all in all */
 	/* private */
@@ -83,6 +92,9 @@ struct template {
  * that returns -WEIR_ENOENT takes octets from `r`, so that a loop until then ends.
  */
 int template_next(struct rbuf *r, enum template_kind kind, struct template_def *d);
+
+/* Read the next field specifier of a template record of `kind`. */
+struct template_spec template_spec_read(struct rbuf *r, enum template_kind kind);
 
 /*
  * Compile `d` for those who need the primitives of `needed`; counters and the start of
