@@ -172,6 +172,14 @@ prefix_parse(const char *text, struct prefix *out, bool *had_host_bits)
 	return 0;
 }
 
+bool
+prefix_holds(const struct prefix *p, const ip16_t *a)
+{
+	ip16_t net = ip_mask(a, p->len);
+
+	return ip_equal(&net, &p->addr) && ip_is_v4(a) == ip_is_v4(&p->addr);
+}
+
 size_t
 mac_format(const mac_t *m, char *buf)
 {

@@ -85,6 +85,11 @@ size_t ip_format(const ip16_t *a, char *buf);
  */
 int prefix_parse(const char *text, struct prefix *out, bool *had_host_bits);
 
+/*
+ * Whether `a` is in `p`. The families are apart: ::/0 holds no IPv4 address.
+ */
+bool prefix_holds(const struct prefix *p, const ip16_t *a);
+
 /* Write "xx:xx:xx:xx:xx:xx" to `buf` (MAC_STRLEN at least). Returns 17. */
 size_t mac_format(const mac_t *m, char *buf);
 

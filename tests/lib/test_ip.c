@@ -152,6 +152,37 @@ test_prefix(void **state)
 }
 
 static const struct {
+	const char *says, *prefix, *addr;
+	bool holds;
+} holdings[] = {
+	{ "an address of the prefix", "10.0.0.0/8", "10.255.1.2", true },
+	{ "the one behind it", "10.0.0.0/8", "11.0.0.0", false },
+	{ "a host holds itself", "192.0.2.1", "192.0.2.1", true },
+	{ "and not its neighbour", "192.0.2.1", "192.0.2.0", false },
+	{ "all of IPv4", "0.0.0.0/0", "203.0.113.9", true },
+	{ "is not IPv6", "0.0.0.0/0", "2001:db8::1", false },
+	{ "all of IPv6", "::/0", "2001:db8::1", true },
+	{ "is not IPv4", "::/0", "192.0.2.1", false },
+	{ "an IPv6 prefix", "2001:db8::/33", "2001:db8:7fff::1", true },
+	{ "cut within an octet", "2001:db8::/33", "2001:db8:8000::1", false },
+};
+
+static void
+test_prefix_holds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(holdings) / sizeof(holdings[0]); i++) {
+		struct prefix p;
+		ip16_t a;
+
+		assert_int_equal(prefix_parse(holdings[i].prefix, &p, NULL), 0);
+		assert_int_equal(ip_parse(holdings[i].addr, &a), 0);
+		if (prefix_holds(&p, &a) != holdings[i].holds)
+			fail_msg("%s", holdings[i].says);
+	}
+}
+
+static const struct {
 	const char *says, *text, *want;
 } macs[] = {
 	{ "colons", "00:1b:21:3c:4d:5e", "00:1b:21:3c:4d:5e" },
@@ -211,6 +242,7 @@ main(void)
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_prefix_holds),
 		cmocka_unit_test(test_mac),
 	};
 

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/mapfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/ip.h"
+#include "lib/value.h"
+
+#define BLANKS " \t\r\n\v\f"
+
+/* A file being read. */
+struct reader {
+	const struct mapfile *map;
+	void *arg;
+	struct problems *ps;
+	struct err *e;
+	struct mapfile_rule rule; /* the one at hand */
+	void *values;
+};
+
+/* A directive of `type` with the bounds of `k`, to read numbers and addresses alike. */
+static int
+value_of_type(enum directive_type type, const struct mapfile_key *k, const char *text,
+    void *at, struct err *why)
+{
+	struct directive d = { .type = type, .min = k->min, .max = k->max };
+
+	return value_parse(&d, text, at, why);
+}
+
+int
+mapfile_u32(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	return value_of_type(DIRECTIVE_U32, k, text, at, why);
+}
+
+int
+mapfile_u64(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	return value_of_type(DIRECTIVE_U64, k, text, at, why);
+}
+
+int
+mapfile_ip(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	return value_of_type(DIRECTIVE_IP, k, text, at, why);
+}
+
+int
+mapfile_prefix(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	if (prefix_parse(text, at, NULL) != 0)
+		return err_set(why, WEIR_EINVAL,
+		    "'%s' is neither an address nor a prefix; write one like 192.0.2.1 "
+		    "or 2001:db8::/32",
+		    text);
+	return 0;
+}
+
+int
+mapfile_text(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	(void)why;
+	memcpy(at, &text, sizeof(text));
+	return 0;
+}
+
+/* The row of key `name`, an old name's new one; NULL when there is none. */
+static const struct mapfile_key *
+key_find(const struct mapfile *m, const char *name)
+{
+	for (const struct mapfile_key *k = m->keys; k->name != NULL; k++)
+		if (strcmp(k->name, name) == 0)
+			return k->alias_of != NULL ? key_find(m, k->alias_of) : k;
+	return NULL;
+}
+
+static void
+key_unknown(const struct reader *r, const char *name)
+{
+	const char *names[MAPFILE_KEYS], *near;
+	size_t n = 0;
+
+	for (const struct mapfile_key *k = r->map->keys; k->name != NULL; k++)
+		names[n++] = k->name;
+	near = nearest_word(name, names, n);
+	problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: unknown key '%.64s'%s%s%s",
+	    r->map->directive, name, near != NULL ? "; did you mean '" : "",
+	    near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
+/*
+ * Cut the next word off `*line`, its quotes taken out. NULL when there is none; `*open`
+ * tells that the line ends within quotes.
+ */
+static char *
+word_next(char **line, bool *open)
+{
+	char *from = *line + strspn(*line, BLANKS), *word = from, *to = from;
+
+	*open = false;
+	if (*from == '\0')
+		return NULL;
+	for (; *from != '\0' && (*open || strchr(BLANKS, *from) == NULL); from++)
+		if (*from == '\'')
+			*open = !*open;
+		else
+			*to++ = *from;
+	*line = *from != '\0' ? from + 1 : from;
+	*to = '\0';
+	return word;
+}
+
+/* Take in one `key=value`. Returns false when something is wrong with it, and said. */
+static bool
+word_take(struct reader *r, char *word)
+{
+	char *value = strchr(word, '=');
+	const struct mapfile_key *k;
+	struct err why = ERR_INIT;
+	uint64_t bit;
+
+	if (value == NULL || value == word || value[1] == '\0') {
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: '%.64s' is no rule's word; write key=value, without blanks "
+		    "around '='",
+		    r->map->directive, word);
+		return false;
+	}
+	*value++ = '\0';
+	k = key_find(r->map, word);
+	if (k == NULL) {
+		key_unknown(r, word);
+		return false;
+	}
+	bit = UINT64_C(1) << (k - r->map->keys);
+	if ((r->rule.given & bit) != 0) {
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: '%s' stands twice in one rule", r->map->directive, k->name);
+		return false;
+	}
+	if (k->negates && *value == '-') {
+		r->rule.negated |= bit;
+		value++;
+	}
+	if (k->parse(k, value, (char *)r->values + k->offset, &why) != 0) {
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: %s: %s",
+		    r->map->directive, k->name, why.text);
+		return false;
+	}
+	r->rule.given |= bit;
+	return true;
+}
+
+/* Read the rule in `line`, which is scribbled on, and hand it over when it is whole. */
+static int
+rule_read(struct reader *r, char *line)
+{
+	bool fine = true, open;
+
+	r->rule.given = r->rule.negated = 0;
+	memset(r->values, 0, r->map->rule_octets);
+	for (char *word = word_next(&line, &open); word != NULL && fine;
+	     word = word_next(&line, &open)) {
+		fine = !open && word_take(r, word);
+		if (open)
+			problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+			    "%s: a quote is not closed", r->map->directive);
+	}
+	return fine ? r->map->take(r->arg, &r->rule, r->values, r->ps, r->e) : 0;
+}
+
+static bool
+line_is_rule(const char *line)
+{
+	line += strspn(line, BLANKS);
+	return *line != '\0' && *line != '!' && *line != '#';
+}
+
+enum line { LINE_WHOLE, LINE_NUL, LINE_LONG, LINE_NONE };
+
+/* Read the next line, without its newline, into `line` (MAPFILE_LINE_MAX). */
+static enum line
+line_get(FILE *in, char *line)
+{
+	enum line found = LINE_WHOLE;
+	size_t len = 0;
+	int c;
+
+	while ((c = getc(in)) != EOF && c != '\n') {
+		if (len + 1 == MAPFILE_LINE_MAX)
+			found = LINE_LONG;
+		else
+			line[len++] = (char)c;
+		if (c == '\0' && found == LINE_WHOLE)
+			found = LINE_NUL;
+	}
+	line[len] = '\0';
+	return c == EOF && len == 0 ? LINE_NONE : found;
+}
+
+static int
+line_read(struct reader *r, enum line found, char *line)
+{
+	const char *what = r->map->directive;
+
+	if (found == LINE_WHOLE)
+		return line_is_rule(line) ? rule_read(r, line) : 0;
+	if (found == LINE_NUL)
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: a NUL octet; is this a text file?", what);
+	else
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: more than %u octets in one line", what, MAPFILE_LINE_MAX - 1);
+	return 0;
+}
+
+static int
+lines_read(struct reader *r, FILE *in)
+{
+	size_t enough = r->ps->n_errors + MAPFILE_FAULTS;
+	char line[MAPFILE_LINE_MAX];
+	enum line found;
+	int rc = 0;
+
+	while (rc == 0 && (found = line_get(in, line)) != LINE_NONE) {
+		r->rule.at.line++;
+		rc = line_read(r, found, line);
+		if (r->ps->n_errors < enough)
+			continue;
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: %u faults: the rest is not looked at", r->map->directive,
+		    MAPFILE_FAULTS);
+		return rc;
+	}
+	if (rc == 0 && ferror(in))
+		rc = err_set(r->e, WEIR_EIO, "%s %s: %s", r->map->directive,
+		    r->rule.at.file, strerror(errno));
+	return rc;
+}
+
+int
+mapfile_read(const struct mapfile *m, const char *path, void *arg, struct problems *ps,
+    struct err *e)
+{
+	struct reader r = { .map = m, .arg = arg, .ps = ps, .e = e };
+	FILE *in = fopen(path, "re");
+	int rc;
+
+	if (in == NULL)
+		return err_set(
+		    e, WEIR_EIO, "%s %s: %s", m->directive, path, strerror(errno));
+	r.rule.at.file = path;
+	r.values = calloc(1, m->rule_octets);
+	if (r.values == NULL)
+		rc = err_set(e, WEIR_ENOMEM, "%s %s: no memory", m->directive, path);
+	else
+		rc = lines_read(&r, in);
+	free(r.values);
+	fclose(in);
+	return rc;
+}
