@@ -58,6 +58,7 @@ engine_free(struct engine *en)
 		view_free(en->views[i]);
 	for (unsigned i = 0; i < en->n_rules; i++)
 		rules_free(en->rules[i].rules);
+	sampling_free(en->sampling);
 	publisher_free(en->publisher);
 	if (en->finished_fd != -1)
 		close(en->finished_fd);
@@ -175,6 +176,8 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		field_set_join(&w->pipeline.needs, &en->rules[r].needed);
 		rules_reads(&en->rules[r].config, &en->rules[r].needed, &w->pipeline.needs);
 	}
+	w->pipeline.sampling = en->sampling;
+	sampling_reads(&en->config.sampling, &w->pipeline.needs);
 	pipeline_prepare(&w->pipeline);
 	return worker_groups(en, w, e);
 }
@@ -182,8 +185,10 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 int
 engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 {
-	int rc;
+	int rc = sampling_new(&en->config.sampling, &en->sampling, ps, e);
 
+	if (rc != 0)
+		return rc;
 	for (unsigned r = 0; r < en->n_rules; r++) {
 		rc = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
 		    ps, e);

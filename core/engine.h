@@ -16,6 +16,7 @@
 #include "core/view.h"
 #include "core/worker.h"
 #include "rules/rules.h"
+#include "rules/sampling.h"
 
 #define ENGINE_VIEWS   64U
 #define ENGINE_OUTPUTS 64U
@@ -24,6 +25,7 @@ struct engine_config {
 	unsigned workers;         /* at least 1 */
 	uint32_t max_entries;     /* rows per view where the plugin does not say otherwise */
 	uint32_t max_exporters;
+	struct sampling_config sampling;
 	void (*exporter_state_free[EXPORTER_KINDS])(void *);
 };
 
@@ -38,6 +40,7 @@ struct engine {
 	struct output *outputs[ENGINE_OUTPUTS];
 	struct exporters *exporters;
 	struct publisher *publisher;
+	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */
 	unsigned n_rules;

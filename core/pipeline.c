@@ -42,6 +42,9 @@ pipeline_flush(struct pipeline *p)
 {
 	if (p->n == 0)
 		return;
+	if (p->sampling != NULL)
+		stat_add(&p->stats, STAT_RENORMALIZED_OVER,
+		    sampling_apply(p->sampling, p->source, p->flows, p->n));
 	for (unsigned i = 0; i < p->n; i++) {
 		p->fed.packets += p->flows[i].packets;
 		p->fed.bytes += p->flows[i].bytes;

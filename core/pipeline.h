@@ -2,7 +2,7 @@
 /*
  * pipeline: the way of a record inside one worker, batches of FLOW_BATCH at a time:
  *
- *   collector fills slots -> rules (per group of views) -> each view's shard
+ *   collector fills slots -> sampling -> rules (per group of views) -> each view's shard
  *
  * A collector asks for a slot, fills it and commits it; a full batch runs through all
  * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
@@ -14,6 +14,7 @@
 #include "core/view.h"
 #include "flow/flow.h"
 #include "rules/rules.h"
+#include "rules/sampling.h"
 
 /* Views that see the same rules. */
 struct pipeline_group {
@@ -33,6 +34,7 @@ struct pipeline {
 	struct stats stats;
 	uint64_t stats_cut[STAT_COUNT]; /* copied when snapshots are cut; read under `cut_lock` */
 	pthread_mutex_t cut_lock;
+	const struct sampling *sampling; /* NULL: rates and counters as they come */
 	struct pipeline_group *groups;
 	unsigned n_groups;
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */

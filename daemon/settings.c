@@ -26,6 +26,7 @@ settings_sets(void)
 	sets[n++] = &weir_directives;
 	sets[n++] = &output_directives;
 	sets[n++] = &rules_directives;
+	sets[n++] = &sampling_directives;
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		sets[n++] = doors_in[i].directives;
 	for (size_t i = 0; door_directives[i] != NULL; i++)
@@ -254,6 +255,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 		    o->extra.lines[i].plugin, o->extra.lines[i].value);
 	defaults_add(s, o);
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
+	directive_apply(&sampling_directives, &s->config, NULL, &s->sampling, &s->problems);
 	workers_read(s);
 	plugins_read(s, fallback);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
@@ -312,6 +314,7 @@ void
 settings_print(const struct settings *s, FILE *to)
 {
 	directive_print(&weir_directives, &s->weir, NULL, to);
+	directive_print(&sampling_directives, &s->sampling, NULL, to);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		directive_print(doors_in[i].directives, s->in[i], NULL, to);
 	for (unsigned i = 0; i < s->n_plugins; i++) {
@@ -332,6 +335,7 @@ settings_engine(struct settings *s)
 		.workers = s->workers,
 		.max_entries = (uint32_t)s->weir.max_entries,
 		.max_exporters = s->weir.max_exporters,
+		.sampling = s->sampling,
 		.exporter_state_free = { [EXPORTER_NETFLOW] = netflow_exporter_state_free },
 	};
 	struct err e = ERR_INIT;

@@ -42,6 +42,7 @@ struct settings {
 	struct config config;       /* all lines */
 	struct problems problems;
 	struct weir_config weir;
+	struct sampling_config sampling;
 	unsigned workers;
 	struct plugin *plugins;
 	unsigned n_plugins;

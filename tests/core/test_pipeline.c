@@ -135,6 +135,40 @@ test_sources(void **state)
 	engine_free(g.en);
 }
 
+/* What the views are fed is renormalised, and the sums that it is compared with, too. */
+static void
+test_sampling_comes_first(void **state)
+{
+	static const struct output_config common = { .aggregate = "src_net" };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	const struct slab *rows;
+	struct flow *f;
+
+	(void)state;
+	en->config.sampling.renormalize[SOURCE_NETFLOW] = true;
+	fake_output_add(en, &fake_output, "a", &common, &out);
+	fake_prepare(en);
+	assert_true(field_set_has(&p->needs, F_SAMPLING_RATE));
+	pipeline_source(p, SOURCE_NETFLOW);
+	for (uint64_t i = 0; i < 2; i++) {
+		f = pipeline_slot(p);
+		f->packets = 2 + i * UINT64_MAX / 2;
+		f->bytes = 30;
+		f->flows = 1;
+		f->sampling_rate = 10;
+		pipeline_commit(p);
+		pipeline_flush(p);
+		rows = en->workers[0].shards[0].active;
+		assert_int_equal(rows->counted.bytes, 300 * (i + 1));
+		assert_int_equal(p->fed.bytes, 300 * (i + 1));
+		assert_int_equal(p->fed.flows, i + 1);
+		assert_int_equal(stat_get(&p->stats, STAT_RENORMALIZED_OVER), i);
+	}
+	engine_free(en);
+}
+
 /* Whatever was in a slot before, nothing of it is read again. */
 static void
 test_slots_are_clean(void **state)
@@ -185,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_groups_have_their_own),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_sampling_comes_first),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);

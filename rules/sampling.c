@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rules/sampling.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mapfile.h"
+
+#define RULES_MAX (1U << 20)
+
+/* A rule of sampling_map. */
+struct sampling_rule {
+	struct prefix from;
+	uint32_t rate, in, out;
+	bool any_from, any_in, any_out, not_in, not_out;
+};
+
+struct sampling {
+	struct sampling_config config;
+	struct sampling_rule *rules;
+	uint32_t n, room;
+};
+
+/* clang-format off */
+#define AT(member) .offset = offsetof(struct sampling_config, member)
+#define ROWS(prefix, source, peer) \
+	{ .name = prefix "_ext_sampling_rate", .type = DIRECTIVE_U32, AT(ext_rate[source]), \
+	  .doc = "Sampling rate, 1 in N, of " peer " of which nothing else tells the rate; 0: none." }, \
+	{ .name = prefix "_renormalize", .type = DIRECTIVE_BOOL, AT(renormalize[source]), \
+	  .def = "false", .doc = "Multiply packets and bytes of " peer " by the sampling rate, " \
+	  "which is then shown as 1." }
+static const struct directive sampling_rows[] = {
+	{ .name = "sampling_map", .type = DIRECTIVE_PATH, AT(map), .reload = DIRECTIVE_RELOAD,
+	  .doc = "File of rules that decide sampling rates, whatever exporters announce. A line "
+	         "is id=RATE and, as it may be, ip=ADDRESS[/LENGTH] of the exporter, in=IFINDEX, "
+	         "out=IFINDEX ('-' before an interface: any other); the first that fits counts." },
+	ROWS("nfacctd", SOURCE_NETFLOW, "NetFlow and IPFIX"),
+	ROWS("sfacctd", SOURCE_SFLOW, "sFlow"),
+	ROWS("pmacctd", SOURCE_PACKETS, "captured packets"),
+	{ .name = NULL },
+};
+#undef ROWS
+#undef AT
+/* clang-format on */
+
+const struct directive_set sampling_directives = { "sampling", sampling_rows,
+	sizeof(struct sampling_config) };
+
+enum { ROW_ID, ROW_IP, ROW_IN, ROW_OUT };
+
+#define AT(member) .offset = offsetof(struct sampling_rule, member)
+static const struct mapfile_key rule_keys[] = {
+	[ROW_ID] = { "id", mapfile_u32, AT(rate), .min = 1,
+	    .doc = "The rate, 1 in N." },
+	[ROW_IP] = { "ip", mapfile_prefix, AT(from), .doc = "Whose records." },
+	[ROW_IN] = { "in", mapfile_u32, AT(in), .negates = true,
+	    .doc = "Input interface." },
+	[ROW_OUT] = { "out", mapfile_u32, AT(out), .negates = true,
+	    .doc = "Output interface." },
+	{ .name = NULL },
+};
+#undef AT
+
+static int
+rule_take(void *arg, const struct mapfile_rule *r, const void *values,
+    struct problems *ps, struct err *e)
+{
+	struct sampling *s = arg;
+	struct sampling_rule rule = *(const struct sampling_rule *)values;
+
+	if (!mapfile_has(r, ROW_ID)) {
+		problem_add(ps, PROBLEM_ERROR, &r->at,
+		    "sampling_map: a rule without a rate; write id=RATE");
+		return 0;
+	}
+	rule.any_from = !mapfile_has(r, ROW_IP);
+	rule.any_in = !mapfile_has(r, ROW_IN);
+	rule.any_out = !mapfile_has(r, ROW_OUT);
+	rule.not_in = r->negated >> ROW_IN & 1;
+	rule.not_out = r->negated >> ROW_OUT & 1;
+	if (s->n == s->room) {
+		uint32_t room = s->room != 0 ? s->room * 2 : 64;
+		struct sampling_rule *rules =
+		    s->n < RULES_MAX ? realloc(s->rules, room * sizeof(*rules)) : NULL;
+
+		if (rules == NULL)
+			return err_set(e, WEIR_ENOMEM,
+			    "sampling_map %s: no room for more than %u rules",
+			    s->config.map, s->n);
+		s->rules = rules;
+		s->room = room;
+	}
+	s->rules[s->n++] = rule;
+	return 0;
+}
+
+static const struct mapfile sampling_map = { "sampling_map", rule_keys,
+	sizeof(struct sampling_rule), rule_take };
+
+int
+sampling_new(const struct sampling_config *c, struct sampling **out,
+    struct problems *ps, struct err *e)
+{
+	struct sampling *s;
+	bool any = c->map != NULL;
+	int rc = 0;
+
+	*out = NULL;
+	for (int i = 0; i < SOURCE_COUNT; i++)
+		any |= c->ext_rate[i] != 0 || c->renormalize[i];
+	if (!any)
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for sampling rules");
+	s->config = *c;
+	if (c->map != NULL)
+		rc = mapfile_read(&sampling_map, c->map, s, ps, e);
+	if (rc != 0) {
+		sampling_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+sampling_free(struct sampling *s)
+{
+	if (s == NULL)
+		return;
+	free(s->rules);
+	free(s);
+}
+
+void
+sampling_reads(const struct sampling_config *c, struct field_set *needs)
+{
+	for (int i = 0; i < SOURCE_COUNT; i++)
+		if (c->renormalize[i])
+			field_set_add(needs, F_SAMPLING_RATE);
+	if (c->map == NULL || !field_set_has(needs, F_SAMPLING_RATE))
+		return;
+	field_set_add(needs, F_PEER_SRC_IP);
+	field_set_add(needs, F_IN_IFACE);
+	field_set_add(needs, F_OUT_IFACE);
+}
+
+/* The place of the first rule from `i` on that speaks of `exporter`; s->n: none does. */
+static uint32_t
+rule_of(const struct sampling *s, const ip16_t *exporter, uint32_t i)
+{
+	while (i < s->n && !s->rules[i].any_from &&
+	       !prefix_holds(&s->rules[i].from, exporter))
+		i++;
+	return i;
+}
+
+static bool
+rule_fits(const struct sampling_rule *r, uint32_t in, uint32_t out)
+{
+	return (r->any_in || (r->in == in) != r->not_in) &&
+	       (r->any_out || (r->out == out) != r->not_out);
+}
+
+/*
+ * The map's rates over a batch, most of which is one exporter's: where the rules that
+ * speak of it begin is looked up when it changes.
+ */
+static void
+map_apply(const struct sampling *s, struct flow *flows, unsigned n)
+{
+	const ip16_t *exporter = NULL;
+	uint32_t first = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		struct flow *f = &flows[k];
+		uint32_t i;
+
+		if (exporter == NULL || !ip_equal(exporter, &f->peer_src_ip)) {
+			exporter = &f->peer_src_ip;
+			first = rule_of(s, exporter, 0);
+		}
+		for (i = first; i < s->n; i = rule_of(s, exporter, i + 1))
+			if (rule_fits(&s->rules[i], f->in_iface, f->out_iface)) {
+				f->sampling_rate = s->rules[i].rate;
+				break;
+			}
+	}
+}
+
+/* `*counter` times `rate`; false when that is more than 64 bits hold. */
+static bool
+counter_scale(uint64_t *counter, uint32_t rate)
+{
+	bool fits = *counter <= UINT64_MAX / rate;
+
+	*counter = fits ? *counter * rate : UINT64_MAX;
+	return fits;
+}
+
+static unsigned
+renormalize(struct flow *flows, unsigned n)
+{
+	unsigned saturated = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		struct flow *f = &flows[k];
+		bool fits;
+
+		if (f->sampling_rate == 0)
+			continue;
+		fits = counter_scale(&f->packets, f->sampling_rate);
+		fits &= counter_scale(&f->bytes, f->sampling_rate);
+		f->sampling_rate = 1;
+		saturated += !fits;
+	}
+	return saturated;
+}
+
+unsigned
+sampling_apply(
+    const struct sampling *s, enum flow_source source, struct flow *flows, unsigned n)
+{
+	uint32_t ext = s->config.ext_rate[source];
+
+	if (s->n > 0 && source != SOURCE_PACKETS)
+		map_apply(s, flows, n);
+	for (unsigned k = 0; ext != 0 && k < n; k++)
+		if (flows[k].sampling_rate == 0)
+			flows[k].sampling_rate = ext;
+	return s->config.renormalize[source] ? renormalize(flows, n) : 0;
+}
+
+struct sampling_verdict
+sampling_judge(const struct sampling *s, enum flow_source source,
+    const ip16_t *exporter, uint32_t announced)
+{
+	uint32_t i = s != NULL ? rule_of(s, exporter, 0) : 0;
+
+	if (s != NULL && i < s->n) {
+		const struct sampling_rule *r = &s->rules[i];
+
+		if (r->any_in && r->any_out)
+			return (struct sampling_verdict){ r->rate, SAMPLING_MAP };
+		return (struct sampling_verdict){ 0, SAMPLING_MAP_INTERFACE };
+	}
+	if (announced != 0)
+		return (struct sampling_verdict){ announced, SAMPLING_ANNOUNCED };
+	if (s != NULL && s->config.ext_rate[source] != 0)
+		return (struct sampling_verdict){ s->config.ext_rate[source],
+			SAMPLING_EXT };
+	return (struct sampling_verdict){ 0, SAMPLING_NONE };
+}
