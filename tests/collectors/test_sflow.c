@@ -226,7 +226,8 @@ bench_decode(struct bench *b, const uint8_t *octets, size_t len)
 {
 	static const uint8_t from[4] = { 203, 0, 113, 77 };
 	uint8_t *copy = malloc(len > 0 ? len : 1);
-	struct datagram d = { copy, len, ip_from_v4(from), 6343, ARRIVAL };
+	const struct datagram d = { .data = copy, .len = len, .from = ip_from_v4(from),
+		.from_port = 6343, .arrival = ARRIVAL };
 
 	assert_non_null(copy);
 	memcpy(copy, octets, len);
