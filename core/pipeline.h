@@ -65,7 +65,9 @@ pipeline_slot(struct pipeline *p)
 {
 	struct flow *f = &p->flows[p->n];
 
-	memset(f, 0, p->clear_octets);
+	flow_clear_always(f);
+	if (p->clear_octets > FLOW_ALWAYS_OCTETS)
+		memset((char *)f + FLOW_ALWAYS_OCTETS, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
 	return f;
 }
 
