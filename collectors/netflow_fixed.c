@@ -36,6 +36,22 @@ v5_start(const struct message *m, uint32_t first)
 	return seconds > uptime / 1000 ? (seconds - uptime / 1000) * CLOCK_S : 0;
 }
 
+/* What a record has beyond that which every flow has, for views that ask for it. */
+static inline void
+v5_record_more(const struct message *m, const uint8_t *p, struct flow *f)
+{
+	f->nexthop = ip_from_v4(p + NETFLOW5_NEXTHOP);
+	f->in_iface = wire_u16(p + NETFLOW5_INPUT);
+	f->out_iface = wire_u16(p + NETFLOW5_OUTPUT);
+	f->src_as = wire_u16(p + NETFLOW5_SRC_AS);
+	f->dst_as = wire_u16(p + NETFLOW5_DST_AS);
+	f->src_mask = p[NETFLOW5_SRC_MASK];
+	f->dst_mask = p[NETFLOW5_DST_MASK];
+	f->etype = ETHERTYPE_IPV4;
+	f->timestamp_end = netflow_uptime_ns(
+	    m->clock.export_ns, m->clock.uptime_ms, wire_u32(p + NETFLOW5_LAST));
+}
+
 static inline void
 v5_record(
     const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
@@ -45,25 +61,17 @@ v5_record(
 
 	f->src_host = ip_from_v4(p + NETFLOW5_SRC);
 	f->dst_host = ip_from_v4(p + NETFLOW5_DST);
-	f->nexthop = ip_from_v4(p + NETFLOW5_NEXTHOP);
 	f->src_port = (ports & PORT_SRC) != 0 ? wire_u16(p + NETFLOW5_SRC_PORT) : 0;
 	f->dst_port = (ports & PORT_DST) != 0 ? wire_u16(p + NETFLOW5_DST_PORT) : 0;
 	f->proto = proto;
 	f->tos = p[NETFLOW5_TOS];
 	f->tcp_flags = p[NETFLOW5_TCP_FLAGS];
-	f->in_iface = wire_u16(p + NETFLOW5_INPUT);
-	f->out_iface = wire_u16(p + NETFLOW5_OUTPUT);
-	f->src_as = wire_u16(p + NETFLOW5_SRC_AS);
-	f->dst_as = wire_u16(p + NETFLOW5_DST_AS);
-	f->src_mask = p[NETFLOW5_SRC_MASK];
-	f->dst_mask = p[NETFLOW5_DST_MASK];
-	f->etype = ETHERTYPE_IPV4;
 	f->packets = wire_u32(p + NETFLOW5_PACKETS);
 	f->bytes = wire_u32(p + NETFLOW5_OCTETS);
 	f->timestamp_start =
 	    netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms, first);
-	f->timestamp_end = netflow_uptime_ns(
-	    m->clock.export_ns, m->clock.uptime_ms, wire_u32(p + NETFLOW5_LAST));
+	if (pipeline_needs_more(nf->pipeline))
+		v5_record_more(m, p, f);
 	f->stamp = message_stamp(nf, m, v5_start(m, first));
 }
 

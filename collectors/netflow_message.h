@@ -74,10 +74,12 @@ message_slot(const struct netflow *nf, const struct message *m)
 {
 	struct flow *f = pipeline_slot(nf->pipeline);
 
-	f->peer_src_ip = m->datagram->from;
-	f->timestamp_arrival = m->datagram->arrival;
-	f->sampling_rate = m->sampling;
 	f->flows = 1;
+	if (pipeline_needs_more(nf->pipeline)) {
+		f->peer_src_ip = m->datagram->from;
+		f->timestamp_arrival = m->datagram->arrival;
+		f->sampling_rate = m->sampling;
+	}
 	return f;
 }
 

@@ -57,6 +57,16 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 }
 
 /*
+ * Whether anybody reads more than what every record has; members behind that need not be
+ * filled otherwise.
+ */
+static inline bool
+pipeline_needs_more(const struct pipeline *p)
+{
+	return p->clear_octets > FLOW_ALWAYS_OCTETS;
+}
+
+/*
  * A slot for the next flow, cleared as far as anybody will read: FLOW_ALWAYS_OCTETS, and
  * up to the last field of p->needs. Valid until the next call.
  */
@@ -66,7 +76,7 @@ pipeline_slot(struct pipeline *p)
 	struct flow *f = &p->flows[p->n];
 
 	flow_clear_always(f);
-	if (p->clear_octets > FLOW_ALWAYS_OCTETS)
+	if (pipeline_needs_more(p))
 		memset((char *)f + FLOW_ALWAYS_OCTETS, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
 	return f;
 }
