@@ -64,15 +64,10 @@ bucket_free(const struct table_bucket *b)
 	return bucket_match(b, 0) & ((1U << SLOTS) - 1);
 }
 
-static inline bool
+static inline __attribute__((always_inline)) bool
 key_equal(const void *a, const void *b, uint32_t octets)
 {
-	const uint64_t *x = a, *y = b;
-	uint64_t differ = 0;
-
-	for (uint32_t i = 0; i < octets / 8; i++)
-		differ |= x[i] ^ y[i];
-	return differ == 0;
+	return memcmp(a, b, octets) == 0;
 }
 
 static void *
