@@ -22,7 +22,17 @@ enum field_value {
 	FIELD_PROTO,  /* IP protocol, shown by name */
 	FIELD_STR,    /* id of an interned string, uint32_t */
 	FIELD_TIME,   /* ns since 1970, uint64_t */
+	FIELD_LIST,   /* id of an interned string, its parts joined by '_' */
+	FIELD_LABELS, /* the same: decimal MPLS labels */
+	FIELD_RD,     /* route distinguisher, uint64_t as RFC 4364 s4.2 has it */
+	FIELD_DIRECTION, /* enum field_direction, uint8_t */
+	FIELD_STATUS, /* forwarding status, uint8_t: RFC 7270 s4.12 */
 };
+
+enum field_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
+
+/* A route distinguisher of this type is no such thing, but the number of a VRF. */
+#define RD_TYPE_VRF 0xffffU
 
 enum field_merge { FIELD_KEY, FIELD_SUM, FIELD_OR, FIELD_MIN, FIELD_MAX };
 
@@ -45,6 +55,13 @@ struct field {
 };
 
 extern const struct field fields[FIELD_COUNT];
+
+/* Whether values of `f` are ids of interned strings. */
+static inline bool
+field_is_interned(const struct field *f)
+{
+	return f->value == FIELD_STR || f->value == FIELD_LIST || f->value == FIELD_LABELS;
+}
 
 /* A set of fields, by field_no. */
 struct field_set {

@@ -208,7 +208,7 @@ canonical_value(struct wbuf *w, const struct field *f, const void *value)
 {
 	if (f->value == FIELD_IP || f->value == FIELD_MAC) {
 		wbuf_put(w, value, f->octets);
-	} else if (f->value == FIELD_STR) {
+	} else if (field_is_interned(f)) {
 		const char *s = intern_text((uint32_t)field_uint(value, f->octets));
 		size_t len = strlen(s);
 
@@ -238,7 +238,7 @@ rowspec_canonical(const struct rowspec *rs, const uint8_t *row, uint8_t *out, si
 uint64_t
 rowspec_identity(const struct rowspec *rs, const uint8_t *row)
 {
-	uint8_t canonical[2048];
+	uint8_t canonical[ROWSPEC_MAX_CANONICAL];
 
 	return hash_frozen(canonical, rowspec_canonical(rs, row, canonical,
 	                                  sizeof(canonical)));

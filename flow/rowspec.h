@@ -58,7 +58,8 @@ struct rowspec {
 	uint16_t extras[FIELD_COUNT]; /* OR, MIN and MAX fields */
 };
 
-#define ROWSPEC_MAX_KEY 512U /* octets */
+#define ROWSPEC_MAX_KEY       1024U /* octets */
+#define ROWSPEC_MAX_CANONICAL 8192U /* octets; strings are written out there */
 
 /*
  * Lay out rows of the fields of `set`. Packets and bytes are always shown, flows where

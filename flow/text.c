@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "flow/fwd_status.h"
 #include "flow/protos.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
@@ -87,6 +88,43 @@ text_time(uint64_t ns, const struct text_opts *o, char *buf)
 	return len;
 }
 
+/* "type:administrator:number" of a route distinguisher: RFC 4364 s4.2. */
+static size_t
+text_rd(uint64_t v, char *buf)
+{
+	unsigned type = (unsigned)(v >> 48);
+	const uint8_t ip[4] = { (uint8_t)(v >> 40), (uint8_t)(v >> 32), (uint8_t)(v >> 24),
+		(uint8_t)(v >> 16) };
+	int len;
+
+	switch (type) {
+	case 0:
+		len = snprintf(buf, TEXT_MAX, "0:%u:%u", (unsigned)(v >> 32 & 0xffff),
+		    (unsigned)(v & 0xffffffff));
+		break;
+	case 1:
+		len = snprintf(buf, TEXT_MAX, "1:%u.%u.%u.%u:%u", ip[0], ip[1], ip[2], ip[3],
+		    (unsigned)(v & 0xffff));
+		break;
+	case 2:
+		len = snprintf(buf, TEXT_MAX, "2:%u:%u", (unsigned)(v >> 16 & 0xffffffff),
+		    (unsigned)(v & 0xffff));
+		break;
+	case RD_TYPE_VRF:
+		len = snprintf(buf, TEXT_MAX, "vrfid:%u", (unsigned)(v & 0xffffffff));
+		break;
+	default:
+		return text_string("unknown", buf);
+	}
+	return (size_t)len;
+}
+
+static size_t
+text_direction(uint64_t v, char *buf)
+{
+	return text_string(v == DIRECTION_IN ? "i" : v == DIRECTION_OUT ? "e" : "u", buf);
+}
+
 size_t
 text_value(const struct field *f, const void *value, const struct text_opts *o, char *buf)
 {
@@ -102,6 +140,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		memcpy(&mac, value, sizeof(mac));
 		return mac_format(&mac, buf);
 	case FIELD_STR:
+	case FIELD_LIST:
+	case FIELD_LABELS:
 		return text_string(intern_text((uint32_t)field_uint(value, 4)), buf);
 	case FIELD_TIME:
 		return text_time(field_uint(value, 8), o, buf);
@@ -110,6 +150,14 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		return o->num_protos ? text_uint(v, buf) : text_string(proto_name((uint8_t)v), buf);
 	case FIELD_HEX:
 		return text_hex(field_uint(value, f->octets), buf);
+	case FIELD_RD:
+		return text_rd(field_uint(value, 8), buf);
+	case FIELD_DIRECTION:
+		return text_direction(field_uint(value, 1), buf);
+	case FIELD_STATUS:
+		v = field_uint(value, 1);
+		return o->status_names ? text_string(fwd_status_name((uint8_t)v), buf)
+				       : text_uint(v, buf);
 	case FIELD_UINT:
 	case FIELD_FLAGS:
 		return text_uint(field_uint(value, f->octets), buf);
@@ -201,20 +249,78 @@ text_line_json(struct text_line *l, const char *s)
 	l->len += (size_t)(p - start);
 }
 
+/* The parts of a list as an array, each behind its place and a dash where `numbered`. */
+static void
+json_list(struct text_line *l, const char *text, bool numbered)
+{
+	unsigned n = 0;
+
+	text_line_put(l, "[", 1);
+	while (*text != '\0') {
+		size_t len = strcspn(text, "_");
+		char part[TEXT_MAX + 16];
+
+		if (numbered)
+			snprintf(part, sizeof(part), "%u-%.*s", n, (int)len, text);
+		else
+			snprintf(part, sizeof(part), "%.*s", (int)len, text);
+		if (n++ > 0)
+			text_line_put(l, ", ", 2);
+		text_line_json(l, part);
+		text += len + (text[len] == '_');
+	}
+	text_line_put(l, "]", 1);
+}
+
+/* Names of the flags that are set, in pmacct's order: RFC 9293 s3.1. */
+static void
+json_flags(struct text_line *l, const char *text)
+{
+	static const struct {
+		uint8_t bit;
+		const char *name;
+	} flags[] = { { 0x20, "URG" }, { 0x10, "ACK" }, { 0x08, "PSH" }, { 0x04, "RST" },
+		{ 0x02, "SYN" }, { 0x01, "FIN" } };
+	unsigned long set = strtoul(text, NULL, 10);
+	bool first = true;
+
+	text_line_put(l, "[", 1);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if ((set & flags[i].bit) == 0)
+			continue;
+		if (!first)
+			text_line_put(l, ", ", 2);
+		text_line_json(l, flags[i].name);
+		first = false;
+	}
+	text_line_put(l, "]", 1);
+}
+
 /* pmacct writes numbers as numbers, but flags, EtherTypes and protocols as strings. */
+void
+text_line_json_text(struct text_line *l, const struct field *f, const char *text,
+    const struct text_opts *o)
+{
+	if (f->value == FIELD_UINT)
+		text_line_put(l, text, strlen(text));
+	else if (f->value == FIELD_FLAGS && o->flags_array)
+		json_flags(l, text);
+	else if (f->value == FIELD_LIST || (f->value == FIELD_LABELS && o->labels_array))
+		json_list(l, text, f->value == FIELD_LABELS);
+	else
+		text_line_json(l, text);
+}
+
 void
 text_line_json_value(struct text_line *l, const struct field *f, const void *value,
     const struct text_opts *o)
 {
 	char buf[TEXT_MAX];
-	size_t len = text_value(f, value, o, buf);
 
+	text_value(f, value, o, buf);
 	text_line_json(l, f->json);
 	text_line_put(l, ": ", 2);
-	if (f->value == FIELD_UINT)
-		text_line_put(l, buf, len);
-	else
-		text_line_json(l, buf);
+	text_line_json_text(l, f, buf, o);
 }
 
 void

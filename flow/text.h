@@ -18,6 +18,9 @@ struct text_opts {
 	bool since_epoch;  /* times as seconds since 1970 */
 	bool utc;          /* times in UTC, not local time */
 	bool secs;         /* times without a fraction */
+	bool status_names; /* the forwarding status in words */
+	bool flags_array;  /* in JSON: TCP flags as an array of names */
+	bool labels_array; /* in JSON: MPLS labels as an array of "position-label" */
 };
 
 #define TEXT_MAX 288U /* longest text of one value, with its NUL */
@@ -47,6 +50,10 @@ void text_line_put(struct text_line *l, const char *s, size_t len);
 
 /* `s` as a JSON string, quotes and escapes included; octets that are no UTF-8 become '?'. */
 void text_line_json(struct text_line *l, const char *s);
+
+/* A value of `f` whose text is `text`, as JSON has it: a number, a string or an array. */
+void text_line_json_text(struct text_line *l, const struct field *f, const char *text,
+    const struct text_opts *o);
 
 /* `"name": value` of field `f`; text values quoted. */
 void text_line_json_value(struct text_line *l, const struct field *f, const void *value,

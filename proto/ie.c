@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-enum side { SIDE_ANY, SIDE_OUT };
+enum side { SIDE_ANY, SIDE_OUT, SIDE_INNER };
 
 const struct ie ies[IE_ROWS] = {
 #define IE(enterprise_, id_, FIELD, CONVERT, rank_, SIDE, name_) \
@@ -11,6 +11,7 @@ const struct ie ies[IE_ROWS] = {
 		.id = id_, \
 		.rank = rank_, \
 		.out = SIDE_##SIDE == SIDE_OUT, \
+		.inner = SIDE_##SIDE == SIDE_INNER, \
 		.convert = IE_##CONVERT, \
 		.field = F_##FIELD, \
 		.name = name_ },
@@ -21,25 +22,34 @@ const struct ie ies[IE_ROWS] = {
 bool
 ie_fits(enum ie_convert convert, unsigned octets)
 {
-	switch (convert) {
-	case IE_UINT:
-	case IE_LOW8:
-		return octets >= 1;
-	case IE_IP4:
-		return octets == 4;
-	case IE_IP6:
-		return octets == 16;
-	case IE_MAC:
-		return octets == 6;
-	case IE_UPTIME:
-	case IE_S:
-	case IE_MS:
-	case IE_DELTA_US:
-		return octets >= 1 && octets <= 8;
-	case IE_NTP:
-		return octets == 8;
-	}
-	return false;
+	static const struct {
+		uint16_t min, max;
+	} lengths[IE_CONVERTS] = {
+		[IE_UINT] = { 1, UINT16_MAX },
+		[IE_LOW8] = { 1, UINT16_MAX },
+		[IE_IP4] = { 4, 4 },
+		[IE_IP6] = { 16, 16 },
+		[IE_MAC] = { 6, 6 },
+		[IE_UPTIME] = { 1, 8 },
+		[IE_S] = { 1, 8 },
+		[IE_MS] = { 1, 8 },
+		[IE_NTP] = { 8, 8 },
+		[IE_DELTA_US] = { 1, 8 },
+		[IE_HIGH8] = { 2, UINT16_MAX },
+		[IE_DSCP] = { 1, UINT16_MAX },
+		[IE_DIRECTION] = { 1, UINT16_MAX },
+		[IE_STR] = { 1, UINT16_MAX },
+		[IE_RD] = { 8, 8 },
+		[IE_LABEL] = { 3, 3 },
+		[IE_BOTTOM] = { 3, 3 },
+		[IE_PUSH] = { 3, 3 },
+		[IE_VXLAN] = { 8, 8 },
+		[IE_NVGRE] = { 8, 8 },
+		[IE_SEGMENTS] = { 16, UINT16_MAX },
+		[IE_IP6_LIST] = { 5 + 16, UINT16_MAX },
+	};
+
+	return octets >= lengths[convert].min && octets <= lengths[convert].max;
 }
 
 const struct ie *

@@ -23,6 +23,19 @@ enum ie_convert {
 	IE_MS,        /* ms since 1970 */
 	IE_NTP,       /* s since 1900 and fraction, 32 bits each: RFC 7011 s6.1.9 */
 	IE_DELTA_US,  /* us before the export time in the header */
+	IE_HIGH8,     /* the last octet but one: ICMP type, of type and code */
+	IE_DSCP,      /* the six bits that stand highest in the type of service */
+	IE_DIRECTION, /* 0 in, 1 out */
+	IE_STR,       /* text, perhaps with NULs behind it */
+	IE_RD,        /* 8 octets */
+	IE_LABEL,     /* 3 octets, the label in 20 bits: RFC 3032 s2.1 */
+	IE_BOTTOM,    /* the same, where its S bit says that it is the last */
+	IE_PUSH,      /* the same, one of several that make a stack */
+	IE_VXLAN,     /* 8 octets: type 1, and a number in the last three */
+	IE_NVGRE,     /* the same with type 2 */
+	IE_SEGMENTS,  /* IPv6 addresses one behind the other, the last first: RFC 8754 s2 */
+	IE_IP6_LIST,  /* a basicList of IPv6 addresses: RFC 6313 s4.5.1 */
+	IE_CONVERTS
 };
 
 struct ie {
@@ -30,6 +43,7 @@ struct ie {
 	uint16_t id;
 	uint8_t rank;             /* the lowest that a template has counts */
 	bool out;                 /* of the outgoing side */
+	bool inner;               /* of the packet within a tunnel */
 	enum ie_convert convert;
 	enum field_no field;
 	const char *name;
@@ -44,7 +58,8 @@ enum {
 
 extern const struct ie ies[IE_ROWS];
 
-#define IE_FLOW_DIRECTION 61U  /* flowDirection: 0 ingress, 1 egress */
+#define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
+#define IE_SYSTEM_INIT_MS 160U  /* when the exporter started, ms since 1970, 8 octets */
 
 /* Whether a value of `octets` can be what `convert` says. */
 bool ie_fits(enum ie_convert convert, unsigned octets);

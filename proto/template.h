@@ -60,6 +60,12 @@ struct template_clock {
 struct template_step;
 struct template_segment;
 
+/* Where a field of fixed length stands in a record. */
+struct template_place {
+	uint16_t from;           /* octet in its segment */
+	uint8_t segment;
+};
+
 struct template {
 	uint16_t id;
 	uint8_t kind;            /* enum template_kind */
@@ -74,8 +80,10 @@ struct template {
 	/* private */
 	uint16_t etype;          /* to fill in, 1: by the source address, 0: nothing */
 	uint16_t n_segments;
-	uint16_t direction;      /* where flowDirection stands in its segment */
-	uint8_t direction_segment;
+	struct template_place direction; /* flowDirection, its last octet */
+	struct template_place boot; /* systemInitTimeMilliseconds */
+	bool has_boot;
+	bool has_labels;         /* steps push labels */
 	const struct template_step *steps;
 	const struct template_segment *segments;
 	const uint8_t *fields;   /* the definition, to know a repetition by */

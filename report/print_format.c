@@ -55,7 +55,15 @@ value_width(const struct field *f)
 	case FIELD_PROTO:
 		return 10;
 	case FIELD_STR:
+	case FIELD_LIST:
+	case FIELD_LABELS:
 		return field_no(f) == F_CLASS ? 16 : 45;
+	case FIELD_RD:
+		return 24;
+	case FIELD_DIRECTION:
+		return 1;
+	case FIELD_STATUS:
+		return 3;
 	case FIELD_TIME:
 		return 30;
 	case FIELD_UINT:
@@ -81,10 +89,17 @@ column_width_set(struct print_column *c)
 	c->gap = 2;
 }
 
+/* Whether the text of a value of `f` may hold anything, or becomes an array. */
 static bool
-value_is_quoted(const struct field *f)
+value_is_free(const struct print_format *pf, const struct field *f)
 {
-	return f->value != FIELD_UINT;
+	return field_is_interned(f) || (f->value == FIELD_FLAGS && pf->text.flags_array);
+}
+
+static bool
+value_is_quoted(const struct print_format *pf, const struct field *f)
+{
+	return f->value != FIELD_UINT && !value_is_free(pf, f);
 }
 
 static void
@@ -98,7 +113,7 @@ column_add(struct print_format *pf, const struct output *o, enum field_no no)
 	c->offset = o->view->rs.offset[no];
 	if (form_is_json(pf->form)) {
 		n = snprintf(c->lead, sizeof(c->lead), ", \"%s\": %s", c->f->json,
-		    value_is_quoted(c->f) && c->f->value != FIELD_STR ? "\"" : "");
+		    value_is_quoted(pf, c->f) ? "\"" : "");
 		assert(n > 0 && (size_t)n < sizeof(c->lead));
 		c->lead_len = (uint8_t)n;
 	} else if (form_is_padded(pf->form)) {
@@ -107,7 +122,7 @@ column_add(struct print_format *pf, const struct output *o, enum field_no no)
 		c->lead[0] = pf->separator;
 		c->lead_len = 1;
 	}
-	pf->row_max += sizeof(c->lead) + TEXT_MAX * (c->f->value == FIELD_STR ? 6 : 1);
+	pf->row_max += sizeof(c->lead) + TEXT_MAX * (value_is_free(pf, c->f) ? 6 : 1);
 	pf->n_columns++;
 }
 
@@ -215,11 +230,11 @@ value_is_absent(const struct print_column *c, const uint8_t *value)
 	static const uint8_t none[16];
 	enum field_no no = field_no(c->f);
 
-	return (no == F_PEER_SRC_IP || no == F_PEER_DST_IP || no == F_NEXTHOP) &&
+	return no != F_SRC_HOST && no != F_DST_HOST && no != F_SRC_NET && no != F_DST_NET &&
 	    memcmp(value, none, sizeof(none)) == 0;
 }
 
-/* Text of an interned string, with what the form needs around it. */
+/* Text that may hold anything, with what the form needs around it. */
 static char *
 put_string(struct print_format *pf, const struct print_column *c, const uint8_t *value,
     char *p)
@@ -229,7 +244,7 @@ put_string(struct print_format *pf, const struct print_column *c, const uint8_t 
 	text_value(c->f, value, &pf->text, text);
 	pf->scratch.len = 0;
 	if (form_is_json(pf->form))
-		text_line_json(&pf->scratch, text);
+		text_line_json_text(&pf->scratch, c->f, text, &pf->text);
 	else if (form_is_padded(pf->form))
 		text_line_put(&pf->scratch, text, strlen(text));
 	else
@@ -241,7 +256,7 @@ static char *
 put_value(struct print_format *pf, const struct print_column *c, const uint8_t *value,
     char *p)
 {
-	if (c->f->value == FIELD_STR)
+	if (value_is_free(pf, c->f))
 		return put_string(pf, c, value, p);
 	if (c->f->value == FIELD_IP && value_is_absent(c, value)) {
 		if (form_is_padded(pf->form))
@@ -249,7 +264,7 @@ put_value(struct print_format *pf, const struct print_column *c, const uint8_t *
 	} else {
 		p += text_value(c->f, value, &pf->text, p);
 	}
-	if (form_is_json(pf->form) && value_is_quoted(c->f))
+	if (form_is_json(pf->form) && value_is_quoted(pf, c->f))
 		*p++ = '"';
 	return p;
 }

@@ -233,7 +233,9 @@ kind_name(const struct field *f)
 {
 	static const char *const names[] = { [FIELD_IP] = "ip", [FIELD_MAC] = "mac",
 		[FIELD_UINT] = "uint", [FIELD_HEX] = "hex", [FIELD_FLAGS] = "flags",
-		[FIELD_PROTO] = "proto", [FIELD_STR] = "str", [FIELD_TIME] = "time" };
+		[FIELD_PROTO] = "proto", [FIELD_STR] = "str", [FIELD_TIME] = "time",
+		[FIELD_LIST] = "list", [FIELD_LABELS] = "labels", [FIELD_RD] = "rd",
+		[FIELD_DIRECTION] = "direction", [FIELD_STATUS] = "status" };
 
 	return names[f->value];
 }

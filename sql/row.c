@@ -179,7 +179,7 @@ bind_string(struct row *r, unsigned column, const uint8_t *value)
 	char *text = r->values[column].text;
 	size_t len;
 
-	if (f->value == FIELD_STR)
+	if (field_is_interned(f))
 		len = row_text_clean(intern_text((uint32_t)field_uint(value, 4)), text);
 	else
 		len = text_value(f, value, &r->opts, text);

@@ -66,6 +66,11 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 		[FIELD_PROTO] = { SQL_PROTO, false, "0" },
 		[FIELD_STR] = { SQL_TEXT, false, "" },
 		[FIELD_TIME] = { SQL_STAMP, false, STAMP_NONE },
+		[FIELD_LIST] = { SQL_TEXT, false, "" },
+		[FIELD_LABELS] = { SQL_TEXT, false, "" },
+		[FIELD_RD] = { SQL_TEXT, false, "0:0:0" },
+		[FIELD_DIRECTION] = { SQL_TEXT, false, "u" },
+		[FIELD_STATUS] = { SQL_TEXT, false, "0" },
 	};
 
 	c->type = kinds[f->value].type;

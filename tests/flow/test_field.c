@@ -27,6 +27,11 @@ static const struct {
 	{ FIELD_PROTO, { 1 } },
 	{ FIELD_STR, { 4 } },
 	{ FIELD_TIME, { 8 } },
+	{ FIELD_LIST, { 4 } },
+	{ FIELD_LABELS, { 4 } },
+	{ FIELD_RD, { 8 } },
+	{ FIELD_DIRECTION, { 1 } },
+	{ FIELD_STATUS, { 1 } },
 };
 
 /* How each member is aligned, in the order of the rows. */

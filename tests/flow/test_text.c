@@ -64,6 +64,34 @@ static const struct {
 	{ "a label", F_LABEL, 0, NULL, "a \"b\"", "a \"b\"",
 	    "\"label\": \"a \\\"b\\\"\"" },
 	{ "no label", F_LABEL, 0, NULL, "", "", "\"label\": \"\"" },
+	{ "a route distinguisher of type 0", F_MPLS_VPN_RD, 0x0000fde800011170, NULL,
+	    NULL, "0:65000:70000", "\"mpls_vpn_rd\": \"0:65000:70000\"" },
+	{ "a route distinguisher of type 1", F_MPLS_VPN_RD, 0x0001c00002010064, NULL,
+	    NULL, "1:192.0.2.1:100", "\"mpls_vpn_rd\": \"1:192.0.2.1:100\"" },
+	{ "a route distinguisher of type 2", F_MPLS_VPN_RD, 0x0002000111700064, NULL,
+	    NULL, "2:70000:100", "\"mpls_vpn_rd\": \"2:70000:100\"" },
+	{ "the number of a VRF", F_MPLS_VPN_RD, 0xffff00000000000e, NULL, NULL,
+	    "vrfid:14", "\"mpls_vpn_rd\": \"vrfid:14\"" },
+	{ "no route distinguisher", F_MPLS_VPN_RD, 0, NULL, NULL, "0:0:0",
+	    "\"mpls_vpn_rd\": \"0:0:0\"" },
+	{ "a route distinguisher of no known type", F_MPLS_VPN_RD, 0x0003000000000001,
+	    NULL, NULL, "unknown", "\"mpls_vpn_rd\": \"unknown\"" },
+	{ "on the way in", F_SAMPLING_DIRECTION, DIRECTION_IN, NULL, NULL, "i",
+	    "\"sampling_direction\": \"i\"" },
+	{ "on the way out", F_SAMPLING_DIRECTION, DIRECTION_OUT, NULL, NULL, "e",
+	    "\"sampling_direction\": \"e\"" },
+	{ "no direction", F_SAMPLING_DIRECTION, 0, NULL, NULL, "u",
+	    "\"sampling_direction\": \"u\"" },
+	{ "a forwarding status is a string in JSON", F_FWD_STATUS, 130, NULL, NULL,
+	    "130", "\"fwd_status\": \"130\"" },
+	{ "labels", F_MPLS_LABEL_STACK, 0, NULL, "100_200", "100_200",
+	    "\"mpls_label_stack\": \"100_200\"" },
+	{ "a list is an array in JSON", F_SRV6_SEG_IPV6_LIST, 0, NULL, "fc00::1_fc00::2",
+	    "fc00::1_fc00::2", "\"srv6_seg_ipv6_list\": [\"fc00::1\", \"fc00::2\"]" },
+	{ "a list of one", F_SRV6_SEG_IPV6_LIST, 0, NULL, "fc00::1", "fc00::1",
+	    "\"srv6_seg_ipv6_list\": [\"fc00::1\"]" },
+	{ "a list of nothing", F_SRV6_SEG_IPV6_LIST, 0, NULL, "", "",
+	    "\"srv6_seg_ipv6_list\": []" },
 	{ "no time", F_TIMESTAMP_START, 0, NULL, NULL, "0000-00-00 00:00:00.000000",
 	    "\"timestamp_start\": \"0000-00-00 00:00:00.000000\"" },
 	{ "a time", F_TIMESTAMP_END, SUMMER *CLOCK_S + 1500, NULL, NULL,
@@ -101,6 +129,51 @@ test_values(void **state)
 	}
 }
 
+static const struct {
+	const char *says;
+	enum field_no no;
+	uint64_t number;
+	const char *string;
+	struct text_opts opts;
+	const char *json;
+} encodings[] = {
+	{ "flags by name", F_TCPFLAGS, 0x1b, NULL, { .flags_array = true },
+	    "\"tcp_flags\": [\"ACK\", \"PSH\", \"SYN\", \"FIN\"]" },
+	{ "all flags, and two that have no name here", F_TCPFLAGS, 0xff, NULL,
+	    { .flags_array = true },
+	    "\"tcp_flags\": [\"URG\", \"ACK\", \"PSH\", \"RST\", \"SYN\", \"FIN\"]" },
+	{ "no flags", F_TCPFLAGS, 0, NULL, { .flags_array = true },
+	    "\"tcp_flags\": []" },
+	{ "a status in words", F_FWD_STATUS, 129, NULL, { .status_names = true },
+	    "\"fwd_status\": \"DROPPED ACL deny\"" },
+	{ "labels with their places", F_MPLS_LABEL_STACK, 0, "100_200",
+	    { .labels_array = true },
+	    "\"mpls_label_stack\": [\"0-100\", \"1-200\"]" },
+	{ "no labels", F_MPLS_LABEL_STACK, 0, "", { .labels_array = true },
+	    "\"mpls_label_stack\": []" },
+};
+
+static void
+test_encodings(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
+		const struct field *f = &fields[encodings[i].no];
+		struct text_line l = { NULL, 0, 0 };
+		uint8_t octets[16] = { 0 };
+
+		field_uint_set(octets, f->octets,
+		    encodings[i].string == NULL
+			? encodings[i].number
+			: intern(encodings[i].string, strlen(encodings[i].string)));
+		text_line_json_value(&l, f, octets, &encodings[i].opts);
+		if (l.len != strlen(encodings[i].json) ||
+		    memcmp(l.p, encodings[i].json, l.len) != 0)
+			fail_msg("%s: %.*s", encodings[i].says, (int)l.len, l.p);
+		text_line_free(&l);
+	}
+}
+
 /* Every field has a text, whatever its octets are, that fits and is not cut. */
 static void
 test_every_field(void **state)
@@ -112,18 +185,22 @@ test_every_field(void **state)
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		for (int fill = 0; fill < 256; fill += 51) {
 			uint32_t id = intern(label, sizeof(label));
-			struct text_opts o = { fill & 1, fill & 2, fill & 4, fill & 8 };
+			struct text_opts o = { .num_protos = fill & 1,
+				.since_epoch = fill & 2,
+				.utc = fill & 4,
+				.secs = fill & 8,
+				.status_names = fill & 1 };
 			uint8_t octets[16];
 			char *buf = malloc(TEXT_MAX);
 			size_t len;
 
 			assert_non_null(buf);
 			memset(octets, fill, sizeof(octets));
-			if (fields[i].value == FIELD_STR)
+			if (field_is_interned(&fields[i]))
 				memcpy(octets, &id, sizeof(id));
 			len = text_value(&fields[i], octets, &o, buf);
 			assert_true(len < TEXT_MAX && len == strlen(buf));
-			if (fields[i].value == FIELD_STR)
+			if (field_is_interned(&fields[i]))
 				assert_int_equal(len, INTERN_MAX_LEN);
 			else
 				assert_true(len > 0);
@@ -356,6 +433,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_every_field),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_mac),

@@ -10,24 +10,39 @@
 
 #include "proto/ie.h"
 
-/* A row's conversion gives what its primitive holds. */
+/* What values each conversion can give: bits of enum field_value. */
+#define GIVES(value) (1U << FIELD_##value)
+static const unsigned gives[IE_CONVERTS] = {
+	[IE_UINT] = GIVES(UINT) | GIVES(HEX) | GIVES(PROTO) | GIVES(STATUS),
+	[IE_LOW8] = GIVES(FLAGS) | GIVES(UINT),
+	[IE_IP4] = GIVES(IP),
+	[IE_IP6] = GIVES(IP),
+	[IE_MAC] = GIVES(MAC),
+	[IE_UPTIME] = GIVES(TIME),
+	[IE_S] = GIVES(TIME),
+	[IE_MS] = GIVES(TIME),
+	[IE_NTP] = GIVES(TIME),
+	[IE_DELTA_US] = GIVES(TIME),
+	[IE_HIGH8] = GIVES(UINT),
+	[IE_DSCP] = GIVES(UINT),
+	[IE_DIRECTION] = GIVES(DIRECTION),
+	[IE_STR] = GIVES(STR),
+	[IE_RD] = GIVES(RD),
+	[IE_LABEL] = GIVES(UINT),
+	[IE_BOTTOM] = GIVES(UINT),
+	[IE_PUSH] = GIVES(LABELS),
+	[IE_VXLAN] = GIVES(UINT),
+	[IE_NVGRE] = GIVES(UINT),
+	[IE_SEGMENTS] = GIVES(LIST),
+	[IE_IP6_LIST] = GIVES(LIST),
+};
+
+/* These store four octets, whatever the member has. */
 static bool
-converts_to(enum ie_convert convert, const struct field *f)
+stores_four(enum ie_convert convert)
 {
-	switch (convert) {
-	case IE_IP4:
-	case IE_IP6:
-		return f->value == FIELD_IP;
-	case IE_MAC:
-		return f->value == FIELD_MAC;
-	case IE_LOW8:
-		return f->value == FIELD_FLAGS;
-	case IE_UINT:
-		return f->value == FIELD_UINT || f->value == FIELD_HEX ||
-		       f->value == FIELD_PROTO;
-	default:
-		return f->value == FIELD_TIME;
-	}
+	return convert == IE_LABEL || convert == IE_BOTTOM || convert == IE_VXLAN ||
+	       convert == IE_NVGRE;
 }
 
 static void
@@ -35,7 +50,8 @@ test_rows_fit_their_primitives(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < IE_ROWS; i++)
-		if (!converts_to(ies[i].convert, &fields[ies[i].field]))
+		if ((gives[ies[i].convert] & 1U << fields[ies[i].field].value) == 0 ||
+		    (stores_four(ies[i].convert) && fields[ies[i].field].octets != 4))
 			fail_msg("%s cannot become %s", ies[i].name,
 			    fields[ies[i].field].config);
 }
@@ -71,12 +87,22 @@ test_ranks_have_no_gaps(void **state)
 	}
 }
 
-/* What no exporter tells: our own words, and who and when it came from. */
+/*
+ * What no element tells: our own words, who and when it came from, and names that the
+ * options of exporters give to numbers.
+ */
 static bool
 is_ours(enum field_no f)
 {
-	return f == F_LABEL || f == F_CLASS || f == F_PEER_SRC_IP ||
-	       f == F_TIMESTAMP_ARRIVAL;
+	static const enum field_no ours[] = { F_LABEL, F_PEER_SRC_IP,
+		F_TIMESTAMP_ARRIVAL, F_TIMESTAMP_EXPORT, F_OUT_IFACE_NAME,
+		F_INGRESS_VRF_NAME, F_EGRESS_VRF_NAME, F_EXPORT_PROTO_SEQNO,
+		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (ours[i] == f)
+			return true;
+	return false;
 }
 
 static void
@@ -121,6 +147,19 @@ static const struct {
 	{ "a MAC address of eight is none", IE_MAC, 8, false },
 	{ "seconds of four octets", IE_S, 4, true },
 	{ "seconds of nine octets are none", IE_S, 9, false },
+	{ "type and code of ICMP", IE_HIGH8, 2, true },
+	{ "a code without its type", IE_HIGH8, 1, false },
+	{ "a text of one octet", IE_STR, 1, true },
+	{ "an empty text is none", IE_STR, 0, false },
+	{ "a route distinguisher", IE_RD, 8, true },
+	{ "half a route distinguisher", IE_RD, 4, false },
+	{ "a label", IE_LABEL, 3, true },
+	{ "a label of four octets is none", IE_LABEL, 4, false },
+	{ "a segment of an overlay", IE_VXLAN, 8, true },
+	{ "a segment without its kind", IE_VXLAN, 4, false },
+	{ "half an IPv6 segment", IE_SEGMENTS, 8, false },
+	{ "a list of one address", IE_IP6_LIST, 21, true },
+	{ "a list of nothing", IE_IP6_LIST, 5, false },
 	{ "NTP time", IE_NTP, 8, true },
 	{ "NTP time without its fraction is none", IE_NTP, 4, false },
 };

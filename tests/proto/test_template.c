@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
+#include "flow/text.h"
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/intern.h"
 #include "lib/wbuf.h"
 #include "proto/ie.h"
 #include "proto/netflow.h"
@@ -466,6 +468,25 @@ test_decode(void **state)
 	}
 }
 
+/* Octets that mean something to each conversion; others are numbers of four. */
+static const char *const samples[IE_CONVERTS] = {
+	[IE_IP6] = "a0817263544536270000000000000001",
+	[IE_MAC] = "a08172635445",
+	[IE_NTP] = "a081726354453627",
+	[IE_LOW8] = "a0",
+	[IE_HIGH8] = "a081",
+	[IE_DIRECTION] = "01",
+	[IE_STR] = "65746830",
+	[IE_RD] = "0000fde800000007",
+	[IE_LABEL] = "000641",
+	[IE_BOTTOM] = "000641",
+	[IE_PUSH] = "000641",
+	[IE_VXLAN] = "0100000000001388",
+	[IE_NVGRE] = "0200000000001388",
+	[IE_SEGMENTS] = "20010db8000000000000000000000001",
+	[IE_IP6_LIST] = "0401ee0010 20010db8000000000000000000000001",
+};
+
 /* Every row of ie.def, alone in a template, fills its member and nothing else. */
 static void
 test_every_element(void **state)
@@ -473,24 +494,27 @@ test_every_element(void **state)
 	(void)state;
 	for (size_t i = 0; i < IE_ROWS; i++) {
 		const struct ie *row = &ies[i];
-		unsigned octets = row->convert == IE_IP6    ? 16
-				  : row->convert == IE_MAC  ? 6
-				  : row->convert == IE_NTP  ? 8
-				  : row->convert == IE_LOW8 ? 1
-							    : 4;
-		const uint8_t record[16] = { 0xa0, 0x81, 0x72, 0x63, 0x54, 0x45, 0x36,
-			0x27 };
+		const char *sample = samples[row->convert];
+		unsigned times = row->inner ? 2 : 1;
+		uint8_t record[64];
+		unsigned octets =
+		    (unsigned)hex(sample != NULL ? sample : "a0817263", record, 32);
 		enum template_kind kind =
 		    row->enterprise != 0 ? TEMPLATE_IPFIX : TEMPLATE_V9;
-		char text[64];
+		char text[80];
+		int len;
 		struct field_set one = { { 0 } };
 		struct flow f;
 		struct template *t;
-		struct rbuf r = rbuf_of(record, octets);
+		struct rbuf r = rbuf_of(record, octets * times);
 
-		snprintf(text, sizeof(text), "0100 0001 %04x %04x %08x",
-		    row->id | (row->enterprise != 0 ? 0x8000U : 0), octets,
-		    row->enterprise);
+		memcpy(record + octets, record, octets);
+		len = snprintf(text, sizeof(text), "0100 %04x", times);
+		for (unsigned k = 0; k < times; k++)
+			len += snprintf(text + len, sizeof(text) - (size_t)len,
+			    row->enterprise != 0 ? " %04x %04x %08x" : " %04x %04x",
+			    row->id | (row->enterprise != 0 ? 0x8000U : 0), octets,
+			    row->enterprise);
 		field_set_add(&one, row->field);
 		t = compile(kind, text, &one);
 		flow_clear(&f);
@@ -509,6 +533,191 @@ test_every_element(void **state)
 		}
 		template_free(t);
 	}
+}
+
+/* What a record becomes, as text. */
+static const struct {
+	const char *says;
+	enum template_kind kind;
+	const char *fields, *record;
+	enum field_no field;
+	const char *want;
+} texts[] = {
+	{ "a name with NULs behind it", TEMPLATE_V9, "00520008", "6574683000000000",
+	    F_IN_IFACE_NAME, "eth0" },
+	{ "a name of variable length", TEMPLATE_IPFIX, "00ecffff 00010004",
+	    "03 414243 00000001", F_VRF_NAME, "ABC" },
+	{ "an empty name", TEMPLATE_IPFIX, "00ecffff 00010004", "00 00000001",
+	    F_VRF_NAME, "" },
+	{ "a description where there is no name", TEMPLATE_V9, "00530002", "7570",
+	    F_IN_IFACE_NAME, "up" },
+	{ "the application's name", TEMPLATE_IPFIX, "0060ffff", "04 68747470", F_CLASS,
+	    "http" },
+	{ "the user of an ASA", TEMPLATE_V9, "9c400006", "616c69636500", F_USER_NAME,
+	    "alice" },
+	{ "a route distinguisher of type 0", TEMPLATE_V9, "005a0008",
+	    "0000fde800000007", F_MPLS_VPN_RD, "0:65000:7" },
+	{ "VLANs of both sides", TEMPLATE_V9, "003a0002 003b0002", "0064 0065",
+	    F_OUT_VLAN, "101" },
+	{ "customer's VLAN", TEMPLATE_V9, "00f50002 00ff0002", "0066 0067", F_IN_CVLAN,
+	    "102" },
+	{ "direction in", TEMPLATE_V9, "003d0001", "00", F_SAMPLING_DIRECTION, "i" },
+	{ "direction out", TEMPLATE_V9, "003d0001", "01", F_SAMPLING_DIRECTION, "e" },
+	{ "a direction that is none", TEMPLATE_V9, "003d0001", "ff",
+	    F_SAMPLING_DIRECTION, "u" },
+	{ "no direction", TEMPLATE_V9, "00010001", "ff", F_SAMPLING_DIRECTION, "u" },
+	{ "forwarding status of one octet", TEMPLATE_V9, "00590001", "40", F_FWD_STATUS,
+	    "64" },
+	{ "forwarding status of four octets", TEMPLATE_V9, "00590004", "00000082",
+	    F_FWD_STATUS, "130" },
+	{ "translated addresses", TEMPLATE_V9, "00e10004 00e20004", "0a000001 c0000201",
+	    F_POST_NAT_DST_HOST, "192.0.2.1" },
+	{ "an ASA's translated address", TEMPLATE_V9, "9c410004", "c0000202",
+	    F_POST_NAT_SRC_HOST, "192.0.2.2" },
+	{ "a translated IPv6 address beside no IPv4 one", TEMPLATE_V9,
+	    "01190010 00e10004", "20010db8000000000000000000000001 00000000",
+	    F_POST_NAT_SRC_HOST, "2001:db8::1" },
+	{ "an ASA's old event is the firewall's", TEMPLATE_V9, "9c450001", "02",
+	    F_FW_EVENT, "2" },
+	{ "DSCP alone", TEMPLATE_V9, "00c30001", "2e", F_TOS, "184" },
+	{ "ICMP type of type and code", TEMPLATE_V9, "00200002", "0305", F_ICMP_TYPE,
+	    "3" },
+	{ "ICMP code of type and code", TEMPLATE_V9, "00200002", "0305", F_ICMP_CODE,
+	    "5" },
+	{ "ICMP type alone", TEMPLATE_V9, "00b00001 00b10001", "0b 01", F_ICMP_TYPE,
+	    "11" },
+	{ "ICMPv6 type where IPv4's is zero", TEMPLATE_V9, "00b00001 00b20001", "00 80",
+	    F_ICMP_TYPE, "128" },
+	{ "ICMP type and code are a port where there is none", TEMPLATE_V9, "00200002",
+	    "0305", F_DST_PORT, "773" },
+	{ "but not where there is one", TEMPLATE_V9, "00200002 000b0002", "0305 0000",
+	    F_DST_PORT, "0" },
+	{ "the top label", TEMPLATE_V9, "00460003 00470003", "03ec10 000641",
+	    F_MPLS_LABEL_TOP, "16065" },
+	{ "the bottom label", TEMPLATE_V9, "00460003 00470003 00480003",
+	    "03ec10 000641 000000", F_MPLS_LABEL_BOTTOM, "100" },
+	{ "no bottom was told", TEMPLATE_V9, "00460003 00470003", "03ec10 000640",
+	    F_MPLS_LABEL_BOTTOM, "0" },
+	{ "the stack, outermost first, empty places left out", TEMPLATE_V9,
+	    "00480003 00460003 00470003 00490003", "0000a1 03ec10 000640 000000",
+	    F_MPLS_LABEL_STACK, "16065_100_10" },
+	{ "a stack of nothing", TEMPLATE_V9, "00460003 00470003", "000000 000000",
+	    F_MPLS_LABEL_STACK, "" },
+	{ "a stack behind a variable field", TEMPLATE_IPFIX,
+	    "0052ffff 00460003 00470003", "02 6162 03ec10 000641", F_MPLS_LABEL_STACK,
+	    "16065_100" },
+	{ "a stack of ten", TEMPLATE_V9,
+	    "00460003 00470003 00480003 00490003 004a0003 004b0003 004c0003 004d0003 "
+	    "004e0003 004f0003",
+	    "fffff0 fffff0 fffff0 fffff0 fffff0 fffff0 fffff0 fffff0 fffff0 fffff1",
+	    F_MPLS_LABEL_STACK,
+	    "1048575_1048575_1048575_1048575_1048575_1048575_1048575_1048575_1048575_"
+	    "1048575" },
+	{ "VXLAN", TEMPLATE_V9, "015f0008", "0100000000001388", F_VXLAN, "5000" },
+	{ "NVGRE is no VXLAN", TEMPLATE_V9, "015f0008", "0200000000001388", F_VXLAN,
+	    "0" },
+	{ "NVGRE", TEMPLATE_V9, "015f0008", "0200000000001388", F_NVGRE, "5000" },
+	{ "segments as they stand", TEMPLATE_IPFIX, "01f1ffff",
+	    "20 20010db8000000000000000000000002 20010db8000000000000000000000001",
+	    F_SRV6_SEG_IPV6_LIST, "2001:db8::2_2001:db8::1" },
+	{ "no segments", TEMPLATE_IPFIX, "01f1ffff", "00", F_SRV6_SEG_IPV6_LIST, "" },
+	{ "a segment and a half", TEMPLATE_IPFIX, "01f1ffff",
+	    "18 20010db8000000000000000000000002 20010db800000000",
+	    F_SRV6_SEG_IPV6_LIST, "2001:db8::2" },
+	{ "segments in a basicList", TEMPLATE_IPFIX, "01f0ffff",
+	    "15 04 01ee 0010 20010db8000000000000000000000003", F_SRV6_SEG_IPV6_LIST,
+	    "2001:db8::3" },
+	{ "a basicList of an enterprise's element", TEMPLATE_IPFIX, "01f0ffff",
+	    "19 04 81ee 0010 0000ab62 20010db8000000000000000000000003",
+	    F_SRV6_SEG_IPV6_LIST, "2001:db8::3" },
+	{ "a basicList of something else", TEMPLATE_IPFIX, "01f0ffff",
+	    "15 04 0001 0004 20010db8000000000000000000000003", F_SRV6_SEG_IPV6_LIST,
+	    "" },
+	{ "the protocol within a tunnel", TEMPLATE_IPFIX, "00040001 00040001", "04 11",
+	    F_TUNNEL_PROTO, "udp" },
+	{ "without a second one there is no tunnel", TEMPLATE_IPFIX, "00040001", "11",
+	    F_TUNNEL_PROTO, "ip" },
+	{ "the flow's protocol is the last one", TEMPLATE_IPFIX, "00040001 00040001",
+	    "04 11", F_PROTO, "udp" },
+	{ "two families with a value: the later one, IPv4", TEMPLATE_IPFIX,
+	    "001b0010 00080004", "20010db8000000000000000000000003 0a000001",
+	    F_SRC_HOST, "10.0.0.1" },
+	{ "two families with a value: the later one, IPv6", TEMPLATE_IPFIX,
+	    "00080004 001b0010", "0a000001 20010db8000000000000000000000003",
+	    F_SRC_HOST, "2001:db8::3" },
+	{ "IPv6 first, but the record is IPv4", TEMPLATE_IPFIX, "001b0010 00080004",
+	    "00000000000000000000000000000000 0a000001", F_SRC_HOST, "10.0.0.1" },
+	{ "IPv4 behind IPv6, but the record is IPv6", TEMPLATE_IPFIX,
+	    "001b0010 00080004", "20010db8000000000000000000000003 00000000",
+	    F_SRC_HOST, "2001:db8::3" },
+	{ "an NSX tenant's address", TEMPLATE_IPFIX, "83710004 00001adc", "0a000009",
+	    F_TUNNEL_SRC_HOST, "10.0.0.9" },
+	{ "uptime in IPFIX, with the start beside it", TEMPLATE_IPFIX,
+	    "00160004 00a00008", "000003e8 0000018bcfe56800", F_TIMESTAMP_START,
+	    "1700000001.000000" },
+	{ "the start stands first", TEMPLATE_IPFIX, "00a00008 00150004",
+	    "0000018bcfe56800 000007d0", F_TIMESTAMP_END, "1700000002.000000" },
+	{ "the start stands behind a variable field", TEMPLATE_IPFIX,
+	    "00160004 0052ffff 00a00008", "000003e8 01 61 0000018bcfe56800",
+	    F_TIMESTAMP_START, "1700000001.000000" },
+	{ "the exporter's start means nothing in v9", TEMPLATE_V9, "00160004 00a00008",
+	    "0036f074 0000000000000001", F_TIMESTAMP_START, "1700000000.000000" },
+};
+
+static void
+test_texts(void **state)
+{
+	const struct text_opts opts = { .since_epoch = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const struct field *field = &fields[texts[i].field];
+		struct field_set one = { { 0 } };
+		char text[256], value[TEXT_MAX];
+		uint8_t octets[128];
+		size_t len = hex(texts[i].record, octets, sizeof(octets));
+		struct rbuf r = rbuf_of(octets, len);
+		struct template *t;
+		struct flow f;
+
+		field_set_add(&one, texts[i].field);
+		specs(text, sizeof(text), texts[i].kind, texts[i].fields);
+		t = compile(texts[i].kind, text, &one);
+		flow_clear(&f);
+		assert_int_equal(template_decode(t, &r, &when, &f), 0);
+		assert_int_equal(rbuf_left(&r), 0);
+		text_value(field, (const uint8_t *)&f + field->offset, &opts, value);
+		if (strcmp(value, texts[i].want) != 0)
+			fail_msg("%s: %s is '%s'", texts[i].says, field->config, value);
+		template_free(t);
+	}
+}
+
+/* A list of segments longer than the longest string ends with a whole address. */
+static void
+test_many_segments(void **state)
+{
+	struct field_set one = { { 0 } };
+	uint8_t octets[3 + 20 * 16];
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+	struct rbuf r;
+	struct flow f;
+	struct template *t;
+	const char *list;
+
+	(void)state;
+	wbuf_u8(&w, 255);
+	wbuf_u16(&w, 20 * 16);
+	memset(octets + 3, 0xfd, 20 * 16);
+	field_set_add(&one, F_SRV6_SEG_IPV6_LIST);
+	t = compile(TEMPLATE_IPFIX, "0100 0001 01f1ffff", &one);
+	r = rbuf_of(octets, sizeof(octets));
+	flow_clear(&f);
+	assert_int_equal(template_decode(t, &r, &when, &f), 0);
+	list = intern_text(f.srv6_seg_ipv6_list);
+	/* Six addresses of 39 characters, with what stands between them. */
+	assert_int_equal(strlen(list), 6 * 39 + 5);
+	template_free(t);
 }
 
 static void
@@ -615,6 +824,8 @@ main(void)
 		cmocka_unit_test(test_field_count_is_bounded),
 		cmocka_unit_test(test_decode),
 		cmocka_unit_test(test_every_element),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_many_segments),
 		cmocka_unit_test(test_only_what_is_needed),
 		cmocka_unit_test(test_many_variable_fields),
 		cmocka_unit_test(test_same),

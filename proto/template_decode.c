@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hot half of template.h: a template's steps run over one record after the other. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "proto/netflow.h"
+#include "proto/template.h"
+#include "proto/template_steps.h"
+#include "proto/value.h"
+
+/* A record that lies open: where its segments and variable values stand. */
+struct record {
+	struct value_env env;
+	const uint8_t *at[SEGMENTS_MAX];
+	const uint8_t *value[SEGMENTS_MAX]; /* of the field after the segment */
+	uint16_t value_octets[SEGMENTS_MAX];
+};
+
+static bool
+value_is_zero(const uint8_t *p, unsigned octets)
+{
+	for (unsigned i = 0; i < octets; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
+static bool
+conditions_hold(const struct template *t, const struct template_step *s,
+    const struct record *rec, const uint8_t *p, unsigned octets)
+{
+	if ((s->conditions & IF_NOT_ZERO) != 0 && value_is_zero(p, octets))
+		return false;
+	return (s->conditions & IF_EGRESS) == 0 ||
+	       rec->at[t->direction.segment][t->direction.from] == 1;
+}
+
+/* The steps without a quick operation. */
+static __attribute__((noinline)) void
+step_any(const struct template *t, const struct template_step *s, struct record *rec,
+    struct flow *f)
+{
+	const uint8_t *p = rec->at[s->segment] + s->from;
+	unsigned octets = s->octets;
+
+	if (s->op == OP_VARIABLE) {
+		p = rec->value[s->segment];
+		octets = rec->value_octets[s->segment];
+		if (!ie_fits((enum ie_convert)s->convert, octets))
+			return;
+	}
+	if (conditions_hold(t, s, rec, p, octets))
+		value_store((enum ie_convert)s->convert, p, octets, &rec->env, s->width,
+		    (uint8_t *)f + s->to);
+}
+
+/* Do `value`, an expression of `p`, for each step of a run of `op`. */
+#define RUN(op, type, value) \
+	case op: \
+		do { \
+			const uint8_t *p = \
+			    (fixed ? base : rec->at[s->segment]) + s->from; \
+			type v_ = (type)(value); \
+			memcpy((uint8_t *)f + s->to, &v_, sizeof(v_)); \
+			s++; \
+		} while (--n > 0); \
+		break;
+
+/* `fixed`: one segment; a constant, so that each use is a loop of its own. */
+static inline __attribute__((always_inline)) void
+steps_run(const struct template *t, bool fixed, struct record *rec, struct flow *f)
+{
+	const struct template_clock *clock = rec->env.clock;
+	const struct template_step *end = t->steps + t->n_steps;
+	const uint8_t *base = rec->at[0];
+	const uint64_t now = clock->export_ns;
+	const uint32_t uptime = clock->uptime_ms;
+
+	for (const struct template_step *s = t->steps; s < end;) {
+		unsigned n = s->run;
+
+		switch ((enum op)s->op) {
+		RUN(OP_1_1, uint8_t, *p)
+		RUN(OP_1_2, uint16_t, *p)
+		RUN(OP_2_2, uint16_t, wire_u16(p))
+		RUN(OP_1_4, uint32_t, *p)
+		RUN(OP_2_4, uint32_t, wire_u16(p))
+		RUN(OP_4_4, uint32_t, wire_u32(p))
+		RUN(OP_1_8, uint64_t, *p)
+		RUN(OP_2_8, uint64_t, wire_u16(p))
+		RUN(OP_4_8, uint64_t, wire_u32(p))
+		RUN(OP_8_8, uint64_t, wire_u64(p))
+		RUN(OP_IP4, ip16_t, ip_from_v4(p))
+		RUN(OP_IP6, ip16_t, ip_from_v6(p))
+		RUN(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p)))
+		case OP_ANY:
+		case OP_IF:
+		case OP_VARIABLE:
+			step_any(t, s++, rec, f);
+			break;
+		}
+	}
+	if (t->etype == ETYPE_BY_HOST)
+		f->etype = ip_is_v4(&f->src_host) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+	else if (t->etype != 0)
+		f->etype = t->etype;
+}
+
+/* Find the segments of a record with variable fields. */
+static int
+record_open(const struct template *t, struct rbuf *r, struct record *rec)
+{
+	for (unsigned i = 0; i < t->n_segments; i++) {
+		const uint8_t *at = rbuf_get(r, t->segments[i].octets), *value;
+		unsigned octets;
+
+		if (i < SEGMENTS_MAX)
+			rec->at[i] = at;
+		if (i + 1U == t->n_segments)
+			break;
+		octets = netflow_variable(r);
+		value = rbuf_get(r, octets);
+		if (i < SEGMENTS_MAX) {
+			rec->value[i] = value;
+			rec->value_octets[i] = (uint16_t)octets;
+		}
+	}
+	return rbuf_ok(r) ? 0 : -WEIR_EMALFORMED;
+}
+
+/* What stands beside the members: the record's own clock, and a stack of labels. */
+static __attribute__((noinline)) void
+record_begin(const struct template *t, struct record *rec)
+{
+	const struct template_place *at = &t->boot;
+	struct rbuf r = rbuf_of(rec->at[at->segment] + at->from, 8);
+
+	rec->env.n_labels = 0;
+	rec->env.boot_ns = 0;
+	if (t->has_boot)
+		rec->env.boot_ns = rbuf_u64(&r) * CLOCK_MS;
+}
+
+int
+template_decode(const struct template *t, struct rbuf *r,
+    const struct template_clock *clock, struct flow *f)
+{
+	struct record rec;
+
+	rec.env.clock = clock;
+	if (t->variable) {
+		if (record_open(t, r, &rec) != 0)
+			return -WEIR_EMALFORMED;
+		record_begin(t, &rec);
+		steps_run(t, false, &rec, f);
+	} else {
+		rec.at[0] = rbuf_get(r, t->min_octets);
+		if (rec.at[0] == NULL)
+			return -WEIR_EMALFORMED;
+		if (t->has_boot || t->has_labels)
+			record_begin(t, &rec);
+		steps_run(t, true, &rec, f);
+	}
+	if (t->has_labels)
+		f->mpls_label_stack = value_labels(&rec.env);
+	return 0;
+}
