@@ -30,6 +30,24 @@ message_fault(struct message *m, enum stat_no why)
 		m->fate = why;
 }
 
+static bool
+header_is_needed(const struct field_set *needs)
+{
+	return field_set_has(needs, F_TIMESTAMP_EXPORT) ||
+	       field_set_has(needs, F_EXPORT_PROTO_SEQNO) ||
+	       field_set_has(needs, F_EXPORT_PROTO_VERSION) ||
+	       field_set_has(needs, F_EXPORT_PROTO_SYSID);
+}
+
+void
+message_header(const struct message *m, struct flow *f)
+{
+	f->timestamp_export = m->header_ns;
+	f->export_proto_seqno = m->sequence;
+	f->export_proto_version = m->version;
+	f->export_proto_sysid = m->exporter->domain;
+}
+
 bool
 message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 {
@@ -42,6 +60,7 @@ message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 		message_log(nf, m, "no room for another exporter (domain %u)", domain);
 		return false;
 	}
+	m->header_shown = header_is_needed(&nf->pipeline->needs);
 	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version) {
 		/* Each version counts for itself. */
 		x->parts[nf->worker].seq_known = false;
@@ -58,6 +77,7 @@ message_sequence(struct netflow *nf, struct message *m, uint32_t seq, uint32_t u
 	    &m->exporter->parts[nf->worker].n[EXPORTER_SEQUENCE_RESETS];
 	uint64_t before = atomic_load_explicit(resets, memory_order_relaxed);
 
+	m->sequence = seq;
 	m->lost = exporter_sequence(m->exporter, nf->worker, seq, units);
 	m->resets =
 	    (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);

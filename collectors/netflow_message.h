@@ -36,6 +36,8 @@ struct message {
 	struct template_clock clock;
 	uint64_t header_ns;          /* since 1970, from the header; 0: it does not know */
 	uint64_t header_s;           /* of it, the seconds */
+	uint32_t sequence;           /* from the header, whatever it counts */
+	bool header_shown;           /* somebody needs what the header says */
 	uint32_t sampling;           /* 1 in N; 0: not told */
 	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
 	uint64_t records, fed, no_template, not_flow;
@@ -68,6 +70,9 @@ void message_sequence(struct netflow *nf, struct message *m, uint32_t seq,
 /* Count what became of the message, and of what was in it. */
 void message_book(struct netflow *nf, const struct message *m);
 
+/* Fill in what the header says, beyond what every record has. */
+void message_header(const struct message *m, struct flow *f);
+
 /* A slot with what all records of the message have in common. */
 static inline struct flow *
 message_slot(const struct netflow *nf, const struct message *m)
@@ -79,6 +84,8 @@ message_slot(const struct netflow *nf, const struct message *m)
 		f->peer_src_ip = m->datagram->from;
 		f->timestamp_arrival = m->datagram->arrival;
 		f->sampling_rate = m->sampling;
+		if (m->header_shown)
+			message_header(m, f);
 	}
 	return f;
 }

@@ -299,10 +299,11 @@ ipfix_decode(struct netflow *nf, struct message *m)
 		return;
 	m->header_ns = wire_u32(h + NETFLOW10_SECONDS) * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
+	m->sequence = wire_u32(h + NETFLOW10_SEQUENCE);
 	m->sampling =
 	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	sets_walk(nf, m, &ipfix_format);
 	/* IPFIX counts data records here, of options too: RFC 7011 s3.1. */
-	message_sequence(nf, m, wire_u32(h + NETFLOW10_SEQUENCE),
-	    (uint32_t)(m->records - m->no_template), "records");
+	message_sequence(nf, m, m->sequence, (uint32_t)(m->records - m->no_template),
+	    "records");
 }

@@ -94,6 +94,49 @@ test_v9_record(void **state)
 	bench_close(&b);
 }
 
+/* What the header says, for those who ask: of every version. */
+static void
+test_header_primitives(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	bench_open(&b, false);
+	for (unsigned asked = 0; asked <= 1; asked++) {
+		const struct flow *f = b.pipeline.flows;
+
+		memset(&b.pipeline.needs, 0, sizeof(b.pipeline.needs));
+		if (asked)
+			field_set_add(&b.pipeline.needs, F_EXPORT_PROTO_SEQNO);
+		/* Cleared as far as ever, so that what nobody asks for is seen. */
+		v9_header(&w, 5, 7);
+		v9_template(&w, 256);
+		WORDS(&w, 256, 24);
+		v9_record(&w, 0x0a000001, 100);
+		assert_int_equal(bench_feed(&b, &w), 1);
+		assert_int_equal(f->export_proto_seqno, asked ? 5 : 0);
+		assert_int_equal(f->export_proto_version, asked ? 9 : 0);
+		assert_int_equal(f->export_proto_sysid, asked ? 7 : 0);
+		assert_int_equal(f->timestamp_export, asked ? NOW_S * CLOCK_S : 0);
+
+		v5_header(&w, 1, 6);
+		v5_record(&w, 6, 0, 0);
+		assert_int_equal(bench_feed(&b, &w), 1);
+		assert_int_equal(f->export_proto_seqno, asked ? 6 : 0);
+		assert_int_equal(f->export_proto_version, asked ? 5 : 0);
+
+		ipfix_header(&w, 8, 9);
+		WORDS(&w, 2, 12, 257, 1, 1, 4, 257, 8, 0, 10);
+		ipfix_end(&w);
+		assert_int_equal(bench_feed(&b, &w), 1);
+		assert_int_equal(f->export_proto_seqno, asked ? 8 : 0);
+		assert_int_equal(f->export_proto_version, asked ? 10 : 0);
+		assert_int_equal(f->export_proto_sysid, asked ? 9 : 0);
+	}
+	bench_close(&b);
+}
+
 /* The time of a record that tells none is the header's. */
 static void
 test_v9_without_time(void **state)
@@ -462,6 +505,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_v9_record),
+		cmocka_unit_test(test_header_primitives),
 		cmocka_unit_test(test_v9_without_time),
 		cmocka_unit_test(test_v9_sequence_counts_datagrams),
 		cmocka_unit_test(test_v9_template_after_data),
