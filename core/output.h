@@ -15,6 +15,7 @@
 
 #include "core/snapshot.h"
 #include "core/view.h"
+#include "flow/text.h"
 #include "lib/directive.h"
 #include "lib/err.h"
 
@@ -29,8 +30,7 @@ struct output_config {
 	uint32_t history_offset;      /* s */
 	uint32_t refresh;             /* s */
 	uint32_t startup_delay;       /* s */
-	bool num_protos;
-	bool since_epoch, secs, utc;  /* timestamps_since_epoch, _secs, _utc */
+	struct text_opts text;        /* how values are written */
 	uint64_t max_entries;         /* rows; 0: the global value */
 };
 

@@ -140,7 +140,7 @@ print_open(struct output *o, struct err *e)
 	p->history = !bins_are_none(&o->view->config.bins);
 	p->is_file = !config_is_stdout(c);
 	p->by_time = p->is_file && p->history && print_path_has_time(c->file);
-	p->vars.utc = o->common.utc;
+	p->vars.utc = o->common.text.utc;
 	p->vars.refresh = o->view->config.refresh_s;
 	p->vars.history = o->view->config.bins.seconds;
 	print_format_init(&p->format, (enum print_form)c->form,

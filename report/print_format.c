@@ -93,7 +93,8 @@ column_width_set(struct print_column *c)
 static bool
 value_is_free(const struct print_format *pf, const struct field *f)
 {
-	return field_is_interned(f) || (f->value == FIELD_FLAGS && pf->text.flags_array);
+	return field_is_interned(f) ||
+	    (f->value == FIELD_FLAGS && pf->text.flags_array && form_is_json(pf->form));
 }
 
 static bool
@@ -148,10 +149,7 @@ print_format_init(struct print_format *pf, enum print_form form, char separator,
 	memset(pf, 0, sizeof(*pf));
 	pf->form = form;
 	pf->separator = separator;
-	pf->text = (struct text_opts){ .num_protos = o->common.num_protos,
-		.since_epoch = o->common.since_epoch,
-		.utc = o->common.utc,
-		.secs = o->common.secs };
+	pf->text = o->common.text;
 	pf->row_max = ADDED_MAX;
 	for (uint16_t i = 0; i < o->n_columns; i++)
 		if (fields[o->columns[i]].merge != FIELD_SUM)

@@ -268,10 +268,6 @@ row_reply(const struct take *t, uint32_t i, const struct output *o,
     const struct query_view *q, struct reply *r)
 {
 	const struct ledger *l = o->view->ledger;
-	const struct text_opts opts = { .num_protos = o->common.num_protos,
-		.since_epoch = o->common.since_epoch,
-		.utc = o->common.utc,
-		.secs = o->common.secs };
 	const struct pick *p = &t->picks[i];
 	const uint8_t *row = t->copies + (size_t)p->place * l->table.row_octets;
 
@@ -279,7 +275,7 @@ row_reply(const struct take *t, uint32_t i, const struct output *o,
 	for (uint16_t c = 0; c < o->n_columns; c++) {
 		const struct field *f = &fields[o->columns[c]];
 
-		reply_field(r, f, rowspec_value(l->rs, row, f), &opts);
+		reply_field(r, f, rowspec_value(l->rs, row, f), &o->common.text);
 	}
 	if (q->delta) {
 		reply_uint(r, "d_packets", p->delta.packets);

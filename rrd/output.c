@@ -170,7 +170,7 @@ items_collect(struct output *o, struct rrd_state *x, const struct snapshot *s,
     struct output_result *r)
 {
 	static const struct sums none;
-	struct row_text t = { .rs = s->rs, .opts = { .num_protos = o->common.num_protos } };
+	struct row_text t = { .rs = s->rs, .opts = { .num_protos = o->common.text.num_protos } };
 	int rc = 0;
 
 	x->n = 0;

@@ -33,9 +33,9 @@ shape_of(const struct output *o, bool history, struct sql_shape *shape)
 	shape->config = o->config;
 	shape->fields = o->fields;
 	shape->history = history;
-	shape->since_epoch = o->common.since_epoch;
-	shape->num_protos = o->common.num_protos;
-	shape->secs = o->common.secs;
+	shape->since_epoch = o->common.text.since_epoch;
+	shape->num_protos = o->common.text.num_protos;
+	shape->secs = o->common.text.secs;
 }
 
 static struct tablename_vars
@@ -45,7 +45,7 @@ vars_of(const struct output *o, const struct bins *bins)
 		.bin_start = clock_real(),
 		.refresh_s = o->common.refresh,
 		.history_s = bins->seconds,
-		.utc = o->common.utc,
+		.utc = o->common.text.utc,
 	};
 }
 

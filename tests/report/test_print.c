@@ -297,8 +297,8 @@ test_options_of_text(void **state)
 	x->config.form = PRINT_JSON;
 	x->o.common.aggregate = "proto,timestamp_arrival";
 	x->o.common.history = "1h";
-	x->o.common.num_protos = true;
-	x->o.common.since_epoch = true;
+	x->o.common.text.num_protos = true;
+	x->o.common.text.since_epoch = true;
 	start(x, 1000);
 	write_packets(x, 0, 1);
 	/* Debian's pmacctd with timestamps_since_epoch and print_num_protos. */
@@ -306,6 +306,40 @@ test_options_of_text(void **state)
 	    "{\"event_type\": \"purge\", \"ip_proto\": \"6\", \"timestamp_arrival\": "
 	    "\"1700000000.000007\", \"stamp_inserted\": \"1699999980\", \"stamp_updated\": "
 	    "\"1700003600\", \"packets\": 1, \"bytes\": 40}\n");
+}
+
+/* The arrays are JSON's alone. */
+static void
+test_encodings(void **state)
+{
+	static const struct {
+		enum print_form form;
+		const char *want;
+	} forms[] = {
+		{ PRINT_JSON, "{\"event_type\": \"purge\", \"tcp_flags\": [\"SYN\"], "
+		              "\"fwd_status\": \"UNKNOWN Unclassified\", "
+		              "\"mpls_label_stack\": [], \"srv6_seg_ipv6_list\": [], "
+		              "\"packets\": 1, \"bytes\": 40}\n" },
+		{ PRINT_CSV, "TCP_FLAGS,FWD_STATUS,MPLS_LABEL_STACK,SRV6_SEG_IPV6_LIST,PACKETS,"
+		             "BYTES\n2,UNKNOWN Unclassified,,,1,40\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct fixture *x;
+
+		teardown(state);
+		setup(state);
+		x = *state;
+		x->config.form = (int)forms[i].form;
+		x->config.separator = ",";
+		x->o.common.aggregate = "tcpflags,fwd_status,mpls_label_stack,srv6_seg_ipv6_list";
+		x->o.common.text.flags_array = true;
+		x->o.common.text.status_names = true;
+		x->o.common.text.labels_array = true;
+		start(x, 1000);
+		write_packets(x, 0, 1);
+		assert_file(x, "out", forms[i].want);
+	}
 }
 
 static void
@@ -593,6 +627,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_forms),
 		TEST(test_options_of_text),
+		TEST(test_encodings),
 		TEST(test_strings_are_escaped),
 		TEST(test_other_row),
 		TEST(test_each_bin_has_its_file),

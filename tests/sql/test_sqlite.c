@@ -318,10 +318,10 @@ static void
 test_number_forms(void **state)
 {
 	struct rig g = { .sc = { .optimize_clauses = true, .table = "a" }, .o.common = {
-	    .history = "5m", .aggregate = "proto, etype, timestamp_start", .since_epoch = true,
-	    .num_protos = true } };
+	    .history = "5m", .aggregate = "proto, etype, timestamp_start", .text.since_epoch = true,
+	    .text.num_protos = true } };
 	struct rig u = { .sc = { .optimize_clauses = true, .table = "b" }, .o.common = {
-	    .history = "5m", .aggregate = "timestamp_start", .utc = true } };
+	    .history = "5m", .aggregate = "timestamp_start", .text.utc = true } };
 	struct flow f = flow(NULL, NULL, 0, 0, 17, 1, 2);
 
 	(void)state;
