@@ -59,6 +59,8 @@ enum {
 extern const struct ie ies[IE_ROWS];
 
 #define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
+#define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */
+#define IE_SECTION_OFFSET 409U  /* where a section begins */
 #define IE_SYSTEM_INIT_MS 160U  /* when the exporter started, ms since 1970, 8 octets */
 
 /* Whether a value of `octets` can be what `convert` says. */

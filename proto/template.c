@@ -8,6 +8,7 @@
 #include "lib/err.h"
 #include "proto/ie.h"
 #include "proto/netflow.h"
+#include "proto/section.h"
 #include "proto/template_steps.h"
 
 #define STEPS_MAX 192U
@@ -138,7 +139,8 @@ struct compiler {
 	struct template_segment segments[TEMPLATE_FIELDS_MAX + 1];
 	struct template_step steps[STEPS_MAX];
 	unsigned n_segments, n_steps;
-	const struct place *direction, *boot;
+	const struct place *direction, *boot, *section, *section_size;
+	enum section_kind section_kind;
 	bool has_v4, has_v6;
 };
 
@@ -198,6 +200,26 @@ fixed_find(const struct compiler *c, uint16_t id, unsigned octets)
 	const struct place *p = place_find(c, 0, id, IE_UINT, false);
 
 	return p != NULL && !p->spec.variable && p->spec.octets >= octets ? p : NULL;
+}
+
+/* The first field that is the start of a packet, where it begins at the packet's start. */
+static void
+section_find(struct compiler *c)
+{
+	if (place_find(c, 0, IE_SECTION_OFFSET, IE_UINT, false) != NULL)
+		return;
+	for (unsigned i = 0; i < c->def->n_fields && c->section == NULL; i++) {
+		const struct place *p = &c->places[i];
+		enum section_kind kind = section_kind(p->spec.id);
+
+		if (kind == SECTION_NONE || p->spec.enterprise != 0 ||
+		    p->segment >= SEGMENTS_MAX)
+			continue;
+		c->section = p;
+		c->section_kind = kind;
+	}
+	if (c->section_kind == SECTION_FRAME)
+		c->section_size = fixed_find(c, IE_FRAME_SIZE, 1);
 }
 
 /* The quick operation for a value of `octets` in a member of `width`, or OP_ANY. */
@@ -367,10 +389,31 @@ steps_sort(struct compiler *c)
 	memcpy(c->steps, sorted, n * sizeof(sorted[0]));
 }
 
-static struct template_place
-place_of(const struct place *p, unsigned skip)
+static void
+special_set(struct template *t, enum special special, struct template_place *to,
+    const struct place *p)
 {
-	return (struct template_place){ (uint16_t)(p->from + skip), (uint8_t)p->segment };
+	if (p == NULL)
+		return;
+	t->special |= (uint8_t)special;
+	*to = (struct template_place){ .from = (uint16_t)p->from,
+		.octets = p->spec.octets,
+		.segment = (uint8_t)p->segment,
+		.variable = p->spec.variable };
+}
+
+/* What a record takes beside its steps. */
+static void
+specials_set(struct template *t, const struct compiler *c)
+{
+	special_set(t, 0, &t->direction, c->direction);
+	special_set(t, SPECIAL_BOOT, &t->boot, c->boot);
+	special_set(t, SPECIAL_SECTION, &t->section, c->section);
+	special_set(t, SPECIAL_SECTION_SIZE, &t->section_size, c->section_size);
+	t->section_kind = (uint8_t)c->section_kind;
+	for (unsigned i = 0; i < c->n_steps; i++)
+		if (c->steps[i].convert == IE_PUSH)
+			t->special |= SPECIAL_LABELS;
 }
 
 /* Put what was compiled into one piece of memory. */
@@ -400,14 +443,7 @@ compiler_result(const struct compiler *c)
 	t->steps = memcpy(at + segments, c->steps, steps);
 	t->fields = memcpy(at + segments + steps, d->fields, d->fields_octets);
 	t->fields_octets = d->fields_octets;
-	/* Of a longer one the low octet counts. */
-	if (c->direction != NULL)
-		t->direction = place_of(c->direction, c->direction->spec.octets - 1U);
-	if (c->boot != NULL)
-		t->boot = place_of(c->boot, 0);
-	t->has_boot = c->boot != NULL;
-	for (unsigned i = 0; i < c->n_steps; i++)
-		t->has_labels |= c->steps[i].convert == IE_PUSH;
+	specials_set(t, c);
 	return t;
 }
 
@@ -442,6 +478,7 @@ template_new(const struct template_def *d, const struct field_set *needed)
 	c->direction = fixed_find(c, IE_FLOW_DIRECTION, 1);
 	if (kind_is_ipfix(d->kind))
 		c->boot = fixed_find(c, IE_SYSTEM_INIT_MS, 8);
+	section_find(c);
 	if (!kind_is_options(d->kind))
 		for (unsigned i = 0; i < FIELD_COUNT; i++)
 			if (field_set_has(&set, (enum field_no)i))
@@ -450,6 +487,7 @@ template_new(const struct template_def *d, const struct field_set *needed)
 	t = compiler_result(c);
 	if (t != NULL) {
 		t->etype = etype_compile(c, &set);
+		t->needed = set;
 		t->start_by_uptime = starts_by_uptime(c);
 	}
 	free(c);

@@ -60,10 +60,12 @@ struct template_clock {
 struct template_step;
 struct template_segment;
 
-/* Where a field of fixed length stands in a record. */
+/* Where a field stands in a record. */
 struct template_place {
-	uint16_t from;           /* octet in its segment */
+	uint16_t from;           /* octet in its segment, unless variable */
+	uint16_t octets;
 	uint8_t segment;
+	bool variable;           /* behind its segment */
 };
 
 struct template {
@@ -82,8 +84,10 @@ struct template {
 	uint16_t n_segments;
 	struct template_place direction; /* flowDirection, its last octet */
 	struct template_place boot; /* systemInitTimeMilliseconds */
-	bool has_boot;
-	bool has_labels;         /* steps push labels */
+	struct template_place section, section_size; /* of a packet: section.h */
+	uint8_t section_kind;    /* enum section_kind */
+	uint8_t special;         /* what beside steps a record takes */
+	struct field_set needed;
 	const struct template_step *steps;
 	const struct template_segment *segments;
 	const uint8_t *fields;   /* the definition, to know a repetition by */

@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "proto/netflow.h"
+#include "proto/section.h"
 #include "proto/template.h"
 #include "proto/template_steps.h"
 #include "proto/value.h"
@@ -27,6 +28,17 @@ value_is_zero(const uint8_t *p, unsigned octets)
 	return true;
 }
 
+/* The number at `at`, of fixed length; the low octets of a longer one. */
+static uint64_t
+place_uint(const struct record *rec, const struct template_place *at)
+{
+	struct rbuf r = rbuf_of(rec->at[at->segment] + at->from, at->octets);
+
+	if (at->octets > sizeof(uint64_t))
+		rbuf_skip(&r, at->octets - sizeof(uint64_t));
+	return rbuf_uint(&r, rbuf_left(&r));
+}
+
 static bool
 conditions_hold(const struct template *t, const struct template_step *s,
     const struct record *rec, const uint8_t *p, unsigned octets)
@@ -34,7 +46,7 @@ conditions_hold(const struct template *t, const struct template_step *s,
 	if ((s->conditions & IF_NOT_ZERO) != 0 && value_is_zero(p, octets))
 		return false;
 	return (s->conditions & IF_EGRESS) == 0 ||
-	       rec->at[t->direction.segment][t->direction.from] == 1;
+	       place_uint(rec, &t->direction) == 1;
 }
 
 /* The steps without a quick operation. */
@@ -130,17 +142,32 @@ record_open(const struct template *t, struct rbuf *r, struct record *rec)
 	return rbuf_ok(r) ? 0 : -WEIR_EMALFORMED;
 }
 
-/* What stands beside the members: the record's own clock, and a stack of labels. */
-static __attribute__((noinline)) void
-record_begin(const struct template *t, struct record *rec)
+/* The exporter's start, told in ms; 0 when that is no time. */
+static uint64_t
+boot_ns(uint64_t ms)
 {
-	const struct template_place *at = &t->boot;
-	struct rbuf r = rbuf_of(rec->at[at->segment] + at->from, 8);
+	return ms <= (UINT64_MAX >> 1) / CLOCK_MS ? ms * CLOCK_MS : 0;
+}
+
+/* What must be known before the steps run, which overrule what a section says. */
+static __attribute__((noinline)) void
+record_begin(const struct template *t, struct record *rec, struct flow *f)
+{
+	const struct template_place *at = &t->section;
+	unsigned size = 0;
 
 	rec->env.n_labels = 0;
 	rec->env.boot_ns = 0;
-	if (t->has_boot)
-		rec->env.boot_ns = rbuf_u64(&r) * CLOCK_MS;
+	if ((t->special & SPECIAL_BOOT) != 0)
+		rec->env.boot_ns = boot_ns(place_uint(rec, &t->boot));
+	if ((t->special & SPECIAL_SECTION) == 0)
+		return;
+	if ((t->special & SPECIAL_SECTION_SIZE) != 0)
+		size = (unsigned)place_uint(rec, &t->section_size) & UINT16_MAX;
+	section_fill((enum section_kind)t->section_kind,
+	    at->variable ? rec->value[at->segment] : rec->at[at->segment] + at->from,
+	    at->variable ? rec->value_octets[at->segment] : at->octets, size, &t->needed,
+	    f);
 }
 
 int
@@ -153,17 +180,17 @@ template_decode(const struct template *t, struct rbuf *r,
 	if (t->variable) {
 		if (record_open(t, r, &rec) != 0)
 			return -WEIR_EMALFORMED;
-		record_begin(t, &rec);
+		record_begin(t, &rec, f);
 		steps_run(t, false, &rec, f);
 	} else {
 		rec.at[0] = rbuf_get(r, t->min_octets);
 		if (rec.at[0] == NULL)
 			return -WEIR_EMALFORMED;
-		if (t->has_boot || t->has_labels)
-			record_begin(t, &rec);
+		if (t->special != 0)
+			record_begin(t, &rec, f);
 		steps_run(t, true, &rec, f);
 	}
-	if (t->has_labels)
+	if ((t->special & SPECIAL_LABELS) != 0)
 		f->mpls_label_stack = value_labels(&rec.env);
 	return 0;
 }

@@ -38,6 +38,14 @@ enum op {
 	OP_VARIABLE, /* the value's length stands in the record */
 };
 
+/* What a record takes beside its steps: bits of template.special. */
+enum special {
+	SPECIAL_BOOT = 1,         /* its uptimes count from a time that it tells */
+	SPECIAL_LABELS = 2,       /* steps push labels */
+	SPECIAL_SECTION = 4,      /* it carries the start of a packet */
+	SPECIAL_SECTION_SIZE = 8, /* and tells how long the packet was */
+};
+
 enum condition { IF_NOT_ZERO = 1, IF_EGRESS = 2 };
 
 struct template_step {
