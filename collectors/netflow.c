@@ -2,7 +2,7 @@
 /*
  * DOC: a NetFlow datagram's way. Its version chooses a row of `versions`; the handler
  * there reads the header, finds the exporter, looks at the sequence number and walks
- * what follows: in v5 records of 48 octets, in v9 (RFC 3954) and IPFIX (RFC 7011) sets:
+ * what follows: up to v8 records of one layout, in v9 (RFC 3954) and IPFIX (RFC 7011) sets:
  * templates, which are compiled and kept with the exporter, and data, whose records each
  * become a flow in the pipeline's next slot. What happens on the way is counted in a struct message
  * and booked once, at the end: every datagram as one of decoded or malformed by reason,
@@ -26,7 +26,10 @@ static const struct version {
 	uint16_t header_octets;
 	void (*decode)(struct netflow *nf, struct message *m);
 } versions[] = {
+	{ 1, NETFLOW1_HEADER, netflow1_decode },
 	{ 5, NETFLOW5_HEADER, netflow5_decode },
+	{ 7, NETFLOW7_HEADER, netflow7_decode },
+	{ 8, NETFLOW8_HEADER, netflow8_decode },
 	{ 9, NETFLOW9_HEADER, netflow9_decode },
 	{ 10, NETFLOW10_HEADER, ipfix_decode },
 };
@@ -85,12 +88,16 @@ netflow_open(struct collector *c, struct err *e)
 {
 	const struct datagram_config *config = c->config;
 	struct netflow *nf = calloc(1, sizeof(*nf));
+	struct netflow_fixed *fixed = netflow_fixed_new();
 
-	if (nf == NULL) {
+	if (nf == NULL || fixed == NULL) {
+		netflow_fixed_free(fixed);
+		free(nf);
 		err_set(e, WEIR_ENOMEM, "no memory for a NetFlow decoder");
 		return NULL;
 	}
 	nf->collector = c;
+	nf->fixed = fixed;
 	nf->pipeline = c->pipeline;
 	nf->worker = c->pipeline->worker;
 	nf->limit = (struct log_limit)LOG_LIMIT_INIT;
@@ -104,7 +111,10 @@ netflow_open(struct collector *c, struct err *e)
 static void
 netflow_close(void *decoder)
 {
-	free(decoder);
+	struct netflow *nf = decoder;
+
+	netflow_fixed_free(nf->fixed);
+	free(nf);
 }
 
 const struct datagram_decoder netflow_decoder = {

@@ -19,6 +19,8 @@
 #include "lib/rbuf.h"
 #include "proto/template.h"
 
+struct netflow_fixed;
+
 /* The decoder of one collector of one worker. */
 struct netflow {
 	struct collector *collector;
@@ -26,6 +28,7 @@ struct netflow {
 	unsigned worker;
 	bool time_new, disable_checks;
 	struct log_limit limit;      /* for datagrams of no exporter */
+	struct netflow_fixed *fixed; /* owned */
 };
 
 struct message {

@@ -74,6 +74,12 @@ field_set_add(struct field_set *s, enum field_no f)
 	s->bits[f / 64] |= UINT64_C(1) << f % 64;
 }
 
+static inline void
+field_set_remove(struct field_set *s, enum field_no f)
+{
+	s->bits[(unsigned)f / 64] &= ~(UINT64_C(1) << ((unsigned)f % 64));
+}
+
 static inline bool
 field_set_has(const struct field_set *s, enum field_no f)
 {

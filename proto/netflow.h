@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * NetFlow on the wire: sizes of headers and where their members stand, in octets from
- * the start. v5 is Cisco's "NetFlow Services Solutions Guide"; v9 is RFC 3954; IPFIX,
+ * the start. v1 to v8 are Cisco's "NetFlow Services Solutions Guide"; v9 is RFC 3954; IPFIX,
  * whose version is 10, is RFC 7011. Everything is in network order.
  */
 #ifndef WEIR_PROTO_NETFLOW_H
@@ -43,6 +43,16 @@ enum {
 	NETFLOW5_DST_AS = 42,
 	NETFLOW5_SRC_MASK = 44,
 	NETFLOW5_DST_MASK = 45,
+};
+
+/* Their headers begin as v5's does. */
+enum {
+	NETFLOW1_HEADER = 16,        /* to the nanoseconds */
+	NETFLOW1_PADDED = 52,        /* octets of a record that some devices pad */
+	NETFLOW7_HEADER = 24,        /* to the sequence, and 4 octets reserved */
+	NETFLOW8_HEADER = 28,        /* to the engine */
+	NETFLOW8_SCHEME = 22,        /* u8: of aggregation, then u8: its version */
+	NETFLOW8_SCHEMES = 14,
 };
 
 enum {

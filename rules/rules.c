@@ -189,7 +189,11 @@ prefix_apply(const struct rules *r, enum rules_origin origin, const struct netwo
     const ip16_t *host, uint8_t *mask, ip16_t *net)
 {
 	int own_bits = ip_is_v4(host) ? 32 : 128;
-	int bits = prefix_bits(r, origin, w, *mask != 0 ? *mask : -1, own_bits);
+	int bits;
+
+	if (origin == ORIGIN_PROTOCOL && !ip_is_none(net))
+		return; /* the record told the prefix itself, and maybe no host */
+	bits = prefix_bits(r, origin, w, *mask != 0 ? *mask : -1, own_bits);
 
 	if (bits > own_bits)
 		bits = own_bits;

@@ -279,6 +279,32 @@ test_only_what_is_needed(void **state)
 	}
 }
 
+/* Where a record tells a prefix and no host, the exporter's word is that prefix. */
+static void
+test_a_prefix_in_the_record(void **state)
+{
+	struct rules_config none = { 0 }, file = { .networks_file = path,
+		.net = { [NETFLOW] = ORIGIN_FILE } };
+	ip16_t told = address("10.64.0.0");
+	struct rules *r = rules_make(&none, "src_net,dst_net,src_mask");
+	struct flow f;
+
+	(void)state;
+	flow_clear(&f);
+	f.src_net = told;
+	f.src_mask = 10;
+	rules_apply(r, NETFLOW, &f, 1);
+	assert_true(ip_equal(&f.src_net, &told));
+	assert_int_equal(f.src_mask, 10);
+	assert_true(ip_is_none(&f.dst_net));
+	rules_free(r);
+	/* Of other origins it is not. */
+	r = rules_make(&file, "src_net");
+	rules_apply(r, NETFLOW, &f, 1);
+	assert_true(ip_is_none(&f.src_net));
+	rules_free(r);
+}
+
 static void
 test_nothing_to_do(void **state)
 {
@@ -407,6 +433,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_only_what_is_needed),
+		cmocka_unit_test(test_a_prefix_in_the_record),
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_equal),
