@@ -35,7 +35,9 @@ struct datagram {
  * c->config, wherever its datagrams come from.
  */
 struct datagram_config {
-	uint32_t port;              /* 0: no socket is wanted */
+	uint32_t port;              /* UDP; 0: no socket is wanted */
+	uint32_t tcp_port;          /* 0: none */
+	uint32_t tcp_connections;   /* of a worker, at most */
 	ip16_t ip;                  /* to listen on; none: every address of the host */
 	const char *interface;      /* to listen on alone; NULL: all */
 	bool ipv6_only;             /* no IPv4, though the address is none or :: */

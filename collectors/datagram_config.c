@@ -56,6 +56,14 @@
 
 static const struct directive netflow_rows[] = {
 	ROWS("nfacctd", "NetFlow and IPFIX"),
+	{ .name = "nfacctd_tcp_port", .type = DIRECTIVE_U32, .offset = AT(tcp_port), .max = 65535,
+	  .def = "0", .doc = "TCP port to listen on for IPFIX, by IANA's list 4739; 0: none. "
+	  "nfacctd_ip, nfacctd_interface, nfacctd_ipv6_only and nfacctd_allow_file hold for it, too." },
+	{ .name = "nfacctd_tcp_connections", .type = DIRECTIVE_U32, .offset = AT(tcp_connections),
+	  .min = 1, .max = 65536, .def = "512", .unit = "connections",
+	  .doc = "TCP connections that one worker holds at most, each with a buffer of 64 KiB and a "
+	  "descriptor. Beyond, one without a message for a minute makes room, or the newcomer is "
+	  "turned away." },
 	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
 	  .doc = "File in which templates outlive a restart." },
 	REFUSED("nfacctd_templates_receiver", NO_RECEIVER),

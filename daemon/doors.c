@@ -9,6 +9,7 @@
 
 #include "collectors/datagram_config.h"
 #include "collectors/pcap.h"
+#include "collectors/tcp.h"
 #include "collectors/udp.h"
 #include "report/memory.h"
 #include "report/print.h"
@@ -54,11 +55,11 @@ const struct directive_set *const door_directives[] = {
 };
 
 const struct door_in doors_in[DOOR_IN_COUNT] = {
-	[DOOR_PCAP] = { "pmacctd", &pcap_directives, &pcap_collector, &pcap_collector },
+	[DOOR_PCAP] = { "pmacctd", &pcap_directives, &pcap_collector, &pcap_collector, NULL },
 	[DOOR_NETFLOW] = { "nfacctd", &netflow_directives, &netflow_udp_collector,
-	    &netflow_file_collector },
+	    &netflow_file_collector, &ipfix_tcp_collector },
 	[DOOR_SFLOW] = { "sfacctd", &sflow_directives, &sflow_udp_collector,
-	    &sflow_file_collector },
+	    &sflow_file_collector, NULL },
 };
 
 static const struct {

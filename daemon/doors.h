@@ -36,6 +36,7 @@ struct door_in {
 	const struct directive_set *directives;
 	const struct collector_ops *live;
 	const struct collector_ops *file;
+	const struct collector_ops *stream;    /* live, over TCP; NULL: none */
 };
 
 enum { DOOR_PCAP, DOOR_NETFLOW, DOOR_SFLOW, DOOR_IN_COUNT };

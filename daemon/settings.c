@@ -387,13 +387,17 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 	for (int i = DOOR_NETFLOW; rc == 0 && i < DOOR_IN_COUNT; i++) {
 		const struct datagram_config *c = s->in[i];
 
-		if (c->port == 0)
-			continue;
-		rc = engine_collector(en, doors_in[i].live, c, 0, e);
-		n++;
+		if (c->port != 0) {
+			rc = engine_collector(en, doors_in[i].live, c, 0, e);
+			n++;
+		}
+		if (rc == 0 && c->tcp_port != 0) {
+			rc = engine_collector(en, doors_in[i].stream, c, 0, e);
+			n++;
+		}
 	}
 	if (rc == 0 && n == 0)
 		return err_set(e, WEIR_EINVAL, "no input: write pcap_interface, pcap_savefile, "
-		    "nfacctd_port or sfacctd_port (or -i INTERFACE)");
+		    "nfacctd_port, nfacctd_tcp_port or sfacctd_port (or -i INTERFACE)");
 	return rc;
 }

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+import ipfix
 from conftest import TUPLE, free_port, generate, json_rows, poll, run_file
 from test_run import check
 
@@ -13,11 +14,13 @@ V5 = bytes.fromhex("0005000100000e10656000000000000000000001" "00000000") + byte
     "30390050" "00100600" "0000000000000000")
 
 
-def send_from(address, port, datagram=V5, times=1):
+def send_from(address, port, *datagrams, times=1):
+    """All from one socket, so that one worker gets them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind((address, 0))
         for _ in range(times):
-            s.sendto(datagram, ("127.0.0.1", port))
+            for datagram in datagrams or (V5,):
+                s.sendto(datagram, ("127.0.0.1", port))
 
 
 @pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGUSR2])
@@ -123,3 +126,132 @@ def test_directives_that_weir_has_not_say_what_to_do(tmp_path):
                         (4, "point the exporters"), (5, "point the exporters")):
         assert any(f"weir.conf:{line}:" in said and words in said
                    for said in out.stdout.splitlines()), (line, out.stdout)
+
+
+TCP_CONFIG = "nfacctd_ip: 127.0.0.1\nplugins: memory[m]\naggregate: src_host, dst_host\n"
+
+
+def connect(port, address="127.0.0.1"):
+    s = socket.socket()
+    s.bind((address, 0))
+    s.connect(("127.0.0.1", port))
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+
+
+def is_closed(s):
+    """Whether the other side has closed `s`, or will within some seconds."""
+    s.settimeout(10)
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def session(records=2, packets=3, domain=1):
+    """An exporter's messages: its template, then two with `records` records each."""
+    rows = [("192.0.2.1", "198.51.100.1", 1, 2, 6, 100, packets)] * records
+    return [ipfix.message(0, ipfix.template_set(), domain=domain),
+            ipfix.message(0, ipfix.data_set(*rows), domain=domain),
+            ipfix.message(records, ipfix.data_set(*rows), domain=domain)]
+
+
+def test_ipfix_over_tcp_however_it_is_cut(tmp_path, weir):
+    port = free_port(socket.SOCK_STREAM)
+    w = weir(f"{TCP_CONFIG}nfacctd_tcp_port: {port}\nworkers: 2\n").ready()
+    stream = b"".join(session())
+    for cut in range(1, len(stream)):
+        with connect(port) as s:
+            s.sendall(stream[:cut])
+            s.sendall(stream[cut:])
+    n = len(stream) - 1
+    poll(lambda: w.stats()["records_fed"] == 4 * n)
+    stats = w.stats()
+    assert stats["connections"] == n and stats["connections_refused"] == 0
+    assert stats["datagrams"] == stats["datagrams_decoded"] == 3 * n
+    assert stats["datagram_octets"] == n * len(stream)
+    poll(lambda: sum(r["packets"] for r in w.rows("m")) == 12 * n)
+    assert {(d["collector"], d["where"]) for d in w.rows("collectors")} == {
+        ("ipfix", f"127.0.0.1:{port}")}
+    w.books()
+    assert w.stop() == 0
+
+
+def test_ipfix_over_tcp_survives_its_exporters(tmp_path, weir):
+    """Garbage, halves, silence and a crowd: who sends well is counted all the same."""
+    port = free_port(socket.SOCK_STREAM)
+    w = weir(f"{TCP_CONFIG}nfacctd_tcp_port: {port}\nnfacctd_tcp_connections: 20\n"
+             "workers: 1\n").ready()
+    stream = b"".join(session(records=10))
+    good = connect(port, "127.0.0.2")
+    good.sendall(stream[:30])
+    poll(lambda: w.stats()["connections"] == 1)
+
+    for garbage in (b"\xff" * 70000, b"GET / HTTP/1.1\r\n\r\n", b"\0\x0a\0\x0f" + b"\0" * 16,
+                    V5, b"\0\x09\0\1" + b"\0" * 40):
+        with connect(port) as s:
+            try:
+                s.sendall(garbage)
+            except ConnectionError:
+                pass
+            assert is_closed(s), garbage[:20]
+    poll(lambda: w.stats()["malformed_version"] >= 4)
+    assert w.stats()["malformed_version"] == 4 and w.stats()["malformed_length"] == 1
+    for part in (1, 15, 16, 17, len(stream) - 1):
+        with connect(port) as s:
+            s.sendall(stream[:part])
+    poll(lambda: w.stats()["malformed_short"] == 5)
+
+    crowd = [connect(port) for _ in range(19)]
+    poll(lambda: w.stats()["connections"] == 1 + 5 + 5 + 19)
+    for _ in range(10):
+        with connect(port) as s:
+            assert is_closed(s)
+    poll(lambda: w.stats()["connections_refused"] == 10)
+    fed = w.stats()["records_fed"]
+    good.sendall(stream[30:])
+    poll(lambda: w.stats()["records_fed"] == fed + 20)
+    for s in crowd:
+        s.close()
+    with connect(port) as s:  # there is room again
+        poll(lambda: w.stats()["connections"] == 31)
+        s.sendall(stream)
+        poll(lambda: w.stats()["records_fed"] == fed + 40)
+    good.close()
+    w.books()
+    assert w.stop() == 0
+
+
+def test_ipfix_over_tcp_and_udp_side_by_side(tmp_path, weir):
+    port, udp, allow = free_port(socket.SOCK_STREAM), free_port(), tmp_path / "allow"
+    allow.write_text("127.0.0.1\n127.0.0.2\n")
+    w = weir(f"{TCP_CONFIG}nfacctd_tcp_port: {port}\nnfacctd_port: {udp}\nworkers: 2\n"
+             f"nfacctd_allow_file: {allow}\n").ready()
+    with connect(port) as one, connect(port, "127.0.0.2") as two:
+        one.sendall(b"".join(session()))
+        two.sendall(b"".join(session(domain=2)))
+        send_from("127.0.0.1", udp, *session())
+        with connect(port, "127.0.0.3") as three:
+            assert is_closed(three)
+        poll(lambda: w.stats()["records_fed"] == 12)
+        allow.write_text("127.0.0.1\n")
+        w.process.send_signal(signal.SIGUSR2)
+        poll(lambda: "read anew" in w.log_text())
+        two.sendall(session(domain=2)[1])
+        assert is_closed(two)
+        one.sendall(session()[1])
+        poll(lambda: w.stats()["records_fed"] == 14)
+    assert w.stats()["connections_refused"] == 1
+    assert w.stats()["datagrams_refused"] == 1
+    w.books()
+    assert w.stop() == 0
+
+
+def test_a_taken_tcp_port_is_refused_by_name(tmp_path, weir):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        w = weir(f"{TCP_CONFIG}nfacctd_tcp_port: {port}\n")
+        assert w.process.wait(20) == 1
+    assert f"ipfix 127.0.0.1:{port}" in w.log_text() and "another program" in w.log_text()
