@@ -26,6 +26,7 @@ bench_open(struct bench *b, bool time_new)
 	b->pipeline.flows = calloc(2 * FLOW_BATCH, sizeof(struct flow));
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		field_set_add(&b->pipeline.needs, (enum field_no)i);
+	pipeline_prepare(&b->pipeline);
 	b->arrival = ARRIVAL;
 	b->config.time_new = time_new;
 	b->collector.config = &b->config;

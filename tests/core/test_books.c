@@ -130,6 +130,9 @@ test_tampering(void **state)
 	assert_int_equal(n, sizeof(numbers) / sizeof(numbers[0]));
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
+			STAT_CONNECTIONS,
+			STAT_CONNECTIONS_IDLE,
+			STAT_CONNECTIONS_REFUSED,
 			STAT_DATAGRAM_OCTETS,
 			STAT_FRAME_OCTETS,
 			STAT_KERNEL_DROPS,
