@@ -28,7 +28,7 @@ struct print {
 	const struct print_config *config;
 	struct print_format format;
 	struct print_file file;
-	struct print_path_vars vars;
+	struct variables vars;
 	uint8_t *other;               /* a row of zeros, for other rows */
 	bool history;
 	bool is_file;                 /* not standard output */
@@ -106,7 +106,7 @@ static int
 print_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct print_config *c = o->config;
-	struct print_path_vars vars = { 0 };
+	struct variables vars = { .time = clock_real() };
 	char path[PATH_MAX];
 
 	if (separator_parse(c->separator) == '\0')
@@ -114,7 +114,7 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 		    "print_output_separator: '%s' is not one character, \\t or \\s",
 		    c->separator);
 	if (!config_is_stdout(c) &&
-	    print_path_expand(c->file, clock_real(), &vars, path, sizeof(path), e) != 0)
+	    print_path_expand(c->file, &vars, path, sizeof(path), e) != 0)
 		return -WEIR_EINVAL;
 	if (c->latest != NULL && config_is_stdout(c))
 		return err_set(e, WEIR_EINVAL,
@@ -139,10 +139,10 @@ print_open(struct output *o, struct err *e)
 	p->config = c;
 	p->history = !bins_are_none(&o->view->config.bins);
 	p->is_file = !config_is_stdout(c);
-	p->by_time = p->is_file && p->history && print_path_has_time(c->file);
+	p->by_time = p->is_file && p->history && variables_have_time(c->file);
 	p->vars.utc = o->common.text.utc;
-	p->vars.refresh = o->view->config.refresh_s;
-	p->vars.history = o->view->config.bins.seconds;
+	p->vars.refresh_s = o->view->config.refresh_s;
+	p->vars.history_s = o->view->config.bins.seconds;
 	print_format_init(&p->format, (enum print_form)c->form,
 	    separator_parse(c->separator), o);
 	if (print_file_init(&p->file, p->format.row_max, e) != 0) {
@@ -246,9 +246,10 @@ file_for_bin(struct print *p, const struct output *o, uint64_t start, bool keep,
 	char path[PATH_MAX] = "-";
 	int rc = 0;
 
+	p->vars.time = start;
 	if (p->is_file)
 		rc = print_path_expand(
-		    p->config->file, start, &p->vars, path, sizeof(path), first(e));
+		    p->config->file, &p->vars, path, sizeof(path), first(e));
 	if (rc == 0 && p->file.fd != -1 && strcmp(path, p->file.path) == 0)
 		return 0;
 	if (file_finish(p, o, e) != 0 && rc == 0)

@@ -166,10 +166,10 @@ static int
 store_ready(struct store *st, uint64_t start, struct err *e)
 {
 	char table[TABLENAME_MAX + 1] = "";
-	struct tablename_vars vars = st->c.vars;
+	struct variables vars = st->c.vars;
 	int rc;
 
-	vars.bin_start = start;
+	vars.time = start;
 	if ((rc = tablename_expand(st->c.sql.table, &vars, table, e)) != 0)
 		return rc;
 	if (st->conn != NULL && !st->c.driver->alive(st->conn))
@@ -196,7 +196,7 @@ store_open(const struct store_config *c, struct err *e)
 		chance = (uint32_t)clock_mono();
 	st->boot = (int64_t)((clock_real() & ~UINT64_C(0xfffff)) | (chance & 0xfffff));
 	row_init(&st->row, c->driver, &st->c.schema, c->rs, c->vars.utc);
-	if (tablename_is_timed(c->sql.table))
+	if (variables_have_time(c->sql.table))
 		rc = store_connect(st, e);
 	else
 		rc = store_ready(st, 0, e);

@@ -26,7 +26,7 @@ struct store_config {
 	const struct sql_driver *driver; /* borrowed */
 	struct sql_config sql;           /* with every default filled in */
 	struct sql_schema schema;
-	struct tablename_vars vars;      /* all but bin_start */
+	struct variables vars;           /* all but the time */
 	const struct rowspec *rs;        /* of the view, borrowed */
 	char collector[160];             /* who writes: host and plugin */
 };

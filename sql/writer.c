@@ -38,11 +38,11 @@ shape_of(const struct output *o, bool history, struct sql_shape *shape)
 	shape->secs = o->common.text.secs;
 }
 
-static struct tablename_vars
+static struct variables
 vars_of(const struct output *o, const struct bins *bins)
 {
-	return (struct tablename_vars){
-		.bin_start = clock_real(),
+	return (struct variables){
+		.time = clock_real(),
 		.refresh_s = o->common.refresh,
 		.history_s = bins->seconds,
 		.utc = o->common.text.utc,
@@ -53,7 +53,7 @@ int
 writer_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct sql_config *c = o->config;
-	struct tablename_vars vars = vars_of(o, &vc->bins);
+	struct variables vars = vars_of(o, &vc->bins);
 	bool history = !bins_are_none(&vc->bins);
 	char name[TABLENAME_MAX + 1];
 	struct sql_schema schema;
@@ -66,7 +66,7 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 		return rc;
 	if (c->table != NULL && (rc = tablename_expand(c->table, &vars, name, e)) != 0)
 		return rc;
-	if (c->table != NULL && tablename_is_timed(c->table) && !history)
+	if (c->table != NULL && variables_have_time(c->table) && !history)
 		return err_set(e, WEIR_EINVAL,
 		    "sql_table '%s': its variables are those of a time bin: write "
 		    "sql_history too", c->table);

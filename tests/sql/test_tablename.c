@@ -55,7 +55,8 @@ test_names(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct tablename_vars v = { T_BIN, 60, 300, cases[i].utc };
+		const struct variables v = { .time = T_BIN,
+			.utc = cases[i].utc, .refresh_s = 60, .history_s = 300 };
 		char name[TABLENAME_MAX + 1] = "";
 		struct err e = ERR_INIT;
 		int rc = tablename_expand(cases[i].pattern, &v, name, &e);
