@@ -122,7 +122,8 @@ netflow5_decode(struct netflow *nf, struct message *m)
 	    sampling)
 		atomic_store_explicit(
 		    &m->exporter->sampling, sampling, memory_order_relaxed);
-	message_sequence(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), count, "records");
+	message_number(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), 0);
+	message_counts(nf, m, count, "records");
 	count = records_there(nf, m, count, NETFLOW5_RECORD);
 	p = rbuf_get(&m->in, (size_t)count * NETFLOW5_RECORD);
 	for (uint32_t i = 0; i < count; i++, p += NETFLOW5_RECORD) {
@@ -392,7 +393,8 @@ netflow7_decode(struct netflow *nf, struct message *m)
 	if (!message_exporter(nf, m, wire_u16(h + NETFLOW5_ENGINE)))
 		return;
 	header_times(m, h);
-	message_sequence(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), count, "records");
+	message_number(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), 0);
+	message_counts(nf, m, count, "records");
 	format_decode(nf, m, 0, count, 0);
 }
 
@@ -411,6 +413,8 @@ netflow8_decode(struct netflow *nf, struct message *m)
 	if (!message_exporter(nf, m, wire_u16(h + NETFLOW5_ENGINE)))
 		return;
 	header_times(m, h);
-	message_sequence(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), count, "records");
+	/* Each scheme has a cache of its own, which numbers what it sends. */
+	message_number(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), scheme);
+	message_counts(nf, m, count, "records");
 	format_decode(nf, m, scheme, count, 0);
 }

@@ -43,7 +43,7 @@ void
 message_header(const struct message *m, struct flow *f)
 {
 	f->timestamp_export = m->header_ns;
-	f->export_proto_seqno = m->sequence;
+	f->export_proto_seqno = m->number;
 	f->export_proto_version = m->version;
 	f->export_proto_sysid = m->exporter->domain;
 }
@@ -61,31 +61,35 @@ message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 		return false;
 	}
 	m->header_shown = header_is_needed(&nf->pipeline->needs);
-	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version) {
-		/* Each version counts for itself. */
-		x->parts[nf->worker].seq_known = false;
+	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version)
 		atomic_store_explicit(&x->version, m->version, memory_order_relaxed);
-	}
 	return true;
 }
 
 void
-message_sequence(struct netflow *nf, struct message *m, uint32_t seq, uint32_t units,
-    const char *unit)
+message_number(struct netflow *nf, struct message *m, uint32_t number, uint8_t scheme)
 {
-	const _Atomic uint64_t *resets =
-	    &m->exporter->parts[nf->worker].n[EXPORTER_SEQUENCE_RESETS];
-	uint64_t before = atomic_load_explicit(resets, memory_order_relaxed);
+	uint32_t key =
+	    (uint32_t)m->datagram->from_port << 16 | (uint32_t)scheme << 8 | m->version;
+	bool restarted = false;
 
-	m->sequence = seq;
-	m->lost = exporter_sequence(m->exporter, nf->worker, seq, units);
-	m->resets =
-	    (uint32_t)(atomic_load_explicit(resets, memory_order_relaxed) - before);
-	if (m->uncounted) /* what comes next is anybody's guess */
-		m->exporter->parts[nf->worker].seq_known = false;
-	if (m->lost != 0 && !nf->disable_checks)
-		message_log(nf, m, "%u %s missing before sequence number %u", m->lost,
-		    unit, seq);
+	m->stream = exporter_stream(m->exporter, nf->worker, key);
+	if (m->version < 10)
+		restarted = exporter_restarted(
+		    m->stream, (uint32_t)m->header_s, m->clock.uptime_ms);
+	m->number = number;
+	m->order = sequence_judge(&m->stream->sequence, number, restarted);
+}
+
+void
+message_counts(struct netflow *nf, struct message *m, uint32_t units, const char *unit)
+{
+	struct sequence_step step = exporter_sequence(m->exporter, nf->worker,
+	    &nf->pipeline->stats, m->stream, m->order, m->number, units, m->uncounted);
+
+	if (step.lost != 0 && !nf->disable_checks)
+		message_log(nf, m, "%u %s missing before sequence number %u", step.lost,
+		    unit, m->number);
 }
 
 /* Count on a stat, where there is something to count. */
@@ -134,8 +138,6 @@ message_book(struct netflow *nf, const struct message *m)
 	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
 	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
 	book(nf, STAT_TEMPLATES, m->templates);
-	book(nf, STAT_SEQUENCE_LOST, m->lost);
-	book(nf, STAT_SEQUENCE_RESETS, m->resets);
 	if (m->exporter != NULL)
 		book_exporter(nf, m);
 	counter_add(&c->units, 1);

@@ -39,7 +39,6 @@ struct message {
 	struct template_clock clock;
 	uint64_t header_ns;          /* since 1970, from the header; 0: it does not know */
 	uint64_t header_s;           /* of it, the seconds */
-	uint32_t sequence;           /* from the header, whatever it counts */
 	bool header_shown;           /* somebody needs what the header says */
 	uint32_t sampling;           /* 1 in N; 0: not told */
 	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
@@ -47,7 +46,9 @@ struct message {
 	uint64_t templates, changes;
 	uint64_t beyond;             /* octets behind the end of the message */
 	bool uncounted;              /* some records could not be told apart */
-	uint32_t lost, resets;
+	struct exporter_stream *stream; /* NULL: it bears no number */
+	uint32_t number;             /* in the stream: units sent before */
+	enum sequence_verdict order;
 };
 
 /* One line about the sender of `m`, no oftener than its bucket allows. */
@@ -63,12 +64,18 @@ void message_fault(struct message *m, enum stat_no why);
 bool message_exporter(struct netflow *nf, struct message *m, uint32_t domain);
 
 /*
- * Compare the sequence number with what the exporter's last message lets expect. The
- * message counts `units` of what `unit` names in the plural; with m->uncounted, which
- * must be known before, that many or more.
+ * Look at the message's number in its stream; `scheme` numbers apart what one version
+ * sends in several. Versions before IPFIX tell their uptime in m->clock.
  */
-void message_sequence(struct netflow *nf, struct message *m, uint32_t seq,
-    uint32_t units, const char *unit);
+void message_number(struct netflow *nf, struct message *m, uint32_t number,
+    uint8_t scheme);
+
+/*
+ * The message counts `units` of what `unit` names in the plural; with m->uncounted, that
+ * many or more. Lost ones are logged.
+ */
+void message_counts(struct netflow *nf, struct message *m, uint32_t units,
+    const char *unit);
 
 /* Count what became of the message, and of what was in it. */
 void message_book(struct netflow *nf, const struct message *m);

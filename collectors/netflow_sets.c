@@ -250,13 +250,15 @@ netflow9_decode(struct netflow *nf, struct message *m)
 
 	if (!message_exporter(nf, m, wire_u32(h + NETFLOW9_SOURCE_ID)))
 		return;
-	m->header_ns = wire_u32(h + NETFLOW9_SECONDS) * CLOCK_S;
+	m->header_s = wire_u32(h + NETFLOW9_SECONDS);
+	m->header_ns = m->header_s * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
 	m->clock.uptime_ms = wire_u32(h + NETFLOW9_UPTIME);
 	m->sampling =
 	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* v9 counts export packets here: RFC 3954 s5.1. */
-	message_sequence(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 1, "datagrams");
+	message_number(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 0);
+	message_counts(nf, m, 1, "datagrams");
 	/* To the end, whatever the header counts: some exporters count too few. */
 	sets_walk(nf, m, &v9_format);
 }
@@ -299,11 +301,10 @@ ipfix_decode(struct netflow *nf, struct message *m)
 		return;
 	m->header_ns = wire_u32(h + NETFLOW10_SECONDS) * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
-	m->sequence = wire_u32(h + NETFLOW10_SEQUENCE);
 	m->sampling =
 	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
-	sets_walk(nf, m, &ipfix_format);
 	/* IPFIX counts data records here, of options too: RFC 7011 s3.1. */
-	message_sequence(nf, m, m->sequence, (uint32_t)(m->records - m->no_template),
-	    "records");
+	message_number(nf, m, wire_u32(h + NETFLOW10_SEQUENCE), 0);
+	sets_walk(nf, m, &ipfix_format);
+	message_counts(nf, m, (uint32_t)(m->records - m->no_template), "records");
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "collectors/datagram.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
 #include "proto/packet.h"
@@ -418,24 +419,24 @@ message_sample(struct message *m)
 }
 
 static void
-message_gap(const struct message *m, struct exporter *x, uint32_t seq)
+message_gap(
+    const struct message *m, struct exporter *x, uint32_t seq, uint32_t uptime_ms)
 {
 	struct stats *stats = &m->sflow->collector->pipeline->stats;
 	unsigned worker = m->sflow->collector->pipeline->worker;
-	struct exporter_part *part = &x->parts[worker];
-	uint64_t resets = atomic_load(&part->n[EXPORTER_SEQUENCE_RESETS]);
-	uint32_t lost = exporter_sequence(x, worker, seq, 1);
+	struct exporter_stream *stream = exporter_stream(x, worker, 0);
+	/* There is no clock in the header, but the datagram has just come. */
+	bool restarted = exporter_restarted(
+	    stream, (uint32_t)(m->datagram->arrival / CLOCK_S), uptime_ms);
+	enum sequence_verdict order = sequence_judge(&stream->sequence, seq, restarted);
+	uint32_t lost =
+	    exporter_sequence(x, worker, stats, stream, order, seq, 1, false).lost;
 	char ip[IP_STRLEN];
 
-	if (atomic_load(&part->n[EXPORTER_SEQUENCE_RESETS]) != resets)
-		stat_add(stats, STAT_SEQUENCE_RESETS, 1);
-	if (lost == 0)
-		return;
-	stat_add(stats, STAT_SEQUENCE_LOST, lost);
-	if (m->sflow->config->disable_checks)
+	if (lost == 0 || m->sflow->config->disable_checks)
 		return;
 	(void)ip_format(&x->addr, ip);
-	log_limited(&part->limit, "sflow %s/%u: %u datagrams missing before number %u", ip,
+	log_limited(&x->parts[worker].limit, "sflow %s/%u: %u datagrams missing before number %u", ip,
 	    x->domain, lost, seq);
 }
 
@@ -466,14 +467,14 @@ message_count(const struct message *m, struct exporter *x, bool whole)
 static enum stat_no
 sflow_v5(struct message *m)
 {
-	uint32_t domain, seq, samples;
+	uint32_t domain, seq, uptime_ms, samples;
 	struct exporter *x;
 	bool whole = true;
 
 	m->agent = sflow_address(&m->r);
 	domain = rbuf_u32(&m->r);
 	seq = rbuf_u32(&m->r);
-	rbuf_skip(&m->r, 4); /* uptime */
+	uptime_ms = rbuf_u32(&m->r);
 	samples = rbuf_u32(&m->r);
 	if (!rbuf_ok(&m->r))
 		return STAT_BAD_SHORT;
@@ -483,7 +484,7 @@ sflow_v5(struct message *m)
 	if (x == NULL)
 		return STAT_BAD_EXPORTER;
 	atomic_store_explicit(&x->version, SFLOW_V5, memory_order_relaxed);
-	message_gap(m, x, seq);
+	message_gap(m, x, seq, uptime_ms);
 	while (whole && samples-- > 0)
 		whole = message_sample(m);
 	message_count(m, x, whole);

@@ -7,8 +7,8 @@
 
 #include "lib/clock.h"
 
-/* A forward jump beyond this is taken for a restart of the exporter, not for loss. */
-#define SEQUENCE_JUMP (1U << 24)
+/* The times in headers are rounded, and clocks are set: an exporter starts more slowly. */
+#define BOOT_SLACK_MS 10000U
 
 const char *const exporter_count_names[EXPORTER_N_COUNTS] = {
 #define X(NAME, name) [EXPORTER_##NAME] = name,
@@ -199,22 +199,66 @@ exporter_last_seen(const struct exporter *x)
 	return last;
 }
 
-uint32_t
-exporter_sequence(struct exporter *x, unsigned worker, uint32_t seq, uint32_t units)
+struct exporter_stream *
+exporter_stream(struct exporter *x, unsigned worker, uint32_t key)
 {
-	struct exporter_part *p = &x->parts[worker];
-	uint32_t gap = seq - p->next_seq;
-	uint32_t lost = 0;
+	struct exporter_stream *streams = x->parts[worker].streams, found;
+	unsigned i = 0;
 
-	if (p->seq_known && gap != 0) {
-		if (gap < SEQUENCE_JUMP) {
-			lost = gap;
-			exporter_add(x, worker, EXPORTER_SEQUENCE_LOST, gap);
-		} else {
-			exporter_add(x, worker, EXPORTER_SEQUENCE_RESETS, 1);
-		}
+	while (i < EXPORTER_STREAMS - 1 && streams[i].key != key)
+		i++;
+	if (i == 0)
+		return &streams[0];
+	found = streams[i];
+	if (found.key != key)
+		found = (struct exporter_stream){ .key = key };
+	memmove(&streams[1], &streams[0], i * sizeof(streams[0]));
+	streams[0] = found;
+	return &streams[0];
+}
+
+bool
+exporter_restarted(struct exporter_stream *stream, uint32_t clock_s, uint32_t uptime_ms)
+{
+	/* Modulo 2^32, like the uptime: its wrap is no restart. */
+	uint32_t boot = clock_s * 1000 - uptime_ms, later = boot - stream->boot_ms;
+	bool restarted =
+	    stream->boot_known && later > BOOT_SLACK_MS && later < INT32_MAX;
+
+	stream->boot_ms = boot;
+	stream->boot_known = true;
+	return restarted;
+}
+
+struct sequence_step
+exporter_sequence(struct exporter *x, unsigned worker, struct stats *stats,
+    struct exporter_stream *stream, enum sequence_verdict verdict, uint32_t seq,
+    uint32_t units, bool vague)
+{
+	struct sequence_step step =
+	    sequence_take(&stream->sequence, verdict, seq, units, vague);
+	const struct {
+		enum exporter_count count;
+		enum stat_no stat;
+		uint32_t n;
+	} counts[] = {
+		{ EXPORTER_SEQUENCE_LOST, STAT_SEQUENCE_LOST, step.lost },
+		{ EXPORTER_SEQUENCE_FOUND, STAT_SEQUENCE_FOUND, step.found },
+		{ EXPORTER_SEQUENCE_LATE, STAT_SEQUENCE_LATE,
+		    step.verdict == SEQUENCE_LATE },
+		{ EXPORTER_SEQUENCE_DUPLICATES, STAT_SEQUENCE_DUPLICATES,
+		    step.verdict == SEQUENCE_DUPLICATE },
+		{ EXPORTER_SEQUENCE_RESETS, STAT_SEQUENCE_RESETS,
+		    step.verdict == SEQUENCE_RESET },
+	};
+
+	if (step.verdict == SEQUENCE_NEXT || step.verdict == SEQUENCE_FIRST)
+		return step;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (counts[i].n == 0)
+			continue;
+		exporter_add(x, worker, counts[i].count, counts[i].n);
+		stat_add(stats, counts[i].stat, counts[i].n);
 	}
-	p->seq_known = true;
-	p->next_seq = seq + units;
-	return lost;
+	return step;
 }

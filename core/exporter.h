@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/sequence.h"
+#include "core/stats.h"
 #include "lib/ip.h"
 #include "lib/log.h"
 #include "lib/table.h"
@@ -22,7 +24,9 @@ enum exporter_kind { EXPORTER_NETFLOW, EXPORTER_SFLOW, EXPORTER_KINDS };
 #define EXPORTER_COUNTS(X) \
 	X(DATAGRAMS, "datagrams") X(OCTETS, "octets") X(RECORDS, "records") \
 	X(MALFORMED, "malformed") X(NO_TEMPLATE, "no_template") \
-	X(SEQUENCE_LOST, "sequence_lost") X(SEQUENCE_RESETS, "sequence_resets") \
+	X(SEQUENCE_LOST, "sequence_lost") X(SEQUENCE_FOUND, "sequence_found") \
+	X(SEQUENCE_LATE, "sequence_late") X(SEQUENCE_DUPLICATES, "sequence_duplicates") \
+	X(SEQUENCE_RESETS, "sequence_resets") \
 	X(TEMPLATES, "templates") X(TEMPLATE_CHANGES, "template_changes")
 enum exporter_count {
 #define X(NAME, name) EXPORTER_##NAME,
@@ -32,13 +36,22 @@ enum exporter_count {
 };
 extern const char *const exporter_count_names[EXPORTER_N_COUNTS];
 
+/* What numbers its messages by itself. */
+struct exporter_stream {
+	uint32_t key;                /* the caller's */
+	uint32_t boot_ms;            /* when it was started, by its uptime; wraps */
+	bool boot_known;
+	struct sequence sequence;
+};
+
+#define EXPORTER_STREAMS 4U
+
 /* One worker's part of an exporter, on cache lines of its own. */
 struct exporter_part {
 	_Alignas(64) _Atomic uint64_t n[EXPORTER_N_COUNTS];
 	_Atomic uint64_t last_seen;  /* ns since 1970 */
-	uint32_t next_seq;           /* expected; host order */
-	bool seq_known;
 	struct log_limit limit;
+	struct exporter_stream streams[EXPORTER_STREAMS]; /* the last used first */
 };
 
 struct exporter {
@@ -98,12 +111,35 @@ exporter_add(struct exporter *x, unsigned worker, enum exporter_count i, uint64_
 uint64_t exporter_sum(const struct exporter *x, enum exporter_count i);
 uint64_t exporter_last_seen(const struct exporter *x);
 
+/* What was lost by the sequence numbers and not found since. Any thread. */
+static inline uint64_t
+exporter_missing(const struct exporter *x)
+{
+	uint64_t found = exporter_sum(x, EXPORTER_SEQUENCE_FOUND);
+	uint64_t lost = exporter_sum(x, EXPORTER_SEQUENCE_LOST);
+
+	return lost > found ? lost - found : 0;
+}
+
 /*
- * Compare the sequence number `seq` of a message that counts `units` with what was
- * expected from this exporter; gaps and resets are counted on its part. Returns how many
- * units are missing (0 when none, or when it jumped back).
+ * The stream `key` of a worker's part of an exporter. A stream is what numbers its
+ * messages by itself: a version, in UDP a source port (RFC 7011 s10.3: a transport
+ * session), whose datagrams all come to one worker. Of more than a few streams those
+ * that were not used for the longest time are forgotten, and begin anew.
  */
-uint32_t exporter_sequence(struct exporter *x, unsigned worker, uint32_t seq,
-    uint32_t units);
+struct exporter_stream *exporter_stream(struct exporter *x, unsigned worker,
+    uint32_t key);
+
+/*
+ * Whether the sender was started since the stream's last message, which its clock and
+ * its uptime (ms) tell together.
+ */
+bool exporter_restarted(struct exporter_stream *stream, uint32_t clock_s,
+    uint32_t uptime_ms);
+
+/* sequence_take, counted on the worker's part and in its `stats`. */
+struct sequence_step exporter_sequence(struct exporter *x, unsigned worker,
+    struct stats *stats, struct exporter_stream *stream, enum sequence_verdict verdict, uint32_t seq,
+    uint32_t units, bool vague);
 
 #endif

@@ -103,6 +103,7 @@ static const struct reply_column exporter_columns[] = {
 #define X(NAME, name) COLUMN(name, #NAME, "uint"),
 	EXPORTER_COUNTS(X)
 #undef X
+	COLUMN("missing", "MISSING", "uint"),
 	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
 	COLUMN("last_seen", "LAST_SEEN", "stamp"),
 };
@@ -131,6 +132,7 @@ exporters_reply(const struct engine *en, struct reply *r)
 		for (int c = 0; c < EXPORTER_N_COUNTS; c++)
 			reply_uint(r, exporter_count_names[c],
 			    exporter_sum(x, (enum exporter_count)c));
+		reply_uint(r, "missing", exporter_missing(x));
 		reply_stamp(r, "first_seen", x->first_seen);
 		reply_stamp(r, "last_seen", exporter_last_seen(x));
 		reply_row_end(r);

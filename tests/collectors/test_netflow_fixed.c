@@ -144,28 +144,35 @@ test_v5_sequence(void **state)
 {
 	static const struct {
 		const char *says;
-		uint32_t sequence;
-		uint64_t lost, resets;
+		uint32_t sequence, uptime_ms;
+		uint64_t lost, found, resets, duplicates;
 	} cases[] = {
-		{ "the first says nothing", 1000, 0, 0 },
-		{ "the next follows", 1002, 0, 0 },
-		{ "sixty records are missing", 1064, 60, 0 },
-		{ "after a gap all is well", 1066, 60, 0 },
-		{ "the exporter starts anew", 0, 60, 1 },
-		{ "and goes on", 2, 60, 1 },
+		{ "the first says nothing", 1000, UPTIME_MS, 0, 0, 0, 0 },
+		{ "the next follows", 1002, UPTIME_MS, 0, 0, 0, 0 },
+		{ "sixty records are missing", 1064, UPTIME_MS, 60, 0, 0, 0 },
+		{ "after a gap all is well", 1066, UPTIME_MS, 60, 0, 0, 0 },
+		{ "one of the missing was late", 1030, UPTIME_MS, 60, 2, 0, 0 },
+		{ "and came twice", 1030, UPTIME_MS, 60, 2, 0, 1 },
+		{ "as if nothing had been", 1068, UPTIME_MS, 60, 2, 0, 1 },
+		{ "the exporter starts anew", 0, 20, 60, 2, 1, 1 },
+		{ "and goes on", 2, 20, 60, 2, 1, 1 },
 	};
 	struct bench b;
-	struct wbuf w;
+	struct wbuf w, uptime;
 
 	(void)state;
 	bench_open(&b, false);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		v5_header(&w, 2, cases[i].sequence);
+		uptime = wbuf_of(w.start + 4, 4);
+		wbuf_u32(&uptime, cases[i].uptime_ms);
 		v5_record(&w, 6, 0, 0);
 		v5_record(&w, 6, 0, 0);
-		bench_feed(&b, &w);
+		assert_int_equal(bench_feed(&b, &w), 2);
 		if (bench_stat(&b, STAT_SEQUENCE_LOST) != cases[i].lost ||
-		    bench_stat(&b, STAT_SEQUENCE_RESETS) != cases[i].resets)
+		    bench_stat(&b, STAT_SEQUENCE_FOUND) != cases[i].found ||
+		    bench_stat(&b, STAT_SEQUENCE_RESETS) != cases[i].resets ||
+		    bench_stat(&b, STAT_SEQUENCE_DUPLICATES) != cases[i].duplicates)
 			fail_msg("%s", cases[i].says);
 	}
 	bench_close(&b);

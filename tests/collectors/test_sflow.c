@@ -16,7 +16,9 @@
 #define ARRIVAL UINT64_C(1700000000123456789)
 
 /* The header of a datagram: agent 192.0.2.9, sub-agent 7, number, uptime 1 s, samples. */
-#define HEAD(seq, samples) "00000005 00000001 c0000209 00000007 " seq " 000003e8 " samples " "
+#define HEAD_AT(seq, uptime, samples) \
+	"00000005 00000001 c0000209 00000007 " seq " " uptime " " samples " "
+#define HEAD(seq, samples) HEAD_AT(seq, "00100000", samples)
 
 /* Flow samples: 1 in 512, in and out as given, and their records. Lengths are counted here. */
 #define FLOW(length, in, out, records) \
@@ -450,11 +452,15 @@ test_sequence(void **state)
 	bench_hex(&b, HEAD("00000015", "00000000"));
 	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_LOST), 3);
 	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_RESETS), 0);
-	bench_hex(&b, HEAD("00000001", "00000000"));
+	bench_hex(&b, HEAD("00000013", "00000000"));
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_FOUND), 1);
+	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_RESETS), 0);
+	/* It was started a second ago. */
+	bench_hex(&b, HEAD_AT("00000001", "000003e8", "00000000"));
 	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_LOST), 3);
 	assert_int_equal(rig_stat(&b.rig, STAT_SEQUENCE_RESETS), 1);
 	x = exporters_at(b.rig.exporters, 0);
-	assert_int_equal(exporter_sum(x, EXPORTER_DATAGRAMS), 4);
+	assert_int_equal(exporter_sum(x, EXPORTER_DATAGRAMS), 5);
 	assert_int_equal(exporter_sum(x, EXPORTER_SEQUENCE_LOST), 3);
 	assert_int_equal(exporter_sum(x, EXPORTER_SEQUENCE_RESETS), 1);
 	bench_close(&b);

@@ -156,74 +156,103 @@ test_state_is_freed(void **state)
 	assert_int_equal(freed[EXPORTER_NETFLOW], 3);
 }
 
-#define JUMP (UINT32_C(1) << 24)
-
-/* Messages of one exporter in turn: what each counts, and what is then missing. */
-static const struct {
-	const char *says;
-	struct {
-		uint32_t seq, units, lost;
-	} messages[6];
-	unsigned n;
-	uint64_t lost, resets;
-} sequences[] = {
-	{ "the first message begins anywhere", { { 4000000000, 30, 0 } }, 1, 0, 0 },
-	{ "one after the other", { { 10, 30, 0 }, { 40, 5, 0 }, { 45, 1, 0 } }, 3, 0,
-	    0 },
-	{ "a gap", { { 10, 30, 0 }, { 70, 30, 30 }, { 100, 1, 0 } }, 3, 30, 0 },
-	{ "two gaps", { { 1, 1, 0 }, { 3, 1, 1 }, { 6, 1, 2 } }, 3, 3, 0 },
-	{ "the number wraps", { { UINT32_MAX - 1, 2, 0 }, { 0, 30, 0 }, { 30, 1, 0 } },
-	    3, 0, 0 },
-	{ "the number wraps within a message", { { UINT32_MAX, 30, 0 }, { 29, 1, 0 } },
-	    2, 0, 0 },
-	{ "a gap over the wrap", { { UINT32_MAX - 5, 1, 0 }, { 5, 1, 10 } }, 2, 10, 0 },
-	{ "a restart at 0", { { 1000000, 30, 0 }, { 0, 30, 0 }, { 30, 1, 0 } }, 3, 0,
-	    1 },
-	{ "a restart after a long life", { { 4000000000, 30, 0 }, { 0, 1, 0 } }, 2, 0,
-	    1 },
-	{ "the widest gap that is a gap", { { 0, 1, 0 }, { JUMP, 1, JUMP - 1 } }, 2,
-	    JUMP - 1, 0 },
-	{ "a leap beyond is a restart", { { 0, 1, 0 }, { JUMP + 1, 1, 0 } }, 2, 0, 1 },
-	{ "messages that count nothing", { { 10, 0, 0 }, { 10, 0, 0 }, { 10, 3, 0 } },
-	    3, 0, 0 },
-	{ "the same message twice", { { 10, 3, 0 }, { 10, 3, 0 }, { 13, 1, 0 } }, 3, 0,
-	    1 },
-};
-
+/* What the sequence numbers tell is counted on the exporter and in the stats alike. */
 static void
-test_sequences(void **state)
+test_sequence_is_counted(void **state)
 {
+	static const struct {
+		uint32_t seq, units;
+		enum exporter_count count;
+		enum stat_no stat;
+		uint64_t n;
+	} cases[] = {
+		{ 10, 5, EXPORTER_SEQUENCE_LOST, STAT_SEQUENCE_LOST, 0 },
+		{ 25, 5, EXPORTER_SEQUENCE_LOST, STAT_SEQUENCE_LOST, 10 },
+		{ 16, 3, EXPORTER_SEQUENCE_FOUND, STAT_SEQUENCE_FOUND, 3 },
+		{ 19, 1, EXPORTER_SEQUENCE_LATE, STAT_SEQUENCE_LATE, 2 },
+		{ 10, 5, EXPORTER_SEQUENCE_DUPLICATES, STAT_SEQUENCE_DUPLICATES, 1 },
+		{ 90000000, 5, EXPORTER_SEQUENCE_RESETS, STAT_SEQUENCE_RESETS, 1 },
+	};
 	struct exporters *x = exporters_new(2, 100, no_free);
+	struct stats stats = { 0 };
 	struct exporter_cache c;
+	struct exporter *one;
+	ip16_t a = address(1);
 
 	(void)state;
 	assert_int_equal(exporter_cache_init(&c, x, NULL), 0);
-	for (uint32_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
-		ip16_t a = address(i);
-		struct exporter *one = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
+	one = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exporter_stream *s = exporter_stream(one, 1, 7);
 
-		for (unsigned k = 0; k < sequences[i].n; k++) {
-			uint32_t lost =
-			    exporter_sequence(one, 1, sequences[i].messages[k].seq,
-				sequences[i].messages[k].units);
-
-			if (lost != sequences[i].messages[k].lost)
-				fail_msg("%s: message %u lost %u", sequences[i].says, k,
-				    lost);
-		}
-		if (exporter_sum(one, EXPORTER_SEQUENCE_LOST) != sequences[i].lost ||
-		    exporter_sum(one, EXPORTER_SEQUENCE_RESETS) != sequences[i].resets)
-			fail_msg("%s: %llu lost, %llu resets", sequences[i].says,
-			    (unsigned long long)exporter_sum(
-				one, EXPORTER_SEQUENCE_LOST),
-			    (unsigned long long)exporter_sum(
-				one, EXPORTER_SEQUENCE_RESETS));
-		/* Each worker expects its own next number. */
-		assert_int_equal(exporter_sequence(one, 0, 77, 1), 0);
-		assert_int_equal(exporter_sequence(one, 0, 78, 1), 0);
+		(void)exporter_sequence(one, 1, &stats, s,
+		    sequence_judge(&s->sequence, cases[i].seq, false), cases[i].seq,
+		    cases[i].units, false);
+		assert_int_equal(exporter_sum(one, cases[i].count), cases[i].n);
+		assert_int_equal(stat_get(&stats, cases[i].stat), cases[i].n);
 	}
+	assert_int_equal(exporter_missing(one), 6);
+	/* Of another worker, or another stream, nothing is known. */
+	assert_false(exporter_stream(one, 0, 7)->sequence.known);
+	assert_false(exporter_stream(one, 1, 8)->sequence.known);
+	assert_true(exporter_stream(one, 1, 7)->sequence.known);
 	exporter_cache_fini(&c);
 	exporters_free(x);
+}
+
+/* The streams that were used last are remembered, in any order of coming. */
+static void
+test_streams(void **state)
+{
+	struct exporters *x = exporters_new(1, 1, no_free);
+	struct exporter_cache c;
+	struct exporter *one;
+	ip16_t a = address(1);
+
+	(void)state;
+	assert_int_equal(exporter_cache_init(&c, x, NULL), 0);
+	one = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
+	for (uint32_t key = 1; key <= EXPORTER_STREAMS; key++)
+		exporter_stream(one, 0, key)->sequence.next = 100 + key;
+	for (uint32_t k = 0; k < 100; k++) {
+		uint32_t key = k * 7 % EXPORTER_STREAMS + 1;
+
+		assert_int_equal(
+		    exporter_stream(one, 0, key)->sequence.next, 100 + key);
+	}
+	(void)exporter_stream(one, 0, 1);
+	/* One more: who was not used for the longest time is forgotten. */
+	assert_int_equal(exporter_stream(one, 0, 99)->sequence.next, 0);
+	assert_int_equal(exporter_stream(one, 0, 1)->sequence.next, 101);
+	exporter_cache_fini(&c);
+	exporters_free(x);
+}
+
+/* Clock and uptime tell when the exporter was started. */
+static void
+test_restarts(void **state)
+{
+	static const struct {
+		const char *says;
+		uint32_t clock_s, uptime_ms;
+		bool restarted;
+	} cases[] = {
+		{ "the first message", 1700000000, 4294960000, false },
+		{ "a second later", 1700000001, 4294961000, false },
+		{ "the uptime wraps", 1700000010, 2704, false },
+		{ "read with an error of a second", 1700000020, 13704, false },
+		{ "a clock that is set back a little", 1700000015, 17704, false },
+		{ "a clock that is set forward a little", 1700000030, 23704, false },
+		{ "it was started five seconds ago", 1700000080, 5000, true },
+		{ "which it says once", 1700000081, 6000, false },
+	};
+	struct exporter_stream stream = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (exporter_restarted(&stream, cases[i].clock_s, cases[i].uptime_ms) !=
+		    cases[i].restarted)
+			fail_msg("%s", cases[i].says);
 }
 
 #define N_THREADS 4
@@ -289,7 +318,9 @@ main(void)
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_state_is_freed),
-		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_sequence_is_counted),
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_threads),
 	};
 
