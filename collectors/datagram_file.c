@@ -38,7 +38,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	struct take *t = arg;
 	struct datagram_file *file = t->file;
 	enum packet_result result;
-	struct datagram d;
+	struct datagram d = { 0 };
 	struct rbuf payload;
 
 	flow_clear(&t->outer);

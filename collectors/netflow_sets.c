@@ -58,15 +58,17 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 }
 
 /*
- * A template is withdrawn. Of datagrams, which come in any order, this must not be
- * believed (RFC 7011 s8.4): it would leave the records between a withdrawal that
- * overtook them and the next template without one.
+ * A template is withdrawn: RFC 7011 s8.1. Over UDP nobody should say so, and a collector
+ * should not listen (s8.4), since a withdrawal may overtake data, or arrive after the id
+ * has been given away anew. But who says so means it, and records that come under the id
+ * next are not what the template describes. So it counts where it stands in order.
  */
 static void
 template_withdrawn(struct netflow *nf, struct message *m, const struct template_def *d)
 {
-	if (!m->datagram->connected) {
-		message_log(nf, m, "template %u withdrawn over UDP: ignored", d->id);
+	if (!m->datagram->connected &&
+	    (m->order == SEQUENCE_LATE || m->order == SEQUENCE_DUPLICATE)) {
+		message_log(nf, m, "template %u withdrawn out of order: ignored", d->id);
 		return;
 	}
 	if (netflow_exporter_withdraw(m->exporter, d->kind, d->id) < 0)

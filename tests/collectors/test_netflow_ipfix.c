@@ -241,39 +241,48 @@ test_a_second_message_is_beyond(void **state)
 /* What follows the header, with template 256 and options template 258 known. */
 static const struct {
 	const char *says;
-	bool connected;
+	enum { IN_ORDER, CONNECTED, LATE, TWICE } how;
 	uint16_t words[12];
 	unsigned n;
 	enum stat_no fate;
 	bool has_256, has_258;
 } withdrawals[] = {
-	{ "over UDP, nobody is withdrawn", false, { 2, 8, 256, 0, 2, 8, 2, 0 }, 8,
-	    STAT_DATAGRAMS_DECODED, true, true },
-	{ "one template", true, { 2, 8, 256, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
-	    true },
-	{ "one that is not there", true, { 2, 8, 300, 0 }, 4, STAT_DATAGRAMS_DECODED,
-	    true, true },
-	{ "one options template", true, { 3, 8, 258, 0 }, 4, STAT_DATAGRAMS_DECODED,
-	    true, false },
-	{ "options in a set of templates are not meant", true, { 2, 8, 258, 0 }, 4,
-	    STAT_DATAGRAMS_DECODED, true, true },
-	{ "two in one set", true, { 2, 12, 256, 0, 300, 0 }, 6, STAT_DATAGRAMS_DECODED,
+	{ "over UDP, in order", IN_ORDER, { 2, 8, 256, 0 }, 4, STAT_DATAGRAMS_DECODED,
 	    false, true },
-	{ "all templates", true, { 2, 8, 2, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
+	{ "over UDP, all", IN_ORDER, { 2, 8, 2, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
 	    true },
-	{ "all options templates", true, { 3, 8, 3, 0 }, 4, STAT_DATAGRAMS_DECODED,
+	{ "over UDP, it was overtaken", LATE, { 2, 8, 256, 0, 2, 8, 2, 0 }, 8,
+	    STAT_DATAGRAMS_DECODED, true, true },
+	{ "over UDP, by a number that was here already", TWICE,
+	    { 2, 8, 256, 0, 2, 8, 2, 0 }, 8, STAT_DATAGRAMS_DECODED, true, true },
+	{ "one template", CONNECTED, { 2, 8, 256, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
+	    true },
+	{ "one that is not there", CONNECTED, { 2, 8, 300, 0 }, 4, STAT_DATAGRAMS_DECODED,
+	    true, true },
+	{ "one options template", CONNECTED, { 3, 8, 258, 0 }, 4, STAT_DATAGRAMS_DECODED,
 	    true, false },
-	{ "all of both", true, { 2, 8, 2, 0, 3, 8, 3, 0 }, 8, STAT_DATAGRAMS_DECODED,
+	{ "options in a set of templates are not meant", CONNECTED, { 2, 8, 258, 0 }, 4,
+	    STAT_DATAGRAMS_DECODED, true, true },
+	{ "two in one set", CONNECTED, { 2, 12, 256, 0, 300, 0 }, 6, STAT_DATAGRAMS_DECODED,
+	    false, true },
+	{ "all templates", CONNECTED, { 2, 8, 2, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
+	    true },
+	{ "all options templates", CONNECTED, { 3, 8, 3, 0 }, 4, STAT_DATAGRAMS_DECODED,
+	    true, false },
+	{ "all of both", CONNECTED, { 2, 8, 2, 0, 3, 8, 3, 0 }, 8, STAT_DATAGRAMS_DECODED,
 	    false, false },
-	{ "all options in a set of templates cannot be", true, { 2, 8, 3, 0 }, 4,
+	{ "all options in a set of templates cannot be", CONNECTED, { 2, 8, 3, 0 }, 4,
 	    STAT_BAD_TEMPLATE, true, true },
-	{ "withdrawn and told anew", true, { 2, 20, 256, 0, 256, 2, 8, 4, 1, 4 }, 10,
+	{ "withdrawn and told anew", CONNECTED, { 2, 20, 256, 0, 256, 2, 8, 4, 1, 4 }, 10,
 	    STAT_DATAGRAMS_DECODED, true, true },
 };
 
 static void
 test_withdrawals(void **state)
 {
+	static const uint32_t sequences[] = { [IN_ORDER] = 12, [CONNECTED] = 12,
+		[LATE] = 2, [TWICE] = 0 };
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(withdrawals) / sizeof(withdrawals[0]); i++) {
 		struct bench b;
@@ -285,19 +294,22 @@ test_withdrawals(void **state)
 		template_256(&w);
 		options_258(&w);
 		feed(&b, &w);
-		b.connected = withdrawals[i].connected;
+		/* A message of ten records that is overtaken, and one behind it. */
+		ipfix_header(&w, 12, 7);
+		feed(&b, &w);
+		b.connected = withdrawals[i].how == CONNECTED;
 		before = bench_stat(&b, withdrawals[i].fate);
-		ipfix_header(&w, 2, 7);
+		ipfix_header(&w, sequences[withdrawals[i].how], 7);
 		words(&w, withdrawals[i].words, withdrawals[i].n);
 		feed(&b, &w);
 		if (bench_stat(&b, withdrawals[i].fate) != before + 1)
 			fail_msg("%s: another fate", withdrawals[i].says);
-		ipfix_header(&w, 2, 7);
+		ipfix_header(&w, 12, 7);
 		records_256(&w);
 		if ((feed(&b, &w) != 0) != withdrawals[i].has_256)
 			fail_msg("%s: template 256", withdrawals[i].says);
 		records = bench_stat(&b, STAT_RECORDS_NOT_FLOW);
-		ipfix_header(&w, 5, 7);
+		ipfix_header(&w, 15, 7);
 		WORDS(&w, 258, 12, 0, 1, 345, 10201);
 		feed(&b, &w);
 		if ((bench_stat(&b, STAT_RECORDS_NOT_FLOW) != records) !=
