@@ -46,6 +46,7 @@ struct datagram_config {
 	const char *allow_file;     /* NULL: everybody may send */
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
 	bool disable_checks;        /* do not log sequence gaps */
+	bool biflow;                /* ways back are flows, too */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */

@@ -66,6 +66,11 @@ static const struct directive netflow_rows[] = {
 	  "turned away." },
 	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
 	  .doc = "File in which templates outlive a restart." },
+	{ .name = "nfacctd_biflow", .type = DIRECTIVE_BOOL, .offset = AT(biflow), .def = "false",
+	  .doc = "Where a record counts both ways of a conversation (RFC 5103, or an initiator and a "
+	  "responder), count the way back as a flow of its own, with source and destination "
+	  "swapped. Else only the way out counts, as with pmacct." },
+	{ .name = "tmp_asa_bi_flow", .alias_of = "nfacctd_biflow" },
 	REFUSED("nfacctd_templates_receiver", NO_RECEIVER),
 	REFUSED("nfacctd_templates_port", NO_RECEIVER),
 	REFUSED("nfacctd_dtls_port", NO_DTLS),

@@ -104,6 +104,7 @@ netflow_open(struct collector *c, struct err *e)
 	if (config != NULL) {
 		nf->time_new = config->time_new;
 		nf->disable_checks = config->disable_checks;
+		nf->biflow = config->biflow;
 	}
 	return nf;
 }

@@ -135,6 +135,7 @@ message_book(struct netflow *nf, const struct message *m)
 	book(nf, m->fate, 1);
 	book(nf, STAT_RECORDS, m->records);
 	book(nf, STAT_RECORDS_FED, m->fed);
+	book(nf, STAT_RECORDS_REVERSED, m->reversed);
 	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
 	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
 	book(nf, STAT_TEMPLATES, m->templates);

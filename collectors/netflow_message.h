@@ -26,7 +26,7 @@ struct netflow {
 	struct collector *collector;
 	struct pipeline *pipeline;
 	unsigned worker;
-	bool time_new, disable_checks;
+	bool time_new, disable_checks, biflow;
 	struct log_limit limit;      /* for datagrams of no exporter */
 	struct netflow_fixed *fixed; /* owned */
 };
@@ -43,6 +43,7 @@ struct message {
 	uint32_t sampling;           /* 1 in N; 0: not told */
 	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
 	uint64_t records, fed, no_template, not_flow;
+	uint64_t reversed;           /* flows of the way back, beside `fed` */
 	uint64_t templates, changes;
 	uint64_t beyond;             /* octets behind the end of the message */
 	bool uncounted;              /* some records could not be told apart */

@@ -110,15 +110,31 @@ flow_start(const struct template *t, const struct flow *f)
 	return t->start_by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
 }
 
+/* The way back that a record tells beside the other, as a flow of its own. */
+static void
+record_reverse(struct netflow *nf, struct message *m, const struct template *t,
+    struct rbuf record)
+{
+	struct flow *f = message_slot(nf, m);
+
+	if (!template_decode_reverse(t, record, &m->clock, f))
+		return;
+	f->stamp = message_stamp(nf, m, flow_start(t->reverse, f));
+	pipeline_commit(nf->pipeline);
+	m->reversed++;
+}
+
 /* The records of a data set that are flows. */
 static void
 records_set(
     struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
+	bool reverse = nf->biflow && t->reverse != NULL;
 	uint64_t n = 0;
 
 	while (
 	    rbuf_left(set) >= t->min_octets) { /* never 0: template_next refuses it */
+		const struct rbuf record = *set;
 		struct flow *f = message_slot(nf, m);
 
 		if (template_decode(t, set, &m->clock, f) != 0) {
@@ -130,6 +146,8 @@ records_set(
 		}
 		f->stamp = message_stamp(nf, m, flow_start(t, f));
 		pipeline_commit(nf->pipeline);
+		if (reverse)
+			record_reverse(nf, m, t, record);
 		n++;
 	}
 	m->records += n;

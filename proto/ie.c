@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-enum side { SIDE_ANY, SIDE_OUT, SIDE_INNER };
+enum side { SIDE_ANY, SIDE_OUT, SIDE_INNER, SIDE_REVERSE };
 
 const struct ie ies[IE_ROWS] = {
 #define IE(enterprise_, id_, FIELD, CONVERT, rank_, SIDE, name_) \
@@ -12,6 +12,7 @@ const struct ie ies[IE_ROWS] = {
 		.rank = rank_, \
 		.out = SIDE_##SIDE == SIDE_OUT, \
 		.inner = SIDE_##SIDE == SIDE_INNER, \
+		.reverse = SIDE_##SIDE == SIDE_REVERSE, \
 		.convert = IE_##CONVERT, \
 		.field = F_##FIELD, \
 		.name = name_ },

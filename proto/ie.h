@@ -44,6 +44,7 @@ struct ie {
 	uint8_t rank;             /* the lowest that a template has counts */
 	bool out;                 /* of the outgoing side */
 	bool inner;               /* of the packet within a tunnel */
+	bool reverse;             /* of the responder in a conversation */
 	enum ie_convert convert;
 	enum field_no field;
 	const char *name;
@@ -59,6 +60,9 @@ enum {
 extern const struct ie ies[IE_ROWS];
 
 #define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
+#define IE_INITIATOR_OCTETS  231U
+#define IE_INITIATOR_PACKETS 298U
+#define IE_REVERSE_PEN    29305U  /* enterprise of reverse elements: RFC 5103 s6.1 */
 #define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */
 #define IE_SECTION_OFFSET 409U  /* where a section begins */
 #define IE_SYSTEM_INIT_MS 160U  /* when the exporter started, ms since 1970, 8 octets */

@@ -57,6 +57,18 @@ struct template_clock {
 	uint32_t uptime_ms;      /* of the exporter, at that moment; wraps */
 };
 
+static inline bool
+template_kind_is_ipfix(enum template_kind kind)
+{
+	return kind == TEMPLATE_IPFIX || kind == TEMPLATE_IPFIX_OPTIONS;
+}
+
+static inline bool
+template_kind_is_options(enum template_kind kind)
+{
+	return kind == TEMPLATE_V9_OPTIONS || kind == TEMPLATE_IPFIX_OPTIONS;
+}
+
 struct template_step;
 struct template_segment;
 
@@ -88,6 +100,7 @@ struct template {
 	uint8_t section_kind;    /* enum section_kind */
 	uint8_t special;         /* what beside steps a record takes */
 	struct field_set needed;
+	struct template *reverse; /* the other direction of a biflow, owned; NULL: none */
 	const struct template_step *steps;
 	const struct template_segment *segments;
 	const uint8_t *fields;   /* the definition, to know a repetition by */
@@ -129,6 +142,16 @@ bool template_same(const struct template *t, const struct template_def *d);
  * Returns 0, or -WEIR_EMALFORMED when the record runs past the end.
  */
 int template_decode(const struct template *t, struct rbuf *r,
+    const struct template_clock *clock, struct flow *f);
+
+/*
+ * Decode the way back that the record at `r` counts beside the other: RFC 5103, or a
+ * responder's octets and packets (`t->reverse` says whether there can be one). Source and
+ * destination are swapped; what was measured in the one direction alone stays.
+ *
+ * Returns false when nothing came back; `f` is then in any state.
+ */
+bool template_decode_reverse(const struct template *t, struct rbuf r,
     const struct template_clock *clock, struct flow *f);
 
 #endif

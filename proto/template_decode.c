@@ -194,3 +194,11 @@ template_decode(const struct template *t, struct rbuf *r,
 		f->mpls_label_stack = value_labels(&rec.env);
 	return 0;
 }
+
+bool
+template_decode_reverse(const struct template *t, struct rbuf r,
+    const struct template_clock *clock, struct flow *f)
+{
+	return t->reverse != NULL && template_decode(t->reverse, &r, clock, f) == 0 &&
+	       (f->packets != 0 || f->bytes != 0);
+}

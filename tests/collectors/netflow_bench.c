@@ -37,6 +37,16 @@ bench_open(struct bench *b, bool time_new)
 }
 
 void
+bench_reopen(struct bench *b)
+{
+	struct err e = ERR_INIT;
+
+	netflow_decoder.close(b->decoder);
+	b->decoder = netflow_decoder.open(&b->collector, &e);
+	assert_non_null(b->decoder);
+}
+
+void
 bench_close(struct bench *b)
 {
 	netflow_decoder.close(b->decoder);

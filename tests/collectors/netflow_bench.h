@@ -33,6 +33,9 @@ struct bench {
 void bench_open(struct bench *b, bool time_new);
 void bench_close(struct bench *b);
 
+/* Begin anew with what b->config says now. */
+void bench_reopen(struct bench *b);
+
 uint64_t bench_stat(const struct bench *b, enum stat_no i);
 
 /* Fails unless the identities of the books hold. `says` names the case. */

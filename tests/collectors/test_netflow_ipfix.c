@@ -72,6 +72,50 @@ test_the_rfcs_records(void **state)
 	bench_close(&b);
 }
 
+/*
+ * Source, destination, octets, and of enterprise 29305 the reverse octets (RFC 5103): two
+ * records, of which one got no answer.
+ */
+static void
+biflow_message(struct wbuf *w)
+{
+	ipfix_header(w, 0, 7);
+	WORDS(w, 2, 28, 256, 4, 8, 4, 12, 4, 1, 4, 0x8001, 4, 0, 29305);
+	WORDS(w, 256, 36, 0x0a00, 1, 0x0a00, 2, 0, 100, 0, 40, 0x0a00, 3, 0x0a00, 4, 0, 50, 0, 0);
+}
+
+static void
+test_biflows(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+	const struct flow *f;
+
+	(void)state;
+	bench_open(&b, false);
+	for (unsigned biflow = 0; biflow <= 1; biflow++) {
+		b.config.biflow = biflow;
+		bench_reopen(&b);
+		biflow_message(&w);
+		assert_int_equal(feed(&b, &w), 2);
+		assert_int_equal(b.pipeline.n, biflow ? 3 : 2);
+		f = b.pipeline.flows;
+		assert_int_equal(f[0].bytes, 100);
+		assert_int_equal(f[1 + biflow].bytes, 50);
+		assert_int_equal(bench_stat(&b, STAT_RECORDS), 2 * (biflow + 1));
+		assert_int_equal(bench_stat(&b, STAT_RECORDS_FED), 2 * (biflow + 1));
+		assert_int_equal(bench_stat(&b, STAT_RECORDS_REVERSED), biflow);
+		bench_books(&b, "biflows");
+	}
+	assert_int_equal(f[1].src_host.b[15], 2);
+	assert_int_equal(f[1].dst_host.b[15], 1);
+	assert_int_equal(f[1].bytes, 40);
+	assert_int_equal(f[1].flows, 1);
+	assert_int_equal(f[1].timestamp_arrival, ARRIVAL);
+	assert_int_equal(f[1].stamp, NOW_S * CLOCK_S);
+	bench_close(&b);
+}
+
 /* Options template 258, its scope an element of an enterprise, and two records. */
 static void
 options_258(struct wbuf *w)
@@ -399,6 +443,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_rfcs_records),
+		cmocka_unit_test(test_biflows),
 		cmocka_unit_test(test_options_are_no_flows),
 		cmocka_unit_test(test_sequence_counts_data_records),
 		cmocka_unit_test(test_domains_are_apart),

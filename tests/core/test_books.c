@@ -52,7 +52,7 @@ rig_open(struct rig *g)
 		stat_add(s, STAT_FRAMES, 5);
 		stat_add(s, STAT_DATAGRAMS, 7);
 		stat_add(s, STAT_RECORDS, 6);
-		stat_add(s, STAT_FLOWS_FED, 2);
+		stat_add(s, STAT_FLOWS_FED, 3);
 	}
 	publisher_round(g->en->publisher, TRAFFIC_START + 60 * CLOCK_S, false);
 }

@@ -495,7 +495,7 @@ test_every_element(void **state)
 	for (size_t i = 0; i < IE_ROWS; i++) {
 		const struct ie *row = &ies[i];
 		const char *sample = samples[row->convert];
-		unsigned times = row->inner ? 2 : 1;
+		unsigned times = row->inner ? 2 : 1; /* INNER stands twice */
 		uint8_t record[64];
 		unsigned octets =
 		    (unsigned)hex(sample != NULL ? sample : "a0817263", record, 32);
@@ -508,6 +508,8 @@ test_every_element(void **state)
 		struct template *t;
 		struct rbuf r = rbuf_of(record, octets * times);
 
+		if (row->reverse) /* the other direction's: test_reverse */
+			continue;
 		memcpy(record + octets, record, octets);
 		len = snprintf(text, sizeof(text), "0100 %04x", times);
 		for (unsigned k = 0; k < times; k++)
@@ -764,6 +766,103 @@ test_sections(void **state)
 		    sections[i].record, sections[i].field, sections[i].want);
 }
 
+/* The way back of a record: of the primitive that is needed, and its counters. */
+static const struct {
+	const char *says;
+	enum template_kind kind;
+	const char *fields, *record;
+	bool comes_back;
+	enum field_no field;
+	const char *want;
+	uint64_t packets, bytes;
+} reverses[] = {
+	{ "no reverse elements", TEMPLATE_IPFIX, "00080004 00010004", "0a000001 00000007",
+	    false, F_SRC_HOST, "", 0, 0 },
+	{ "reverse counters, of deltas", TEMPLATE_IPFIX,
+	    "00020004 00010004 80020004 00007279 80010004 00007279",
+	    "00000001 00000002 00000003 00000004", true, F_PROTO, "ip", 3, 4 },
+	{ "reverse counters, of totals", TEMPLATE_IPFIX,
+	    "00560004 00550004 80560004 00007279 80550004 00007279",
+	    "00000001 00000002 00000003 00000004", true, F_PROTO, "ip", 3, 4 },
+	{ "nothing came back", TEMPLATE_IPFIX,
+	    "00020004 00010004 80020004 00007279 80010004 00007279",
+	    "00000001 00000002 00000000 00000000", false, F_PROTO, "", 0, 0 },
+	{ "the source is the destination", TEMPLATE_IPFIX,
+	    "00080004 000c0004 80010004 00007279", "0a000001 0a000002 00000004", true,
+	    F_SRC_HOST, "10.0.0.2", 0, 4 },
+	{ "the destination port is the source's", TEMPLATE_IPFIX,
+	    "00070002 000b0002 80010004 00007279", "c000 0050 00000004", true, F_DST_PORT,
+	    "49152", 0, 4 },
+	{ "the output interface is the input's", TEMPLATE_IPFIX,
+	    "000a0004 000e0004 80010004 00007279", "00000001 00000002 00000004", true,
+	    F_OUT_IFACE, "1", 0, 4 },
+	{ "the protocol is the same", TEMPLATE_IPFIX, "00040001 80010004 00007279",
+	    "06 00000004", true, F_PROTO, "tcp", 0, 4 },
+	{ "the type of service, if it has its own", TEMPLATE_IPFIX,
+	    "00050001 80050001 00007279 80010004 00007279", "01 02 00000004", true, F_TOS,
+	    "2", 0, 4 },
+	{ "the type of service, if it has none", TEMPLATE_IPFIX,
+	    "00050001 80010004 00007279", "01 00000004", true, F_TOS, "1", 0, 4 },
+	{ "TCP flags of its own", TEMPLATE_IPFIX,
+	    "00060001 80060001 00007279 80010004 00007279", "02 12 00000004", true,
+	    F_TCPFLAGS, "18", 0, 4 },
+	{ "TCP flags are not those of the other way", TEMPLATE_IPFIX,
+	    "00060001 80010004 00007279", "02 00000004", true, F_TCPFLAGS, "0", 0, 4 },
+	{ "its start", TEMPLATE_IPFIX,
+	    "00960004 80960004 00007279 80010004 00007279", "65000000 65000001 00000004",
+	    true, F_TIMESTAMP_START, "1694498817.000000", 0, 4 },
+	{ "the start of the other way, for want of its own", TEMPLATE_IPFIX,
+	    "00960004 80010004 00007279", "65000000 00000004", true, F_TIMESTAMP_START,
+	    "1694498816.000000", 0, 4 },
+	{ "a responder's counters", TEMPLATE_V9,
+	    "00080004 000c0004 00e70004 00e80004 012a0004 012b0004",
+	    "0a000001 0a000002 00000001 00000002 00000003 00000004", true, F_SRC_HOST,
+	    "10.0.0.2", 4, 2 },
+	{ "a responder without an initiator is none", TEMPLATE_V9, "00010004 00e80004",
+	    "00000001 00000002", false, F_PROTO, "", 0, 0 },
+	{ "v9 knows no reverse elements", TEMPLATE_V9, "00010004 80010004",
+	    "00000001 00000002", false, F_PROTO, "", 0, 0 },
+	{ "behind a variable field", TEMPLATE_IPFIX,
+	    "0052ffff 00080004 000c0004 80010004 00007279",
+	    "02 6162 0a000001 0a000002 00000004", true, F_DST_HOST, "10.0.0.1", 0, 4 },
+};
+
+static void
+test_reverse(void **state)
+{
+	const struct text_opts opts = { .since_epoch = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reverses) / sizeof(reverses[0]); i++) {
+		const struct field *field = &fields[reverses[i].field];
+		struct field_set one = { { 0 } };
+		char text[256], value[TEXT_MAX];
+		uint8_t octets[128];
+		size_t len = hex(reverses[i].record, octets, sizeof(octets));
+		struct template *t;
+		struct flow f;
+
+		field_set_add(&one, reverses[i].field);
+		specs(text, sizeof(text), reverses[i].kind, reverses[i].fields);
+		t = compile(reverses[i].kind, text, &one);
+		for (size_t have = 0; have <= len; have++) {
+			flow_clear(&f);
+			if (template_decode_reverse(t, rbuf_of(octets, have), &when, &f) !=
+			    (reverses[i].comes_back && have == len))
+				fail_msg("%s: with %zu octets", reverses[i].says, have);
+		}
+		template_free(t);
+		if (!reverses[i].comes_back)
+			continue;
+		text_value(field, (const uint8_t *)&f + field->offset, &opts, value);
+		if (strcmp(value, reverses[i].want) != 0 ||
+		    f.packets != reverses[i].packets || f.bytes != reverses[i].bytes)
+			fail_msg("%s: %s, %llu packets, %llu bytes", reverses[i].says,
+			    value, (unsigned long long)f.packets,
+			    (unsigned long long)f.bytes);
+	}
+}
+
 /* A list of segments longer than the longest string ends with a whole address. */
 static void
 test_many_segments(void **state)
@@ -897,6 +996,7 @@ main(void)
 		cmocka_unit_test(test_every_element),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_reverse),
 		cmocka_unit_test(test_many_segments),
 		cmocka_unit_test(test_only_what_is_needed),
 		cmocka_unit_test(test_many_variable_fields),

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The cold half of template.h: which elements of a template fill what, and by which steps. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/biflow.h"
+#include "proto/ie.h"
+#include "proto/section.h"
+#include "proto/template.h"
+#include "proto/template_steps.h"
+
+#define STEPS_MAX  192U
+#define CHOICE_MAX 16U /* elements of one rank for one primitive */
+
+/* Where a field stands in a record; its segment may be one that is not kept in mind. */
+struct place {
+	struct template_spec spec;
+	uint32_t from; /* in its segment; of a variable field: the segment's octets */
+	uint16_t segment;
+};
+
+/* A template on its way to being compiled. */
+struct compiler {
+	const struct template_def *def;
+	struct place places[TEMPLATE_FIELDS_MAX];
+	struct template_segment segments[TEMPLATE_FIELDS_MAX + 1];
+	struct template_step steps[STEPS_MAX];
+	unsigned n_segments, n_steps;
+	const struct place *direction, *boot, *section, *section_size;
+	bool has_initiator;    /* responder's counters are those of the reverse */
+	enum section_kind section_kind;
+	bool has_v4, has_v6;
+	bool reverse;          /* of a biflow's other direction */
+	bool has_counters;     /* some step fills packets or bytes */
+};
+
+/* Lay the fields out: who stands in which segment, and where in it. */
+static void
+places_lay(struct compiler *c)
+{
+	struct rbuf r = rbuf_of(c->def->fields, c->def->fields_octets);
+	uint32_t from = 0;
+	uint16_t segment = 0;
+
+	for (unsigned i = 0; i < c->def->n_fields; i++) {
+		struct place *p = &c->places[i];
+
+		p->spec = template_spec_read(&r, c->def->kind);
+		p->segment = segment;
+		p->from = from;
+		if (!p->spec.variable) {
+			from += p->spec.octets;
+			continue;
+		}
+		c->segments[segment++].octets = from;
+		from = 0;
+	}
+	c->segments[segment].octets = from;
+	c->n_segments = segment + 1U;
+}
+
+/*
+ * The last place of element (enterprise, id) whose value can be what `convert` says;
+ * `repeated`: only when there is another before it.
+ */
+static const struct place *
+place_find(const struct compiler *c, uint32_t enterprise, uint16_t id,
+    enum ie_convert convert, bool repeated)
+{
+	const struct place *found = NULL;
+
+	for (unsigned i = c->def->n_fields; i-- > 0;) {
+		const struct place *p = &c->places[i];
+
+		if (p->spec.id != id || p->spec.enterprise != enterprise ||
+		    p->segment >= SEGMENTS_MAX ||
+		    (!p->spec.variable && !ie_fits(convert, p->spec.octets)))
+			continue;
+		if (!repeated || found != NULL)
+			return found != NULL ? found : p;
+		found = p;
+	}
+	return NULL;
+}
+
+/* The place of element `id`, which must have `octets` at least and no variable length. */
+static const struct place *
+fixed_find(const struct compiler *c, uint16_t id, unsigned octets)
+{
+	const struct place *p = place_find(c, 0, id, IE_UINT, false);
+
+	return p != NULL && !p->spec.variable && p->spec.octets >= octets ? p : NULL;
+}
+
+/* The first field that is the start of a packet, where it begins at the packet's start. */
+static void
+section_find(struct compiler *c)
+{
+	if (place_find(c, 0, IE_SECTION_OFFSET, IE_UINT, false) != NULL)
+		return;
+	for (unsigned i = 0; i < c->def->n_fields && c->section == NULL; i++) {
+		const struct place *p = &c->places[i];
+		enum section_kind kind = section_kind(p->spec.id);
+
+		if (kind == SECTION_NONE || p->spec.enterprise != 0 ||
+		    p->segment >= SEGMENTS_MAX)
+			continue;
+		c->section = p;
+		c->section_kind = kind;
+	}
+	if (c->section_kind == SECTION_FRAME)
+		c->section_size = fixed_find(c, IE_FRAME_SIZE, 1);
+}
+
+/* The quick operation for a value of `octets` in a member of `width`, or OP_ANY. */
+static enum op
+op_of(const struct compiler *c, enum ie_convert convert, unsigned octets, unsigned width)
+{
+	static const struct {
+		uint8_t octets, width, op;
+	} quick[] = {
+		{ 1, 1, OP_1_1 },
+		{ 1, 2, OP_1_2 },
+		{ 2, 2, OP_2_2 },
+		{ 1, 4, OP_1_4 },
+		{ 2, 4, OP_2_4 },
+		{ 4, 4, OP_4_4 },
+		{ 1, 8, OP_1_8 },
+		{ 2, 8, OP_2_8 },
+		{ 4, 8, OP_4_8 },
+		{ 8, 8, OP_8_8 },
+	};
+
+	if (convert == IE_IP4)
+		return OP_IP4;
+	if (convert == IE_IP6)
+		return OP_IP6;
+	if (convert == IE_UPTIME && octets == 4 && c->boot == NULL)
+		return OP_UPTIME4;
+	if (convert == IE_UINT)
+		for (size_t i = 0; i < sizeof(quick) / sizeof(quick[0]); i++)
+			if (quick[i].octets == octets && quick[i].width == width)
+				return (enum op)quick[i].op;
+	return OP_ANY;
+}
+
+/* Whether the message has what the conversion reckons with. */
+static bool
+convert_works(const struct compiler *c, enum ie_convert convert)
+{
+	return convert != IE_UPTIME || !template_kind_is_ipfix(c->def->kind) || c->boot != NULL;
+}
+
+/* An element that a template has for a primitive. */
+struct choice {
+	const struct ie *row;
+	const struct place *place;
+};
+
+/* Of two address families, the one that stands later is of the packet within a tunnel. */
+static void
+families_order(struct choice *found, unsigned n)
+{
+	if (n == 2 && fields[found[0].row->field].value == FIELD_IP &&
+	    found[0].row->convert != found[1].row->convert &&
+	    found[0].place < found[1].place) {
+		struct choice first = found[0];
+
+		found[0] = found[1];
+		found[1] = first;
+	}
+}
+
+static void
+step_add(struct compiler *c, enum field_no no, const struct choice *choice,
+    unsigned conditions)
+{
+	const struct ie *row = choice->row;
+	const struct place *p = choice->place;
+	struct template_step *s = &c->steps[c->n_steps++];
+	unsigned octets = p->spec.octets, skip = 0;
+
+	assert(c->n_steps <= STEPS_MAX);
+	s->to = fields[no].offset;
+	s->width = fields[no].octets;
+	s->convert = (uint8_t)row->convert;
+	s->conditions = (uint8_t)conditions;
+	s->segment = (uint8_t)p->segment;
+	if (p->spec.variable) {
+		s->op = OP_VARIABLE;
+		return;
+	}
+	/* Low octets first to last: what a member cannot hold is never loaded. */
+	if (row->convert == IE_LOW8 || row->convert == IE_HIGH8)
+		skip = octets - (row->convert == IE_LOW8 ? 1 : 2);
+	else if (row->convert == IE_UINT && octets > s->width)
+		skip = octets - s->width;
+	octets = row->convert == IE_HIGH8 ? 1 : octets - skip;
+	s->from = (uint16_t)(p->from + skip);
+	s->octets = (uint16_t)octets;
+	if (row->convert == IE_LOW8 || row->convert == IE_HIGH8)
+		s->convert = IE_UINT;
+	s->op = (uint8_t)(conditions != 0
+			      ? OP_IF
+			      : op_of(c, (enum ie_convert)s->convert, octets, s->width));
+}
+
+/*
+ * The place of what `row` means for a flow in the direction that is compiled: forward, or
+ * with `pen` the reverse element of a biflow.
+ */
+static const struct place *
+row_place(const struct compiler *c, const struct ie *row, bool pen)
+{
+	if (!convert_works(c, row->convert))
+		return NULL;
+	if (row->reverse)
+		return pen && c->has_initiator
+			   ? place_find(c, row->enterprise, row->id, row->convert, false)
+			   : NULL;
+	if (!pen)
+		return place_find(c, row->enterprise, row->id, row->convert, row->inner);
+	return row->enterprise == 0 && !row->inner
+		   ? place_find(c, IE_REVERSE_PEN, row->id, row->convert, false)
+		   : NULL;
+}
+
+/* The elements of the best rank that there are for primitive `no`. Returns how many. */
+static unsigned
+choices_find(const struct compiler *c, enum field_no no, bool pen, struct choice *found)
+{
+	unsigned n = 0, best = UINT8_MAX;
+
+	for (size_t i = 0; i < IE_ROWS; i++) {
+		const struct ie *row = &ies[i];
+		const struct place *p;
+
+		if (row->field != no || row->rank > best)
+			continue;
+		p = row_place(c, row, pen);
+		if (p == NULL)
+			continue;
+		if (row->rank < best)
+			n = 0;
+		best = row->rank;
+		assert(n < CHOICE_MAX);
+		found[n].row = row;
+		found[n++].place = p;
+	}
+	families_order(found, n);
+	return n;
+}
+
+/* Steps that fill primitive `no`, the least wanted element first. */
+static void
+choices_compile(
+    struct compiler *c, enum field_no no, const struct choice *found, unsigned n)
+{
+	unsigned n_out = 0;
+
+	for (unsigned i = n; i-- > 0;) {
+		step_add(c, no, &found[i], i == n - 1 ? 0 : IF_NOT_ZERO);
+		c->has_v4 |= found[i].row->convert == IE_IP4 && no == F_SRC_HOST;
+		c->has_v6 |= found[i].row->convert == IE_IP6 && no == F_SRC_HOST;
+		n_out += found[i].row->out;
+	}
+	c->has_counters |= n > 0 && (no == F_PACKETS || no == F_BYTES);
+	if (c->direction == NULL || n_out == 0 || n_out == n)
+		return;
+	for (unsigned i = n; i-- > 0;)
+		if (found[i].row->out)
+			step_add(c, no, &found[i], IF_NOT_ZERO | IF_EGRESS);
+}
+
+/*
+ * Steps for primitive `no`. In the reverse direction its own elements come first; then
+ * what is counted is not known, and for the rest source and destination change places:
+ * RFC 5103 s3.
+ */
+static void
+field_compile(struct compiler *c, enum field_no no)
+{
+	struct choice found[CHOICE_MAX];
+	unsigned n = choices_find(c, no, c->reverse, found);
+
+	if (n == 0 && c->reverse && !biflow_is_measured(no))
+		n = choices_find(c, biflow_mirror(no), false, found);
+	choices_compile(c, no, found, n);
+}
+
+/* What EtherType to fill in where no element says it: the address family does. */
+static uint16_t
+etype_compile(const struct compiler *c, const struct field_set *set)
+{
+	if (!field_set_has(set, F_ETYPE) || place_find(c, 0, 256, IE_UINT, false) != NULL ||
+	    (!c->has_v4 && !c->has_v6))
+		return 0;
+	if (c->has_v4 && c->has_v6)
+		return ETYPE_BY_HOST;
+	return c->has_v4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+}
+
+/*
+ * Bring steps that do the same together. What goes through step_any stays in its order,
+ * at the end: it may depend on what was done before.
+ */
+static void
+steps_sort(struct compiler *c)
+{
+	struct template_step sorted[STEPS_MAX];
+	unsigned n = 0;
+
+	for (unsigned op = 0; op <= OP_ANY; op++)
+		for (unsigned i = 0; i < c->n_steps; i++)
+			if (c->steps[i].op == op ||
+			    (op == OP_ANY && c->steps[i].op > op))
+				sorted[n++] = c->steps[i];
+	assert(n == c->n_steps);
+	for (unsigned i = n; i-- > 0;)
+		sorted[i].run = (uint8_t)(i + 1 < n && sorted[i + 1].op == sorted[i].op
+					      ? sorted[i + 1].run + 1
+					      : 1);
+	memcpy(c->steps, sorted, n * sizeof(sorted[0]));
+}
+
+static void
+special_set(struct template *t, enum special special, struct template_place *to,
+    const struct place *p)
+{
+	if (p == NULL)
+		return;
+	t->special |= (uint8_t)special;
+	*to = (struct template_place){ .from = (uint16_t)p->from,
+		.octets = p->spec.octets,
+		.segment = (uint8_t)p->segment,
+		.variable = p->spec.variable };
+}
+
+/* What a record takes beside its steps. */
+static void
+specials_set(struct template *t, const struct compiler *c)
+{
+	special_set(t, 0, &t->direction, c->direction);
+	special_set(t, SPECIAL_BOOT, &t->boot, c->boot);
+	special_set(t, SPECIAL_SECTION, &t->section, c->section);
+	special_set(t, SPECIAL_SECTION_SIZE, &t->section_size, c->section_size);
+	t->section_kind = (uint8_t)c->section_kind;
+	for (unsigned i = 0; i < c->n_steps; i++)
+		if (c->steps[i].convert == IE_PUSH)
+			t->special |= SPECIAL_LABELS;
+}
+
+/* Put what was compiled into one piece of memory. */
+static struct template *
+compiler_result(const struct compiler *c)
+{
+	const struct template_def *d = c->def;
+	size_t segments = c->n_segments * sizeof(struct template_segment);
+	size_t steps = c->n_steps * sizeof(struct template_step);
+	size_t octets = sizeof(struct template) + segments + steps + d->fields_octets;
+	struct template *t = calloc(1, octets);
+	uint8_t *at = (uint8_t *)(t + 1);
+
+	if (t == NULL)
+		return NULL;
+	t->id = d->id;
+	t->kind = (uint8_t)d->kind;
+	t->options = template_kind_is_options(d->kind);
+	t->variable = d->variable;
+	t->min_octets = d->min_octets;
+	t->n_fields = d->n_fields;
+	t->n_scope = d->n_scope;
+	t->octets = octets;
+	t->n_segments = (uint16_t)c->n_segments;
+	t->n_steps = (uint16_t)c->n_steps;
+	t->segments = memcpy(at, c->segments, segments);
+	t->steps = memcpy(at + segments, c->steps, steps);
+	t->fields = memcpy(at + segments + steps, d->fields, d->fields_octets);
+	t->fields_octets = d->fields_octets;
+	specials_set(t, c);
+	return t;
+}
+
+static bool
+starts_by_uptime(const struct compiler *c)
+{
+	for (unsigned i = 0; i < c->n_steps; i++)
+		if (c->steps[i].convert == IE_UPTIME &&
+		    c->steps[i].to == fields[F_TIMESTAMP_START].offset)
+			return true;
+	return false;
+}
+
+static void
+fields_compile(struct compiler *c, const struct field_set *set)
+{
+	for (unsigned i = 0; i < FIELD_COUNT; i++)
+		if (field_set_has(set, (enum field_no)i))
+			field_compile(c, (enum field_no)i);
+	steps_sort(c);
+}
+
+/* What the steps of `c` say, on the heap. */
+static struct template *
+compiler_finish(const struct compiler *c, const struct field_set *set)
+{
+	struct template *t = compiler_result(c);
+
+	if (t != NULL) {
+		t->etype = etype_compile(c, set);
+		t->needed = *set;
+		t->start_by_uptime = starts_by_uptime(c);
+	}
+	return t;
+}
+
+/* The other direction, where the template counts it; false when memory is short. */
+static bool
+reverse_compile(struct compiler *c, const struct field_set *set, struct template *t)
+{
+	c->reverse = true;
+	c->has_initiator = place_find(c, 0, IE_INITIATOR_OCTETS, IE_UINT, false) != NULL ||
+	    place_find(c, 0, IE_INITIATOR_PACKETS, IE_UINT, false) != NULL;
+	c->n_steps = 0;
+	c->has_v4 = c->has_v6 = c->has_counters = false;
+	c->section = c->section_size = NULL;
+	fields_compile(c, set);
+	if (!c->has_counters)
+		return true;
+	t->reverse = compiler_finish(c, set);
+	if (t->reverse == NULL)
+		return false;
+	t->octets += t->reverse->octets;
+	return true;
+}
+
+struct template *
+template_new(const struct template_def *d, const struct field_set *needed)
+{
+	struct compiler *c = calloc(1, sizeof(*c));
+	struct field_set set = *needed;
+	struct template *t;
+
+	assert(d->min_octets != 0 && d->n_fields <= TEMPLATE_FIELDS_MAX);
+	if (c == NULL)
+		return NULL;
+	c->def = d;
+	places_lay(c);
+	field_set_add(&set, F_PACKETS);
+	field_set_add(&set, F_BYTES);
+	field_set_add(&set, F_FLOWS);
+	field_set_add(&set, F_TIMESTAMP_START);
+	if (field_set_has(&set, F_ETYPE))
+		field_set_add(&set, F_SRC_HOST);
+	c->direction = fixed_find(c, IE_FLOW_DIRECTION, 1);
+	if (template_kind_is_ipfix(d->kind))
+		c->boot = fixed_find(c, IE_SYSTEM_INIT_MS, 8);
+	section_find(c);
+	if (!template_kind_is_options(d->kind))
+		fields_compile(c, &set);
+	t = compiler_finish(c, &set);
+	if (t != NULL && !t->options && !reverse_compile(c, &set, t)) {
+		template_free(t);
+		t = NULL;
+	}
+	free(c);
+	return t;
+}
