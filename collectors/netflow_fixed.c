@@ -118,10 +118,7 @@ netflow5_decode(struct netflow *nf, struct message *m)
 	header_times(m, h);
 	sampling = wire_u16(h + NETFLOW5_SAMPLING) & NETFLOW5_RATE_MASK;
 	m->sampling = sampling;
-	if (atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed) !=
-	    sampling)
-		atomic_store_explicit(
-		    &m->exporter->sampling, sampling, memory_order_relaxed);
+	exporter_rate_set(m->exporter, sampling, EXPORTER_RATE_HEADER);
 	message_number(nf, m, wire_u32(h + NETFLOW5_SEQUENCE), 0);
 	message_counts(nf, m, count, "records");
 	count = records_there(nf, m, count, NETFLOW5_RECORD);

@@ -460,7 +460,7 @@ message_count(const struct message *m, struct exporter *x, bool whole)
 	atomic_store_explicit(&x->parts[p->worker].last_seen, m->datagram->arrival,
 	    memory_order_relaxed);
 	if (m->rate != 0)
-		atomic_store_explicit(&x->sampling, m->rate, memory_order_relaxed);
+		exporter_rate_set(x, m->rate, EXPORTER_RATE_RECORD);
 }
 
 /* All of a version 5 datagram behind its version. Returns where the books put it. */

@@ -16,6 +16,12 @@ const char *const exporter_count_names[EXPORTER_N_COUNTS] = {
 #undef X
 };
 
+const char *const exporter_rate_names[EXPORTER_N_RATES] = {
+#define X(NAME, name) [EXPORTER_RATE_##NAME] = name,
+	EXPORTER_RATES(X)
+#undef X
+};
+
 struct exporters {
 	pthread_mutex_t lock;            /* for writers of `by_key` and `list` */
 	struct table by_key;
@@ -47,7 +53,7 @@ exporters_new(unsigned workers, uint32_t max,
 		return NULL;
 	x->list = calloc(max, sizeof(*x->list));
 	if (x->list == NULL || table_init(&x->by_key, sizeof(struct exporter_key),
-	        sizeof(struct exporter_row), max, NULL) != 0) {
+	        sizeof(struct exporter_row), 2 * max, NULL) != 0) {
 		free(x->list);
 		free(x);
 		return NULL;
@@ -122,6 +128,23 @@ exporter_new(const struct exporters *x, const struct exporter_key *key)
 	return one;
 }
 
+/*
+ * The first exporter of the kind and address of `one`, which becomes it when there is
+ * none yet. Such rows stand beside the exporters' own, under a kind that no exporter has.
+ */
+static struct exporter *
+exporters_first(struct exporters *x, struct exporter *one)
+{
+	struct exporter_key key = { one->addr, 0, (uint32_t)one->kind + EXPORTER_KINDS };
+	uint8_t *at = table_find(&x->by_key, &key);
+
+	if (at != NULL)
+		return ((struct exporter_row *)(void *)at)->exporter;
+	if (table_upsert(&x->by_key, &key, 1, &at) == 0)
+		((struct exporter_row *)(void *)at)->exporter = one;
+	return one;
+}
+
 /* Look up in the registry, or add. The slow path: once per worker and exporter. */
 static struct exporter *
 exporters_get(struct exporters *x, const struct exporter_key *key)
@@ -139,6 +162,7 @@ exporters_get(struct exporters *x, const struct exporter_key *key)
 		one->no = n;
 		(void)table_upsert(&x->by_key, key, 1, &at);
 		((struct exporter_row *)(void *)at)->exporter = one;
+		one->first = exporters_first(x, one);
 		atomic_store(&x->list[n], one);
 		atomic_store(&x->n, n + 1);
 	}

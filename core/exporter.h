@@ -46,6 +46,17 @@ struct exporter_stream {
 
 #define EXPORTER_STREAMS 4U
 
+/* By what a sampling rate was announced. */
+#define EXPORTER_RATES(X) \
+	X(NONE, "none") X(HEADER, "header") X(OPTIONS, "options") X(RECORD, "record")
+enum exporter_rate {
+#define X(NAME, name) EXPORTER_RATE_##NAME,
+	EXPORTER_RATES(X)
+#undef X
+	EXPORTER_N_RATES
+};
+extern const char *const exporter_rate_names[EXPORTER_N_RATES];
+
 /* One worker's part of an exporter, on cache lines of its own. */
 struct exporter_part {
 	_Alignas(64) _Atomic uint64_t n[EXPORTER_N_COUNTS];
@@ -61,6 +72,8 @@ struct exporter {
 	uint32_t domain;             /* source id, observation domain, sub-agent; engine in v5 */
 	_Atomic uint32_t version;    /* of its last datagram */
 	_Atomic uint32_t sampling;   /* rate 1 in N that it announced; 0: none */
+	_Atomic uint8_t sampling_by; /* enum exporter_rate */
+	struct exporter *first;      /* of its kind and address: itself, or one that was there */
 	uint64_t first_seen;         /* ns since 1970 */
 	_Atomic(void *) state;       /* the collector's */
 	pthread_mutex_t lock;        /* for writers of `state` */
@@ -105,6 +118,17 @@ exporter_add(struct exporter *x, unsigned worker, enum exporter_count i, uint64_
 
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
 	    memory_order_relaxed);
+}
+
+/* The exporter announced the rate 1 in `rate` by `by`. Any thread. */
+static inline void
+exporter_rate_set(struct exporter *x, uint32_t rate, enum exporter_rate by)
+{
+	if (atomic_load_explicit(&x->sampling, memory_order_relaxed) == rate)
+		return;
+	atomic_store_explicit(&x->sampling, rate, memory_order_relaxed);
+	atomic_store_explicit(&x->sampling_by,
+	    (uint8_t)(rate != 0 ? by : EXPORTER_RATE_NONE), memory_order_relaxed);
 }
 
 /* The sum over workers. Any thread. */

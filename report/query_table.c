@@ -100,6 +100,7 @@ static const struct reply_column exporter_columns[] = {
 	COLUMN("kind", "KIND", "str"),
 	COLUMN("version", "VERSION", "uint"),
 	COLUMN("sampling", "SAMPLING", "uint"),
+	COLUMN("sampling_from", "SAMPLING_FROM", "str"),
 #define X(NAME, name) COLUMN(name, #NAME, "uint"),
 	EXPORTER_COUNTS(X)
 #undef X
@@ -107,6 +108,28 @@ static const struct reply_column exporter_columns[] = {
 	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
 	COLUMN("last_seen", "LAST_SEEN", "stamp"),
 };
+
+/* The rate in use, and who says so. */
+static void
+exporter_sampling(const struct engine *en, const struct exporter *x, struct reply *r)
+{
+	static const enum flow_source sources[EXPORTER_KINDS] = {
+		[EXPORTER_NETFLOW] = SOURCE_NETFLOW,
+		[EXPORTER_SFLOW] = SOURCE_SFLOW,
+	};
+	static const char *const by[] = {
+		[SAMPLING_NONE] = "none",
+		[SAMPLING_MAP] = "map",
+		[SAMPLING_MAP_INTERFACE] = "map, by interface",
+		[SAMPLING_EXT] = "ext_sampling_rate",
+	};
+	struct sampling_verdict v = sampling_judge(en->sampling, sources[x->kind],
+	    &x->addr, atomic_load(&x->sampling));
+
+	reply_uint(r, "sampling", v.rate);
+	reply_text(r, "sampling_from", v.by == SAMPLING_ANNOUNCED
+	    ? exporter_rate_names[atomic_load(&x->sampling_by)] : by[v.by]);
+}
 
 static void
 exporters_reply(const struct engine *en, struct reply *r)
@@ -128,7 +151,7 @@ exporters_reply(const struct engine *en, struct reply *r)
 		reply_uint(r, "domain", x->domain);
 		reply_text(r, "kind", kinds[x->kind]);
 		reply_uint(r, "version", atomic_load(&x->version));
-		reply_uint(r, "sampling", atomic_load(&x->sampling));
+		exporter_sampling(en, x, r);
 		for (int c = 0; c < EXPORTER_N_COUNTS; c++)
 			reply_uint(r, exporter_count_names[c],
 			    exporter_sum(x, (enum exporter_count)c));

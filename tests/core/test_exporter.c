@@ -56,6 +56,12 @@ test_keys(void **state)
 		assert_int_equal(others[i]->no, i + 1);
 		assert_ptr_equal(exporters_at(x, (uint32_t)i + 1), others[i]);
 	}
+	/* The first of a protocol and address stands for all its domains. */
+	assert_ptr_equal(one->first, one);
+	assert_ptr_equal(others[0]->first, others[0]);
+	assert_ptr_equal(others[1]->first, others[1]);
+	assert_ptr_equal(others[2]->first, one);
+	assert_ptr_equal(others[3]->first, one);
 	assert_int_equal(exporters_count(x), 5);
 	assert_ptr_equal(exporter_get(&c, EXPORTER_NETFLOW, &a, 7), one);
 	assert_int_equal(exporters_count(x), 5);

@@ -427,6 +427,52 @@ test_tables(void **state)
 	answer_free(&a);
 }
 
+/* The rate in use, and where it comes from: the map, the exporter, or the default. */
+static void
+test_sampling_from(void **state)
+{
+	static const struct {
+		const char *says;
+		uint32_t announced;
+		enum exporter_rate by;
+		uint32_t ext;
+		long long rate;
+		const char *from;
+	} cases[] = {
+		{ "nothing is known", 0, EXPORTER_RATE_NONE, 0, 0, "none" },
+		{ "the header", 100, EXPORTER_RATE_HEADER, 0, 100, "header" },
+		{ "options, and a default that is not used", 200, EXPORTER_RATE_OPTIONS,
+		    50, 200, "options" },
+		{ "records", 300, EXPORTER_RATE_RECORD, 0, 300, "record" },
+		{ "the default", 0, EXPORTER_RATE_NONE, 50, 50, "ext_sampling_rate" },
+	};
+	struct fixture *x = *state;
+	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
+	struct exporter *ex;
+
+	ex = exporter_get(&x->en->workers[0].exporters, EXPORTER_NETFLOW, &from, 256);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sampling_config c = { .ext_rate = {
+						 [SOURCE_NETFLOW] = cases[i].ext } };
+		struct problems ps = { NULL, 0, 0 };
+		struct answer a;
+		const json_t *row;
+
+		assert_int_equal(sampling_new(&c, &x->en->sampling, &ps, NULL), 0);
+		exporter_rate_set(ex, cases[i].announced, cases[i].by);
+		a = ask(x, "{\"cmd\":\"exporters\"}");
+		row = json_array_get(a.rows, 0);
+		if (number(row, "sampling") != cases[i].rate ||
+		    strcmp(text(row, "sampling_from"), cases[i].from) != 0)
+			fail_msg("%s: %lld from %s", cases[i].says,
+			    (long long)number(row, "sampling"),
+			    text(row, "sampling_from"));
+		answer_free(&a);
+		sampling_free(x->en->sampling);
+		x->en->sampling = NULL;
+	}
+}
+
 /* Each member that "columns" lists is in every row, and nothing else is. */
 static void
 test_columns_say_what_rows_hold(void **state)
@@ -604,6 +650,7 @@ main(void)
 		TEST(test_view_growth),
 		TEST(test_view_that_is_full),
 		TEST(test_tables),
+		TEST(test_sampling_from),
 		TEST(test_columns_say_what_rows_hold),
 		TEST(test_books),
 		TEST(test_refused),
