@@ -21,17 +21,27 @@ pipeline_prepare(struct pipeline *p)
 	}
 }
 
-static void
-group_feed(const struct pipeline *p, const struct pipeline_group *g)
+/* A copy of the batch that rules may change, as far as anybody reads it. */
+static struct flow *
+batch_copy(const struct pipeline *p)
 {
-	const struct flow *flows = p->flows;
+	struct flow *own = p->flows + FLOW_BATCH;
+
+	for (unsigned i = 0; i < p->n; i++)
+		memcpy(&own[i], &p->flows[i], p->clear_octets);
+	return own;
+}
+
+/* `last`: nobody reads the batch afterwards. */
+static void
+group_feed(const struct pipeline *p, const struct pipeline_group *g, bool last)
+{
+	struct flow *flows = p->flows;
 
 	if (g->rules != NULL) {
-		struct flow *own = p->flows + FLOW_BATCH;
-
-		memcpy(own, p->flows, p->n * sizeof(*own));
-		rules_apply(g->rules, p->source, own, p->n);
-		flows = own;
+		if (!last)
+			flows = batch_copy(p);
+		rules_apply(g->rules, p->source, flows, p->n);
 	}
 	for (unsigned i = 0; i < g->n_shards; i++)
 		shard_feed(g->shards[i], flows, p->n);
@@ -51,7 +61,7 @@ pipeline_flush(struct pipeline *p)
 		p->fed.flows += p->flows[i].flows;
 	}
 	for (unsigned i = 0; i < p->n_groups; i++)
-		group_feed(p, &p->groups[i]);
+		group_feed(p, &p->groups[i], i + 1 == p->n_groups);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
 	p->n = 0;
 }

@@ -5,6 +5,7 @@
 #include "lib/ip.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -12,16 +13,23 @@
 
 _Static_assert(IP_STRLEN >= INET6_ADDRSTRLEN, "an IPv6 address fits");
 
+/* The first `n` bits of 64, in network order; n to 64. */
+static uint64_t
+high_bits(unsigned n)
+{
+	return htobe64(n == 0 ? 0 : UINT64_MAX << (64 - n));
+}
+
 ip16_t
 ip_mask(const ip16_t *a, unsigned bits)
 {
-	ip16_t out = { { 0 } };
-	unsigned whole = bits / 8;
+	uint64_t w[2];
+	ip16_t out;
 
-	if (bits >= 128)
-		return *a;
-	memcpy(out.b, a->b, whole);
-	out.b[whole] = (uint8_t)(a->b[whole] & (0xff00U >> bits % 8));
+	memcpy(w, a->b, sizeof(w));
+	w[0] &= high_bits(bits < 64 ? bits : 64);
+	w[1] &= high_bits(bits < 64 ? 0 : bits < 128 ? bits - 64 : 64);
+	memcpy(out.b, w, sizeof(w));
 	return out;
 }
 
