@@ -8,6 +8,7 @@ against them. README.md beside this file says what the columns mean.
 
 import argparse
 import ctypes
+import ipaddress
 import json
 import os
 import resource
@@ -46,6 +47,7 @@ class Input:
     packets: int
     octets: int  # as the daemons count: link octets for sFlow, IP octets otherwise
     frames: int  # records of the pcap file
+    networks: Path = None  # networks_file, where the case wants one
 
 
 @dataclass
@@ -56,11 +58,15 @@ class Case:
     keys: int
     records: int = 5_000_000
     options: list = field(default_factory=list)
+    aggregate: str = AGGREGATE
+    networks: bool = False  # with a networks_file of all networks that come
 
 
 CASES = [
     Case("packets, 100 k keys", "packets", "pmacctd", 100_000),
     Case("packets, 1 M keys", "packets", "pmacctd", 1_000_000),
+    Case("packets, by network", "packets", "pmacctd", 100_000, networks=True,
+         aggregate="src_net, dst_net"),
     Case("NetFlow v5, 100 k keys", "netflow5", "nfacctd", 100_000),
     Case("NetFlow v9, 100 k keys", "netflow9", "nfacctd", 100_000),
     Case("sFlow v5, 100 k keys", "sflow5", "sfacctd", 100_000),
@@ -70,18 +76,33 @@ MEMORY_CASE = Case("memory, 1 M keys", "packets", "pmacctd", 1_000_000,
                    options=["--uniform"])
 
 
+def write_networks(truth, path):
+    """The networks of all addresses: a /24 of each IPv4, a /48 of each IPv6."""
+    found = set()
+    for line in truth.read_text().splitlines():
+        for text in line.split(",")[:2] if not line.startswith("#") else ():
+            length = 48 if ":" in text else 24
+            found.add(ipaddress.ip_network(f"{text}/{length}", strict=False))
+    path.write_text("".join(f"{n}\n" for n in sorted(found, key=str)))
+
+
 def generate(case, directory, records=None, keys=None):
     records = records or scaled(case.records)
     keys = keys or scaled(case.keys)
     path = directory / f"{case.kind}-{records}-{keys}{''.join(case.options)}.pcap"
     out = subprocess.run(
         [BIN / "weir-gen", "--kind", case.kind, "--records", str(records),
-         "--keys", str(keys), "--pcap", path, *case.options],
+         "--keys", str(keys), "--pcap", path, *case.options,
+         *(["--truth", path.with_suffix(".csv")] if case.networks else [])],
         check=True, stdout=subprocess.PIPE, text=True).stdout
+    networks = None
+    if case.networks:
+        networks = path.with_suffix(".networks")
+        write_networks(path.with_suffix(".csv"), networks)
     t = dict(word.split("=") for word in out.split())
     octets = t["bytes_l2"] if case.kind == "sflow5" else t["bytes"]
     return Input(path, records, int(t["keys"]), int(t["packets"]), int(octets),
-                 int(t.get("frames") or t["datagrams"]))
+                 int(t.get("frames") or t["datagrams"]), networks)
 
 
 # ---------------------------------------------------------------- running
@@ -245,15 +266,17 @@ class Daemon:
     def argv(self, case):
         raise NotImplementedError
 
-    def configure(self, keys, *input_lines):
-        lines = [*input_lines, "plugins: print[a]", f"aggregate[a]: {AGGREGATE}",
+    def configure(self, keys, *input_lines, aggregate=AGGREGATE):
+        lines = [*input_lines, "plugins: print[a]", f"aggregate[a]: {aggregate}",
                  "print_output[a]: csv", f"print_output_file[a]: {self.csv}",
                  "print_refresh_time[a]: 3600", *self.plugin_lines(keys)]
         self.conf.write_text("\n".join(lines) + "\n")
         self.csv.unlink(missing_ok=True)
 
     def measure(self, case, data, runner=run):
-        self.configure(data.keys, f"pcap_savefile: {data.path}")
+        lines = [f"networks_file: {data.networks}"] if data.networks else []
+        self.configure(data.keys, f"pcap_savefile: {data.path}", *lines,
+                       aggregate=case.aggregate)
         result = runner(self.argv(case), self.log)
         sum_csv(self.csv, result)
         return result
@@ -311,7 +334,7 @@ def programs_for(case, work, args):
         out.append(Weir(work, args.workers))
     if not args.without_peers and shutil.which(case.daemon):
         out.append(Pmacct(case.daemon, work))
-    if case.kind in ("packets", "netflow5"):
+    if case.kind in ("packets", "netflow5") and not case.networks:
         five = ["-5"] if case.kind == "netflow5" else []
         out.append(Limit("pcapagg", work, *five, "-w", "CSV"))
         out.append(Limit("pcapagg", work, *five))
