@@ -18,6 +18,7 @@
 #include "collectors/netflow_fixed.h"
 #include "collectors/netflow_message.h"
 #include "collectors/netflow_sets.h"
+#include "collectors/netflow_waiting.h"
 #include "proto/netflow.h"
 
 /* The versions that are taken. */
@@ -89,15 +90,18 @@ netflow_open(struct collector *c, struct err *e)
 	const struct datagram_config *config = c->config;
 	struct netflow *nf = calloc(1, sizeof(*nf));
 	struct netflow_fixed *fixed = netflow_fixed_new();
+	struct waiting *waiting = waiting_new();
 
-	if (nf == NULL || fixed == NULL) {
+	if (nf == NULL || fixed == NULL || waiting == NULL) {
 		netflow_fixed_free(fixed);
+		waiting_free(waiting);
 		free(nf);
 		err_set(e, WEIR_ENOMEM, "no memory for a NetFlow decoder");
 		return NULL;
 	}
 	nf->collector = c;
 	nf->fixed = fixed;
+	nf->waiting = waiting;
 	nf->pipeline = c->pipeline;
 	nf->worker = c->pipeline->worker;
 	nf->limit = (struct log_limit)LOG_LIMIT_INIT;
@@ -115,6 +119,7 @@ netflow_close(void *decoder)
 	struct netflow *nf = decoder;
 
 	netflow_fixed_free(nf->fixed);
+	waiting_free(nf->waiting);
 	free(nf);
 }
 

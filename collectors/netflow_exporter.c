@@ -50,8 +50,10 @@ netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t 
 
 	pthread_mutex_lock(&x->lock);
 	nx = netflow_exporter_of(x);
-	if (nx != NULL)
+	if (nx != NULL) {
 		rc = templates_withdraw(nx->templates, kind, id, &old);
+		atomic_store(&nx->withdraws, true);
+	}
 	pthread_mutex_unlock(&x->lock);
 	templates_retire(&old);
 	return rc;

@@ -13,6 +13,7 @@
 
 struct netflow_exporter {
 	struct templates *templates; /* never NULL */
+	_Atomic bool withdraws;      /* it has withdrawn templates: it says what is valid */
 };
 
 /* What is remembered of `x`, or NULL when that is nothing yet. */

@@ -110,9 +110,8 @@ book_exporter(struct netflow *nf, const struct message *m)
 	} counts[] = {
 		{ EXPORTER_DATAGRAMS, 1 },
 		{ EXPORTER_OCTETS, m->datagram->len },
-		{ EXPORTER_RECORDS, m->records },
 		{ EXPORTER_MALFORMED, m->fate != STAT_DATAGRAMS_DECODED },
-		{ EXPORTER_NO_TEMPLATE, m->no_template },
+		{ EXPORTER_NO_TEMPLATE, m->no_template + m->early },
 		{ EXPORTER_TEMPLATES, m->templates },
 		{ EXPORTER_TEMPLATE_CHANGES, m->changes },
 	};
@@ -125,6 +124,18 @@ book_exporter(struct netflow *nf, const struct message *m)
 }
 
 void
+message_book_records(struct netflow *nf, const struct message *m)
+{
+	book(nf, STAT_RECORDS, m->records);
+	book(nf, STAT_RECORDS_FED, m->fed);
+	book(nf, STAT_RECORDS_REVERSED, m->reversed);
+	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
+	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
+	if (m->exporter != NULL && m->records != 0)
+		exporter_add(m->exporter, nf->worker, EXPORTER_RECORDS, m->records);
+}
+
+void
 message_book(struct netflow *nf, const struct message *m)
 {
 	struct collector *c = nf->collector;
@@ -133,11 +144,7 @@ message_book(struct netflow *nf, const struct message *m)
 	book(nf, STAT_DATAGRAM_OCTETS, m->datagram->len);
 	book(nf, STAT_OCTETS_BEYOND, m->beyond);
 	book(nf, m->fate, 1);
-	book(nf, STAT_RECORDS, m->records);
-	book(nf, STAT_RECORDS_FED, m->fed);
-	book(nf, STAT_RECORDS_REVERSED, m->reversed);
-	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
-	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
+	message_book_records(nf, m);
 	book(nf, STAT_TEMPLATES, m->templates);
 	if (m->exporter != NULL)
 		book_exporter(nf, m);

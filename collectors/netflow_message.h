@@ -20,6 +20,7 @@
 #include "proto/template.h"
 
 struct netflow_fixed;
+struct waiting;
 
 /* The decoder of one collector of one worker. */
 struct netflow {
@@ -29,6 +30,7 @@ struct netflow {
 	bool time_new, disable_checks, biflow;
 	struct log_limit limit;      /* for datagrams of no exporter */
 	struct netflow_fixed *fixed; /* owned */
+	struct waiting *waiting;     /* sets that came before their template; owned */
 };
 
 struct message {
@@ -45,6 +47,7 @@ struct message {
 	uint64_t records, fed, no_template, not_flow;
 	uint64_t reversed;           /* flows of the way back, beside `fed` */
 	uint64_t templates, changes;
+	uint64_t early;              /* sets that came before their template */
 	uint64_t beyond;             /* octets behind the end of the message */
 	bool uncounted;              /* some records could not be told apart */
 	struct exporter_stream *stream; /* NULL: it bears no number */
@@ -80,6 +83,9 @@ void message_counts(struct netflow *nf, struct message *m, uint32_t units,
 
 /* Count what became of the message, and of what was in it. */
 void message_book(struct netflow *nf, const struct message *m);
+
+/* Count what became of records alone, whose message was counted before. */
+void message_book_records(struct netflow *nf, const struct message *m);
 
 /* Fill in what the header says, beyond what every record has. */
 void message_header(const struct message *m, struct flow *f);

@@ -2,6 +2,7 @@
 #include "collectors/netflow_sets.h"
 
 #include "collectors/netflow_exporter.h"
+#include "collectors/netflow_waiting.h"
 #include "lib/clock.h"
 #include "proto/netflow.h"
 
@@ -68,7 +69,8 @@ template_withdrawn(struct netflow *nf, struct message *m, const struct template_
 {
 	if (!m->datagram->connected &&
 	    (m->order == SEQUENCE_LATE || m->order == SEQUENCE_DUPLICATE)) {
-		message_log(nf, m, "template %u withdrawn out of order: ignored", d->id);
+		message_log(
+		    nf, m, "template %u withdrawn out of order: ignored", d->id);
 		return;
 	}
 	if (netflow_exporter_withdraw(m->exporter, d->kind, d->id) < 0)
@@ -187,21 +189,59 @@ padding_fits(struct rbuf rest)
 	return true;
 }
 
+/* `n` sets that waited are given up: they were without template after all. */
 static void
-data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_t id,
-    struct rbuf *set)
+sets_give_up(struct netflow *nf, unsigned n)
 {
-	const struct templates *ts = netflow_exporter_templates(m->exporter);
-	const struct template *t = ts != NULL ? templates_find(ts, kind, id) : NULL;
+	struct stats *stats = &nf->pipeline->stats;
 
-	if (t == NULL) {
-		m->records++;
-		m->no_template++;
-		m->uncounted = true;
-		message_log(nf, m, "template %u unknown, a set of %zu octets skipped",
-		    id, rbuf_left(set));
+	if (n == 0)
 		return;
-	}
+	stat_add(stats, STAT_RECORDS, n);
+	stat_add(stats, STAT_RECORDS_NO_TEMPLATE, n);
+	stat_add(stats, STAT_SETS_GIVEN_UP, n);
+	stat_add(stats, STAT_SETS_WAITING, -(uint64_t)n);
+}
+
+/*
+ * Keep a set for the template that is still to come. Messages of a connection come in
+ * order, and who withdraws templates has said what is valid: nothing waits there.
+ */
+static bool
+set_waits(struct netflow *nf, struct message *m, enum template_kind kind, uint16_t id,
+    const struct rbuf *set)
+{
+	const struct netflow_exporter *nx = netflow_exporter_of(m->exporter);
+	const struct waiting_set early = {
+		.exporter = m->exporter->serial,
+		.kind = kind,
+		.id = id,
+		.version = m->version,
+		.datagram = *m->datagram,
+		.clock = m->clock,
+		.header_ns = m->header_ns,
+		.header_s = m->header_s,
+		.number = m->number,
+	};
+	int gone;
+
+	if (m->datagram->connected || (nx != NULL && atomic_load(&nx->withdraws)))
+		return false;
+	gone = waiting_add(nf->waiting, &early, set->p, rbuf_left(set));
+	if (gone < 0)
+		return false;
+	stat_add(&nf->pipeline->stats, STAT_SETS_EARLY, 1);
+	stat_add(&nf->pipeline->stats, STAT_SETS_WAITING, 1);
+	sets_give_up(nf, (unsigned)gone);
+	m->early++;
+	return true;
+}
+
+/* A data set whose template is known. */
+static void
+known_set(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
+{
 	if (t->options)
 		options_set(nf, m, t, set);
 	else
@@ -209,8 +249,100 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
 	if (!padding_fits(*set)) {
 		message_fault(m, STAT_BAD_LENGTH);
 		message_log(nf, m,
-		    "a set of template %u ends with %zu octets of no record", id,
+		    "a set of template %u ends with %zu octets of no record", t->id,
 		    rbuf_left(set));
+	}
+}
+
+static void
+data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_t id,
+    struct rbuf *set)
+{
+	const struct templates *ts = netflow_exporter_templates(m->exporter);
+	const struct template *t = ts != NULL ? templates_find(ts, kind, id) : NULL;
+	bool waits;
+
+	if (t != NULL) {
+		known_set(nf, m, t, set);
+		return;
+	}
+	waits = set_waits(nf, m, kind, id, set);
+	if (!waits) {
+		m->records++;
+		m->no_template++;
+	}
+	m->uncounted = true;
+	message_log(nf, m, "template %u unknown, a set of %zu octets %s", id,
+	    rbuf_left(set), waits ? "waits" : "skipped");
+}
+
+/* Whether a set is a whole number of records and padding. */
+static bool
+set_fits(const struct message *m, const struct template *t, struct rbuf set)
+{
+	struct flow nobody;
+
+	while (rbuf_left(&set) >= t->min_octets)
+		if (template_decode(t, &set, &m->clock, &nobody) != 0)
+			return false;
+	return padding_fits(set);
+}
+
+/* The template of a set that waited has come: its records are as good as others. */
+static void
+set_resolve(struct netflow *nf, const struct message *m, const struct waiting_set *w,
+    const struct template *t)
+{
+	struct rbuf set = rbuf_of(w->data, w->octets);
+	struct message then = {
+		.datagram = &w->datagram,
+		.version = w->version,
+		.exporter = m->exporter,
+		.clock = w->clock,
+		.header_ns = w->header_ns,
+		.header_s = w->header_s,
+		.header_shown = m->header_shown,
+		.number = w->number,
+		.sampling = m->sampling,
+		.fate = STAT_DATAGRAMS_DECODED,
+	};
+
+	/* A template that means something else under this id shows by the length. */
+	if (!set_fits(&then, t, set)) {
+		sets_give_up(nf, 1);
+		message_log(
+		    nf, m, "a set that waited for template %u is none of it", t->id);
+		return;
+	}
+	known_set(nf, &then, t, &set);
+	message_book_records(nf, &then);
+	stat_add(&nf->pipeline->stats, STAT_SETS_RESOLVED, 1);
+	stat_add(&nf->pipeline->stats, STAT_SETS_WAITING, -UINT64_C(1));
+}
+
+/* Look after the sets that wait: those of the exporter whose templates have come. */
+static void
+sets_resolve(struct netflow *nf, const struct message *m)
+{
+	const struct netflow_exporter *nx = netflow_exporter_of(m->exporter);
+	const struct waiting_set *w;
+	unsigned at = 0;
+
+	sets_give_up(nf, waiting_expire(nf->waiting, m->datagram->arrival));
+	if (nx == NULL)
+		return;
+	if (atomic_load(&nx->withdraws))
+		sets_give_up(nf, waiting_forget(nf->waiting, m->exporter->serial));
+	while ((w = waiting_next(nf->waiting, m->exporter->serial, &at)) != NULL) {
+		const struct template *t =
+		    templates_find(nx->templates, w->kind, w->id);
+
+		if (t == NULL) {
+			at++;
+			continue;
+		}
+		set_resolve(nf, m, w, t);
+		waiting_remove(nf->waiting, at);
 	}
 }
 
@@ -263,6 +395,18 @@ sets_walk(struct netflow *nf, struct message *m, const struct sets_format *f)
 		message_fault(m, STAT_BAD_SHORT);
 }
 
+/* The sets of a message, and those of before that they bring templates for. */
+static void
+sets_decode(struct netflow *nf, struct message *m, const struct sets_format *f)
+{
+	/* What ids meant before the exporter began anew, nobody tells now. */
+	if (m->order == SEQUENCE_RESET)
+		sets_give_up(nf, waiting_forget(nf->waiting, m->exporter->serial));
+	sets_walk(nf, m, f);
+	if (waiting_count(nf->waiting) != 0)
+		sets_resolve(nf, m);
+}
+
 void
 netflow9_decode(struct netflow *nf, struct message *m)
 {
@@ -280,7 +424,7 @@ netflow9_decode(struct netflow *nf, struct message *m)
 	message_number(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 0);
 	message_counts(nf, m, 1, "datagrams");
 	/* To the end, whatever the header counts: some exporters count too few. */
-	sets_walk(nf, m, &v9_format);
+	sets_decode(nf, m, &v9_format);
 }
 
 /*
@@ -325,6 +469,6 @@ ipfix_decode(struct netflow *nf, struct message *m)
 	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* IPFIX counts data records here, of options too: RFC 7011 s3.1. */
 	message_number(nf, m, wire_u32(h + NETFLOW10_SEQUENCE), 0);
-	sets_walk(nf, m, &ipfix_format);
+	sets_decode(nf, m, &ipfix_format);
 	message_counts(nf, m, (uint32_t)(m->records - m->no_template), "records");
 }

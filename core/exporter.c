@@ -27,6 +27,7 @@ struct exporters {
 	struct table by_key;
 	struct exporter *_Atomic *list;
 	_Atomic uint32_t n;
+	uint64_t serial;                 /* the last one given */
 	uint32_t max;
 	unsigned workers;
 	void (*state_free[EXPORTER_KINDS])(void *);
@@ -160,6 +161,7 @@ exporters_get(struct exporters *x, const struct exporter_key *key)
 		one = ((struct exporter_row *)(void *)at)->exporter;
 	} else if (n < x->max && (one = exporter_new(x, key)) != NULL) {
 		one->no = n;
+		one->serial = ++x->serial;
 		(void)table_upsert(&x->by_key, key, 1, &at);
 		((struct exporter_row *)(void *)at)->exporter = one;
 		one->first = exporters_first(x, one);

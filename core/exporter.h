@@ -67,6 +67,7 @@ struct exporter_part {
 
 struct exporter {
 	uint32_t no;                 /* from 0, in the order of coming */
+	uint64_t serial;             /* never of two exporters; never 0 */
 	enum exporter_kind kind;
 	ip16_t addr;
 	uint32_t domain;             /* source id, observation domain, sub-agent; engine in v5 */

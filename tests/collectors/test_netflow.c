@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/netflow_waiting.h"
 #include "tests/collectors/netflow_bench.h"
 
 /*
@@ -191,23 +192,135 @@ test_v9_template_after_data(void **state)
 	WORDS(&w, 256, 24);
 	v9_record(&w, 0x0a000001, 100);
 	assert_int_equal(bench_feed(&b, &w), 0);
-	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 1);
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), 1);
+	assert_int_equal(bench_stat(&b, STAT_RECORDS), 0);
 	assert_int_equal(bench_stat(&b, STAT_DATAGRAMS_DECODED), 1);
 	x = exporters_at(b.exporters, 0);
 	assert_int_equal(exporter_sum(x, EXPORTER_NO_TEMPLATE), 1);
 	bench_books(&b, "no template yet");
 
-	/* In one datagram, too, what comes first is not known yet. */
+	/* In one datagram, too, what comes first must wait. */
+	b.arrival += CLOCK_S;
 	v9_header(&w, 1, 7);
 	WORDS(&w, 256, 24);
-	v9_record(&w, 0x0a000001, 100);
+	v9_record(&w, 0x0a000002, 200);
 	v9_template(&w, 256);
 	WORDS(&w, 256, 24);
-	v9_record(&w, 0x0a000002, 200);
-	assert_int_equal(bench_feed(&b, &w), 1);
-	assert_int_equal(b.pipeline.flows[0].bytes, 200);
-	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 2);
+	v9_record(&w, 0x0a000003, 300);
+	assert_int_equal(bench_feed(&b, &w), 3);
+	assert_int_equal(b.pipeline.flows[0].bytes, 300);
+	/* They came when they came, from where they came. */
+	assert_int_equal(b.pipeline.flows[1].bytes, 100);
+	assert_int_equal(b.pipeline.flows[1].timestamp_arrival, ARRIVAL);
+	assert_int_equal(b.pipeline.flows[1].stamp, (NOW_S - 5) * CLOCK_S);
+	assert_true(ip_equal(&b.pipeline.flows[1].peer_src_ip, &x->addr));
+	assert_int_equal(b.pipeline.flows[2].bytes, 200);
+	assert_int_equal(b.pipeline.flows[2].timestamp_arrival, ARRIVAL + CLOCK_S);
+	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 0);
+	assert_int_equal(bench_stat(&b, STAT_SETS_EARLY), 2);
+	assert_int_equal(bench_stat(&b, STAT_SETS_RESOLVED), 2);
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), 0);
+	assert_int_equal(exporter_sum(x, EXPORTER_RECORDS), 3);
 	bench_books(&b, "a template at last");
+	bench_close(&b);
+}
+
+/* A set of 20 octets under id 256 waits; what happens to it, then template 256 comes. */
+static void
+test_v9_sets_that_waited(void **state)
+{
+	static const struct {
+		const char *says;
+		uint64_t later_s;
+		uint32_t source_id; /* of the template */
+		uint16_t id;
+		uint32_t uptime_ms, sequence;
+		unsigned flows, waiting;
+	} cases[] = {
+		{ "the template comes", 0, 7, 256, UPTIME_MS, 1, 1, 0 },
+		{ "five minutes later", 300, 7, 256, UPTIME_MS, 1, 1, 0 },
+		{ "too late", 301, 7, 256, UPTIME_MS, 1, 0, 0 },
+		{ "another template", 0, 7, 257, UPTIME_MS, 1, 0, 1 },
+		{ "another source's", 0, 8, 256, UPTIME_MS, 1, 0, 1 },
+		{ "after a loss", 0, 7, 256, UPTIME_MS, 9, 1, 0 },
+		{ "after a restart", 0, 7, 256, 20, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bench b;
+		struct wbuf w, uptime;
+		unsigned flows;
+
+		bench_open(&b, false);
+		v9_header(&w, 0, 7);
+		WORDS(&w, 256, 24);
+		v9_record(&w, 0x0a000001, 100);
+		bench_feed(&b, &w);
+		b.arrival += cases[i].later_s * CLOCK_S;
+		v9_header(&w, cases[i].sequence, cases[i].source_id);
+		uptime = wbuf_of(w.start + 4, 4);
+		wbuf_u32(&uptime, cases[i].uptime_ms);
+		v9_template(&w, cases[i].id);
+		flows = bench_feed(&b, &w);
+		if (flows != cases[i].flows ||
+		    bench_stat(&b, STAT_SETS_WAITING) != cases[i].waiting ||
+		    bench_stat(&b, STAT_RECORDS_NO_TEMPLATE) !=
+			1 - flows - cases[i].waiting)
+			fail_msg("%s: %u flows", cases[i].says, flows);
+		bench_books(&b, cases[i].says);
+		bench_close(&b);
+	}
+}
+
+/* A template of another length shows that the id means something else now. */
+static void
+test_v9_a_template_that_does_not_fit(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	bench_open(&b, false);
+	v9_header(&w, 0, 7);
+	WORDS(&w, 256, 24);
+	v9_record(&w, 0x0a000001, 100);
+	bench_feed(&b, &w);
+	v9_header(&w, 1, 7);
+	WORDS(&w, 0, 16, 256, 2, 1, 4, 2, 8); /* 12 octets: 8 of the 20 are over */
+	assert_int_equal(bench_feed(&b, &w), 0);
+	assert_int_equal(bench_stat(&b, STAT_SETS_GIVEN_UP), 1);
+	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 1);
+	assert_int_equal(bench_stat(&b, STAT_BAD_LENGTH), 0);
+	bench_books(&b, "no fit");
+	bench_close(&b);
+}
+
+/* Sets wait by the thousand, and no more; the books balance throughout. */
+static void
+test_v9_many_sets_wait(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	bench_open(&b, false);
+	for (uint32_t i = 0; i < 3 * WAITING_EXPORTER_SETS; i++) {
+		v9_header(&w, i, 7);
+		WORDS(&w, 256, 24);
+		v9_record(&w, i, i);
+		bench_feed(&b, &w);
+		bench_books(&b, "waiting");
+	}
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), WAITING_EXPORTER_SETS);
+	assert_int_equal(
+	    bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 2 * WAITING_EXPORTER_SETS);
+	/* The last ones are still there. */
+	v9_header(&w, 3 * WAITING_EXPORTER_SETS, 7);
+	v9_template(&w, 256);
+	assert_int_equal(bench_feed(&b, &w), WAITING_EXPORTER_SETS);
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), 0);
+	bench_books(&b, "all resolved");
 	bench_close(&b);
 }
 
@@ -265,7 +378,7 @@ test_v9_templates_are_the_exporters(void **state)
 	v9_record(&w, 0x0a000001, 100);
 	assert_int_equal(bench_feed_from(&b, 2, w.start, wbuf_len(&w)), 0);
 	assert_int_equal(bench_feed_from(&b, 1, w.start, wbuf_len(&w)), 1);
-	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 2);
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), 2);
 	assert_int_equal(exporters_count(b.exporters), 3);
 	bench_books(&b, "three exporters");
 
@@ -483,7 +596,7 @@ test_rich_datagram(void **state)
 	assert_int_equal(b.pipeline.flows[2].bytes, 500);
 	assert_int_equal(b.pipeline.flows[2].etype, 0x86dd);
 	assert_int_equal(bench_stat(&b, STAT_RECORDS_NOT_FLOW), 1);
-	assert_int_equal(bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 1);
+	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), 1);
 	assert_int_equal(bench_stat(&b, STAT_DATAGRAMS_DECODED), 1);
 	bench_books(&b, "all there is");
 	bench_close(&b);
@@ -513,6 +626,9 @@ main(void)
 		cmocka_unit_test(test_v9_without_time),
 		cmocka_unit_test(test_v9_sequence_counts_datagrams),
 		cmocka_unit_test(test_v9_template_after_data),
+		cmocka_unit_test(test_v9_sets_that_waited),
+		cmocka_unit_test(test_v9_a_template_that_does_not_fit),
+		cmocka_unit_test(test_v9_many_sets_wait),
 		cmocka_unit_test(test_v9_template_changes),
 		cmocka_unit_test(test_v9_templates_are_the_exporters),
 		cmocka_unit_test(test_v9_options_are_no_flows),

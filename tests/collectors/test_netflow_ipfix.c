@@ -301,31 +301,32 @@ static const struct {
 	    { 2, 8, 256, 0, 2, 8, 2, 0 }, 8, STAT_DATAGRAMS_DECODED, true, true },
 	{ "one template", CONNECTED, { 2, 8, 256, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
 	    true },
-	{ "one that is not there", CONNECTED, { 2, 8, 300, 0 }, 4, STAT_DATAGRAMS_DECODED,
-	    true, true },
-	{ "one options template", CONNECTED, { 3, 8, 258, 0 }, 4, STAT_DATAGRAMS_DECODED,
-	    true, false },
+	{ "one that is not there", CONNECTED, { 2, 8, 300, 0 }, 4,
+	    STAT_DATAGRAMS_DECODED, true, true },
+	{ "one options template", CONNECTED, { 3, 8, 258, 0 }, 4,
+	    STAT_DATAGRAMS_DECODED, true, false },
 	{ "options in a set of templates are not meant", CONNECTED, { 2, 8, 258, 0 }, 4,
 	    STAT_DATAGRAMS_DECODED, true, true },
-	{ "two in one set", CONNECTED, { 2, 12, 256, 0, 300, 0 }, 6, STAT_DATAGRAMS_DECODED,
-	    false, true },
+	{ "two in one set", CONNECTED, { 2, 12, 256, 0, 300, 0 }, 6,
+	    STAT_DATAGRAMS_DECODED, false, true },
 	{ "all templates", CONNECTED, { 2, 8, 2, 0 }, 4, STAT_DATAGRAMS_DECODED, false,
 	    true },
 	{ "all options templates", CONNECTED, { 3, 8, 3, 0 }, 4, STAT_DATAGRAMS_DECODED,
 	    true, false },
-	{ "all of both", CONNECTED, { 2, 8, 2, 0, 3, 8, 3, 0 }, 8, STAT_DATAGRAMS_DECODED,
-	    false, false },
+	{ "all of both", CONNECTED, { 2, 8, 2, 0, 3, 8, 3, 0 }, 8,
+	    STAT_DATAGRAMS_DECODED, false, false },
 	{ "all options in a set of templates cannot be", CONNECTED, { 2, 8, 3, 0 }, 4,
 	    STAT_BAD_TEMPLATE, true, true },
-	{ "withdrawn and told anew", CONNECTED, { 2, 20, 256, 0, 256, 2, 8, 4, 1, 4 }, 10,
-	    STAT_DATAGRAMS_DECODED, true, true },
+	{ "withdrawn and told anew", CONNECTED, { 2, 20, 256, 0, 256, 2, 8, 4, 1, 4 },
+	    10, STAT_DATAGRAMS_DECODED, true, true },
 };
 
 static void
 test_withdrawals(void **state)
 {
-	static const uint32_t sequences[] = { [IN_ORDER] = 12, [CONNECTED] = 12,
-		[LATE] = 2, [TWICE] = 0 };
+	static const uint32_t sequences[] = {
+		[IN_ORDER] = 12, [CONNECTED] = 12, [LATE] = 2, [TWICE] = 0
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(withdrawals) / sizeof(withdrawals[0]); i++) {

@@ -29,11 +29,15 @@ check_books(const struct stats *s)
 		STAT_BAD_EXPORTER };
 	static const enum stat_no records[] = { STAT_RECORDS_FED,
 		STAT_RECORDS_NO_TEMPLATE, STAT_RECORDS_NOT_FLOW, STAT_RECORDS_MALFORMED };
+	static const enum stat_no early[] = { STAT_SETS_RESOLVED, STAT_SETS_GIVEN_UP,
+		STAT_SETS_WAITING };
 
 	if (stat_get(s, STAT_DATAGRAMS) !=
 		sum(s, datagrams, sizeof(datagrams) / sizeof(datagrams[0])) ||
 	    stat_get(s, STAT_RECORDS) !=
-		sum(s, records, sizeof(records) / sizeof(records[0])))
+		sum(s, records, sizeof(records) / sizeof(records[0])) ||
+	    stat_get(s, STAT_SETS_EARLY) !=
+		sum(s, early, sizeof(early) / sizeof(early[0])))
 		abort();
 }
 
