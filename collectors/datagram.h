@@ -47,6 +47,8 @@ struct datagram_config {
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
 	bool disable_checks;        /* do not log sequence gaps */
 	bool biflow;                /* ways back are flows, too */
+	bool disable_opt_scope_check; /* options of any scope are of the whole exporter */
+	bool ignore_exporter_address; /* the sender is the exporter, whatever it tells */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */

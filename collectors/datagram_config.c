@@ -64,6 +64,13 @@ static const struct directive netflow_rows[] = {
 	  .doc = "TCP connections that one worker holds at most, each with a buffer of 64 KiB and a "
 	  "descriptor. Beyond, one without a message for a minute makes room, or the newcomer is "
 	  "turned away." },
+	{ .name = "nfacctd_disable_opt_scope_check", .type = DIRECTIVE_BOOL,
+	  .offset = AT(disable_opt_scope_check), .def = "false",
+	  .doc = "Take options data of any scope to be about the whole exporter." },
+	{ .name = "nfacctd_ignore_exporter_address", .type = DIRECTIVE_BOOL,
+	  .offset = AT(ignore_exporter_address), .def = "false",
+	  .doc = "peer_src_ip is the sender's address, also where options data tells the "
+	         "exporter's." },
 	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
 	  .doc = "File in which templates outlive a restart." },
 	{ .name = "nfacctd_biflow", .type = DIRECTIVE_BOOL, .offset = AT(biflow), .def = "false",

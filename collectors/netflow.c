@@ -109,7 +109,12 @@ netflow_open(struct collector *c, struct err *e)
 		nf->time_new = config->time_new;
 		nf->disable_checks = config->disable_checks;
 		nf->biflow = config->biflow;
+		nf->any_scope = config->disable_opt_scope_check;
+		nf->ignore_address = config->ignore_exporter_address;
 	}
+	/* Before the first template: what options are looked up by must be decoded. */
+	optdata_reads(&nf->pipeline->needs);
+	pipeline_prepare(nf->pipeline);
 	return nf;
 }
 

@@ -59,11 +59,46 @@ netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t 
 	return rc;
 }
 
+/* The options of the address of `first`, made when there are none. Locked. */
+static struct optdata *
+options_make(struct exporter *first)
+{
+	struct netflow_exporter *nx = netflow_exporter_make(first);
+	struct optdata *o;
+
+	if (nx == NULL)
+		return NULL;
+	o = atomic_load_explicit(&nx->options, memory_order_relaxed);
+	if (o == NULL) {
+		o = optdata_new();
+		atomic_store_explicit(&nx->options, o, memory_order_release);
+	}
+	return o;
+}
+
+unsigned
+netflow_exporter_told(struct exporter *x, const struct optdata_told *told, uint64_t now)
+{
+	struct optdata_old old = { 0 };
+	unsigned refused = told->n;
+	struct optdata *o;
+
+	pthread_mutex_lock(&x->first->lock);
+	o = options_make(x->first);
+	if (o != NULL)
+		refused = optdata_learn(o, told, now, &old);
+	pthread_mutex_unlock(&x->first->lock);
+	/* Not under the lock: when memory is short it waits for the workers. */
+	optdata_retire(&old);
+	return refused;
+}
+
 void
 netflow_exporter_state_free(void *state)
 {
 	struct netflow_exporter *nx = state;
 
 	templates_free(nx->templates);
+	optdata_free(atomic_load(&nx->options));
 	free(nx);
 }

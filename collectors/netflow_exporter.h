@@ -8,12 +8,14 @@
 #ifndef WEIR_COLLECTORS_NETFLOW_EXPORTER_H
 #define WEIR_COLLECTORS_NETFLOW_EXPORTER_H
 
+#include "collectors/optdata.h"
 #include "core/exporter.h"
 #include "proto/templates.h"
 
 struct netflow_exporter {
 	struct templates *templates; /* never NULL */
 	_Atomic bool withdraws;      /* it has withdrawn templates: it says what is valid */
+	_Atomic(struct optdata *) options; /* of x->first alone: told of its address, or NULL */
 };
 
 /* What is remembered of `x`, or NULL when that is nothing yet. */
@@ -34,6 +36,23 @@ netflow_exporter_templates(const struct exporter *x)
 
 	return nx != NULL ? nx->templates : NULL;
 }
+
+/* What the exporter has told about itself, in whatever domain, or NULL: nothing yet. */
+static inline const struct optdata *
+netflow_exporter_options(const struct exporter *x)
+{
+	const struct netflow_exporter *nx = netflow_exporter_of(x->first);
+
+	return nx != NULL ? atomic_load_explicit(&nx->options, memory_order_acquire)
+	                  : NULL;
+}
+
+/*
+ * Keep what `x` has told at `now` (ns since 1970). Takes the lock of x->first. Returns
+ * how many facts found no room.
+ */
+unsigned netflow_exporter_told(struct exporter *x, const struct optdata_told *told,
+    uint64_t now);
 
 /*
  * Keep template `t`, taken on success, with `x`. Takes the lock. Returns 0, or

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "collectors/netflow_exporter.h"
+
 void
 message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
 {
@@ -48,6 +50,31 @@ message_header(const struct message *m, struct flow *f)
 	f->export_proto_sysid = m->exporter->domain;
 }
 
+void
+message_options(const struct netflow *nf, struct message *m)
+{
+	const struct optdata *o = netflow_exporter_options(m->exporter);
+	uint32_t domain = m->exporter->domain;
+
+	if (o == NULL)
+		return;
+	if (!nf->ignore_address)
+		(void)optdata_address(o, domain, &m->exporter_ip);
+	if (optdata_rate(o, domain, &m->optdata_rate))
+		exporter_rate_set(
+		    m->exporter, m->optdata_rate, EXPORTER_RATE_OPTIONS);
+	m->optdata_kinds = optdata_kinds(o, &nf->pipeline->needs);
+	m->options = m->optdata_kinds != 0 ? o : NULL;
+}
+
+void
+message_options_fill(const struct message *m, struct flow *f)
+{
+	optdata_fill(m->options, m->optdata_kinds, m->exporter->domain, f);
+	if (f->sampling_rate == 0)
+		f->sampling_rate = m->optdata_rate;
+}
+
 bool
 message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 {
@@ -61,6 +88,8 @@ message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 		return false;
 	}
 	m->header_shown = header_is_needed(&nf->pipeline->needs);
+	m->exporter_ip = m->datagram->from;
+	message_options(nf, m);
 	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version)
 		atomic_store_explicit(&x->version, m->version, memory_order_relaxed);
 	return true;
@@ -146,6 +175,7 @@ message_book(struct netflow *nf, const struct message *m)
 	book(nf, m->fate, 1);
 	message_book_records(nf, m);
 	book(nf, STAT_TEMPLATES, m->templates);
+	book(nf, STAT_OPTIONS_REFUSED, m->options_refused);
 	if (m->exporter != NULL)
 		book_exporter(nf, m);
 	counter_add(&c->units, 1);

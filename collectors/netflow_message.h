@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "collectors/datagram.h"
+#include "collectors/optdata.h"
 #include "core/collector.h"
 #include "core/exporter.h"
 #include "core/pipeline.h"
@@ -28,6 +29,8 @@ struct netflow {
 	struct pipeline *pipeline;
 	unsigned worker;
 	bool time_new, disable_checks, biflow;
+	bool any_scope;              /* options of any scope are of the whole exporter */
+	bool ignore_address;         /* the sender is the exporter, whatever it tells */
 	struct log_limit limit;      /* for datagrams of no exporter */
 	struct netflow_fixed *fixed; /* owned */
 	struct waiting *waiting;     /* sets that came before their template; owned */
@@ -42,12 +45,17 @@ struct message {
 	uint64_t header_ns;          /* since 1970, from the header; 0: it does not know */
 	uint64_t header_s;           /* of it, the seconds */
 	bool header_shown;           /* somebody needs what the header says */
-	uint32_t sampling;           /* 1 in N; 0: not told */
+	ip16_t exporter_ip;          /* the sender, or what it told to be its address */
+	const struct optdata *options; /* told of the exporter and of use, or NULL */
+	uint32_t optdata_kinds;      /* of what is told, what somebody needs */
+	uint32_t optdata_rate;       /* 1 in N, where nothing tells more of a record */
+	uint32_t sampling;           /* 1 in N, from the header; 0: it does not tell */
 	enum stat_no fate;           /* STAT_DATAGRAMS_DECODED, or why not */
 	uint64_t records, fed, no_template, not_flow;
 	uint64_t reversed;           /* flows of the way back, beside `fed` */
 	uint64_t templates, changes;
 	uint64_t early;              /* sets that came before their template */
+	uint64_t options_refused;    /* facts for which there was no room */
 	uint64_t beyond;             /* octets behind the end of the message */
 	bool uncounted;              /* some records could not be told apart */
 	struct exporter_stream *stream; /* NULL: it bears no number */
@@ -98,7 +106,7 @@ message_slot(const struct netflow *nf, const struct message *m)
 
 	f->flows = 1;
 	if (pipeline_needs_more(nf->pipeline)) {
-		f->peer_src_ip = m->datagram->from;
+		f->peer_src_ip = m->exporter_ip;
 		f->timestamp_arrival = m->datagram->arrival;
 		f->sampling_rate = m->sampling;
 		if (m->header_shown)
@@ -106,6 +114,15 @@ message_slot(const struct netflow *nf, const struct message *m)
 	}
 	return f;
 }
+
+/* Fill in what the exporter has told about itself; only where m->options is not NULL. */
+void message_options_fill(const struct message *m, struct flow *f);
+
+/*
+ * Look up what the exporter has told, as far as it bears on this message: when the
+ * message begins, and when it tells more.
+ */
+void message_options(const struct netflow *nf, struct message *m);
 
 /*
  * The time that decides the bin: the flow's start, else the header's, else the arrival.

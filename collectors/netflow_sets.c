@@ -112,6 +112,15 @@ flow_start(const struct template *t, const struct flow *f)
 	return t->start_by_uptime ? (start + CLOCK_S - 1) / CLOCK_S * CLOCK_S : start;
 }
 
+/* Records may tell the rate themselves: that of the first of a set is shown. */
+static void
+records_rate(const struct netflow *nf, const struct message *m, const struct flow *f)
+{
+	if (field_set_has(&nf->pipeline->needs, F_SAMPLING_RATE) &&
+	    f->sampling_rate != 0)
+		exporter_rate_set(m->exporter, f->sampling_rate, EXPORTER_RATE_RECORD);
+}
+
 /* The way back that a record tells beside the other, as a flow of its own. */
 static void
 record_reverse(struct netflow *nf, struct message *m, const struct template *t,
@@ -121,6 +130,8 @@ record_reverse(struct netflow *nf, struct message *m, const struct template *t,
 
 	if (!template_decode_reverse(t, record, &m->clock, f))
 		return;
+	if (m->options != NULL)
+		message_options_fill(m, f);
 	f->stamp = message_stamp(nf, m, flow_start(t->reverse, f));
 	pipeline_commit(nf->pipeline);
 	m->reversed++;
@@ -146,6 +157,10 @@ records_set(
 			    nf, m, "a record of template %u runs past its set", t->id);
 			break;
 		}
+		if (m->options != NULL)
+			message_options_fill(m, f);
+		else if (n == 0)
+			records_rate(nf, m, f);
 		f->stamp = message_stamp(nf, m, flow_start(t, f));
 		pipeline_commit(nf->pipeline);
 		if (reverse)
@@ -156,25 +171,34 @@ records_set(
 	m->fed += n;
 }
 
-/* Records about the exporter itself: counted, and not yet made use of. */
+/* Records about the exporter itself: what they tell is kept with it. */
 static void
 options_set(
     struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
-	struct flow nobody;
-	uint64_t n = 0;
+	uint64_t n = 0, refused = 0;
 
-	(void)nf;
 	while (rbuf_left(set) >= t->min_octets) {
-		if (template_decode(t, set, &m->clock, &nobody) != 0) {
+		struct optdata_told told;
+
+		if (optdata_read(t, set, m->exporter->domain, nf->any_scope, &told) !=
+		    0) {
 			message_fault(m, STAT_BAD_SHORT);
 			m->uncounted = true;
 			break;
 		}
+		if (told.n > 0 || !ip_is_none(&told.address))
+			refused += netflow_exporter_told(
+			    m->exporter, &told, m->datagram->arrival);
 		n++;
 	}
 	m->records += n;
 	m->not_flow += n;
+	m->options_refused += refused;
+	if (refused > 0)
+		message_log(nf, m, "no room for what %llu options tell",
+		    (unsigned long long)refused);
+	message_options(nf, m);
 }
 
 /* Whether what is left behind the last record can be padding: RFC 3954 s5.3. */
@@ -349,7 +373,7 @@ sets_resolve(struct netflow *nf, const struct message *m)
 /* What the sets of a version are called: RFC 3954 s5, RFC 7011 s3.3.2. */
 struct sets_format {
 	uint16_t templates, options; /* ids of sets */
-	enum template_kind template_kind, options_kind;
+	enum template_kind template_kind, optdata_kind;
 };
 
 static const struct sets_format v9_format = { SET_TEMPLATE9, SET_OPTIONS9, TEMPLATE_V9,
@@ -364,7 +388,7 @@ any_set(struct netflow *nf, struct message *m, const struct sets_format *f, uint
 	if (id == f->templates)
 		templates_set(nf, m, f->template_kind, set);
 	else if (id == f->options)
-		templates_set(nf, m, f->options_kind, set);
+		templates_set(nf, m, f->optdata_kind, set);
 	else if (id >= SET_DATA)
 		data_set(nf, m, f->template_kind, id, set);
 	/* The others are reserved: stepped over. */
@@ -418,8 +442,6 @@ netflow9_decode(struct netflow *nf, struct message *m)
 	m->header_ns = m->header_s * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
 	m->clock.uptime_ms = wire_u32(h + NETFLOW9_UPTIME);
-	m->sampling =
-	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* v9 counts export packets here: RFC 3954 s5.1. */
 	message_number(nf, m, wire_u32(h + NETFLOW9_SEQUENCE), 0);
 	message_counts(nf, m, 1, "datagrams");
@@ -465,8 +487,6 @@ ipfix_decode(struct netflow *nf, struct message *m)
 		return;
 	m->header_ns = wire_u32(h + NETFLOW10_SECONDS) * CLOCK_S;
 	m->clock.export_ns = m->header_ns;
-	m->sampling =
-	    atomic_load_explicit(&m->exporter->sampling, memory_order_relaxed);
 	/* IPFIX counts data records here, of options too: RFC 7011 s3.1. */
 	message_number(nf, m, wire_u32(h + NETFLOW10_SEQUENCE), 0);
 	sets_decode(nf, m, &ipfix_format);

@@ -176,8 +176,9 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		field_set_join(&w->pipeline.needs, &en->rules[r].needed);
 		rules_reads(&en->rules[r].config, &en->rules[r].needed, &w->pipeline.needs);
 	}
-	w->pipeline.sampling = en->sampling;
 	sampling_reads(&en->config.sampling, &w->pipeline.needs);
+	if (field_set_has(&w->pipeline.needs, F_SAMPLING_RATE))
+		w->pipeline.sampling = en->sampling;
 	pipeline_prepare(&w->pipeline);
 	return worker_groups(en, w, e);
 }

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sampling rates and names, as exporters tell them in options data and operators in maps:
+what reaches the rows, and what `weir show exporters` says about it."""
+import socket
+import struct
+import time
+
+import pytest
+
+from conftest import free_port, poll
+
+# (element, octets) of the flows that are sent; the sampler's id is 48.
+FIELDS = [(8, 4), (12, 4), (10, 4), (14, 4), (48, 1), (2, 4), (1, 4)]
+
+
+def flowset(set_id, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack("!HH", set_id, 4 + len(body)) + body
+
+
+def template(id_, fields):
+    return struct.pack("!HH", id_, len(fields)) + b"".join(struct.pack("!HH", *f) for f in fields)
+
+
+def options_template(id_, scopes, fields):
+    return (struct.pack("!HHH", id_, 4 * len(scopes), 4 * len(fields)) +
+            b"".join(struct.pack("!HH", *f) for f in [*scopes, *fields]))
+
+
+class Exporter:
+    """Sends NetFlow v9 from an address of loopback."""
+
+    def __init__(self, port, address="127.0.0.1", source_id=7):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.to = ("127.0.0.1", port)
+        self.source_id = source_id
+        self.sequence = 0
+
+    def send(self, *flowsets):
+        header = struct.pack("!HHIIII", 9, len(flowsets), 1000, int(time.time()),
+                             self.sequence, self.source_id)
+        self.sequence += 1
+        self.socket.sendto(header + b"".join(flowsets), self.to)
+
+    def samplers(self, rates, scope=1):
+        """Tell {id: rate}; scope 1 is System, 4 a cache."""
+        self.send(flowset(1, options_template(400, [(scope, 4)], [(48, 1), (34, 4)])),
+                  *[flowset(400, struct.pack("!IBI", 0, id_, rate))
+                    for id_, rate in rates.items()])
+
+    def interfaces(self, names):
+        self.send(flowset(1, options_template(401, [(1, 4)], [(10, 4), (82, 16)])),
+                  flowset(401, b"".join(struct.pack("!II16s", 0, no, name.encode())
+                                        for no, name in names.items())))
+
+    def flow(self, sampler=0, packets=10, octets=1000, in_=1, out=2):
+        record = struct.pack("!4s4sIIBII", socket.inet_aton("192.0.2.1"),
+                             socket.inet_aton("198.51.100.1"), in_, out, sampler, packets,
+                             octets)
+        self.send(flowset(0, template(300, FIELDS)), flowset(300, record))
+
+
+def settled(w, records):
+    """Wait until so many flows were taken, and cut; the books must balance then."""
+    poll(lambda: w.stats()["records_fed"] == records)
+    w.books()
+
+
+def start(weir, aggregate, more=""):
+    port = free_port()
+    w = weir(f"""
+        nfacctd_port: {port}
+        nfacctd_ip: 127.0.0.1
+        plugins: memory[m]
+        aggregate: {aggregate}
+        {more}
+        """).ready()
+    return w, port
+
+
+def test_samplers_of_options(weir):
+    """Each record has the rate of its sampler, an unknown one the last that was told."""
+    w, port = start(weir, "in_iface, sampling_rate")
+    x = Exporter(port)
+    x.flow(3, in_=1)  # nothing is known yet
+    x.samplers({3: 100, 4: 200})
+    x.flow(3, in_=2)
+    x.flow(4, in_=3)
+    x.flow(9, in_=4)
+    settled(w, 4)  # other sockets may be another worker's
+    Exporter(port, source_id=8).flow(3, in_=5)
+    Exporter(port, address="127.0.0.2").flow(3, in_=6)
+    settled(w, 6)
+    rates = poll(lambda: (r := {row["iface_in"]: row["sampling_rate"] for row in w.rows("m")})
+                 and len(r) == 6 and r)
+    assert rates == {1: 0, 2: 100, 3: 200, 4: 200, 5: 100, 6: 0}
+    shown = {(r["address"], r["domain"]): (r["sampling"], r["sampling_from"])
+             for r in w.rows("exporters")}
+    assert shown == {("127.0.0.1", 7): (200, "options"), ("127.0.0.1", 8): (200, "options"),
+                     ("127.0.0.2", 7): (0, "none")}
+    assert "SAMPLING_FROM" in w.show("exporters")
+
+
+def test_renormalized_by_options(weir):
+    """Counters are multiplied; the rate then reads 1, and the books hold."""
+    w, port = start(weir, "sampling_rate", "nfacctd_renormalize: true")
+    x = Exporter(port)
+    x.samplers({3: 100})
+    x.flow(3)
+    settled(w, 1)
+    row, = poll(lambda: w.rows("m"))
+    assert (row["packets"], row["bytes"], row["sampling_rate"]) == (1000, 100000, 1)
+    assert w.stats()["renormalized_over"] == 0
+
+
+@pytest.mark.parametrize("says, rules, ext, address, in_, want, by", [
+    ("the map's rate comes before the exporter's", "id=7 ip=127.0.0.1", 0, "127.0.0.1", 1,
+     7, "map"),
+    ("by interface", "id=7 in=5\nid=8 in=-5 ip=127.0.0.0/8", 0, "127.0.0.1", 1, 8,
+     "map, by interface"),
+    ("no rule fits: options", "id=7 ip=192.0.2.1", 50, "127.0.0.1", 1, 100, "options"),
+    ("nobody says", "! nothing", 50, "127.0.0.2", 1, 50, "ext_sampling_rate"),
+])
+def test_map(weir, tmp_path, says, rules, ext, address, in_, want, by):
+    path = tmp_path / "sampling.map"
+    path.write_text(rules + "\n")
+    w, port = start(weir, "src_host", f"""
+        sampling_map: {path}
+        nfacctd_ext_sampling_rate: {ext}
+        nfacctd_renormalize: true""")
+    Exporter(port).samplers({3: 100})
+    poll(lambda: w.stats()["records_not_flow"] == 1)
+    Exporter(port, address=address).flow(3, packets=1, octets=40, in_=in_)
+    settled(w, 1)
+    row, = poll(lambda: w.rows("m"))
+    assert (row["packets"], row["bytes"]) == (want, 40 * want), says
+    shown = {r["address"]: r["sampling_from"] for r in w.rows("exporters")}
+    assert shown[address] == by
+
+
+def test_interface_names(weir):
+    w, port = start(weir, "in_iface_name, out_iface_name")
+    x = Exporter(port)
+    x.interfaces({1: "Gi0/1", 2: "a 'b\"; --"})
+    x.flow()
+    settled(w, 1)
+    row, = poll(lambda: w.rows("m"))
+    assert (row["iface_name_in"], row["iface_name_out"]) == ("Gi0/1", "a 'b\"; --")
+
+
+def test_bad_map(weir, tmp_path):
+    """weir refuses to start, and says which line is wrong."""
+    path = tmp_path / "sampling.map"
+    path.write_text("id=5\nid=5 inn=3\n")
+    w = weir(f"nfacctd_port: {free_port()}\nplugins: memory\naggregate: src_host\n"
+             f"sampling_map: {path}")
+    assert w.process.wait(30) != 0
+    assert f"{path}:2: sampling_map: unknown key 'inn'; did you mean 'in'?" in \
+        w.process.stderr.read()
