@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rules/networks.h"
+#include "rules/rdmap.h"
 
 #define AT(member) offsetof(struct rules_config, member)
 #define ORIGINS "default|protocol|file|longest|mask"
@@ -26,6 +27,12 @@ static const struct directive rules_rows[] = {
 	{ .name = "networks_no_mask_if_zero", .type = DIRECTIVE_BOOL,
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(networks_no_mask_if_zero), .def = "false",
 	    .doc = "Keep the host as src_net or dst_net where no prefix is known." },
+	{ .name = "flow_to_rd_map", .type = DIRECTIVE_PATH, .offset = AT(flow_to_rd_map),
+	    .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of rules that decide mpls_vpn_rd, whatever the exporter says. A line "
+	           "is id=TYPE:ADMINISTRATOR:NUMBER and, as it may be, ip=ADDRESS[/LENGTH] of "
+	           "the exporter, in, out, bgp_nexthop, mpls_vpn_id, mpls_label_bottom ('-' "
+	           "before a value: any other); the first that fits counts." },
 	{ .name = "pmacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_PACKETS]),
 	    .words = ORIGINS, .doc = "Where the prefixes of captured packets come from." },
 	{ .name = "pmacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_PACKETS]),
@@ -62,6 +69,8 @@ static const struct side {
 
 struct rules {
 	struct networks *networks;      /* NULL: no file */
+	struct rdmap *rdmap;            /* NULL: no file */
+	bool rd;                        /* somebody needs the route distinguisher */
 	struct rules_config config;
 	uint8_t net[SOURCE_COUNT];      /* enum rules_origin, defaults resolved */
 	uint8_t as[SOURCE_COUNT];
@@ -82,13 +91,18 @@ origin_resolve(int origin, enum flow_source source, const struct rules_config *c
 	return c->networks_file != NULL ? ORIGIN_FILE : ORIGIN_MASK;
 }
 
+static bool
+paths_equal(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 bool
 rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 {
-	const char *x = a->networks_file != NULL ? a->networks_file : "";
-	const char *y = b->networks_file != NULL ? b->networks_file : "";
-
-	return strcmp(x, y) == 0 && a->networks_mask == b->networks_mask &&
+	return paths_equal(a->networks_file, b->networks_file) &&
+	    paths_equal(a->flow_to_rd_map, b->flow_to_rd_map) &&
+	    a->networks_mask == b->networks_mask &&
 	    a->networks_file_filter == b->networks_file_filter &&
 	    a->networks_file_no_lpm == b->networks_file_no_lpm &&
 	    a->networks_no_mask_if_zero == b->networks_no_mask_if_zero &&
@@ -112,6 +126,28 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
 			field_set_add(reads, s->mask_no); /* "longest" compares them */
 		}
 	}
+	if (field_set_has(needed, F_MPLS_VPN_RD)) {
+		field_set_add(reads, F_MPLS_VPN_RD);
+		field_set_add(reads, F_INGRESS_VRF_ID);
+		field_set_add(reads, F_EGRESS_VRF_ID);
+		if (c->flow_to_rd_map != NULL)
+			rdmap_reads(reads);
+	}
+}
+
+/* Read the files. Returns 0, or -WEIR_EIO with `e` filled. */
+static int
+rules_load(struct rules *r, struct problems *ps, struct err *e)
+{
+	const struct rules_config *c = &r->config;
+
+	if (c->networks_file != NULL &&
+	    (r->networks = networks_load(c->networks_file, ps, e)) == NULL)
+		return -WEIR_EIO;
+	if (r->rd && c->flow_to_rd_map != NULL &&
+	    (r->rdmap = rdmap_load(c->flow_to_rd_map, ps, e)) == NULL)
+		return -WEIR_EIO;
+	return 0;
 }
 
 int
@@ -136,16 +172,14 @@ rules_new(const struct rules_config *c, const struct field_set *needed,
 		    c->networks_file != NULL;
 		any |= r->prefixes[i] || r->systems[i];
 	}
-	if (!any) {
+	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
+	if (!any && !r->rd) {
 		free(r);
 		return 0;
 	}
-	if (c->networks_file != NULL) {
-		r->networks = networks_load(c->networks_file, ps, e);
-		if (r->networks == NULL) {
-			free(r);
-			return -WEIR_EIO;
-		}
+	if (rules_load(r, ps, e) != 0) {
+		rules_free(r);
+		return -WEIR_EIO;
 	}
 	*out = r;
 	return 0;
@@ -157,6 +191,7 @@ rules_free(struct rules *r)
 	if (r == NULL)
 		return;
 	networks_free(r->networks);
+	rdmap_free(r->rdmap);
 	free(r);
 }
 
@@ -239,9 +274,26 @@ side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i
 		    (ip16_t *)(void *)(base + s->net));
 }
 
+/* Route distinguishers: the map's, else the exporter's, else the number of a VRF. */
+static void
+rd_apply(const struct rules *r, struct flow *flows, unsigned n)
+{
+	if (r->rdmap != NULL)
+		rdmap_apply(r->rdmap, flows, n);
+	for (unsigned k = 0; k < n; k++) {
+		struct flow *f = &flows[k];
+		uint32_t vrf = f->ingress_vrf_id != 0 ? f->ingress_vrf_id : f->egress_vrf_id;
+
+		if (f->mpls_vpn_rd == 0 && vrf != 0)
+			f->mpls_vpn_rd = (uint64_t)RD_TYPE_VRF << 48 | vrf;
+	}
+}
+
 void
 rules_apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
 {
+	if (r->rd && source == SOURCE_NETFLOW)
+		rd_apply(r, flows, n);
 	for (int i = 0; i < 2; i++)
 		if (r->prefixes[i] || r->systems[i] || r->config.networks_file_filter)
 			for (unsigned k = 0; k < n; k++)

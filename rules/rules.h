@@ -4,8 +4,8 @@
  * between the collectors and the views. Views whose rules are equal share one struct
  * rules. Immutable once made; any number of workers read it.
  *
- * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net).
- * Tags, filters, sampling and allow lists join here as further stages.
+ * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net) and
+ * route distinguishers (flow_to_rd_map). Tags and filters join here as further stages.
  */
 #ifndef WEIR_RULES_RULES_H
 #define WEIR_RULES_RULES_H
@@ -26,6 +26,7 @@ enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST
 
 struct rules_config {
 	const char *networks_file;      /* NULL: none */
+	const char *flow_to_rd_map;     /* NULL: none */
 	uint32_t networks_mask;         /* bits, 0: none */
 	bool networks_file_filter;
 	bool networks_file_no_lpm;

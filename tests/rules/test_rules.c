@@ -328,6 +328,8 @@ static const struct {
 	{ "an AS without a file is the record's", "src_as,dst_as", false, NULL },
 	{ "an AS from a file needs the host and how long its prefix is", "dst_as", true,
 	    "dst_host,dst_mask" },
+	{ "a route distinguisher may be the number of a VRF", "mpls_vpn_rd", true,
+	    "mpls_vpn_rd,ingress_vrf_id,egress_vrf_id" },
 	{ "both sides", "src_net,dst_as", true, "src_host,src_mask,dst_host,dst_mask" },
 };
 
@@ -356,6 +358,7 @@ test_equal(void **state)
 	static const struct rules_config differ[] = {
 		{ .networks_file = "/a" },
 		{ .networks_file = "/b" },
+		{ .flow_to_rd_map = "/a" },
 		{ .networks_mask = 1 },
 		{ .networks_file_filter = true },
 		{ .networks_file_no_lpm = true },
