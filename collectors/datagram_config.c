@@ -64,6 +64,10 @@ static const struct directive netflow_rows[] = {
 	  .doc = "TCP connections that one worker holds at most, each with a buffer of 64 KiB and a "
 	  "descriptor. Beyond, one without a message for a minute makes room, or the newcomer is "
 	  "turned away." },
+	{ .name = "nfacctd_time_tolerance", .type = DIRECTIVE_SECONDS, .offset = AT(time_tolerance),
+	  .def = "365d", .unit = "s",
+	  .doc = "Count records into the time bin of their arrival when their own time is farther "
+	         "off, before or after: the exporter's clock is wrong. 0: take any time." },
 	{ .name = "nfacctd_disable_opt_scope_check", .type = DIRECTIVE_BOOL,
 	  .offset = AT(disable_opt_scope_check), .def = "false",
 	  .doc = "Take options data of any scope to be about the whole exporter." },

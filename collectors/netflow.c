@@ -19,6 +19,7 @@
 #include "collectors/netflow_message.h"
 #include "collectors/netflow_sets.h"
 #include "collectors/netflow_waiting.h"
+#include "lib/clock.h"
 #include "proto/netflow.h"
 
 /* The versions that are taken. */
@@ -105,10 +106,13 @@ netflow_open(struct collector *c, struct err *e)
 	nf->pipeline = c->pipeline;
 	nf->worker = c->pipeline->worker;
 	nf->limit = (struct log_limit)LOG_LIMIT_INIT;
+	nf->tolerance = UINT64_MAX / 2; /* any time */
 	if (config != NULL) {
 		nf->time_new = config->time_new;
 		nf->disable_checks = config->disable_checks;
 		nf->biflow = config->biflow;
+		if (config->time_tolerance != 0)
+			nf->tolerance = config->time_tolerance * CLOCK_S;
 		nf->any_scope = config->disable_opt_scope_check;
 		nf->ignore_address = config->ignore_exporter_address;
 	}

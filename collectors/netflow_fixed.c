@@ -58,7 +58,7 @@ v5_record_more(const struct message *m, const uint8_t *p, struct flow *f)
 
 static inline void
 v5_record(
-    const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
+    const struct netflow *nf, struct message *m, const uint8_t *p, struct flow *f)
 {
 	uint8_t proto = p[NETFLOW5_PROTO], ports = ports_meant[proto];
 	uint32_t first = wire_u32(p + NETFLOW5_FIRST);

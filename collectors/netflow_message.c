@@ -5,6 +5,9 @@
 #include <stdio.h>
 
 #include "collectors/netflow_exporter.h"
+#include "lib/clock.h"
+
+#define YEAR_2000 (UINT64_C(946684800) * CLOCK_S)
 
 void
 message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
@@ -73,6 +76,15 @@ message_options_fill(const struct message *m, struct flow *f)
 	optdata_fill(m->options, m->optdata_kinds, m->exporter->domain, f);
 	if (f->sampling_rate == 0)
 		f->sampling_rate = m->optdata_rate;
+}
+
+uint64_t
+message_stamp_off(struct message *m, uint64_t stamp)
+{
+	if (m->datagram->arrival < YEAR_2000) /* of a file whose packets have no times */
+		return stamp;
+	m->times_off++;
+	return m->datagram->arrival;
 }
 
 bool
@@ -176,6 +188,10 @@ message_book(struct netflow *nf, const struct message *m)
 	message_book_records(nf, m);
 	book(nf, STAT_TEMPLATES, m->templates);
 	book(nf, STAT_OPTIONS_REFUSED, m->options_refused);
+	book(nf, STAT_TIMES_OFF, m->times_off);
+	if (m->times_off != 0)
+		message_log(nf, m, "%llu records of times far off: is the clock right?",
+		    (unsigned long long)m->times_off);
 	if (m->exporter != NULL)
 		book_exporter(nf, m);
 	counter_add(&c->units, 1);

@@ -29,6 +29,7 @@ struct netflow {
 	struct pipeline *pipeline;
 	unsigned worker;
 	bool time_new, disable_checks, biflow;
+	uint64_t tolerance;          /* ns that a record's time may be off its arrival */
 	bool any_scope;              /* options of any scope are of the whole exporter */
 	bool ignore_address;         /* the sender is the exporter, whatever it tells */
 	struct log_limit limit;      /* for datagrams of no exporter */
@@ -55,6 +56,7 @@ struct message {
 	uint64_t reversed;           /* flows of the way back, beside `fed` */
 	uint64_t templates, changes;
 	uint64_t early;              /* sets that came before their template */
+	uint64_t times_off;          /* records whose time is not to be believed */
 	uint64_t options_refused;    /* facts for which there was no room */
 	uint64_t beyond;             /* octets behind the end of the message */
 	bool uncounted;              /* some records could not be told apart */
@@ -124,17 +126,25 @@ void message_options_fill(const struct message *m, struct flow *f);
  */
 void message_options(const struct netflow *nf, struct message *m);
 
+/* A record's time is too far off its arrival: count that. Returns what to take instead. */
+uint64_t message_stamp_off(struct message *m, uint64_t stamp);
+
 /*
- * The time that decides the bin: the flow's start, else the header's, else the arrival.
+ * The time that decides the bin: the flow's start, else the header's, else the arrival;
+ * that too when the other is not to be believed.
  */
 static inline uint64_t
-message_stamp(const struct netflow *nf, const struct message *m, uint64_t start)
+message_stamp(const struct netflow *nf, struct message *m, uint64_t start)
 {
-	if (nf->time_new)
-		return m->datagram->arrival;
-	if (start == 0)
-		return m->header_ns != 0 ? m->header_ns : m->datagram->arrival;
-	return start;
+	uint64_t stamp = start != 0 ? start : m->header_ns;
+	uint64_t arrival = m->datagram->arrival;
+
+	if (nf->time_new || stamp == 0)
+		return arrival;
+	/* Both sides of the arrival at once: what lies before wraps. */
+	if (stamp - arrival + nf->tolerance <= 2 * nf->tolerance)
+		return stamp;
+	return message_stamp_off(m, stamp);
 }
 
 #endif

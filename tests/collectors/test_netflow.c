@@ -63,6 +63,51 @@ test_stamps(void **state)
 	}
 }
 
+/* Clocks that cannot be right do not decide the bin, and are counted. */
+static const struct {
+	const char *says;
+	uint64_t arrival_s, tolerance_s;
+	uint64_t header_s;
+	bool off;
+} clocks[] = {
+	{ "as far before as may be", NOW_S, 1000, NOW_S - 1000, false },
+	{ "a second more", NOW_S, 1000, NOW_S - 1001, true },
+	{ "as far after as may be", NOW_S, 1000, NOW_S + 1000, false },
+	{ "a second more", NOW_S, 1000, NOW_S + 1001, true },
+	{ "an exporter that counts from 1970", NOW_S, 31536000, 4000, true },
+	{ "any time is right when none is wrong", NOW_S, 0, 4000, false },
+	{ "a file whose packets have no times", 5, 31536000, NOW_S, false },
+};
+
+static void
+test_clocks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		uint64_t want = clocks[i].off ? clocks[i].arrival_s : clocks[i].header_s;
+		struct bench b;
+		struct wbuf w;
+
+		bench_open(&b, false);
+		netflow_decoder.close(b.decoder);
+		b.config.time_tolerance = (uint32_t)clocks[i].tolerance_s;
+		b.decoder = netflow_decoder.open(&b.collector, NULL);
+		b.arrival = clocks[i].arrival_s * CLOCK_S;
+		v9_header(&w, 0, 7);
+		w.start[8] = (uint8_t)(clocks[i].header_s >> 24);
+		w.start[9] = (uint8_t)(clocks[i].header_s >> 16);
+		w.start[10] = (uint8_t)(clocks[i].header_s >> 8);
+		w.start[11] = (uint8_t)clocks[i].header_s;
+		WORDS(&w, 0, 12, 256, 1, 1, 4, 256, 8, 0, 10);
+		assert_int_equal(bench_feed(&b, &w), 1);
+		if (b.pipeline.flows[0].stamp != want * CLOCK_S ||
+		    bench_stat(&b, STAT_TIMES_OFF) != clocks[i].off)
+			fail_msg("%s: %llu", clocks[i].says,
+			    (unsigned long long)b.pipeline.flows[0].stamp);
+		bench_close(&b);
+	}
+}
+
 static void
 test_v9_record(void **state)
 {
@@ -621,6 +666,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_v9_record),
 		cmocka_unit_test(test_header_primitives),
 		cmocka_unit_test(test_v9_without_time),
