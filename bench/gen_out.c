@@ -6,20 +6,15 @@
 
 #include "bench/gen.h"
 #include "bench/gen_frame.h"
+#include "bench/gen_udp.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OUT_BUFFER_OCTETS (1u << 20)
-#define OUT_TICKS 1000  /* a second of sending is cut into so many bursts */
 
 struct out {
 	uint32_t sources;
@@ -31,10 +26,7 @@ struct out {
 	uint8_t *buffer;  /* OUT_BUFFER_OCTETS */
 	size_t used;
 
-	int *sockets;  /* one for each source; NULL with pcap */
-	uint64_t rate;  /* datagrams a second; 0: unpaced */
-	uint64_t burst;  /* datagrams between two looks at the clock */
-	uint64_t start_ns;  /* monotonic, of the first datagram */
+	struct udp *udp;  /* NULL with pcap */
 };
 
 static void
@@ -91,67 +83,14 @@ out_pcap(const char *path, uint32_t snap, uint32_t sources, uint16_t src_port,
 	return out;
 }
 
-static struct addrinfo *
-out_resolve(const char *host_port)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
-	char host[256];
-	const char *colon = strrchr(host_port, ':');
-	size_t n = colon != NULL ? (size_t)(colon - host_port) : 0;
-	struct addrinfo *to;
-	int rc;
-
-	if (n == 0 || n >= sizeof(host))
-		die("--udp %s: want HOST:PORT", host_port);
-	if (n > 2 && host_port[0] == '[' && host_port[n - 1] == ']') {
-		host_port++;
-		n -= 2;
-	}
-	memcpy(host, host_port, n);
-	host[n] = '\0';
-	rc = getaddrinfo(host, colon + 1, &hints, &to);
-	if (rc != 0)
-		die("--udp %s: %s", host, gai_strerror(rc));
-	return to;
-}
-
-static int
-out_socket(const struct addrinfo *to, uint32_t source)
-{
-	int fd = socket(to->ai_family, SOCK_DGRAM, 0);
-	int octets = 4 << 20;
-
-	if (fd < 0)
-		die("socket %u: %s", source, strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
-	if (to->ai_family == AF_INET) {
-		const struct sockaddr_in *peer = (const void *)to->ai_addr;
-		struct sockaddr_in self = { .sin_family = AF_INET };
-
-		self.sin_addr.s_addr = htonl((UINT32_C(127) << 24) + 1 + source);
-		if (ntohl(peer->sin_addr.s_addr) >> 24 == 127 &&
-		    bind(fd, (const void *)&self, sizeof(self)) != 0)
-			die("bind for source %u: %s", source, strerror(errno));
-	}
-	if (connect(fd, to->ai_addr, to->ai_addrlen) != 0)
-		die("connect: %s", strerror(errno));
-	return fd;
-}
-
 struct out *
 out_udp(const char *host_port, uint32_t sources, uint64_t rate)
 {
 	struct out *out = die_calloc(1, sizeof(*out));
-	struct addrinfo *to = out_resolve(host_port);
 
 	out->fd = -1;
 	out->sources = sources;
-	out->rate = rate;
-	out->burst = rate > OUT_TICKS ? rate / OUT_TICKS : 1;
-	out->sockets = die_calloc(sources, sizeof(*out->sockets));
-	for (uint32_t i = 0; i < sources; i++)
-		out->sockets[i] = out_socket(to, i);
-	freeaddrinfo(to);
+	out->udp = udp_new(host_port, sources, rate);
 	return out;
 }
 
@@ -189,27 +128,6 @@ out_frame(struct out *out, uint64_t time_us, const uint8_t *octets, uint32_t cap
 	out->sent++;
 }
 
-/* Sleep until the next burst is due. */
-static void
-out_pace(struct out *out)
-{
-	struct timespec t;
-	uint64_t due;
-
-	if (out->rate == 0 || out->sent % out->burst != 0)
-		return;
-	if (out->sent == 0) {
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		out->start_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-		return;
-	}
-	due = out->start_ns + out->sent * UINT64_C(1000000000) / out->rate;
-	t.tv_sec = (time_t)(due / 1000000000);
-	t.tv_nsec = (long)(due % 1000000000);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		continue;
-}
-
 void
 out_datagram(struct out *out, uint64_t time_us, uint32_t source, const uint8_t *payload,
     size_t octets)
@@ -218,15 +136,8 @@ out_datagram(struct out *out, uint64_t time_us, uint32_t source, const uint8_t *
 	uint8_t frame[FRAME_UDP_OCTETS + OUT_DATAGRAM_MAX];
 	uint8_t address[4];
 
-	if (out->sockets != NULL) {
-		out_pace(out);
-		/*
-		 * Nobody listening (yet) shows as an error on the next send: RFC 1122
-		 * s4.1.3.3.
-		 */
-		while (send(out->sockets[source], payload, octets, 0) < 0)
-			if (errno != ECONNREFUSED && errno != ENOBUFS && errno != EINTR)
-				die("send: %s", strerror(errno));
+	if (out->udp != NULL) {
+		udp_send(out->udp, source, payload, octets);
 		out->sent++;
 		return;
 	}
@@ -243,15 +154,12 @@ out_close(struct out *out)
 {
 	uint64_t sent = out->sent;
 
-	if (out->sockets != NULL) {
-		for (uint32_t i = 0; i < out->sources; i++)
-			close(out->sockets[i]);
-	} else {
+	if (out->udp == NULL) {
 		out_flush(out);
 		if (close(out->fd) != 0)
 			die("pcap file: %s", strerror(errno));
 	}
-	free(out->sockets);
+	udp_free(out->udp);
 	free(out->buffer);
 	free(out);
 	return sent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way out: a pcap file (microseconds, Ethernet) written in large pieces, or UDP
- * sockets, one for each source. The program ends when writing fails. One thread.
+ * The way out: a pcap file (microseconds, Ethernet) written in large pieces, or the UDP
+ * sockets of gen_udp.c. The program ends when writing fails. One thread.
  */
 #ifndef WEIR_BENCH_GEN_OUT_H
 #define WEIR_BENCH_GEN_OUT_H

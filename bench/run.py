@@ -283,8 +283,8 @@ class Daemon:
 
 
 class Weir(Daemon):
-    def __init__(self, work, workers):
-        super().__init__("weir", work)
+    def __init__(self, work, workers, name="weir"):
+        super().__init__(name, work)
         self.workers = workers
 
     def plugin_lines(self, keys):
@@ -482,6 +482,9 @@ UDP_SECONDS = 3
 UDP_STEPS = 12
 UDP_FIRST_RATE = 2000
 UDP_RECORDS = 30  # of NetFlow v5 in a datagram
+DRAIN_DATAGRAMS = 200_000  # that queue up in the sockets before they are fetched
+DRAIN_OCTETS = 2**29  # room for them; needs CAP_NET_ADMIN
+UDP_SOURCES = 64  # sockets that send, so that a port shared by workers is shared evenly
 
 
 def udp_sockets(port):
@@ -546,35 +549,66 @@ def stop_daemon(child, port):
     reap_all(0)
 
 
-def udp_step(program, case, rate):
-    """Send at `rate`; returns (rate reached, packets sent, packets counted, drops)."""
-    port = free_udp_port()
-    program.configure(10_000, "nfacctd_ip: 127.0.0.1", f"nfacctd_port: {port}",
-                      "nfacctd_pipe_size: 16777216")
+def udp_start(program, case, port, *lines):
+    """The running program, once it has bound its port."""
+    program.configure(10_000, "nfacctd_ip: 127.0.0.1", f"nfacctd_port: {port}", *lines)
     with open(program.log, "wb") as log:
         child = subprocess.Popen([str(a) for a in program.argv(case)],
                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  start_new_session=True)
-        if not wait_until(lambda: any(True for _ in udp_sockets(port)), 15):
-            kill_session(child.pid)
-            reap_all(0)
-            sys.stderr.write(program.log.read_text(errors="replace")[-2000:])
-            sys.exit(f"{program.name} did not bind its port")
-        time.sleep(0.5)
-        start = time.monotonic()
-        sent = subprocess.run(
-            [BIN / "weir-gen", "--kind", "netflow5", "--keys", "10000",
-             "--records", str(rate * UDP_SECONDS * UDP_RECORDS),
-             "--udp", f"127.0.0.1:{port}", "--rate", str(rate)],
-            check=True, stdout=subprocess.PIPE, text=True).stdout
-        seconds = time.monotonic() - start
-        wait_idle(child.pid, port)
-        drops = sum(d for _, d in udp_sockets(port))
-        stop_daemon(child, port)
-    t = dict(word.split("=") for word in sent.split())
+    if not wait_until(lambda: any(True for _ in udp_sockets(port)), 15):
+        kill_session(child.pid)
+        reap_all(0)
+        sys.stderr.write(program.log.read_text(errors="replace")[-2000:])
+        sys.exit(f"{program.name} did not bind its port")
+    time.sleep(0.5)
+    return child
+
+
+def udp_generate(port, datagrams, *options):
+    """Send; returns the generator's account."""
+    sent = subprocess.run(
+        [BIN / "weir-gen", "--kind", "netflow5", "--keys", "10000",
+         "--records", str(datagrams * UDP_RECORDS), "--udp", f"127.0.0.1:{port}",
+         "--sources", str(UDP_SOURCES), *options],
+        check=True, stdout=subprocess.PIPE, text=True).stdout
+    return dict(word.split("=") for word in sent.split())
+
+
+def udp_step(program, case, rate):
+    """Send at `rate`; returns (rate reached, packets sent, packets counted, drops)."""
+    port = free_udp_port()
+    child = udp_start(program, case, port, "nfacctd_pipe_size: 16777216")
+    start = time.monotonic()
+    t = udp_generate(port, rate * UDP_SECONDS, "--rate", str(rate))
+    seconds = time.monotonic() - start
+    wait_idle(child.pid, port)
+    drops = sum(d for _, d in udp_sockets(port))
+    stop_daemon(child, port)
     r = Result(0)
     sum_csv(program.csv, r)
     return int(t["datagrams"]) / seconds, int(t["packets"]), r.packets, drops
+
+
+def udp_drain(program, case):
+    """Let datagrams queue up before a stopped weir, then time how it fetches them.
+
+    So the sender takes no part of the machine meanwhile. Returns datagrams a second, 0
+    when some were lost.
+    """
+    port = free_udp_port()
+    child = udp_start(program, case, port, f"nfacctd_pipe_size: {DRAIN_OCTETS}")
+    child.send_signal(signal.SIGSTOP)
+    t = udp_generate(port, DRAIN_DATAGRAMS)
+    start = time.monotonic()
+    child.send_signal(signal.SIGCONT)
+    wait_until(lambda: not any(q for q, _ in udp_sockets(port)), 60, 0.001)
+    seconds = time.monotonic() - start
+    wait_idle(child.pid, port)
+    stop_daemon(child, port)
+    r = Result(0)
+    sum_csv(program.csv, r)
+    return DRAIN_DATAGRAMS / seconds if r.packets == int(t["packets"]) else 0
 
 
 def udp_search(program, case, args):
@@ -607,16 +641,42 @@ def udp_search(program, case, args):
     return reached, note
 
 
+def udp_programs(case, work, args):
+    """weir with one worker and with as many as asked for, then the peer."""
+    programs = [p for p in programs_for(case, work, args) if isinstance(p, Daemon)]
+    if args.workers == 1 or args.without_weir:
+        return programs
+    many = Weir(work, args.workers, f"weir-{args.workers}-workers")
+    return [Weir(work, 1), many, *programs[1:]]
+
+
 def measure_udp(work, args):
     case = next(c for c in CASES if c.kind == "netflow5")
-    programs = [p for p in programs_for(case, work, args) if isinstance(p, Daemon)]
-    rows = [["", "datagrams/s", "records/s", "beyond"]]
-    for p in programs:
+    rows = [["", "datagrams/s", "records/s", "weir/it", "beyond"]]
+    first = None
+    for p in udp_programs(case, work, args):
         rate, note = udp_search(p, case, args)
-        rows.append([p.name, f"{rate:.0f}", rate_text(rate * UDP_RECORDS), note])
+        first = first or rate
+        rows.append([p.name, f"{rate:.0f}", rate_text(rate * UDP_RECORDS),
+                     f"{first / rate:.2f}" if rate else "-", note])
     limit = Path("/proc/sys/net/core/rmem_max").read_text().strip()
-    print(f"NetFlow v5 over loopback, {UDP_SECONDS} s a step, without loss"
+    print(f"NetFlow v5 over loopback from {UDP_SOURCES} exporters, {UDP_SECONDS} s a step,"
+          " without loss"
           f" (rmem_max {limit}):")
+    table(rows)
+    if not args.without_weir:
+        measure_drain(work, case, args)
+
+
+def measure_drain(work, case, args):
+    rows = [["", "datagrams/s", "records/s", "workers"]]
+    for workers in sorted({1, args.workers}):
+        program = Weir(work, workers, f"weir-{workers}-workers")
+        rates = [udp_drain(program, case) for _ in range(args.runs)]
+        note = str(workers) if all(rates) else f"{workers}: LOST in {rates.count(0)} runs"
+        rate = statistics.median(rates)
+        rows.append(["weir", f"{rate:.0f}", rate_text(rate * UDP_RECORDS), note])
+    print(f"{DRAIN_DATAGRAMS} datagrams that wait in the sockets, median of {args.runs}:")
     table(rows)
 
 
