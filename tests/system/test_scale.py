@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many exporters at once: each with its own address, templates and sequence numbers."""
+import collections
+import resource
+import socket
+
+import pytest
+
+import ipfix
+from conftest import TUPLE, free_port, generate, poll, truth, tuple_key
+
+EXPORTERS = 2000
+
+
+@pytest.fixture
+def sockets():
+    """Sockets on addresses 127.1.0.1 and up, as many as asked for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, EXPORTERS + 500)), hard))
+    opened = []
+
+    def make(n):
+        for i in range(n):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            opened.append(s)
+            s.bind((address(i), 0))
+        return opened[-n:]
+    yield make
+    for s in opened:
+        s.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def address(i):
+    return f"127.1.{i // 250}.{1 + i % 250}"
+
+
+def resident_octets(w):
+    with open(f"/proc/{w.process.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS"))
+
+
+def records(i, n):
+    """What exporter `i` counts in its message number `n`: two flows of its own."""
+    return [(address(i), "198.51.100.1", 1, 2, 6, 1000 + i, 10 + n),
+            (address(i), "198.51.100.2", 3, 4, 17, 100, 1)]
+
+
+def test_two_thousand_exporters(tmp_path, weir, sockets):
+    port = free_port()
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: memory[m]\nworkers: 2\n"
+             "aggregate: peer_src_ip, src_host, dst_host\n").ready()
+    before = resident_octets(w)
+    to, exporters = ("127.0.0.1", port), sockets(EXPORTERS)
+    want = collections.Counter()
+    for i, s in enumerate(exporters):  # two domains each, with templates of their own
+        for domain in (1, 2):
+            s.sendto(ipfix.message(0, ipfix.template_set(), domain=domain), to)
+    for n in range(3):
+        for i, s in enumerate(exporters):
+            for domain in (1, 2):
+                s.sendto(ipfix.message(2 * n, ipfix.data_set(*records(i, n)), domain=domain),
+                         to)
+            for r in records(i, n):
+                want[address(i), r[1]] += 2 * r[5]
+    poll(lambda: w.stats()["records_fed"] == EXPORTERS * 12, 60)
+    poll(lambda: len(w.rows("m")) == EXPORTERS * 2)
+    got = collections.Counter()
+    for row in w.rows("m"):
+        assert row["peer_ip_src"] == row["ip_src"]
+        got[row["ip_src"], row["ip_dst"]] += row["bytes"]
+    assert got == want
+    shown = w.rows("exporters")
+    assert len(shown) == EXPORTERS * 2
+    assert {(x["address"], x["domain"]) for x in shown} == {
+        (address(i), d) for i in range(EXPORTERS) for d in (1, 2)}
+    assert {(x["records"], x["templates"], x["sequence_lost"]) for x in shown} == {(6, 1, 0)}
+    stats = w.stats()
+    assert stats["datagrams"] == stats["datagrams_decoded"] == EXPORTERS * 8
+    assert stats["kernel_drops"] == stats["records_no_template"] == stats["sequence_lost"] == 0
+    assert (resident_octets(w) - before) / len(shown) < 16384
+    w.books()
+    assert w.stop() == 0
+
+
+def test_more_exporters_than_are_remembered(tmp_path, weir, sockets):
+    port = free_port()
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: memory[m]\nworkers: 2\n"
+             "aggregate: src_host\nmax_exporters: 50\n").ready()
+    to = ("127.0.0.1", port)
+    for i, s in enumerate(sockets(80)):
+        s.sendto(ipfix.message(0, ipfix.template_set(), ipfix.data_set(*records(i, 0))), to)
+    poll(lambda: w.stats()["datagrams"] == 80)
+    stats = w.stats()
+    assert stats["malformed_exporter"] == 30 and stats["records_fed"] == 100
+    assert len(w.rows("exporters")) == 50
+    w.books()
+    assert w.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["netflow5", "netflow9", "sflow5"])
+def test_totals_of_many_generated_exporters(tmp_path, weir, kind):
+    port, csv = free_port(), tmp_path / "truth.csv"
+    family = "sfacctd" if kind == "sflow5" else "nfacctd"
+    w = weir(f"{family}_ip: 127.0.0.1\n{family}_port: {port}\nplugins: memory[m]\nworkers: 2\n"
+             f"aggregate: {TUPLE}\n").ready()
+    sent = generate(kind, 300000, 5000, "--sources", 1500, "--rate", 20000,
+                    udp=f"127.0.0.1:{port}", truth=csv)
+    poll(lambda: w.stats()["datagrams"] == int(sent["datagrams"]))
+    assert w.stats()["records_fed"] == 300000
+    octets = "bytes_l2" if kind == "sflow5" else "bytes"
+    want = {key: (row["packets"], row[octets]) for key, row in truth(csv).items()}
+    poll(lambda: sum(row["packets"] for row in w.rows("m")) == int(sent["packets"]))
+    assert {tuple_key(row): (row["packets"], row["bytes"]) for row in w.rows("m")} == want
+    assert len({x["address"] for x in w.rows("exporters")}) == 1500
+    w.books()
+    assert w.stop() == 0
