@@ -17,6 +17,11 @@ static const struct directive weir_rows[] = {
 	{ .name = "max_exporters", .type = DIRECTIVE_U32, .offset = AT(max_exporters), .min = 1,
 	    .max = 1000000, .def = "10000",
 	    .doc = "Exporters (address and observation domain) that are remembered at most." },
+	{ .name = "aggregate_primitives", .type = DIRECTIVE_PATH, .offset = AT(aggregate_primitives),
+	    .doc = "File of primitives of your own, a line each: name=NAME "
+	           "field_type=[ENTERPRISE:]ELEMENT len=OCTETS|vlen "
+	           "semantics=u_int|hex|ip|mac|str|raw; at most 16. They stand in aggregate like any "
+	           "other. New ones belong at the end: rows are known by the order." },
 	{ .name = "state_dir", .type = DIRECTIVE_PATH, .offset = AT(state_dir),
 	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart." },
 	{ .name = "control_socket", .type = DIRECTIVE_PATH, .offset = AT(control_socket),

@@ -11,6 +11,7 @@
 #include "collectors/netflow.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
+#include "flow/custom.h"
 #include "lib/log.h"
 
 #define MAX_PLUGINS 32U
@@ -155,6 +156,18 @@ workers_read(struct settings *s)
 	s->workers = (unsigned)n;
 }
 
+/* Before the first `aggregate` is looked at, which may name what is defined here. */
+static void
+customs_read(struct settings *s)
+{
+	const char *path = s->weir.aggregate_primitives;
+	struct err e = ERR_INIT;
+
+	custom_clear();
+	if (path != NULL && custom_load(path, &s->problems, &e) != 0)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+}
+
 /* Defaults that depend on which of pmacct's daemons weir stands in for. */
 static void
 defaults_add(struct settings *s, const struct options *o)
@@ -256,6 +269,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	defaults_add(s, o);
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
 	directive_apply(&sampling_directives, &s->config, NULL, &s->sampling, &s->problems);
+	customs_read(s);
 	workers_read(s);
 	plugins_read(s, fallback);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)

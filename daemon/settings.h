@@ -26,6 +26,7 @@ struct weir_config {
 	const char *state_dir;
 	const char *control_socket; /* NULL: the default place, if it can be had */
 	const char *control_group;
+	const char *aggregate_primitives; /* file; NULL: none */
 	const char *logfile, *syslog, *syslog_ident, *pidfile;
 	bool daemonize, debug;
 };

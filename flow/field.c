@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "flow/custom.h"
 #include "flow/flow.h"
 #include "lib/directive.h"
 
@@ -17,11 +18,18 @@ const struct field fields[FIELD_COUNT] = {
 #undef FIELD
 };
 
+static bool
+field_is_defined(const struct field *f)
+{
+	return f->value != FIELD_CUSTOM || custom_of(field_no(f)) != NULL;
+}
+
 const struct field *
 field_find(const char *name, size_t len)
 {
 	for (size_t i = 0; i < FIELD_COUNT; i++)
-		if (strncasecmp(fields[i].config, name, len) == 0 &&
+		if (field_is_defined(&fields[i]) &&
+		    strncasecmp(fields[i].config, name, len) == 0 &&
 		    fields[i].config[len] == '\0')
 			return &fields[i];
 	return NULL;
@@ -82,10 +90,12 @@ field_set_word(const char *word, struct field_set *out, struct err *e)
 
 	if (f == NULL) {
 		const char *names[FIELD_COUNT], *near;
+		size_t n = 0;
 
 		for (size_t i = 0; i < FIELD_COUNT; i++)
-			names[i] = fields[i].config;
-		near = nearest_word(word, names, FIELD_COUNT);
+			if (field_is_defined(&fields[i]))
+				names[n++] = fields[i].config;
+		near = nearest_word(word, names, n);
 		return err_set(e, WEIR_EINVAL, "unknown primitive '%s'%s%s%s", word,
 		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
 		    near != NULL ? "'?" : "");

@@ -27,6 +27,7 @@ enum field_value {
 	FIELD_RD,     /* route distinguisher, uint64_t as RFC 4364 s4.2 has it */
 	FIELD_DIRECTION, /* enum field_direction, uint8_t */
 	FIELD_STATUS, /* forwarding status, uint8_t: RFC 7270 s4.12 */
+	FIELD_CUSTOM, /* custom_t: custom.h knows how it reads */
 };
 
 enum field_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
@@ -56,11 +57,24 @@ struct field {
 
 extern const struct field fields[FIELD_COUNT];
 
+#define CUSTOM_MAX  16U /* primitives that an operator can define */
+#define CUSTOM_NAME 64U /* octets of a name, with its NUL */
+
+/* Their names, which rows of fields[] point to. */
+extern char custom_names[CUSTOM_MAX][CUSTOM_NAME];
+
 /* Whether values of `f` are ids of interned strings. */
 static inline bool
 field_is_interned(const struct field *f)
 {
 	return f->value == FIELD_STR || f->value == FIELD_LIST || f->value == FIELD_LABELS;
+}
+
+/* Whether the text of a value of `f` may hold anything: it came from outside. */
+static inline bool
+field_is_free(const struct field *f)
+{
+	return field_is_interned(f) || f->value == FIELD_CUSTOM;
 }
 
 /* A set of fields, by field_no. */
@@ -99,7 +113,10 @@ field_no(const struct field *f)
 	return (enum field_no)(f - fields);
 }
 
-/* The field called `name` in configuration (any letter case, `len` octets), or NULL. */
+/*
+ * The field called `name` in configuration (any letter case, `len` octets), or NULL.
+ * Slots of custom primitives have a name when they are defined.
+ */
 const struct field *field_find(const char *name, size_t len);
 
 /* The unsigned integer of `octets` (1, 2, 4, 8) at `p`, host order. */

@@ -14,6 +14,11 @@
 
 #include "lib/ip.h"
 
+/* Of an operator's own primitive: a number in 8 octets, a string's id in 4, an address. */
+typedef struct custom_value {
+	uint8_t b[16];
+} custom_t;
+
 #define FLOW_BATCH 64U /* flows handed over at once */
 
 struct flow {

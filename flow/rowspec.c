@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "flow/custom.h"
+#include "flow/text.h"
 #include "lib/hash.h"
 #include "lib/intern.h"
 #include "lib/wbuf.h"
@@ -208,6 +210,12 @@ canonical_value(struct wbuf *w, const struct field *f, const void *value)
 {
 	if (f->value == FIELD_IP || f->value == FIELD_MAC) {
 		wbuf_put(w, value, f->octets);
+	} else if (f->value == FIELD_CUSTOM) {
+		char text[TEXT_MAX];
+		size_t len = custom_text(f, value, text);
+
+		wbuf_u16(w, (uint16_t)len);
+		wbuf_put(w, text, len);
 	} else if (field_is_interned(f)) {
 		const char *s = intern_text((uint32_t)field_uint(value, f->octets));
 		size_t len = strlen(s);

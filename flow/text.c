@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "flow/custom.h"
 #include "flow/fwd_status.h"
 #include "flow/protos.h"
 #include "lib/clock.h"
@@ -158,6 +159,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		v = field_uint(value, 1);
 		return o->status_names ? text_string(fwd_status_name((uint8_t)v), buf)
 				       : text_uint(v, buf);
+	case FIELD_CUSTOM:
+		return custom_text(f, value, buf);
 	case FIELD_UINT:
 	case FIELD_FLAGS:
 		return text_uint(field_uint(value, f->octets), buf);

@@ -40,6 +40,8 @@ ie_fits(enum ie_convert convert, unsigned octets)
 		[IE_DSCP] = { 1, UINT16_MAX },
 		[IE_DIRECTION] = { 1, UINT16_MAX },
 		[IE_STR] = { 1, UINT16_MAX },
+		[IE_HEX] = { 1, UINT16_MAX },
+		[IE_RAW] = { 1, UINT16_MAX },
 		[IE_RD] = { 8, 8 },
 		[IE_LABEL] = { 3, 3 },
 		[IE_BOTTOM] = { 3, 3 },

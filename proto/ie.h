@@ -35,6 +35,8 @@ enum ie_convert {
 	IE_NVGRE,     /* the same with type 2 */
 	IE_SEGMENTS,  /* IPv6 addresses one behind the other, the last first: RFC 8754 s2 */
 	IE_IP6_LIST,  /* a basicList of IPv6 addresses: RFC 6313 s4.5.1 */
+	IE_HEX,       /* hexadecimal digits, without leading zeroes */
+	IE_RAW,       /* the same, each octet's two, dashes between them */
 	IE_CONVERTS
 };
 

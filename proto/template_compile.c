@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/custom.h"
 #include "proto/biflow.h"
 #include "proto/ie.h"
 #include "proto/section.h"
@@ -145,18 +146,49 @@ op_of(const struct compiler *c, enum ie_convert convert, unsigned octets, unsign
 	return OP_ANY;
 }
 
+/* An element that a template has for a primitive. */
+struct choice {
+	const struct ie *row;
+	const struct place *place;
+};
+
+/* How the values of a custom primitive read. */
+static const struct ie custom_rows[] = {
+	[CUSTOM_UINT] = { .convert = IE_UINT },
+	[CUSTOM_HEX] = { .convert = IE_HEX },
+	[CUSTOM_IP] = { .convert = IE_IP4 },
+	[CUSTOM_MAC] = { .convert = IE_MAC },
+	[CUSTOM_STR] = { .convert = IE_STR },
+	[CUSTOM_RAW] = { .convert = IE_RAW },
+};
+static const struct ie custom_row_ip6 = { .convert = IE_IP6 };
+
+/* Elements for custom primitive `no`: at the length that the template gives them. */
+static unsigned
+customs_find(const struct compiler *c, enum field_no no, struct choice *found)
+{
+	const struct custom *d = custom_of(no);
+	unsigned n = 0;
+
+	if (d == NULL)
+		return 0;
+	found[n].row = &custom_rows[d->semantics];
+	found[n].place = place_find(
+	    c, d->enterprise, d->element, found[n].row->convert, false);
+	n += found[n].place != NULL;
+	if (d->semantics != CUSTOM_IP)
+		return n;
+	found[n].row = &custom_row_ip6;
+	found[n].place = place_find(c, d->enterprise, d->element, IE_IP6, false);
+	return n + (found[n].place != NULL);
+}
+
 /* Whether the message has what the conversion reckons with. */
 static bool
 convert_works(const struct compiler *c, enum ie_convert convert)
 {
 	return convert != IE_UPTIME || !template_kind_is_ipfix(c->def->kind) || c->boot != NULL;
 }
-
-/* An element that a template has for a primitive. */
-struct choice {
-	const struct ie *row;
-	const struct place *place;
-};
 
 /* Of two address families, the one that stands later is of the packet within a tunnel. */
 static void
@@ -172,6 +204,19 @@ families_order(struct choice *found, unsigned n)
 	}
 }
 
+/* Octets that a value takes in the member of `no`, which for custom ones has room. */
+static unsigned
+width_of(enum field_no no, enum ie_convert convert)
+{
+	if (fields[no].value != FIELD_CUSTOM)
+		return fields[no].octets;
+	return convert == IE_UINT ? sizeof(uint64_t)
+	       : convert == IE_MAC ? sizeof(mac_t)
+	       : convert == IE_IP4 || convert == IE_IP6
+		   ? sizeof(ip16_t)
+		   : sizeof(uint32_t);
+}
+
 static void
 step_add(struct compiler *c, enum field_no no, const struct choice *choice,
     unsigned conditions)
@@ -183,7 +228,7 @@ step_add(struct compiler *c, enum field_no no, const struct choice *choice,
 
 	assert(c->n_steps <= STEPS_MAX);
 	s->to = fields[no].offset;
-	s->width = fields[no].octets;
+	s->width = (uint8_t)width_of(no, row->convert);
 	s->convert = (uint8_t)row->convert;
 	s->conditions = (uint8_t)conditions;
 	s->segment = (uint8_t)p->segment;
@@ -282,7 +327,9 @@ static void
 field_compile(struct compiler *c, enum field_no no)
 {
 	struct choice found[CHOICE_MAX];
-	unsigned n = choices_find(c, no, c->reverse, found);
+	unsigned n = fields[no].value == FIELD_CUSTOM
+			 ? customs_find(c, no, found)
+			 : choices_find(c, no, c->reverse, found);
 
 	if (n == 0 && c->reverse && !biflow_is_measured(no))
 		n = choices_find(c, biflow_mirror(no), false, found);

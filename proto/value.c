@@ -148,6 +148,28 @@ list_intern(struct rbuf r)
 	return octets == sizeof(ip16_t) ? segments_intern(r) : 0;
 }
 
+/* Octets as hexadecimal digits; those beyond the longest string are left out. */
+static uint32_t
+hex_intern(enum ie_convert convert, const uint8_t *p, unsigned octets)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[INTERN_MAX_LEN + 1];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < octets && len + 3 <= INTERN_MAX_LEN; i++) {
+		if (convert == IE_RAW && i > 0)
+			text[len++] = '-';
+		text[len++] = digits[p[i] >> 4];
+		text[len++] = digits[p[i] & 15];
+		/* "0007" is 7. */
+		if (convert == IE_HEX && i + 1 < octets && len == 2 && p[i] == 0)
+			len = 0;
+	}
+	if (convert == IE_HEX && len > 1 && text[0] == '0')
+		return intern(text + 1, len - 1);
+	return intern(text, len);
+}
+
 static void
 uint_store(const uint8_t *p, unsigned octets, unsigned width, uint8_t *to)
 {
@@ -194,6 +216,10 @@ value_store(enum ie_convert convert, const uint8_t *p, unsigned octets,
 		return;
 	case IE_STR:
 		field_uint_set(to, width, intern((const char *)p, octets));
+		return;
+	case IE_HEX:
+	case IE_RAW:
+		field_uint_set(to, width, hex_intern(convert, p, octets));
 		return;
 	case IE_LABEL:
 	case IE_BOTTOM:

@@ -57,6 +57,7 @@ value_width(const struct field *f)
 	case FIELD_STR:
 	case FIELD_LIST:
 	case FIELD_LABELS:
+	case FIELD_CUSTOM:
 		return field_no(f) == F_CLASS ? 16 : 45;
 	case FIELD_RD:
 		return 24;
@@ -93,7 +94,7 @@ column_width_set(struct print_column *c)
 static bool
 value_is_free(const struct print_format *pf, const struct field *f)
 {
-	return field_is_interned(f) ||
+	return field_is_free(f) ||
 	    (f->value == FIELD_FLAGS && pf->text.flags_array && form_is_json(pf->form));
 }
 

@@ -235,7 +235,8 @@ kind_name(const struct field *f)
 		[FIELD_UINT] = "uint", [FIELD_HEX] = "hex", [FIELD_FLAGS] = "flags",
 		[FIELD_PROTO] = "proto", [FIELD_STR] = "str", [FIELD_TIME] = "time",
 		[FIELD_LIST] = "list", [FIELD_LABELS] = "labels", [FIELD_RD] = "rd",
-		[FIELD_DIRECTION] = "direction", [FIELD_STATUS] = "status" };
+		[FIELD_DIRECTION] = "direction", [FIELD_STATUS] = "status",
+		[FIELD_CUSTOM] = "custom" };
 
 	return names[f->value];
 }

@@ -179,10 +179,14 @@ bind_string(struct row *r, unsigned column, const uint8_t *value)
 	char *text = r->values[column].text;
 	size_t len;
 
-	if (field_is_interned(f))
-		len = row_text_clean(intern_text((uint32_t)field_uint(value, 4)), text);
-	else
+	if (field_is_free(f)) {
+		char unclean[TEXT_MAX];
+
+		text_value(f, value, &r->opts, unclean);
+		len = row_text_clean(unclean, text);
+	} else {
 		len = text_value(f, value, &r->opts, text);
+	}
 	if (len == 0)
 		bind_filler(r, column);
 	else

@@ -14,6 +14,8 @@
 #include "flow/flow.h"
 #include "lib/err.h"
 
+#include "tests/flow/customs.h"
+
 /* What each kind of value may be stored in. */
 static const struct {
 	enum field_value value;
@@ -32,6 +34,7 @@ static const struct {
 	{ FIELD_RD, { 8 } },
 	{ FIELD_DIRECTION, { 1 } },
 	{ FIELD_STATUS, { 1 } },
+	{ FIELD_CUSTOM, { sizeof(custom_t) } },
 };
 
 /* How each member is aligned, in the order of the rows. */
@@ -281,6 +284,20 @@ test_numbers(void **state)
 	}
 }
 
+/* A slot of custom primitives that nobody defined has no name. */
+static void
+test_undefined(void **state)
+{
+	struct field_set set;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	custom_clear();
+	assert_null(field_find("custom_1", 8));
+	assert_int_equal(field_set_parse("custom_1", &set, &e), -WEIR_EINVAL);
+	assert_null(strstr(e.text, "did you mean"));
+}
+
 int
 main(void)
 {
@@ -293,7 +310,9 @@ main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_all_names),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_undefined),
 	};
 
+	customs_define_all();
 	return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ is_ours(enum field_no f)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (ours[i] == f)
 			return true;
-	return false;
+	return fields[f].value == FIELD_CUSTOM; /* aggregate_primitives tells */
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "flow/custom.h"
 #include "flow/text.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -477,6 +478,8 @@ static const char *const samples[IE_CONVERTS] = {
 	[IE_HIGH8] = "a081",
 	[IE_DIRECTION] = "01",
 	[IE_STR] = "65746830",
+	[IE_HEX] = "a0",
+	[IE_RAW] = "a0",
 	[IE_RD] = "0000fde800000007",
 	[IE_LABEL] = "000641",
 	[IE_BOTTOM] = "000641",
@@ -863,6 +866,64 @@ test_reverse(void **state)
 	}
 }
 
+/* Primitives of the operator's own, read at the template's length. */
+static const struct {
+	const char *says;
+	struct custom custom;
+	enum template_kind kind;
+	const char *fields, *record, *want;
+} customs[] = {
+	{ "a number of four octets", { 0, 460, CUSTOM_UINT }, TEMPLATE_IPFIX, "01cc0004",
+	    "00000102", "258" },
+	{ "the same of eight", { 0, 460, CUSTOM_UINT }, TEMPLATE_IPFIX, "01cc0008",
+	    "ffffffffffffffff", "18446744073709551615" },
+	{ "the same of three", { 0, 460, CUSTOM_UINT }, TEMPLATE_IPFIX, "01cc0003", "010203",
+	    "66051" },
+	{ "the same of nine: the low octets", { 0, 460, CUSTOM_UINT }, TEMPLATE_IPFIX,
+	    "01cc0009", "ff0000000000000007", "7" },
+	{ "the same of variable length", { 0, 460, CUSTOM_UINT }, TEMPLATE_IPFIX, "01ccffff",
+	    "02 0102", "258" },
+	{ "an enterprise's string", { 9999, 1001, CUSTOM_STR }, TEMPLATE_IPFIX,
+	    "83e9ffff 0000270f 00010004", "03 616263 00000007", "abc" },
+	{ "the same number of nobody's", { 9999, 1001, CUSTOM_STR }, TEMPLATE_IPFIX,
+	    "03e9ffff 00010004", "03 616263 00000007", "" },
+	{ "hexadecimal", { 0, 460, CUSTOM_HEX }, TEMPLATE_V9, "01cc0004", "00000a0b",
+	    "a0b" },
+	{ "hexadecimal, nothing", { 0, 460, CUSTOM_HEX }, TEMPLATE_V9, "01cc0002", "0000",
+	    "0" },
+	{ "hexadecimal, longer than any number", { 0, 460, CUSTOM_HEX }, TEMPLATE_V9,
+	    "01cc000a", "0102030405060708090a", "102030405060708090a" },
+	{ "octets", { 0, 40000, CUSTOM_RAW }, TEMPLATE_V9, "9c400003", "000a0b",
+	    "00-0a-0b" },
+	{ "an IPv4 address", { 0, 460, CUSTOM_IP }, TEMPLATE_V9, "01cc0004", "c0000201",
+	    "192.0.2.1" },
+	{ "an IPv6 address", { 0, 460, CUSTOM_IP }, TEMPLATE_V9, "01cc0010",
+	    "20010db8000000000000000000000001", "2001:db8::1" },
+	{ "an address of variable length", { 0, 460, CUSTOM_IP }, TEMPLATE_IPFIX, "01ccffff",
+	    "04 c0000201", "192.0.2.1" },
+	{ "an address of variable length, IPv6", { 0, 460, CUSTOM_IP }, TEMPLATE_IPFIX,
+	    "01ccffff", "10 20010db8000000000000000000000001", "2001:db8::1" },
+	{ "an address that is none", { 0, 460, CUSTOM_IP }, TEMPLATE_V9, "01cc0005",
+	    "c000020100", "0.0.0.0" },
+	{ "a MAC address", { 0, 460, CUSTOM_MAC }, TEMPLATE_V9, "01cc0006", "0200000000a1",
+	    "02:00:00:00:00:a1" },
+	{ "an element that is a primitive, too", { 0, 8, CUSTOM_HEX }, TEMPLATE_V9,
+	    "00080004", "c0000201", "c0000201" },
+};
+
+static void
+test_customs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(customs) / sizeof(customs[0]); i++) {
+		custom_clear();
+		assert_int_equal(custom_add("lab", &customs[i].custom, NULL), 0);
+		check_text(customs[i].says, customs[i].kind, customs[i].fields,
+		    customs[i].record, F_CUSTOM_1, customs[i].want);
+	}
+	custom_clear();
+}
+
 /* A list of segments longer than the longest string ends with a whole address. */
 static void
 test_many_segments(void **state)
@@ -996,6 +1057,7 @@ main(void)
 		cmocka_unit_test(test_every_element),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_customs),
 		cmocka_unit_test(test_reverse),
 		cmocka_unit_test(test_many_segments),
 		cmocka_unit_test(test_only_what_is_needed),

@@ -24,6 +24,8 @@
 #include "report/print_format.h"
 #include "report/print_path.h"
 
+#include "tests/flow/customs.h"
+
 #define T0  (UINT64_C(1700000000) * CLOCK_S) /* 2023-11-14 22:13:20 UTC */
 #define CUT (UINT64_C(1700003600) * CLOCK_S)
 #define SIX "src_host,dst_host,src_port,dst_port,proto,tos"
@@ -639,5 +641,6 @@ main(void)
 		TEST(test_every_field),
 	};
 
+	customs_define_all();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
