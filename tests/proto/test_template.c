@@ -554,6 +554,8 @@ static const struct {
 	    "03 414243 00000001", F_VRF_NAME, "ABC" },
 	{ "an empty name", TEMPLATE_IPFIX, "00ecffff 00010004", "00 00000001",
 	    F_VRF_NAME, "" },
+	{ "a label of pmacct's", TEMPLATE_IPFIX, "8003ffff 0000ab62", "04 636f7265", F_LABEL,
+	    "core" },
 	{ "a description where there is no name", TEMPLATE_V9, "00530002", "7570",
 	    F_IN_IFACE_NAME, "up" },
 	{ "the application's name", TEMPLATE_IPFIX, "0060ffff", "04 68747470", F_CLASS,
