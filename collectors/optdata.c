@@ -241,7 +241,7 @@ value_text(const struct values *vs, enum element i)
 
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 		len--;
-	return intern(text, len);
+	return len > 0 ? intern(text, len) : 0;
 }
 
 static void

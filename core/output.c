@@ -47,6 +47,12 @@ static const struct directive output_rows[] = {
 	{ .name = "sql_startup_delay", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(startup_delay), .unit = "s", .doc = "Shift the times of writing." },
 	{ .name = "print_startup_delay", .alias_of = "sql_startup_delay" },
+	{ .name = "nfacctd_stitching", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(stitching), .def = "false",
+	    .doc = "Write timestamp_min and timestamp_max, between which all packets of a row "
+	           "were seen. Not for plugins that show running totals." },
+	{ .name = "sfacctd_stitching", .alias_of = "nfacctd_stitching" },
+	{ .name = "pmacctd_stitching", .alias_of = "nfacctd_stitching" },
 	{ .name = "sql_num_protos", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(text.num_protos), .def = "false",
 	    .doc = "Write IP protocols as numbers, not names." },
@@ -117,6 +123,10 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (o->ops->wants == OUTPUT_SNAPSHOTS) {
 		vc->refresh_s = c->refresh;
 		vc->delay_s = c->startup_delay;
+		if (c->stitching) {
+			field_set_add(&o->fields, F_TIMESTAMP_MIN);
+			field_set_add(&o->fields, F_TIMESTAMP_MAX);
+		}
 	} else {
 		memset(&vc->bins, 0, sizeof(vc->bins));
 	}

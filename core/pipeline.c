@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/clock.h"
+
 void
 pipeline_prepare(struct pipeline *p)
 {
@@ -12,12 +14,38 @@ pipeline_prepare(struct pipeline *p)
 
 	for (size_t i = 0; p->needs_flow_starts && i < sizeof(tuple) / sizeof(tuple[0]); i++)
 		field_set_add(&p->needs, tuple[i]);
+	p->needs_span = field_set_has(&p->needs, F_TIMESTAMP_MIN) ||
+	    field_set_has(&p->needs, F_TIMESTAMP_MAX);
+	if (p->needs_span) {
+		field_set_add(&p->needs, F_TIMESTAMP_START);
+		field_set_add(&p->needs, F_TIMESTAMP_END);
+	}
 	p->clear_octets = FLOW_ALWAYS_OCTETS;
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		size_t end = (size_t)fields[i].offset + fields[i].octets;
 
 		if (field_set_has(&p->needs, (enum field_no)i) && end > p->clear_octets)
 			p->clear_octets = end;
+	}
+}
+
+/*
+ * From when to when the packets of each flow were seen: as the exporter says, else at the
+ * flow's own time. A flow that ends before it starts is of one moment.
+ */
+static void
+span_fill(struct flow *flows, unsigned n)
+{
+	uint64_t now = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct flow *f = &flows[i];
+		uint64_t start = f->timestamp_start != 0 ? f->timestamp_start : f->stamp;
+
+		if (start == 0)
+			start = now = now != 0 ? now : clock_real();
+		f->timestamp_min = start;
+		f->timestamp_max = f->timestamp_end > start ? f->timestamp_end : start;
 	}
 }
 
@@ -55,6 +83,8 @@ pipeline_flush(struct pipeline *p)
 	if (p->sampling != NULL)
 		stat_add(&p->stats, STAT_RENORMALIZED_OVER,
 		    sampling_apply(p->sampling, p->source, p->flows, p->n));
+	if (p->needs_span)
+		span_fill(p->flows, p->n);
 	for (unsigned i = 0; i < p->n; i++) {
 		p->fed.packets += p->flows[i].packets;
 		p->fed.bytes += p->flows[i].bytes;

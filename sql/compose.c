@@ -178,27 +178,39 @@ static void
 put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
     const char *table, bool upsert)
 {
-	static const char *const joins[] = { [SQL_ADD] = " + ", [SQL_OR] = " | " };
+	const struct {
+		const char *function, *operator;
+	} joins[] = {
+		[SQL_ADD] = { "", " + " },
+		[SQL_OR] = { "", " | " },
+		[SQL_LEAST] = { d->least, ", " },
+		[SQL_GREATEST] = { d->greatest, ", " },
+		[SQL_REPLACE] = { "", "" },
+	};
 	const char *between = " ";
 
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sql_column *c = &s->columns[i];
+		const char *function = joins[c->role].function;
 
 		if (!c->written || c->role == SQL_KEY)
 			continue;
 		put(t, between);
 		put_name(t, d, c->name);
 		put(t, " = ");
+		put(t, function);
+		put(t, *function != '\0' ? "(" : "");
 		if (c->role != SQL_REPLACE) {
 			put_name(t, d, table);
 			put(t, ".");
 			put_name(t, d, c->name);
-			put(t, joins[c->role]);
+			put(t, joins[c->role].operator);
 		}
 		if (upsert)
 			put_excluded(t, d, c->name);
 		else
 			put_value(t, d, i);
+		put(t, *function != '\0' ? ")" : "");
 		between = ", ";
 	}
 }

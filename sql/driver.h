@@ -43,6 +43,7 @@ struct sql_dialect {
 	bool on_conflict;       /* ON CONFLICT (key); else ON DUPLICATE KEY UPDATE */
 	const char *types[SQL_TYPES];
 	const char *table_options; /* what follows the ) of CREATE TABLE */
+	const char *least, *greatest; /* functions of two values: "MIN", "LEAST" */
 };
 
 struct sql_driver {

@@ -93,12 +93,15 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 static enum sql_role
 column_role(const struct field *f)
 {
-	if (f->merge == FIELD_SUM)
-		return SQL_ADD;
-	if (f->merge == FIELD_OR)
-		return SQL_OR;
-	assert(f->merge == FIELD_KEY); /* MIN and MAX: no such column yet */
-	return SQL_KEY;
+	static const enum sql_role roles[] = {
+		[FIELD_KEY] = SQL_KEY,
+		[FIELD_SUM] = SQL_ADD,
+		[FIELD_OR] = SQL_OR,
+		[FIELD_MIN] = SQL_LEAST,
+		[FIELD_MAX] = SQL_GREATEST,
+	};
+
+	return roles[f->merge];
 }
 
 static struct sql_column *
@@ -223,7 +226,8 @@ schema_add_extras(struct sql_schema *s, const struct sql_shape *shape,
 			    "sql_optimize_clauses: true",
 			    f->config, (unsigned)shape->config->table_version, since);
 		column_add(s, f->sql, f, shape);
-		if (f->value != FIELD_TIME || shape->secs)
+		/* The least time and the least fraction need not be of one record. */
+		if (f->value != FIELD_TIME || shape->secs || f->merge != FIELD_KEY)
 			continue;
 		c = column_add(s, "", f, shape);
 		snprintf(c->name, sizeof(c->name), "%s_residual", f->sql);

@@ -29,7 +29,7 @@ enum sql_source {
 };
 
 /* What becomes of it where the row is there already. */
-enum sql_role { SQL_KEY, SQL_ADD, SQL_OR, SQL_REPLACE };
+enum sql_role { SQL_KEY, SQL_ADD, SQL_OR, SQL_LEAST, SQL_GREATEST, SQL_REPLACE };
 
 struct sql_column {
 	char name[40];

@@ -268,6 +268,8 @@ const struct sql_driver sqlite_driver = {
 		},
 		/* Rows lie in the index of their key: half the pages to write. */
 		.table_options = " WITHOUT ROWID",
+		.least = "MIN",
+		.greatest = "MAX",
 	},
 	.open = sqlite_open,
 	.close = sqlite_close,

@@ -169,6 +169,81 @@ test_sampling_comes_first(void **state)
 	engine_free(en);
 }
 
+/* timestamp_min and timestamp_max, of one flow. */
+static void
+test_span(void **state)
+{
+	static const struct {
+		const char *says;
+		uint64_t stamp, start, end;
+		uint64_t min, max;
+	} cases[] = {
+		{ "from start to end", 1000, 500, 900, 500, 900 },
+		{ "a start alone", 1000, 500, 0, 500, 500 },
+		{ "an end before the start", 1000, 500, 400, 500, 500 },
+		{ "neither: the flow's own time", 1000, 0, 0, 1000, 1000 },
+		{ "an end alone", 1000, 0, 2000, 1000, 2000 },
+		{ "no time at all: now", 0, 0, 0, 777, 777 },
+	};
+	static const struct output_config common = { .aggregate = "src_host",
+		.stitching = true };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	const struct shard *sh;
+	struct flow *f;
+
+	(void)state;
+	fake_output_add(en, &fake_output, "a", &common, &out);
+	fake_prepare(en);
+	assert_true(field_set_has(&p->needs, F_TIMESTAMP_END));
+	sh = &en->workers[0].shards[0];
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t *row;
+		uint64_t min, max;
+
+		f = pipeline_slot(p);
+		f->src_host.b[15] = (uint8_t)i;
+		f->stamp = cases[i].stamp;
+		f->timestamp_start = cases[i].start;
+		f->timestamp_end = cases[i].end;
+		pipeline_commit(p);
+		clock_set(777);
+		pipeline_flush(p);
+		clock_set(0);
+		row = table_row(&sh->active->table, i);
+		memcpy(&min,
+		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MIN]), 8);
+		memcpy(&max,
+		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MAX]), 8);
+		if (min != cases[i].min || max != cases[i].max)
+			fail_msg("%s: %llu to %llu", cases[i].says,
+			    (unsigned long long)min, (unsigned long long)max);
+	}
+	/* Of all records of a row. */
+	for (uint64_t i = 0; i < 3; i++) {
+		static const uint64_t starts[] = { 300, 100, 200 },
+				      ends[] = { 350, 400, 380 };
+		const uint8_t *row;
+		uint64_t min, max;
+
+		f = pipeline_slot(p);
+		f->src_host.b[15] = 99;
+		f->timestamp_start = starts[i];
+		f->timestamp_end = ends[i];
+		pipeline_commit(p);
+		pipeline_flush(p);
+		row = table_row(&sh->active->table, sizeof(cases) / sizeof(cases[0]));
+		memcpy(&min,
+		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MIN]), 8);
+		memcpy(&max,
+		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MAX]), 8);
+		assert_int_equal(min, i == 0 ? 300 : 100);
+		assert_int_equal(max, i == 0 ? 350 : 400);
+	}
+	engine_free(en);
+}
+
 /* Whatever was in a slot before, nothing of it is read again. */
 static void
 test_slots_are_clean(void **state)
@@ -220,6 +295,7 @@ main(void)
 		cmocka_unit_test(test_groups_have_their_own),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_sampling_comes_first),
+		cmocka_unit_test(test_span),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);

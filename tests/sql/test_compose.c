@@ -13,11 +13,12 @@
 #include "sql/schema.h"
 
 static const struct sql_dialect postgres_like = {
-	'"', true, true, { "INT", "BIGINT", "CHAR(6)", "INET", "MACADDR", "TEXT", "TIMESTAMP" }, ""
+	'"', true, true, { "INT", "BIGINT", "CHAR(6)", "INET", "MACADDR", "TEXT", "TIMESTAMP" }, "",
+	"LEAST", "GREATEST"
 };
 static const struct sql_dialect mysql_like = {
 	'`', false, false, { "INT", "BIGINT", "CHAR(6)", "CHAR(45)", "CHAR(17)", "TEXT",
-	    "DATETIME" }, " ENGINE=InnoDB"
+	    "DATETIME" }, " ENGINE=InnoDB", "LEAST", "GREATEST"
 };
 
 static const struct {
@@ -201,6 +202,26 @@ test_texts(void **state)
 	}
 }
 
+/* The span of a row is that of all its records, by functions of the engine. */
+static void
+test_span(void **state)
+{
+	struct sql_schema s;
+	struct sql_text t = { 0 };
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)state;
+	plan(&s, "src_host, timestamp_min, timestamp_max", 9, true, false, false, &rc, &e);
+	assert_int_equal(rc, 0);
+	compose_upsert(&t, &postgres_like, &s, "t", false);
+	assert_non_null(strstr(t.line.p, "\"bytes\", "
+	    "\"timestamp_min\" = LEAST(\"t\".\"timestamp_min\", excluded.\"timestamp_min\"), "
+	    "\"timestamp_max\" = GREATEST(\"t\".\"timestamp_max\", "
+	    "excluded.\"timestamp_max\")"));
+	sql_text_fini(&t);
+}
+
 static void
 test_full_key(void **state)
 {
@@ -225,6 +246,7 @@ main(void)
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_every_field_has_a_column),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_span),
 		cmocka_unit_test(test_full_key),
 	};
 
