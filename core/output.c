@@ -47,6 +47,10 @@ static const struct directive output_rows[] = {
 	{ .name = "sql_startup_delay", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(startup_delay), .unit = "s", .doc = "Shift the times of writing." },
 	{ .name = "print_startup_delay", .alias_of = "sql_startup_delay" },
+	{ .name = "nfacctd_pro_rating", .type = DIRECTIVE_BOOL, .offset = AT(pro_rating),
+	    .def = "false",
+	    .doc = "Divide the packets and bytes of flows among the time bins that they span, "
+	           "by the time in each. A flow is counted in the bin of its start." },
 	{ .name = "nfacctd_stitching", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(stitching), .def = "false",
 	    .doc = "Write timestamp_min and timestamp_max, between which all packets of a row "
@@ -123,6 +127,7 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (o->ops->wants == OUTPUT_SNAPSHOTS) {
 		vc->refresh_s = c->refresh;
 		vc->delay_s = c->startup_delay;
+		vc->pro_rating = c->pro_rating;
 		if (c->stitching) {
 			field_set_add(&o->fields, F_TIMESTAMP_MIN);
 			field_set_add(&o->fields, F_TIMESTAMP_MAX);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/prorate.h"
 #include "lib/clock.h"
 
 /* Beside each worker's two: held, being published, two in queues, two that outputs retry. */
@@ -65,6 +66,7 @@ view_serves(const struct view *v, const struct view_config *config)
 	return v->config.refresh_s == config->refresh_s &&
 	    v->config.delay_s == config->delay_s &&
 	    v->config.hold_open == config->hold_open &&
+	    v->config.pro_rating == config->pro_rating &&
 	    bins_equal(&v->config.bins, &config->bins);
 }
 
@@ -176,8 +178,9 @@ shard_bins(struct shard *sh, const struct flow *flows, unsigned n, uint16_t *bin
 	}
 }
 
-void
-shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
+/* Count `n` flows, each into the bin of its stamp. */
+static void
+shard_count(struct shard *sh, const struct flow *flows, unsigned n)
 {
 	const struct rowspec *rs = &sh->view->rs;
 	struct slab *slab = sh->active;
@@ -205,6 +208,42 @@ shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
 		slab->other_records++;
 	}
 	slab->counted = counted;
+}
+
+/* Count flows divided among the bins that they span. */
+static void
+shard_count_shares(struct shard *sh, const struct flow *flows, unsigned n)
+{
+	const struct bins *bins = &sh->view->config.bins;
+	struct flow shares[FLOW_BATCH];
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct prorate p;
+		bool more = prorate_begin(&p, bins, &flows[i]);
+
+		if (!more)
+			shares[k++] = flows[i];
+		while (more || k == FLOW_BATCH) {
+			if (k == FLOW_BATCH) {
+				shard_count(sh, shares, k);
+				k = 0;
+			}
+			more = more && prorate_next(&p, &shares[k]);
+			k += more;
+		}
+	}
+	if (k > 0)
+		shard_count(sh, shares, k);
+}
+
+void
+shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
+{
+	if (sh->view->config.pro_rating)
+		shard_count_shares(sh, flows, n);
+	else
+		shard_count(sh, flows, n);
 }
 
 bool

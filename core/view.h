@@ -24,6 +24,7 @@ struct view_config {
 	uint32_t refresh_s;          /* how often rows go to outputs; 0: never (ledger only) */
 	uint32_t delay_s;            /* shifts the times at which they go */
 	bool hold_open;              /* rows wait until their bin is over */
+	bool pro_rating;             /* flows are divided among the bins that they span */
 };
 
 /*

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/prorate.h"
+
+#include "lib/clock.h"
+
+/*
+ * How far a stamp may be off timestamp_start and still be the start of the flow: decoders
+ * cut it to seconds, like pmacct, and NetFlow v5 cuts three times.
+ */
+#define STAMP_OFF (2 * CLOCK_S)
+
+/* Whether [start, end) touches no more than PRORATE_BINS bins. */
+static bool
+bins_are_few(const struct bins *b, uint64_t start, uint64_t end)
+{
+	const uint64_t longest_month = 31 * 86400 * CLOCK_S;
+	uint64_t length =
+	    b->seconds != 0 ? b->seconds * CLOCK_S : b->months * longest_month;
+
+	return (end - start) / length < PRORATE_BINS;
+}
+
+bool
+prorate_begin(struct prorate *p, const struct bins *b, const struct flow *f)
+{
+	uint64_t start = f->stamp, end = f->timestamp_end, told = f->timestamp_start;
+
+	if (bins_are_none(b) || end <= start || told == 0 ||
+	    start - told + STAMP_OFF > 2 * STAMP_OFF || !bins_are_few(b, start, end))
+		return false;
+	p->bin = bins_find(b, start);
+	if (end <= p->bin.end)
+		return false;
+	p->bins = b;
+	p->flow = f;
+	p->start = start;
+	p->end = end;
+	p->packets = p->bytes = 0;
+	p->first = true;
+	p->done = false;
+	return true;
+}
+
+/*
+ * What of `counter` belongs to the first `elapsed` of `total` ns: never less than to a
+ * shorter time. Exact, or for counters too large to be multiplied, by times in units that
+ * make `total` less than 2^32.
+ */
+static uint64_t
+share(uint64_t counter, uint64_t elapsed, uint64_t total)
+{
+	uint64_t unit = total / UINT32_MAX + 1;
+
+	if (counter <= UINT64_MAX / total)
+		return counter * elapsed / total;
+	elapsed /= unit;
+	total /= unit;
+	return counter / total * elapsed + counter % total * elapsed / total;
+}
+
+/* The share of p->bin to `part`; counters are what is due by its end, less what was given. */
+static void
+share_take(struct prorate *p, struct flow *part)
+{
+	const struct flow *f = p->flow;
+	uint64_t total = p->end - p->start, packets = f->packets, bytes = f->bytes;
+
+	p->done = p->bin.end >= p->end;
+	if (!p->done) {
+		packets = share(f->packets, p->bin.end - p->start, total);
+		bytes = share(f->bytes, p->bin.end - p->start, total);
+	}
+	*part = *f;
+	part->stamp = p->first ? f->stamp : p->bin.start;
+	part->packets = packets - p->packets;
+	part->bytes = bytes - p->bytes;
+	part->flows = p->first ? f->flows : 0;
+	p->packets = packets;
+	p->bytes = bytes;
+	p->first = false;
+	if (!p->done)
+		p->bin = bins_find(p->bins, p->bin.end);
+}
+
+bool
+prorate_next(struct prorate *p, struct flow *part)
+{
+	while (!p->done) {
+		share_take(p, part);
+		if (part->packets != 0 || part->bytes != 0 || part->flows != 0)
+			return true;
+	}
+	return false;
+}

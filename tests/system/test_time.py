@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the operator says about times: stitching, pro-rating, clocks that are wrong."""
+import socket
+import sqlite3
+import struct
+
+import pytest
+
+from conftest import run_file
+
+BASE = 1700000040  # a whole minute
+
+
+def record(start, end, packets, octets):
+    """A NetFlow v9 datagram, sent at its end, with one record and its template (ms times)."""
+    fields = [(8, 4), (2, 4), (1, 4), (152, 8), (153, 8)]
+    template = struct.pack("!HH", 300, len(fields)) + b"".join(
+        struct.pack("!HH", *f) for f in fields)
+    data = struct.pack("!4sIIQQ", socket.inet_aton("192.0.2.1"), packets, octets,
+                       int(start * 1000), int(end * 1000))
+    sets = b"".join(struct.pack("!HH", i, len(s) + 4) + s for i, s in ((0, template), (300, data)))
+    return struct.pack("!HHIIII", 9, 2, 1000, int(end) + 1, 0, 7) + sets
+
+
+def pcap_of(path, datagrams):
+    """A capture of raw IPv4 packets (LINKTYPE_RAW): [(seconds, datagram)]."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        for seconds, data in datagrams:
+            packet = struct.pack("!BBHHHBBH4s4sHHHH", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0,
+                                 socket.inet_aton("192.0.2.7"), socket.inet_aton("192.0.2.8"),
+                                 5000, 2055, 8 + len(data), 0) + data
+            f.write(struct.pack("=IIII", seconds, 0, len(packet), len(packet)) + packet)
+
+
+def rows_of(tmp_path, datagrams, more, columns):
+    pcap, db = tmp_path / "x.pcap", tmp_path / "x.db"
+    pcap_of(pcap, datagrams)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: sqlite3[s]
+        aggregate: src_host, flows
+        sql_db: {db}
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_history: 1m
+        sql_history_roundoff: m
+        timestamps_since_epoch: true
+        {more}
+        """, "--as", "nfacctd")
+    with sqlite3.connect(db) as c:
+        return [tuple(r) for r in c.execute(f"SELECT {columns} FROM t ORDER BY 1")]
+
+
+def test_stitching(tmp_path):
+    rows = rows_of(tmp_path, [(BASE + 20, record(BASE + 5, BASE + 9, 1, 10)),
+                              (BASE + 20, record(BASE + 2, BASE + 7, 1, 10)),
+                              (BASE + 90, record(BASE + 61, BASE + 75, 1, 10))],
+                   "nfacctd_stitching: true",
+                   "stamp_inserted, timestamp_min, timestamp_max, packets")
+    assert rows == [(BASE, BASE + 2, BASE + 9, 2), (BASE + 60, BASE + 61, BASE + 75, 1)]
+
+
+@pytest.mark.parametrize("pro_rating, want", [
+    ("true", [(BASE, 2, 2000, 1), (BASE + 60, 4, 4000, 0), (BASE + 120, 2, 2000, 0)]),
+    ("false", [(BASE, 8, 8000, 1)]),
+])
+def test_pro_rating(tmp_path, pro_rating, want):
+    """A flow of two minutes: a half, a whole, and a half; and the flow where it starts."""
+    assert rows_of(tmp_path, [(BASE + 155, record(BASE + 30, BASE + 150, 8, 8000))],
+                   f"nfacctd_pro_rating: {pro_rating}",
+                   "stamp_inserted, packets, bytes, flows") == want
+
+
+def test_pro_rating_by_arrival(tmp_path):
+    """Bins of the arrival: there is nothing to divide."""
+    rows = rows_of(tmp_path, [(BASE + 155, record(BASE + 30, BASE + 150, 8, 8000))],
+                   "nfacctd_pro_rating: true\nnfacctd_time_new: true",
+                   "stamp_inserted, packets, bytes, flows")
+    assert rows == [(BASE + 120, 8, 8000, 1)]
+
+
+@pytest.mark.parametrize("off", [-20 * 365 * 86400, 3 * 365 * 86400])
+def test_wrong_clock(tmp_path, off):
+    """A record from another decade goes into the bin of its arrival."""
+    rows = rows_of(tmp_path, [(BASE + 20, record(BASE + off, BASE + off + 1, 8, 8000))], "",
+                   "stamp_inserted, packets")
+    assert rows == [(BASE, 8)]
