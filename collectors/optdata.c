@@ -112,7 +112,7 @@ static const struct {
 /* The values of a record that are of interest; those with `p` NULL are not there. */
 struct values {
 	struct record_value v[ELEMENTS];
-	bool system, scoped; /* its scope is System; it has one that is no element */
+	bool system; /* its scope is System */
 };
 
 static bool
@@ -143,7 +143,6 @@ value_put(struct values *vs, enum element i, const struct record_value *v)
 static void
 scope9_put(struct values *vs, const struct record_value *v)
 {
-	vs->scoped = true;
 	vs->system |= v->id == RECORD_SCOPE_SYSTEM;
 	if (v->id == RECORD_SCOPE_INTERFACE && v->octets >= 1 && v->octets <= 4)
 		value_put(vs, INTERFACE, v);
