@@ -59,6 +59,7 @@ message_options(const struct netflow *nf, struct message *m)
 	const struct optdata *o = netflow_exporter_options(m->exporter);
 	uint32_t domain = m->exporter->domain;
 
+	m->exporter_ip = m->datagram->from;
 	if (o == NULL)
 		return;
 	if (!nf->ignore_address)
@@ -100,7 +101,6 @@ message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 		return false;
 	}
 	m->header_shown = header_is_needed(&nf->pipeline->needs);
-	m->exporter_ip = m->datagram->from;
 	message_options(nf, m);
 	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version)
 		atomic_store_explicit(&x->version, m->version, memory_order_relaxed);
@@ -172,6 +172,11 @@ message_book_records(struct netflow *nf, const struct message *m)
 	book(nf, STAT_RECORDS_REVERSED, m->reversed);
 	book(nf, STAT_RECORDS_NO_TEMPLATE, m->no_template);
 	book(nf, STAT_RECORDS_NOT_FLOW, m->not_flow);
+	book(nf, STAT_OPTIONS_REFUSED, m->options_refused);
+	book(nf, STAT_TIMES_OFF, m->times_off);
+	if (m->times_off != 0)
+		message_log(nf, m, "%llu records of times far off: is the clock right?",
+		    (unsigned long long)m->times_off);
 	if (m->exporter != NULL && m->records != 0)
 		exporter_add(m->exporter, nf->worker, EXPORTER_RECORDS, m->records);
 }
@@ -187,11 +192,6 @@ message_book(struct netflow *nf, const struct message *m)
 	book(nf, m->fate, 1);
 	message_book_records(nf, m);
 	book(nf, STAT_TEMPLATES, m->templates);
-	book(nf, STAT_OPTIONS_REFUSED, m->options_refused);
-	book(nf, STAT_TIMES_OFF, m->times_off);
-	if (m->times_off != 0)
-		message_log(nf, m, "%llu records of times far off: is the clock right?",
-		    (unsigned long long)m->times_off);
 	if (m->exporter != NULL)
 		book_exporter(nf, m);
 	counter_add(&c->units, 1);

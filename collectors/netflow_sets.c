@@ -338,6 +338,7 @@ set_resolve(struct netflow *nf, const struct message *m, const struct waiting_se
 		    nf, m, "a set that waited for template %u is none of it", t->id);
 		return;
 	}
+	message_options(nf, &then);
 	known_set(nf, &then, t, &set);
 	message_book_records(nf, &then);
 	stat_add(&nf->pipeline->stats, STAT_SETS_RESOLVED, 1);
@@ -373,7 +374,7 @@ sets_resolve(struct netflow *nf, const struct message *m)
 /* What the sets of a version are called: RFC 3954 s5, RFC 7011 s3.3.2. */
 struct sets_format {
 	uint16_t templates, options; /* ids of sets */
-	enum template_kind template_kind, optdata_kind;
+	enum template_kind template_kind, options_kind;
 };
 
 static const struct sets_format v9_format = { SET_TEMPLATE9, SET_OPTIONS9, TEMPLATE_V9,
@@ -388,7 +389,7 @@ any_set(struct netflow *nf, struct message *m, const struct sets_format *f, uint
 	if (id == f->templates)
 		templates_set(nf, m, f->template_kind, set);
 	else if (id == f->options)
-		templates_set(nf, m, f->optdata_kind, set);
+		templates_set(nf, m, f->options_kind, set);
 	else if (id >= SET_DATA)
 		data_set(nf, m, f->template_kind, id, set);
 	/* The others are reserved: stepped over. */
