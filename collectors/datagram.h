@@ -48,6 +48,7 @@ struct datagram_config {
 	uint32_t time_tolerance;    /* s that a record's time may be off its arrival, 0: any */
 	bool disable_checks;        /* do not log sequence gaps */
 	bool biflow;                /* ways back are flows, too */
+	bool account_options;       /* options data is counted like flows, too */
 	bool disable_opt_scope_check; /* options of any scope are of the whole exporter */
 	bool ignore_exporter_address; /* the sender is the exporter, whatever it tells */
 	const char *templates_file; /* NULL: none */

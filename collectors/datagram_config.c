@@ -68,6 +68,9 @@ static const struct directive netflow_rows[] = {
 	  .def = "365d", .unit = "s",
 	  .doc = "Count records into the time bin of their arrival when their own time is farther "
 	         "off, before or after: the exporter's clock is wrong. 0: take any time." },
+	{ .name = "nfacctd_account_options", .type = DIRECTIVE_BOOL,
+	  .offset = AT(account_options), .def = "false",
+	  .doc = "Count records of options data like flows, too." },
 	{ .name = "nfacctd_disable_opt_scope_check", .type = DIRECTIVE_BOOL,
 	  .offset = AT(disable_opt_scope_check), .def = "false",
 	  .doc = "Take options data of any scope to be about the whole exporter." },

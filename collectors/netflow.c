@@ -113,6 +113,7 @@ netflow_open(struct collector *c, struct err *e)
 		nf->biflow = config->biflow;
 		if (config->time_tolerance != 0)
 			nf->tolerance = config->time_tolerance * CLOCK_S;
+		nf->account_options = config->account_options;
 		nf->any_scope = config->disable_opt_scope_check;
 		nf->ignore_address = config->ignore_exporter_address;
 	}

@@ -30,6 +30,7 @@ struct netflow {
 	unsigned worker;
 	bool time_new, disable_checks, biflow;
 	uint64_t tolerance;          /* ns that a record's time may be off its arrival */
+	bool account_options;        /* options data is counted like flows, too */
 	bool any_scope;              /* options of any scope are of the whole exporter */
 	bool ignore_address;         /* the sender is the exporter, whatever it tells */
 	struct log_limit limit;      /* for datagrams of no exporter */

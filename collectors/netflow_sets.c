@@ -176,6 +176,7 @@ static void
 options_set(
     struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
+	struct rbuf records = *set;
 	uint64_t n = 0, refused = 0;
 
 	while (rbuf_left(set) >= t->min_octets) {
@@ -192,8 +193,13 @@ options_set(
 			    m->exporter, &told, m->datagram->arrival);
 		n++;
 	}
-	m->records += n;
-	m->not_flow += n;
+	if (nf->account_options) {
+		records.end = set->p;
+		records_set(nf, m, t, &records);
+	} else {
+		m->records += n;
+		m->not_flow += n;
+	}
 	m->options_refused += refused;
 	if (refused > 0)
 		message_log(nf, m, "no room for what %llu options tell",

@@ -69,9 +69,11 @@ static const struct place *
 place_find(const struct compiler *c, uint32_t enterprise, uint16_t id,
     enum ie_convert convert, bool repeated)
 {
+	/* In v9 the fields of scope are no elements: RFC 3954 s6.1. */
+	unsigned first = c->def->kind == TEMPLATE_V9_OPTIONS ? c->def->n_scope : 0;
 	const struct place *found = NULL;
 
-	for (unsigned i = c->def->n_fields; i-- > 0;) {
+	for (unsigned i = c->def->n_fields; i-- > first;) {
 		const struct place *p = &c->places[i];
 
 		if (p->spec.id != id || p->spec.enterprise != enterprise ||
@@ -504,8 +506,7 @@ template_new(const struct template_def *d, const struct field_set *needed)
 	if (template_kind_is_ipfix(d->kind))
 		c->boot = fixed_find(c, IE_SYSTEM_INIT_MS, 8);
 	section_find(c);
-	if (!template_kind_is_options(d->kind))
-		fields_compile(c, &set);
+	fields_compile(c, &set);
 	t = compiler_finish(c, &set);
 	if (t != NULL && !t->options && !reverse_compile(c, &set, t)) {
 		template_free(t);

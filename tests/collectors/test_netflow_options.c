@@ -106,6 +106,33 @@ test_same_datagram(void **state)
 	bench_close(&b);
 }
 
+/* Sets that waited for their templates, options and flows, know what was told. */
+static void
+test_early(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+	ip16_t sender = ip_from_v4(bench_sender);
+
+	(void)state;
+	bench_open(&b, false);
+	v9_header(&w, 0, 7);
+	sampler_record(&w, 3, 100);
+	WORDS(&w, 301, 9);
+	wbuf_u8(&w, 3);
+	wbuf_u32(&w, 1000);
+	assert_int_equal(bench_feed(&b, &w), 0);
+	v9_header(&w, 1, 7);
+	sampler_template(&w, 1);
+	WORDS(&w, 0, 16, 301, 2, 48, 1, 1, 4);
+	assert_int_equal(bench_feed(&b, &w), 1);
+	assert_int_equal(b.pipeline.flows[0].bytes, 1000);
+	assert_int_equal(b.pipeline.flows[0].sampling_rate, 100);
+	assert_true(ip_equal(&b.pipeline.flows[0].peer_src_ip, &sender));
+	bench_books(&b, "sets that waited");
+	bench_close(&b);
+}
+
 /* What is told of one address is of no other. */
 static void
 test_addresses_apart(void **state)
@@ -244,6 +271,40 @@ test_names(void **state)
 	bench_close(&b);
 }
 
+/*
+ * Options data counted like flows: a scope is no element (System is not octets), and what
+ * is told is learnt all the same.
+ */
+static void
+test_accounted(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+	const struct flow *f;
+
+	(void)state;
+	bench_open(&b, false);
+	netflow_decoder.close(b.decoder);
+	b.config.account_options = true;
+	b.decoder = netflow_decoder.open(&b.collector, NULL);
+	f = b.pipeline.flows;
+	v9_header(&w, 0, 7);
+	WORDS(&w, 1, 22, 300, 4, 8, 1, 2, 48, 2, 34, 2);
+	WORDS(&w, 300, 16, 77, 3, 100, 77, 4, 200);
+	flow_of(&w, 3, 5);
+	assert_int_equal(bench_feed(&b, &w), 3);
+	assert_int_equal(f[0].bytes, 0);
+	assert_int_equal(f[0].flows, 1);
+	assert_int_equal(f[0].sampler_id, 3);
+	assert_int_equal(f[0].sampling_rate, 100);
+	assert_int_equal(f[1].sampling_rate, 200);
+	assert_int_equal(f[2].bytes, 5);
+	assert_int_equal(f[2].sampling_rate, 100);
+	assert_int_equal(bench_stat(&b, STAT_RECORDS_NOT_FLOW), 0);
+	bench_books(&b, "options data that is counted");
+	bench_close(&b);
+}
+
 /* Options cut short keep what was whole, and are one malformed datagram. */
 static void
 test_cut(void **state)
@@ -281,11 +342,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samplers),
 		cmocka_unit_test(test_same_datagram),
+		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_addresses_apart),
 		cmocka_unit_test(test_record_first),
 		cmocka_unit_test(test_rate_shown),
 		cmocka_unit_test(test_exporter_address),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_accounted),
 		cmocka_unit_test(test_cut),
 	};
 
