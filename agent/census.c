@@ -22,9 +22,9 @@ struct census {
 	struct door *doors;          /* by index */
 	uint32_t n_doors;
 	uint32_t home[EXPORTER_KINDS]; /* index of the collector that they come through; 0: none */
-	struct exporter **exporters; /* in the order of their rows */
-	uint32_t n_exporters, room;
-	uint32_t n_seen;             /* of the registry's exporters */
+	struct exporter **exporters; /* in the order of their rows; with references */
+	uint32_t n_exporters;
+	uint64_t changes;            /* of the registry, when they were taken */
 };
 
 uint32_t
@@ -164,7 +164,7 @@ census_free(struct census *c)
 	for (uint32_t i = 0; i < c->n_doors; i++)
 		free(c->doors[i].instances);
 	free(c->doors);
-	free(c->exporters);
+	exporters_give(c->exporters, c->n_exporters);
 	free(c);
 }
 
@@ -195,38 +195,30 @@ exporter_compare(const void *a, const void *b, void *arg)
 	return x->domain < y->domain ? -1 : x->domain > y->domain;
 }
 
-/* Room for `n` exporters; false when memory is short. */
-static bool
-census_room(struct census *c, uint32_t n)
-{
-	uint32_t room = n + n / 2 + 16;
-	struct exporter **list;
-
-	if (n <= c->room)
-		return true;
-	list = realloc(c->exporters, room * sizeof(*list));
-	if (list == NULL)
-		return false;
-	c->exporters = list;
-	c->room = room;
-	return true;
-}
-
 uint32_t
 census_exporters(struct census *c)
 {
-	uint32_t n = exporters_count(c->engine->exporters);
+	uint64_t changes = exporters_changes(c->engine->exporters);
+	struct exporter **list;
+	uint32_t n, kept = 0;
 
-	if (n == c->n_seen || !census_room(c, n))
+	if (changes == c->changes)
 		return c->n_exporters;
-	for (; c->n_seen < n; c->n_seen++) {
-		struct exporter *x = exporters_at(c->engine->exporters, c->n_seen);
-
-		if (c->home[x->kind] != 0)
-			c->exporters[c->n_exporters++] = x;
+	list = exporters_take(c->engine->exporters, &n);
+	if (list == NULL)
+		return c->n_exporters;
+	exporters_give(c->exporters, c->n_exporters);
+	for (uint32_t i = 0; i < n; i++) {
+		if (c->home[list[i]->kind] != 0)
+			list[kept++] = list[i];
+		else
+			exporter_unref(list[i]);
 	}
-	qsort_r(c->exporters, c->n_exporters, sizeof(struct exporter *), exporter_compare, c);
-	return c->n_exporters;
+	qsort_r(list, kept, sizeof(*list), exporter_compare, c);
+	c->exporters = list;
+	c->n_exporters = kept;
+	c->changes = changes;
+	return kept;
 }
 
 /* As weirCollectorOperState: one broken instance is a broken collector. */

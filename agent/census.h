@@ -29,7 +29,7 @@ uint32_t census_collectors(const struct census *c);
 
 /*
  * Exporters known now that belong to a collector: at least as many rows as census_take
- * will want. Sorts those that are new.
+ * will want. Sorts them when some have come or gone.
  */
 uint32_t census_exporters(struct census *c);
 

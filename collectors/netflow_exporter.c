@@ -25,7 +25,7 @@ netflow_exporter_make(struct exporter *x)
 }
 
 int
-netflow_exporter_template(struct exporter *x, struct template *t)
+netflow_exporter_template(struct exporter *x, struct template *t, uint32_t now_s)
 {
 	struct templates_old old = { 0 };
 	struct netflow_exporter *nx;
@@ -34,7 +34,7 @@ netflow_exporter_template(struct exporter *x, struct template *t)
 	pthread_mutex_lock(&x->lock);
 	nx = netflow_exporter_make(x);
 	if (nx != NULL)
-		rc = templates_put(nx->templates, t, &old);
+		rc = templates_put(nx->templates, t, now_s, &old);
 	pthread_mutex_unlock(&x->lock);
 	/* Not under the lock: when memory is short it waits for the workers. */
 	templates_retire(&old);

@@ -55,10 +55,10 @@ unsigned netflow_exporter_told(struct exporter *x, const struct optdata_told *to
     uint64_t now);
 
 /*
- * Keep template `t`, taken on success, with `x`. Takes the lock. Returns 0, or
- * -WEIR_EFULL or -WEIR_ENOMEM with `t` left to the caller.
+ * Keep template `t`, taken on success, told at `now_s`, with `x`. Takes the lock. Returns
+ * what templates_put does; on errors `t` is left to the caller.
  */
-int netflow_exporter_template(struct exporter *x, struct template *t);
+int netflow_exporter_template(struct exporter *x, struct template *t, uint32_t now_s);
 
 /*
  * Forget what a withdrawal in a set of `kind` names (templates_withdraw). Takes the lock.

@@ -34,6 +34,7 @@ struct netflow {
 	bool any_scope;              /* options of any scope are of the whole exporter */
 	bool ignore_address;         /* the sender is the exporter, whatever it tells */
 	struct log_limit limit;      /* for datagrams of no exporter */
+	uint64_t forget_after;       /* monotonic: when memory is short */
 	struct netflow_fixed *fixed; /* owned */
 	struct waiting *waiting;     /* sets that came before their template; owned */
 };

@@ -9,18 +9,40 @@
 /* Templates that one datagram may redefine; who changes more of them means harm. */
 #define CHANGES_MAX 256U
 
+/* The seconds that templates are used and told at: those of arrival. */
+static uint32_t
+message_now_s(const struct message *m)
+{
+	return (uint32_t)(m->datagram->arrival / CLOCK_S);
+}
+
+/* There is no memory for templates: forget exporters, but not all the time. */
+static void
+memory_is_short(struct netflow *nf)
+{
+	if (clock_mono() < nf->forget_after)
+		return;
+	nf->forget_after = clock_mono() + CLOCK_S;
+	exporters_forget(nf->collector->exporters);
+}
+
 /* Keep template `t` (taken) with the exporter of `m`. */
 static void
 template_keep(struct netflow *nf, struct message *m, struct template *t)
 {
 	uint16_t id = t->id;
-	int rc = netflow_exporter_template(m->exporter, t);
+	int rc = netflow_exporter_template(m->exporter, t, message_now_s(m));
 
-	if (rc != 0) {
+	if (rc > 0) {
+		stat_add(&nf->pipeline->stats, STAT_TEMPLATES_FORGOTTEN, (uint64_t)rc);
+		message_log(nf, m, "%d templates without data forgotten", rc);
+	} else if (rc < 0) {
 		template_free(t);
 		message_log(nf, m, "template %u left out: %s", id,
 		    rc == -WEIR_EFULL ? "too many templates" : "no memory");
 	}
+	if (rc == -WEIR_ENOMEM)
+		memory_is_short(nf);
 }
 
 /* A template was told: keep it, unless it is the one that we have. */
@@ -42,10 +64,6 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 		return;
 	}
 	m->changes += known != NULL;
-	if (known == NULL && ts != NULL && templates_count(ts) >= TEMPLATES_MAX) {
-		message_log(nf, m, "template %u left out: too many templates", d->id);
-		return;
-	}
 	t = template_new(d, &nf->pipeline->needs);
 	if (t == NULL) {
 		message_log(nf, m, "no memory for template %u", d->id);
@@ -123,8 +141,8 @@ records_rate(const struct netflow *nf, const struct message *m, const struct flo
 
 /* The way back that a record tells beside the other, as a flow of its own. */
 static void
-record_reverse(struct netflow *nf, struct message *m, const struct template *t,
-    struct rbuf record)
+record_reverse(
+    struct netflow *nf, struct message *m, const struct template *t, struct rbuf record)
 {
 	struct flow *f = message_slot(nf, m);
 
@@ -289,7 +307,8 @@ data_set(struct netflow *nf, struct message *m, enum template_kind kind, uint16_
     struct rbuf *set)
 {
 	const struct templates *ts = netflow_exporter_templates(m->exporter);
-	const struct template *t = ts != NULL ? templates_find(ts, kind, id) : NULL;
+	const struct template *t =
+	    ts != NULL ? templates_use(ts, kind, id, message_now_s(m)) : NULL;
 	bool waits;
 
 	if (t != NULL) {

@@ -6,9 +6,16 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/rcu.h"
 
 /* The times in headers are rounded, and clocks are set: an exporter starts more slowly. */
 #define BOOT_SLACK_MS 10000U
+
+/* Who was there for less was passing by; who said nothing for so long is silent. */
+#define PASSING_NS (60 * CLOCK_S)
+#define SILENCE_NS (3600 * CLOCK_S)
+
+#define FORGET_SHARE 16U /* one in so many is forgotten at once */
 
 const char *const exporter_count_names[EXPORTER_N_COUNTS] = {
 #define X(NAME, name) [EXPORTER_##NAME] = name,
@@ -23,14 +30,19 @@ const char *const exporter_rate_names[EXPORTER_N_RATES] = {
 };
 
 struct exporters {
-	pthread_mutex_t lock;            /* for writers of `by_key` and `list` */
+	pthread_mutex_t lock; /* for all but what is atomic */
 	struct table by_key;
-	struct exporter *_Atomic *list;
+	struct exporter **list;
 	_Atomic uint32_t n;
-	uint64_t serial;                 /* the last one given */
+	_Atomic uint64_t changes;
+	struct log_limit limit;
+	uint64_t serial; /* the last one given */
+	uint64_t full_until; /* monotonic: nobody needs to look before */
 	uint32_t max;
 	unsigned workers;
 	void (*state_free[EXPORTER_KINDS])(void *);
+	/* How often some were: caches are wrong then. Workers look at it all the time. */
+	_Alignas(64) _Atomic uint64_t forgotten;
 };
 
 /* The key in both tables; a row is the key and the pointer. */
@@ -45,16 +57,18 @@ struct exporter_row {
 };
 
 struct exporters *
-exporters_new(unsigned workers, uint32_t max,
-    void (*const state_free[EXPORTER_KINDS])(void *))
+exporters_new(
+    unsigned workers, uint32_t max, void (*const state_free[EXPORTER_KINDS])(void *))
 {
-	struct exporters *x = calloc(1, sizeof(*x));
+	struct exporters *x = aligned_alloc(64, sizeof(*x));
 
 	if (x == NULL)
 		return NULL;
+	memset(x, 0, sizeof(*x));
+	x->limit = (struct log_limit)LOG_LIMIT_INIT;
 	x->list = calloc(max, sizeof(*x->list));
 	if (x->list == NULL || table_init(&x->by_key, sizeof(struct exporter_key),
-	        sizeof(struct exporter_row), 2 * max, NULL) != 0) {
+				   sizeof(struct exporter_row), 2 * max, NULL) != 0) {
 		free(x->list);
 		free(x);
 		return NULL;
@@ -67,15 +81,24 @@ exporters_new(unsigned workers, uint32_t max,
 }
 
 static void
-exporter_free(struct exporters *x, struct exporter *one)
+exporter_free(struct exporter *one)
 {
 	void *state = atomic_load(&one->state);
 
-	if (state != NULL && x->state_free[one->kind] != NULL)
-		x->state_free[one->kind](state);
+	if (state != NULL && one->state_free != NULL)
+		one->state_free(state);
+	if (one->first != one && one->first != NULL)
+		exporter_unref(one->first);
 	pthread_mutex_destroy(&one->lock);
 	free(one->parts);
 	free(one);
+}
+
+void
+exporter_unref(struct exporter *x)
+{
+	if (atomic_fetch_sub(&x->refs, 1) == 1)
+		exporter_free(x);
 }
 
 void
@@ -84,7 +107,7 @@ exporters_free(struct exporters *x)
 	if (x == NULL)
 		return;
 	for (uint32_t i = 0; i < exporters_count(x); i++)
-		exporter_free(x, exporters_at(x, i));
+		exporter_unref(x->list[i]);
 	table_fini(&x->by_key);
 	pthread_mutex_destroy(&x->lock);
 	free(x->list);
@@ -95,6 +118,8 @@ int
 exporter_cache_init(struct exporter_cache *c, struct exporters *x, struct err *e)
 {
 	c->shared = x;
+	c->forgotten = atomic_load(&x->forgotten);
+	c->stats = NULL;
 	return table_init(&c->table, sizeof(struct exporter_key),
 	    sizeof(struct exporter_row), x->max, e);
 }
@@ -121,12 +146,24 @@ exporter_new(const struct exporters *x, const struct exporter_key *key)
 	for (unsigned i = 0; i < x->workers; i++)
 		one->parts[i].limit = (struct log_limit)LOG_LIMIT_INIT;
 	one->n_parts = x->workers;
+	one->state_free = x->state_free[key->kind];
+	atomic_init(&one->refs, 1);
 	one->kind = (enum exporter_kind)key->kind;
 	one->addr = key->addr;
 	one->domain = key->domain;
 	one->first_seen = clock_real();
 	pthread_mutex_init(&one->lock, NULL);
 	return one;
+}
+
+/* The row of `key` is that of `one`. With no room in the table it is just not found. */
+static void
+key_add(struct exporters *x, const struct exporter_key *key, struct exporter *one)
+{
+	uint8_t *at;
+
+	if (table_upsert(&x->by_key, key, 1, &at) == 0)
+		((struct exporter_row *)(void *)at)->exporter = one;
 }
 
 /*
@@ -136,39 +173,204 @@ exporter_new(const struct exporters *x, const struct exporter_key *key)
 static struct exporter *
 exporters_first(struct exporters *x, struct exporter *one)
 {
-	struct exporter_key key = { one->addr, 0, (uint32_t)one->kind + EXPORTER_KINDS };
+	struct exporter_key key = { one->addr, 0,
+		(uint32_t)one->kind + EXPORTER_KINDS };
 	uint8_t *at = table_find(&x->by_key, &key);
 
-	if (at != NULL)
-		return ((struct exporter_row *)(void *)at)->exporter;
-	if (table_upsert(&x->by_key, &key, 1, &at) == 0)
-		((struct exporter_row *)(void *)at)->exporter = one;
+	if (at != NULL) {
+		struct exporter *first = ((struct exporter_row *)(void *)at)->exporter;
+
+		atomic_fetch_add(&first->refs, 1);
+		return first;
+	}
+	key_add(x, &key, one);
+	return one;
+}
+
+/* What an exporter is worth: who is worth least is forgotten first. */
+enum worth { NO_RECORDS, PASSED_BY, SILENT, WORTH_KEEPING };
+
+static enum worth
+exporter_worth(const struct exporter *one, uint64_t last_seen, uint64_t now)
+{
+	if (exporter_sum(one, EXPORTER_RECORDS) == 0)
+		return NO_RECORDS;
+	if (last_seen < one->first_seen + PASSING_NS)
+		return PASSED_BY;
+	return last_seen + SILENCE_NS < now ? SILENT : WORTH_KEEPING;
+}
+
+struct candidate {
+	enum worth worth;
+	uint32_t i; /* in the list */
+	uint64_t last_seen;
+};
+
+static int
+candidate_compare(const void *a, const void *b)
+{
+	const struct candidate *p = a, *q = b;
+
+	if (p->worth != q->worth)
+		return p->worth < q->worth ? -1 : 1;
+	if (p->last_seen != q->last_seen)
+		return p->last_seen < q->last_seen ? -1 : 1;
+	return p->i < q->i ? -1 : 1; /* who came first */
+}
+
+/* Who may be forgotten, those worth least first. */
+static uint32_t
+candidates_find(const struct exporters *x, struct candidate *found)
+{
+	uint64_t now = clock_real();
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < atomic_load(&x->n); i++) {
+		uint64_t last_seen = exporter_last_seen(x->list[i]);
+		enum worth worth = exporter_worth(x->list[i], last_seen, now);
+
+		if (worth != WORTH_KEEPING)
+			found[n++] = (struct candidate){ worth, i, last_seen };
+	}
+	qsort(found, n, sizeof(*found), candidate_compare);
+	return n;
+}
+
+/* The table anew, from the list: a table forgets all or nothing. */
+static void
+keys_rebuild(struct exporters *x)
+{
+	table_clear(&x->by_key);
+	for (uint32_t i = 0; i < atomic_load(&x->n); i++) {
+		struct exporter *one = x->list[i];
+		struct exporter_key key = { one->addr, one->domain,
+			(uint32_t)one->kind };
+		struct exporter_key first = { one->addr, 0,
+			(uint32_t)one->kind + EXPORTER_KINDS };
+
+		key_add(x, &key, one);
+		key_add(x, &first, one->first);
+	}
+}
+
+/*
+ * Take some of those worth least out: many at once, since every worker must then look up
+ * anew whom it knows. Under the lock; they are retired without. NULL when there are none.
+ */
+static struct exporter **
+exporters_sift(struct exporters *x, uint32_t *n_gone)
+{
+	uint32_t n = atomic_load(&x->n), kept = 0, most = x->max / FORGET_SHARE + 1;
+	struct candidate *found;
+	struct exporter **gone;
+	uint32_t n_found;
+
+	*n_gone = 0;
+	if (clock_mono() < x->full_until)
+		return NULL;
+	found = malloc(n * sizeof(*found));
+	gone = malloc(n * sizeof(*gone));
+	n_found = found != NULL && gone != NULL ? candidates_find(x, found) : 0;
+	/* Looking at all of them for a few is not worth doing again at once. */
+	if (n_found < most / 4)
+		x->full_until = clock_mono() + (n_found != 0 ? CLOCK_S / 10 : CLOCK_S);
+	if (n_found > most)
+		n_found = most;
+	*n_gone = n_found;
+	if (n_found == 0) {
+		free(found);
+		free(gone);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n_found; i++) {
+		gone[i] = x->list[found[i].i];
+		x->list[found[i].i] = NULL;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (x->list[i] != NULL)
+			x->list[kept++] = x->list[i];
+	atomic_store(&x->n, kept);
+	atomic_fetch_add(&x->changes, 1);
+	keys_rebuild(x);
+	atomic_fetch_add(&x->forgotten, 1);
+	log_limited(&x->limit,
+	    "%u exporters forgotten to make room: they sent nothing "
+	    "of use, or nothing for an hour",
+	    n_found);
+	free(found);
+	return gone;
+}
+
+static void
+exporter_drop(void *p)
+{
+	exporter_unref(p);
+}
+
+/* They are out of the registry; workers may still hold them until they are quiet. */
+static void
+exporters_retire(struct exporter_cache *c, struct exporter **gone, uint32_t n)
+{
+	if (gone == NULL)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		rcu_defer(exporter_drop, gone[i]);
+	free(gone);
+	if (c->stats != NULL)
+		stat_add(c->stats, STAT_EXPORTERS_FORGOTTEN, n);
+}
+
+void
+exporters_forget(struct exporter_cache *c)
+{
+	struct exporter **gone;
+	uint32_t n_gone;
+
+	pthread_mutex_lock(&c->shared->lock);
+	gone = exporters_sift(c->shared, &n_gone);
+	pthread_mutex_unlock(&c->shared->lock);
+	exporters_retire(c, gone, n_gone);
+}
+
+/* One more, which is not there. Under the lock. */
+static struct exporter *
+exporters_add(struct exporters *x, const struct exporter_key *key)
+{
+	uint32_t n = atomic_load(&x->n);
+	struct exporter *one;
+
+	if (n >= x->max || (one = exporter_new(x, key)) == NULL)
+		return NULL;
+	one->serial = ++x->serial;
+	one->no = (uint32_t)(one->serial - 1);
+	key_add(x, key, one);
+	one->first = exporters_first(x, one);
+	x->list[n] = one;
+	atomic_store(&x->n, n + 1);
+	atomic_fetch_add(&x->changes, 1);
 	return one;
 }
 
 /* Look up in the registry, or add. The slow path: once per worker and exporter. */
 static struct exporter *
-exporters_get(struct exporters *x, const struct exporter_key *key)
+exporters_get(struct exporter_cache *c, const struct exporter_key *key)
 {
-	struct exporter *one = NULL;
+	struct exporters *x = c->shared;
+	struct exporter *one, **gone = NULL;
+	uint32_t n_gone = 0;
 	uint8_t *at;
-	uint32_t n;
 
 	pthread_mutex_lock(&x->lock);
-	n = atomic_load(&x->n);
 	at = table_find(&x->by_key, key);
 	if (at != NULL) {
 		one = ((struct exporter_row *)(void *)at)->exporter;
-	} else if (n < x->max && (one = exporter_new(x, key)) != NULL) {
-		one->no = n;
-		one->serial = ++x->serial;
-		(void)table_upsert(&x->by_key, key, 1, &at);
-		((struct exporter_row *)(void *)at)->exporter = one;
-		one->first = exporters_first(x, one);
-		atomic_store(&x->list[n], one);
-		atomic_store(&x->n, n + 1);
+	} else {
+		if (atomic_load(&x->n) >= x->max)
+			gone = exporters_sift(x, &n_gone);
+		one = exporters_add(x, key);
 	}
 	pthread_mutex_unlock(&x->lock);
+	exporters_retire(c, gone, n_gone);
 	return one;
 }
 
@@ -177,14 +379,21 @@ exporter_get(struct exporter_cache *c, enum exporter_kind kind, const ip16_t *ad
     uint32_t domain)
 {
 	struct exporter_key key = { *addr, domain, (uint32_t)kind };
-	uint8_t *at = table_find(&c->table, &key);
+	uint64_t forgotten =
+	    atomic_load_explicit(&c->shared->forgotten, memory_order_acquire);
 	struct exporter *one;
+	uint8_t *at;
 
+	if (forgotten != c->forgotten) {
+		table_clear(&c->table);
+		c->forgotten = forgotten;
+	}
+	at = table_find(&c->table, &key);
 	if (at != NULL)
 		return ((struct exporter_row *)(void *)at)->exporter;
-	one = exporters_get(c->shared, &key);
+	one = exporters_get(c, &key);
 	if (one == NULL || table_upsert(&c->table, &key, 1, &at) != 0)
-		return NULL;
+		return one;
 	((struct exporter_row *)(void *)at)->exporter = one;
 	return one;
 }
@@ -196,10 +405,40 @@ exporters_count(const struct exporters *x)
 }
 
 struct exporter *
-exporters_at(const struct exporters *x, uint32_t no)
+exporters_at(const struct exporters *x, uint32_t i)
 {
-	assert(no < exporters_count(x));
-	return atomic_load(&x->list[no]);
+	assert(i < exporters_count(x));
+	return x->list[i];
+}
+
+uint64_t
+exporters_changes(const struct exporters *x)
+{
+	return atomic_load(&x->changes);
+}
+
+struct exporter **
+exporters_take(struct exporters *x, uint32_t *n)
+{
+	struct exporter **list;
+
+	pthread_mutex_lock(&x->lock);
+	*n = atomic_load(&x->n);
+	list = malloc((*n + 1) * sizeof(*list));
+	for (uint32_t i = 0; list != NULL && i < *n; i++) {
+		list[i] = x->list[i];
+		atomic_fetch_add(&list[i]->refs, 1);
+	}
+	pthread_mutex_unlock(&x->lock);
+	return list;
+}
+
+void
+exporters_give(struct exporter **list, uint32_t n)
+{
+	for (uint32_t i = 0; list != NULL && i < n; i++)
+		exporter_unref(list[i]);
+	free(list);
 }
 
 uint64_t
@@ -218,7 +457,8 @@ exporter_last_seen(const struct exporter *x)
 	uint64_t last = 0;
 
 	for (unsigned w = 0; w < x->n_parts; w++) {
-		uint64_t t = atomic_load_explicit(&x->parts[w].last_seen, memory_order_relaxed);
+		uint64_t t =
+		    atomic_load_explicit(&x->parts[w].last_seen, memory_order_relaxed);
 
 		last = t > last ? t : last;
 	}

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * exporter: a remote device that sends to us, keyed by (protocol, address, observation
- * domain). Exporters are shared by the workers and never go away while weir runs; their
- * number is bounded. Looking one up takes no lock: each worker keeps a cache of pointers.
- * What a protocol must remember of an exporter (templates, sequence numbers) hangs on it
- * as `state`, which belongs to the collector.
+ * domain). Exporters are shared by the workers; their number is bounded. Looking one up
+ * takes no lock: each worker keeps a cache of pointers. What a protocol must remember of
+ * an exporter (templates, options) hangs on it as `state`, which belongs to the collector.
+ *
+ * Anybody can send from any address, so when there are as many as may be, some that are
+ * worth least are forgotten for those that come: who never sent a record, who was there
+ * for a moment, who has been silent for an hour, in this order, and the longest silent
+ * first. Who sends all the time is never one of them. A forgotten exporter is freed when
+ * no worker can hold it any more and nobody has a reference; a worker may use one from
+ * exporter_get until it says rcu_quiet (lib/rcu.h).
  */
 #ifndef WEIR_CORE_EXPORTER_H
 #define WEIR_CORE_EXPORTER_H
@@ -68,6 +74,7 @@ struct exporter_part {
 struct exporter {
 	uint32_t no;                 /* from 0, in the order of coming */
 	uint64_t serial;             /* never of two exporters; never 0 */
+	_Atomic uint32_t refs;
 	enum exporter_kind kind;
 	ip16_t addr;
 	uint32_t domain;             /* source id, observation domain, sub-agent; engine in v5 */
@@ -77,6 +84,7 @@ struct exporter {
 	struct exporter *first;      /* of its kind and address: itself, or one that was there */
 	uint64_t first_seen;         /* ns since 1970 */
 	_Atomic(void *) state;       /* the collector's */
+	void (*state_free)(void *);
 	pthread_mutex_t lock;        /* for writers of `state` */
 	unsigned n_parts;
 	struct exporter_part *parts; /* one per worker */
@@ -86,7 +94,7 @@ struct exporters;
 
 /*
  * A registry for `workers` workers and at most `max` exporters. `state_free[kind]` (may be
- * NULL) is called for the `state` of each when the registry goes. NULL when memory is short.
+ * NULL) is called for the `state` of each when it goes. NULL when memory is short.
  */
 struct exporters *exporters_new(unsigned workers, uint32_t max,
     void (*const state_free[EXPORTER_KINDS])(void *));
@@ -95,21 +103,41 @@ void exporters_free(struct exporters *x);
 /* A worker's cache. */
 struct exporter_cache {
 	struct exporters *shared;
+	uint64_t forgotten;          /* of `shared`, when the cache was last right */
+	struct stats *stats;         /* the worker's; NULL: nothing is counted */
 	struct table table;
 };
 int exporter_cache_init(struct exporter_cache *c, struct exporters *x, struct err *e);
 void exporter_cache_fini(struct exporter_cache *c);
 
 /*
- * The exporter (kind, addr, domain), made when new; NULL when there are too many. The
- * worker's thread.
+ * The exporter (kind, addr, domain), made when new; NULL when there are too many and all
+ * are worth keeping. The worker's thread.
  */
 struct exporter *exporter_get(struct exporter_cache *c, enum exporter_kind kind,
     const ip16_t *addr, uint32_t domain);
 
-/* How many there are, and number `no` of them. Any thread. */
+/* Forget some of those worth least, since memory is short. The worker's thread. */
+void exporters_forget(struct exporter_cache *c);
+
+/* How many there are. Any thread. */
 uint32_t exporters_count(const struct exporters *x);
-struct exporter *exporters_at(const struct exporters *x, uint32_t no);
+
+/* Number `i` of them, where nobody can forget one: in tests, or before workers run. */
+struct exporter *exporters_at(const struct exporters *x, uint32_t i);
+
+/* A number that is another one whenever somebody has come or gone. Any thread. */
+uint64_t exporters_changes(const struct exporters *x);
+
+/*
+ * All there are, with a reference to each, in an array that exporters_give takes back.
+ * NULL when memory is short. Any thread.
+ */
+struct exporter **exporters_take(struct exporters *x, uint32_t *n);
+void exporters_give(struct exporter **list, uint32_t n);
+
+/* Give a reference back. Any thread that holds no lock. */
+void exporter_unref(struct exporter *x);
 
 /* Count on the worker's own part. */
 static inline void

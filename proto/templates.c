@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proto/templates.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -15,9 +16,15 @@
  * one template to the next of the same key; so a reader who probes while a writer
  * writes sees the old, the new, or (for a key that was not there) nothing.
  */
+struct slot {
+	struct template *_Atomic template;
+	_Atomic uint32_t used; /* when data came for it last; 0: none did yet */
+	uint32_t told; /* when it came; the writer's */
+};
+
 struct templates_slots {
 	uint32_t mask;
-	struct template *_Atomic at[];
+	struct slot at[];
 };
 
 /* Templates that were taken out together. */
@@ -58,16 +65,28 @@ slots_new(uint32_t n)
 }
 
 /* The slot of `key`: its template's, or the empty one where it would go. */
-static struct template *_Atomic *
+static struct slot *
 slot_of(struct templates_slots *s, uint32_t key)
 {
 	for (uint32_t i = slot_first(s, key);; i = (i + 1) & s->mask) {
 		const struct template *t =
-		    atomic_load_explicit(&s->at[i], memory_order_acquire);
+		    atomic_load_explicit(&s->at[i].template, memory_order_acquire);
 
 		if (t == NULL || key_of((enum template_kind)t->kind, t->id) == key)
 			return &s->at[i];
 	}
+}
+
+/* Copy the slot of template `t` to the table `to`, where it is not yet. */
+static void
+slot_move(struct templates_slots *to, struct template *t, struct slot *from)
+{
+	struct slot *at = slot_of(to, key_of((enum template_kind)t->kind, t->id));
+
+	/* A mark that a worker sets meanwhile is lost: it will set it again. */
+	atomic_store(&at->used, atomic_load(&from->used));
+	at->told = from->told;
+	atomic_store(&at->template, t);
 }
 
 struct templates *
@@ -104,8 +123,8 @@ templates_free(struct templates *ts)
 		return;
 	s = atomic_load(&ts->slots);
 	for (uint32_t i = 0; i <= s->mask; i++)
-		if (atomic_load(&s->at[i]) != NULL)
-			templates_drop(atomic_load(&s->at[i]));
+		if (atomic_load(&s->at[i].template) != NULL)
+			templates_drop(atomic_load(&s->at[i].template));
 	free(s);
 	free(ts);
 }
@@ -116,7 +135,23 @@ templates_find(const struct templates *ts, enum template_kind kind, uint16_t id)
 	struct templates_slots *s =
 	    atomic_load_explicit(&ts->slots, memory_order_acquire);
 
-	return atomic_load_explicit(slot_of(s, key_of(kind, id)), memory_order_acquire);
+	return atomic_load_explicit(
+	    &slot_of(s, key_of(kind, id))->template, memory_order_acquire);
+}
+
+const struct template *
+templates_use(
+    const struct templates *ts, enum template_kind kind, uint16_t id, uint32_t now_s)
+{
+	struct templates_slots *s =
+	    atomic_load_explicit(&ts->slots, memory_order_acquire);
+	struct slot *at = slot_of(s, key_of(kind, id));
+	const struct template *t =
+	    atomic_load_explicit(&at->template, memory_order_acquire);
+
+	if (t != NULL && atomic_load_explicit(&at->used, memory_order_relaxed) != now_s)
+		atomic_store_explicit(&at->used, now_s, memory_order_relaxed);
+	return t;
 }
 
 /* Make room for one more: at most half of the slots are used, so that probes end. */
@@ -127,46 +162,18 @@ templates_grow(struct templates *ts, struct templates_old *old)
 
 	if ((atomic_load(&ts->n) + 1) * 2 <= s->mask + 1)
 		return 0;
+	assert(old->slots == NULL); /* who has just forgotten some has room */
 	wider = slots_new((s->mask + 1) * 2);
 	if (wider == NULL)
 		return -WEIR_ENOMEM;
 	for (uint32_t i = 0; i <= s->mask; i++) {
-		struct template *t = atomic_load(&s->at[i]);
+		struct template *t = atomic_load(&s->at[i].template);
 
 		if (t != NULL)
-			atomic_store(
-			    slot_of(wider, key_of((enum template_kind)t->kind, t->id)),
-			    t);
+			slot_move(wider, t, &s->at[i]);
 	}
 	atomic_store_explicit(&ts->slots, wider, memory_order_release);
 	old->slots = s;
-	return 0;
-}
-
-int
-templates_put(struct templates *ts, struct template *t, struct templates_old *old)
-{
-	uint32_t key = key_of((enum template_kind)t->kind, t->id);
-	struct template *_Atomic *at = slot_of(atomic_load(&ts->slots), key);
-	struct template *before = atomic_load(at);
-	uint64_t octets =
-	    ts->octets + t->octets - (before != NULL ? before->octets : 0);
-
-	*old = (struct templates_old){ 0 };
-	if (octets > TEMPLATES_OCTETS ||
-	    atomic_load(&all_octets) + t->octets > TEMPLATES_ALL_OCTETS ||
-	    (before == NULL && atomic_load(&ts->n) >= TEMPLATES_MAX))
-		return -WEIR_EFULL;
-	if (before == NULL) {
-		if (templates_grow(ts, old) != 0)
-			return -WEIR_ENOMEM;
-		at = slot_of(atomic_load(&ts->slots), key);
-		atomic_fetch_add(&ts->n, 1);
-	}
-	ts->octets = octets;
-	atomic_fetch_add(&all_octets, t->octets);
-	old->template = before;
-	atomic_store_explicit(at, t, memory_order_release);
 	return 0;
 }
 
@@ -176,8 +183,8 @@ templates_put(struct templates *ts, struct template *t, struct templates_old *ol
  */
 static int
 templates_sift(struct templates *ts,
-    bool (*leaves)(const struct template *t, const void *arg), const void *arg,
-    uint32_t n_leave, struct templates_old *old)
+    bool (*leaves)(const struct slot *at, const struct template *t, const void *arg),
+    const void *arg, uint32_t n_leave, struct templates_old *old)
 {
 	struct templates_slots *s = atomic_load(&ts->slots);
 	struct templates_slots *fresh = slots_new(s->mask + 1);
@@ -191,17 +198,16 @@ templates_sift(struct templates *ts,
 	}
 	gone->n = 0;
 	for (uint32_t i = 0; i <= s->mask; i++) {
-		struct template *t = atomic_load(&s->at[i]);
+		struct template *t = atomic_load(&s->at[i].template);
 
 		if (t == NULL)
 			continue;
-		if (gone->n < n_leave && leaves(t, arg)) {
+		if (gone->n < n_leave && leaves(&s->at[i], t, arg)) {
 			gone->at[gone->n++] = t;
 			ts->octets -= t->octets;
 			continue;
 		}
-		atomic_store(
-		    slot_of(fresh, key_of((enum template_kind)t->kind, t->id)), t);
+		slot_move(fresh, t, &s->at[i]);
 	}
 	atomic_store_explicit(&ts->slots, fresh, memory_order_release);
 	atomic_fetch_sub(&ts->n, gone->n);
@@ -216,10 +222,11 @@ struct withdrawal {
 };
 
 static bool
-withdrawal_names(const struct template *t, const void *arg)
+withdrawal_names(const struct slot *at, const struct template *t, const void *arg)
 {
 	const struct withdrawal *w = arg;
 
+	(void)at;
 	return t->kind == w->kind && (w->id < SET_DATA || t->id == w->id);
 }
 
@@ -231,10 +238,111 @@ templates_withdraw(struct templates *ts, enum template_kind kind, uint16_t id,
 	const struct template *t = id < SET_DATA ? NULL : templates_find(ts, kind, id);
 
 	*old = (struct templates_old){ 0 };
-	if (id >= SET_DATA && (t == NULL || !withdrawal_names(t, &w)))
+	if (id >= SET_DATA && (t == NULL || !withdrawal_names(NULL, t, &w)))
 		return 0;
-	return templates_sift(ts, withdrawal_names, &w,
-	    id < SET_DATA ? atomic_load(&ts->n) : 1, old);
+	return templates_sift(
+	    ts, withdrawal_names, &w, id < SET_DATA ? atomic_load(&ts->n) : 1, old);
+}
+
+/* When a template was last of any use: first those that never were. */
+static uint64_t
+slot_rank(const struct slot *at)
+{
+	uint32_t used = atomic_load(&at->used);
+
+	return used != 0 ? UINT64_C(1) << 32 | used : at->told;
+}
+
+static int
+rank_compare(const void *a, const void *b)
+{
+	uint64_t p = *(const uint64_t *)a, q = *(const uint64_t *)b;
+
+	return p < q ? -1 : p > q;
+}
+
+static bool
+rank_is_low(const struct slot *at, const struct template *t, const void *arg)
+{
+	(void)t;
+	return slot_rank(at) <= *(const uint64_t *)arg;
+}
+
+/*
+ * Forget some templates that are not in use, an eighth at most, so that who tells new
+ * ones without end makes us look for old ones now and then. Returns how many, or an error.
+ */
+static int
+templates_forget(struct templates *ts, uint32_t now_s, struct templates_old *old)
+{
+	const struct templates_slots *s = atomic_load(&ts->slots);
+	uint64_t in_use = UINT64_C(1) << 32 |
+			  (now_s > TEMPLATES_UNUSED_S ? now_s - TEMPLATES_UNUSED_S : 0);
+	uint32_t n = 0, most = atomic_load(&ts->n) / 8 + 1;
+	uint64_t *ranks = malloc(atomic_load(&ts->n) * sizeof(*ranks)), highest;
+
+	if (ranks == NULL)
+		return -WEIR_ENOMEM;
+	for (uint32_t i = 0; i <= s->mask; i++)
+		if (atomic_load(&s->at[i].template) != NULL &&
+		    slot_rank(&s->at[i]) < in_use)
+			ranks[n++] = slot_rank(&s->at[i]);
+	if (n == 0) {
+		free(ranks);
+		return -WEIR_EFULL;
+	}
+	qsort(ranks, n, sizeof(*ranks), rank_compare);
+	n = n < most ? n : most;
+	highest = ranks[n - 1];
+	free(ranks);
+	return templates_sift(ts, rank_is_low, &highest, n, old);
+}
+
+/* Whether `t` fits with its exporter's others, in place of the one that it replaces. */
+static bool
+template_fits(const struct templates *ts, const struct template *t)
+{
+	const struct template *before =
+	    templates_find(ts, (enum template_kind)t->kind, t->id);
+
+	return ts->octets + t->octets - (before != NULL ? before->octets : 0) <=
+		   TEMPLATES_OCTETS &&
+	       (before != NULL || atomic_load(&ts->n) < TEMPLATES_MAX);
+}
+
+int
+templates_put(
+    struct templates *ts, struct template *t, uint32_t now_s, struct templates_old *old)
+{
+	uint32_t key = key_of((enum template_kind)t->kind, t->id);
+	int forgotten = 0;
+	struct slot *at;
+
+	*old = (struct templates_old){ 0 };
+	if (atomic_load(&all_octets) + t->octets > TEMPLATES_ALL_OCTETS)
+		return -WEIR_ENOMEM;
+	if (!template_fits(ts, t)) {
+		forgotten = templates_forget(ts, now_s, old);
+		if (forgotten < 0)
+			return forgotten;
+		if (!template_fits(ts, t)) /* still in the way: next time, maybe */
+			return -WEIR_EFULL;
+	}
+	at = slot_of(atomic_load(&ts->slots), key);
+	old->template = atomic_load(&at->template);
+	if (old->template == NULL) {
+		if (templates_grow(ts, old) != 0)
+			return -WEIR_ENOMEM;
+		at = slot_of(atomic_load(&ts->slots), key);
+		atomic_fetch_add(&ts->n, 1);
+	} else {
+		ts->octets -= old->template->octets;
+	}
+	ts->octets += t->octets;
+	atomic_fetch_add(&all_octets, t->octets);
+	at->told = now_s;
+	atomic_store_explicit(&at->template, t, memory_order_release);
+	return forgotten;
 }
 
 /* The end of those who were taken out together. */

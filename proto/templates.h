@@ -6,7 +6,9 @@
  * is collected in a struct templates_old, to be retired after the lock is given back.
  *
  * Everything in here comes from datagrams whose sender nobody vouches for, so it is
- * bounded: per exporter, and for all exporters of the process together.
+ * bounded: per exporter, and for all exporters of the process together. When an exporter
+ * has as many as may be, some are forgotten for the new one: those that no data ever came
+ * for, then those that none came for in an hour, the oldest first.
  */
 #ifndef WEIR_PROTO_TEMPLATES_H
 #define WEIR_PROTO_TEMPLATES_H
@@ -17,7 +19,8 @@
 
 #define TEMPLATES_MAX         4096U                  /* of one exporter */
 #define TEMPLATES_OCTETS      (UINT64_C(2) << 20)    /* of one exporter */
-#define TEMPLATES_ALL_OCTETS  (UINT64_C(64) << 20)   /* of all exporters */
+#define TEMPLATES_ALL_OCTETS  (UINT64_C(256) << 20)  /* of all exporters */
+#define TEMPLATES_UNUSED_S    3600U                  /* without data: may be forgotten */
 
 struct templates;
 struct templates_slots;
@@ -43,12 +46,18 @@ void templates_free(struct templates *ts);
 const struct template *templates_find(const struct templates *ts,
     enum template_kind kind, uint16_t id);
 
+/* The same, when data comes for it at `now_s`, seconds of any steady clock. */
+const struct template *templates_use(const struct templates *ts,
+    enum template_kind kind, uint16_t id, uint32_t now_s);
+
 /*
- * Put `t` (taken on success) in place of the one with its version and id. Under the
- * caller's lock. Returns 0 with `*old` to be retired, -WEIR_EFULL when a bound is
- * reached, or -WEIR_ENOMEM.
+ * Put `t` (taken on success), told at `now_s`, in place of the one with its version and
+ * id. Under the caller's lock. Returns how many others were forgotten for it, with
+ * `*old` to be retired; -WEIR_EFULL when all of the exporter's are in use, or
+ * -WEIR_ENOMEM, also when there is no room for any exporter's.
  */
-int templates_put(struct templates *ts, struct template *t, struct templates_old *old);
+int templates_put(struct templates *ts, struct template *t, uint32_t now_s,
+    struct templates_old *old);
 
 /*
  * Take out what a withdrawal in a set of `kind` names: the template `id`, or all of that

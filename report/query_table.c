@@ -139,9 +139,12 @@ exporters_reply(const struct engine *en, struct reply *r)
 		[EXPORTER_SFLOW] = "sflow",
 	};
 
+	uint32_t n;
+	struct exporter **list = exporters_take(en->exporters, &n);
+
 	reply_columns(r, exporter_columns, N(exporter_columns));
-	for (uint32_t i = 0; i < exporters_count(en->exporters); i++) {
-		const struct exporter *x = exporters_at(en->exporters, i);
+	for (uint32_t i = 0; list != NULL && i < n; i++) {
+		const struct exporter *x = list[i];
 		char address[IP_STRLEN];
 
 		ip_format(&x->addr, address);
@@ -160,6 +163,7 @@ exporters_reply(const struct engine *en, struct reply *r)
 		reply_stamp(r, "last_seen", exporter_last_seen(x));
 		reply_row_end(r);
 	}
+	exporters_give(list, n);
 }
 
 static const struct reply_column collector_columns[] = {

@@ -12,6 +12,8 @@
 
 #include "core/exporter.h"
 #include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/rcu.h"
 
 static void (*const no_free[EXPORTER_KINDS])(void *);
 
@@ -70,26 +72,39 @@ test_keys(void **state)
 	exporters_free(NULL);
 }
 
-/* Who came first stays; who comes when it is full gets nothing, in every worker. */
+#define NOW (UINT64_C(1700000000) * CLOCK_S)
+
+/* `one` has sent records, the last at `at`, after it was first seen `ago` before. */
+static void
+sent(struct exporter *one, uint64_t at, uint64_t ago)
+{
+	exporter_add(one, 0, EXPORTER_RECORDS, 1);
+	atomic_store(&one->parts[0].last_seen, at);
+	one->first_seen = at - ago;
+}
+
+/* When all are worth keeping, who comes when it is full gets nothing, in every worker. */
 static void
 test_bound(void **state)
 {
 	struct exporters *x = exporters_new(2, 1000, no_free);
 	struct exporter_cache c[2];
+	struct exporter *one;
 	ip16_t a;
 
 	(void)state;
+	clock_set(NOW);
 	for (int w = 0; w < 2; w++)
 		assert_int_equal(exporter_cache_init(&c[w], x, NULL), 0);
 	for (uint32_t i = 0; i < 1500; i++) {
 		a = address(i);
-		assert_true((exporter_get(&c[0], EXPORTER_NETFLOW, &a, i) != NULL) ==
-			    (i < 1000));
+		one = exporter_get(&c[0], EXPORTER_NETFLOW, &a, i);
+		assert_true((one != NULL) == (i < 1000));
+		if (one != NULL)
+			sent(one, NOW, 60 * CLOCK_S);
 	}
 	assert_int_equal(exporters_count(x), 1000);
 	for (uint32_t i = 1500; i-- > 0;) {
-		struct exporter *one;
-
 		a = address(i);
 		one = exporter_get(&c[1], EXPORTER_NETFLOW, &a, i);
 		assert_true((one != NULL) == (i < 1000));
@@ -102,6 +117,131 @@ test_bound(void **state)
 	for (int w = 0; w < 2; w++)
 		exporter_cache_fini(&c[w]);
 	exporters_free(x);
+	clock_set(0);
+}
+
+/* Four exporters, of which one must go, and which that is. */
+static void
+test_worth(void **state)
+{
+	static const struct {
+		const char *says;
+		struct {
+			bool records;
+			uint64_t silent_s, known_s;
+		} them[4];
+		int goes; /* -1: none */
+	} cases[] = {
+		{ "who never sent a record goes first",
+		    { { true, 9000, 90 }, { true, 1, 1 }, { false, 0, 90 },
+			{ true, 0, 90 } },
+		    2 },
+		{ "of several, who has been silent longest",
+		    { { false, 2, 0 }, { false, 3, 0 }, { false, 1, 0 },
+			{ false, 0, 0 } },
+		    1 },
+		{ "who was passing by, even a moment ago",
+		    { { true, 0, 60 }, { true, 0, 59 }, { true, 3599, 60 },
+			{ true, 3600, 60 } },
+		    1 },
+		{ "who has been silent for more than an hour",
+		    { { true, 3600, 60 }, { true, 3601, 60 }, { true, 3602, 60 },
+			{ true, 0, 60 } },
+		    2 },
+		{ "nobody who sends all the time",
+		    { { true, 0, 60 }, { true, 3600, 60 }, { true, 60, 9999 },
+			{ true, 1, 60 } },
+		    -1 },
+	};
+
+	(void)state;
+	clock_set(NOW);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exporters *x = exporters_new(1, 4, no_free);
+		struct stats stats = { 0 };
+		struct exporter_cache c;
+		struct exporter *them[4];
+		ip16_t a;
+
+		assert_int_equal(exporter_cache_init(&c, x, NULL), 0);
+		c.stats = &stats;
+		for (uint32_t k = 0; k < 4; k++) {
+			a = address(k);
+			them[k] = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
+			sent(them[k], NOW - cases[i].them[k].silent_s * CLOCK_S,
+			    cases[i].them[k].known_s * CLOCK_S);
+			if (!cases[i].them[k].records)
+				atomic_store(&them[k]->parts[0].n[EXPORTER_RECORDS], 0);
+		}
+		a = address(9);
+		if ((exporter_get(&c, EXPORTER_NETFLOW, &a, 0) != NULL) !=
+		    (cases[i].goes >= 0))
+			fail_msg("%s: the fifth", cases[i].says);
+		for (uint32_t k = 0; k < exporters_count(x); k++)
+			if (cases[i].goes >= 0 &&
+			    exporters_at(x, k) == them[cases[i].goes])
+				fail_msg("%s: it is still there", cases[i].says);
+		assert_int_equal(exporters_count(x), 4);
+		assert_int_equal(stat_get(&stats, STAT_EXPORTERS_FORGOTTEN),
+		    cases[i].goes >= 0);
+		exporter_cache_fini(&c);
+		exporters_free(x);
+		rcu_quiet();
+	}
+	clock_set(0);
+}
+
+/* A hundred thousand senders of nothing come by: those that are known notice nothing. */
+static void
+test_flood(void **state)
+{
+	enum { KNOWN = 100, MAX = 1000, FLOOD = 100000 };
+	struct exporters *x = exporters_new(2, MAX, no_free);
+	struct exporter_cache c[2];
+	struct exporter *known[KNOWN], **list;
+	uint64_t changes;
+	uint32_t n;
+	ip16_t a;
+
+	(void)state;
+	clock_set(NOW);
+	for (int w = 0; w < 2; w++)
+		assert_int_equal(exporter_cache_init(&c[w], x, NULL), 0);
+	for (uint32_t i = 0; i < KNOWN; i++) {
+		a = address(i / 2);
+		known[i] = exporter_get(&c[i % 2], EXPORTER_NETFLOW, &a, i % 2);
+		assert_ptr_equal(known[i]->first, known[i - i % 2]);
+		sent(known[i], NOW, 3600 * CLOCK_S);
+	}
+	/* Somebody looks at all there are while they go. */
+	list = exporters_take(x, &n);
+	assert_int_equal(n, KNOWN);
+	changes = exporters_changes(x);
+	for (uint32_t i = 0; i < FLOOD; i++) {
+		a = address(1000 + i);
+		assert_non_null(exporter_get(&c[0], EXPORTER_NETFLOW, &a, i));
+		assert_true(exporters_count(x) <= MAX);
+		if (i % 1000 == 0)
+			rcu_quiet();
+	}
+	assert_true(exporters_changes(x) != changes);
+	for (uint32_t i = 0; i < KNOWN; i++) {
+		a = address(i / 2);
+		for (int w = 0; w < 2; w++)
+			assert_ptr_equal(
+			    exporter_get(&c[w], EXPORTER_NETFLOW, &a, i % 2), known[i]);
+		assert_ptr_equal(list[i], known[i]);
+	}
+	/* A new one of a known address joins it. */
+	a = address(0);
+	assert_ptr_equal(exporter_get(&c[1], EXPORTER_NETFLOW, &a, 77)->first, known[0]);
+	exporters_give(list, n);
+	for (int w = 0; w < 2; w++)
+		exporter_cache_fini(&c[w]);
+	exporters_free(x);
+	rcu_quiet();
+	rcu_drain();
+	clock_set(0);
 }
 
 static void
@@ -157,6 +297,12 @@ test_state_is_freed(void **state)
 		if (i < 3)
 			atomic_store(&one->state, malloc(10));
 	}
+	/* Memory is short: one in sixteen of at most ten, and one more. */
+	exporters_forget(&c);
+	assert_int_equal(exporters_count(x), 3);
+	rcu_quiet();
+	rcu_drain();
+	assert_int_equal(freed[EXPORTER_NETFLOW], 1);
 	exporter_cache_fini(&c);
 	exporters_free(x);
 	assert_int_equal(freed[EXPORTER_NETFLOW], 3);
@@ -316,12 +462,35 @@ test_threads(void **state)
 	exporters_free(x);
 }
 
+static int
+enter(void **state)
+{
+	static const struct log_config quiet = { .file = "/dev/null" };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	rcu_enter();
+	return log_open(&quiet, &e);
+}
+
+static int
+leave(void **state)
+{
+	(void)state;
+	log_close();
+	rcu_drain();
+	rcu_leave();
+	return 0;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_worth),
+		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_state_is_freed),
 		cmocka_unit_test(test_sequence_is_counted),
@@ -330,5 +499,5 @@ main(void)
 		cmocka_unit_test(test_threads),
 	};
 
-	return cmocka_run_group_tests_name("exporter", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("exporter", tests, enter, leave);
 }

@@ -39,16 +39,38 @@ some_template(enum template_kind kind, uint16_t id, uint16_t n)
 	return t;
 }
 
+#define NOW 10000U
+
+/* Put `t`, told at `now_s`. */
+static int
+put_at(struct templates *ts, struct template *t, uint32_t now_s)
+{
+	struct templates_old old;
+	int rc = templates_put(ts, t, now_s, &old);
+
+	templates_retire(&old);
+	if (rc < 0)
+		template_free(t);
+	rcu_quiet();
+	return rc;
+}
+
 static int
 put(struct templates *ts, struct template *t)
 {
-	struct templates_old old;
-	int rc = templates_put(ts, t, &old);
+	return put_at(ts, t, NOW);
+}
 
-	templates_retire(&old);
-	if (rc != 0)
-		template_free(t);
-	rcu_quiet();
+/* Put it, and let data come for it at once. */
+static int
+put_used(struct templates *ts, struct template *t)
+{
+	enum template_kind kind = (enum template_kind)t->kind;
+	uint16_t id = t->id;
+	int rc = put(ts, t);
+
+	if (rc >= 0)
+		assert_ptr_equal(templates_use(ts, kind, id, NOW), t);
 	return rc;
 }
 
@@ -96,10 +118,12 @@ test_number_is_bounded(void **state)
 	(void)state;
 	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
 		assert_int_equal(
-		    put(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)), 0);
-	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 60000, 1)), -WEIR_EFULL);
+		    put_used(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)),
+		    0);
+	assert_int_equal(
+	    put_used(ts, some_template(TEMPLATE_V9, 60000, 1)), -WEIR_EFULL);
 	/* Who is there may still change. */
-	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 300, 2)), 0);
+	assert_int_equal(put_used(ts, some_template(TEMPLATE_V9, 300, 2)), 0);
 	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
 		assert_int_equal(
 		    templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i))->id, 256 + i);
@@ -119,7 +143,7 @@ test_octets_are_bounded(void **state)
 		    TEMPLATE_V9, (uint16_t)(256 + n), TEMPLATE_FIELDS_MAX);
 		uint64_t more = t->octets;
 
-		if (put(ts, t) != 0)
+		if (put_used(ts, t) != 0)
 			break;
 		octets += more;
 	}
@@ -128,9 +152,10 @@ test_octets_are_bounded(void **state)
 	/* Smaller ones give room to others. */
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(
-		    put(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)), 0);
+		    put_used(ts, some_template(TEMPLATE_V9, (uint16_t)(256 + i), 1)),
+		    0);
 	assert_int_equal(
-	    put(ts, some_template(TEMPLATE_V9, 60000, TEMPLATE_FIELDS_MAX)), 0);
+	    put_used(ts, some_template(TEMPLATE_V9, 60000, TEMPLATE_FIELDS_MAX)), 0);
 	templates_free(ts);
 }
 
@@ -145,8 +170,8 @@ test_all_octets_are_bounded(void **state)
 	(void)state;
 	for (unsigned x = 0; x < EXPORTERS; x++) {
 		ts[x] = templates_new();
-		for (uint16_t id = 256; put(ts[x], some_template(TEMPLATE_V9, id,
-						       TEMPLATE_FIELDS_MAX)) == 0;)
+		for (uint16_t id = 256; put_used(ts[x], some_template(TEMPLATE_V9, id,
+							    TEMPLATE_FIELDS_MAX)) == 0;)
 			id++;
 		stopped += templates_count(ts[x]) == 0;
 	}
@@ -156,14 +181,69 @@ test_all_octets_are_bounded(void **state)
 	/* And given back it is: there is as much room as before. */
 	for (unsigned x = 0; x < EXPORTERS; x++) {
 		ts[x] = templates_new();
-		for (uint16_t id = 256; put(ts[x], some_template(TEMPLATE_V9, id,
-						       TEMPLATE_FIELDS_MAX)) == 0;)
+		for (uint16_t id = 256; put_used(ts[x], some_template(TEMPLATE_V9, id,
+							    TEMPLATE_FIELDS_MAX)) == 0;)
 			id++;
 		again += templates_count(ts[x]) == 0;
 	}
 	assert_int_equal(again, stopped);
 	for (unsigned x = 0; x < EXPORTERS; x++)
 		templates_free(ts[x]);
+}
+
+/*
+ * Who is forgotten when there are as many as may be: ids from 256 on, the first half
+ * used. `used_s` is how long ago, and `told_s` when those after them were told.
+ */
+static void
+test_the_useless_are_forgotten(void **state)
+{
+	enum { LATER = NOW + 2 * TEMPLATES_UNUSED_S };
+	struct templates *ts = templates_new();
+	unsigned there = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < TEMPLATES_MAX; i++) {
+		uint16_t id = (uint16_t)(256 + i);
+
+		assert_int_equal(
+		    put_at(ts, some_template(TEMPLATE_V9, id, 1), NOW + i), 0);
+		if (i < TEMPLATES_MAX / 2)
+			(void)templates_use(ts, TEMPLATE_V9, id, LATER);
+	}
+	/* One more: an eighth goes, of those that no data came for, the first told. */
+	assert_int_equal(put_at(ts, some_template(TEMPLATE_V9, 60000, 1), LATER),
+	    TEMPLATES_MAX / 8 + 1);
+	assert_non_null(templates_find(ts, TEMPLATE_V9, 60000));
+	for (unsigned i = 0; i < TEMPLATES_MAX; i++) {
+		bool gone = i >= TEMPLATES_MAX / 2 && i <= TEMPLATES_MAX * 5 / 8;
+
+		assert_true((templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i)) ==
+				NULL) == gone);
+	}
+	/* However many come, those in use stay. */
+	for (unsigned i = 0; i < 3 * TEMPLATES_MAX; i++)
+		assert_true(
+		    put_at(ts, some_template(TEMPLATE_V9, (uint16_t)(10000 + i), 1),
+			LATER) >= 0);
+	assert_true(templates_count(ts) <= TEMPLATES_MAX);
+	for (unsigned i = 0; i < TEMPLATES_MAX / 2; i++)
+		assert_non_null(templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i)));
+	/* Until no data has come for them for an hour. */
+	for (unsigned i = 0; i < 3 * TEMPLATES_MAX; i++) {
+		uint16_t id = (uint16_t)(10000 + i);
+		uint32_t now = LATER + TEMPLATES_UNUSED_S + 1;
+
+		assert_true(put_at(ts, some_template(TEMPLATE_V9, id, 1), now) >= 0);
+		(void)templates_use(ts, TEMPLATE_V9, id, now);
+		if (templates_count(ts) == TEMPLATES_MAX &&
+		    templates_find(ts, TEMPLATE_V9, 256) == NULL)
+			break;
+	}
+	for (unsigned i = 0; i < TEMPLATES_MAX / 2; i++)
+		there += templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i)) != NULL;
+	assert_in_range(there, 1, TEMPLATES_MAX / 2 - 1);
+	templates_free(ts);
 }
 
 static int
@@ -185,8 +265,11 @@ test_withdraw(void **state)
 
 	(void)state;
 	for (uint16_t id = 256; id < 556; id++)
-		assert_int_equal(put(ts, some_template(id % 2 == 0 ? TEMPLATE_IPFIX :
-			TEMPLATE_IPFIX_OPTIONS, id, 1)), 0);
+		assert_int_equal(
+		    put(ts, some_template(
+				id % 2 == 0 ? TEMPLATE_IPFIX : TEMPLATE_IPFIX_OPTIONS,
+				id, 1)),
+		    0);
 	assert_int_equal(put(ts, some_template(TEMPLATE_V9, 256, 1)), 0);
 
 	assert_int_equal(withdraw(ts, TEMPLATE_IPFIX, 256), 1);
@@ -239,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_number_is_bounded),
 		cmocka_unit_test(test_octets_are_bounded),
 		cmocka_unit_test(test_all_octets_are_bounded),
+		cmocka_unit_test(test_the_useless_are_forgotten),
 		cmocka_unit_test(test_withdraw),
 	};
 
