@@ -97,7 +97,8 @@ is_ours(enum field_no f)
 	static const enum field_no ours[] = { F_PEER_SRC_IP,
 		F_TIMESTAMP_ARRIVAL, F_TIMESTAMP_EXPORT, F_OUT_IFACE_NAME,
 		F_INGRESS_VRF_NAME, F_EGRESS_VRF_NAME, F_EXPORT_PROTO_SEQNO,
-		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID };
+		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_TIMESTAMP_MIN,
+		F_TIMESTAMP_MAX };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (ours[i] == f)
