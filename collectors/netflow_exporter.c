@@ -15,8 +15,7 @@ netflow_exporter_make(struct exporter *x)
 	nx = calloc(1, sizeof(*nx));
 	if (nx == NULL)
 		return NULL;
-	nx->templates = templates_new();
-	if (nx->templates == NULL) {
+	if (templates_init(&nx->templates) != 0) {
 		free(nx);
 		return NULL;
 	}
@@ -34,7 +33,7 @@ netflow_exporter_template(struct exporter *x, struct template *t, uint32_t now_s
 	pthread_mutex_lock(&x->lock);
 	nx = netflow_exporter_make(x);
 	if (nx != NULL)
-		rc = templates_put(nx->templates, t, now_s, &old);
+		rc = templates_put(&nx->templates, t, now_s, &old);
 	pthread_mutex_unlock(&x->lock);
 	/* Not under the lock: when memory is short it waits for the workers. */
 	templates_retire(&old);
@@ -51,7 +50,7 @@ netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t 
 	pthread_mutex_lock(&x->lock);
 	nx = netflow_exporter_of(x);
 	if (nx != NULL) {
-		rc = templates_withdraw(nx->templates, kind, id, &old);
+		rc = templates_withdraw(&nx->templates, kind, id, &old);
 		atomic_store(&nx->withdraws, true);
 	}
 	pthread_mutex_unlock(&x->lock);
@@ -98,7 +97,7 @@ netflow_exporter_state_free(void *state)
 {
 	struct netflow_exporter *nx = state;
 
-	templates_free(nx->templates);
+	templates_fini(&nx->templates);
 	optdata_free(atomic_load(&nx->options));
 	free(nx);
 }

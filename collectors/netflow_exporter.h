@@ -13,7 +13,7 @@
 #include "proto/templates.h"
 
 struct netflow_exporter {
-	struct templates *templates; /* never NULL */
+	struct templates templates;
 	_Atomic bool withdraws;      /* it has withdrawn templates: it says what is valid */
 	_Atomic(struct optdata *) options; /* of x->first alone: told of its address, or NULL */
 };
@@ -34,7 +34,7 @@ netflow_exporter_templates(const struct exporter *x)
 {
 	const struct netflow_exporter *nx = netflow_exporter_of(x);
 
-	return nx != NULL ? nx->templates : NULL;
+	return nx != NULL ? &nx->templates : NULL;
 }
 
 /* What the exporter has told about itself, in whatever domain, or NULL: nothing yet. */

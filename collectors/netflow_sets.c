@@ -5,6 +5,7 @@
 #include "collectors/netflow_waiting.h"
 #include "lib/clock.h"
 #include "proto/netflow.h"
+#include "proto/template_pool.h"
 
 /* Templates that one datagram may redefine; who changes more of them means harm. */
 #define CHANGES_MAX 256U
@@ -37,7 +38,7 @@ template_keep(struct netflow *nf, struct message *m, struct template *t)
 		stat_add(&nf->pipeline->stats, STAT_TEMPLATES_FORGOTTEN, (uint64_t)rc);
 		message_log(nf, m, "%d templates without data forgotten", rc);
 	} else if (rc < 0) {
-		template_free(t);
+		template_pool_put(t);
 		message_log(nf, m, "template %u left out: %s", id,
 		    rc == -WEIR_EFULL ? "too many templates" : "no memory");
 	}
@@ -64,9 +65,10 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 		return;
 	}
 	m->changes += known != NULL;
-	t = template_new(d, &nf->pipeline->needs);
+	t = template_pool_get(d, &nf->pipeline->needs);
 	if (t == NULL) {
 		message_log(nf, m, "no memory for template %u", d->id);
+		memory_is_short(nf);
 		return;
 	}
 	ip_format(&m->datagram->from, addr);
@@ -385,7 +387,7 @@ sets_resolve(struct netflow *nf, const struct message *m)
 		sets_give_up(nf, waiting_forget(nf->waiting, m->exporter->serial));
 	while ((w = waiting_next(nf->waiting, m->exporter->serial, &at)) != NULL) {
 		const struct template *t =
-		    templates_find(nx->templates, w->kind, w->id);
+		    templates_find(&nx->templates, w->kind, w->id);
 
 		if (t == NULL) {
 			at++;

@@ -90,7 +90,6 @@ exporter_free(struct exporter *one)
 	if (one->first != one && one->first != NULL)
 		exporter_unref(one->first);
 	pthread_mutex_destroy(&one->lock);
-	free(one->parts);
 	free(one);
 }
 
@@ -119,6 +118,7 @@ exporter_cache_init(struct exporter_cache *c, struct exporters *x, struct err *e
 {
 	c->shared = x;
 	c->forgotten = atomic_load(&x->forgotten);
+	c->worker = 0;
 	c->stats = NULL;
 	return table_init(&c->table, sizeof(struct exporter_key),
 	    sizeof(struct exporter_row), x->max, e);
@@ -133,16 +133,13 @@ exporter_cache_fini(struct exporter_cache *c)
 static struct exporter *
 exporter_new(const struct exporters *x, const struct exporter_key *key)
 {
-	struct exporter *one = calloc(1, sizeof(*one));
+	size_t octets =
+	    sizeof(struct exporter) + x->workers * sizeof(struct exporter_part);
+	struct exporter *one = aligned_alloc(64, octets);
 
 	if (one == NULL)
 		return NULL;
-	one->parts = aligned_alloc(64, x->workers * sizeof(*one->parts));
-	if (one->parts == NULL) {
-		free(one);
-		return NULL;
-	}
-	memset(one->parts, 0, x->workers * sizeof(*one->parts));
+	memset(one, 0, octets);
 	for (unsigned i = 0; i < x->workers; i++)
 		one->parts[i].limit = (struct log_limit)LOG_LIMIT_INIT;
 	one->n_parts = x->workers;
@@ -381,6 +378,7 @@ exporter_get(struct exporter_cache *c, enum exporter_kind kind, const ip16_t *ad
 	struct exporter_key key = { *addr, domain, (uint32_t)kind };
 	uint64_t forgotten =
 	    atomic_load_explicit(&c->shared->forgotten, memory_order_acquire);
+	const struct exporter_part *part;
 	struct exporter *one;
 	uint8_t *at;
 
@@ -389,8 +387,15 @@ exporter_get(struct exporter_cache *c, enum exporter_kind kind, const ip16_t *ad
 		c->forgotten = forgotten;
 	}
 	at = table_find(&c->table, &key);
-	if (at != NULL)
-		return ((struct exporter_row *)(void *)at)->exporter;
+	if (at != NULL) {
+		one = ((struct exporter_row *)(void *)at)->exporter;
+		/* Of ten thousand exporters none is in a cache: fetch all at once. */
+		part = &one->parts[c->worker];
+		__builtin_prefetch(one);
+		__builtin_prefetch(part, 1);
+		__builtin_prefetch(part->streams, 1);
+		return one;
+	}
 	one = exporters_get(c, &key);
 	if (one == NULL || table_upsert(&c->table, &key, 1, &at) != 0)
 		return one;

@@ -63,31 +63,36 @@ enum exporter_rate {
 };
 extern const char *const exporter_rate_names[EXPORTER_N_RATES];
 
-/* One worker's part of an exporter, on cache lines of its own. */
+/*
+ * One worker's part of an exporter, on cache lines of its own. Each message touches the
+ * first line, and the one where the streams begin.
+ */
 struct exporter_part {
-	_Alignas(64) _Atomic uint64_t n[EXPORTER_N_COUNTS];
-	_Atomic uint64_t last_seen;  /* ns since 1970 */
+	_Alignas(64) _Atomic uint64_t last_seen; /* ns since 1970 */
+	_Atomic uint64_t n[EXPORTER_N_COUNTS];
 	struct log_limit limit;
-	struct exporter_stream streams[EXPORTER_STREAMS]; /* the last used first */
+	_Alignas(64) struct exporter_stream streams[EXPORTER_STREAMS]; /* last used first */
 };
 
 struct exporter {
-	uint32_t no;                 /* from 0, in the order of coming */
+	/* What messages look at, in one cache line. */
 	uint64_t serial;             /* never of two exporters; never 0 */
-	_Atomic uint32_t refs;
-	enum exporter_kind kind;
+	struct exporter *first;      /* of its kind and address: itself, or one that was there */
+	_Atomic(void *) state;       /* the collector's */
 	ip16_t addr;
 	uint32_t domain;             /* source id, observation domain, sub-agent; engine in v5 */
+	enum exporter_kind kind;
 	_Atomic uint32_t version;    /* of its last datagram */
 	_Atomic uint32_t sampling;   /* rate 1 in N that it announced; 0: none */
 	_Atomic uint8_t sampling_by; /* enum exporter_rate */
-	struct exporter *first;      /* of its kind and address: itself, or one that was there */
+
+	_Atomic uint32_t refs;
+	uint32_t no;                 /* from 0, in the order of coming */
 	uint64_t first_seen;         /* ns since 1970 */
-	_Atomic(void *) state;       /* the collector's */
 	void (*state_free)(void *);
 	pthread_mutex_t lock;        /* for writers of `state` */
 	unsigned n_parts;
-	struct exporter_part *parts; /* one per worker */
+	struct exporter_part parts[]; /* one per worker */
 };
 
 struct exporters;
@@ -104,6 +109,7 @@ void exporters_free(struct exporters *x);
 struct exporter_cache {
 	struct exporters *shared;
 	uint64_t forgotten;          /* of `shared`, when the cache was last right */
+	unsigned worker;             /* whose it is */
 	struct stats *stats;         /* the worker's; NULL: nothing is counted */
 	struct table table;
 };

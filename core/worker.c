@@ -32,6 +32,7 @@ worker_init(struct worker *w, unsigned no, struct exporters *x, struct err *e)
 		close(w->wake_fd);
 		return err_set(e, WEIR_ENOMEM, "no memory for worker %u", no);
 	}
+	w->exporters.worker = no;
 	w->exporters.stats = &w->pipeline.stats;
 	pthread_mutex_init(&w->pipeline.cut_lock, NULL);
 	return 0;

@@ -2,12 +2,12 @@
 #include "proto/templates.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/err.h"
 #include "lib/rcu.h"
 #include "proto/netflow.h"
+#include "proto/template_pool.h"
 
 #define SLOTS_MIN 8U
 
@@ -32,14 +32,6 @@ struct templates_gone {
 	uint32_t n;
 	struct template *at[];
 };
-
-struct templates {
-	struct templates_slots *_Atomic slots;
-	_Atomic uint32_t n;
-	uint64_t octets;
-};
-
-static _Atomic uint64_t all_octets;
 
 /* v9 and IPFIX number their templates apart; options have ids of the same space. */
 static uint32_t
@@ -89,44 +81,31 @@ slot_move(struct templates_slots *to, struct template *t, struct slot *from)
 	atomic_store(&at->template, t);
 }
 
-struct templates *
-templates_new(void)
+int
+templates_init(struct templates *ts)
 {
-	struct templates *ts = calloc(1, sizeof(*ts));
 	struct templates_slots *s = slots_new(SLOTS_MIN);
 
-	if (ts == NULL || s == NULL) {
-		free(ts);
-		free(s);
-		return NULL;
-	}
+	*ts = (struct templates){ 0 };
 	atomic_init(&ts->slots, s);
-	return ts;
+	return s != NULL ? 0 : -WEIR_ENOMEM;
 }
 
-/* Free a template that was in a table. */
+/* A template that was in a table goes back. */
 static void
 templates_drop(void *p)
 {
-	struct template *t = p;
-
-	atomic_fetch_sub(&all_octets, t->octets);
-	template_free(t);
+	template_pool_put(p);
 }
 
 void
-templates_free(struct templates *ts)
+templates_fini(struct templates *ts)
 {
-	struct templates_slots *s;
+	struct templates_slots *s = atomic_load(&ts->slots);
 
-	if (ts == NULL)
-		return;
-	s = atomic_load(&ts->slots);
-	for (uint32_t i = 0; i <= s->mask; i++)
-		if (atomic_load(&s->at[i].template) != NULL)
-			templates_drop(atomic_load(&s->at[i].template));
+	for (uint32_t i = 0; s != NULL && i <= s->mask; i++)
+		templates_drop(atomic_load(&s->at[i].template));
 	free(s);
-	free(ts);
 }
 
 const struct template *
@@ -319,8 +298,6 @@ templates_put(
 	struct slot *at;
 
 	*old = (struct templates_old){ 0 };
-	if (atomic_load(&all_octets) + t->octets > TEMPLATES_ALL_OCTETS)
-		return -WEIR_ENOMEM;
 	if (!template_fits(ts, t)) {
 		forgotten = templates_forget(ts, now_s, old);
 		if (forgotten < 0)
@@ -339,7 +316,6 @@ templates_put(
 		ts->octets -= old->template->octets;
 	}
 	ts->octets += t->octets;
-	atomic_fetch_add(&all_octets, t->octets);
 	at->told = now_s;
 	atomic_store_explicit(&at->template, t, memory_order_release);
 	return forgotten;

@@ -6,25 +6,31 @@
  * is collected in a struct templates_old, to be retired after the lock is given back.
  *
  * Everything in here comes from datagrams whose sender nobody vouches for, so it is
- * bounded: per exporter, and for all exporters of the process together. When an exporter
- * has as many as may be, some are forgotten for the new one: those that no data ever came
+ * bounded: here per exporter, and in template_pool.h, where the templates come from and
+ * go back to, for all exporters of the process together. When an exporter has as many as may be, some are forgotten for the new one: those that no data ever came
  * for, then those that none came for in an hour, the oldest first.
  */
 #ifndef WEIR_PROTO_TEMPLATES_H
 #define WEIR_PROTO_TEMPLATES_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "proto/template.h"
 
 #define TEMPLATES_MAX         4096U                  /* of one exporter */
 #define TEMPLATES_OCTETS      (UINT64_C(2) << 20)    /* of one exporter */
-#define TEMPLATES_ALL_OCTETS  (UINT64_C(256) << 20)  /* of all exporters */
 #define TEMPLATES_UNUSED_S    3600U                  /* without data: may be forgotten */
 
-struct templates;
 struct templates_slots;
 struct templates_gone;
+
+struct templates {
+	/* private */
+	struct templates_slots *_Atomic slots;
+	_Atomic uint32_t n;
+	uint64_t octets;
+};
 
 /* What was replaced or taken out: each may be NULL. */
 struct templates_old {
@@ -33,11 +39,11 @@ struct templates_old {
 	struct templates_gone *gone;
 };
 
-/* An empty table; NULL when memory is short. */
-struct templates *templates_new(void);
+/* Make `ts` an empty table. Returns 0 or -WEIR_ENOMEM. */
+int templates_init(struct templates *ts);
 
-/* Free the table and what is in it; nobody looks any more. */
-void templates_free(struct templates *ts);
+/* Free what is in the table; nobody looks any more. */
+void templates_fini(struct templates *ts);
 
 /*
  * The template that sets of `id` in messages of `kind` (options or not) follow, or
@@ -51,10 +57,10 @@ const struct template *templates_use(const struct templates *ts,
     enum template_kind kind, uint16_t id, uint32_t now_s);
 
 /*
- * Put `t` (taken on success), told at `now_s`, in place of the one with its version and
- * id. Under the caller's lock. Returns how many others were forgotten for it, with
- * `*old` to be retired; -WEIR_EFULL when all of the exporter's are in use, or
- * -WEIR_ENOMEM, also when there is no room for any exporter's.
+ * Put `t`, which template_pool_get gave and which is taken on success, told at `now_s`,
+ * in place of the one with its version and id. Under the caller's lock. Returns how many
+ * others were forgotten for it, with `*old` to be retired; -WEIR_EFULL when all of the
+ * exporter's are in use, or -WEIR_ENOMEM.
  */
 int templates_put(struct templates *ts, struct template *t, uint32_t now_s,
     struct templates_old *old);

@@ -11,7 +11,23 @@
 #include "lib/err.h"
 #include "lib/rcu.h"
 #include "lib/wbuf.h"
+#include "proto/template_pool.h"
 #include "proto/templates.h"
+
+static struct templates *
+table_new(void)
+{
+	static struct templates ts;
+
+	assert_int_equal(templates_init(&ts), 0);
+	return &ts;
+}
+
+static void
+table_free(struct templates *ts)
+{
+	templates_fini(ts);
+}
 
 /* A template of `n` fields, each of one octet and of no meaning. */
 static struct template *
@@ -34,7 +50,7 @@ some_template(enum template_kind kind, uint16_t id, uint16_t n)
 	}
 	r = rbuf_of(buf, wbuf_len(&w));
 	assert_int_equal(template_next(&r, kind, &d), 0);
-	t = template_new(&d, &none);
+	t = template_pool_get(&d, &none);
 	assert_non_null(t);
 	return t;
 }
@@ -50,7 +66,7 @@ put_at(struct templates *ts, struct template *t, uint32_t now_s)
 
 	templates_retire(&old);
 	if (rc < 0)
-		template_free(t);
+		template_pool_put(t);
 	rcu_quiet();
 	return rc;
 }
@@ -77,7 +93,7 @@ put_used(struct templates *ts, struct template *t)
 static void
 test_put_and_find(void **state)
 {
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 	struct template *t = some_template(TEMPLATE_V9, 256, 1);
 
 	(void)state;
@@ -93,13 +109,13 @@ test_put_and_find(void **state)
 	assert_ptr_equal(templates_find(ts, TEMPLATE_IPFIX, 256), t);
 	assert_int_equal(templates_find(ts, TEMPLATE_V9, 256)->n_fields, 1);
 	assert_int_equal(templates_count(ts), 2);
-	templates_free(ts);
+	table_free(ts);
 }
 
 static void
 test_replace(void **state)
 {
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 
 	(void)state;
 	for (uint16_t n = 1; n <= 100; n++) {
@@ -107,13 +123,13 @@ test_replace(void **state)
 		assert_int_equal(templates_find(ts, TEMPLATE_V9, 300)->n_fields, n);
 		assert_int_equal(templates_count(ts), 1);
 	}
-	templates_free(ts);
+	table_free(ts);
 }
 
 static void
 test_number_is_bounded(void **state)
 {
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 
 	(void)state;
 	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
@@ -127,13 +143,13 @@ test_number_is_bounded(void **state)
 	for (unsigned i = 0; i < TEMPLATES_MAX; i++)
 		assert_int_equal(
 		    templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i))->id, 256 + i);
-	templates_free(ts);
+	table_free(ts);
 }
 
 static void
 test_octets_are_bounded(void **state)
 {
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 	uint64_t octets = 0;
 	unsigned n = 0;
 
@@ -156,39 +172,7 @@ test_octets_are_bounded(void **state)
 		    0);
 	assert_int_equal(
 	    put_used(ts, some_template(TEMPLATE_V9, 60000, TEMPLATE_FIELDS_MAX)), 0);
-	templates_free(ts);
-}
-
-/* All exporters together: what one bound does not stop, the other does. */
-static void
-test_all_octets_are_bounded(void **state)
-{
-	enum { EXPORTERS = 2 * TEMPLATES_ALL_OCTETS / TEMPLATES_OCTETS };
-	struct templates *ts[EXPORTERS];
-	unsigned stopped = 0, again = 0;
-
-	(void)state;
-	for (unsigned x = 0; x < EXPORTERS; x++) {
-		ts[x] = templates_new();
-		for (uint16_t id = 256; put_used(ts[x], some_template(TEMPLATE_V9, id,
-							    TEMPLATE_FIELDS_MAX)) == 0;)
-			id++;
-		stopped += templates_count(ts[x]) == 0;
-	}
-	assert_in_range(stopped, EXPORTERS / 4, EXPORTERS - 1);
-	for (unsigned x = 0; x < EXPORTERS; x++)
-		templates_free(ts[x]);
-	/* And given back it is: there is as much room as before. */
-	for (unsigned x = 0; x < EXPORTERS; x++) {
-		ts[x] = templates_new();
-		for (uint16_t id = 256; put_used(ts[x], some_template(TEMPLATE_V9, id,
-							    TEMPLATE_FIELDS_MAX)) == 0;)
-			id++;
-		again += templates_count(ts[x]) == 0;
-	}
-	assert_int_equal(again, stopped);
-	for (unsigned x = 0; x < EXPORTERS; x++)
-		templates_free(ts[x]);
+	table_free(ts);
 }
 
 /*
@@ -199,7 +183,7 @@ static void
 test_the_useless_are_forgotten(void **state)
 {
 	enum { LATER = NOW + 2 * TEMPLATES_UNUSED_S };
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 	unsigned there = 0;
 
 	(void)state;
@@ -243,7 +227,7 @@ test_the_useless_are_forgotten(void **state)
 	for (unsigned i = 0; i < TEMPLATES_MAX / 2; i++)
 		there += templates_find(ts, TEMPLATE_V9, (uint16_t)(256 + i)) != NULL;
 	assert_in_range(there, 1, TEMPLATES_MAX / 2 - 1);
-	templates_free(ts);
+	table_free(ts);
 }
 
 static int
@@ -261,7 +245,7 @@ withdraw(struct templates *ts, enum template_kind kind, uint16_t id)
 static void
 test_withdraw(void **state)
 {
-	struct templates *ts = templates_new();
+	struct templates *ts = table_new();
 
 	(void)state;
 	for (uint16_t id = 256; id < 556; id++)
@@ -293,7 +277,7 @@ test_withdraw(void **state)
 	assert_int_equal(templates_count(ts), 1);
 	assert_int_equal(put(ts, some_template(TEMPLATE_IPFIX, 300, 2)), 0);
 	assert_int_equal(templates_find(ts, TEMPLATE_IPFIX, 300)->n_fields, 2);
-	templates_free(ts);
+	table_free(ts);
 }
 
 static int
@@ -321,7 +305,6 @@ main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_number_is_bounded),
 		cmocka_unit_test(test_octets_are_bounded),
-		cmocka_unit_test(test_all_octets_are_bounded),
 		cmocka_unit_test(test_the_useless_are_forgotten),
 		cmocka_unit_test(test_withdraw),
 	};
