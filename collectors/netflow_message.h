@@ -102,12 +102,10 @@ void message_book_records(struct netflow *nf, const struct message *m);
 /* Fill in what the header says, beyond what every record has. */
 void message_header(const struct message *m, struct flow *f);
 
-/* A slot with what all records of the message have in common. */
-static inline struct flow *
-message_slot(const struct netflow *nf, const struct message *m)
+/* Fill in what all records of the message have in common. */
+static inline void
+message_fill(const struct netflow *nf, const struct message *m, struct flow *f)
 {
-	struct flow *f = pipeline_slot(nf->pipeline);
-
 	f->flows = 1;
 	if (pipeline_needs_more(nf->pipeline)) {
 		f->peer_src_ip = m->exporter_ip;
@@ -116,6 +114,26 @@ message_slot(const struct netflow *nf, const struct message *m)
 		if (m->header_shown)
 			message_header(m, f);
 	}
+}
+
+/* A slot with what all records of the message have in common. */
+static inline struct flow *
+message_slot(const struct netflow *nf, const struct message *m)
+{
+	struct flow *f = pipeline_slot(nf->pipeline);
+
+	message_fill(nf, m, f);
+	return f;
+}
+
+/* The same, `*n` of them: pipeline_slots. */
+static inline struct flow *
+message_slots(const struct netflow *nf, const struct message *m, unsigned *n)
+{
+	struct flow *f = pipeline_slots(nf->pipeline, n);
+
+	for (unsigned i = 0; i < *n; i++)
+		message_fill(nf, m, f + i);
 	return f;
 }
 

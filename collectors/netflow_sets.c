@@ -157,6 +157,15 @@ record_reverse(
 	m->reversed++;
 }
 
+/* How many records of `set` may be there, so that slots are made for them at once. */
+static unsigned
+records_at_once(const struct template *t, const struct rbuf *set)
+{
+	size_t most = rbuf_left(set) / t->min_octets; /* never 0: template_next refuses it */
+
+	return t->variable ? 1 : most < FLOW_BATCH ? (unsigned)most : FLOW_BATCH;
+}
+
 /* The records of a data set that are flows. */
 static void
 records_set(
@@ -165,27 +174,30 @@ records_set(
 	bool reverse = nf->biflow && t->reverse != NULL;
 	uint64_t n = 0;
 
-	while (
-	    rbuf_left(set) >= t->min_octets) { /* never 0: template_next refuses it */
+	while (rbuf_left(set) >= t->min_octets) {
 		const struct rbuf record = *set;
-		struct flow *f = message_slot(nf, m);
+		unsigned want = reverse ? 1 : records_at_once(t, set), got;
+		struct flow *f = message_slots(nf, m, &want);
 
-		if (template_decode(t, set, &m->clock, f) != 0) {
+		got = template_decode_many(t, set, &m->clock, f, want);
+		if (n == 0 && got > 0 && m->options == NULL)
+			records_rate(nf, m, f);
+		for (unsigned i = 0; i < got; i++) {
+			if (m->options != NULL)
+				message_options_fill(m, f + i);
+			f[i].stamp = message_stamp(nf, m, flow_start(t, f + i));
+		}
+		pipeline_commit_many(nf->pipeline, got);
+		n += got;
+		if (got < want) {
 			message_fault(m, STAT_BAD_SHORT);
 			m->uncounted = true;
 			message_log(
 			    nf, m, "a record of template %u runs past its set", t->id);
 			break;
 		}
-		if (m->options != NULL)
-			message_options_fill(m, f);
-		else if (n == 0)
-			records_rate(nf, m, f);
-		f->stamp = message_stamp(nf, m, flow_start(t, f));
-		pipeline_commit(nf->pipeline);
 		if (reverse)
 			record_reverse(nf, m, t, record);
-		n++;
 	}
 	m->records += n;
 	m->fed += n;

@@ -67,6 +67,14 @@ pipeline_needs_more(const struct pipeline *p)
 	return p->clear_octets > FLOW_ALWAYS_OCTETS;
 }
 
+static inline void
+pipeline_clear(const struct pipeline *p, struct flow *f)
+{
+	flow_clear_always(f);
+	if (pipeline_needs_more(p))
+		memset((char *)f + FLOW_ALWAYS_OCTETS, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
+}
+
 /*
  * A slot for the next flow, cleared as far as anybody will read: FLOW_ALWAYS_OCTETS, and
  * up to the last field of p->needs. Valid until the next call.
@@ -76,10 +84,33 @@ pipeline_slot(struct pipeline *p)
 {
 	struct flow *f = &p->flows[p->n];
 
-	flow_clear_always(f);
-	if (pipeline_needs_more(p))
-		memset((char *)f + FLOW_ALWAYS_OCTETS, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
+	pipeline_clear(p, f);
 	return f;
+}
+
+/*
+ * Slots for the next flows, one behind the other and cleared alike: `*n`, or as many fewer
+ * as the batch has room for; one at least. Valid until the next call.
+ */
+static inline struct flow *
+pipeline_slots(struct pipeline *p, unsigned *n)
+{
+	struct flow *first = &p->flows[p->n];
+
+	if (*n > FLOW_BATCH - p->n)
+		*n = FLOW_BATCH - p->n;
+	for (unsigned i = 0; i < *n; i++)
+		pipeline_clear(p, first + i);
+	return first;
+}
+
+/* The flows in the first `n` of the slots are complete. */
+static inline void
+pipeline_commit_many(struct pipeline *p, unsigned n)
+{
+	p->n += n;
+	if (p->n == FLOW_BATCH)
+		pipeline_flush(p);
 }
 
 /* The flow in the slot is complete. */

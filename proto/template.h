@@ -135,11 +135,18 @@ void template_free(struct template *t);
 bool template_same(const struct template *t, const struct template_def *d);
 
 /*
- * Decode one data record from `r` into `f`, where members without an element are left
- * as they were. `r` is left after the record, anywhere on failure. Times become ns
- * since 1970.
+ * Decode data records from `r`, up to `n`, into as many flows at `f`, where members
+ * without an element are left as they were. `r` is left after the last record. Times
+ * become ns since 1970.
  *
- * Returns 0, or -WEIR_EMALFORMED when the record runs past the end.
+ * Returns how many: fewer than `n` when what is left is shorter than any record
+ * (t->min_octets), or when the next record runs past the end; `r` is not rbuf_ok then.
+ */
+unsigned template_decode_many(const struct template *t, struct rbuf *r,
+    const struct template_clock *clock, struct flow *f, unsigned n);
+
+/*
+ * The same for one record. Returns 0, or -WEIR_EMALFORMED when there is no whole one.
  */
 int template_decode(const struct template *t, struct rbuf *r,
     const struct template_clock *clock, struct flow *f);

@@ -68,45 +68,55 @@ step_any(const struct template *t, const struct template_step *s, struct record 
 		    (uint8_t *)f + s->to);
 }
 
-/* Do `value`, an expression of `p`, for each step of a run of `op`. */
-#define RUN(op, type, value) \
+/* The quick operations: what type `p`, the octets on the wire, becomes, and how. */
+#define QUICK_OPS(X) \
+	X(OP_1_1, uint8_t, *p) \
+	X(OP_1_2, uint16_t, *p) \
+	X(OP_2_2, uint16_t, wire_u16(p)) \
+	X(OP_1_4, uint32_t, *p) \
+	X(OP_2_4, uint32_t, wire_u16(p)) \
+	X(OP_4_4, uint32_t, wire_u32(p)) \
+	X(OP_1_8, uint64_t, *p) \
+	X(OP_2_8, uint64_t, wire_u16(p)) \
+	X(OP_4_8, uint64_t, wire_u32(p)) \
+	X(OP_8_8, uint64_t, wire_u64(p)) \
+	X(OP_IP4, ip16_t, ip_from_v4(p)) \
+	X(OP_IP6, ip16_t, ip_from_v6(p)) \
+	X(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p)))
+
+static void
+etype_fill(const struct template *t, struct flow *f)
+{
+	if (t->etype == ETYPE_BY_HOST)
+		f->etype = ip_is_v4(&f->src_host) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+	else
+		f->etype = t->etype;
+}
+
+/* For each step of a run of steps that do the same, the value of the one record. */
+#define ROW(op, type, value) \
 	case op: \
 		do { \
-			const uint8_t *p = \
-			    (fixed ? base : rec->at[s->segment]) + s->from; \
+			const uint8_t *p = rec->at[s->segment] + s->from; \
 			type v_ = (type)(value); \
 			memcpy((uint8_t *)f + s->to, &v_, sizeof(v_)); \
 			s++; \
 		} while (--n > 0); \
 		break;
 
-/* `fixed`: one segment; a constant, so that each use is a loop of its own. */
-static inline __attribute__((always_inline)) void
-steps_run(const struct template *t, bool fixed, struct record *rec, struct flow *f)
+/* All steps over one record. */
+static void
+steps_row(const struct template *t, struct record *rec, struct flow *f)
 {
-	const struct template_clock *clock = rec->env.clock;
 	const struct template_step *end = t->steps + t->n_steps;
-	const uint8_t *base = rec->at[0];
-	const uint64_t now = clock->export_ns;
-	const uint32_t uptime = clock->uptime_ms;
+	const uint64_t now = rec->env.clock->export_ns;
+	const uint32_t uptime = rec->env.clock->uptime_ms;
 
 	for (const struct template_step *s = t->steps; s < end;) {
 		unsigned n = s->run;
 
 		switch ((enum op)s->op) {
-		RUN(OP_1_1, uint8_t, *p)
-		RUN(OP_1_2, uint16_t, *p)
-		RUN(OP_2_2, uint16_t, wire_u16(p))
-		RUN(OP_1_4, uint32_t, *p)
-		RUN(OP_2_4, uint32_t, wire_u16(p))
-		RUN(OP_4_4, uint32_t, wire_u32(p))
-		RUN(OP_1_8, uint64_t, *p)
-		RUN(OP_2_8, uint64_t, wire_u16(p))
-		RUN(OP_4_8, uint64_t, wire_u32(p))
-		RUN(OP_8_8, uint64_t, wire_u64(p))
-		RUN(OP_IP4, ip16_t, ip_from_v4(p))
-		RUN(OP_IP6, ip16_t, ip_from_v6(p))
-		RUN(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p)))
+			QUICK_OPS(ROW)
 		case OP_ANY:
 		case OP_IF:
 		case OP_VARIABLE:
@@ -114,10 +124,51 @@ steps_run(const struct template *t, bool fixed, struct record *rec, struct flow 
 			break;
 		}
 	}
-	if (t->etype == ETYPE_BY_HOST)
-		f->etype = ip_is_v4(&f->src_host) ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
-	else if (t->etype != 0)
-		f->etype = t->etype;
+	if (t->etype != 0)
+		etype_fill(t, f);
+}
+
+/* For each record, the value of the one step. */
+#define COLUMN(op, type, value) \
+	case op: \
+		for (unsigned i = n; i > 0; i--) { \
+			type v_ = (type)(value); \
+			memcpy(to, &v_, sizeof(v_)); \
+			p += octets; \
+			to += sizeof(struct flow); \
+		} \
+		break;
+
+/*
+ * All steps over `n` records of one segment, whose first lies open: column by column, so
+ * that what to do is found out once for all of them.
+ */
+static void
+steps_columns(const struct template *t, struct record *rec, struct flow *f, unsigned n)
+{
+	const uint64_t now = rec->env.clock->export_ns;
+	const uint32_t uptime = rec->env.clock->uptime_ms;
+	const uint8_t *first = rec->at[0];
+	const size_t octets = t->min_octets;
+
+	for (const struct template_step *s = t->steps; s < t->steps + t->n_steps; s++) {
+		const uint8_t *p = first + s->from;
+		uint8_t *to = (uint8_t *)f + s->to;
+
+		switch ((enum op)s->op) {
+			QUICK_OPS(COLUMN)
+		case OP_ANY:
+		case OP_IF:
+		case OP_VARIABLE:
+			for (unsigned i = 0; i < n; i++) {
+				rec->at[0] = first + i * octets;
+				step_any(t, s, rec, f + i);
+			}
+			break;
+		}
+	}
+	for (unsigned i = 0; t->etype != 0 && i < n; i++)
+		etype_fill(t, f + i);
 }
 
 /* Find the segments of a record with variable fields. */
@@ -170,29 +221,60 @@ record_begin(const struct template *t, struct record *rec, struct flow *f)
 	    f);
 }
 
+/* One record that is more than its steps, or of variable length. */
+static int
+record_decode(const struct template *t, struct rbuf *r, const struct template_clock *clock,
+    struct flow *f)
+{
+	struct record rec;
+
+	rec.env.clock = clock;
+	if (record_open(t, r, &rec) != 0)
+		return -WEIR_EMALFORMED;
+	record_begin(t, &rec, f);
+	steps_row(t, &rec, f);
+	if ((t->special & SPECIAL_LABELS) != 0)
+		f->mpls_label_stack = value_labels(&rec.env);
+	return 0;
+}
+
 int
 template_decode(const struct template *t, struct rbuf *r,
     const struct template_clock *clock, struct flow *f)
 {
 	struct record rec;
 
+	if (t->variable || t->special != 0)
+		return record_decode(t, r, clock, f);
 	rec.env.clock = clock;
-	if (t->variable) {
-		if (record_open(t, r, &rec) != 0)
-			return -WEIR_EMALFORMED;
-		record_begin(t, &rec, f);
-		steps_run(t, false, &rec, f);
-	} else {
-		rec.at[0] = rbuf_get(r, t->min_octets);
-		if (rec.at[0] == NULL)
-			return -WEIR_EMALFORMED;
-		if (t->special != 0)
-			record_begin(t, &rec, f);
-		steps_run(t, true, &rec, f);
-	}
-	if ((t->special & SPECIAL_LABELS) != 0)
-		f->mpls_label_stack = value_labels(&rec.env);
+	rec.at[0] = rbuf_get(r, t->min_octets);
+	if (rec.at[0] == NULL)
+		return -WEIR_EMALFORMED;
+	steps_row(t, &rec, f);
 	return 0;
+}
+
+unsigned
+template_decode_many(const struct template *t, struct rbuf *r,
+    const struct template_clock *clock, struct flow *f, unsigned n)
+{
+	struct record rec;
+	unsigned done = 0;
+
+	if (t->variable || t->special != 0 || n == 1) {
+		while (done < n && rbuf_left(r) >= t->min_octets &&
+		       template_decode(t, r, clock, &f[done]) == 0)
+			done++;
+		return done;
+	}
+	done = n;
+	if ((size_t)n * t->min_octets > rbuf_left(r))
+		done = (unsigned)(rbuf_left(r) / t->min_octets);
+	rec.env.clock = clock;
+	rec.at[0] = rbuf_get(r, (size_t)done * t->min_octets);
+	if (done > 0)
+		steps_columns(t, &rec, f, done);
+	return done;
 }
 
 bool

@@ -2,7 +2,6 @@
 #include "proto/value.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -94,12 +93,19 @@ uint32_t
 value_labels(const struct value_env *env)
 {
 	char text[sizeof(env->labels) / sizeof(env->labels[0]) * sizeof("1048575_")];
-	int len = 0;
+	char *p = text + sizeof(text);
 
-	for (unsigned i = 0; i < env->n_labels; i++)
-		len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%u",
-		    i > 0 ? "_" : "", (unsigned)env->labels[i]);
-	return intern(text, (size_t)len);
+	/* Backwards, as digits come; printf would cost more than all the rest. */
+	for (unsigned i = env->n_labels; i-- > 0;) {
+		uint32_t label = env->labels[i];
+
+		do
+			*--p = (char)('0' + label % 10);
+		while ((label /= 10) != 0);
+		if (i > 0)
+			*--p = '_';
+	}
+	return intern(p, (size_t)(text + sizeof(text) - p));
 }
 
 /* A segment of an overlay: its kind stands in the first octet. */

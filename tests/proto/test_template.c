@@ -679,6 +679,63 @@ static const struct {
 	"60000000 0014 06 40 20010db8000000000000000000000001 " \
 	"20010db8000000000000000000000002 0050 c000 00000000 00000000 5012 0000 0000 0000"
 
+/*
+ * Records one behind the other, decoded at once, become what they become one by one; the
+ * second of the three has other octets where that is no matter of lengths.
+ */
+static void
+check_many(const char *says, enum template_kind kind, const char *definition,
+    const char *record)
+{
+	struct field_set all = all_fields();
+	char text[256];
+	uint8_t octets[3 * 128];
+	size_t len = hex(record, octets, 128), whole = 3 * len;
+	struct flow once[3], many[4];
+	struct template *t;
+	struct rbuf r;
+
+	specs(text, sizeof(text), kind, definition);
+	t = compile(kind, text, &all);
+	memcpy(octets + len, octets, len);
+	memcpy(octets + 2 * len, octets, len);
+	for (size_t i = 0; i < len && !t->variable; i++)
+		octets[len + i] ^= 1;
+	for (size_t have = 0; have <= whole; have++) {
+		unsigned n = 0, got;
+
+		memset(once, 0, sizeof(once));
+		memset(many, 0, sizeof(many));
+		r = rbuf_of(octets, have);
+		while (n < 3 && rbuf_left(&r) >= t->min_octets &&
+		       template_decode(t, &r, &when, &once[n]) == 0)
+			n++;
+		r = rbuf_of(octets, have);
+		got = template_decode_many(t, &r, &when, many, 4);
+		if (got != n || n != have / len)
+			fail_msg("%s: %u of %u records in %zu octets", says, got, n, have);
+		if (rbuf_ok(&r) && rbuf_left(&r) != have % len)
+			fail_msg("%s: %zu octets left", says, rbuf_left(&r));
+		if (memcmp(many, once, n * sizeof(once[0])) != 0)
+			fail_msg("%s: another flow", says);
+	}
+	r = rbuf_of(octets, whole);
+	assert_int_equal(template_decode_many(t, &r, &when, many, 2), 2);
+	assert_int_equal(rbuf_left(&r), len);
+	template_free(t);
+}
+
+static void
+test_many(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(decodes) / sizeof(decodes[0]); i++)
+		check_many(decodes[i].says, decodes[i].kind, decodes[i].fields,
+		    decodes[i].record);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		check_many(texts[i].says, texts[i].kind, texts[i].fields, texts[i].record);
+}
+
 /* Records that carry the start of a packet (IPFIX). */
 static const struct {
 	const char *says, *fields, *record;
@@ -1056,6 +1113,7 @@ main(void)
 		cmocka_unit_test(test_next_is_linear),
 		cmocka_unit_test(test_field_count_is_bounded),
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_every_element),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_sections),
