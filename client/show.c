@@ -70,6 +70,14 @@ column_text(const json_t *column, const char *member)
 	return s != NULL ? s : "";
 }
 
+static bool
+column_is_number(const json_t *column)
+{
+	const char *kind = column_text(column, "kind");
+
+	return strcmp(kind, "uint") == 0 || strcmp(kind, "count") == 0;
+}
+
 void
 show_titles(struct grid *g, const json_t *head)
 {
@@ -78,8 +86,7 @@ show_titles(struct grid *g, const json_t *head)
 	for (size_t i = 0; i < json_array_size(columns) && i < GRID_COLUMNS; i++) {
 		const json_t *column = json_array_get(columns, i);
 
-		grid_column(g, column_text(column, "title"),
-		    strcmp(column_text(column, "kind"), "uint") == 0);
+		grid_column(g, column_text(column, "title"), column_is_number(column));
 	}
 }
 
@@ -131,6 +138,22 @@ show_csv(const json_t *head, const json_t *row, FILE *to)
 	fwrite(line.p, 1, line.len, to);
 	text_line_free(&line);
 	text_line_free(&cell);
+}
+
+void
+show_json(const json_t *head, const json_t *row, FILE *to)
+{
+	const json_t *columns = json_object_get(head, "columns");
+	json_t *shown = json_object();
+
+	for (size_t i = 0; i < json_array_size(columns); i++) {
+		const char *member = column_text(json_array_get(columns, i), "json");
+
+		json_object_set(shown, member, json_object_get(row, member));
+	}
+	(void)json_dumpf(shown, to, JSON_COMPACT);
+	fputc('\n', to);
+	json_decref(shown);
 }
 
 void

@@ -31,6 +31,9 @@ void show_cells(struct grid *g, const struct json_t *head, const struct json_t *
 void show_csv(const struct json_t *head, const struct json_t *row, FILE *to);
 void show_csv_titles(const struct json_t *head, FILE *to);
 
+/* The members of `row` that are columns of `head`, as a line of JSON. */
+void show_json(const struct json_t *head, const struct json_t *row, FILE *to);
+
 /*
  * A line of the books: "view a packets: counted 5 = rows 4 + other 1 + held 0   ok".
  * Returns whether it balances.

@@ -7,13 +7,15 @@
 
 #include <jansson.h>
 
+#include "client/answer.h"
 #include "client/client.h"
 #include "client/link.h"
 #include "client/show.h"
 
 #define USAGE \
 	"usage: weir show VIEW|views|exporters|collectors|outputs|stats|books\n" \
-	"           [--json|--csv] [--top N] [--sort bytes|packets|flows] [-s SOCKET]\n" \
+	"           [--json|--csv] [--top N] [--sort COLUMN [--reverse]]\n" \
+	"           [--columns LIST|--all] [-s SOCKET]\n" \
 	"\n" \
 	"Show what a running weir has counted. VIEW is a plugin that keeps running totals\n" \
 	"(memory, snmp); `weir show views` lists them. `weir show books` exits with 1 when\n" \
@@ -21,16 +23,29 @@
 	"\n" \
 	"  --json         one JSON object per row\n" \
 	"  --csv          comma-separated values, with a line of titles\n" \
-	"  --top N        the N largest rows only\n" \
-	"  --sort WHAT    largest first, by bytes, packets or flows\n" \
+	"  --top N        the first N rows only; of a view, the N largest\n" \
+	"  --sort COLUMN  largest number or latest time first, texts and addresses upwards\n" \
+	"  --reverse      the other way round\n" \
+	"  --columns LIST only these, in this order, divided by commas\n" \
+	"  --all          counters of exporters, too, that are zero for all of them\n" \
 	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 enum show_form { SHOW_TEXT, SHOW_JSON, SHOW_CSV };
 
 struct show {
 	enum show_form form;
-	const char *what, *sort, *socket;
+	const char *what, *sort, *columns, *socket;
 	unsigned long top;
+	bool reverse, all;
+};
+
+/* An answer on its way out: its rows come from the link, or from `kept` once it is read. */
+struct rows {
+	struct link *link;
+	json_t *head;
+	struct answer kept;
+	bool is_kept;
+	size_t next;
 };
 
 static bool
@@ -51,6 +66,9 @@ options_parse(struct show *s, int argc, char **argv)
 		{ "csv", no_argument, NULL, 'c' },
 		{ "top", required_argument, NULL, 'n' },
 		{ "sort", required_argument, NULL, 'o' },
+		{ "reverse", no_argument, NULL, 'r' },
+		{ "columns", required_argument, NULL, 'C' },
+		{ "all", no_argument, NULL, 'a' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -76,6 +94,15 @@ options_parse(struct show *s, int argc, char **argv)
 		case 'o':
 			s->sort = optarg;
 			break;
+		case 'r':
+			s->reverse = true;
+			break;
+		case 'C':
+			s->columns = optarg;
+			break;
+		case 'a':
+			s->all = true;
+			break;
 		case 's':
 			s->socket = optarg;
 			break;
@@ -94,25 +121,84 @@ options_parse(struct show *s, int argc, char **argv)
 	return -1;
 }
 
-static json_t *
-request_make(const struct show *s)
+/* Whether `what` is weir's own state, not a view. */
+static bool
+is_table(const char *what)
 {
 	static const char *const tables[] = { "views", "exporters", "collectors",
 		"outputs", "stats", "books" };
-	json_t *q = json_object();
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		if (strcmp(s->what, tables[i]) == 0) {
-			json_object_set_new(q, "cmd", json_string(tables[i]));
-			return q;
-		}
+		if (strcmp(what, tables[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A view's rows may be many: weir itself picks the largest, where it knows the order. */
+static bool
+weir_sorts(const struct show *s)
+{
+	static const char *const sums[] = { "bytes", "packets", "flows" };
+
+	if (is_table(s->what) || (s->sort != NULL && s->reverse))
+		return false;
+	for (size_t i = 0; s->sort != NULL && i < sizeof(sums) / sizeof(sums[0]); i++)
+		if (strcmp(s->sort, sums[i]) == 0)
+			return true;
+	return s->sort == NULL;
+}
+
+static json_t *
+request_make(const struct show *s)
+{
+	json_t *q = json_object();
+
+	if (is_table(s->what)) {
+		json_object_set_new(q, "cmd", json_string(s->what));
+		return q;
+	}
 	json_object_set_new(q, "cmd", json_string("view"));
 	json_object_set_new(q, "view", json_string(s->what));
-	if (s->sort != NULL)
+	if (s->sort != NULL && weir_sorts(s))
 		json_object_set_new(q, "sort", json_string(s->sort));
-	if (s->top != 0)
+	if (s->top != 0 && weir_sorts(s))
 		json_object_set_new(q, "top", json_integer((json_int_t)s->top));
 	return q;
+}
+
+/* Read and order the answer, where that is our part, and choose its columns. */
+static int
+rows_prepare(struct rows *r, const struct show *s, struct err *e)
+{
+	bool text = s->form == SHOW_TEXT;
+	int rc = 0;
+
+	r->is_kept = !weir_sorts(s) && json_object_get(r->head, "balanced") == NULL &&
+	    (s->sort != NULL || s->top != 0 || text);
+	if (r->is_kept) {
+		if ((rc = answer_read(&r->kept, r->link, r->head, e)) != 0)
+			return rc;
+		if (s->sort != NULL)
+			rc = answer_sort(&r->kept, s->sort, s->reverse, e);
+		answer_top(&r->kept, s->top);
+		if (text && !s->all && s->columns == NULL)
+			answer_hide_zeros(&r->kept);
+	}
+	if (rc == 0 && s->columns != NULL)
+		rc = answer_choose(r->head, s->columns, e);
+	return rc;
+}
+
+/* As link_row. */
+static int
+rows_next(struct rows *r, json_t **row, struct err *e)
+{
+	if (!r->is_kept)
+		return link_row(r->link, row, e);
+	if (r->next == r->kept.n)
+		return 0;
+	*row = r->kept.rows[r->next++];
+	return 1;
 }
 
 /* What a view's table leaves unsaid. */
@@ -136,8 +222,9 @@ view_summary(const json_t *head, size_t shown)
 }
 
 static int
-text_print(struct link *l, const json_t *head, struct err *e)
+text_print(struct rows *r, struct err *e)
 {
+	const json_t *head = r->head;
 	bool books = json_object_get(head, "balanced") != NULL;
 	struct grid g = { 0 };
 	bool balanced = true;
@@ -145,7 +232,7 @@ text_print(struct link *l, const json_t *head, struct err *e)
 	int rc;
 
 	show_titles(&g, head);
-	while ((rc = link_row(l, &row, e)) == 1)
+	while ((rc = rows_next(r, &row, e)) == 1)
 		if (books)
 			balanced &= show_books_line(row, stdout);
 		else
@@ -160,22 +247,26 @@ text_print(struct link *l, const json_t *head, struct err *e)
 
 /* JSON and CSV are written row by row: a table may be long. */
 static int
-rows_print(struct link *l, const json_t *head, enum show_form form, struct err *e)
+rows_print(struct rows *r, const struct show *s, struct err *e)
 {
-	const json_t *balanced = json_object_get(head, "balanced");
+	const json_t *head = r->head;
 	const char *line;
 	json_t *row;
 	int rc;
 
-	if (form == SHOW_CSV) {
+	if (s->form == SHOW_CSV) {
 		show_csv_titles(head, stdout);
-		while ((rc = link_row(l, &row, e)) == 1)
+		while ((rc = rows_next(r, &row, e)) == 1)
 			show_csv(head, row, stdout);
+	} else if (r->is_kept || s->columns != NULL) {
+		while ((rc = rows_next(r, &row, e)) == 1)
+			show_json(head, row, stdout);
 	} else {
-		while ((rc = link_line(l, &line, e)) == 1)
+		while ((rc = link_line(r->link, &line, e)) == 1)
 			puts(line);
 	}
-	return rc < 0 || json_is_false(balanced) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rc < 0 || json_is_false(json_object_get(head, "balanced")) ? EXIT_FAILURE
+	                                                                   : EXIT_SUCCESS;
 }
 
 int
@@ -184,18 +275,17 @@ client_show(int argc, char **argv)
 	struct show s = { .form = SHOW_TEXT };
 	int status = options_parse(&s, argc, argv);
 	struct err e = ERR_INIT;
-	struct link *l;
-	json_t *head;
+	struct rows r = { 0 };
 
 	if (status != -1)
 		return status;
 	status = EXIT_FAILURE;
-	l = link_open(link_path(s.socket), &e);
-	head = l != NULL ? link_ask(l, request_make(&s), &e) : NULL;
-	if (head != NULL)
-		status = s.form == SHOW_TEXT ? text_print(l, head, &e) :
-		    rows_print(l, head, s.form, &e);
-	link_close(l);
+	r.link = link_open(link_path(s.socket), &e);
+	r.head = r.link != NULL ? link_ask(r.link, request_make(&s), &e) : NULL;
+	if (r.head != NULL && rows_prepare(&r, &s, &e) == 0)
+		status = s.form == SHOW_TEXT ? text_print(&r, &e) : rows_print(&r, &s, &e);
+	answer_fini(&r.kept);
+	link_close(r.link);
 	if (e.code != 0)
 		fprintf(stderr, "weir show: %s\n", e.text);
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;

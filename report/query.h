@@ -23,8 +23,9 @@
  *
  * "columns" lists the members of the rows in the order of output: name in
  * configuration, member, title, and kind: ip, mac, uint, hex, flags, proto, str, time
- * (a primitive's, as outputs write it), stamp (2026-11-23T10:00:00.000Z, "" for never),
- * bool, terms (an object of numbers). A member may be null where it has no meaning.
+ * (a primitive's, as outputs write it), count (a uint that is of no interest while it is
+ * zero in every row), stamp (2026-11-23T10:00:00.000Z, "" for never), bool, terms (an
+ * object of numbers). A member may be null where it has no meaning.
  *
  * A view's answer has besides: "view", "total" and "other" (objects of packets, bytes,
  * flows: all that was counted, and what found no room for a row), "rows" (in the

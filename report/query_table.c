@@ -101,10 +101,10 @@ static const struct reply_column exporter_columns[] = {
 	COLUMN("version", "VERSION", "uint"),
 	COLUMN("sampling", "SAMPLING", "uint"),
 	COLUMN("sampling_from", "SAMPLING_FROM", "str"),
-#define X(NAME, name) COLUMN(name, #NAME, "uint"),
+#define X(NAME, name) COLUMN(name, #NAME, "count"),
 	EXPORTER_COUNTS(X)
 #undef X
-	COLUMN("missing", "MISSING", "uint"),
+	COLUMN("missing", "MISSING", "count"),
 	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
 	COLUMN("last_seen", "LAST_SEEN", "stamp"),
 };

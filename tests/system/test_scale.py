@@ -117,3 +117,36 @@ def test_totals_of_many_generated_exporters(tmp_path, weir, kind):
     assert len({x["address"] for x in w.rows("exporters")}) == 1500
     w.books()
     assert w.stop() == 0
+
+
+def test_show_finds_one_exporter_among_many(tmp_path, weir, sockets):
+    """What an operator asks of a thousand: who loses most, who fell silent, in what order."""
+    port, n = free_port(), 1000
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: memory[m]\nworkers: 2\n"
+             "aggregate: peer_src_ip\n").ready()
+    to = ("127.0.0.1", port)
+    for i, s in enumerate(sockets(n)):
+        gap = 7 * (i == 321) + 3 * (i == 654)
+        s.sendto(ipfix.message(0, ipfix.template_set(), ipfix.data_set(*records(i, 0))), to)
+        s.sendto(ipfix.message(2 + gap, ipfix.data_set(*records(i, 1))), to)
+    poll(lambda: w.stats()["datagrams"] == 2 * n)
+
+    def shown(*args):
+        return [line.split() for line in w.show("exporters", *args).splitlines()]
+    assert shown("--sort", "sequence_lost", "--top", "2", "--columns",
+                 "address,version,sequence_lost") == [
+        ["ADDRESS", "VERSION", "SEQUENCE_LOST"], [address(321), "10", "7"],
+        [address(654), "10", "3"]]
+    by_address = [row[0] for row in shown("--sort", "address", "--columns", "address")[1:]]
+    assert by_address == [address(i) for i in range(n)]
+    seen = [row[0] for row in shown("--sort", "LAST_SEEN", "--reverse", "--columns",
+                                    "last_seen")[1:]]
+    assert len(seen) == n and seen == sorted(seen)
+    titles, everything = shown("--top", "1")[0], shown("--top", "1", "--all")[0]
+    assert "RECORDS" in titles and "MALFORMED" not in titles and "MALFORMED" in everything
+    csv = w.show("exporters", "--csv", "--sort", "sequence_lost", "--top", "1", "--columns",
+                 "address,domain").splitlines()
+    assert csv == ["ADDRESS,DOMAIN", f"{address(321)},1"]
+    assert [r["exporter"] for r in w.rows("exporters")] == list(range(n))
+    assert w.show("exporters", "--sort", "size", check=False) == ""
+    assert w.stop() == 0
