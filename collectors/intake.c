@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/intake.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "collectors/allow.h"
 
 int
@@ -27,16 +30,25 @@ intake_close(struct intake *in)
 	in->decoding = NULL;
 }
 
+void
+intake_log(struct intake *in, const ip16_t *from, const char *fmt, ...)
+{
+	char text[256], who[IP_STRLEN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)ip_format(from, who);
+	log_limited(&in->limit, "%s %s: %s", in->collector->ops->name, who, text);
+}
+
 bool
 intake_allows(struct intake *in, const ip16_t *from)
 {
-	char text[IP_STRLEN];
-
 	if (in->allow == NULL || allow_holds(in->allow, from))
 		return true;
-	(void)ip_format(from, text);
-	log_limited(&in->limit, "%s %s: refused: the allow list does not name it",
-	    in->decoder->name, text);
+	intake_log(in, from, "refused: the allow list does not name it");
 	return false;
 }
 

@@ -20,7 +20,7 @@ struct intake {
 	const struct datagram_decoder *decoder;
 	void *decoding;            /* the decoder's; NULL until opened */
 	const struct allow *allow; /* NULL: everybody may send */
-	struct log_limit limit;    /* for senders that are refused */
+	struct log_limit limit;    /* of what never gets to the decoder */
 };
 
 /*
@@ -30,6 +30,10 @@ struct intake {
 int intake_open(struct intake *in, struct collector *c,
     const struct datagram_decoder *decoder, struct err *e);
 void intake_close(struct intake *in);
+
+/* One line about `from`, "netflow 192.0.2.1: ...", no oftener than the bucket allows. */
+void intake_log(struct intake *in, const ip16_t *from, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Whether `from` may send to this collector; if not, one line (limited) says so. */
 bool intake_allows(struct intake *in, const ip16_t *from);

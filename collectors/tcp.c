@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DOC: an exporter's connection is a row of IPFIX messages, each as long as its header
- * says (RFC 7011 s10.4.3). The collector's fd is an epoll set that holds the listening
- * socket and all connections of this worker, so that the worker waits for all of them at
- * once. What has come of a message that is not whole yet waits in the connection's buffer,
- * which holds the longest message that there can be, and no more; whole messages go to the
- * decoder as if they were datagrams from the connection's peer.
- *
- * Where a header cannot be meant, the next message's start is unknown: one malformed
- * datagram is counted and the connection ends (RFC 7011 s9.1). A message that decodes badly
- * inside its own bounds does not end it.
+ * DOC: the collector's fd is an epoll set that holds the listening socket and all
+ * connections of this worker, so that the worker waits for all of them at once. Each
+ * connection is a stream of messages (stream.h). One whose octets begin no message ends; a
+ * message that decodes badly inside its own bounds ends nothing.
  *
  * Connections are bounded. Beyond the bound the one that has sent no whole message for the
  * longest time makes room, if that time is TCP_IDLE_S at least (octets that complete no
@@ -23,8 +17,6 @@
 #include "collectors/tcp.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,25 +26,19 @@
 
 #include "collectors/intake.h"
 #include "collectors/listen.h"
+#include "collectors/stream.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/rbuf.h"
-#include "proto/netflow.h"
 
 #define BACKLOG      128
 #define ACCEPTS      32U      /* at once */
 #define SERVES       16U      /* connections at once, each one buffer full */
-#define IPFIX        10U      /* version, RFC 7011 s3.1 */
-#define MAX_MESSAGE  65536U   /* more than 16 bits of length can say */
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
 	int fd;
-	ip16_t from;
-	uint16_t from_port;
 	uint64_t whole_at;   /* monotonic, ns: of the last whole message, or of the beginning */
-	uint32_t used;       /* octets of a message that is not whole yet */
-	uint8_t octets[MAX_MESSAGE];
+	struct stream stream;
 };
 
 struct tcp {
@@ -61,39 +47,12 @@ struct tcp {
 	bool paused;         /* the listener is out of the set: descriptors ran out */
 	unsigned n, max;     /* connections */
 	TAILQ_HEAD(connections, connection) list; /* by whole_at, the oldest first */
-	struct log_limit limit;
 };
-
-static void tcp_log(struct tcp *t, const ip16_t *from, uint16_t port, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* One line about a peer, no oftener than the bucket allows. */
-static void
-tcp_log(struct tcp *t, const ip16_t *from, uint16_t port, const char *fmt, ...)
-{
-	char text[256], addr[IP_STRLEN];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	(void)ip_format(from, addr);
-	log_limited(&t->limit, "ipfix %s port %u: %s", addr, port, text);
-}
 
 static void
 tcp_count(const struct tcp *t, enum stat_no i)
 {
 	stat_add(&t->intake.collector->pipeline->stats, i, 1);
-}
-
-/* Octets of `k` as a datagram. */
-static struct datagram
-connection_datagram(const struct connection *k, const uint8_t *octets, size_t len,
-    uint64_t arrival)
-{
-	return (struct datagram){ .data = octets, .len = len, .from = k->from,
-		.from_port = k->from_port, .arrival = arrival };
 }
 
 static void
@@ -105,41 +64,11 @@ connection_free(struct tcp *t, struct connection *k)
 	free(k);
 }
 
-/* End `k`; what there is of a message was never to be whole, and counts as malformed. */
 static void
 connection_end(struct tcp *t, struct connection *k)
 {
-	if (k->used > 0) {
-		struct datagram d = connection_datagram(k, k->octets, k->used, clock_real());
-
-		intake_book(&t->intake, &d, STAT_BAD_SHORT);
-		tcp_log(t, &k->from, k->from_port, "ends %u octets into a message", k->used);
-	}
+	stream_end(&k->stream, &t->intake);
 	connection_free(t, k);
-}
-
-/* What a message header that has come says: go on, or why the stream cannot be read. */
-static enum stat_no
-header_fate(uint16_t version, uint16_t len)
-{
-	if (version != IPFIX)
-		return STAT_BAD_VERSION;
-	return len < NETFLOW10_HEADER ? STAT_BAD_LENGTH : STAT_DATAGRAMS_DECODED;
-}
-
-/* The rest of the stream begins with no header: book it. */
-static void
-connection_broken(struct tcp *t, struct connection *k, const struct rbuf *rest,
-    enum stat_no fate)
-{
-	struct datagram d = connection_datagram(k, rest->p, rbuf_left(rest), clock_real());
-	struct rbuf peek = *rest;
-	uint16_t version = rbuf_u16(&peek), len = rbuf_u16(&peek);
-
-	intake_book(&t->intake, &d, fate);
-	tcp_log(t, &k->from, k->from_port,
-	    "version %u, length %u begin no message: connection closed", version, len);
-	k->used = 0; /* they are booked */
 }
 
 /* The youngest now. */
@@ -151,53 +80,23 @@ connection_touch(struct tcp *t, struct connection *k)
 	TAILQ_INSERT_TAIL(&t->list, k, link);
 }
 
-/* Hand whole messages to the decoder. False when the connection is to end. */
-static bool
-connection_messages(struct tcp *t, struct connection *k)
-{
-	struct rbuf in = rbuf_of(k->octets, k->used);
-	uint64_t arrival = clock_real();
-	bool goes_on = true;
-
-	while (goes_on && rbuf_left(&in) >= 4) {
-		struct rbuf peek = in;
-		uint16_t version = rbuf_u16(&peek), len = rbuf_u16(&peek);
-		enum stat_no fate = header_fate(version, len);
-		struct datagram d;
-
-		if (fate != STAT_DATAGRAMS_DECODED) {
-			connection_broken(t, k, &in, fate);
-			return false;
-		}
-		if (rbuf_left(&in) < len)
-			break;
-		d = connection_datagram(k, rbuf_get(&in, len), len, arrival);
-		goes_on = intake_take(&t->intake, &d);
-	}
-	if (in.p == k->octets)
-		return goes_on;
-	connection_touch(t, k);
-	/* What follows a refused message is as little read as what is still on its way. */
-	k->used = goes_on ? (uint32_t)rbuf_left(&in) : 0;
-	memmove(k->octets, in.p, k->used);
-	return goes_on;
-}
-
 /* Take what has come on `k`, one buffer full at most; the others have their turn then. */
 static void
 connection_serve(struct tcp *t, struct connection *k)
 {
-	/* There is room: a message that fills the buffer is whole, and gone. */
-	ssize_t n = recv(k->fd, k->octets + k->used, sizeof(k->octets) - k->used, 0);
+	size_t room;
+	uint8_t *to = stream_room(&k->stream, &room);
+	ssize_t n = recv(k->fd, to, room, 0);
+	enum stream_state state = STREAM_ENDS;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0) {
-		k->used += (uint32_t)n;
-		if (connection_messages(t, k))
-			return;
-	}
-	connection_end(t, k);
+	if (n > 0)
+		state = stream_take(&k->stream, &t->intake, (size_t)n);
+	if (state == STREAM_ENDS)
+		connection_end(t, k);
+	else if (state == STREAM_MOVES)
+		connection_touch(t, k);
 }
 
 /* Make room for one more connection. False when all places are in use. */
@@ -210,7 +109,7 @@ tcp_room(struct tcp *t)
 		return true;
 	if (clock_mono() - oldest->whole_at < TCP_IDLE_S * CLOCK_S)
 		return false;
-	tcp_log(t, &oldest->from, oldest->from_port, "closed to make room for another");
+	intake_log(&t->intake, &oldest->stream.from, "connection closed to make room for another");
 	tcp_count(t, STAT_CONNECTIONS_IDLE);
 	connection_end(t, oldest);
 	return true;
@@ -230,7 +129,7 @@ connection_new(struct tcp *t, int set, int fd)
 	/* An exporter that lost its power says nothing more; the kernel finds out. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	k->fd = fd;
-	k->used = 0;
+	k->stream.used = 0;
 	k->whole_at = clock_mono();
 	TAILQ_INSERT_TAIL(&t->list, k, link);
 	t->n++;
@@ -248,16 +147,16 @@ tcp_place(struct collector *c, struct tcp *t, int fd, const struct sockaddr_stor
 	if (!intake_allows(&t->intake, &from))
 		return NULL;
 	if (!tcp_room(t)) {
-		tcp_log(t, &from, port, "turned away: %u connections, none of them idle", t->n);
+		intake_log(&t->intake, &from, "turned away: %u connections, none of them idle", t->n);
 		return NULL;
 	}
 	k = connection_new(t, c->fd, fd);
 	if (k == NULL) {
-		tcp_log(t, &from, port, "turned away: no memory for a connection");
+		intake_log(&t->intake, &from, "turned away: no memory for a connection");
 		return NULL;
 	}
-	k->from = from;
-	k->from_port = port;
+	k->stream.from = from;
+	k->stream.from_port = port;
 	return k;
 }
 
@@ -289,7 +188,7 @@ tcp_listen(const struct collector *c, struct tcp *t)
 static void
 tcp_pause(const struct collector *c, struct tcp *t)
 {
-	log_limited(&t->limit, "ipfix %s: no connection taken just now: %s", c->where,
+	log_limited(&t->intake.limit, "ipfix %s: no connection taken just now: %s", c->where,
 	    strerror(errno));
 	t->paused = epoll_ctl(c->fd, EPOLL_CTL_DEL, t->listener, NULL) == 0;
 }
@@ -391,7 +290,6 @@ tcp_open(struct collector *c, struct err *e)
 	c->priv = t;
 	TAILQ_INIT(&t->list);
 	t->max = config->tcp_connections;
-	t->limit = (struct log_limit)LOG_LIMIT_INIT;
 	rc = tcp_sockets(c, t, config, e);
 	if (rc == 0)
 		rc = intake_open(&t->intake, c, &netflow_decoder, e);
