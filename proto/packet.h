@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * packet: from the octets of a captured or sampled frame to a struct flow. The way goes
- * link header -> VLAN tags -> IP header -> extension headers -> ports; what follows the
- * transport header is not looked at. Link layers are rows of a table in packet.c.
+ * link header -> tags and labels -> IP header -> extension headers -> ports; what follows
+ * the transport header is not looked at. Link layers are rows of a table in link.c, and
+ * what may stand between them and IP is known to ether.c.
  *
  * A frame may be cut anywhere by the snap length: what is there is used, as long as it
  * reaches to the end of the fixed IP header. Ports stay 0 where they are not in the
@@ -13,16 +14,20 @@
 #ifndef WEIR_PROTO_PACKET_H
 #define WEIR_PROTO_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow/field.h"
 #include "flow/flow.h"
 #include "lib/rbuf.h"
 
 /* Link types that others ask for by name; the numbers are libpcap's. */
 enum {
 	PACKET_LINK_ETHERNET = 1,
+	PACKET_LINK_PPP = 50,     /* with address and control */
 	PACKET_LINK_RAW = 101,    /* in files; libpcap has another for the same */
+	PACKET_LINK_MPLS = 219,
 	PACKET_LINK_IPV4 = 228,
 	PACKET_LINK_IPV6 = 229,
 };
@@ -36,6 +41,14 @@ enum packet_result {
 
 struct packet_link;
 
+/* What is not free to find out, and so only done where somebody asks for it. */
+struct packet_wants {
+	bool labels;       /* mpls_label_stack */
+};
+
+/* Set all that is needed to fill the fields of `needs`. */
+void packet_wants_init(struct packet_wants *w, const struct field_set *needs);
+
 /* The link layer with number `linktype` (DLT_... as pcap_datalink gives it), or NULL. */
 const struct packet_link *packet_link(int linktype);
 
@@ -45,13 +58,20 @@ extern const struct packet_link packet_link_none;
 /*
  * Dissect the `caplen` octets at `frame`, which had `wirelen` octets on the wire, into
  * `f`, which the caller has cleared: addresses, ports, proto, tos, tcp_flags, etype; MAC
- * addresses, vlan and cos (of the outer tag) where the link has them; packets 1, and
+ * addresses, vlan and cos (of the outer tag), in_cvlan (of the second), the outermost and
+ * innermost MPLS label where the link has them; packets 1, and
  * bytes from the IP header on: the total length of IPv4, payload length and 40 of IPv6.
  * Where that is 0 (left to the network card, jumbograms) it is what the frame has
- * behind its link header. `f` is in any state unless the result is PACKET_OK.
+ * behind its link header. What is PACKET_NOT_IP has an etype where a header gave one, and
+ * what the link layer says; else `f` is in any state unless the result is PACKET_OK.
  */
 enum packet_result packet_dissect(const struct packet_link *link, const uint8_t *frame,
     size_t caplen, size_t wirelen, struct flow *f);
+
+/* The same, and what of `w` is wanted. */
+enum packet_result packet_dissect_more(const struct packet_link *link,
+    const uint8_t *frame, size_t caplen, size_t wirelen, const struct packet_wants *w,
+    struct flow *f);
 
 /*
  * The same for a frame that carries a UDP datagram, whose octets, as far as they were

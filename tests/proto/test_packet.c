@@ -145,8 +145,8 @@ static const struct {
 	{ "nothing at all", 1, "", 64, PACKET_MALFORMED, .proto = 0 },
 	{ "ARP is not IP", 1, MACS "0806 0001 0800 0604 0001", 0, PACKET_NOT_IP,
 	    .etype = 0x0806 },
-	{ "a length in place of the type is not IP", 1, MACS "0026 4242 03", 0, PACKET_NOT_IP,
-	    .etype = 0x26 },
+	{ "a length in place of the type, and LLC of something else", 1, MACS "0026 4242 03", 0,
+	    PACKET_NOT_IP, .etype = 0 },
 	{ "an unknown type behind a tag", 1, MACS "8100 0064 88cc 0000", 0, PACKET_NOT_IP,
 	    .vlan = 100, .etype = 0x88cc },
 
