@@ -40,6 +40,8 @@ static const struct directive rows[] = {
 	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough." },
 	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
 	  .doc = "Capture what is not addressed to this host, too." },
+	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
+	  .def = "false", .doc = "Count frames that are not IP, too: by what their link layer says, and their octets are those of the frame." },
 	{ .name = "pmacctd_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size),
 	  .max = 2147483647, .def = "16M", .unit = "octets", .doc = "Capture buffer of each worker." },
 	{ .name = NULL },
@@ -52,6 +54,7 @@ const struct directive_set pcap_directives = { "pcap", rows, sizeof(struct pcap_
 struct door {
 	struct capture capture;
 	const struct pcap_config *config;
+	struct packet_wants wants;
 	struct starts *starts;  /* NULL: nobody asks for `flows` */
 	uint64_t retry_at;      /* clock_mono: look for the interface again */
 	bool ended;             /* the file is */
@@ -81,12 +84,19 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 {
 	struct take *t = arg;
 	struct flow *f = pipeline_slot(t->pipeline);
+	struct packet_fragment fragment;
 	enum packet_result result;
 
-	result = packet_dissect(link, frame->octets, frame->caplen, frame->wirelen, f);
-	t->n[result]++;
+	result = packet_dissect_more(link, frame->octets, frame->caplen, frame->wirelen,
+	    &t->door->wants, f, &fragment);
 	t->octets += frame->wirelen;
 	t->time = frame->time;
+	if (result == PACKET_NOT_IP && t->door->config->unknown_etype) {
+		f->packets = 1;
+		f->bytes = frame->wirelen;
+		result = PACKET_OK;
+	}
+	t->n[result]++;
 	if (result != PACKET_OK)
 		return;
 	f->stamp = f->timestamp_arrival = t->time;
@@ -227,6 +237,7 @@ door_open(struct collector *c, struct door *d, struct err *e)
 	const struct pcap_config *config = d->config;
 	int rc;
 
+	packet_wants_init(&d->wants, &c->pipeline->needs);
 	if (c->pipeline->needs_flow_starts &&
 	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL)
 		return -WEIR_ENOMEM;

@@ -21,6 +21,7 @@ struct pcap_config {
 	bool promisc;
 	bool interface_wait;        /* an interface that is not there yet will come */
 	bool savefile_wait;         /* stay after the end of the file */
+	bool unknown_etype;         /* count what is not IP, too */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
 	uint32_t workers;           /* that capture side by side; 0: not known. No directive */
 };

@@ -13,7 +13,6 @@
 #include "lib/intern.h"
 
 enum {
-	TAG_OCTETS = 4,
 	LABEL_OCTETS = 4,
 	CONTROL_WORD_OCTETS = 4, /* of a pseudowire */
 	LLC_OCTETS = 3,
@@ -36,16 +35,14 @@ static const struct {
 static uint16_t
 ether_tag(struct rbuf *r, struct flow *f, unsigned tag)
 {
-	const uint8_t *p = rbuf_get(r, TAG_OCTETS);
+	const uint8_t *p = rbuf_get(r, ETHER_TAG_OCTETS);
 
 	if (p == NULL)
 		return 0;
-	if (tag == 0) {
-		f->vlan = ether_u16(p) & 0xfff;
-		f->cos = p[0] >> 5;
-	} else if (tag == 1) {
+	if (tag == 0)
+		return ether_outer_tag(p, f);
+	if (tag == 1)
 		f->in_cvlan = ether_u16(p) & 0xfff;
-	}
 	return ether_u16(p + 2);
 }
 

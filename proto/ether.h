@@ -35,12 +35,18 @@ enum {
 	ETYPE_VLAN_OLD3 = 0x9300,
 };
 
-enum { ETHER_OCTETS = 14 };
+enum { ETHER_OCTETS = 14, ETHER_TAG_OCTETS = 4 };
 
 static inline uint16_t
 ether_u16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t
+ether_u32(const uint8_t *p)
+{
+	return (uint32_t)ether_u16(p) << 16 | ether_u16(p + 2);
 }
 
 static inline bool
@@ -60,6 +66,28 @@ ether_header(struct rbuf *r, struct flow *f)
 	memcpy(f->dst_mac.b, p, sizeof(f->dst_mac.b));
 	memcpy(f->src_mac.b, p + 6, sizeof(f->src_mac.b));
 	return ether_u16(p + 12);
+}
+
+/* What the outer tag at `p` says; returns the type behind it. */
+static inline uint16_t
+ether_outer_tag(const uint8_t *p, struct flow *f)
+{
+	f->vlan = ether_u16(p) & 0xfff;
+	f->cos = p[0] >> 5;
+	return ether_u16(p + 2);
+}
+
+/*
+ * What most frames with a tag are: if `type` is 802.1Q's and IP follows, take the tag and
+ * return what it says. Else return `type`, for ether_payload.
+ */
+static inline uint16_t
+ether_only_tag(struct rbuf *r, struct flow *f, uint16_t type)
+{
+	if (type != ETYPE_VLAN || rbuf_left(r) < ETHER_TAG_OCTETS ||
+	    !ether_is_ip(ether_u16(r->p + 2)))
+		return type;
+	return ether_outer_tag(rbuf_get(r, ETHER_TAG_OCTETS), f);
 }
 
 /*

@@ -12,15 +12,18 @@
 
 #include "proto/ether.h"
 #include "proto/link.h"
+#include "proto/value.h"
 
 enum {
 	PROTO_HOPOPTS = 0,
+	PROTO_ICMP = 1,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
 	PROTO_DCCP = 33,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
 	PROTO_AH = 51,
+	PROTO_ICMPV6 = 58,
 	PROTO_NONE = 59,
 	PROTO_DSTOPTS = 60,
 	PROTO_SCTP = 132,
@@ -35,7 +38,12 @@ enum {
 	IPV6_OCTETS = 40,
 	EXTENSION_OCTETS = 8, /* the least that an extension header has */
 	UDP_OCTETS = 8,
+	TCP_FLAGS = 13, /* where they are */
 };
+
+enum { IPV4_MORE = 0x2000, IPV4_OFFSET = 0x1fff, IPV6_MORE = 1, IPV6_OFFSET = 0xfff8 };
+
+#define ROUTING_SEGMENTS 4 /* type of the segment routing header, RFC 8754 s2 */
 
 static const struct packet_wants packet_wants_none;
 
@@ -48,37 +56,51 @@ min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Ports, and the flags of TCP, from the transport header at the front of `r`. */
-static inline void
-packet_ports(struct rbuf r, struct flow *f)
+static inline bool
+proto_has_ports(uint8_t proto)
 {
-	const uint8_t *p;
-
-	switch (f->proto) {
-	case PROTO_TCP:
-	case PROTO_UDP:
-	case PROTO_DCCP:
-	case PROTO_SCTP:
-	case PROTO_UDPLITE:
-		break;
-	default:
-		return;
-	}
-	if (rbuf_left(&r) < 4)
-		return;
-	p = rbuf_get(&r, 4);
-	f->src_port = ether_u16(p);
-	f->dst_port = ether_u16(p + 2);
-	if (f->proto == PROTO_TCP && rbuf_left(&r) >= 10)
-		f->tcp_flags = rbuf_get(&r, 10)[9];
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
+	       proto == PROTO_DCCP || proto == PROTO_UDPLITE;
 }
 
-/* `cut` octets of the packet were on the wire and are not in `r`. */
+/* Ports, the flags of TCP, what ICMP says, from the header at the front of `r`. */
+static inline void
+packet_transport(struct rbuf r, struct flow *f)
+{
+	if (proto_has_ports(f->proto)) {
+		if (rbuf_left(&r) < 4)
+			return;
+		f->src_port = ether_u16(r.p);
+		f->dst_port = ether_u16(r.p + 2);
+		if (f->proto == PROTO_TCP && rbuf_left(&r) > TCP_FLAGS)
+			f->tcp_flags = r.p[TCP_FLAGS];
+	} else if (f->proto == PROTO_ICMP || f->proto == PROTO_ICMPV6) {
+		if (rbuf_left(&r) < 2)
+			return;
+		f->icmp_type = r.p[0];
+		f->icmp_code = r.p[1];
+	}
+}
+
+/* How a frame was captured: of `wire` octets the first `kept`. */
+struct packet_cut {
+	size_t kept, wire;
+};
+
+/* What a packet is long that does not say so: what is left in `r`, and what was cut. */
+static inline size_t
+packet_rest(const struct rbuf *r, struct packet_cut cut)
+{
+	return rbuf_left(r) + (cut.wire > cut.kept ? cut.wire - cut.kept : 0);
+}
+
 ALWAYS_INLINE enum packet_result
-packet_ipv4(struct rbuf *r, size_t cut, struct flow *f, struct rbuf *l4)
+packet_ipv4(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
+    struct flow *f, struct packet_fragment *fragment, struct rbuf *l4)
 {
 	const uint8_t *p;
 	size_t header, total;
+	uint16_t offset;
 
 	if (rbuf_left(r) < IPV4_OCTETS)
 		return PACKET_MALFORMED;
@@ -88,7 +110,7 @@ packet_ipv4(struct rbuf *r, size_t cut, struct flow *f, struct rbuf *l4)
 	header = (p[0] & 0xfU) * 4;
 	total = ether_u16(p + 2);
 	if (total == 0) /* segmentation was left to the network card */
-		total = IPV4_OCTETS + rbuf_left(r) + cut;
+		total = IPV4_OCTETS + packet_rest(r, cut);
 	if (header < IPV4_OCTETS || total < header)
 		return PACKET_MALFORMED;
 	f->src_host = ip_from_v4(p + 12);
@@ -97,12 +119,20 @@ packet_ipv4(struct rbuf *r, size_t cut, struct flow *f, struct rbuf *l4)
 	f->proto = p[9];
 	f->packets = 1;
 	f->bytes = total;
-	if ((ether_u16(p + 6) & 0x1fff) != 0) /* a later fragment */
-		return PACKET_OK;
+	if (w->hops)
+		f->ttl = p[8];
+	offset = ether_u16(p + 6) & (IPV4_MORE | IPV4_OFFSET);
+	if (offset != 0) {
+		fragment->kind = offset & IPV4_OFFSET ? PACKET_FRAGMENT_LATER
+						      : PACKET_FRAGMENT_FIRST;
+		fragment->id = ether_u16(p + 4);
+		if (fragment->kind == PACKET_FRAGMENT_LATER)
+			return PACKET_OK;
+	}
 	rbuf_skip(r, header - IPV4_OCTETS);
 	/* What follows the packet pads the frame. */
 	*l4 = rbuf_take(r, min_size(rbuf_left(r), total - header));
-	packet_ports(*l4, f);
+	packet_transport(*l4, f);
 	return PACKET_OK;
 }
 
@@ -123,30 +153,54 @@ proto_is_extension(uint8_t proto)
 	return false;
 }
 
+/* The segments of a routing header that is `octets` long; its first eight are at `p`. */
+static void
+packet_segments(struct rbuf r, const uint8_t *p, size_t octets, struct flow *f)
+{
+	size_t listed = (p[4] + 1U) * sizeof(ip16_t); /* the last entry's number */
+
+	if (p[2] != ROUTING_SEGMENTS)
+		return;
+	listed = min_size(listed, octets - EXTENSION_OCTETS);
+	f->srv6_seg_ipv6_list =
+	    value_segments(rbuf_take(&r, min_size(listed, rbuf_left(&r))));
+}
+
 /*
- * Step over the extension headers from `*proto` on, which becomes what follows them, or
+ * Step over the extension headers from f->proto on, which becomes what follows them, or
  * the last of which anything is known. Returns what is left from the transport header on;
  * nothing where that is not in the packet.
  */
 static struct rbuf
-packet_extensions(struct rbuf r, uint8_t *proto)
+packet_extensions(struct rbuf r, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment)
 {
-	while (proto_is_extension(*proto)) {
+	while (proto_is_extension(f->proto)) {
 		const uint8_t *p = rbuf_get(&r, EXTENSION_OCTETS);
 		size_t octets;
-		bool later = false;
 
 		if (p == NULL)
 			break;
 		octets = EXTENSION_OCTETS * (p[1] + 1U);
-		if (*proto == PROTO_AH)
+		switch (f->proto) {
+		case PROTO_AH:
 			octets = 4 * (p[1] + 2U);
-		if (*proto == PROTO_FRAGMENT) {
+			break;
+		case PROTO_ROUTING:
+			if (w->segments)
+				packet_segments(r, p, octets, f);
+			break;
+		case PROTO_FRAGMENT:
 			octets = EXTENSION_OCTETS;
-			later = (ether_u16(p + 2) & 0xfff8) != 0;
+			fragment->id = ether_u32(p + 4);
+			if (ether_u16(p + 2) & IPV6_OFFSET)
+				fragment->kind = PACKET_FRAGMENT_LATER;
+			else if (ether_u16(p + 2) & IPV6_MORE)
+				fragment->kind = PACKET_FRAGMENT_FIRST;
+			break;
 		}
-		*proto = p[0];
-		if (later)
+		f->proto = p[0];
+		if (fragment->kind == PACKET_FRAGMENT_LATER)
 			return rbuf_of(r.end, 0);
 		rbuf_skip(&r, octets - EXTENSION_OCTETS);
 	}
@@ -154,7 +208,8 @@ packet_extensions(struct rbuf r, uint8_t *proto)
 }
 
 ALWAYS_INLINE enum packet_result
-packet_ipv6(struct rbuf *r, size_t cut, struct flow *f, struct rbuf *l4)
+packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
+    struct flow *f, struct packet_fragment *fragment, struct rbuf *l4)
 {
 	const uint8_t *p;
 	size_t payload;
@@ -165,18 +220,23 @@ packet_ipv6(struct rbuf *r, size_t cut, struct flow *f, struct rbuf *l4)
 	if (p[0] >> 4 != 6)
 		return PACKET_MALFORMED;
 	payload = ether_u16(p + 4);
-	if (payload == 0 && p[6] != PROTO_NONE) /* a jumbogram, or left to the network card */
-		payload = rbuf_left(r) + cut;
+	if (payload == 0 &&
+	    p[6] != PROTO_NONE) /* a jumbogram, or left to the network card */
+		payload = packet_rest(r, cut);
 	f->src_host = ip_from_v6(p + 8);
 	f->dst_host = ip_from_v6(p + 24);
 	f->tos = (uint8_t)(p[0] << 4 | p[1] >> 4);
 	f->proto = p[6];
 	f->packets = 1;
 	f->bytes = IPV6_OCTETS + payload;
+	if (w->hops) {
+		f->ttl = p[7];
+		f->flow_label = ether_u32(p) & 0xfffff;
+	}
 	*l4 = rbuf_take(r, min_size(rbuf_left(r), payload));
 	if (proto_is_extension(f->proto))
-		*l4 = packet_extensions(*l4, &f->proto);
-	packet_ports(*l4, f);
+		*l4 = packet_extensions(*l4, w, f, fragment);
+	packet_transport(*l4, f);
 	return PACKET_OK;
 }
 
@@ -191,7 +251,7 @@ packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
 	if (link->strip != ether_frame) {
 		type = link->strip(&other, f, w);
 	} else {
-		type = ether_header(r, f);
+		type = ether_only_tag(r, f, ether_header(r, f));
 		if (ether_is_ip(type))
 			return type;
 		other = *r;
@@ -208,19 +268,20 @@ packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
  */
 ALWAYS_INLINE enum packet_result
 packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caplen,
-    size_t wirelen, const struct packet_wants *w, struct flow *f, struct rbuf *l4)
+    size_t wirelen, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment, struct rbuf *l4)
 {
+	struct packet_cut cut = { caplen, wirelen };
 	struct rbuf r = rbuf_of(frame, caplen);
-	size_t cut;
 
 	*l4 = rbuf_of(frame, 0);
+	fragment->kind = PACKET_FRAGMENT_NONE;
 	f->etype = packet_network(link, &r, f, w);
-	cut = wirelen > caplen ? wirelen - caplen : 0;
 	switch (f->etype) {
 	case ETYPE_IPV4:
-		return packet_ipv4(&r, cut, f, l4);
+		return packet_ipv4(&r, cut, w, f, fragment, l4);
 	case ETYPE_IPV6:
-		return packet_ipv6(&r, cut, f, l4);
+		return packet_ipv6(&r, cut, w, f, fragment, l4);
 	}
 	return rbuf_ok(&r) ? PACKET_NOT_IP : PACKET_MALFORMED;
 }
@@ -229,35 +290,43 @@ void
 packet_wants_init(struct packet_wants *w, const struct field_set *needs)
 {
 	*w = packet_wants_none;
+	w->hops = field_set_has(needs, F_TTL) || field_set_has(needs, F_FLOW_LABEL);
 	w->labels = field_set_has(needs, F_MPLS_LABEL_STACK);
+	w->segments = field_set_has(needs, F_SRV6_SEG_IPV6_LIST);
 }
 
 enum packet_result
 packet_dissect(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, struct flow *f)
 {
-	return packet_dissect_more(link, frame, caplen, wirelen, &packet_wants_none, f);
+	struct packet_fragment fragment;
+
+	return packet_dissect_more(
+	    link, frame, caplen, wirelen, &packet_wants_none, f, &fragment);
 }
 
 enum packet_result
 packet_dissect_more(const struct packet_link *link, const uint8_t *frame, size_t caplen,
-    size_t wirelen, const struct packet_wants *w, struct flow *f)
+    size_t wirelen, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment)
 {
 	struct rbuf l4;
 
-	return packet_layers(link, frame, caplen, wirelen, w, f, &l4);
+	return packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
 }
 
 enum packet_result
 packet_datagram(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, struct flow *f, struct rbuf *payload)
 {
+	struct packet_fragment fragment;
 	enum packet_result result;
 	struct rbuf l4;
 	const uint8_t *p;
 	size_t octets;
 
-	result = packet_layers(link, frame, caplen, wirelen, &packet_wants_none, f, &l4);
+	result = packet_layers(
+	    link, frame, caplen, wirelen, &packet_wants_none, f, &fragment, &l4);
 	if (result != PACKET_OK)
 		return result;
 	if (f->proto != PROTO_UDP || (p = rbuf_get(&l4, UDP_OCTETS)) == NULL)

@@ -25,25 +25,27 @@
 /* Link types that others ask for by name; the numbers are libpcap's. */
 enum {
 	PACKET_LINK_ETHERNET = 1,
-	PACKET_LINK_PPP = 50,     /* with address and control */
-	PACKET_LINK_RAW = 101,    /* in files; libpcap has another for the same */
+	PACKET_LINK_PPP = 50, /* with address and control */
+	PACKET_LINK_RAW = 101, /* in files; libpcap has another for the same */
 	PACKET_LINK_MPLS = 219,
 	PACKET_LINK_IPV4 = 228,
 	PACKET_LINK_IPV6 = 229,
 };
 
 enum packet_result {
-	PACKET_OK,         /* the flow is filled */
-	PACKET_NOT_IP,     /* neither IPv4 nor IPv6; what the link layer says is filled */
-	PACKET_NOT_UDP,    /* packet_datagram: IP, but no start of a UDP datagram */
-	PACKET_MALFORMED,  /* a header ends early or contradicts itself */
+	PACKET_OK, /* the flow is filled */
+	PACKET_NOT_IP, /* neither IPv4 nor IPv6; what the link layer says is filled */
+	PACKET_NOT_UDP, /* packet_datagram: IP, but no start of a UDP datagram */
+	PACKET_MALFORMED, /* a header ends early or contradicts itself */
 };
 
 struct packet_link;
 
 /* What is not free to find out, and so only done where somebody asks for it. */
 struct packet_wants {
-	bool labels;       /* mpls_label_stack */
+	bool hops; /* ttl and flow_label: in every packet, but a cache line more */
+	bool labels; /* mpls_label_stack */
+	bool segments; /* srv6_seg_ipv6_list */
 };
 
 /* Set all that is needed to fill the fields of `needs`. */
@@ -59,7 +61,7 @@ extern const struct packet_link packet_link_none;
  * Dissect the `caplen` octets at `frame`, which had `wirelen` octets on the wire, into
  * `f`, which the caller has cleared: addresses, ports, proto, tos, tcp_flags, etype; MAC
  * addresses, vlan and cos (of the outer tag), in_cvlan (of the second), the outermost and
- * innermost MPLS label where the link has them; packets 1, and
+ * innermost MPLS label where the link has them; icmp_type and icmp_code; packets 1, and
  * bytes from the IP header on: the total length of IPv4, payload length and 40 of IPv6.
  * Where that is 0 (left to the network card, jumbograms) it is what the frame has
  * behind its link header. What is PACKET_NOT_IP has an etype where a header gave one, and
@@ -68,10 +70,21 @@ extern const struct packet_link packet_link_none;
 enum packet_result packet_dissect(const struct packet_link *link, const uint8_t *frame,
     size_t caplen, size_t wirelen, struct flow *f);
 
-/* The same, and what of `w` is wanted. */
+/* What a packet is a piece of, so that later pieces can be given the ports of the first. */
+struct packet_fragment {
+	enum packet_fragment_kind {
+		PACKET_FRAGMENT_NONE, /* it is whole */
+		PACKET_FRAGMENT_FIRST, /* it has the transport header, and more pieces follow */
+		PACKET_FRAGMENT_LATER, /* no ports, and of IPv6 perhaps another proto */
+	} kind;
+	uint32_t
+	    id; /* of the whole, together with the addresses, and the protocol of IPv4 */
+};
+
+/* The same, what of `w` is wanted, and whether the packet is a `fragment`. */
 enum packet_result packet_dissect_more(const struct packet_link *link,
     const uint8_t *frame, size_t caplen, size_t wirelen, const struct packet_wants *w,
-    struct flow *f);
+    struct flow *f, struct packet_fragment *fragment);
 
 /*
  * The same for a frame that carries a UDP datagram, whose octets, as far as they were

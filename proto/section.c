@@ -16,7 +16,7 @@ static const struct {
 } sections[] = {
 	{ 315, SECTION_FRAME }, /* dataLinkFrameSection */
 	{ 104, SECTION_FRAME }, /* layer2PacketSectionData */
-	{ 313, SECTION_IP },    /* ipHeaderPacketSection */
+	{ 313, SECTION_IP }, /* ipHeaderPacketSection */
 };
 
 enum section_kind
@@ -43,18 +43,22 @@ section_fill(enum section_kind kind, const uint8_t *p, unsigned octets, unsigned
 {
 	const struct packet_link *link =
 	    packet_link(kind == SECTION_FRAME ? PACKET_LINK_ETHERNET : LINK_RAW);
+	struct packet_fragment fragment;
+	struct packet_wants wants;
 	struct flow seen;
 
 	assert(link != NULL);
 	flow_clear(&seen);
-	if (packet_dissect(link, p, octets, size > octets ? size : octets, &seen) !=
-	    PACKET_OK)
+	packet_wants_init(&wants, needed);
+	if (packet_dissect_more(link, p, octets, size > octets ? size : octets, &wants,
+		&seen, &fragment) != PACKET_OK)
 		return;
 	for (unsigned i = 0; i < FIELD_COUNT; i++) {
 		const struct field *d = &fields[i];
 		const uint8_t *from = (const uint8_t *)&seen + d->offset;
 
-		if (field_set_has(needed, (enum field_no)i) && !is_zero(from, d->octets))
+		if (field_set_has(needed, (enum field_no)i) &&
+		    !is_zero(from, d->octets))
 			memcpy((uint8_t *)f + d->offset, from, d->octets);
 	}
 }

@@ -118,9 +118,8 @@ overlay_store(uint8_t kind, const uint8_t *p, uint8_t *to)
 		memcpy(to, &id, sizeof(id));
 }
 
-/* IPv6 addresses one behind the other; those beyond the longest string are left out. */
-static uint32_t
-segments_intern(struct rbuf r)
+uint32_t
+value_segments(struct rbuf r)
 {
 	char text[INTERN_MAX_LEN + 1];
 	size_t len = 0;
@@ -151,7 +150,7 @@ list_intern(struct rbuf r)
 	octets = rbuf_u16(&r);
 	if ((id & FIELD_ENTERPRISE) != 0)
 		rbuf_skip(&r, 4);
-	return octets == sizeof(ip16_t) ? segments_intern(r) : 0;
+	return octets == sizeof(ip16_t) ? value_segments(r) : 0;
 }
 
 /* Octets as hexadecimal digits; those beyond the longest string are left out. */
@@ -239,7 +238,7 @@ value_store(enum ie_convert convert, const uint8_t *p, unsigned octets,
 		overlay_store(2, p, to);
 		return;
 	case IE_SEGMENTS:
-		field_uint_set(to, width, segments_intern(rbuf_of(p, octets)));
+		field_uint_set(to, width, value_segments(rbuf_of(p, octets)));
 		return;
 	case IE_IP6_LIST:
 		field_uint_set(to, width, list_intern(rbuf_of(p, octets)));

@@ -31,4 +31,10 @@ void value_store(enum ie_convert convert, const uint8_t *p, unsigned octets,
 /* The labels that were pushed as an interned list; 0 when there are none. */
 uint32_t value_labels(const struct value_env *env);
 
+/*
+ * IPv6 addresses one behind the other as an interned list; those beyond the longest
+ * string are left out.
+ */
+uint32_t value_segments(struct rbuf r);
+
 #endif

@@ -84,6 +84,33 @@ test_file(void **state)
 	rig_fini(&r);
 }
 
+/* What is not IP counts by its link layer, with the octets of the frame. */
+static void
+test_unknown_etype(void **state)
+{
+	struct pcap_config config = { .unknown_etype = true };
+	const struct flow *f;
+	struct rig r;
+
+	(void)state;
+	pcap_three();
+	assert_true(read_file(&r, &config));
+	assert_int_equal(r.pipeline.n, 3);
+	f = &r.pipeline.flows[1];
+	assert_int_equal(f->etype, 0x0806);
+	assert_int_equal(f->bytes, 22);
+	assert_int_equal(f->packets, 1);
+	assert_int_equal(f->src_mac.b[5], 0xee);
+	assert_int_equal(f->dst_mac.b[5], 5);
+	assert_true(ip_is_none(&f->src_host));
+	assert_int_equal(f->stamp, (T0 + 1) * CLOCK_S);
+	assert_int_equal(rig_stat(&r, STAT_FRAMES_FED), 3);
+	assert_int_equal(rig_stat(&r, STAT_FRAMES_NOT_IP), 0);
+	assert_int_equal(rig_stat(&r, STAT_FRAMES_MALFORMED), 1);
+	rig_books(&r, "a file with ARP");
+	rig_fini(&r);
+}
+
 /* More packets than one read takes, and times with a fraction, and after 2038. */
 static void
 test_long_file(void **state)
@@ -391,6 +418,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_unknown_etype),
 		cmocka_unit_test(test_long_file),
 		cmocka_unit_test(test_damaged_file),
 		cmocka_unit_test(test_refusals),

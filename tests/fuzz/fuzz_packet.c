@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned choice = rbuf_u8(&in) % (sizeof(links) / sizeof(links[0]));
 	const struct packet_link *link = packet_link(links[choice]);
 	size_t beyond = rbuf_u8(&in) * 8U, len = rbuf_left(&in);
+	struct packet_fragment fragment;
 	struct packet_wants all;
 	struct field_set every;
 	struct rbuf payload;
@@ -34,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&every, 0xff, sizeof(every));
 	packet_wants_init(&all, &every);
 	flow_clear(&f);
-	(void)packet_dissect_more(link, in.p, len, len + beyond, &all, &f);
+	(void)packet_dissect_more(link, in.p, len, len + beyond, &all, &f, &fragment);
 	flow_clear(&f);
 	if (packet_datagram(link, in.p, len, len + beyond, &f, &payload) == PACKET_OK &&
 	    (payload.p < in.p || payload.end > in.end || payload.end < payload.p))

@@ -241,12 +241,13 @@ static enum packet_result
 dissect(int link, const uint8_t *octets, size_t len, size_t wire, struct flow *f)
 {
 	uint8_t *copy = malloc(len > 0 ? len : 1);
+	struct packet_fragment fragment;
 	enum packet_result result;
 
 	assert_non_null(copy);
 	memcpy(copy, octets, len);
 	flow_clear(f);
-	result = packet_dissect_more(packet_link(link), copy, len, wire, &wants, f);
+	result = packet_dissect_more(packet_link(link), copy, len, wire, &wants, f, &fragment);
 	free(copy);
 	return result;
 }
@@ -362,6 +363,7 @@ static void
 test_wants(void **state)
 {
 	struct field_set none = { { 0 } };
+	struct packet_fragment fragment;
 	struct packet_wants w;
 	uint8_t octets[256];
 	size_t n = hex_octets(MACS "8847 0006403f 0001013f" IP4, octets, sizeof(octets));
@@ -370,7 +372,8 @@ test_wants(void **state)
 	(void)state;
 	packet_wants_init(&w, &none);
 	flow_clear(&f);
-	assert_int_equal(packet_dissect_more(packet_link(1), octets, n, n, &w, &f), PACKET_OK);
+	assert_int_equal(packet_dissect_more(packet_link(1), octets, n, n, &w, &f,
+	    &fragment), PACKET_OK);
 	assert_int_equal(f.mpls_label_stack, 0);
 	assert_int_equal(f.mpls_label_top, 100);
 	assert_int_equal(f.mpls_label_bottom, 16);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/intern.h"
 #include "proto/packet.h"
 #include "tests/proto/hex.h"
 
@@ -252,6 +253,96 @@ test_cases(void **state)
 	}
 }
 
+#define SEG(n) "20010db80000000000000000000000" n " "
+
+/* What only some ask for. */
+static const struct {
+	const char *says;
+	int link;
+	const char *hex;
+	unsigned ttl, label, icmp_type, icmp_code;
+	enum packet_fragment_kind kind;
+	uint32_t id;
+	const char *segments;
+} details[] = {
+	{ "IPv4 has a time to live and no flow label", 1, ETH4 IP4("5", "0028", "4000", "06") TCP,
+	    64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0, "" },
+	{ "IPv6 has both", 101, "600abcde 0014 0637 20010db8000000000000000000000001 "
+	    "20010db8000000000000000000000002 " TCP, 55, 0xabcde, 0, 0, PACKET_FRAGMENT_NONE, 0,
+	    "" },
+	{ "ICMP: the host is unreachable", 1, ETH4 IP4("5", "001c", "0000", "01")
+	    "0301 1234 0000 0000", 64, 0, 3, 1, PACKET_FRAGMENT_NONE, 0, "" },
+	{ "ICMPv6 behind options", 1, ETH6 IP6("0010", "00") "3a00 0104 00000000 "
+	    "0400 1234 0001 0001", 64, 0, 4, 0, PACKET_FRAGMENT_NONE, 0, "" },
+	{ "ICMP that was cut", 1, ETH4 IP4("5", "001c", "0000", "01") "03", 64, 0, 0, 0,
+	    PACKET_FRAGMENT_NONE, 0, "" },
+	{ "a later fragment of ICMP has no type", 1, ETH4 IP4("5", "001c", "00b9", "01")
+	    "0301 1234 0000 0000", 64, 0, 0, 0, PACKET_FRAGMENT_LATER, 0x1234, "" },
+	{ "the first fragment", 1, ETH4 IP4("5", "001c", "2000", "11") UDP("05dc"), 64, 0, 0, 0,
+	    PACKET_FRAGMENT_FIRST, 0x1234, "" },
+	{ "one in the middle", 1, ETH4 IP4("5", "001c", "2001", "11") UDP("05dc"), 64, 0, 0, 0,
+	    PACKET_FRAGMENT_LATER, 0x1234, "" },
+	{ "a packet that must not be fragmented is none", 1, ETH4
+	    IP4("5", "0028", "4000", "06") TCP, 64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0, "" },
+	{ "the first fragment of IPv6", 1, ETH6 IP6("0010", "2c") "1100 0001 00c0ffee "
+	    UDP("05dc"), 64, 0, 0, 0, PACKET_FRAGMENT_FIRST, 0xc0ffee, "" },
+	{ "the last of IPv6", 1, ETH6 IP6("0010", "2c") "1100 05a8 00c0ffee " UDP("05dc"), 64, 0,
+	    0, 0, PACKET_FRAGMENT_LATER, 0xc0ffee, "" },
+	{ "a fragment header of the whole (RFC 6946)", 1, ETH6 IP6("0010", "2c")
+	    "1100 0000 00c0ffee " UDP("05dc"), 64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0, "" },
+	{ "a segment routing header (RFC 8754 s2)", 1, ETH6 IP6("0030", "2b")
+	    "1104 0401 0100 0000 " SEG("0a") SEG("0b") UDP("0008"), 64, 0, 0, 0,
+	    PACKET_FRAGMENT_NONE, 0, "2001:db8::a_2001:db8::b" },
+	{ "TLVs behind its segments are none", 1, ETH6 IP6("0038", "2b")
+	    "1105 0400 0000 0000 " SEG("0a") "0506 0000 00000000 0506 0000 00000000 0506 0000 "
+	    "00000000 " UDP("0008"), 64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0, "2001:db8::a" },
+	{ "more segments than the header has room for", 1, ETH6 IP6("0020", "2b")
+	    "1102 0401 ff00 0000 " SEG("0a") UDP("0008"), 64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0,
+	    "2001:db8::a" },
+	{ "a routing header of mobility has no segments", 1, ETH6 IP6("0020", "2b")
+	    "1102 0201 0000 0000 " SEG("0a") UDP("0008"), 64, 0, 0, 0, PACKET_FRAGMENT_NONE, 0,
+	    "" },
+};
+
+static void
+test_details(void **state)
+{
+	struct packet_fragment fragment;
+	struct packet_wants all, none;
+	struct field_set needs;
+
+	(void)state;
+	memset(&needs, 0, sizeof(needs));
+	packet_wants_init(&none, &needs);
+	memset(&needs, 0xff, sizeof(needs));
+	packet_wants_init(&all, &needs);
+	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+		const char *says = details[i].says;
+		const struct packet_link *link = packet_link(details[i].link);
+		uint8_t octets[256];
+		size_t n = hex_octets(details[i].hex, octets, sizeof(octets));
+		struct flow f;
+
+		fragment.id = 0;
+		flow_clear(&f);
+		check_number(says, "result", packet_dissect_more(link, octets, n, n, &all, &f,
+		    &fragment), PACKET_OK);
+		check_number(says, "ttl", f.ttl, details[i].ttl);
+		check_number(says, "flow_label", f.flow_label, details[i].label);
+		check_number(says, "icmp_type", f.icmp_type, details[i].icmp_type);
+		check_number(says, "icmp_code", f.icmp_code, details[i].icmp_code);
+		check_number(says, "kind of fragment", fragment.kind, details[i].kind);
+		if (fragment.kind != PACKET_FRAGMENT_NONE)
+			check_number(says, "id", fragment.id, details[i].id);
+		assert_string_equal(intern_text(f.srv6_seg_ipv6_list), details[i].segments);
+
+		flow_clear(&f);
+		(void)packet_dissect_more(link, octets, n, n, &none, &f, &fragment);
+		check_number(says, "what nobody wants", f.ttl + f.flow_label +
+		    f.srv6_seg_ipv6_list, 0);
+	}
+}
+
 static void
 test_macs(void **state)
 {
@@ -410,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_hostile),
