@@ -57,6 +57,17 @@
 	"00000002 00000002 0000fdf2 0000fdf3 00000001 00000001 0000fdfc " \
 	"00000001 fde80001 00000064 "
 #define VENDOR "0003e801 00000006 010203040506 0000 " /* padded to a word */
+/* Versions 2 and 4: without sub-agent and lengths; the same sample as FLOW has. */
+#define OLD_HEAD(version, samples) version " 00000001 c0000209 00000001 000003e8 " samples " "
+#define OLD_FLOW "00000001 0000000a 00000003 00000200 00010000 00000000 00000001 00000002 "
+#define OLD_TCP4 "00000001 00000001 00000040 00000036 " TCP4 "0000 "
+#define OLD_COUNTERS(kind) "00000002 00000001 00000003 0000001e " kind " "
+#define OLD_INTERFACE52 "00000001 00000002 00000003 00000004 00000005 00000006 00000007 00000008 " \
+	"00000009 0000000a 0000000b 0000000c 0000000d "
+/* 88 octets: index 3, Ethernet, 10^9 bit/s, ... */
+#define OLD_INTERFACE "00000003 00000006 000000003b9aca00 00000001 00000003 0000000000000064 " \
+	"00000001 00000002 00000003 00000004 00000005 00000006 00000000000000c8 " \
+	"00000001 00000002 00000003 00000004 00000005 00000000 "
 #define COUNTERS "00000002 0000000c 00000001 00000003 00000000 "
 
 /* A flow as text to compare; the agent, rate and interfaces are looked at apart. */
@@ -186,10 +197,36 @@ static const struct {
 	    0, 0, 0, { 0 } },
 	{ "an agent of a kind that has no length", "00000005 00000003 c0000209 00000007 "
 	    "00000001 000003e8 00000000", STAT_BAD_SHORT, 0, 0, 0, { 0 } },
-	{ "version 2", "00000002 00000001 c0000209 00000001 000003e8 00000000",
-	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
-	{ "version 4", "00000004 00000001 c0000209 00000001 000003e8 00000000",
-	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
+	{ "version 2: a frame, nothing more", OLD_HEAD("00000002", "00000001") OLD_FLOW OLD_TCP4
+	    "00000000", STAT_DATAGRAMS_DECODED, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "version 4: counters of every kind, and the flow after them",
+	    OLD_HEAD("00000004", "00000003") OLD_COUNTERS("00000002") OLD_INTERFACE OLD_INTERFACE52
+	    OLD_COUNTERS("00000007") "00000064 0000000000000001 00000002 00000003 00000004 00000005 "
+	    OLD_FLOW OLD_TCP4 "00000000", STAT_DATAGRAMS_DECODED, 1, 2, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "version 4: a kind of counters that nobody knows ends it; what came before counts",
+	    OLD_HEAD("00000004", "00000003") OLD_FLOW OLD_TCP4 "00000000" OLD_COUNTERS("00000008")
+	    OLD_FLOW OLD_TCP4 "00000000", STAT_BAD_LENGTH, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "version 4: an extension that nobody knows ends it behind its flow",
+	    OLD_HEAD("00000004", "00000002") OLD_FLOW OLD_TCP4 "00000001 00000006 "
+	    OLD_FLOW OLD_TCP4 "00000000", STAT_BAD_LENGTH, 1, 0, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "version 2: a kind of sample that nobody knows", OLD_HEAD("00000002", "00000001")
+	    "00000003 00000000", STAT_BAD_LENGTH, 0, 0, 0, { 0 } },
+	{ "version 4: a sample that ends early", OLD_HEAD("00000004", "00000001") OLD_FLOW,
+	    STAT_BAD_LENGTH, 0, 0, 0, { 0 } },
+	{ "version 4: counters that end early", OLD_HEAD("00000004", "00000001")
+	    OLD_COUNTERS("00000001") OLD_INTERFACE52, STAT_BAD_LENGTH, 0, 0, 0, { 0 } },
+	{ "version 4: a frame that is not IP, then one that is", OLD_HEAD("00000004", "00000002")
+	    OLD_FLOW "00000001 00000001 00000040 00000010 020102030405 02aabbccddee 0806 0001 00000000 "
+	    OLD_FLOW OLD_TCP4 "00000000", STAT_DATAGRAMS_DECODED, 1, 1, 0,
+	    { "192.0.2.1", "198.51.100.2", 6, 40000, 80, 0, 0, 64 } },
+	{ "version 4: more samples than there are", OLD_HEAD("00000004", "ffffffff"),
+	    STAT_BAD_LENGTH, 0, 0, 0, { 0 } },
+	{ "version 3, which nobody sends", OLD_HEAD("00000003", "00000000"), STAT_BAD_VERSION, 0, 0,
+	    0, { 0 } },
 	{ "NetFlow version 5 on this port", "00050001 00000000 00000000 00000000",
 	    STAT_BAD_VERSION, 0, 0, 0, { 0 } },
 };
@@ -385,13 +422,17 @@ static const struct {
 } interfaces[] = {
 	{ "an internal interface keeps its number", HEAD("00000001", "00000001")
 	    FLOW("00000070", "3fffffff", "00000002", "00000001") RAW_TCP4, 0x3fffffff, 2 },
-	{ "a frame that was discarded has no output", HEAD("00000001", "00000001")
-	    FLOW("00000070", "00000001", "40000100", "00000001") RAW_TCP4, 1, 0 },
-	{ "one that went to several has none of them", HEAD("00000001", "00000001")
-	    FLOW("00000070", "00000001", "80000007", "00000001") RAW_TCP4, 1, 0 },
-	{ "an expanded one may have all 32 bits", HEAD("00000001", "00000001")
+	{ "a frame that was discarded: the two top bits and the reason", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "40000100", "00000001") RAW_TCP4, 1, 0x40000100 },
+	{ "one that went to several: the two top bits and how many", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "80000007", "00000001") RAW_TCP4, 1, 0x80000007 },
+	{ "expanded, these read alike, and an index may have all 32 bits",
+	    HEAD("00000001", "00000001")
 	    FLOW_EXPANDED("0000007c", "00000000 c0000001 ", "00000002 00000007 ", "00000001")
-	    RAW_TCP4, 0xc0000001, 0 },
+	    RAW_TCP4, 0xc0000001, 0x80000007 },
+	{ "a number of the old versions is kept as well", OLD_HEAD("00000004", "00000001")
+	    "00000001 0000000a 00000003 00000200 00010000 00000000 00000001 80000000 "
+	    OLD_TCP4 "00000000", 1, 0x80000000 },
 };
 
 static void
@@ -412,6 +453,81 @@ test_interfaces(void **state)
 	}
 }
 
+static const struct {
+	const char *says, *hex;
+	unsigned direction;
+} directions[] = {
+	{ "taken where it came in", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000003", "00000002", "00000001") RAW_TCP4, DIRECTION_IN },
+	{ "taken where it left", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "00000003", "00000001") RAW_TCP4, DIRECTION_OUT },
+	{ "taken elsewhere", HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4, DIRECTION_UNKNOWN },
+	{ "taken from a VLAN whose number is that of an interface", HEAD("00000001", "00000001")
+	    "00000001 00000070 0000000a 01000003 00000200 00010000 00000000 00000003 00000002 "
+	    "00000001 " RAW_TCP4, DIRECTION_UNKNOWN },
+	{ "expanded", HEAD("00000001", "00000001") FLOW_EXPANDED("0000007c",
+	    "00000000 00000001 ", "00000000 00000003 ", "00000001") RAW_TCP4, DIRECTION_OUT },
+};
+
+static void
+test_direction(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(directions) / sizeof(directions[0]); i++) {
+		struct bench b;
+
+		bench_open(&b);
+		bench_hex(&b, directions[i].hex);
+		assert_int_equal(b.rig.pipeline.n, 1);
+		check_number(directions[i].says, "direction",
+		    b.rig.pipeline.flows[0].sampling_direction, directions[i].direction);
+		bench_close(&b);
+	}
+}
+
+/* What the header says, as primitives. */
+static void
+test_header(void **state)
+{
+	const struct flow *f;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000123", "00000001")
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4);
+	bench_hex(&b, OLD_HEAD("00000002", "00000001") OLD_FLOW OLD_TCP4 "00000000");
+	assert_int_equal(b.rig.pipeline.n, 2);
+	f = b.rig.pipeline.flows;
+	assert_int_equal(f[0].export_proto_seqno, 0x123);
+	assert_int_equal(f[0].export_proto_version, 5);
+	assert_int_equal(f[0].export_proto_sysid, 7);
+	assert_int_equal(f[1].export_proto_seqno, 1);
+	assert_int_equal(f[1].export_proto_version, 2);
+	assert_int_equal(f[1].export_proto_sysid, 0);
+	bench_close(&b);
+}
+
+/* What is not known is counted, in samples and records alike; so is what is too short. */
+static void
+test_parts(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000002") "0003e805 00000004 01020304 "
+	    FLOW("0000008c", "00000001", "00000002", "00000003") VENDOR RAW_TCP4
+	    "000003e9 00000004 0000000a ");
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_UNKNOWN), 2);
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_CUT), 1);
+	assert_int_equal(rig_stat(&b.rig, STAT_RECORDS_FED), 1);
+	bench_hex(&b, OLD_HEAD("00000004", "00000001") OLD_COUNTERS("00000009"));
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_UNKNOWN), 3);
+	bench_close(&b);
+}
+
 /* Agents: by their own address; by the sender's where they do not know it; sub-agents apart. */
 static void
 test_agents(void **state)
@@ -426,7 +542,10 @@ test_agents(void **state)
 	bench_hex(&b, "00000005 00000000 00000007 00000001 00000000 00000000");
 	bench_hex(&b, "00000005 00000002 20010db8000000000000000000000009 00000007 00000001 "
 	    "00000000 00000000");
-	assert_int_equal(exporters_count(b.rig.exporters), 4);
+	bench_hex(&b, "00000004 00000002 20010db800000000000000000000000a 00000001 00000000 "
+	    "00000000");
+	bench_hex(&b, "00000002 00000001 c000020a 00000001 00000000 00000000");
+	assert_int_equal(exporters_count(b.rig.exporters), 6);
 	x = exporters_at(b.rig.exporters, 0);
 	check_ip("agent", &x->addr, "192.0.2.9");
 	assert_int_equal(x->kind, EXPORTER_SFLOW);
@@ -434,6 +553,9 @@ test_agents(void **state)
 	assert_int_equal(atomic_load(&x->version), 5);
 	check_ip("no agent", &exporters_at(b.rig.exporters, 2)->addr, "203.0.113.77");
 	check_ip("agent", &exporters_at(b.rig.exporters, 3)->addr, "2001:db8::9");
+	check_ip("agent", &exporters_at(b.rig.exporters, 4)->addr, "2001:db8::a");
+	assert_int_equal(atomic_load(&exporters_at(b.rig.exporters, 4)->version), 4);
+	assert_int_equal(atomic_load(&exporters_at(b.rig.exporters, 5)->version), 2);
 	bench_close(&b);
 }
 
@@ -549,6 +671,9 @@ main(void)
 		cmocka_unit_test(test_router6),
 		cmocka_unit_test(test_ethernet),
 		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_agents),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_exporter_counts),

@@ -117,6 +117,7 @@ fuzz_datagrams(const struct datagram_decoder *on, const uint8_t *data, size_t si
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		if ((choice >> 1) % 4 == 0 || i % 4 == (choice >> 1) % 4)
 			field_set_add(&p.needs, (enum field_no)i);
+	pipeline_prepare(&p);
 	cache.shared = exporters_new(1, 16, state_free);
 	if (cache.shared == NULL || exporter_cache_init(&cache, cache.shared, &e) != 0)
 		abort();

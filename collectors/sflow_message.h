@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sflow_message: an sFlow datagram on its way through the decoder. sflow.c reads its
+ * header and books it at the end, sflow_samples.c walks through its samples and counts in
+ * it. One per datagram, on the worker's stack.
+ */
+#ifndef WEIR_COLLECTORS_SFLOW_MESSAGE_H
+#define WEIR_COLLECTORS_SFLOW_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collectors/datagram.h"
+#include "core/collector.h"
+#include "core/exporter.h"
+#include "core/pipeline.h"
+#include "lib/rbuf.h"
+#include "proto/sflow_record.h"
+
+/* The decoder of one collector of one worker. */
+struct sflow {
+	struct collector *collector;
+	struct pipeline *pipeline;
+	unsigned worker;
+	const struct datagram_config *config;
+	bool header_shown;           /* somebody needs what the datagram's header says */
+	struct sflow_reading reading;
+	struct log_limit limit;      /* for datagrams of no exporter */
+};
+
+struct sflow_message {
+	const struct datagram *datagram;
+	struct rbuf in;              /* what is not read yet */
+	struct exporter *exporter;
+	ip16_t agent;
+	uint32_t version;
+	uint32_t sequence, uptime_ms;
+	uint32_t samples;            /* that the header announces */
+	uint32_t rate;               /* that the last flow sample announced; 0: none did */
+	uint64_t fed, not_flow, malformed; /* samples, by what became of them */
+	uint64_t unknown;            /* samples and records of formats that are not known */
+	uint64_t cut;                /* records that end before their members do */
+};
+
+/*
+ * Take all samples of `m`, whose header was read, and feed those that are flows. Returns
+ * whether all that were announced lie within the datagram, and could be told apart.
+ */
+bool sflow_samples(struct sflow *s, struct sflow_message *m);
+
+#endif
