@@ -34,7 +34,9 @@ enum option_id {
 	OPT_SOURCES,
 	OPT_PCAP,
 	OPT_UDP,
+	OPT_INTERFACE,
 	OPT_RATE,
+	OPT_OCTETS,
 	OPT_DPORT,
 	OPT_TRUTH,
 	OPT_HELP,
@@ -56,7 +58,9 @@ static const struct option gen_options[] = {
 	{ "sources", required_argument, NULL, OPT_SOURCES },
 	{ "pcap", required_argument, NULL, OPT_PCAP },
 	{ "udp", required_argument, NULL, OPT_UDP },
+	{ "interface", required_argument, NULL, OPT_INTERFACE },
 	{ "rate", required_argument, NULL, OPT_RATE },
+	{ "octets", required_argument, NULL, OPT_OCTETS },
 	{ "dport", required_argument, NULL, OPT_DPORT },
 	{ "truth", required_argument, NULL, OPT_TRUTH },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -65,15 +69,17 @@ static const struct option gen_options[] = {
 
 static const char gen_usage[] =
     "usage: weir-gen --kind packets|netflow5|netflow9|sflow5 --records N --keys K\n"
-    "                (--pcap FILE | --udp HOST:PORT [--rate DATAGRAMS_PER_S])\n"
+    "                (--pcap FILE | --udp HOST:PORT | --interface NAME)\n"
     "                [options]\n"
     "\n"
+    "  --rate N         datagrams or frames per second; 0: as they are taken (0)\n"
+    "  --octets N       of every packet, from the IP header on (a mixture)\n"
     "  --truth FILE     write what was generated for each key as CSV\n"
     "  --zipf S         keys follow Zipf's law with this exponent (1.0)\n"
     "  --uniform        every key is as likely\n"
     "  --ipv4 PERCENT   of the keys that are IPv4 (80; NetFlow v5: 100)\n"
     "  --vlan PERCENT   of the keys that have a VLAN (10; NetFlow v5: 0)\n"
-    "  --snap OCTETS    captured of each packet; 0: all (128)\n"
+    "  --snap OCTETS    captured of each packet in a file; 0: all (128)\n"
     "  --start EPOCH    seconds since 1970 of the first record (1700000000)\n"
     "  --pps RATE       records per second of virtual time (1000000)\n"
     "  --sampling N     sFlow: announce that 1 in N was sampled (1)\n"
@@ -96,7 +102,7 @@ struct gen {
 	uint32_t sampling;
 	uint32_t sources;
 	uint16_t dst_port;
-	const char *pcap, *udp, *truth;
+	const char *pcap, *udp, *interface, *truth;
 };
 
 void
@@ -207,6 +213,12 @@ gen_option(struct gen *g, enum option_id id, const char *name, const char *value
 	case OPT_UDP:
 		g->udp = value;
 		break;
+	case OPT_INTERFACE:
+		g->interface = value;
+		break;
+	case OPT_OCTETS:
+		g->flows.octets = (uint32_t)gen_number(name, value, 64, 1500);
+		break;
 	case OPT_RATE:
 		g->rate = gen_number(name, value, 0, 100000000);
 		break;
@@ -228,10 +240,12 @@ gen_check(struct gen *g)
 {
 	if (g->encoder == NULL || g->records == 0 || g->flows.keys == 0)
 		die("--kind, --records and --keys are needed; see --help");
-	if ((g->pcap != NULL) == (g->udp != NULL))
-		die("one of --pcap and --udp is needed");
+	if ((g->pcap != NULL) + (g->udp != NULL) + (g->interface != NULL) != 1)
+		die("one of --pcap, --udp and --interface is needed");
 	if (g->encoder == &frame_encoder && g->udp != NULL)
-		die("--kind packets goes to --pcap only");
+		die("--kind packets goes to --pcap and --interface only");
+	if (g->encoder != &frame_encoder && g->interface != NULL)
+		die("--interface is for --kind packets");
 	if (g->snap == 0)
 		g->snap = 65535;
 	if (g->snap < FRAME_HEADERS_MAX)
@@ -255,6 +269,8 @@ gen_open(const struct gen *g)
 
 	if (g->udp != NULL)
 		return out_udp(g->udp, g->sources, g->rate);
+	if (g->interface != NULL)
+		return out_wire(g->interface, g->rate);
 	return out_pcap(g->pcap, frames ? g->snap : 65535, g->sources,
 	    g->encoder->src_port, g->dst_port);
 }

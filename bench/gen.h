@@ -5,8 +5,9 @@
  *
  * gen.c reads the options and runs the loop: flows_next draws one record of some key
  * (gen_flows.c), an encoder writes it (gen_frame.c: Ethernet frames; gen_netflow.c;
- * gen_sflow.c) and hands frames or datagrams to the way out (gen_out.c: a pcap file, or
- * UDP sockets in gen_udp.c). Memory grows with the keys, not with the records. One thread.
+ * gen_sflow.c) and hands frames or datagrams to the way out (gen_out.c: a pcap file,
+ * UDP sockets in gen_udp.c, or an interface in gen_wire.c). Memory grows with the keys, not
+ * with the records. One thread.
  */
 #ifndef WEIR_BENCH_GEN_H
 #define WEIR_BENCH_GEN_H

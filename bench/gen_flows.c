@@ -277,7 +277,7 @@ flows_next(struct flows *f, struct record *r)
 	r->time_us = f->o.start_us + f->records * UINT64_C(1000000) / f->o.pps;
 	r->noise = prng_u64(&f->prng);
 	r->packets = 1;
-	r->bytes = flows_packet_octets((uint32_t)a);
+	r->bytes = f->o.octets != 0 ? f->o.octets : flows_packet_octets((uint32_t)a);
 	r->tcp_flags = 0;
 	r->ip_extra = 0;
 	if (k->proto == IPPROTO_TCP)

@@ -43,6 +43,7 @@ struct flows_options {
 	unsigned vlan_percent;
 	uint64_t start_us;  /* of the first record */
 	uint64_t pps;  /* records per second of virtual time */
+	uint32_t octets;  /* of every packet, as `bytes` counts; 0: a mixture */
 	bool packets;  /* every record is one packet */
 	bool idle;  /* a flow ends by silence; else every record is one */
 };

@@ -7,6 +7,7 @@
 #include "bench/gen.h"
 #include "bench/gen_frame.h"
 #include "bench/gen_udp.h"
+#include "bench/gen_wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +21,14 @@ struct out {
 	uint32_t sources;
 	uint64_t sent;  /* frames or datagrams */
 
-	int fd;  /* the pcap file; -1 with UDP */
+	int fd;  /* the pcap file; -1: none */
 	uint32_t snap;
 	uint16_t src_port, dst_port;
 	uint8_t *buffer;  /* OUT_BUFFER_OCTETS */
 	size_t used;
 
-	struct udp *udp;  /* NULL with pcap */
+	struct udp *udp;  /* NULL: none */
+	struct wire *wire;  /* NULL: none */
 };
 
 static void
@@ -94,6 +96,18 @@ out_udp(const char *host_port, uint32_t sources, uint64_t rate)
 	return out;
 }
 
+struct out *
+out_wire(const char *name, uint64_t rate)
+{
+	struct out *out = die_calloc(1, sizeof(*out));
+
+	out->fd = -1;
+	out->snap = FRAME_MAX;
+	out->sources = 1;
+	out->wire = wire_new(name, rate);
+	return out;
+}
+
 uint32_t
 out_snap(const struct out *out)
 {
@@ -121,11 +135,16 @@ out_frame(struct out *out, uint64_t time_us, const uint8_t *octets, uint32_t cap
 {
 	const uint32_t header[4] = { (uint32_t)(time_us / 1000000),
 		(uint32_t)(time_us % 1000000), captured, wire };
-	uint8_t *p = out_room(out, sizeof(header) + captured);
+	uint8_t *p;
 
+	out->sent++;
+	if (out->wire != NULL) {
+		wire_send(out->wire, octets, captured);
+		return;
+	}
+	p = out_room(out, sizeof(header) + captured);
 	memcpy(p, header, sizeof(header));
 	memcpy(p + sizeof(header), octets, captured);
-	out->sent++;
 }
 
 void
@@ -154,12 +173,13 @@ out_close(struct out *out)
 {
 	uint64_t sent = out->sent;
 
-	if (out->udp == NULL) {
+	if (out->fd != -1) {
 		out_flush(out);
 		if (close(out->fd) != 0)
 			die("pcap file: %s", strerror(errno));
 	}
 	udp_free(out->udp);
+	wire_free(out->wire);
 	free(out->buffer);
 	free(out);
 	return sent;

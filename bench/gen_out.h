@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way out: a pcap file (microseconds, Ethernet) written in large pieces, or the UDP
- * sockets of gen_udp.c. The program ends when writing fails. One thread.
+ * The way out: a pcap file (microseconds, Ethernet) written in large pieces, the UDP
+ * sockets of gen_udp.c, or the interface of gen_wire.c. The program ends when writing fails. One thread.
  */
 #ifndef WEIR_BENCH_GEN_OUT_H
 #define WEIR_BENCH_GEN_OUT_H
@@ -29,13 +29,16 @@ struct out *out_pcap(const char *path, uint32_t snap, uint32_t sources,
  */
 struct out *out_udp(const char *host_port, uint32_t sources, uint64_t rate);
 
+/* Send frames, whole, out of interface `name`, `rate` a second or 0: as it takes them. */
+struct out *out_wire(const char *name, uint64_t rate);
+
 uint32_t out_snap(const struct out *out);
 uint32_t out_sources(const struct out *out);
 
 /* The IPv4 address by which source number `source` calls itself: 10.0.0.1 and up. */
 void out_source_address(uint32_t source, uint8_t to[4]);
 
-/* Write one frame of which `captured` octets are in `octets`. pcap only. */
+/* Write one frame of which `captured` octets are in `octets`. Not to UDP sockets. */
 void out_frame(struct out *out, uint64_t time_us, const uint8_t *octets,
     uint32_t captured, uint32_t wire);
 

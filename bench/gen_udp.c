@@ -6,6 +6,7 @@
 
 #include "bench/gen.h"
 #include "bench/gen_out.h"
+#include "bench/gen_pace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,10 +18,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define TICKS     1000   /* a second of sending is cut into so many bursts */
 #define BATCH_MAX 64
 #define WAIT_MAX  4096   /* datagrams that wait, all sources together */
 #define SEND_ROOM (4 << 20)
@@ -39,10 +38,7 @@ struct udp {
 	uint32_t n_sources;
 	struct source *sources;
 	unsigned batch;  /* datagrams of a source sent at once */
-	uint64_t sent;
-	uint64_t rate;  /* datagrams a second; 0: unpaced */
-	uint64_t burst;  /* datagrams between two looks at the clock */
-	uint64_t start_ns;  /* monotonic, of the first datagram */
+	struct pace pace;
 };
 
 static struct addrinfo *
@@ -188,10 +184,9 @@ udp_new(const char *host_port, uint32_t sources, uint64_t rate)
 	struct addrinfo *to = udp_resolve(host_port);
 	uint64_t batch = WAIT_MAX / sources;
 
-	u->rate = rate;
-	u->burst = rate > TICKS ? rate / TICKS : 1;
-	if (rate != 0 && batch > u->burst)
-		batch = u->burst;
+	u->pace = pace_of(rate);
+	if (rate != 0 && batch > u->pace.burst)
+		batch = u->pace.burst;
 	u->batch = batch > BATCH_MAX ? BATCH_MAX : batch < 1 ? 1 : (unsigned)batch;
 	u->n_sources = sources;
 	descriptors_want(sources);
@@ -219,37 +214,18 @@ udp_free(struct udp *u)
 	free(u);
 }
 
-/* Sleep until the next burst is due. */
-static void
-udp_pace(struct udp *u)
-{
-	struct timespec t;
-	uint64_t due;
-
-	if (u->rate == 0 || u->sent % u->burst != 0)
-		return;
-	if (u->sent == 0) {
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		u->start_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-		return;
-	}
-	udp_flush(u);
-	due = u->start_ns + u->sent * UINT64_C(1000000000) / u->rate;
-	t.tv_sec = (time_t)(due / 1000000000);
-	t.tv_nsec = (long)(due % 1000000000);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		continue;
-}
-
 void
 udp_send(struct udp *u, uint32_t source, const uint8_t *payload, size_t octets)
 {
 	struct source *s = &u->sources[source];
 
-	udp_pace(u);
+	if (pace_due(&u->pace)) {
+		udp_flush(u);
+		pace_wait(&u->pace);
+	}
 	memcpy(s->vectors[s->n].iov_base, payload, octets);
 	s->vectors[s->n++].iov_len = octets;
-	u->sent++;
+	u->pace.sent++;
 	if (s->n == u->batch)
 		source_flush(s);
 }
