@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/capture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pcap.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 
 #define LIVE_WAIT_MS 100          /* the kernel hands over its blocks at least this often */
 #define LINKS        16U          /* link types in one file */
+#define NO_PROTOCOL  0xffff       /* an EtherType that is reserved, so never seen */
 
 /* A link type, and the filter compiled for it. */
 struct capture_link {
@@ -109,20 +112,6 @@ capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *
 	return rc;
 }
 
-/* Join the workers' group, in which the kernel deals each flow to one of them. */
-static int
-capture_share(struct capture *cap, struct err *e)
-{
-	uint32_t group = (uint32_t)getpid() & 0xffff;
-	uint32_t arg = group | (uint32_t)PACKET_FANOUT_HASH << 16;
-	int fd = pcap_get_selectable_fd(cap->handle);
-
-	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, sizeof(arg)) == 0)
-		return 0;
-	return err_set(e, WEIR_EIO, "%s: its packets cannot be dealt out to several workers: "
-	    "%s; write `workers: 1`", cap->name, strerror(errno));
-}
-
 static int
 capture_failed(const struct capture *cap, int status, struct err *e)
 {
@@ -156,6 +145,7 @@ capture_activate(struct capture *cap, const struct pcap_config *c, struct err *e
 	(void)pcap_set_promisc(cap->handle, c->promisc);
 	(void)pcap_set_timeout(cap->handle, LIVE_WAIT_MS);
 	(void)pcap_set_tstamp_precision(cap->handle, PCAP_TSTAMP_PRECISION_NANO);
+	(void)pcap_set_protocol_linux(cap->handle, NO_PROTOCOL);
 	if (room > 0)
 		(void)pcap_set_buffer_size(cap->handle, (int)room);
 	status = pcap_activate(cap->handle);
@@ -167,10 +157,64 @@ capture_activate(struct capture *cap, const struct pcap_config *c, struct err *e
 	return 0;
 }
 
+/* Pass what the operator's filter passes, or everything. */
+static int
+capture_filter(struct capture *cap, struct err *e)
+{
+	int none = 0;
+
+	if (!cap->link->filtered) {
+		(void)setsockopt(pcap_get_selectable_fd(cap->handle), SOL_SOCKET,
+		    SO_DETACH_FILTER, &none, sizeof(none));
+		return 0;
+	}
+	if (pcap_setfilter(cap->handle, &cap->links[0].program) == 0)
+		return 0;
+	return err_set(e, WEIR_EIO, "pcap_filter '%s': %s", cap->filter,
+	    pcap_geterr(cap->handle));
+}
+
+/*
+ * Let packets in. A socket gets them all from the moment on that it is bound, and its
+ * share once it has joined the workers' group; between the two it would take what others
+ * take as well. So it is bound with a filter that passes nothing.
+ */
+static int
+capture_begin(struct capture *cap, const struct capture_interface *i, struct err *e)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog filter = { 1, &nothing };
+	struct sockaddr_ll address;
+	socklen_t len = sizeof(address);
+	int fd = pcap_get_selectable_fd(cap->handle);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
+	    getsockname(fd, (void *)&address, &len) != 0)
+		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name, strerror(errno));
+	address.sll_protocol = htons(i->config->protocol != 0 ? i->config->protocol : ETH_P_ALL);
+	if (bind(fd, (const void *)&address, sizeof(address)) != 0)
+		return err_set(e, errno == ENODEV ? WEIR_ENOENT : WEIR_EIO,
+		    "pcap_interface %s: %s", cap->name, strerror(errno));
+	if (i->config->workers != 1) {
+		cap->generation = fanout_join(i->fanout, fd);
+		if (cap->generation == 0)
+			return err_set(e, WEIR_EIO, "pcap_interface %s: its packets cannot be dealt "
+			    "out to several workers: %s; write `workers: 1`", cap->name,
+			    strerror(errno));
+		cap->fanout = i->fanout;
+	}
+	return capture_filter(cap, e);
+}
+
 /* What there is to do once there is an active handle. */
 static int
-capture_prepare(struct capture *cap, const struct pcap_config *c, struct err *e)
+capture_prepare(struct capture *cap, const struct capture_interface *i, struct err *e)
 {
+	static const pcap_direction_t directions[] = {
+		[DIRECTION_UNKNOWN] = PCAP_D_INOUT,
+		[DIRECTION_IN] = PCAP_D_IN,
+		[DIRECTION_OUT] = PCAP_D_OUT,
+	};
 	char text[PCAP_ERRBUF_SIZE] = "";
 	int rc = capture_link(cap, (uint32_t)pcap_datalink(cap->handle), e);
 
@@ -178,29 +222,26 @@ capture_prepare(struct capture *cap, const struct pcap_config *c, struct err *e)
 		return rc;
 	cap->fraction_ns =
 	    pcap_get_tstamp_precision(cap->handle) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
-	if (cap->link->filtered &&
-	    pcap_setfilter(cap->handle, &cap->links[0].program) != 0)
-		return err_set(e, WEIR_EIO, "pcap_filter '%s': %s", cap->filter,
+	if (pcap_setdirection(cap->handle, directions[i->direction]) != 0)
+		return err_set(e, WEIR_EIO, "pcap_interface %s: pcap_direction: %s", cap->name,
 		    pcap_geterr(cap->handle));
-	if (c->workers != 1 && (rc = capture_share(cap, e)) != 0)
-		return rc;
 	if (pcap_setnonblock(cap->handle, 1, text) != 0)
 		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name, text);
-	return 0;
+	return capture_begin(cap, i, e);
 }
 
 int
-capture_open_live(struct capture *cap, const struct pcap_config *c, struct err *e)
+capture_open_live(struct capture *cap, const struct capture_interface *i, struct err *e)
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
-	int rc = capture_init(cap, c->interface, c->filter, e);
+	int rc = capture_init(cap, i->name, i->config->filter, e);
 
-	if (rc == 0 && (cap->handle = pcap_create(c->interface, text)) == NULL)
-		rc = err_set(e, WEIR_EIO, "pcap_interface %s: %s", c->interface, text);
+	if (rc == 0 && (cap->handle = pcap_create(i->name, text)) == NULL)
+		rc = err_set(e, WEIR_EIO, "pcap_interface %s: %s", i->name, text);
 	if (rc == 0)
-		rc = capture_activate(cap, c, e);
+		rc = capture_activate(cap, i->config, e);
 	if (rc == 0)
-		rc = capture_prepare(cap, c, e);
+		rc = capture_prepare(cap, i, e);
 	if (rc != 0)
 		capture_close(cap);
 	return rc;
@@ -325,6 +366,8 @@ capture_close(struct capture *cap)
 	free(cap->links);
 	if (cap->handle != NULL)
 		pcap_close(cap->handle);
+	if (cap->fanout != NULL)
+		fanout_leave(cap->fanout, cap->generation);
 	savefile_close(cap->file);
 	memset(cap, 0, sizeof(*cap));
 }

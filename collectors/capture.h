@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collectors/interfaces.h"
 #include "collectors/pcap.h"
 #include "collectors/savefile.h"
 #include "lib/err.h"
@@ -29,6 +30,8 @@ struct capture {
 	unsigned n_links;
 	uint32_t fraction_ns;           /* what a live packet's tv_usec counts */
 	uint32_t drops;                 /* as last told by the kernel; wraps */
+	struct fanout *fanout;          /* joined; borrowed */
+	uint32_t generation;            /* to leave it by */
 };
 
 enum capture_result {
@@ -45,10 +48,11 @@ typedef void capture_fn(void *arg, const struct packet_link *link, const struct 
 int capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e);
 
 /*
- * Open the interface that `c` names. Returns 0; -WEIR_ENOENT when it is not there or not
- * up; another -WEIR_E...; all with `e` filled.
+ * Open interface `i`, for one of i->config->workers. Returns 0; -WEIR_ENOENT when it is
+ * not there or not up; another -WEIR_E...; all with `e` filled.
  */
-int capture_open_live(struct capture *cap, const struct pcap_config *c, struct err *e);
+int capture_open_live(struct capture *cap, const struct capture_interface *i,
+    struct err *e);
 
 /* Look at up to `max` frames and give those that pass to `fn`. What is wrong is logged. */
 enum capture_result capture_read(struct capture *cap, int max, capture_fn *fn, void *arg);

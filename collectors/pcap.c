@@ -6,11 +6,13 @@
  */
 #include "collectors/pcap.h"
 
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "collectors/capture.h"
+#include "collectors/interfaces.h"
 #include "collectors/starts.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -26,6 +28,24 @@ static const struct directive rows[] = {
 	{ .name = "pcap_interface", .type = DIRECTIVE_STRING, .offset = AT(interface),
 	  .doc = "Interface to capture from; `any` is all of them." },
 	{ .name = "interface", .alias_of = "pcap_interface" },
+	{ .name = "pcap_interfaces_map", .type = DIRECTIVE_PATH, .offset = AT(interfaces_map),
+	  .reload = DIRECTIVE_RELOAD,
+	  .doc = "File of interfaces to capture from, instead of pcap_interface. A line is "
+	  "ifname=NAME and, as it may be, ifindex=NUMBER and direction=in or direction=out; an "
+	  "interface may stand there once for each direction. On SIGHUP and SIGUSR2 new numbers "
+	  "are taken up; interfaces that are new or gone wait for a restart." },
+	{ .name = "pcap_ifindex", .type = DIRECTIVE_ENUM, .offset = AT(ifindex),
+	  .words = "none|sys|hash|map", .def = "none",
+	  .doc = "The number that packets of an interface have: the system's own, a hash of the "
+	  "name (pmacct's, the same everywhere), or what pcap_interfaces_map says. Its direction "
+	  "decides whether it is in_iface or out_iface; without one they stay 0." },
+	{ .name = "pcap_direction", .type = DIRECTIVE_ENUM, .offset = AT(direction),
+	  .words = "both|in|out", .def = "both",
+	  .doc = "Capture only packets that come in or go out, where pcap_interfaces_map does not "
+	  "say which. On the loopback every packet comes in." },
+	{ .name = "pcap_protocol", .type = DIRECTIVE_STRING, .offset = AT(protocol_text),
+	  .doc = "EtherType to capture alone, such as 0x0800 (IPv4); of such packets the kernel "
+	  "shows only those that come in." },
 	{ .name = "pcap_interface_wait", .type = DIRECTIVE_BOOL, .offset = AT(interface_wait),
 	  .def = "false", .doc = "Wait for an interface that is not there or is down, instead of refusing to start." },
 	{ .name = "interface_wait", .alias_of = "pcap_interface_wait" },
@@ -55,6 +75,8 @@ struct door {
 	struct capture capture;
 	const struct pcap_config *config;
 	struct packet_wants wants;
+	const struct capture_interface *interface; /* NULL: it is a file */
+	uint32_t ifindex;       /* of the interface, wherever but from the map */
 	struct starts *starts;  /* NULL: nobody asks for `flows` */
 	uint64_t retry_at;      /* clock_mono: look for the interface again */
 	bool ended;             /* the file is */
@@ -64,6 +86,9 @@ struct door {
 struct take {
 	struct pipeline *pipeline;
 	const struct door *door;
+	bool on_interface;      /* there is something to say of it: */
+	uint32_t in_iface, out_iface;
+	uint8_t direction;
 	unsigned first;         /* of the batch's flows that are not yet looked at for starts */
 	uint64_t time;          /* of the last packet */
 	uint64_t octets;
@@ -100,6 +125,11 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	if (result != PACKET_OK)
 		return;
 	f->stamp = f->timestamp_arrival = t->time;
+	if (t->on_interface) {
+		f->in_iface = t->in_iface;
+		f->out_iface = t->out_iface;
+		f->sampling_direction = t->direction;
+	}
 	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
 		take_starts(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
@@ -127,6 +157,21 @@ take_count(const struct take *t, struct collector *c)
 		atomic_store(&c->horizon, t->time);
 }
 
+/* What all packets of an interface captured in one direction have. */
+static void
+take_interface(struct take *t, const struct door *d)
+{
+	uint32_t ifindex = d->ifindex;
+
+	if (d->interface == NULL || d->interface->direction == DIRECTION_UNKNOWN)
+		return;
+	if (d->config->ifindex == IFINDEX_MAP)
+		ifindex = atomic_load_explicit(&d->interface->map_ifindex, memory_order_relaxed);
+	t->on_interface = true;
+	t->direction = (uint8_t)d->interface->direction;
+	*(t->direction == DIRECTION_IN ? &t->in_iface : &t->out_iface) = ifindex;
+}
+
 static enum capture_result
 door_take(struct collector *c, struct door *d)
 {
@@ -134,12 +179,29 @@ door_take(struct collector *c, struct door *d)
 	enum capture_result result;
 
 	pipeline_source(c->pipeline, SOURCE_PACKETS);
+	take_interface(&t, d);
 	t.first = c->pipeline->n;
 	result = capture_read(&d->capture, READ_PACKETS, take_packet, &t);
 	if (d->starts != NULL)
 		take_starts(&t, c->pipeline->n);
 	take_count(&t, c);
 	return result;
+}
+
+/* Open the interface. Returns as capture_open_live does. */
+static int
+door_capture(struct collector *c, struct door *d, struct err *e)
+{
+	int rc = capture_open_live(&d->capture, d->interface, e);
+
+	if (rc != 0)
+		return rc;
+	if (d->config->ifindex == IFINDEX_SYS) /* another one each time that it is made */
+		d->ifindex = if_nametoindex(d->interface->name);
+	else if (d->config->ifindex == IFINDEX_HASH)
+		d->ifindex = interface_hash(d->interface->name);
+	c->fd = capture_fd(&d->capture);
+	return 0;
 }
 
 /* Look for an interface that is away. Returns whether it is there. */
@@ -152,19 +214,31 @@ door_retry(struct collector *c, struct door *d)
 	if (now < d->retry_at)
 		return false;
 	d->retry_at = now + RETRY_NS;
-	if (capture_open_live(&d->capture, d->config, &e) != 0) {
+	if (door_capture(c, d, &e) != 0) {
 		log_debug(LOG_PCAP, "%s", e.text);
 		return false;
 	}
 	log_info("pcap_interface %s: is there, capturing", c->where);
-	c->fd = capture_fd(&d->capture);
 	return true;
+}
+
+static void
+packets_poll_drops(struct collector *c)
+{
+	struct door *d = c->priv;
+	uint32_t n = capture_drops(&d->capture);
+
+	if (n > 0) {
+		stat_add(&c->pipeline->stats, STAT_KERNEL_DROPS, n);
+		counter_add(&c->drops, n);
+	}
 }
 
 static void
 door_lost(struct collector *c, struct door *d)
 {
 	log_warn("pcap_interface %s: capture broke off; trying again every second", c->where);
+	packets_poll_drops(c); /* what this handle dropped and has not yet told */
 	c->fd = -1;
 	capture_close(&d->capture);
 	d->retry_at = clock_mono() + RETRY_NS;
@@ -209,18 +283,6 @@ packets_read(struct collector *c)
 }
 
 static void
-packets_poll_drops(struct collector *c)
-{
-	struct door *d = c->priv;
-	uint32_t n = capture_drops(&d->capture);
-
-	if (n > 0) {
-		stat_add(&c->pipeline->stats, STAT_KERNEL_DROPS, n);
-		counter_add(&c->drops, n);
-	}
-}
-
-static void
 packets_close(struct collector *c)
 {
 	struct door *d = c->priv;
@@ -231,58 +293,78 @@ packets_close(struct collector *c)
 	c->priv = NULL;
 }
 
-static int
-door_open(struct collector *c, struct door *d, struct err *e)
+/* A door as both kinds have it. NULL with `e` filled. */
+static struct door *
+door_new(struct collector *c, const struct pcap_config *config, const char *where,
+    struct err *e)
 {
-	const struct pcap_config *config = d->config;
-	int rc;
+	struct door *d = calloc(1, sizeof(*d));
 
+	if (d == NULL) {
+		err_set(e, WEIR_ENOMEM, "pcap: no memory");
+		return NULL;
+	}
+	d->config = config;
 	packet_wants_init(&d->wants, &c->pipeline->needs);
+	c->priv = d;
+	snprintf(c->where, sizeof(c->where), "%s", where);
 	if (c->pipeline->needs_flow_starts &&
-	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL)
-		return -WEIR_ENOMEM;
-	if (config->savefile != NULL) {
-		c->follows_file_time = true;
-		return capture_open_file(&d->capture, config, e);
+	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL) {
+		packets_close(c);
+		return NULL;
 	}
-	rc = capture_open_live(&d->capture, config, e);
-	if (rc == -WEIR_ENOENT && config->interface_wait) {
-		log_warn("pcap_interface %s: not there yet; waiting for it", config->interface);
-		return 0;
-	}
-	return rc;
+	return d;
 }
 
 static int
-packets_open(struct collector *c, struct err *e)
+file_open(struct collector *c, struct err *e)
 {
 	const struct pcap_config *config = c->config;
-	struct door *d;
+	struct door *d = door_new(c, config, config->savefile, e);
 	int rc;
 
-	if ((config->savefile != NULL) == (config->interface != NULL))
-		return err_set(e, WEIR_EINVAL,
-		    "pcap: write either pcap_interface or pcap_savefile");
-	d = calloc(1, sizeof(*d));
 	if (d == NULL)
-		return err_set(e, WEIR_ENOMEM, "pcap: no memory");
-	snprintf(c->where, sizeof(c->where), "%s",
-	    config->savefile != NULL ? config->savefile : config->interface);
-	d->config = config;
-	c->priv = d;
-	rc = door_open(c, d, e);
+		return -WEIR_ENOMEM;
+	c->follows_file_time = true;
+	rc = capture_open_file(&d->capture, config, e);
 	if (rc != 0)
 		packets_close(c);
-	else
-		c->fd = capture_fd(&d->capture);
 	return rc;
 }
 
-const struct collector_ops pcap_collector = {
+static int
+live_open(struct collector *c, struct err *e)
+{
+	const struct capture_interface *i = c->config;
+	struct door *d = door_new(c, i->config, i->name, e);
+	int rc;
+
+	if (d == NULL)
+		return -WEIR_ENOMEM;
+	d->interface = i;
+	rc = door_capture(c, d, e);
+	if (rc == -WEIR_ENOENT && i->config->interface_wait) {
+		log_warn("pcap_interface %s: not there yet; waiting for it", i->name);
+		return 0;
+	}
+	if (rc != 0)
+		packets_close(c);
+	return rc;
+}
+
+const struct collector_ops pcap_live_collector = {
 	.name = "pcap",
 	.kind = COLLECTOR_PCAP,
-	.open = packets_open,
+	.open = live_open,
 	.read = packets_read,
 	.poll_drops = packets_poll_drops,
+	.close = packets_close,
+};
+
+const struct collector_ops pcap_file_collector = {
+	.name = "pcap",
+	.kind = COLLECTOR_PCAP,
+	.open = file_open,
+	.read = packets_read,
 	.close = packets_close,
 };

@@ -14,19 +14,31 @@
 #include "lib/directive.h"
 
 struct pcap_config {
-	const char *interface;      /* NULL: none; one of the two is set */
+	const char *interface;      /* NULL: none; one of these three is set */
+	const char *interfaces_map; /* path; NULL: none */
 	const char *savefile;       /* NULL: none; "-" is standard input */
 	const char *filter;         /* libpcap expression; NULL: every packet */
+	const char *protocol_text;  /* of pcap_protocol; NULL: none */
+	int direction;              /* enum field_direction, where the map says none */
+	int ifindex;                /* enum interface_ifindex */
 	uint32_t snaplen;           /* octets taken of each packet, interfaces only */
 	bool promisc;
 	bool interface_wait;        /* an interface that is not there yet will come */
 	bool savefile_wait;         /* stay after the end of the file */
 	bool unknown_etype;         /* count what is not IP, too */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
-	uint32_t workers;           /* that capture side by side; 0: not known. No directive */
+	/* No directives: */
+	uint32_t workers;           /* that capture side by side; 0: not known */
+	uint16_t protocol;          /* EtherType to capture alone; 0: all */
+	struct interfaces *interfaces; /* to capture from, owned; NULL: none (interfaces.h) */
 };
 
-extern const struct collector_ops pcap_collector;
+/* From an interface: its config is a struct capture_interface. */
+extern const struct collector_ops pcap_live_collector;
+
+/* From a file: its config is a struct pcap_config. */
+extern const struct collector_ops pcap_file_collector;
+
 extern const struct directive_set pcap_directives;
 
 #endif

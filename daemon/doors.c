@@ -55,7 +55,8 @@ const struct directive_set *const door_directives[] = {
 };
 
 const struct door_in doors_in[DOOR_IN_COUNT] = {
-	[DOOR_PCAP] = { "pmacctd", &pcap_directives, &pcap_collector, &pcap_collector, NULL },
+	[DOOR_PCAP] = { "pmacctd", &pcap_directives, &pcap_live_collector, &pcap_file_collector,
+	    NULL },
 	[DOOR_NETFLOW] = { "nfacctd", &netflow_directives, &netflow_udp_collector,
 	    &netflow_file_collector, &ipfix_tcp_collector },
 	[DOOR_SFLOW] = { "sfacctd", &sflow_directives, &sflow_udp_collector,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "collectors/datagram_config.h"
+#include "collectors/interfaces.h"
 #include "collectors/netflow.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
@@ -274,6 +275,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	plugins_read(s, fallback);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		s->in[i] = set_apply(s, doors_in[i].directives, NULL);
+	interfaces_load(s->in[DOOR_PCAP], &s->config, &s->problems);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_load(s->in[i], doors_in[i].as, &s->config, &s->problems);
 	plugins_apply(s, o->lenient);
@@ -285,6 +287,8 @@ settings_free(struct settings *s)
 {
 	for (unsigned i = 0; i < s->n_plugins; i++)
 		free(s->plugins[i].config);
+	if (s->in[DOOR_PCAP] != NULL)
+		interfaces_free(s->in[DOOR_PCAP]);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		if (s->in[i] != NULL)
 			datagram_config_fini(s->in[i]);
@@ -300,6 +304,7 @@ settings_reload(struct settings *s)
 {
 	struct problems ps = { 0 };
 
+	interfaces_reload(s->in[DOOR_PCAP], &ps);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_reload(s->in[i], &ps);
 	for (size_t i = 0; i < ps.n; i++) {
@@ -394,8 +399,8 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 		    family != DOOR_PCAP ? (const void *)&s->file : pcap, 1, e);
 		n++;
 	}
-	if (rc == 0 && pcap->interface != NULL) {
-		rc = engine_collector(en, doors_in[DOOR_PCAP].live, pcap, 0, e);
+	for (unsigned i = 0; rc == 0 && pcap->interfaces != NULL && i < pcap->interfaces->n; i++) {
+		rc = engine_collector(en, doors_in[DOOR_PCAP].live, pcap->interfaces->list[i], 0, e);
 		n++;
 	}
 	for (int i = DOOR_NETFLOW; rc == 0 && i < DOOR_IN_COUNT; i++) {
@@ -411,7 +416,7 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 		}
 	}
 	if (rc == 0 && n == 0)
-		return err_set(e, WEIR_EINVAL, "no input: write pcap_interface, pcap_savefile, "
-		    "nfacctd_port, nfacctd_tcp_port or sfacctd_port (or -i INTERFACE)");
+		return err_set(e, WEIR_EINVAL, "no input: write pcap_interface, pcap_interfaces_map, "
+		    "pcap_savefile, nfacctd_port, nfacctd_tcp_port or sfacctd_port (or -i INTERFACE)");
 	return rc;
 }

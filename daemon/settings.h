@@ -60,7 +60,7 @@ int settings_load(struct settings *s, const struct options *o, struct err *e);
 void settings_free(struct settings *s);
 
 /*
- * Read the files anew that may change while weir runs (allow lists). Workers may use them
+ * Read the files anew that may change while weir runs (allow lists, interfaces). Workers may use them
  * meanwhile. A file with faults stays as it was read before; the log says why.
  */
 void settings_reload(struct settings *s);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/interfaces.h"
 #include "collectors/pcap.h"
 #include "lib/clock.h"
 #include "tests/collectors/rig.h"
@@ -33,7 +34,7 @@ static bool
 read_file(struct rig *r, struct pcap_config *config)
 {
 	config->savefile = rig_file(pcap.octets, pcap.len);
-	rig_init(r, &pcap_collector, config);
+	rig_init(r, &pcap_file_collector, config);
 	r->pipeline.source = SOURCE_NETFLOW; /* must change */
 	rig_open(r);
 	return rig_read(r);
@@ -175,7 +176,7 @@ test_damaged_file(void **state)
 	/* No capture file at all is refused at once, by name. */
 	for (pcap.len = 0; pcap.len < 24; pcap.len++) {
 		config.savefile = rig_file(pcap.octets, pcap.len);
-		rig_init(&r, &pcap_collector, &config);
+		rig_init(&r, &pcap_file_collector, &config);
 		assert_int_not_equal(r.collector.ops->open(&r.collector, &e), 0);
 		assert_non_null(strstr(e.text, config.savefile));
 		assert_null(r.collector.priv);
@@ -189,10 +190,7 @@ static const struct {
 	const char *want; /* in the error */
 } refusals[] = {
 	{ "a file that is not there", { .savefile = "/nonexistent/file" }, "/nonexistent/file" },
-	{ "an interface that is not there", { .interface = "weir-none0", .snaplen = 128 },
-	    "weir-none0" },
-	{ "neither", { 0 }, "pcap_savefile" },
-	{ "both", { .interface = "lo", .savefile = "/dev/null" }, "pcap_savefile" },
+	{ "no capture file", { .savefile = "/dev/null" }, "not a capture file" },
 };
 
 static void
@@ -203,7 +201,7 @@ test_refusals(void **state)
 		struct err e = ERR_INIT;
 		struct rig r;
 
-		rig_init(&r, &pcap_collector, &refusals[i].config);
+		rig_init(&r, &pcap_file_collector, &refusals[i].config);
 		if (r.collector.ops->open(&r.collector, &e) == 0)
 			fail_msg("%s: opened", refusals[i].says);
 		if (strstr(e.text, refusals[i].want) == NULL)
@@ -224,7 +222,7 @@ test_link_unknown(void **state)
 	pcap_three();
 	pcap.octets[20] = 147; /* LINKTYPE_USER0 */
 	config.savefile = rig_file(pcap.octets, pcap.len);
-	rig_init(&r, &pcap_collector, &config);
+	rig_init(&r, &pcap_file_collector, &config);
 	assert_int_equal(r.collector.ops->open(&r.collector, &e), -WEIR_EUNSUPPORTED);
 	assert_non_null(strstr(e.text, "147"));
 	rig_fini(&r);
@@ -245,7 +243,7 @@ test_filter(void **state)
 	rig_fini(&r);
 
 	config.filter = "udp and nonsense";
-	rig_init(&r, &pcap_collector, &config);
+	rig_init(&r, &pcap_file_collector, &config);
 	assert_int_equal(r.collector.ops->open(&r.collector, &e), -WEIR_EINVAL);
 	assert_non_null(strstr(e.text, "udp and nonsense"));
 	rig_fini(&r);
@@ -269,7 +267,7 @@ test_flow_starts(void **state)
 		    i % 3 == 1 ? UDP4("303a") : ARP);
 	rig_pcap_hex(&pcap, T0 + 100, UDP4("3039")); /* the first of the third batch */
 	config.savefile = rig_file(pcap.octets, pcap.len);
-	rig_init(&r, &pcap_collector, &config);
+	rig_init(&r, &pcap_file_collector, &config);
 	r.pipeline.needs_flow_starts = true;
 	rig_open(&r);
 	left = pipeline_slot(&r.pipeline);
@@ -299,6 +297,18 @@ test_savefile_wait(void **state)
 	rig_fini(&r);
 }
 
+/* The interface of `config`, as its only one. */
+static void
+interface_load(struct pcap_config *config)
+{
+	static const struct config no_lines;
+	struct problems ps = { 0 };
+
+	interfaces_load(config, &no_lines, &ps);
+	assert_int_equal(ps.n, 0);
+	assert_int_equal(config->interfaces->n, 1);
+}
+
 /* An interface that is waited for does not keep weir from starting. */
 static void
 test_interface_wait(void **state)
@@ -309,17 +319,27 @@ test_interface_wait(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_init(&r, &pcap_collector, &config);
+	interface_load(&config);
+	rig_init(&r, &pcap_live_collector, config.interfaces->list[0]);
 	if (r.collector.ops->open(&r.collector, &e) != 0) {
 		/* Without the right to capture, libpcap cannot tell that it is not there. */
 		assert_non_null(strstr(e.text, "CAP_NET_RAW"));
 		rig_fini(&r);
+		interfaces_free(&config);
 		skip();
 	}
 	assert_int_equal(r.collector.fd, -1);
 	assert_int_equal(r.collector.ops->read(&r.collector), COLLECTOR_IDLE);
 	r.collector.ops->poll_drops(&r.collector);
 	rig_fini(&r);
+
+	config.interface_wait = false;
+	rig_init(&r, &pcap_live_collector, config.interfaces->list[0]);
+	assert_int_equal(r.collector.ops->open(&r.collector, &e), -WEIR_ENOENT);
+	assert_non_null(strstr(e.text, "weir-none0"));
+	assert_null(r.collector.priv);
+	rig_fini(&r);
+	interfaces_free(&config);
 }
 
 static void
@@ -349,12 +369,14 @@ test_interface(void **state)
 
 	(void)state;
 	snprintf(filter, sizeof(filter), "udp dst port %u and src host 127.0.0.1", port);
-	rig_init(&r[0], &pcap_collector, &config);
+	interface_load(&config);
+	rig_init(&r[0], &pcap_live_collector, config.interfaces->list[0]);
 	if (r[0].collector.ops->open(&r[0].collector, &e) != 0) {
 		rig_fini(&r[0]);
+		interfaces_free(&config);
 		skip(); /* no right to capture here */
 	}
-	rig_init(&r[1], &pcap_collector, &config);
+	rig_init(&r[1], &pcap_live_collector, config.interfaces->list[0]);
 	rig_open(&r[1]);
 	assert_true(r[0].collector.fd >= 0 && r[0].collector.fd != r[1].collector.fd);
 	for (unsigned i = 0; i < 50; i++)
@@ -373,6 +395,7 @@ test_interface(void **state)
 	assert_false(r[0].collector.follows_file_time);
 	rig_fini(&r[0]);
 	rig_fini(&r[1]);
+	interfaces_free(&config);
 }
 
 static void

@@ -63,9 +63,9 @@ def truth(path):
 
 
 class Weir:
-    """A running weir with a control socket."""
+    """A running weir with a control socket; `prefix` is the command that starts it."""
 
-    def __init__(self, directory, config, *args):
+    def __init__(self, directory, config, *args, prefix=()):
         self.dir = pathlib.Path(directory)
         self.socket = self.dir / "weir.sock"
         self.file = self.dir / "weir.conf"
@@ -74,7 +74,7 @@ class Weir:
             config + f"\ncontrol_socket: {self.socket}\nlogfile: {self.log}\n"
             f"state_dir: {self.dir}/state\n")
         self.process = subprocess.Popen(
-            [str(WEIR), "run", *args, "-f", str(self.file)], stderr=subprocess.PIPE, text=True)
+            [*prefix, str(WEIR), "run", *args, "-f", str(self.file)], stderr=subprocess.PIPE, text=True)
 
     def ready(self):
         def there():
