@@ -45,6 +45,7 @@ struct datagram_config {
 	uint64_t pipe_size;         /* receive buffer of a socket, octets */
 	const char *allow_file;     /* NULL: everybody may send */
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
+	bool time_secs;             /* NetFlow v5 tells uptimes in seconds */
 	uint32_t time_tolerance;    /* s that a record's time may be off its arrival, 0: any */
 	bool disable_checks;        /* do not log sequence gaps */
 	bool biflow;                /* ways back are flows, too */

@@ -64,6 +64,9 @@ static const struct directive netflow_rows[] = {
 	  .doc = "TCP connections that one worker holds at most, each with a buffer of 64 KiB and a "
 	  "descriptor. Beyond, one without a message for a minute makes room, or the newcomer is "
 	  "turned away." },
+	{ .name = "nfacctd_time_secs", .type = DIRECTIVE_BOOL, .offset = AT(time_secs),
+	  .def = "false",
+	  .doc = "NetFlow v5 tells uptimes, of the exporter and of flows, in seconds." },
 	{ .name = "nfacctd_time_tolerance", .type = DIRECTIVE_SECONDS, .offset = AT(time_tolerance),
 	  .def = "365d", .unit = "s",
 	  .doc = "Count records into the time bin of their arrival when their own time is farther "

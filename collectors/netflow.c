@@ -107,10 +107,12 @@ netflow_open(struct collector *c, struct err *e)
 	nf->worker = c->pipeline->worker;
 	nf->limit = (struct log_limit)LOG_LIMIT_INIT;
 	nf->tolerance = UINT64_MAX / 2; /* any time */
+	nf->tick_ms = 1;
 	if (config != NULL) {
 		nf->time_new = config->time_new;
 		nf->disable_checks = config->disable_checks;
 		nf->biflow = config->biflow;
+		nf->tick_ms = config->time_secs ? 1000 : 1;
 		if (config->time_tolerance != 0)
 			nf->tolerance = config->time_tolerance * CLOCK_S;
 		nf->account_options = config->account_options;

@@ -42,7 +42,8 @@ fixed_start(const struct message *m, uint32_t first)
 
 /* What a record has beyond that which every flow has, for views that ask for it. */
 static inline void
-v5_record_more(const struct message *m, const uint8_t *p, struct flow *f)
+v5_record_more(
+    const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
 {
 	f->nexthop = ip_from_v4(p + NETFLOW5_NEXTHOP);
 	f->in_iface = wire_u16(p + NETFLOW5_INPUT);
@@ -52,8 +53,8 @@ v5_record_more(const struct message *m, const uint8_t *p, struct flow *f)
 	f->src_mask = p[NETFLOW5_SRC_MASK];
 	f->dst_mask = p[NETFLOW5_DST_MASK];
 	f->etype = ETHERTYPE_IPV4;
-	f->timestamp_end = netflow_uptime_ns(
-	    m->clock.export_ns, m->clock.uptime_ms, wire_u32(p + NETFLOW5_LAST));
+	f->timestamp_end = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms,
+	    wire_u32(p + NETFLOW5_LAST) * nf->tick_ms);
 }
 
 static inline void
@@ -61,7 +62,7 @@ v5_record(
     const struct netflow *nf, struct message *m, const uint8_t *p, struct flow *f)
 {
 	uint8_t proto = p[NETFLOW5_PROTO], ports = ports_meant[proto];
-	uint32_t first = wire_u32(p + NETFLOW5_FIRST);
+	uint32_t first = wire_u32(p + NETFLOW5_FIRST) * nf->tick_ms;
 
 	f->src_host = ip_from_v4(p + NETFLOW5_SRC);
 	f->dst_host = ip_from_v4(p + NETFLOW5_DST);
@@ -75,7 +76,7 @@ v5_record(
 	f->timestamp_start =
 	    netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms, first);
 	if (pipeline_needs_more(nf->pipeline))
-		v5_record_more(m, p, f);
+		v5_record_more(nf, m, p, f);
 	f->stamp = message_stamp(nf, m, fixed_start(m, first));
 }
 
@@ -116,6 +117,7 @@ netflow5_decode(struct netflow *nf, struct message *m)
 	if (!message_exporter(nf, m, wire_u16(h + NETFLOW5_ENGINE)))
 		return;
 	header_times(m, h);
+	m->clock.uptime_ms *= nf->tick_ms; /* wraps as all uptimes do */
 	sampling = wire_u16(h + NETFLOW5_SAMPLING) & NETFLOW5_RATE_MASK;
 	m->sampling = sampling;
 	exporter_rate_set(m->exporter, sampling, EXPORTER_RATE_HEADER);

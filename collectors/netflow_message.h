@@ -29,6 +29,7 @@ struct netflow {
 	struct pipeline *pipeline;
 	unsigned worker;
 	bool time_new, disable_checks, biflow;
+	uint32_t tick_ms;            /* of uptimes in v5: 1, or 1000 where they are seconds */
 	uint64_t tolerance;          /* ns that a record's time may be off its arrival */
 	bool account_options;        /* options data is counted like flows, too */
 	bool any_scope;              /* options of any scope are of the whole exporter */

@@ -27,6 +27,8 @@ static const struct option_row {
 	    "octets to capture (pmacctd), or address to listen on" },
 	{ 'N', false, { "promisc", NULL, NULL }, "false", "not promiscuous" },
 	{ 'w', false, { "pcap_interface_wait", NULL, NULL }, "true", "wait for the interface" },
+	{ 'R', false, { NULL, "nfacctd_renormalize", "sfacctd_renormalize" }, "true",
+	    "multiply counters by the sampling rate" },
 	{ 'n', true, { "networks_file", "networks_file", "networks_file" }, NULL, "networks" },
 	{ 'D', false, { "daemonize", "daemonize", "daemonize" }, "true", "go to the background" },
 	{ 'd', false, { "debug", "debug", "debug" }, "true", "debug lines" },

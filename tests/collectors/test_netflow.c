@@ -63,6 +63,29 @@ test_stamps(void **state)
 	}
 }
 
+/* Uptimes in seconds, for those who send v5 like that. */
+static void
+test_time_secs(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+	const struct flow *f;
+
+	(void)state;
+	bench_open(&b, false);
+	netflow_decoder.close(b.decoder);
+	b.config.time_secs = true;
+	b.decoder = netflow_decoder.open(&b.collector, NULL);
+	f = b.pipeline.flows;
+	v5_header(&w, 1, 0);
+	v5_record(&w, 6, UPTIME_MS - 100, UPTIME_MS - 40);
+	assert_int_equal(bench_feed(&b, &w), 1);
+	assert_int_equal(f->stamp, (NOW_S - 100) * CLOCK_S);
+	assert_int_equal(f->timestamp_start / CLOCK_S, NOW_S - 100);
+	assert_int_equal(f->timestamp_end / CLOCK_S, NOW_S - 40);
+	bench_close(&b);
+}
+
 /* Clocks that cannot be right do not decide the bin, and are counted. */
 static const struct {
 	const char *says;
@@ -668,6 +691,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_time_secs),
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_v9_record),
 		cmocka_unit_test(test_header_primitives),
