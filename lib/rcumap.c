@@ -86,18 +86,24 @@ rcumap_free(struct rcumap *m)
 	free(m);
 }
 
-/* The slot of `key`, or the unused one where it would be put. */
-static const struct slot *
-slot_find(const struct slots *s, struct rcumap_key key)
+/*
+ * Whether `key` is there; `*slot` is its slot, or the unused one where it would be put. A
+ * reader must not look at the latter again: the writer may meanwhile have given it to
+ * another key.
+ */
+static bool
+slot_find(const struct slots *s, struct rcumap_key key, const struct slot **slot)
 {
 	uint32_t i = (uint32_t)hash_seeded(&key, sizeof(key));
 
 	for (;; i++) {
 		const struct slot *at = &s->slot[i & (s->room - 1)];
 
-		if (atomic_load_explicit(&at->used, memory_order_acquire) == 0 ||
-		    (at->key.a == key.a && at->key.b == key.b))
-			return at;
+		*slot = at;
+		if (atomic_load_explicit(&at->used, memory_order_acquire) == 0)
+			return false;
+		if (at->key.a == key.a && at->key.b == key.b)
+			return true;
 	}
 }
 
@@ -107,10 +113,7 @@ rcumap_get(const struct rcumap *m, struct rcumap_key key, uint64_t *value)
 	const struct slots *s = map_slots(m);
 	const struct slot *at;
 
-	if (s == NULL)
-		return false;
-	at = slot_find(s, key);
-	if (atomic_load_explicit(&at->used, memory_order_acquire) == 0)
+	if (s == NULL || !slot_find(s, key, &at))
 		return false;
 	*value = atomic_load_explicit(&at->value, memory_order_relaxed);
 	return true;
@@ -120,8 +123,11 @@ rcumap_get(const struct rcumap *m, struct rcumap_key key, uint64_t *value)
 static void
 slot_put(struct slots *s, struct rcumap_key key, uint64_t value, uint32_t now_s)
 {
-	struct slot *at = (struct slot *)slot_find(s, key);
+	const struct slot *unused;
+	struct slot *at;
 
+	(void)slot_find(s, key, &unused);
+	at = (struct slot *)unused;
 	at->key = key;
 	at->told_s = now_s;
 	atomic_store_explicit(&at->value, value, memory_order_relaxed);
@@ -187,17 +193,16 @@ rcumap_put(struct rcumap *m, struct rcumap_key key, uint64_t value, uint32_t now
 {
 	struct slots *s = map_slots(m);
 	uint32_t n = rcumap_count(m);
+	const struct slot *found;
 	int rc;
 
 	*old = NULL;
-	if (s != NULL) {
-		struct slot *at = (struct slot *)slot_find(s, key);
+	if (s != NULL && slot_find(s, key, &found)) {
+		struct slot *at = (struct slot *)found;
 
-		if (atomic_load_explicit(&at->used, memory_order_relaxed) != 0) {
-			at->told_s = now_s;
-			atomic_store_explicit(&at->value, value, memory_order_relaxed);
-			return 0;
-		}
+		at->told_s = now_s;
+		atomic_store_explicit(&at->value, value, memory_order_relaxed);
+		return 0;
 	}
 	if (s == NULL || n >= m->max || (n + 1) * 2 > s->room) {
 		/* Looking for what may go takes long: once a second, whoever asks. */
