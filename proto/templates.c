@@ -56,14 +56,19 @@ slots_new(uint32_t n)
 	return s;
 }
 
-/* The slot of `key`: its template's, or the empty one where it would go. */
+/*
+ * The slot of `key`: its template's, or the empty one where it would go; `*seen` is what
+ * was in it. Readers take that, and do not look again: an empty slot may meanwhile have
+ * got the template of another key.
+ */
 static struct slot *
-slot_of(struct templates_slots *s, uint32_t key)
+slot_of(struct templates_slots *s, uint32_t key, struct template **seen)
 {
 	for (uint32_t i = slot_first(s, key);; i = (i + 1) & s->mask) {
-		const struct template *t =
+		struct template *t =
 		    atomic_load_explicit(&s->at[i].template, memory_order_acquire);
 
+		*seen = t;
 		if (t == NULL || key_of((enum template_kind)t->kind, t->id) == key)
 			return &s->at[i];
 	}
@@ -73,7 +78,8 @@ slot_of(struct templates_slots *s, uint32_t key)
 static void
 slot_move(struct templates_slots *to, struct template *t, struct slot *from)
 {
-	struct slot *at = slot_of(to, key_of((enum template_kind)t->kind, t->id));
+	struct template *none;
+	struct slot *at = slot_of(to, key_of((enum template_kind)t->kind, t->id), &none);
 
 	/* A mark that a worker sets meanwhile is lost: it will set it again. */
 	atomic_store(&at->used, atomic_load(&from->used));
@@ -114,8 +120,10 @@ templates_find(const struct templates *ts, enum template_kind kind, uint16_t id)
 	struct templates_slots *s =
 	    atomic_load_explicit(&ts->slots, memory_order_acquire);
 
-	return atomic_load_explicit(
-	    &slot_of(s, key_of(kind, id))->template, memory_order_acquire);
+	struct template *t;
+
+	(void)slot_of(s, key_of(kind, id), &t);
+	return t;
 }
 
 const struct template *
@@ -124,9 +132,8 @@ templates_use(
 {
 	struct templates_slots *s =
 	    atomic_load_explicit(&ts->slots, memory_order_acquire);
-	struct slot *at = slot_of(s, key_of(kind, id));
-	const struct template *t =
-	    atomic_load_explicit(&at->template, memory_order_acquire);
+	struct template *t;
+	struct slot *at = slot_of(s, key_of(kind, id), &t);
 
 	if (t != NULL && atomic_load_explicit(&at->used, memory_order_relaxed) != now_s)
 		atomic_store_explicit(&at->used, now_s, memory_order_relaxed);
@@ -305,12 +312,11 @@ templates_put(
 		if (!template_fits(ts, t)) /* still in the way: next time, maybe */
 			return -WEIR_EFULL;
 	}
-	at = slot_of(atomic_load(&ts->slots), key);
-	old->template = atomic_load(&at->template);
+	at = slot_of(atomic_load(&ts->slots), key, &old->template);
 	if (old->template == NULL) {
 		if (templates_grow(ts, old) != 0)
 			return -WEIR_ENOMEM;
-		at = slot_of(atomic_load(&ts->slots), key);
+		at = slot_of(atomic_load(&ts->slots), key, &old->template);
 		atomic_fetch_add(&ts->n, 1);
 	} else {
 		ts->octets -= old->template->octets;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -297,6 +299,59 @@ leave(void **state)
 	return 0;
 }
 
+/* Who reads while templates come finds each or none, never another one. */
+struct race {
+	struct templates *ts;
+	_Atomic bool stop, bad;
+};
+
+#define RACE_IDS 2000U
+
+static void *
+reader(void *arg)
+{
+	struct race *r = arg;
+
+	rcu_enter();
+	while (!atomic_load(&r->stop)) {
+		for (uint16_t id = 256; id < 256 + RACE_IDS; id++) {
+			const struct template *t =
+			    templates_find(r->ts, TEMPLATE_V9, id);
+
+			if (t != NULL && t->id != id)
+				atomic_store(&r->bad, true);
+		}
+		rcu_quiet();
+	}
+	rcu_leave();
+	return NULL;
+}
+
+static void
+test_readers(void **state)
+{
+	struct race r = { 0 };
+	pthread_t threads[2];
+
+	(void)state;
+	for (unsigned round = 0; round < 20; round++) {
+		r.ts = table_new();
+		atomic_store(&r.stop, false);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(
+			    pthread_create(&threads[i], NULL, reader, &r), 0);
+		for (uint16_t id = 256; id < 256 + RACE_IDS; id++)
+			(void)put(r.ts, some_template(TEMPLATE_V9, id, 1));
+		atomic_store(&r.stop, true);
+		rcu_idle();
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		rcu_busy();
+		table_free(r.ts);
+	}
+	assert_false(atomic_load(&r.bad));
+}
+
 int
 main(void)
 {
@@ -307,6 +362,7 @@ main(void)
 		cmocka_unit_test(test_octets_are_bounded),
 		cmocka_unit_test(test_the_useless_are_forgotten),
 		cmocka_unit_test(test_withdraw),
+		cmocka_unit_test(test_readers),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
