@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collectors/netflow.h"
+#include "flow/custom.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
 #include "lib/rcu.h"
@@ -82,8 +83,29 @@ series(const struct datagram_decoder *on, struct collector *c, struct rbuf in)
 	on->close(decoder);
 }
 
+/* Primitives of the operator's own, one of each kind. */
 static void
-quiet_once(void)
+customs_define(void)
+{
+	static const struct {
+		const char *name;
+		struct custom custom;
+	} customs[] = {
+		{ "own_number", { 0, 1, CUSTOM_UINT } },
+		{ "own_hex", { 0, 95, CUSTOM_HEX } },
+		{ "own_address", { 0, 8, CUSTOM_IP } },
+		{ "own_mac", { 0, 56, CUSTOM_MAC } },
+		{ "own_text", { 0, 82, CUSTOM_STR } },
+		{ "own_octets", { 9999, 1001, CUSTOM_RAW } },
+	};
+
+	for (size_t i = 0; i < sizeof(customs) / sizeof(customs[0]); i++)
+		if (custom_add(customs[i].name, &customs[i].custom, NULL) != 0)
+			abort();
+}
+
+static void
+once(void)
 {
 	static bool done;
 	const struct log_config config = { .file = "/dev/null" };
@@ -93,6 +115,7 @@ quiet_once(void)
 		return;
 	done = true;
 	(void)log_open(&config, &e);
+	customs_define();
 	rcu_enter();
 }
 
@@ -110,10 +133,11 @@ fuzz_datagrams(const struct datagram_decoder *on, const uint8_t *data, size_t si
 	uint8_t choice = rbuf_u8(&in);
 	struct err e = ERR_INIT;
 
-	quiet_once();
+	once();
 	config.time_new = choice & 1;
 	config.account_options = choice >> 3 & 1;
 	config.disable_opt_scope_check = choice >> 4 & 1;
+	config.biflow = choice >> 5 & 1;
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		if ((choice >> 1) % 4 == 0 || i % 4 == (choice >> 1) % 4)
 			field_set_add(&p.needs, (enum field_no)i);
