@@ -7,9 +7,10 @@ import socket
 import pytest
 
 import ipfix
-from conftest import TUPLE, free_port, generate, poll, truth, tuple_key
+from conftest import TUPLE, WEIR, free_port, generate, poll, truth, tuple_key
 
 EXPORTERS = 2000
+SANITIZED = b"__asan_init" in WEIR.read_bytes()  # takes some memory for itself
 
 
 @pytest.fixture
@@ -78,7 +79,8 @@ def test_two_thousand_exporters(tmp_path, weir, sockets):
     stats = w.stats()
     assert stats["datagrams"] == stats["datagrams_decoded"] == EXPORTERS * 8
     assert stats["kernel_drops"] == stats["records_no_template"] == stats["sequence_lost"] == 0
-    assert (resident_octets(w) - before) / len(shown) < 16384
+    each = (resident_octets(w) - before) / len(shown)
+    assert each < (16 << 10) * (4 if SANITIZED else 1)
     w.books()
     assert w.stop() == 0
 
