@@ -102,6 +102,29 @@ def test_more_exporters_than_are_remembered(tmp_path, weir, sockets):
     assert w.stop() == 0
 
 
+@pytest.mark.parametrize("kind", ["netflow5", "sflow5"])
+def test_ten_thousand_exporters(tmp_path, weir, kind):
+    """All that max_exporters lets in by default, told apart, and cheap at rest."""
+    port, n = free_port(), 10000
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < n + 100:
+        pytest.skip("a hard limit of descriptors keeps the sender from that many sockets")
+    family = "sfacctd" if kind == "sflow5" else "nfacctd"
+    w = weir(f"{family}_ip: 127.0.0.1\n{family}_port: {port}\nplugins: memory[m]\nworkers: 2\n"
+             "aggregate: proto\n").ready()
+    before = resident_octets(w)
+    records = n * (30 if kind == "netflow5" else 10)
+    sent = generate(kind, records, 100, "--sources", n, "--rate", 20000,
+                    udp=f"127.0.0.1:{port}")
+    poll(lambda: w.stats()["datagrams"] == int(sent["datagrams"]))
+    stats = w.stats()
+    assert stats["records_fed"] == records
+    assert stats["malformed_exporter"] == stats["sequence_lost"] == 0
+    assert len({x["address"] for x in w.rows("exporters")}) == n
+    assert (resident_octets(w) - before) / n < (4 << 10) * (4 if SANITIZED else 1)
+    w.books()
+    assert w.stop() == 0
+
+
 @pytest.mark.parametrize("kind", ["netflow5", "netflow9", "sflow5"])
 def test_totals_of_many_generated_exporters(tmp_path, weir, kind):
     port, csv = free_port(), tmp_path / "truth.csv"
