@@ -213,6 +213,15 @@ engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 	return 0;
 }
 
+void
+engine_reload(struct engine *en, struct problems *ps)
+{
+	if (en->sampling != NULL)
+		sampling_reload(en->sampling, ps);
+	for (unsigned r = 0; r < en->n_rules; r++)
+		rules_reload(en->rules[r].rules, ps);
+}
+
 int
 engine_collector(struct engine *en, const struct collector_ops *ops, const void *config,
     unsigned instances, struct err *e)

@@ -79,6 +79,12 @@ int engine_collector(struct engine *en, const struct collector_ops *ops,
  */
 int engine_prepare(struct engine *en, struct problems *ps, struct err *e);
 
+/*
+ * Read the operator's files of rules anew, while all runs. One with faults, which go to
+ * `ps`, changes nothing. Main thread.
+ */
+void engine_reload(struct engine *en, struct problems *ps);
+
 /* Open outputs, start all threads. On failure everything is stopped again. */
 int engine_start(struct engine *en, struct err *e);
 

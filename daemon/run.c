@@ -57,7 +57,7 @@ on_reload(int sig, short what, void *arg)
 		log_reopen();
 		log_info("weir: log opened anew");
 	}
-	settings_reload(&r->settings);
+	settings_reload(&r->settings, r->engine);
 }
 
 /* All input has come to its end: files. */

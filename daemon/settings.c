@@ -300,10 +300,11 @@ settings_free(struct settings *s)
 }
 
 void
-settings_reload(struct settings *s)
+settings_reload(struct settings *s, struct engine *en)
 {
 	struct problems ps = { 0 };
 
+	engine_reload(en, &ps);
 	interfaces_reload(s->in[DOOR_PCAP], &ps);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_reload(s->in[i], &ps);

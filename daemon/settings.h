@@ -60,10 +60,11 @@ int settings_load(struct settings *s, const struct options *o, struct err *e);
 void settings_free(struct settings *s);
 
 /*
- * Read the files anew that may change while weir runs (allow lists, interfaces). Workers may use them
- * meanwhile. A file with faults stays as it was read before; the log says why.
+ * Read the files anew that may change while weir runs: allow lists, interfaces, and the
+ * rules of `en`. Workers may use them meanwhile. A file with faults stays as it was read
+ * before; the log says why.
  */
-void settings_reload(struct settings *s);
+void settings_reload(struct settings *s, struct engine *en);
 
 /* Write the problems to `to`, one a line. */
 void settings_complain(const struct settings *s, FILE *to);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/rules.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
+#include "lib/rcu.h"
 #include "rules/networks.h"
 #include "rules/rdmap.h"
 
@@ -67,9 +70,47 @@ static const struct side {
 	    F_DST_NET, F_DST_MASK, F_DST_AS },
 };
 
+/* The operator's files, each loaded into an object of its own. */
+enum file { FILE_NETWORKS, FILE_RDMAP, FILES };
+
+static void *
+file_networks_load(const char *path, struct problems *ps, struct err *e)
+{
+	return networks_load(path, ps, e);
+}
+
+static void
+file_networks_free(void *file)
+{
+	networks_free(file);
+}
+
+static void *
+file_rdmap_load(const char *path, struct problems *ps, struct err *e)
+{
+	return rdmap_load(path, ps, e);
+}
+
+static void
+file_rdmap_free(void *file)
+{
+	rdmap_free(file);
+}
+
+static const struct {
+	const char *directive;
+	size_t path; /* place in struct rules_config */
+	void *(*load)(const char *path, struct problems *ps, struct err *e);
+	void (*free)(void *file); /* NULL is no file */
+} files[FILES] = {
+	[FILE_NETWORKS] = { "networks_file", offsetof(struct rules_config, networks_file),
+	    file_networks_load, file_networks_free },
+	[FILE_RDMAP] = { "flow_to_rd_map", offsetof(struct rules_config, flow_to_rd_map),
+	    file_rdmap_load, file_rdmap_free },
+};
+
 struct rules {
-	struct networks *networks;      /* NULL: no file */
-	struct rdmap *rdmap;            /* NULL: no file */
+	_Atomic(void *) files[FILES];   /* NULL: there is none, or nobody needs it */
 	bool rd;                        /* somebody needs the route distinguisher */
 	struct rules_config config;
 	uint8_t net[SOURCE_COUNT];      /* enum rules_origin, defaults resolved */
@@ -135,19 +176,67 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
 	}
 }
 
+/* The path of file `i`, NULL when there is none. */
+static const char *
+file_path(const struct rules *r, int i)
+{
+	const char *path;
+
+	memcpy(&path, (const char *)&r->config + files[i].path, sizeof(path));
+	return path;
+}
+
+static const void *
+file_get(const struct rules *r, enum file i)
+{
+	return atomic_load_explicit(&r->files[i], memory_order_acquire);
+}
+
 /* Read the files. Returns 0, or -WEIR_EIO with `e` filled. */
 static int
-rules_load(struct rules *r, struct problems *ps, struct err *e)
+files_load(struct rules *r, struct problems *ps, struct err *e)
 {
-	const struct rules_config *c = &r->config;
+	for (int i = 0; i < FILES; i++) {
+		const char *path = file_path(r, i);
+		void *file;
 
-	if (c->networks_file != NULL &&
-	    (r->networks = networks_load(c->networks_file, ps, e)) == NULL)
-		return -WEIR_EIO;
-	if (r->rd && c->flow_to_rd_map != NULL &&
-	    (r->rdmap = rdmap_load(c->flow_to_rd_map, ps, e)) == NULL)
-		return -WEIR_EIO;
+		if (path == NULL || (i == FILE_RDMAP && !r->rd))
+			continue;
+		file = files[i].load(path, ps, e);
+		if (file == NULL)
+			return -WEIR_EIO;
+		atomic_init(&r->files[i], file);
+	}
 	return 0;
+}
+
+/* Put what is read from file `i` in place of what there is, unless it has faults. */
+static void
+file_reload(struct rules *r, int i, struct problems *ps)
+{
+	const char *path = file_path(r, i);
+	size_t errors = ps->n_errors;
+	struct err e = ERR_INIT;
+	void *fresh = files[i].load(path, ps, &e);
+
+	if (fresh == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
+	if (ps->n_errors != errors) {
+		files[i].free(fresh);
+		return;
+	}
+	log_info("%s %s: read anew", files[i].directive, path);
+	rcu_enter();
+	rcu_defer(files[i].free, atomic_exchange(&r->files[i], fresh));
+	rcu_leave();
+}
+
+void
+rules_reload(struct rules *r, struct problems *ps)
+{
+	for (int i = 0; r != NULL && i < FILES; i++)
+		if (file_get(r, (enum file)i) != NULL)
+			file_reload(r, i, ps);
 }
 
 int
@@ -177,7 +266,7 @@ rules_new(const struct rules_config *c, const struct field_set *needed,
 		free(r);
 		return 0;
 	}
-	if (rules_load(r, ps, e) != 0) {
+	if (files_load(r, ps, e) != 0) {
 		rules_free(r);
 		return -WEIR_EIO;
 	}
@@ -190,8 +279,8 @@ rules_free(struct rules *r)
 {
 	if (r == NULL)
 		return;
-	networks_free(r->networks);
-	rdmap_free(r->rdmap);
+	for (int i = 0; i < FILES; i++)
+		files[i].free(atomic_load(&r->files[i]));
 	free(r);
 }
 
@@ -258,9 +347,10 @@ side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i
 	uint8_t *base = (uint8_t *)f;
 	ip16_t *host = (ip16_t *)(void *)(base + s->host);
 	uint32_t *as = (uint32_t *)(void *)(base + s->as);
-	const struct network *w = r->networks != NULL ? networks_find(r->networks, host) : NULL;
+	const struct networks *networks = file_get(r, FILE_NETWORKS);
+	const struct network *w = networks != NULL ? networks_find(networks, host) : NULL;
 
-	if (r->config.networks_file_filter && r->networks != NULL && w == NULL) {
+	if (r->config.networks_file_filter && networks != NULL && w == NULL) {
 		memset(host, 0, sizeof(*host));
 		memset(base + s->net, 0, sizeof(ip16_t));
 		base[s->mask] = 0;
@@ -278,8 +368,10 @@ side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i
 static void
 rd_apply(const struct rules *r, struct flow *flows, unsigned n)
 {
-	if (r->rdmap != NULL)
-		rdmap_apply(r->rdmap, flows, n);
+	const struct rdmap *rdmap = file_get(r, FILE_RDMAP);
+
+	if (rdmap != NULL)
+		rdmap_apply(rdmap, flows, n);
 	for (unsigned k = 0; k < n; k++) {
 		struct flow *f = &flows[k];
 		uint32_t vrf = f->ingress_vrf_id != 0 ? f->ingress_vrf_id : f->egress_vrf_id;

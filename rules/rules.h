@@ -2,7 +2,8 @@
 /*
  * rules: what the operator says about flows, compiled once and run over each batch
  * between the collectors and the views. Views whose rules are equal share one struct
- * rules. Immutable once made; any number of workers read it.
+ * rules. Workers read it without a lock (lib/rcu.h); the main thread makes it, and puts
+ * files that were read anew in place of the old ones.
  *
  * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net) and
  * route distinguishers (flow_to_rd_map). Tags and filters join here as further stages.
@@ -45,6 +46,12 @@ struct rules;
 int rules_new(const struct rules_config *c, const struct field_set *needed,
     struct rules **out, struct problems *ps, struct err *e);
 void rules_free(struct rules *r);
+
+/*
+ * Read the files of `r` (may be NULL) anew. One with faults, which go to `ps`, changes
+ * nothing. Main thread, while workers apply the rules.
+ */
+void rules_reload(struct rules *r, struct problems *ps);
 
 /* Whether two configurations (over equal needs) give equal rules. */
 bool rules_config_equal(const struct rules_config *a, const struct rules_config *b);

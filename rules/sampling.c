@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/sampling.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/mapfile.h"
+#include "lib/rcu.h"
 
 #define RULES_MAX (1U << 20)
 
@@ -16,10 +20,16 @@ struct sampling_rule {
 	bool any_from, any_in, any_out, not_in, not_out;
 };
 
+/* Those of one file, in its order. */
+struct sampling_rules {
+	struct sampling_rule *list;
+	uint32_t n, room;
+};
+
 struct sampling {
 	struct sampling_config config;
-	struct sampling_rule *rules;
-	uint32_t n, room;
+	_Atomic(struct sampling_rules *) rules; /* NULL: no map */
+	pthread_mutex_t judges; /* who is no worker reads `rules` under it */
 };
 
 /* clang-format off */
@@ -66,7 +76,7 @@ static int
 rule_take(void *arg, const struct mapfile_rule *r, const void *values,
     struct problems *ps, struct err *e)
 {
-	struct sampling *s = arg;
+	struct sampling_rules *s = arg;
 	struct sampling_rule rule = *(const struct sampling_rule *)values;
 
 	if (!mapfile_has(r, ROW_ID)) {
@@ -81,22 +91,49 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 	rule.not_out = r->negated >> ROW_OUT & 1;
 	if (s->n == s->room) {
 		uint32_t room = s->room != 0 ? s->room * 2 : 64;
-		struct sampling_rule *rules =
-		    s->n < RULES_MAX ? realloc(s->rules, room * sizeof(*rules)) : NULL;
+		struct sampling_rule *list =
+		    s->n < RULES_MAX ? realloc(s->list, room * sizeof(*list)) : NULL;
 
-		if (rules == NULL)
+		if (list == NULL)
 			return err_set(e, WEIR_ENOMEM,
-			    "sampling_map %s: no room for more than %u rules",
-			    s->config.map, s->n);
-		s->rules = rules;
+			    "sampling_map: no room for more than %u rules", s->n);
+		s->list = list;
 		s->room = room;
 	}
-	s->rules[s->n++] = rule;
+	s->list[s->n++] = rule;
 	return 0;
 }
 
 static const struct mapfile sampling_map = { "sampling_map", rule_keys,
 	sizeof(struct sampling_rule), rule_take };
+
+static void
+map_free(void *p)
+{
+	struct sampling_rules *rules = p;
+
+	if (rules == NULL)
+		return;
+	free(rules->list);
+	free(rules);
+}
+
+/* The rules in file `path`; NULL with `e` filled when it cannot be read. */
+static struct sampling_rules *
+map_load(const char *path, struct problems *ps, struct err *e)
+{
+	struct sampling_rules *rules = calloc(1, sizeof(*rules));
+
+	if (rules == NULL) {
+		err_set(e, WEIR_ENOMEM, "sampling_map %s: no memory", path);
+		return NULL;
+	}
+	if (mapfile_read(&sampling_map, path, rules, ps, e) != 0) {
+		map_free(rules);
+		return NULL;
+	}
+	return rules;
+}
 
 int
 sampling_new(const struct sampling_config *c, struct sampling **out,
@@ -104,7 +141,6 @@ sampling_new(const struct sampling_config *c, struct sampling **out,
 {
 	struct sampling *s;
 	bool any = c->map != NULL;
-	int rc = 0;
 
 	*out = NULL;
 	for (int i = 0; i < SOURCE_COUNT; i++)
@@ -115,11 +151,15 @@ sampling_new(const struct sampling_config *c, struct sampling **out,
 	if (s == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory for sampling rules");
 	s->config = *c;
-	if (c->map != NULL)
-		rc = mapfile_read(&sampling_map, c->map, s, ps, e);
-	if (rc != 0) {
-		sampling_free(s);
-		return rc;
+	pthread_mutex_init(&s->judges, NULL);
+	if (c->map != NULL) {
+		struct sampling_rules *rules = map_load(c->map, ps, e);
+
+		if (rules == NULL) {
+			sampling_free(s);
+			return -WEIR_EIO;
+		}
+		atomic_init(&s->rules, rules);
 	}
 	*out = s;
 	return 0;
@@ -130,8 +170,34 @@ sampling_free(struct sampling *s)
 {
 	if (s == NULL)
 		return;
-	free(s->rules);
+	map_free(atomic_load(&s->rules));
+	pthread_mutex_destroy(&s->judges);
 	free(s);
+}
+
+void
+sampling_reload(struct sampling *s, struct problems *ps)
+{
+	size_t before = ps->n_errors;
+	struct sampling_rules *rules;
+	struct err e = ERR_INIT;
+
+	if (s->config.map == NULL)
+		return;
+	rules = map_load(s->config.map, ps, &e);
+	if (rules == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
+	if (ps->n_errors != before) {
+		map_free(rules);
+		return;
+	}
+	log_info("sampling_map %s: read anew: %u rules", s->config.map, rules->n);
+	pthread_mutex_lock(&s->judges);
+	rules = atomic_exchange(&s->rules, rules);
+	pthread_mutex_unlock(&s->judges);
+	rcu_enter();
+	rcu_defer(map_free, rules);
+	rcu_leave();
 }
 
 void
@@ -149,10 +215,10 @@ sampling_reads(const struct sampling_config *c, struct field_set *needs)
 
 /* The place of the first rule from `i` on that speaks of `exporter`; s->n: none does. */
 static uint32_t
-rule_of(const struct sampling *s, const ip16_t *exporter, uint32_t i)
+rule_of(const struct sampling_rules *s, const ip16_t *exporter, uint32_t i)
 {
-	while (i < s->n && !s->rules[i].any_from &&
-	       !prefix_holds(&s->rules[i].from, exporter))
+	while (i < s->n && !s->list[i].any_from &&
+	       !prefix_holds(&s->list[i].from, exporter))
 		i++;
 	return i;
 }
@@ -169,7 +235,7 @@ rule_fits(const struct sampling_rule *r, uint32_t in, uint32_t out)
  * speak of it begin is looked up when it changes.
  */
 static void
-map_apply(const struct sampling *s, struct flow *flows, unsigned n)
+map_apply(const struct sampling_rules *s, struct flow *flows, unsigned n)
 {
 	const ip16_t *exporter = NULL;
 	uint32_t first = 0;
@@ -183,8 +249,8 @@ map_apply(const struct sampling *s, struct flow *flows, unsigned n)
 			first = rule_of(s, exporter, 0);
 		}
 		for (i = first; i < s->n; i = rule_of(s, exporter, i + 1))
-			if (rule_fits(&s->rules[i], f->in_iface, f->out_iface)) {
-				f->sampling_rate = s->rules[i].rate;
+			if (rule_fits(&s->list[i], f->in_iface, f->out_iface)) {
+				f->sampling_rate = s->list[i].rate;
 				break;
 			}
 	}
@@ -223,29 +289,48 @@ unsigned
 sampling_apply(
     const struct sampling *s, enum flow_source source, struct flow *flows, unsigned n)
 {
+	const struct sampling_rules *rules =
+	    atomic_load_explicit(&s->rules, memory_order_acquire);
 	uint32_t ext = s->config.ext_rate[source];
 
-	if (s->n > 0 && source != SOURCE_PACKETS)
-		map_apply(s, flows, n);
+	if (rules != NULL && source != SOURCE_PACKETS)
+		map_apply(rules, flows, n);
 	for (unsigned k = 0; ext != 0 && k < n; k++)
 		if (flows[k].sampling_rate == 0)
 			flows[k].sampling_rate = ext;
 	return s->config.renormalize[source] ? renormalize(flows, n) : 0;
 }
 
-struct sampling_verdict
-sampling_judge(const struct sampling *s, enum flow_source source,
-    const ip16_t *exporter, uint32_t announced)
+/* What the map says of all of the exporter's records; false: nothing. */
+static bool
+map_judge(struct sampling *s, const ip16_t *exporter, struct sampling_verdict *v)
 {
-	uint32_t i = s != NULL ? rule_of(s, exporter, 0) : 0;
+	const struct sampling_rules *rules;
+	const struct sampling_rule *r;
+	uint32_t i = 0;
+	bool found;
 
-	if (s != NULL && i < s->n) {
-		const struct sampling_rule *r = &s->rules[i];
-
-		if (r->any_in && r->any_out)
-			return (struct sampling_verdict){ r->rate, SAMPLING_MAP };
-		return (struct sampling_verdict){ 0, SAMPLING_MAP_INTERFACE };
+	pthread_mutex_lock(&s->judges);
+	rules = atomic_load(&s->rules);
+	found = rules != NULL && (i = rule_of(rules, exporter, 0)) < rules->n;
+	if (found) {
+		r = &rules->list[i];
+		*v = r->any_in && r->any_out
+			 ? (struct sampling_verdict){ r->rate, SAMPLING_MAP }
+			 : (struct sampling_verdict){ 0, SAMPLING_MAP_INTERFACE };
 	}
+	pthread_mutex_unlock(&s->judges);
+	return found;
+}
+
+struct sampling_verdict
+sampling_judge(struct sampling *s, enum flow_source source, const ip16_t *exporter,
+    uint32_t announced)
+{
+	struct sampling_verdict v;
+
+	if (s != NULL && map_judge(s, exporter, &v))
+		return v;
 	if (announced != 0)
 		return (struct sampling_verdict){ announced, SAMPLING_ANNOUNCED };
 	if (s != NULL && s->config.ext_rate[source] != 0)

@@ -8,7 +8,8 @@
  *   2. *_ext_sampling_rate stands in where no rate is known,
  *   3. *_renormalize multiplies packets and bytes by the rate, which then reads 1.
  *
- * So the books count what was renormalised. Immutable once made; any thread.
+ * So the books count what was renormalised. Workers read it without a lock (lib/rcu.h); the
+ * main thread makes it and puts a map that was read anew in place of the old one.
  */
 #ifndef WEIR_RULES_SAMPLING_H
 #define WEIR_RULES_SAMPLING_H
@@ -42,6 +43,12 @@ int sampling_new(const struct sampling_config *c, struct sampling **out,
     struct problems *ps, struct err *e);
 void sampling_free(struct sampling *s);
 
+/*
+ * Read the map anew. One with faults, which go to `ps`, changes nothing. Main thread,
+ * while workers apply it.
+ */
+void sampling_reload(struct sampling *s, struct problems *ps);
+
 /* Add to `needs` the fields that sampling reads to fill those in it, and counters. */
 void sampling_reads(const struct sampling_config *c, struct field_set *needs);
 
@@ -65,7 +72,7 @@ struct sampling_verdict {
 };
 
 /* `s` may be NULL. For people; records go through sampling_apply. */
-struct sampling_verdict sampling_judge(const struct sampling *s,
-    enum flow_source source, const ip16_t *exporter, uint32_t announced);
+struct sampling_verdict sampling_judge(struct sampling *s, enum flow_source source,
+    const ip16_t *exporter, uint32_t announced);
 
 #endif

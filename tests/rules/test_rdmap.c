@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "flow/text.h"
+#include "lib/log.h"
+#include "lib/rcu.h"
 #include "rules/rdmap.h"
 #include "rules/rules.h"
 
@@ -180,6 +182,18 @@ test_order(void **state)
 			fail_msg("%s: %llx", orders[i].says,
 			    (unsigned long long)f.mpls_vpn_rd);
 	}
+	/* Read anew: taken when it is sound. */
+	map_write("id=0:5:2 in=1\n");
+	for (int sound = 1; sound >= 0; sound--) {
+		struct flow f = { .in_iface = 1 };
+
+		rules_reload(r, &ps);
+		assert_int_equal(ps.n_errors, !sound);
+		rules_apply(r, SOURCE_NETFLOW, &f, 1);
+		assert_int_equal(f.mpls_vpn_rd, 0x0000000500000002);
+		map_write("id=0:5:3 in=1\nid=0:5\n");
+	}
+	problems_free(&ps);
 	rules_free(r);
 
 	/* Who does not need it does not read the file. */
@@ -206,9 +220,11 @@ test_faults(void **state)
 static int
 path_make(void **state)
 {
+	static const struct log_config quiet = { .file = "/dev/null" };
 	int fd = mkstemp(path);
 
 	(void)state;
+	assert_int_equal(log_open(&quiet, NULL), 0);
 	return fd == -1 ? -1 : close(fd);
 }
 
@@ -216,6 +232,7 @@ static int
 path_remove(void **state)
 {
 	(void)state;
+	rcu_drain();
 	return unlink(path);
 }
 

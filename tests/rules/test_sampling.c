@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "lib/log.h"
+#include "lib/rcu.h"
 #include "rules/sampling.h"
 
 #define MAX UINT64_MAX
@@ -18,17 +20,24 @@
 
 static char path[] = "/tmp/weir-sampling-XXXXXX";
 
+static void
+map_write(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
 /* Write `map` to the file and compile `c` with it; NULL: without a map. */
 static struct sampling *
 sampling_make(const char *map, struct sampling_config c, struct problems *ps)
 {
 	struct sampling *s;
 	struct err e = ERR_INIT;
-	FILE *f = fopen(path, "w");
 
-	assert_non_null(f);
-	fputs(map != NULL ? map : "", f);
-	assert_int_equal(fclose(f), 0);
+	map_write(map != NULL ? map : "");
 	c.map = map != NULL ? path : NULL;
 	memset(ps, 0, sizeof(*ps));
 	if (sampling_new(&c, &s, ps, &e) != 0)
@@ -256,6 +265,46 @@ test_verdicts(void **state)
 	}
 }
 
+/* What the map says of input interface 1. */
+static uint32_t
+rate_now(struct sampling *s)
+{
+	struct flow f = { .in_iface = 1, .sampling_rate = 9 };
+
+	sampling_apply(s, NETFLOW, &f, 1);
+	return f.sampling_rate;
+}
+
+/* A map read anew counts from then on; one with faults, or none, changes nothing. */
+static void
+test_reload(void **state)
+{
+	struct problems ps;
+	struct sampling_config c = { .ext_rate = { 0 } };
+	struct sampling *s = sampling_make("id=5 in=1\n", c, &ps);
+
+	(void)state;
+	assert_int_equal(rate_now(s), 5);
+	map_write("id=6 in=1\n");
+	assert_int_equal(rate_now(s), 5);
+	sampling_reload(s, &ps);
+	assert_int_equal(rate_now(s), 6);
+	map_write("id=7 in=1\nid=0\n");
+	sampling_reload(s, &ps);
+	assert_int_equal(ps.n_errors, 1);
+	assert_int_equal(rate_now(s), 6);
+	assert_int_equal(unlink(path), 0);
+	sampling_reload(s, &ps);
+	assert_int_equal(ps.n_errors, 2);
+	assert_int_equal(rate_now(s), 6);
+	map_write("! empty\n");
+	sampling_reload(s, &ps);
+	assert_int_equal(ps.n_errors, 2);
+	assert_int_equal(rate_now(s), 9);
+	problems_free(&ps);
+	sampling_free(s);
+}
+
 static const struct {
 	const char *says, *map, *problem;
 } faults[] = {
@@ -346,9 +395,11 @@ test_directives(void **state)
 static int
 path_make(void **state)
 {
+	static const struct log_config quiet = { .file = "/dev/null" };
 	int fd = mkstemp(path);
 
 	(void)state;
+	assert_int_equal(log_open(&quiet, NULL), 0);
 	return fd == -1 ? -1 : close(fd);
 }
 
@@ -356,6 +407,7 @@ static int
 path_remove(void **state)
 {
 	(void)state;
+	rcu_drain();
 	return unlink(path);
 }
 
@@ -368,6 +420,7 @@ main(void)
 		cmocka_unit_test(test_renormalize),
 		cmocka_unit_test(test_map_then_ext_then_product),
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_directives),

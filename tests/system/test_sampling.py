@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sampling rates and names, as exporters tell them in options data and operators in maps:
 what reaches the rows, and what `weir show exporters` says about it."""
+import signal
 import socket
 import struct
 import time
@@ -137,6 +138,39 @@ def test_map(weir, tmp_path, says, rules, ext, address, in_, want, by):
     assert (row["packets"], row["bytes"]) == (want, 40 * want), says
     shown = {r["address"]: r["sampling_from"] for r in w.rows("exporters")}
     assert shown[address] == by
+
+
+def test_reload(weir, tmp_path):
+    """SIGUSR2 reads maps and networks anew; a map with a fault leaves the old one."""
+    path, networks = tmp_path / "sampling.map", tmp_path / "networks"
+    path.write_text("id=10 in=1\n")
+    networks.write_text("1,192.0.2.0/24\n")
+    w, port = start(weir, "src_as, sampling_rate", f"""
+        sampling_map: {path}
+        networks_file: {networks}
+        nfacctd_as: file""")
+    x = Exporter(port)
+
+    def reload(rules, file, read, stays):
+        path.write_text(rules)
+        networks.write_text(file)
+        before = w.log_text()
+        w.process.send_signal(signal.SIGUSR2)
+        poll(lambda: f"networks_file {networks}: read anew" in w.log_text()[len(before):])
+        new = w.log_text()[len(before):]
+        assert (f"sampling_map {path}: read anew" in new) == read
+        assert ("what was read before stays" in new) == stays
+
+    x.flow()
+    settled(w, 1)
+    reload("id=20 in=1\n", "2,192.0.2.0/24\n", True, False)
+    x.flow()
+    settled(w, 2)
+    reload("id=0\n", "3,192.0.2.0/24\n", False, True)
+    x.flow()
+    settled(w, 3)
+    rows = poll(lambda: (r := w.rows("m")) and len(r) == 3 and r)
+    assert {(r["as_src"], r["sampling_rate"]) for r in rows} == {(1, 10), (2, 20), (3, 20)}
 
 
 def test_interface_names(weir):
