@@ -62,6 +62,8 @@ static const struct directive rows[] = {
 	  .doc = "Capture what is not addressed to this host, too." },
 	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
 	  .def = "false", .doc = "Count frames that are not IP, too: by what their link layer says, and their octets are those of the frame." },
+	{ .name = "tunnel_0", .type = DIRECTIVE_STRING, .offset = AT(tunnel),
+	  .doc = "Count the packets within tunnels instead of those around them: `gtp,2152`, `vxlan,4789` (or geneve, vxlan-gpe, l2tp, gre, mpls in UDP), several with `;` between." },
 	{ .name = "pmacctd_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size),
 	  .max = 2147483647, .def = "16M", .unit = "octets", .doc = "Capture buffer of each worker." },
 	{ .name = NULL },
@@ -299,6 +301,7 @@ door_new(struct collector *c, const struct pcap_config *config, const char *wher
     struct err *e)
 {
 	struct door *d = calloc(1, sizeof(*d));
+	struct err why = ERR_INIT;
 
 	if (d == NULL) {
 		err_set(e, WEIR_ENOMEM, "pcap: no memory");
@@ -308,6 +311,12 @@ door_new(struct collector *c, const struct pcap_config *config, const char *wher
 	packet_wants_init(&d->wants, &c->pipeline->needs);
 	c->priv = d;
 	snprintf(c->where, sizeof(c->where), "%s", where);
+	if (config->tunnel != NULL &&
+	    packet_layers_parse(config->tunnel, &d->wants, &why) != 0) {
+		err_set(e, WEIR_EINVAL, "tunnel_0: %s", why.text);
+		packets_close(c);
+		return NULL;
+	}
 	if (c->pipeline->needs_flow_starts &&
 	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL) {
 		packets_close(c);

@@ -25,6 +25,7 @@ struct pcap_config {
 	bool promisc;
 	bool interface_wait;        /* an interface that is not there yet will come */
 	bool savefile_wait;         /* stay after the end of the file */
+	const char *tunnel;         /* layers of tunnels to look into; NULL: none */
 	bool unknown_etype;         /* count what is not IP, too */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
 	/* No directives: */

@@ -12,6 +12,7 @@
 
 #include "proto/ether.h"
 #include "proto/link.h"
+#include "proto/tunnel.h"
 #include "proto/value.h"
 
 enum {
@@ -286,13 +287,133 @@ packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caple
 	return rbuf_ok(&r) ? PACKET_NOT_IP : PACKET_MALFORMED;
 }
 
+/* An IP packet within another; cut and padded as that is. Returns whether it is one. */
+static bool
+packet_inner(uint16_t type, struct rbuf r, struct packet_cut cut,
+    const struct packet_wants *w, struct flow *in, struct packet_fragment *fragment,
+    struct rbuf *l4)
+{
+	*l4 = rbuf_of(r.end, 0);
+	fragment->kind = PACKET_FRAGMENT_NONE;
+	in->etype = type;
+	switch (type) {
+	case ETYPE_IPV4:
+		return packet_ipv4(&r, cut, w, in, fragment, l4) == PACKET_OK;
+	case ETYPE_IPV6:
+		return packet_ipv6(&r, cut, w, in, fragment, l4) == PACKET_OK;
+	}
+	return false;
+}
+
+/* Make `f`, a frame, carry packet `in`. */
+static void
+packet_replace(struct flow *f, const struct flow *in)
+{
+	f->etype = in->etype;
+	f->src_host = in->src_host;
+	f->dst_host = in->dst_host;
+	f->src_port = in->src_port;
+	f->dst_port = in->dst_port;
+	f->proto = in->proto;
+	f->tos = in->tos;
+	f->tcp_flags = in->tcp_flags;
+	f->bytes = in->bytes;
+	f->ttl = in->ttl;
+	f->flow_label = in->flow_label;
+	f->icmp_type = in->icmp_type;
+	f->icmp_code = in->icmp_code;
+	f->srv6_seg_ipv6_list = in->srv6_seg_ipv6_list;
+	f->vxlan = in->vxlan;
+}
+
+/* Go into one tunnel of the layers, if the packet whose rest is `*l4` is in any. */
+static bool
+packet_enter(struct packet_cut cut, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment, struct rbuf *l4)
+{
+	for (unsigned i = 0; i < w->n_layers; i++) {
+		struct rbuf r = *l4, inner;
+		struct packet_fragment piece;
+		struct flow in;
+		uint16_t type;
+
+		flow_clear(&in);
+		type = tunnel_strip_layer(&w->layers[i], f, &r, &in, w);
+		if (!packet_inner(type, r, cut, w, &in, &piece, &inner))
+			continue;
+		packet_replace(f, &in);
+		*fragment = piece;
+		*l4 = inner;
+		return true;
+	}
+	return false;
+}
+
+/* Fill the primitives of what is in the next tunnel. */
+static void
+packet_tunnel(
+    struct rbuf r, struct packet_cut cut, const struct packet_wants *w, struct flow *f)
+{
+	struct packet_fragment piece;
+	struct rbuf inner;
+	struct flow in;
+	uint16_t type;
+
+	flow_clear(&in);
+	type = tunnel_strip(f, &r, &in, w);
+	f->vxlan = in.vxlan != 0 ? in.vxlan : f->vxlan; /* that of a layer */
+	f->nvgre = in.nvgre;
+	f->tunnel_src_mac = in.src_mac;
+	f->tunnel_dst_mac = in.dst_mac;
+	if (!packet_inner(type, r, cut, w, &in, &piece, &inner))
+		return;
+	f->tunnel_src_host = in.src_host;
+	f->tunnel_dst_host = in.dst_host;
+	f->tunnel_src_port = in.src_port;
+	f->tunnel_dst_port = in.dst_port;
+	f->tunnel_proto = in.proto;
+	f->tunnel_tos = in.tos;
+	f->tunnel_tcp_flags = in.tcp_flags;
+	f->tunnel_flow_label = in.flow_label;
+}
+
+/* All of it, and into tunnels. A way of its own: the plain one has less to keep. */
+static enum packet_result
+packet_within(const struct packet_link *link, const uint8_t *frame, size_t caplen,
+    size_t wirelen, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment)
+{
+	struct packet_cut cut = { caplen, wirelen };
+	enum packet_result result;
+	struct rbuf l4;
+
+	result = packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
+	if (result != PACKET_OK)
+		return result;
+	for (unsigned depth = 0; depth < PACKET_LAYERS; depth++)
+		if (!packet_enter(cut, w, f, fragment, &l4))
+			break;
+	if (w->tunnels)
+		packet_tunnel(l4, cut, w, f);
+	return PACKET_OK;
+}
+
 void
 packet_wants_init(struct packet_wants *w, const struct field_set *needs)
 {
+	static const enum field_no inner[] = { F_TUNNEL_SRC_MAC, F_TUNNEL_DST_MAC,
+		F_TUNNEL_SRC_HOST, F_TUNNEL_DST_HOST, F_TUNNEL_PROTO, F_TUNNEL_TOS,
+		F_TUNNEL_FLOW_LABEL, F_TUNNEL_SRC_PORT, F_TUNNEL_DST_PORT,
+		F_TUNNEL_TCPFLAGS, F_VXLAN, F_NVGRE };
+
 	*w = packet_wants_none;
-	w->hops = field_set_has(needs, F_TTL) || field_set_has(needs, F_FLOW_LABEL);
+	w->hops = field_set_has(needs, F_TTL) || field_set_has(needs, F_FLOW_LABEL) ||
+		  field_set_has(needs, F_TUNNEL_FLOW_LABEL);
 	w->labels = field_set_has(needs, F_MPLS_LABEL_STACK);
 	w->segments = field_set_has(needs, F_SRV6_SEG_IPV6_LIST);
+	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
+		w->tunnels |= field_set_has(needs, inner[i]);
+	w->within = w->tunnels;
 }
 
 enum packet_result
@@ -312,6 +433,8 @@ packet_dissect_more(const struct packet_link *link, const uint8_t *frame, size_t
 {
 	struct rbuf l4;
 
+	if (w->within)
+		return packet_within(link, frame, caplen, wirelen, w, f, fragment);
 	return packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
 }
 

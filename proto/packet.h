@@ -20,6 +20,7 @@
 
 #include "flow/field.h"
 #include "flow/flow.h"
+#include "lib/err.h"
 #include "lib/rbuf.h"
 
 /* Link types that others ask for by name; the numbers are libpcap's. */
@@ -41,15 +42,31 @@ enum packet_result {
 
 struct packet_link;
 
+#define PACKET_LAYERS 4 /* tunnels in tunnels: at most */
+
 /* What is not free to find out, and so only done where somebody asks for it. */
 struct packet_wants {
-	bool hops; /* ttl and flow_label: in every packet, but a cache line more */
-	bool labels; /* mpls_label_stack */
+	bool hops;     /* ttl and flow_label: in every packet, but a cache line more */
+	bool labels;   /* mpls_label_stack */
 	bool segments; /* srv6_seg_ipv6_list */
+	bool tunnels;  /* tunnel_..., vxlan, nvgre */
+	bool within;   /* private: look into tunnels, for these or for the layers */
+	unsigned n_layers;
+	struct packet_layer {
+		uint16_t port; /* of UDP */
+		uint8_t kind;  /* private */
+	} layers[PACKET_LAYERS]; /* tunnels whose inner packet counts instead */
 };
 
 /* Set all that is needed to fill the fields of `needs`. */
 void packet_wants_init(struct packet_wants *w, const struct field_set *needs);
+
+/*
+ * Set the layers of `w` to those of `text`, the value of tunnel_0: "gtp,2152" or the like,
+ * several with ';' between, the port left out where it is the tunnel's own. Returns 0, or
+ * -WEIR_EINVAL with `e` filled.
+ */
+int packet_layers_parse(const char *text, struct packet_wants *w, struct err *e);
 
 /* The link layer with number `linktype` (DLT_... as pcap_datalink gives it), or NULL. */
 const struct packet_link *packet_link(int linktype);
@@ -81,7 +98,11 @@ struct packet_fragment {
 	    id; /* of the whole, together with the addresses, and the protocol of IPv4 */
 };
 
-/* The same, what of `w` is wanted, and whether the packet is a `fragment`. */
+/*
+ * The same, what of `w` is wanted, and whether the packet is a `fragment`. Where w->layers
+ * says so, the packet in a tunnel takes the place of the one around it: all from etype up
+ * is then its own, MAC addresses, tags and labels stay those of the frame.
+ */
 enum packet_result packet_dissect_more(const struct packet_link *link,
     const uint8_t *frame, size_t caplen, size_t wirelen, const struct packet_wants *w,
     struct flow *f, struct packet_fragment *fragment);

@@ -23,6 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct packet_link *link = packet_link(links[choice]);
 	size_t beyond = rbuf_u8(&in) * 8U, len = rbuf_left(&in);
 	struct packet_fragment fragment;
+	struct err e = ERR_INIT;
 	struct packet_wants all;
 	struct field_set every;
 	struct rbuf payload;
@@ -34,6 +35,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)packet_dissect(link, in.p, len, len + beyond, &f);
 	memset(&every, 0xff, sizeof(every));
 	packet_wants_init(&all, &every);
+	flow_clear(&f);
+	(void)packet_dissect_more(link, in.p, len, len + beyond, &all, &f, &fragment);
+	(void)packet_layers_parse("gtp;vxlan;geneve;l2tp", &all, &e);
 	flow_clear(&f);
 	(void)packet_dissect_more(link, in.p, len, len + beyond, &all, &f, &fragment);
 	flow_clear(&f);
