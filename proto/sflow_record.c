@@ -37,6 +37,7 @@ sflow_reading_init(struct sflow_reading *s, const struct field_set *needs)
 {
 	memset(s, 0, sizeof(*s));
 	s->needs = needs;
+	packet_wants_init(&s->wants, needs);
 	for (size_t i = 0; i < sizeof(header_links) / sizeof(header_links[0]); i++)
 		s->links[header_links[i].protocol] = packet_link(header_links[i].link);
 }
@@ -58,6 +59,7 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 	const struct packet_link *link = NULL;
 	bool has_stripped = s->version == SFLOW_V5;
 	const uint8_t *p = rbuf_get(r, has_stripped ? 16 : 12);
+	struct packet_fragment fragment;
 	uint32_t protocol, frame_octets;
 	struct rbuf frame;
 
@@ -72,7 +74,8 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 		link = s->links[protocol];
 	if (link == NULL)
 		return RECORD_ADDS;
-	switch (packet_dissect(link, frame.p, rbuf_left(&frame), frame_octets, f)) {
+	switch (packet_dissect_more(
+	    link, frame.p, rbuf_left(&frame), frame_octets, &s->wants, f, &fragment)) {
 	case PACKET_OK:
 		/* As pmacct: with the link layer, unlike packets. */
 		f->bytes = frame_octets;

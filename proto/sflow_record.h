@@ -31,6 +31,7 @@
 struct sflow_reading {
 	const struct packet_link *links[SFLOW_HEADERS]; /* NULL: not understood */
 	const struct field_set *needs; /* borrowed: fields that somebody reads */
+	struct packet_wants wants;     /* what that is of sampled frames */
 	uint32_t version;              /* of the datagram */
 };
 
