@@ -213,7 +213,7 @@ static const struct column exporter_columns[] = {
 	COUNT(15, COUNTER64, "weirExporterTemplateChanges", TEMPLATE_CHANGES),
 	COUNT(16, COUNTER64, "weirExporterNoTemplateRecords", NO_TEMPLATE),
 	COUNT(17, COUNTER64, "weirExporterDecodeErrors", MALFORMED),
-	NONE(18, COUNTER64, "weirExporterDroppedSamples"),
+	COUNT(18, COUNTER64, "weirExporterDroppedSamples", SAMPLES_DROPPED),
 	NONE(19, INTEGER, "weirExporterClockSkew"),
 	DATE(20, "weirExporterLastReceive", E, last_seen),
 	STAMP(21, "weirExporterDiscontinuityTime", E, first_seen),

@@ -2,7 +2,8 @@
 /*
  * DOC: sFlow versions 2, 4 (RFC 3176) and 5 (https://sflow.org/sflow_version_5.txt), told
  * apart datagram by datagram. Here are the headers of datagrams and the books; samples are
- * in sflow_samples.c, their records in proto/sflow_record.c.
+ * in sflow_samples.c, their records in proto/sflow_record.c, and what is remembered of an
+ * agent between datagrams in sflow_sources.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ message_header(struct sflow_message *m, uint32_t *domain)
 	*domain = m->version == SFLOW_V5 ? rbuf_u32(&m->in) : 0;
 	m->sequence = rbuf_u32(&m->in);
 	m->uptime_ms = rbuf_u32(&m->in);
-	m->samples = rbuf_u32(&m->in);
+	m->announced = rbuf_u32(&m->in);
 	return rbuf_ok(&m->in);
 }
 
@@ -60,20 +61,25 @@ static void
 message_book(struct sflow *s, const struct sflow_message *m, bool whole)
 {
 	struct exporter *x = m->exporter;
-	uint64_t records = m->fed + m->not_flow + m->malformed;
-	uint64_t bad = m->malformed + !whole;
+	uint64_t records = m->n[SFLOW_FLOW] + m->n[SFLOW_NOT_FLOW] + m->n[SFLOW_MALFORMED];
+	uint64_t bad = m->n[SFLOW_MALFORMED] + !whole;
 
 	book(s, STAT_RECORDS, records);
-	book(s, STAT_RECORDS_FED, m->fed);
-	book(s, STAT_RECORDS_NOT_FLOW, m->not_flow);
-	book(s, STAT_RECORDS_MALFORMED, m->malformed);
+	book(s, STAT_RECORDS_FED, m->n[SFLOW_FLOW]);
+	book(s, STAT_RECORDS_NOT_FLOW, m->n[SFLOW_NOT_FLOW]);
+	book(s, STAT_RECORDS_MALFORMED, m->n[SFLOW_MALFORMED]);
 	book(s, STAT_PARTS_UNKNOWN, m->unknown);
 	book(s, STAT_PARTS_CUT, m->cut);
+	book(s, STAT_SAMPLES_LOST, m->lost);
+	book(s, STAT_SAMPLES_DROPPED, m->dropped);
+	book(s, STAT_SOURCES_REFUSED, m->sources_refused);
 	counter_add(&s->collector->errors, bad);
 	exporter_add(x, s->worker, EXPORTER_DATAGRAMS, 1);
 	exporter_add(x, s->worker, EXPORTER_OCTETS, m->datagram->len);
 	exporter_add(x, s->worker, EXPORTER_RECORDS, records);
 	exporter_add(x, s->worker, EXPORTER_MALFORMED, bad);
+	exporter_add(x, s->worker, EXPORTER_SAMPLES_LOST, m->lost);
+	exporter_add(x, s->worker, EXPORTER_SAMPLES_DROPPED, m->dropped);
 	atomic_store_explicit(&x->parts[s->worker].last_seen, m->datagram->arrival,
 	    memory_order_relaxed);
 	if (m->rate != 0)
@@ -97,6 +103,7 @@ message_take(struct sflow *s, struct sflow_message *m)
 		return STAT_BAD_EXPORTER;
 	atomic_store_explicit(&m->exporter->version, m->version, memory_order_relaxed);
 	message_sequence(s, m);
+	m->sources = sflow_sources_of(m->exporter, s->worker);
 	whole = sflow_samples(s, m);
 	message_book(s, m, whole);
 	return whole ? STAT_DATAGRAMS_DECODED : STAT_BAD_LENGTH;
@@ -153,6 +160,7 @@ sflow_open(struct collector *c, struct err *e)
 	s->pipeline = c->pipeline;
 	s->worker = c->pipeline->worker;
 	s->config = c->config;
+	s->renormalizes = sampling_renormalizes(c->pipeline->sampling, SOURCE_SFLOW);
 	s->header_shown = header_is_needed(&c->pipeline->needs);
 	sflow_reading_init(&s->reading, &c->pipeline->needs);
 	return s;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "collectors/datagram.h"
+#include "collectors/sflow_sources.h"
 #include "core/collector.h"
 #include "core/exporter.h"
 #include "core/pipeline.h"
@@ -23,6 +24,7 @@ struct sflow {
 	struct pipeline *pipeline;
 	unsigned worker;
 	const struct datagram_config *config;
+	bool renormalizes;           /* counters will be multiplied by the rate */
 	bool header_shown;           /* somebody needs what the datagram's header says */
 	struct sflow_reading reading;
 	struct log_limit limit;      /* for datagrams of no exporter */
@@ -32,13 +34,17 @@ struct sflow_message {
 	const struct datagram *datagram;
 	struct rbuf in;              /* what is not read yet */
 	struct exporter *exporter;
+	struct sflow_sources *sources; /* NULL: no memory */
 	ip16_t agent;
 	uint32_t version;
 	uint32_t sequence, uptime_ms;
-	uint32_t samples;            /* that the header announces */
+	uint32_t announced;          /* samples, by the header */
 	uint32_t rate;               /* that the last flow sample announced; 0: none did */
-	uint64_t fed, not_flow, malformed; /* samples, by what became of them */
+	uint64_t n[SFLOW_VERDICTS];  /* samples, by what became of them */
 	uint64_t unknown;            /* samples and records of formats that are not known */
+	uint64_t lost;               /* samples, by the numbers of their data sources */
+	uint64_t dropped;            /* samples, as the agent says */
+	uint64_t sources_refused;    /* samples of data sources for which there is no room */
 	uint64_t cut;                /* records that end before their members do */
 };
 

@@ -8,22 +8,17 @@
 
 #include "lib/log.h"
 
+/* Inlined on the way of every sample, once for each form. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* What a flow sample begins with. */
 struct sample {
-	uint32_t sequence;      /* of its data source */
 	uint32_t source_class;  /* 0: an interface */
 	uint32_t source_index;
-	uint32_t rate, pool, drops;
+	struct sflow_tell tell; /* of its data source */
+	uint32_t rate;          /* 1 in N; 0: unknown */
 	uint32_t in, out;       /* interfaces */
 };
-
-static void
-sample_count(struct sflow_message *m, enum sflow_verdict verdict)
-{
-	m->fed += verdict == SFLOW_FLOW;
-	m->not_flow += verdict == SFLOW_NOT_FLOW;
-	m->malformed += verdict == SFLOW_MALFORMED;
-}
 
 /*
  * An interface as pmacct shows it: an ifIndex (0x3fffffff: the device itself), or a frame
@@ -39,33 +34,63 @@ interface_value(uint32_t format, uint32_t value)
 }
 
 /* The head that all versions have, but for the number of records. */
-static void
+ALWAYS_INLINE void
 sample_head(struct sample *sm, const uint8_t *p)
 {
 	uint32_t source = sflow_word(p, 1);
 
-	sm->sequence = sflow_word(p, 0);
 	sm->source_class = source >> 24;
 	sm->source_index = source & 0xffffff;
-	sm->rate = sflow_word(p, 2);
-	sm->pool = sflow_word(p, 3);
-	sm->drops = sflow_word(p, 4);
+	sm->tell.sequence = sflow_word(p, 0);
+	sm->tell.rate = sflow_word(p, 2);
+	sm->tell.pool = sflow_word(p, 3);
+	sm->tell.drops = sflow_word(p, 4);
 	sm->in = sflow_word(p, 5);
 	sm->out = sflow_word(p, 6);
 }
 
 /* The expanded one: kinds of data source and interface stand in words of their own. */
-static void
+ALWAYS_INLINE void
 sample_head_expanded(struct sample *sm, const uint8_t *p)
 {
-	sm->sequence = sflow_word(p, 0);
 	sm->source_class = sflow_word(p, 1);
 	sm->source_index = sflow_word(p, 2);
-	sm->rate = sflow_word(p, 3);
-	sm->pool = sflow_word(p, 4);
-	sm->drops = sflow_word(p, 5);
+	sm->tell.sequence = sflow_word(p, 0);
+	sm->tell.rate = sflow_word(p, 3);
+	sm->tell.pool = sflow_word(p, 4);
+	sm->tell.drops = sflow_word(p, 5);
 	sm->in = interface_value(sflow_word(p, 6), sflow_word(p, 7));
 	sm->out = interface_value(sflow_word(p, 8), sflow_word(p, 9));
+}
+
+ALWAYS_INLINE struct sflow_source *
+sample_source(struct sflow_message *m, uint32_t class, uint32_t index)
+{
+	struct sflow_source *source =
+	    m->sources != NULL ? sflow_source_get(m->sources, class, index) : NULL;
+
+	m->sources_refused += source == NULL;
+	return source;
+}
+
+/*
+ * Take the sample into account of its data source, and find its rate: what the agent
+ * announces is shown; what counters are multiplied by is what it did.
+ */
+ALWAYS_INLINE void
+sample_tell(const struct sflow *s, struct sflow_message *m, struct sample *sm)
+{
+	struct sflow_source *source = sample_source(m, sm->source_class, sm->source_index);
+	struct sflow_step step;
+
+	m->rate = sm->rate = sm->tell.rate;
+	if (source == NULL || (!s->renormalizes && sflow_source_goes_on(source, &sm->tell)))
+		return;
+	step = sflow_source_step(source, &sm->tell);
+	m->lost += step.lost;
+	m->dropped += step.dropped;
+	if (s->renormalizes)
+		sm->rate = step.rate;
 }
 
 /* On which side of the device the sample was taken: the interface that took it tells. */
@@ -106,7 +131,6 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 	struct flow *f = pipeline_slot(p);
 	enum sflow_verdict verdict = sflow_records_read(&s->reading, rs, f);
 
-	m->rate = sm->rate;
 	m->unknown += rs->unknown;
 	m->cut += rs->cut;
 	if (verdict != SFLOW_FLOW)
@@ -119,7 +143,25 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 	return SFLOW_FLOW;
 }
 
+/* Counters are no flows, but their numbers tell of samples that are missing. */
 static enum sflow_verdict
+sample_counters(struct sflow_message *m, struct rbuf *r, bool expanded)
+{
+	const uint8_t *p = rbuf_get(r, expanded ? 16 : 12);
+	struct sflow_source *source;
+
+	if (p == NULL)
+		return SFLOW_MALFORMED;
+	if (expanded)
+		source = sample_source(m, sflow_word(p, 1), sflow_word(p, 2));
+	else
+		source = sample_source(m, sflow_word(p, 1) >> 24, sflow_word(p, 1) & 0xffffff);
+	if (source != NULL)
+		m->lost += sflow_source_count(source, sflow_word(p, 0));
+	return SFLOW_NOT_FLOW;
+}
+
+ALWAYS_INLINE enum sflow_verdict
 sample_flow(struct sflow *s, struct sflow_message *m, struct rbuf *r, bool expanded)
 {
 	const uint8_t *p = rbuf_get(r, expanded ? 44 : 32);
@@ -132,6 +174,7 @@ sample_flow(struct sflow *s, struct sflow_message *m, struct rbuf *r, bool expan
 		sample_head_expanded(&sm, p);
 	else
 		sample_head(&sm, p);
+	sample_tell(s, m, &sm);
 	if (!sflow_records_find(&rs, r, sflow_word(p, expanded ? 10 : 7)))
 		return SFLOW_MALFORMED;
 	return sample_feed(s, m, &sm, &rs);
@@ -158,13 +201,16 @@ sample_v5(struct sflow *s, struct sflow_message *m)
 		verdict = sample_flow(s, m, &sample, true);
 		break;
 	case SFLOW_SAMPLE_COUNTERS:
+		verdict = sample_counters(m, &sample, false);
+		break;
 	case SFLOW_SAMPLE_COUNTERS_EXPANDED:
+		verdict = sample_counters(m, &sample, true);
 		break;
 	default:
 		m->unknown++;
 		break;
 	}
-	sample_count(m, verdict);
+	m->n[verdict]++;
 	return true;
 }
 
@@ -180,10 +226,11 @@ old_flow(struct sflow *s, struct sflow_message *m)
 	if (p == NULL)
 		return false;
 	sample_head(&sm, p);
+	sample_tell(s, m, &sm);
 	whole = sflow_records_find_old(&rs, &m->in, m->version);
 	/* What stands before an extension that nobody knows is as good as ever. */
 	if (whole || rs.unknown > 0)
-		sample_count(m, sample_feed(s, m, &sm, &rs));
+		m->n[sample_feed(s, m, &sm, &rs)]++;
 	return whole;
 }
 
@@ -213,7 +260,7 @@ old_counter(struct sflow_message *m)
 	rbuf_skip(&m->in, old_counters[kind]);
 	if (!rbuf_ok(&m->in))
 		return false;
-	sample_count(m, SFLOW_NOT_FLOW);
+	m->n[SFLOW_NOT_FLOW]++;
 	return true;
 }
 
@@ -236,7 +283,7 @@ sflow_samples(struct sflow *s, struct sflow_message *m)
 	bool whole = true;
 
 	s->reading.version = m->version;
-	for (uint32_t n = m->samples; whole && n > 0; n--)
+	for (uint32_t n = m->announced; whole && n > 0; n--)
 		whole = m->version == SFLOW_V5 ? sample_v5(s, m) : sample_old(s, m);
 	return whole;
 }

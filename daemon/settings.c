@@ -10,6 +10,7 @@
 #include "collectors/datagram_config.h"
 #include "collectors/interfaces.h"
 #include "collectors/netflow.h"
+#include "collectors/sflow_sources.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
 #include "flow/custom.h"
@@ -356,7 +357,8 @@ settings_engine(struct settings *s)
 		.max_entries = (uint32_t)s->weir.max_entries,
 		.max_exporters = s->weir.max_exporters,
 		.sampling = s->sampling,
-		.exporter_state_free = { [EXPORTER_NETFLOW] = netflow_exporter_state_free },
+		.exporter_state_free = { [EXPORTER_NETFLOW] = netflow_exporter_state_free,
+		    [EXPORTER_SFLOW] = sflow_exporter_state_free },
 	};
 	struct err e = ERR_INIT;
 	struct engine *en;

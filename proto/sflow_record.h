@@ -48,6 +48,7 @@ enum sflow_verdict {
 	SFLOW_FLOW,      /* the flow is filled */
 	SFLOW_NOT_FLOW,  /* nothing in it is known to be IP */
 	SFLOW_MALFORMED, /* the frame, or what stands in for it, contradicts itself */
+	SFLOW_VERDICTS
 };
 
 /* Look up the link layers; `needs` is borrowed. The version is the caller's to set. */

@@ -301,6 +301,12 @@ sampling_apply(
 	return s->config.renormalize[source] ? renormalize(flows, n) : 0;
 }
 
+bool
+sampling_renormalizes(const struct sampling *s, enum flow_source source)
+{
+	return s != NULL && s->config.renormalize[source];
+}
+
 /* What the map says of all of the exporter's records; false: nothing. */
 static bool
 map_judge(struct sampling *s, const ip16_t *exporter, struct sampling_verdict *v)

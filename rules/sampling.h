@@ -59,6 +59,9 @@ void sampling_reads(const struct sampling_config *c, struct field_set *needs);
 unsigned sampling_apply(
     const struct sampling *s, enum flow_source source, struct flow *flows, unsigned n);
 
+/* Whether packets and bytes of `source` are multiplied by the rate. `s` may be NULL. */
+bool sampling_renormalizes(const struct sampling *s, enum flow_source source);
+
 /* How the rate of an exporter's records is decided when it announces `announced`. */
 struct sampling_verdict {
 	uint32_t rate; /* 0: none is known, or the interface decides */

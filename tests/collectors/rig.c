@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/sflow_sources.h"
 #include "lib/log.h"
 #include "tests/proto/hex.h"
 
@@ -18,7 +19,9 @@ static char folder[64], path[96];
 void
 rig_init(struct rig *r, const struct collector_ops *ops, const void *config)
 {
-	static void (*const state_free[EXPORTER_KINDS])(void *);
+	static void (*const state_free[EXPORTER_KINDS])(void *) = {
+		[EXPORTER_SFLOW] = sflow_exporter_state_free,
+	};
 	static const struct log_config quiet = { .file = "/dev/null" };
 	struct err e = ERR_INIT;
 

@@ -588,6 +588,74 @@ test_sequence(void **state)
 	bench_close(&b);
 }
 
+/* Sample `seq` of data source 3, announced 1 in 512, of `pool` packets, after `drops`. */
+#define TOLD(seq, pool, drops) "00000001 00000070 " seq " 00000003 00000200 " pool " " drops \
+	" 00000001 00000002 00000001 " RAW_TCP4
+
+/* What a data source's numbers tell, also in samples that are no flows. */
+static void
+test_sources(void **state)
+{
+	struct exporter *x;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000003") TOLD("00000005", "00010000", "00000002")
+	    TOLD("00000006", "00010300", "00000002") TOLD("00000009", "00010900", "00000004"));
+	bench_hex(&b, HEAD("00000002", "00000003") COUNTERS COUNTERS
+	    "00000002 0000000c 00000004 00000003 00000000 ");
+	bench_hex(&b, HEAD("00000003", "00000001") "00000001 00000020 0000000c 00000003 00000200 "
+	    "00010a00 00000004 00000001 00000002 00000000 ");
+	assert_int_equal(rig_stat(&b.rig, STAT_SAMPLES_LOST), 2 + 2 + 2);
+	assert_int_equal(rig_stat(&b.rig, STAT_SAMPLES_DROPPED), 2);
+	assert_int_equal(rig_stat(&b.rig, STAT_SOURCES_REFUSED), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(b.rig.pipeline.flows[i].sampling_rate, 512);
+	x = exporters_at(b.rig.exporters, 0);
+	assert_int_equal(exporter_sum(x, EXPORTER_SAMPLES_LOST), 6);
+	assert_int_equal(exporter_sum(x, EXPORTER_SAMPLES_DROPPED), 2);
+	bench_close(&b);
+}
+
+/* Where counters are multiplied, it is by what the agent did, not by what it announces. */
+static void
+test_renormalized(void **state)
+{
+	const struct sampling_config config = { .renormalize = { [SOURCE_SFLOW] = true } };
+	struct problems ps = { 0 };
+	struct err e = ERR_INIT;
+	struct sampling *sampling;
+	struct bench b;
+
+	(void)state;
+	assert_int_equal(sampling_new(&config, &sampling, &ps, &e), 0);
+	bench_open(&b);
+	sflow_decoder.close(b.decoder);
+	b.rig.pipeline.sampling = sampling;
+	b.rig.pipeline.source = SOURCE_SFLOW;
+	b.decoder = sflow_decoder.open(&b.rig.collector, &e);
+	bench_hex(&b, HEAD("00000001", "00000003") TOLD("00000005", "00010000", "00000000")
+	    TOLD("00000006", "00010300", "00000000") TOLD("00000009", "00010900", "00000000"));
+	/* One datagram after the other of two sub-agents: they have their own sources. */
+	bench_hex(&b, "00000005 00000001 c0000209 00000008 00000001 000003e8 00000001 "
+	    TOLD("00000007", "00000001", "00000000"));
+	bench_hex(&b, HEAD("00000002", "00000001") TOLD("0000000a", "00010a00", "00000000"));
+	assert_int_equal(b.rig.pipeline.n, 5);
+	assert_int_equal(b.rig.pipeline.flows[0].sampling_rate, 512);
+	assert_int_equal(b.rig.pipeline.flows[1].sampling_rate, 0x300);
+	assert_int_equal(b.rig.pipeline.flows[2].sampling_rate, 0x200);
+	assert_int_equal(b.rig.pipeline.flows[3].sampling_rate, 512);
+	assert_int_equal(b.rig.pipeline.flows[4].sampling_rate, 0x100);
+	assert_int_equal(rig_stat(&b.rig, STAT_SAMPLES_LOST), 2);
+	pipeline_flush(&b.rig.pipeline);
+	assert_int_equal(b.rig.pipeline.fed.packets, 512 + 0x300 + 0x200 + 512 + 0x100);
+	assert_int_equal(b.rig.pipeline.fed.bytes,
+	    64 * (512 + 0x300 + 0x200 + 512 + 0x100));
+	bench_close(&b);
+	sampling_free(sampling);
+}
+
 static void
 test_exporter_counts(void **state)
 {
@@ -676,6 +744,8 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_agents),
 		cmocka_unit_test(test_sequence),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_renormalized),
 		cmocka_unit_test(test_exporter_counts),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_hostile),

@@ -6,6 +6,7 @@
 
 #include "collectors/netflow.h"
 #include "flow/custom.h"
+#include "collectors/sflow_sources.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
 #include "lib/rcu.h"
@@ -124,6 +125,7 @@ fuzz_datagrams(const struct datagram_decoder *on, const uint8_t *data, size_t si
 {
 	void (*const state_free[EXPORTER_KINDS])(void *) = {
 		[EXPORTER_NETFLOW] = netflow_exporter_state_free,
+		[EXPORTER_SFLOW] = sflow_exporter_state_free,
 	};
 	struct pipeline p = { .flows = flows };
 	struct datagram_config config = { 0 };
