@@ -295,7 +295,7 @@ format_compile(
 	assert(wbuf_ok(&w) && c->first != NO_PLACE);
 	r = rbuf_of(record, wbuf_len(&w));
 	if (template_next(&r, TEMPLATE_V9, &d) != 0)
-		assert(!"a format that is no template");
+		assert(false && "a format that is no template");
 	return template_new(&d, &set);
 }
 
@@ -334,7 +334,7 @@ format_records(struct netflow *nf, struct message *m, const struct compiled *c,
 		struct flow *f = message_slot(nf, m);
 
 		if (template_decode(c->template, &record, &m->clock, f) != 0)
-			assert(!"a record that was measured");
+			assert(false && "a record that was measured");
 		f->etype = ETHERTYPE_IPV4;
 		if (c->proto != NO_PLACE) {
 			uint8_t meant = ports_meant[p[c->proto]];

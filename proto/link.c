@@ -317,7 +317,7 @@ link_nflog(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 		if (p == NULL)
 			return 0;
 		/* In the order of whoever captured; no type is 0 or above 255. */
-		octets = p[2] != 0 ? p[0] | p[1] << 8U : ether_u16(p);
+		octets = p[2] != 0 ? p[0] | (unsigned)p[1] << 8 : ether_u16(p);
 		type = p[2] | p[3];
 		if (octets < 4) {
 			r->bad = true;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/err.h"
 #include "lib/rcu.h"
@@ -92,7 +93,7 @@ templates_init(struct templates *ts)
 {
 	struct templates_slots *s = slots_new(SLOTS_MIN);
 
-	*ts = (struct templates){ 0 };
+	memset(ts, 0, sizeof(*ts));
 	atomic_init(&ts->slots, s);
 	return s != NULL ? 0 : -WEIR_ENOMEM;
 }
