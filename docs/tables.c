@@ -138,7 +138,7 @@ static const char *
 note_of(const struct ie *row)
 {
 	return row->out       ? "preferred on the way out"
-	       : row->inner   ? "when it is there twice"
+	       : row->tunnel  ? "the first of several"
 	       : row->reverse ? "of the way back"
 			      : "";
 }

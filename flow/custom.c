@@ -139,6 +139,14 @@ static const struct mapfile_key keys[] = {
 };
 #undef AT
 
+static bool
+is_built_in(const char *name)
+{
+	const struct field *f = field_find(name, strlen(name));
+
+	return f != NULL && f->value != FIELD_CUSTOM;
+}
+
 static int
 definition_take(void *arg, const struct mapfile_rule *r, const void *values,
     struct problems *ps, struct err *e)
@@ -155,6 +163,9 @@ definition_take(void *arg, const struct mapfile_rule *r, const void *values,
 		problem_add(ps, PROBLEM_ERROR, &r->at,
 		    "aggregate_primitives: '%s' has no field_type%s", d->name,
 		    mapfile_has(r, KEY_PACKET) ? ", and packets are not looked into yet" : "");
+	else if (is_built_in(d->name)) /* pmacct's users have defined what it lacked then */
+		problem_add(ps, PROBLEM_WARNING, &r->at,
+		    "aggregate_primitives: there is a primitive '%s' already: it stays", d->name);
 	else if (custom_add(d->name, &d->custom, &why) != 0)
 		problem_add(ps, PROBLEM_ERROR, &r->at, "aggregate_primitives: %s", why.text);
 	return 0;

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-enum side { SIDE_ANY, SIDE_OUT, SIDE_INNER, SIDE_REVERSE };
+enum side { SIDE_ANY, SIDE_OUT, SIDE_TUNNEL, SIDE_REVERSE };
 
 const struct ie ies[IE_ROWS] = {
 #define IE(enterprise_, id_, FIELD, CONVERT, rank_, SIDE, name_) \
@@ -11,7 +11,7 @@ const struct ie ies[IE_ROWS] = {
 		.id = id_, \
 		.rank = rank_, \
 		.out = SIDE_##SIDE == SIDE_OUT, \
-		.inner = SIDE_##SIDE == SIDE_INNER, \
+		.tunnel = SIDE_##SIDE == SIDE_TUNNEL, \
 		.reverse = SIDE_##SIDE == SIDE_REVERSE, \
 		.convert = IE_##CONVERT, \
 		.field = F_##FIELD, \

@@ -45,7 +45,7 @@ struct ie {
 	uint16_t id;
 	uint8_t rank;             /* the lowest that a template has counts */
 	bool out;                 /* of the outgoing side */
-	bool inner;               /* of the packet within a tunnel */
+	bool tunnel;              /* of a tunnel's own header */
 	bool reverse;             /* of the responder in a conversation */
 	enum ie_convert convert;
 	enum field_no field;
@@ -61,6 +61,10 @@ enum {
 
 extern const struct ie ies[IE_ROWS];
 
+#define IE_SOURCE_IP4      8U
+#define IE_DESTINATION_IP4 12U
+#define IE_SOURCE_IP6      27U
+#define IE_DESTINATION_IP6 28U
 #define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
 #define IE_INITIATOR_OCTETS  231U
 #define IE_INITIATOR_PACKETS 298U

@@ -61,29 +61,23 @@ places_lay(struct compiler *c)
 	c->n_segments = segment + 1U;
 }
 
-/*
- * The last place of element (enterprise, id) whose value can be what `convert` says;
- * `repeated`: only when there is another before it.
- */
-static const struct place *
-place_find(const struct compiler *c, uint32_t enterprise, uint16_t id,
-    enum ie_convert convert, bool repeated)
+/* Whether `p` holds element (enterprise, id), as a value that `convert` can read. */
+static bool
+place_is(const struct place *p, uint32_t enterprise, uint16_t id, enum ie_convert convert)
 {
-	/* In v9 the fields of scope are no elements: RFC 3954 s6.1. */
-	unsigned first = c->def->kind == TEMPLATE_V9_OPTIONS ? c->def->n_scope : 0;
-	const struct place *found = NULL;
+	return p->spec.id == id && p->spec.enterprise == enterprise &&
+	       p->segment < SEGMENTS_MAX &&
+	       (p->spec.variable || ie_fits(convert, p->spec.octets));
+}
 
-	for (unsigned i = c->def->n_fields; i-- > first;) {
-		const struct place *p = &c->places[i];
-
-		if (p->spec.id != id || p->spec.enterprise != enterprise ||
-		    p->segment >= SEGMENTS_MAX ||
-		    (!p->spec.variable && !ie_fits(convert, p->spec.octets)))
-			continue;
-		if (!repeated || found != NULL)
-			return found != NULL ? found : p;
-		found = p;
-	}
+/* The last place of element (enterprise, id) whose value can be what `convert` says. */
+static const struct place *
+place_find(
+    const struct compiler *c, uint32_t enterprise, uint16_t id, enum ie_convert convert)
+{
+	for (unsigned i = c->def->n_fields; i-- > 0;)
+		if (place_is(&c->places[i], enterprise, id, convert))
+			return &c->places[i];
 	return NULL;
 }
 
@@ -91,7 +85,7 @@ place_find(const struct compiler *c, uint32_t enterprise, uint16_t id,
 static const struct place *
 fixed_find(const struct compiler *c, uint16_t id, unsigned octets)
 {
-	const struct place *p = place_find(c, 0, id, IE_UINT, false);
+	const struct place *p = place_find(c, 0, id, IE_UINT);
 
 	return p != NULL && !p->spec.variable && p->spec.octets >= octets ? p : NULL;
 }
@@ -100,7 +94,7 @@ fixed_find(const struct compiler *c, uint16_t id, unsigned octets)
 static void
 section_find(struct compiler *c)
 {
-	if (place_find(c, 0, IE_SECTION_OFFSET, IE_UINT, false) != NULL)
+	if (place_find(c, 0, IE_SECTION_OFFSET, IE_UINT) != NULL)
 		return;
 	for (unsigned i = 0; i < c->def->n_fields && c->section == NULL; i++) {
 		const struct place *p = &c->places[i];
@@ -152,6 +146,7 @@ op_of(const struct compiler *c, enum ie_convert convert, unsigned octets, unsign
 struct choice {
 	const struct ie *row;
 	const struct place *place;
+	const struct place *inner; /* counts only where this has a value; NULL: always */
 };
 
 /* How the values of a custom primitive read. */
@@ -174,14 +169,14 @@ customs_find(const struct compiler *c, enum field_no no, struct choice *found)
 
 	if (d == NULL)
 		return 0;
-	found[n].row = &custom_rows[d->semantics];
-	found[n].place = place_find(
-	    c, d->enterprise, d->element, found[n].row->convert, false);
+	found[0] = found[1] = (struct choice){ .row = &custom_rows[d->semantics] };
+	found[n].place =
+	    place_find(c, d->enterprise, d->element, found[n].row->convert);
 	n += found[n].place != NULL;
 	if (d->semantics != CUSTOM_IP)
 		return n;
 	found[n].row = &custom_row_ip6;
-	found[n].place = place_find(c, d->enterprise, d->element, IE_IP6, false);
+	found[n].place = place_find(c, d->enterprise, d->element, IE_IP6);
 	return n + (found[n].place != NULL);
 }
 
@@ -234,6 +229,12 @@ step_add(struct compiler *c, enum field_no no, const struct choice *choice,
 	s->convert = (uint8_t)row->convert;
 	s->conditions = (uint8_t)conditions;
 	s->segment = (uint8_t)p->segment;
+	if (choice->inner != NULL) {
+		s->conditions |= IF_INNER;
+		s->inner = (uint16_t)choice->inner->from;
+		s->inner_octets = (uint8_t)choice->inner->spec.octets;
+		s->inner_segment = (uint8_t)choice->inner->segment;
+	}
 	if (p->spec.variable) {
 		s->op = OP_VARIABLE;
 		return;
@@ -248,29 +249,57 @@ step_add(struct compiler *c, enum field_no no, const struct choice *choice,
 	s->octets = (uint16_t)octets;
 	if (row->convert == IE_LOW8 || row->convert == IE_HIGH8)
 		s->convert = IE_UINT;
-	s->op = (uint8_t)(conditions != 0
+	s->op = (uint8_t)(s->conditions != 0
 			      ? OP_IF
 			      : op_of(c, (enum ie_convert)s->convert, octets, s->width));
 }
 
 /*
- * The place of what `row` means for a flow in the direction that is compiled: forward, or
- * with `pen` the reverse element of a biflow.
+ * What belongs to a tunnel's own header: the first of several places of one element, or an
+ * address behind which the other family's stands, which then must have a value.
  */
-static const struct place *
-row_place(const struct compiler *c, const struct ie *row, bool pen)
+static bool
+tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found)
 {
-	if (!convert_works(c, row->convert))
-		return NULL;
-	if (row->reverse)
-		return pen && c->has_initiator
-			   ? place_find(c, row->enterprise, row->id, row->convert, false)
-			   : NULL;
-	if (!pen)
-		return place_find(c, row->enterprise, row->id, row->convert, row->inner);
-	return row->enterprise == 0 && !row->inner
-		   ? place_find(c, IE_REVERSE_PEN, row->id, row->convert, false)
-		   : NULL;
+	static const uint16_t families[][2] = {
+		{ IE_SOURCE_IP4, IE_SOURCE_IP6 },
+		{ IE_DESTINATION_IP4, IE_DESTINATION_IP6 },
+	};
+	const struct place *last = place_find(c, row->enterprise, row->id, row->convert);
+	const struct place *first = c->places;
+
+	if (last == NULL)
+		return false;
+	while (!place_is(first, row->enterprise, row->id, row->convert))
+		first++;
+	found->place = first;
+	if (first != last)
+		return true;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		for (size_t k = 0; k < 2; k++)
+			if (families[i][k] == row->id)
+				found->inner = place_find(c, 0, families[i][1 - k],
+				    row->convert == IE_IP4 ? IE_IP6 : IE_IP4);
+	return found->inner > first && !found->inner->spec.variable;
+}
+
+/*
+ * What `row` means for a flow in the direction that is compiled: forward, or with `pen`
+ * the reverse element of a biflow. False when the template has nothing for it.
+ */
+static bool
+choice_find(const struct compiler *c, const struct ie *row, bool pen, struct choice *found)
+{
+	uint32_t enterprise = pen && !row->reverse ? IE_REVERSE_PEN : row->enterprise;
+
+	*found = (struct choice){ .row = row };
+	if (!convert_works(c, row->convert) || (row->reverse && !(pen && c->has_initiator)) ||
+	    (pen && (row->tunnel || row->enterprise != 0)))
+		return false;
+	if (row->tunnel)
+		return tunnel_find(c, row, found);
+	found->place = place_find(c, enterprise, row->id, row->convert);
+	return found->place != NULL;
 }
 
 /* The elements of the best rank that there are for primitive `no`. Returns how many. */
@@ -281,19 +310,15 @@ choices_find(const struct compiler *c, enum field_no no, bool pen, struct choice
 
 	for (size_t i = 0; i < IE_ROWS; i++) {
 		const struct ie *row = &ies[i];
-		const struct place *p;
+		struct choice one;
 
-		if (row->field != no || row->rank > best)
-			continue;
-		p = row_place(c, row, pen);
-		if (p == NULL)
+		if (row->field != no || row->rank > best || !choice_find(c, row, pen, &one))
 			continue;
 		if (row->rank < best)
 			n = 0;
 		best = row->rank;
 		assert(n < CHOICE_MAX);
-		found[n].row = row;
-		found[n++].place = p;
+		found[n++] = one;
 	}
 	families_order(found, n);
 	return n;
@@ -342,7 +367,7 @@ field_compile(struct compiler *c, enum field_no no)
 static uint16_t
 etype_compile(const struct compiler *c, const struct field_set *set)
 {
-	if (!field_set_has(set, F_ETYPE) || place_find(c, 0, 256, IE_UINT, false) != NULL ||
+	if (!field_set_has(set, F_ETYPE) || place_find(c, 0, 256, IE_UINT) != NULL ||
 	    (!c->has_v4 && !c->has_v6))
 		return 0;
 	if (c->has_v4 && c->has_v6)
@@ -469,8 +494,8 @@ static bool
 reverse_compile(struct compiler *c, const struct field_set *set, struct template *t)
 {
 	c->reverse = true;
-	c->has_initiator = place_find(c, 0, IE_INITIATOR_OCTETS, IE_UINT, false) != NULL ||
-	    place_find(c, 0, IE_INITIATOR_PACKETS, IE_UINT, false) != NULL;
+	c->has_initiator = place_find(c, 0, IE_INITIATOR_OCTETS, IE_UINT) != NULL ||
+	    place_find(c, 0, IE_INITIATOR_PACKETS, IE_UINT) != NULL;
 	c->n_steps = 0;
 	c->has_v4 = c->has_v6 = c->has_counters = false;
 	c->section = c->section_size = NULL;

@@ -45,6 +45,9 @@ conditions_hold(const struct template *t, const struct template_step *s,
 {
 	if ((s->conditions & IF_NOT_ZERO) != 0 && value_is_zero(p, octets))
 		return false;
+	if ((s->conditions & IF_INNER) != 0 &&
+	    value_is_zero(rec->at[s->inner_segment] + s->inner, s->inner_octets))
+		return false;
 	return (s->conditions & IF_EGRESS) == 0 ||
 	       place_uint(rec, &t->direction) == 1;
 }

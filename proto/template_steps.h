@@ -46,7 +46,7 @@ enum special {
 	SPECIAL_SECTION_SIZE = 8, /* and tells how long the packet was */
 };
 
-enum condition { IF_NOT_ZERO = 1, IF_EGRESS = 2 };
+enum condition { IF_NOT_ZERO = 1, IF_EGRESS = 2, IF_INNER = 4 };
 
 struct template_step {
 	uint16_t from;      /* octet in the segment */
@@ -58,6 +58,9 @@ struct template_step {
 	uint16_t octets;    /* on the wire */
 	uint8_t width;      /* of the member */
 	uint8_t run;        /* steps from here on that do the same */
+	uint16_t inner;     /* IF_INNER: where what must have a value stands, */
+	uint8_t inner_segment;
+	uint8_t inner_octets; /* and how long it is */
 };
 
 /*

@@ -71,8 +71,6 @@ static const struct {
 	    "number of an element", 0, 0, 0 },
 	{ "an enterprise's element beyond fifteen bits",
 	    "name=lab field_type=9:32768 semantics=hex", "number of an element", 0, 0, 0 },
-	{ "the name of another primitive", "name=SRC_host field_type=1 semantics=hex",
-	    "already", 0, 0, 0 },
 	{ "a name with a blank", "name='a b' field_type=1 semantics=hex", "letters", 0, 0,
 	    0 },
 	{ "a key that is unknown", "name=lab field_typ=1 semantics=hex", "field_type", 0, 0,
@@ -102,6 +100,28 @@ test_lines(void **state)
 			fail_msg("%s: '%s'", lines[i].says, error);
 		assert_string_equal(f->json, "lab");
 	}
+}
+
+/* What is a primitive of weir's stays that: with a warning. */
+static void
+test_built_in(void **state)
+{
+	struct problems ps = { 0 };
+	struct err e = ERR_INIT;
+	FILE *f = fopen(path, "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("name=VRF_name field_type=236 len=32 semantics=str\n", f);
+	assert_int_equal(fclose(f), 0);
+	custom_clear();
+	assert_int_equal(custom_load(path, &ps, &e), 0);
+	assert_int_equal(ps.n, 1);
+	assert_int_equal(ps.n_errors, 0);
+	assert_non_null(strstr(ps.list[0].text, "'VRF_name' already"));
+	assert_ptr_equal(field_find("vrf_name", 8), &fields[F_VRF_NAME]);
+	assert_null(custom_of(F_CUSTOM_1));
+	problems_free(&ps);
 }
 
 static void
@@ -193,6 +213,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_texts),
