@@ -16,8 +16,9 @@
 
 /* fields[] points here. */
 char custom_names[CUSTOM_MAX][CUSTOM_NAME] = { DEFAULT(1), DEFAULT(2), DEFAULT(3),
-	DEFAULT(4), DEFAULT(5), DEFAULT(6), DEFAULT(7), DEFAULT(8), DEFAULT(9), DEFAULT(10),
-	DEFAULT(11), DEFAULT(12), DEFAULT(13), DEFAULT(14), DEFAULT(15), DEFAULT(16) };
+	DEFAULT(4), DEFAULT(5), DEFAULT(6), DEFAULT(7), DEFAULT(8), DEFAULT(9),
+	DEFAULT(10), DEFAULT(11), DEFAULT(12), DEFAULT(13), DEFAULT(14), DEFAULT(15),
+	DEFAULT(16) };
 
 static struct custom customs[CUSTOM_MAX];
 static unsigned n_customs;
@@ -48,13 +49,14 @@ custom_add(const char *name, const struct custom *c, struct err *e)
 			return err_set(e, WEIR_EINVAL,
 			    "'%s': write letters, digits and '_'", name);
 	if (len == 0 || len >= CUSTOM_NAME)
-		return err_set(e, WEIR_EINVAL, "a name has 1 to %u characters",
-		    CUSTOM_NAME - 1);
+		return err_set(
+		    e, WEIR_EINVAL, "a name has 1 to %u characters", CUSTOM_NAME - 1);
 	if (field_find(name, len) != NULL)
-		return err_set(e, WEIR_EINVAL, "there is a primitive '%s' already", name);
+		return err_set(
+		    e, WEIR_EINVAL, "there is a primitive '%s' already", name);
 	if (n_customs == CUSTOM_MAX)
-		return err_set(e, WEIR_EFULL, "'%s': no more than %u can be defined", name,
-		    CUSTOM_MAX);
+		return err_set(e, WEIR_EFULL, "'%s': no more than %u can be defined",
+		    name, CUSTOM_MAX);
 	for (size_t i = 0; i <= len; i++)
 		custom_names[n_customs][i] = (char)tolower((unsigned char)name[i]);
 	customs[n_customs++] = *c;
@@ -109,8 +111,11 @@ parse_semantics(
     const struct mapfile_key *k, const char *text, void *at, struct err *why)
 {
 	static const char *const names[] = { [CUSTOM_UINT] = "u_int",
-		[CUSTOM_HEX] = "hex", [CUSTOM_IP] = "ip", [CUSTOM_MAC] = "mac",
-		[CUSTOM_STR] = "str", [CUSTOM_RAW] = "raw" };
+		[CUSTOM_HEX] = "hex",
+		[CUSTOM_IP] = "ip",
+		[CUSTOM_MAC] = "mac",
+		[CUSTOM_STR] = "str",
+		[CUSTOM_RAW] = "raw" };
 	struct custom *c = at;
 
 	(void)k;
@@ -162,12 +167,16 @@ definition_take(void *arg, const struct mapfile_rule *r, const void *values,
 	else if (!mapfile_has(r, KEY_FIELD_TYPE))
 		problem_add(ps, PROBLEM_ERROR, &r->at,
 		    "aggregate_primitives: '%s' has no field_type%s", d->name,
-		    mapfile_has(r, KEY_PACKET) ? ", and packets are not looked into yet" : "");
-	else if (is_built_in(d->name)) /* pmacct's users have defined what it lacked then */
+		    mapfile_has(r, KEY_PACKET) ? ", and packets are not looked into yet"
+					       : "");
+	else if (is_built_in(
+		     d->name)) /* pmacct's users have defined what it lacked then */
 		problem_add(ps, PROBLEM_WARNING, &r->at,
-		    "aggregate_primitives: there is a primitive '%s' already: it stays", d->name);
+		    "aggregate_primitives: there is a primitive '%s' already: it stays",
+		    d->name);
 	else if (custom_add(d->name, &d->custom, &why) != 0)
-		problem_add(ps, PROBLEM_ERROR, &r->at, "aggregate_primitives: %s", why.text);
+		problem_add(
+		    ps, PROBLEM_ERROR, &r->at, "aggregate_primitives: %s", why.text);
 	return 0;
 }
 

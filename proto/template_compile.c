@@ -11,7 +11,7 @@
 #include "proto/template.h"
 #include "proto/template_steps.h"
 
-#define STEPS_MAX  192U
+#define STEPS_MAX 192U
 #define CHOICE_MAX 16U /* elements of one rank for one primitive */
 
 /* Where a field stands in a record; its segment may be one that is not kept in mind. */
@@ -29,11 +29,11 @@ struct compiler {
 	struct template_step steps[STEPS_MAX];
 	unsigned n_segments, n_steps;
 	const struct place *direction, *boot, *section, *section_size;
-	bool has_initiator;    /* responder's counters are those of the reverse */
+	bool has_initiator; /* responder's counters are those of the reverse */
 	enum section_kind section_kind;
 	bool has_v4, has_v6;
-	bool reverse;          /* of a biflow's other direction */
-	bool has_counters;     /* some step fills packets or bytes */
+	bool reverse; /* of a biflow's other direction */
+	bool has_counters; /* some step fills packets or bytes */
 };
 
 /* Lay the fields out: who stands in which segment, and where in it. */
@@ -63,7 +63,8 @@ places_lay(struct compiler *c)
 
 /* Whether `p` holds element (enterprise, id), as a value that `convert` can read. */
 static bool
-place_is(const struct place *p, uint32_t enterprise, uint16_t id, enum ie_convert convert)
+place_is(
+    const struct place *p, uint32_t enterprise, uint16_t id, enum ie_convert convert)
 {
 	return p->spec.id == id && p->spec.enterprise == enterprise &&
 	       p->segment < SEGMENTS_MAX &&
@@ -112,7 +113,8 @@ section_find(struct compiler *c)
 
 /* The quick operation for a value of `octets` in a member of `width`, or OP_ANY. */
 static enum op
-op_of(const struct compiler *c, enum ie_convert convert, unsigned octets, unsigned width)
+op_of(
+    const struct compiler *c, enum ie_convert convert, unsigned octets, unsigned width)
 {
 	static const struct {
 		uint8_t octets, width, op;
@@ -146,7 +148,8 @@ op_of(const struct compiler *c, enum ie_convert convert, unsigned octets, unsign
 struct choice {
 	const struct ie *row;
 	const struct place *place;
-	const struct place *inner; /* counts only where this has a value; NULL: always */
+	const struct place
+	    *inner; /* counts only where this has a value; NULL: always */
 };
 
 /* How the values of a custom primitive read. */
@@ -184,7 +187,8 @@ customs_find(const struct compiler *c, enum field_no no, struct choice *found)
 static bool
 convert_works(const struct compiler *c, enum ie_convert convert)
 {
-	return convert != IE_UPTIME || !template_kind_is_ipfix(c->def->kind) || c->boot != NULL;
+	return convert != IE_UPTIME || !template_kind_is_ipfix(c->def->kind) ||
+	       c->boot != NULL;
 }
 
 /* Of two address families, the one that stands later is of the packet within a tunnel. */
@@ -207,11 +211,10 @@ width_of(enum field_no no, enum ie_convert convert)
 {
 	if (fields[no].value != FIELD_CUSTOM)
 		return fields[no].octets;
-	return convert == IE_UINT ? sizeof(uint64_t)
-	       : convert == IE_MAC ? sizeof(mac_t)
-	       : convert == IE_IP4 || convert == IE_IP6
-		   ? sizeof(ip16_t)
-		   : sizeof(uint32_t);
+	return convert == IE_UINT			? sizeof(uint64_t)
+	       : convert == IE_MAC			? sizeof(mac_t)
+	       : convert == IE_IP4 || convert == IE_IP6 ? sizeof(ip16_t)
+							: sizeof(uint32_t);
 }
 
 static void
@@ -249,9 +252,9 @@ step_add(struct compiler *c, enum field_no no, const struct choice *choice,
 	s->octets = (uint16_t)octets;
 	if (row->convert == IE_LOW8 || row->convert == IE_HIGH8)
 		s->convert = IE_UINT;
-	s->op = (uint8_t)(s->conditions != 0
-			      ? OP_IF
-			      : op_of(c, (enum ie_convert)s->convert, octets, s->width));
+	s->op = (uint8_t)(s->conditions != 0 ? OP_IF
+					     : op_of(c, (enum ie_convert)s->convert,
+						   octets, s->width));
 }
 
 /*
@@ -265,7 +268,8 @@ tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found
 		{ IE_SOURCE_IP4, IE_SOURCE_IP6 },
 		{ IE_DESTINATION_IP4, IE_DESTINATION_IP6 },
 	};
-	const struct place *last = place_find(c, row->enterprise, row->id, row->convert);
+	const struct place *last =
+	    place_find(c, row->enterprise, row->id, row->convert);
 	const struct place *first = c->places;
 
 	if (last == NULL)
@@ -288,12 +292,14 @@ tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found
  * the reverse element of a biflow. False when the template has nothing for it.
  */
 static bool
-choice_find(const struct compiler *c, const struct ie *row, bool pen, struct choice *found)
+choice_find(
+    const struct compiler *c, const struct ie *row, bool pen, struct choice *found)
 {
 	uint32_t enterprise = pen && !row->reverse ? IE_REVERSE_PEN : row->enterprise;
 
 	*found = (struct choice){ .row = row };
-	if (!convert_works(c, row->convert) || (row->reverse && !(pen && c->has_initiator)) ||
+	if (!convert_works(c, row->convert) ||
+	    (row->reverse && !(pen && c->has_initiator)) ||
 	    (pen && (row->tunnel || row->enterprise != 0)))
 		return false;
 	if (row->tunnel)
@@ -312,7 +318,8 @@ choices_find(const struct compiler *c, enum field_no no, bool pen, struct choice
 		const struct ie *row = &ies[i];
 		struct choice one;
 
-		if (row->field != no || row->rank > best || !choice_find(c, row, pen, &one))
+		if (row->field != no || row->rank > best ||
+		    !choice_find(c, row, pen, &one))
 			continue;
 		if (row->rank < best)
 			n = 0;
@@ -495,7 +502,7 @@ reverse_compile(struct compiler *c, const struct field_set *set, struct template
 {
 	c->reverse = true;
 	c->has_initiator = place_find(c, 0, IE_INITIATOR_OCTETS, IE_UINT) != NULL ||
-	    place_find(c, 0, IE_INITIATOR_PACKETS, IE_UINT) != NULL;
+			   place_find(c, 0, IE_INITIATOR_PACKETS, IE_UINT) != NULL;
 	c->n_steps = 0;
 	c->has_v4 = c->has_v6 = c->has_counters = false;
 	c->section = c->section_size = NULL;

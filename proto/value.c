@@ -75,7 +75,8 @@ time_load(enum ie_convert convert, const uint8_t *p, unsigned octets,
 
 /* An entry of a stack of labels; the S bit is the lowest of the octet behind the label. */
 static void
-label_store(enum ie_convert convert, const uint8_t *p, struct value_env *env, uint8_t *to)
+label_store(
+    enum ie_convert convert, const uint8_t *p, struct value_env *env, uint8_t *to)
 {
 	uint32_t entry = (uint32_t)uint_load(p, 3), label = entry >> 4;
 
