@@ -36,6 +36,13 @@ static const struct directive rules_rows[] = {
 	           "is id=TYPE:ADMINISTRATOR:NUMBER and, as it may be, ip=ADDRESS[/LENGTH] of "
 	           "the exporter, in, out, bgp_nexthop, mpls_vpn_id, mpls_label_bottom ('-' "
 	           "before a value: any other); the first that fits counts." },
+	{ .name = "tos_encode_as_dscp", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(tos_as_dscp), .def = "false",
+	    .doc = "Let tos be the DSCP, six bits, so that what differs in ECN alone is one row." },
+	{ .name = "use_ip_next_hop", .type = DIRECTIVE_BOOL, .offset = AT(use_ip_next_hop),
+	    .def = "false",
+	    .doc = "Where the exporter gives no BGP next hop, take the IP next hop for "
+	           "peer_dst_ip." },
 	{ .name = "pmacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_PACKETS]),
 	    .words = ORIGINS, .doc = "Where the prefixes of captured packets come from." },
 	{ .name = "pmacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_PACKETS]),
@@ -112,6 +119,7 @@ static const struct {
 struct rules {
 	_Atomic(void *) files[FILES];   /* NULL: there is none, or nobody needs it */
 	bool rd;                        /* somebody needs the route distinguisher */
+	bool dscp, next_hop;            /* tos, peer_dst_ip */
 	struct rules_config config;
 	uint8_t net[SOURCE_COUNT];      /* enum rules_origin, defaults resolved */
 	uint8_t as[SOURCE_COUNT];
@@ -147,6 +155,8 @@ rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 	    a->networks_file_filter == b->networks_file_filter &&
 	    a->networks_file_no_lpm == b->networks_file_no_lpm &&
 	    a->networks_no_mask_if_zero == b->networks_no_mask_if_zero &&
+	    a->tos_as_dscp == b->tos_as_dscp &&
+	    a->use_ip_next_hop == b->use_ip_next_hop &&
 	    memcmp(a->net, b->net, sizeof(a->net)) == 0 &&
 	    memcmp(a->as, b->as, sizeof(a->as)) == 0;
 }
@@ -167,6 +177,8 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
 			field_set_add(reads, s->mask_no); /* "longest" compares them */
 		}
 	}
+	if (field_set_has(needed, F_PEER_DST_IP) && c->use_ip_next_hop)
+		field_set_add(reads, F_NEXTHOP);
 	if (field_set_has(needed, F_MPLS_VPN_RD)) {
 		field_set_add(reads, F_MPLS_VPN_RD);
 		field_set_add(reads, F_INGRESS_VRF_ID);
@@ -262,7 +274,9 @@ rules_new(const struct rules_config *c, const struct field_set *needed,
 		any |= r->prefixes[i] || r->systems[i];
 	}
 	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
-	if (!any && !r->rd) {
+	r->dscp = c->tos_as_dscp && field_set_has(needed, F_TOS);
+	r->next_hop = c->use_ip_next_hop && field_set_has(needed, F_PEER_DST_IP);
+	if (!any && !r->rd && !r->dscp && !r->next_hop) {
 		free(r);
 		return 0;
 	}
@@ -381,11 +395,40 @@ rd_apply(const struct rules *r, struct flow *flows, unsigned n)
 	}
 }
 
+/* No address, or the one of no host: exporters write 0.0.0.0 where they know none. */
+static bool
+hop_is_none(const ip16_t *a)
+{
+	static const uint8_t zero[4];
+
+	return ip_is_none(a) || (ip_is_v4(a) && memcmp(a->b + 12, zero, sizeof(zero)) == 0);
+}
+
+static void
+next_hop_apply(struct flow *flows, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		if (hop_is_none(&flows[k].peer_dst_ip))
+			flows[k].peer_dst_ip = flows[k].nexthop;
+}
+
+/* The two low bits are those of ECN: RFC 3168 s5. */
+static void
+dscp_apply(struct flow *flows, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		flows[k].tos >>= 2;
+}
+
 void
 rules_apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
 {
 	if (r->rd && source == SOURCE_NETFLOW)
 		rd_apply(r, flows, n);
+	if (r->next_hop)
+		next_hop_apply(flows, n);
+	if (r->dscp)
+		dscp_apply(flows, n);
 	for (int i = 0; i < 2; i++)
 		if (r->prefixes[i] || r->systems[i] || r->config.networks_file_filter)
 			for (unsigned k = 0; k < n; k++)

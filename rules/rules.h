@@ -5,8 +5,8 @@
  * rules. Workers read it without a lock (lib/rcu.h); the main thread makes it, and puts
  * files that were read anew in place of the old ones.
  *
- * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net) and
- * route distinguishers (flow_to_rd_map). Tags and filters join here as further stages.
+ * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net),
+ * route distinguishers (flow_to_rd_map), next hops and the bits of tos. Tags and filters join here as further stages.
  */
 #ifndef WEIR_RULES_RULES_H
 #define WEIR_RULES_RULES_H
@@ -32,6 +32,8 @@ struct rules_config {
 	bool networks_file_filter;
 	bool networks_file_no_lpm;
 	bool networks_no_mask_if_zero;
+	bool tos_as_dscp;               /* six bits of tos, not eight */
+	bool use_ip_next_hop;           /* where there is no BGP next hop */
 	int net[SOURCE_COUNT];          /* enum rules_origin, by source */
 	int as[SOURCE_COUNT];
 };

@@ -305,6 +305,53 @@ test_a_prefix_in_the_record(void **state)
 	rules_free(r);
 }
 
+/* The DSCP of what has a type of service, where it is asked for. */
+static void
+test_dscp(void **state)
+{
+	struct rules_config c = { .tos_as_dscp = true };
+	struct rules *r = rules_make(&c, "tos");
+	struct flow f[2];
+
+	(void)state;
+	flow_clear(&f[0]);
+	flow_clear(&f[1]);
+	f[0].tos = 0xb8; /* EF: RFC 3246 */
+	f[1].tos = 0xbb; /* the same, with both bits of ECN */
+	rules_apply(r, PACKETS, f, 2);
+	assert_int_equal(f[0].tos, 46);
+	assert_int_equal(f[1].tos, 46);
+	rules_free(r);
+	assert_null(rules_make(&c, "src_host"));
+}
+
+static void
+test_next_hop(void **state)
+{
+	struct rules_config c = { .use_ip_next_hop = true };
+	struct rules *r = rules_make(&c, "peer_dst_ip");
+	struct field_set needed, reads = { { 0 } };
+	struct flow f[3];
+	ip16_t ip = address("192.0.2.1"), bgp = address("192.0.2.2");
+
+	(void)state;
+	flow_clear(&f[0]);
+	flow_clear(&f[1]);
+	flow_clear(&f[2]);
+	f[0].nexthop = f[1].nexthop = f[2].nexthop = ip;
+	f[1].peer_dst_ip = bgp;
+	f[2].peer_dst_ip = ip_from_v4("\0\0\0\0");
+	rules_apply(r, NETFLOW, f, 3);
+	assert_true(ip_equal(&f[2].peer_dst_ip, &ip));
+	assert_true(ip_equal(&f[0].peer_dst_ip, &ip));
+	assert_true(ip_equal(&f[1].peer_dst_ip, &bgp));
+	rules_free(r);
+	assert_int_equal(field_set_parse("peer_dst_ip", &needed, NULL), 0);
+	rules_reads(&c, &needed, &reads);
+	assert_true(field_set_has(&reads, F_NEXTHOP));
+	assert_null(rules_make(&c, "nexthop"));
+}
+
 static void
 test_nothing_to_do(void **state)
 {
@@ -363,6 +410,8 @@ test_equal(void **state)
 		{ .networks_file_filter = true },
 		{ .networks_file_no_lpm = true },
 		{ .networks_no_mask_if_zero = true },
+		{ .tos_as_dscp = true },
+		{ .use_ip_next_hop = true },
 		{ .net = { ORIGIN_FILE } },
 		{ .net = { 0, ORIGIN_FILE } },
 		{ .as = { ORIGIN_FILE } },
@@ -437,6 +486,8 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_only_what_is_needed),
 		cmocka_unit_test(test_a_prefix_in_the_record),
+		cmocka_unit_test(test_dscp),
+		cmocka_unit_test(test_next_hop),
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_equal),
