@@ -321,6 +321,17 @@ test_fill(void **state)
 	optdata_fill(o, kinds, 8, &f);
 	assert_int_equal(f.in_iface_name, red);
 
+	/* The VRF of the way out counts where the way in has none. */
+	f.ingress_vrf_id = 0;
+	f.egress_vrf_id = 1;
+	f.vrf_name = f.ingress_vrf_name = f.egress_vrf_name = 0;
+	optdata_fill(o, kinds, 7, &f);
+	assert_int_equal(f.vrf_name, blue);
+	assert_int_equal(f.egress_vrf_name, blue);
+	assert_int_equal(f.ingress_vrf_name, 0);
+	f.ingress_vrf_id = 1;
+	f.egress_vrf_id = 2;
+
 	/* Nothing is looked up by a zero, which is no number. */
 	learn(o, true, 0, OPTDATA_INTERFACE_NAME, 0, eth0);
 	f.in_iface = f.in_iface_name = 0;
