@@ -141,6 +141,18 @@ records_rate(const struct netflow *nf, const struct message *m, const struct flo
 		exporter_rate_set(m->exporter, f->sampling_rate, EXPORTER_RATE_RECORD);
 }
 
+/* What is left to do for a flow that was decoded with `t`. */
+static inline void
+record_finish(
+    struct netflow *nf, struct message *m, const struct template *t, struct flow *f)
+{
+	if (nf->ignore_address) /* which the record may tell, too */
+		f->peer_src_ip = m->exporter_ip;
+	if (m->options != NULL)
+		message_options_fill(m, f);
+	f->stamp = message_stamp(nf, m, flow_start(t, f));
+}
+
 /* The way back that a record tells beside the other, as a flow of its own. */
 static void
 record_reverse(
@@ -150,9 +162,7 @@ record_reverse(
 
 	if (!template_decode_reverse(t, record, &m->clock, f))
 		return;
-	if (m->options != NULL)
-		message_options_fill(m, f);
-	f->stamp = message_stamp(nf, m, flow_start(t->reverse, f));
+	record_finish(nf, m, t->reverse, f);
 	pipeline_commit(nf->pipeline);
 	m->reversed++;
 }
@@ -182,11 +192,8 @@ records_set(
 		got = template_decode_many(t, set, &m->clock, f, want);
 		if (n == 0 && got > 0 && m->options == NULL)
 			records_rate(nf, m, f);
-		for (unsigned i = 0; i < got; i++) {
-			if (m->options != NULL)
-				message_options_fill(m, f + i);
-			f[i].stamp = message_stamp(nf, m, flow_start(t, f + i));
-		}
+		for (unsigned i = 0; i < got; i++)
+			record_finish(nf, m, t, f + i);
 		pipeline_commit_many(nf->pipeline, got);
 		n += got;
 		if (got < want) {

@@ -331,6 +331,13 @@ choices_find(const struct compiler *c, enum field_no no, bool pen, struct choice
 	return n;
 }
 
+/* Whether `no` has a value before the record is read, which a zero there does not undo. */
+static bool
+is_known_before(enum field_no no)
+{
+	return no == F_PEER_SRC_IP || no == F_SAMPLING_RATE;
+}
+
 /* Steps that fill primitive `no`, the least wanted element first. */
 static void
 choices_compile(
@@ -339,7 +346,8 @@ choices_compile(
 	unsigned n_out = 0;
 
 	for (unsigned i = n; i-- > 0;) {
-		step_add(c, no, &found[i], i == n - 1 ? 0 : IF_NOT_ZERO);
+		step_add(c, no, &found[i],
+		    i == n - 1 && !is_known_before(no) ? 0 : IF_NOT_ZERO);
 		c->has_v4 |= found[i].row->convert == IE_IP4 && no == F_SRC_HOST;
 		c->has_v6 |= found[i].row->convert == IE_IP6 && no == F_SRC_HOST;
 		n_out += found[i].row->out;

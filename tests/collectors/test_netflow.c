@@ -163,6 +163,31 @@ test_v9_record(void **state)
 	bench_close(&b);
 }
 
+/* A record may tell the address of the exporter, of which a relay makes one sender. */
+static void
+test_exporter_in_the_record(void **state)
+{
+	struct bench b;
+	struct wbuf w;
+	const ip16_t from = ip_from_v4(bench_sender), told = ip_from_v4("\x0a\0\0\x09");
+
+	(void)state;
+	bench_open(&b, false);
+	for (unsigned ignore = 0; ignore <= 1; ignore++) {
+		const struct flow *f = b.pipeline.flows;
+
+		b.config.ignore_exporter_address = ignore;
+		bench_reopen(&b);
+		v9_header(&w, ignore, 7);
+		WORDS(&w, 0, 16, 256, 2, 130, 4, 1, 4, 256, 20, 0x0a00, 9, 0, 100, 0, 0, 0,
+		    200);
+		assert_int_equal(bench_feed(&b, &w), 2);
+		assert_true(ip_equal(&f[0].peer_src_ip, ignore ? &from : &told));
+		assert_true(ip_equal(&f[1].peer_src_ip, &from)); /* 0.0.0.0 is none */
+	}
+	bench_close(&b);
+}
+
 /* What the header says, for those who ask: of every version. */
 static void
 test_header_primitives(void **state)
@@ -694,6 +719,7 @@ main(void)
 		cmocka_unit_test(test_time_secs),
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_v9_record),
+		cmocka_unit_test(test_exporter_in_the_record),
 		cmocka_unit_test(test_header_primitives),
 		cmocka_unit_test(test_v9_without_time),
 		cmocka_unit_test(test_v9_sequence_counts_datagrams),

@@ -94,8 +94,8 @@ test_ranks_have_no_gaps(void **state)
 static bool
 is_ours(enum field_no f)
 {
-	static const enum field_no ours[] = { F_PEER_SRC_IP,
-		F_TIMESTAMP_ARRIVAL, F_TIMESTAMP_EXPORT, F_OUT_IFACE_NAME,
+	static const enum field_no ours[] = { F_TIMESTAMP_ARRIVAL,
+		F_TIMESTAMP_EXPORT, F_OUT_IFACE_NAME,
 		F_INGRESS_VRF_NAME, F_EGRESS_VRF_NAME, F_EXPORT_PROTO_SEQNO,
 		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_TIMESTAMP_MIN,
 		F_TIMESTAMP_MAX };
