@@ -68,6 +68,7 @@ static void
 connection_end(struct tcp *t, struct connection *k)
 {
 	stream_end(&k->stream, &t->intake);
+	tcp_count(t, STAT_CONNECTIONS_ENDED);
 	connection_free(t, k);
 }
 

@@ -316,6 +316,7 @@ test_bound(void **state)
 	fds[4] = peer_connect(&r, 5);
 	read_until(&r, STAT_CONNECTIONS, 4);
 	assert_int_equal(rig_stat(&r, STAT_CONNECTIONS_IDLE), 1);
+	assert_int_equal(rig_stat(&r, STAT_CONNECTIONS_ENDED), 1);
 	assert_true(peer_is_closed(&r, fds[1]));
 	assert_int_equal(rig_stat(&r, STAT_BAD_SHORT), 1); /* what had dripped */
 	assert_true(peer_is_open(&r, fds[0]));
@@ -435,6 +436,7 @@ test_many(void **state)
 	assert_int_equal(rig_stat(&r, STAT_CONNECTIONS), PEERS);
 	for (unsigned i = 0; i < PEERS; i++)
 		close(fds[i]);
+	read_until(&r, STAT_CONNECTIONS_ENDED, PEERS);
 	rig_books(&r, "many");
 	rig_fini(&r);
 }

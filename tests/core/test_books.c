@@ -133,6 +133,7 @@ test_tampering(void **state)
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
 			STAT_CONNECTIONS,
+			STAT_CONNECTIONS_ENDED,
 			STAT_CONNECTIONS_IDLE,
 			STAT_CONNECTIONS_REFUSED,
 			STAT_DATAGRAM_OCTETS,
