@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "collectors/capture.h"
+#include "collectors/fragments.h"
 #include "collectors/interfaces.h"
 #include "collectors/starts.h"
 #include "lib/clock.h"
@@ -19,8 +20,6 @@
 
 #define READ_PACKETS 4096              /* at once; then other doors have their turn */
 #define RETRY_NS     CLOCK_S
-#define STARTS_ROWS  (1U << 20)        /* flows per lifetime and worker */
-#define STARTS_LIFE  (60 * CLOCK_S)    /* pmacctd_flow_lifetime will say */
 
 /* clang-format off */
 #define AT(member) offsetof(struct pcap_config, member)
@@ -64,6 +63,25 @@ static const struct directive rows[] = {
 	  .def = "false", .doc = "Count frames that are not IP, too: by what their link layer says, and their octets are those of the frame." },
 	{ .name = "tunnel_0", .type = DIRECTIVE_STRING, .offset = AT(tunnel),
 	  .doc = "Count the packets within tunnels instead of those around them: `gtp,2152`, `vxlan,4789` (or geneve, vxlan-gpe, l2tp, gre, mpls in UDP), several with `;` between." },
+	{ .name = "pmacctd_force_frag_handling", .type = DIRECTIVE_BOOL,
+	  .offset = AT(force_fragments), .def = "false",
+	  .doc = "Give later fragments the ports of the first one, even if nothing that is counted by needs them." },
+	{ .name = "pmacctd_frag_buffer_size", .type = DIRECTIVE_OCTETS,
+	  .offset = AT(fragment_octets), .min = 4096, .max = 1ULL << 36, .def = "4M", .unit = "octets",
+	  .doc = "Memory of each worker for the first fragments of datagrams; when it is full the oldest are forgotten." },
+	{ .name = "pmacctd_flow_lifetime", .type = DIRECTIVE_SECONDS, .offset = AT(flow_life),
+	  .min = 1, .max = 31622400, .def = "60", .unit = "s",
+	  .doc = "For `flows`: a packet after a longer pause starts a new flow." },
+	{ .name = "pmacctd_flow_tcp_lifetime", .type = DIRECTIVE_SECONDS,
+	  .offset = AT(flow_tcp_life), .min = 1, .max = 31622400, .def = "60", .unit = "s",
+	  .doc = "The same of TCP." },
+	{ .name = "pmacctd_flow_buffer_size", .type = DIRECTIVE_OCTETS, .offset = AT(flow_octets),
+	  .min = 4096, .max = 1ULL << 36, .def = "128M", .unit = "octets",
+	  .doc = "For `flows`: memory of each worker for the flows of two lifetimes, about 70 octets each; taken as they come. What finds no room is not counted as a start (flow_starts_refused)." },
+	{ .name = "pmacctd_flow_buffer_buckets", .type = DIRECTIVE_NOTICE,
+	  .doc = "weir's tables grow by themselves." },
+	{ .name = "pmacctd_conntrack_buffer_size", .type = DIRECTIVE_NOTICE,
+	  .doc = "weir follows no connections that others announce." },
 	{ .name = "pmacctd_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size),
 	  .max = 2147483647, .def = "16M", .unit = "octets", .doc = "Capture buffer of each worker." },
 	{ .name = NULL },
@@ -79,6 +97,7 @@ struct door {
 	struct packet_wants wants;
 	const struct capture_interface *interface; /* NULL: it is a file */
 	uint32_t ifindex;       /* of the interface, wherever but from the map */
+	struct fragments *fragments; /* NULL: nobody asks for ports */
 	struct starts *starts;  /* NULL: nobody asks for `flows` */
 	uint64_t retry_at;      /* clock_mono: look for the interface again */
 	bool ended;             /* the file is */
@@ -95,6 +114,7 @@ struct take {
 	uint64_t time;          /* of the last packet */
 	uint64_t octets;
 	uint64_t refused;
+	struct fragments_count fragments;
 	uint64_t n[PACKET_MALFORMED + 1];
 };
 
@@ -104,6 +124,24 @@ take_starts(struct take *t, unsigned end)
 	t->refused += starts_count(t->door->starts, t->pipeline->flows + t->first,
 	    end - t->first);
 	t->first = end % FLOW_BATCH;
+}
+
+/* What is not IP counts as a frame, where the operator wants that. */
+static __attribute__((noinline)) enum packet_result
+take_not_ip(const struct take *t, const struct frame *frame, struct flow *f)
+{
+	if (!t->door->config->unknown_etype)
+		return PACKET_NOT_IP;
+	f->packets = 1;
+	f->bytes = frame->wirelen;
+	return PACKET_OK;
+}
+
+static __attribute__((noinline)) void
+take_fragment(struct take *t, const struct packet_fragment *fragment, struct flow *f)
+{
+	if (t->door->fragments != NULL)
+		fragments_take(t->door->fragments, fragment, f, &t->fragments);
 }
 
 static void
@@ -118,15 +156,14 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	    &t->door->wants, f, &fragment);
 	t->octets += frame->wirelen;
 	t->time = frame->time;
-	if (result == PACKET_NOT_IP && t->door->config->unknown_etype) {
-		f->packets = 1;
-		f->bytes = frame->wirelen;
-		result = PACKET_OK;
-	}
+	if (result == PACKET_NOT_IP)
+		result = take_not_ip(t, frame, f);
 	t->n[result]++;
 	if (result != PACKET_OK)
 		return;
 	f->stamp = f->timestamp_arrival = t->time;
+	if (fragment.kind != PACKET_FRAGMENT_NONE)
+		take_fragment(t, &fragment, f);
 	if (t->on_interface) {
 		f->in_iface = t->in_iface;
 		f->out_iface = t->out_iface;
@@ -151,6 +188,9 @@ take_count(const struct take *t, struct collector *c)
 	stat_add(s, STAT_FRAMES_NOT_IP, t->n[PACKET_NOT_IP]);
 	stat_add(s, STAT_FRAMES_MALFORMED, t->n[PACKET_MALFORMED]);
 	stat_add(s, STAT_STARTS_REFUSED, t->refused);
+	stat_add(s, STAT_FRAGMENTS_MATCHED, t->fragments.matched);
+	stat_add(s, STAT_FRAGMENTS_UNMATCHED, t->fragments.unmatched);
+	stat_add(s, STAT_FRAGMENTS_EVICTED, t->fragments.evicted);
 	counter_add(&c->units, n);
 	counter_add(&c->octets, t->octets);
 	counter_add(&c->errors, t->n[PACKET_MALFORMED]);
@@ -290,9 +330,30 @@ packets_close(struct collector *c)
 	struct door *d = c->priv;
 
 	capture_close(&d->capture);
+	fragments_free(d->fragments);
 	starts_free(d->starts);
 	free(d);
 	c->priv = NULL;
+}
+
+/* What remembers packets, where somebody asks for what comes of it. */
+static bool
+door_tables(struct collector *c, struct door *d, struct err *e)
+{
+	static const enum field_no transport[] = { F_SRC_PORT, F_DST_PORT, F_ICMP_TYPE,
+		F_ICMP_CODE };
+	const struct pcap_config *config = d->config;
+	const struct pipeline *p = c->pipeline;
+	bool fragments = config->force_fragments || p->needs_flow_starts;
+
+	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++)
+		fragments |= field_set_has(&p->needs, transport[i]);
+	if (fragments && (d->fragments = fragments_new(config->fragment_octets, e)) == NULL)
+		return false;
+	if (p->needs_flow_starts)
+		d->starts = starts_new(config->flow_octets, config->flow_life * CLOCK_S,
+		    config->flow_tcp_life * CLOCK_S, e);
+	return d->starts != NULL || !p->needs_flow_starts;
 }
 
 /* A door as both kinds have it. NULL with `e` filled. */
@@ -317,8 +378,7 @@ door_new(struct collector *c, const struct pcap_config *config, const char *wher
 		packets_close(c);
 		return NULL;
 	}
-	if (c->pipeline->needs_flow_starts &&
-	    (d->starts = starts_new(STARTS_ROWS, STARTS_LIFE, e)) == NULL) {
+	if (!door_tables(c, d, e)) {
 		packets_close(c);
 		return NULL;
 	}

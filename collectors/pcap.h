@@ -26,6 +26,11 @@ struct pcap_config {
 	bool interface_wait;        /* an interface that is not there yet will come */
 	bool savefile_wait;         /* stay after the end of the file */
 	const char *tunnel;         /* layers of tunnels to look into; NULL: none */
+	bool force_fragments;       /* look after fragments, whoever asks */
+	uint64_t fragment_octets;   /* memory of each worker for fragments, */
+	uint64_t flow_octets;       /* and for starts of flows */
+	uint32_t flow_life;         /* s; a longer pause ends a flow, */
+	uint32_t flow_tcp_life;     /* and one of TCP */
 	bool unknown_etype;         /* count what is not IP, too */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
 	/* No directives: */

@@ -4,9 +4,10 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "lib/table.h"
+#include "collectors/turns.h"
+
+#define PROTO_TCP 6
 
 struct starts_key {
 	ip16_t src, dst;
@@ -18,32 +19,30 @@ _Static_assert(sizeof(struct starts_key) % 8 == 0, "keys of a table are words");
 
 struct starts_row {
 	struct starts_key key;
-	uint64_t seen;      /* time of the last packet and 1, so that 0 says: new row */
+	uint64_t seen; /* time of the last packet and 1, so that 0 says: new row */
 };
 
 struct starts {
-	struct table tables[2];
-	unsigned current;   /* of the two */
-	uint64_t lifetime;
-	uint64_t swapped;   /* when they changed places */
+	struct turns turns;
+	uint64_t life, tcp_life; /* ns */
 };
 
 struct starts *
-starts_new(uint32_t max, uint64_t lifetime, struct err *e)
+starts_new(uint64_t octets, uint64_t life, uint64_t tcp_life, struct err *e)
 {
+	uint32_t rows = turns_rows(sizeof(struct starts_row), octets);
 	struct starts *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory for the starts of flows");
 		return NULL;
 	}
-	s->lifetime = lifetime;
-	for (unsigned i = 0; i < 2; i++) {
-		if (table_init(&s->tables[i], sizeof(struct starts_key),
-		        sizeof(struct starts_row), max, e) != 0) {
-			starts_free(s);
-			return NULL;
-		}
+	s->life = life;
+	s->tcp_life = tcp_life;
+	if (turns_init(&s->turns, sizeof(struct starts_key), sizeof(struct starts_row),
+		rows, life > tcp_life ? life : tcp_life, e) != 0) {
+		free(s);
+		return NULL;
 	}
 	return s;
 }
@@ -53,8 +52,7 @@ starts_free(struct starts *s)
 {
 	if (s == NULL)
 		return;
-	for (unsigned i = 0; i < 2; i++)
-		table_fini(&s->tables[i]);
+	turns_fini(&s->turns);
 	free(s);
 }
 
@@ -65,28 +63,13 @@ within(uint64_t a, uint64_t b, uint64_t distance)
 	return (a > b ? a - b : b - a) <= distance;
 }
 
-/*
- * `now` is the oldest time that is still to come. Whatever the previous table holds was
- * last seen before the last swap, so a lifetime after that it is dead.
- */
-static void
-starts_age(struct starts *s, uint64_t now)
+/* Whether packet `f` starts a flow that was last seen at `seen` and 1; 0: never. */
+static bool
+starts_is_one(const struct starts *s, const struct flow *f, uint64_t seen)
 {
-	if (within(now, s->swapped, s->lifetime))
-		return;
-	s->current ^= 1;
-	s->swapped = now;
-	table_clear(&s->tables[s->current]);
-}
+	uint64_t life = f->proto == PROTO_TCP ? s->tcp_life : s->life;
 
-/* When the flow of a row that is new in the current table was last seen; 0: never. */
-static uint64_t
-starts_previous(const struct starts *s, const struct starts_key *key)
-{
-	const struct table *previous = &s->tables[s->current ^ 1];
-	uint8_t *row = previous->n > 0 ? table_find(previous, key) : NULL;
-
-	return row != NULL ? ((struct starts_row *)(void *)row)->seen : 0;
+	return seen == 0 || !within(f->stamp + 1, seen, life);
 }
 
 unsigned
@@ -99,7 +82,7 @@ starts_count(struct starts *s, struct flow *flows, unsigned n)
 	assert(n <= FLOW_BATCH && FLOW_BATCH <= TABLE_BATCH);
 	if (n == 0)
 		return 0;
-	starts_age(s, flows[0].stamp);
+	turns_age(&s->turns, flows[0].stamp);
 	for (unsigned i = 0; i < n; i++) {
 		keys[i].src = flows[i].src_host;
 		keys[i].dst = flows[i].dst_host;
@@ -107,15 +90,17 @@ starts_count(struct starts *s, struct flow *flows, unsigned n)
 		keys[i].dst_port = flows[i].dst_port;
 		keys[i].proto = flows[i].proto;
 	}
-	refused = table_upsert(&s->tables[s->current], keys, n, rows);
+	refused = table_upsert(turns_current(&s->turns), keys, n, rows);
 	for (unsigned i = 0; i < n; i++) {
 		struct starts_row *row = (void *)rows[i];
-		uint64_t seen;
+		const struct starts_row *previous;
 
 		if (row == NULL)
 			continue;
-		seen = row->seen != 0 ? row->seen : starts_previous(s, &keys[i]);
-		flows[i].flows = seen == 0 || !within(flows[i].stamp + 1, seen, s->lifetime);
+		if (row->seen == 0 &&
+		    (previous = turns_previous(&s->turns, &keys[i])) != NULL)
+			row->seen = previous->seen;
+		flows[i].flows = starts_is_one(s, &flows[i], row->seen);
 		row->seen = flows[i].stamp + 1;
 	}
 	return refused;

@@ -4,10 +4,9 @@
  * unidirectional 5-tuple of any protocol; its first packet starts it, and so does the
  * first after a pause longer than the lifetime.
  *
- * Two tables take turns: packets look in the current one, and what is not there moves
- * over from the previous one. After each lifetime of packet time the previous is emptied
- * and they change places, so that nothing that is still alive is forgotten, and forgetting
- * costs nothing per flow. One instance per worker; no allocation once it is made.
+ * Two tables take turns (turns.h): packets look in the current one, and what is not there
+ * moves over from the previous one, so that nothing that is still alive is forgotten, and
+ * forgetting costs nothing per flow. One instance per worker.
  */
 #ifndef WEIR_COLLECTORS_STARTS_H
 #define WEIR_COLLECTORS_STARTS_H
@@ -20,9 +19,11 @@
 struct starts;
 
 /*
- * For at most `max` flows in either table; `lifetime` in ns. NULL with `e` filled.
+ * In about `octets` of memory; a pause longer than `life`, of TCP `tcp_life`, both in ns,
+ * ends a flow. NULL with `e` filled.
  */
-struct starts *starts_new(uint32_t max, uint64_t lifetime, struct err *e);
+struct starts *starts_new(
+    uint64_t octets, uint64_t life, uint64_t tcp_life, struct err *e);
 void starts_free(struct starts *s);
 
 /*

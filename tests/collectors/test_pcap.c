@@ -256,7 +256,8 @@ test_filter(void **state)
 static void
 test_flow_starts(void **state)
 {
-	struct pcap_config config = { 0 };
+	struct pcap_config config = { .flow_octets = 1 << 20, .flow_life = 60,
+		.flow_tcp_life = 60, .fragment_octets = 65536 };
 	struct flow *left;
 	struct rig r;
 
@@ -280,6 +281,65 @@ test_flow_starts(void **state)
 	assert_int_equal(r.pipeline.fed.flows, 7 + 2 + 1);
 	assert_int_equal(rig_stat(&r, STAT_STARTS_REFUSED), 0);
 	rig_fini(&r);
+}
+
+/* Identification, fragment field, and whatever follows. */
+#define PIECE4(id, offset, rest) MACS "0800 4500 001c " id " " offset " 4011 0000 c0000201 " \
+	"c6336402 " rest
+
+/*
+ * The pieces of a datagram are one flow, and are given its ports, where anything that is
+ * counted by has to do with ports.
+ */
+static void
+test_fragments(void **state)
+{
+	static const struct {
+		const char *says;
+		bool force, starts;
+		enum field_no need;
+		uint16_t port;
+		uint64_t matched, unmatched;
+	} asked[] = {
+		{ "nobody", false, false, F_TOS, 0, 0, 0 },
+		{ "a port", false, false, F_DST_PORT, 53, 2, 1 },
+		{ "the operator", true, false, F_TOS, 53, 2, 1 },
+		{ "starts of flows", false, true, F_TOS, 53, 2, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct pcap_config config = { .fragment_octets = 65536, .flow_octets = 65536,
+			.flow_life = 60, .flow_tcp_life = 60,
+			.force_fragments = asked[i].force };
+		struct rig r;
+
+		rig_pcap_init(&pcap);
+		rig_pcap_hex(&pcap, T0, PIECE4("0001", "2000", "3039 0035 0010 0000"));
+		rig_pcap_hex(&pcap, T0, PIECE4("0001", "2001", "3039 0036 0008 0000"));
+		rig_pcap_hex(&pcap, T0, PIECE4("0001", "0002", "00000000 00000000"));
+		rig_pcap_hex(&pcap, T0, PIECE4("0002", "0002", "00000000 00000000"));
+		config.savefile = rig_file(pcap.octets, pcap.len);
+		rig_init(&r, &pcap_file_collector, &config);
+		memset(&r.pipeline.needs, 0, sizeof(r.pipeline.needs));
+		r.pipeline.needs_flow_starts = asked[i].starts;
+		field_set_add(&r.pipeline.needs, asked[i].need);
+		rig_open(&r);
+		assert_true(rig_read(&r));
+		assert_int_equal(r.pipeline.n, 4);
+		assert_int_equal(r.pipeline.flows[0].dst_port, 53);
+		if (r.pipeline.flows[1].dst_port != asked[i].port ||
+		    r.pipeline.flows[2].dst_port != asked[i].port)
+			fail_msg("%s asks for ports", asked[i].says);
+		assert_int_equal(r.pipeline.flows[3].dst_port, 0);
+		if (asked[i].starts) /* of that whose first piece is there, and of the other */
+			assert_int_equal(r.pipeline.flows[0].flows + r.pipeline.flows[1].flows +
+			    r.pipeline.flows[2].flows + r.pipeline.flows[3].flows, 2);
+		assert_int_equal(rig_stat(&r, STAT_FRAGMENTS_MATCHED), asked[i].matched);
+		assert_int_equal(rig_stat(&r, STAT_FRAGMENTS_UNMATCHED), asked[i].unmatched);
+		rig_books(&r, asked[i].says);
+		rig_fini(&r);
+	}
 }
 
 static void
@@ -448,6 +508,7 @@ main(void)
 		cmocka_unit_test(test_link_unknown),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_flow_starts),
+		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_savefile_wait),
 		cmocka_unit_test(test_interface_wait),
 		cmocka_unit_test(test_interface),

@@ -55,7 +55,7 @@ test_cases(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (int batched = 0; batched < 2; batched++) {
 			struct err e = ERR_INIT;
-			struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+			struct starts *s = starts_new(16384, LIFETIME_S * CLOCK_S, LIFETIME_S * CLOCK_S, &e);
 			struct flow flows[8];
 			unsigned n = 0;
 
@@ -77,12 +77,42 @@ test_cases(void **state)
 		}
 }
 
+/* TCP has a lifetime of its own, be it longer or shorter. */
+static void
+test_lifetimes(void **state)
+{
+	static const struct { uint64_t life_s, tcp_life_s; } lives[] = { { 60, 600 },
+		{ 60, 10 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct err e = ERR_INIT;
+		struct starts *s = starts_new(16384, lives[i].life_s * CLOCK_S,
+		    lives[i].tcp_life_s * CLOCK_S, &e);
+
+		assert_non_null(s);
+		for (unsigned proto = 6; proto <= 17; proto += 11) {
+			uint64_t life = proto == 6 ? lives[i].tcp_life_s : lives[i].life_s;
+			uint64_t at[] = { 0, life, 2 * life + 1, 3 * life + 1, 4 * life + 2 };
+
+			for (size_t k = 0; k < 5; k++) {
+				struct flow f = packet((uint16_t)(i + 1), 10000 * proto + at[k]);
+
+				f.proto = (uint8_t)proto;
+				assert_int_equal(starts_count(s, &f, 1), 0);
+				assert_int_equal(f.flows, k == 0 || k == 2 || k == 4);
+			}
+		}
+		starts_free(s);
+	}
+}
+
 /* Each member of the 5-tuple, and nothing else, tells flows apart. */
 static void
 test_the_tuple_tells_flows_apart(void **state)
 {
 	struct err e = ERR_INIT;
-	struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+	struct starts *s = starts_new(16384, LIFETIME_S * CLOCK_S, LIFETIME_S * CLOCK_S, &e);
 	struct flow flows[8];
 
 	(void)state;
@@ -109,7 +139,7 @@ static void
 test_time_may_be_zero(void **state)
 {
 	struct err e = ERR_INIT;
-	struct starts *s = starts_new(100, LIFETIME_S * CLOCK_S, &e);
+	struct starts *s = starts_new(16384, LIFETIME_S * CLOCK_S, LIFETIME_S * CLOCK_S, &e);
 	struct flow flows[2] = { packet(1, 0), packet(1, 0) };
 
 	(void)state;
@@ -128,7 +158,7 @@ static void
 test_a_full_table_refuses_and_says_so(void **state)
 {
 	struct err e = ERR_INIT;
-	struct starts *s = starts_new(16, LIFETIME_S * CLOCK_S, &e);
+	struct starts *s = starts_new(1, LIFETIME_S * CLOCK_S, LIFETIME_S * CLOCK_S, &e);
 	unsigned refused = 0, counted = 0;
 
 	(void)state;
@@ -149,6 +179,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_the_tuple_tells_flows_apart),
 		cmocka_unit_test(test_time_may_be_zero),
 		cmocka_unit_test(test_a_full_table_refuses_and_says_so),
