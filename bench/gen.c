@@ -9,6 +9,7 @@
 #include "bench/gen_netflow.h"
 #include "bench/gen_out.h"
 #include "bench/gen_sflow.h"
+#include "bench/gen_wrap.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,6 +17,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SNAP_DEFAULT UINT32_MAX /* enough for all headers, 128 at least */
 
 /* In the order of the options' names in gen_options. */
 enum option_id {
@@ -26,6 +29,7 @@ enum option_id {
 	OPT_UNIFORM,
 	OPT_IPV4,
 	OPT_VLAN,
+	OPT_WRAP,
 	OPT_SNAP,
 	OPT_START,
 	OPT_PPS,
@@ -50,6 +54,7 @@ static const struct option gen_options[] = {
 	{ "uniform", no_argument, NULL, OPT_UNIFORM },
 	{ "ipv4", required_argument, NULL, OPT_IPV4 },
 	{ "vlan", required_argument, NULL, OPT_VLAN },
+	{ "wrap", required_argument, NULL, OPT_WRAP },
 	{ "snap", required_argument, NULL, OPT_SNAP },
 	{ "start", required_argument, NULL, OPT_START },
 	{ "pps", required_argument, NULL, OPT_PPS },
@@ -79,6 +84,9 @@ static const char gen_usage[] =
     "  --uniform        every key is as likely\n"
     "  --ipv4 PERCENT   of the keys that are IPv4 (80; NetFlow v5: 100)\n"
     "  --vlan PERCENT   of the keys that have a VLAN (10; NetFlow v5: 0)\n"
+    "  --wrap NAME      packets: what stands before IP: ethernet, qinq, mpls, pppoe,\n"
+    "                   snap, ipip, gre, vxlan, gtp, null, ppp, raw, chdlc, sll, sll2,\n"
+    "                   radiotap, nflog (ethernet)\n"
     "  --snap OCTETS    captured of each packet in a file; 0: all (128)\n"
     "  --start EPOCH    seconds since 1970 of the first record (1700000000)\n"
     "  --pps RATE       records per second of virtual time (1000000)\n"
@@ -98,6 +106,7 @@ struct gen {
 	uint64_t records;
 	uint64_t start_s;
 	uint64_t rate;
+	const struct wrap *wrap;
 	uint32_t snap;
 	uint32_t sampling;
 	uint32_t sources;
@@ -189,6 +198,11 @@ gen_option(struct gen *g, enum option_id id, const char *name, const char *value
 	case OPT_VLAN:
 		g->flows.vlan_percent = (unsigned)gen_number(name, value, 0, 100);
 		break;
+	case OPT_WRAP:
+		g->wrap = wrap_find(value);
+		if (g->wrap == NULL)
+			die("--wrap %s: want one of %s", value, wrap_names());
+		break;
 	case OPT_SNAP:
 		g->snap = (uint32_t)gen_number(name, value, 0, 65535);
 		break;
@@ -234,6 +248,23 @@ gen_option(struct gen *g, enum option_id id, const char *name, const char *value
 	}
 }
 
+static void
+gen_check_snap(struct gen *g)
+{
+	uint32_t headers = g->wrap->octets + FRAME_HEADERS_MAX;
+
+	if (g->encoder != &frame_encoder && strcmp(g->wrap->name, "ethernet") != 0)
+		die("--wrap is for --kind packets");
+	if (g->interface != NULL && g->wrap->link != 1)
+		die("--wrap %s is for --pcap", g->wrap->name);
+	if (g->snap == SNAP_DEFAULT)
+		g->snap = headers > 128 ? headers : 128;
+	if (g->snap == 0)
+		g->snap = 65535;
+	if (g->snap < headers)
+		die("--snap: the headers alone need %u octets", headers);
+}
+
 /* What one option cannot tell: which of them go together. */
 static void
 gen_check(struct gen *g)
@@ -246,10 +277,7 @@ gen_check(struct gen *g)
 		die("--kind packets goes to --pcap and --interface only");
 	if (g->encoder != &frame_encoder && g->interface != NULL)
 		die("--interface is for --kind packets");
-	if (g->snap == 0)
-		g->snap = 65535;
-	if (g->snap < FRAME_HEADERS_MAX)
-		die("--snap: the headers alone need %d octets", FRAME_HEADERS_MAX);
+	gen_check_snap(g);
 	if (!g->encoder->has_ipv6) {
 		g->flows.ipv4_percent = 100;
 		g->flows.vlan_percent = 0;
@@ -271,7 +299,7 @@ gen_open(const struct gen *g)
 		return out_udp(g->udp, g->sources, g->rate);
 	if (g->interface != NULL)
 		return out_wire(g->interface, g->rate);
-	return out_pcap(g->pcap, frames ? g->snap : 65535, g->sources,
+	return out_pcap(g->pcap, g->wrap->link, frames ? g->snap : 65535, g->sources,
 	    g->encoder->src_port, g->dst_port);
 }
 
@@ -311,7 +339,8 @@ main(int argc, char **argv)
 		.flows.vlan_percent = 10,
 		.flows.pps = 1000000,
 		.start_s = 1700000000,
-		.snap = 128,
+		.snap = SNAP_DEFAULT,
+		.wrap = wrap_find("ethernet"),
 		.sampling = 1,
 		.sources = 1,
 	};
@@ -336,6 +365,7 @@ main(int argc, char **argv)
 		struct record r;
 
 		flows_next(flows, &r);
+		r.wrap = g.wrap;
 		flows_book(flows, &r, g.encoder->add(state, &r));
 	}
 	g.encoder->close(state);

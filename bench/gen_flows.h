@@ -24,6 +24,8 @@ struct flow_key {
 	uint8_t tos;
 };
 
+struct wrap;
+
 /* One thing to encode: a packet, a flow record or a sample of `key`. */
 struct record {
 	const struct flow_key *key;
@@ -32,6 +34,7 @@ struct record {
 	uint64_t bytes;  /* IP total length; what IPv6 calls payload length + 40 */
 	uint64_t noise;  /* random bits for whatever else the encoder varies */
 	uint8_t tcp_flags;  /* 0 unless TCP */
+	const struct wrap *wrap;  /* of the packet; the caller's */
 	uint8_t ip_extra;  /* octets of IPv4 options or IPv6 extension headers */
 };
 

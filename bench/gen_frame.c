@@ -3,29 +3,13 @@
 
 #include "bench/gen_out.h"
 #include "bench/gen_put.h"
+#include "bench/gen_wrap.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 
-enum {
-	ETHERTYPE_VLAN_TAG = 0x8100,
-	ETHERTYPE_IPV4 = 0x0800,
-	ETHERTYPE_IPV6 = 0x86dd,
-};
-
 static const uint8_t frame_macs[12] = { 0x02, 0, 0, 0, 0, 0x02, 0x02, 0, 0, 0, 0,
 	0x01 };
-
-static uint8_t *
-frame_ethernet(uint8_t *p, uint16_t vlan, bool ipv6)
-{
-	p = put_octets(p, frame_macs, sizeof(frame_macs));
-	if (vlan != 0) {
-		p = put_u16(p, ETHERTYPE_VLAN_TAG);
-		p = put_u16(p, vlan);
-	}
-	return put_u16(p, ipv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
-}
 
 /* RFC 791 s3.1; the options are Router Alert (RFC 2113), then No Operation (3). */
 static uint8_t *
@@ -140,7 +124,7 @@ uint32_t
 frame_build(uint8_t *to, const struct record *r, uint32_t snap)
 {
 	const struct flow_key *k = r->key;
-	uint8_t *ip = frame_ethernet(to, k->vlan, k->ipv6);
+	uint8_t *ip = r->wrap->put(to, r);
 	uint8_t *l4 = k->ipv6 ? frame_ipv6(ip, r) : frame_ipv4(ip, r);
 	uint16_t l4_octets = (uint16_t)(r->bytes - (uint64_t)(l4 - ip));
 	uint8_t *end = frame_transport(l4, r, l4_octets);
@@ -161,7 +145,8 @@ frame_wrap_udp(uint8_t *payload, size_t payload_octets, const uint8_t src[4],
 	uint64_t acc;
 	uint16_t sum;
 
-	ip = p = frame_ethernet(p, 0, false);
+	p = put_octets(p, frame_macs, sizeof(frame_macs));
+	ip = p = put_u16(p, 0x0800);
 	p = put_u16(p, 0x4500);
 	p = put_u16(p, (uint16_t)(udp_octets + 20));
 	p = put_u32(p, 0x4000);

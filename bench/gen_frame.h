@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ethernet frames: those that are the traffic, and those that carry export datagrams in
+ * Frames: those that are the traffic, and those that carry export datagrams in
  * a pcap file. Checksums and lengths are right for the whole frame, captured or not;
  * what follows the headers is zeros. No state.
  */
@@ -9,12 +9,13 @@
 
 #include "bench/gen.h"
 #include "bench/gen_flows.h"
+#include "bench/gen_wrap.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAME_MAX 1518  /* without FCS: 802.1Q header and 1500 octets of IP */
-#define FRAME_HEADERS_MAX 102  /* 802.1Q, IPv6, 24 octets of extensions, TCP */
+#define FRAME_MAX (1500 + WRAP_OCTETS_MAX)  /* without FCS */
+#define FRAME_HEADERS_MAX 84  /* IPv6, 24 octets of extensions, TCP */
 #define FRAME_UDP_OCTETS 42  /* Ethernet, IPv4 and UDP headers before a datagram */
 
 /* `--kind packets`: every record is a frame of its own. */
@@ -22,7 +23,8 @@ extern const struct encoder frame_encoder;
 
 /*
  * Build the packet of `r` in `to`, which has room for `snap` octets or FRAME_MAX,
- * whichever is less; `snap` is at least FRAME_HEADERS_MAX. Nothing is written past
+ * whichever is less; `snap` has room for what r->wrap puts before it and
+ * FRAME_HEADERS_MAX. Nothing is written past
  * `snap`.
  *
  * Returns the length of the whole frame, without FCS.

@@ -58,8 +58,8 @@ out_room(struct out *out, size_t octets)
 }
 
 struct out *
-out_pcap(const char *path, uint32_t snap, uint32_t sources, uint16_t src_port,
-    uint16_t dst_port)
+out_pcap(const char *path, uint32_t link, uint32_t snap, uint32_t sources,
+    uint16_t src_port, uint16_t dst_port)
 {
 	/*
 	 * The file header of pcap, in host order: readers know it by its magic number.
@@ -68,7 +68,7 @@ out_pcap(const char *path, uint32_t snap, uint32_t sources, uint16_t src_port,
 		uint32_t magic;
 		uint16_t major, minor;
 		uint32_t zone, accuracy, snap, link;
-	} header = { 0xa1b2c3d4, 2, 4, 0, 0, snap, 1 };
+	} header = { 0xa1b2c3d4, 2, 4, 0, 0, snap, link };
 	struct out *out = die_calloc(1, sizeof(*out));
 
 	out->snap = snap;

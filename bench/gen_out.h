@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way out: a pcap file (microseconds, Ethernet) written in large pieces, the UDP
+ * The way out: a pcap file (microseconds) written in large pieces, the UDP
  * sockets of gen_udp.c, or the interface of gen_wire.c. The program ends when writing fails. One thread.
  */
 #ifndef WEIR_BENCH_GEN_OUT_H
@@ -15,11 +15,11 @@
 struct out;
 
 /*
- * Write to the pcap file `path` ("-": standard output). `snap` is the number of octets
- * kept of a frame. Datagrams come from `sources` addresses 10.0.0.1 and up, and go to
+ * Write to the pcap file `path` ("-": standard output). `link` is its link type,
+ * `snap` the number of octets kept of a frame. Datagrams come from `sources` addresses 10.0.0.1 and up, and go to
  * 192.0.2.1.
  */
-struct out *out_pcap(const char *path, uint32_t snap, uint32_t sources,
+struct out *out_pcap(const char *path, uint32_t link, uint32_t snap, uint32_t sources,
     uint16_t src_port, uint16_t dst_port);
 
 /*

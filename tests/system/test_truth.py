@@ -86,6 +86,91 @@ def test_packets_from_a_file_to_json_sqlite_and_rrd(tmp_path, keys):
     assert sums["bytes"] == sum(row["bytes"] for row in wanted.values())
 
 
+@pytest.mark.parametrize("wrap", [
+    "ethernet", "qinq", "mpls", "pppoe", "snap", "null", "ppp", "raw", "chdlc", "sll", "sll2",
+    "radiotap", "nflog"])
+def test_packets_of_every_link_layer(tmp_path, wrap):
+    """Whatever stands before IP, each key is what it was."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 20000, 1000, "--wrap", wrap, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p]
+        aggregate: {TUPLE}, flows
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        """)
+    same_rows(json_rows(tmp_path / "p.json"), truth(csv))
+
+
+@pytest.mark.parametrize("wrap", ["vxlan", "gtp"])
+def test_packets_within_tunnels(tmp_path, wrap):
+    """tunnel_0 counts the inner packets, flows included."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 20000, 1000, "--wrap", wrap, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        tunnel_0: {wrap}
+        plugins: print[p]
+        aggregate: {TUPLE}, flows
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        """)
+    same_rows(json_rows(tmp_path / "p.json"), truth(csv))
+
+
+@pytest.mark.parametrize("wrap,around", [("ipip", 20), ("gre", 28), ("vxlan", 50),
+                                         ("gtp", 36)])
+def test_primitives_of_tunnels(tmp_path, wrap, around):
+    """The outer packets count; who speaks to whom within is told by tunnel_..."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 20000, 1000, "--wrap", wrap, "--vlan", 0, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p]
+        aggregate: src_host, tunnel_src_host, tunnel_dst_host, tunnel_src_port, tunnel_dst_port, tunnel_proto, vxlan
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        """)
+    wanted = truth(csv)
+    for row in wanted.values():
+        row["bytes"] += around * row["packets"]
+    rows = json_rows(tmp_path / "p.json")
+    assert {row["vxlan"] for row in rows} == {77 if wrap == "vxlan" else 0}
+    assert {row["ip_src"] for row in rows} == {"192.0.2.1"}
+    for row in rows:
+        for name in ("ip_src", "ip_dst", "port_src", "port_dst"):
+            row[name] = row["tunnel_" + name]
+        row["ip_proto"] = row["tunnel_ip_proto"]
+    same_rows(rows, wanted, ("packets", "bytes"))
+
+
+def test_labels_and_inner_tags(tmp_path):
+    """What the tags and labels before IP said, as primitives."""
+    for wrap, names, want in (
+            ("qinq", "vlan, cos", {(1001, 3)}),
+            ("mpls", "mpls_label_top, mpls_label_stack", None)):
+        pcap = tmp_path / f"{wrap}.pcap"
+        generate("packets", 5000, 200, "--wrap", wrap, pcap=pcap)
+        run_file(tmp_path, f"""
+            pcap_savefile: {pcap}
+            plugins: print[p]
+            aggregate: {names}
+            print_output: json
+            print_output_file: {tmp_path}/p.json
+            """)
+        rows = json_rows(tmp_path / "p.json")
+        assert sum(row["packets"] for row in rows) == 5000
+        if want is not None:
+            assert {(row["vlan"], row["cos"]) for row in rows} == want
+            continue
+        assert {row["mpls_label_top"] for row in rows} == {1000, 1001}
+        for row in rows:
+            top, bottom = row["mpls_label_stack"].replace(",", "_").split("_")
+            assert int(top) == row["mpls_label_top"]
+            assert 2000 <= int(bottom) <= 2007
+
+
 @pytest.mark.parametrize("kind,directive,size", [
     ("netflow5", "nfacctd", "bytes"),
     ("netflow9", "nfacctd", "bytes"),
