@@ -52,6 +52,7 @@ struct datagram_config {
 	bool account_options;       /* options data is counted like flows, too */
 	bool disable_opt_scope_check; /* options of any scope are of the whole exporter */
 	bool ignore_exporter_address; /* the sender is the exporter, whatever it tells */
+	bool unknown_etype;         /* sampled frames that are not IP are flows, too */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */

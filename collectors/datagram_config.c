@@ -97,6 +97,9 @@ static const struct directive netflow_rows[] = {
 };
 static const struct directive sflow_rows[] = {
 	ROWS("sfacctd", "sFlow"),
+	{ .name = "sfacctd_ignore_exporter_address", .type = DIRECTIVE_BOOL,
+	  .offset = AT(ignore_exporter_address), .def = "false",
+	  .doc = "peer_src_ip is the sender's address instead of the agent's, which datagrams tell." },
 	BROKERS("sfacctd"),
 	{ .name = NULL },
 };

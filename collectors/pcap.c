@@ -60,7 +60,7 @@ static const struct directive rows[] = {
 	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
 	  .doc = "Capture what is not addressed to this host, too." },
 	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
-	  .def = "false", .doc = "Count frames that are not IP, too: by what their link layer says, and their octets are those of the frame." },
+	  .def = "false", .doc = "Count frames that are not IP, too, captured or in samples of sFlow: by what their link layer says, and their octets are those of the frame." },
 	{ .name = "tunnel_0", .type = DIRECTIVE_STRING, .offset = AT(tunnel),
 	  .doc = "Count the packets within tunnels instead of those around them: `gtp,2152`, `vxlan,4789` (or geneve, vxlan-gpe, l2tp, gre, mpls in UDP), several with `;` between." },
 	{ .name = "pmacctd_force_frag_handling", .type = DIRECTIVE_BOOL,

@@ -97,6 +97,7 @@ message_take(struct sflow *s, struct sflow_message *m)
 		return STAT_BAD_SHORT;
 	if (ip_is_none(&m->agent))
 		m->agent = m->datagram->from;
+	m->peer = s->config->ignore_exporter_address ? m->datagram->from : m->agent;
 	m->exporter =
 	    exporter_get(s->collector->exporters, EXPORTER_SFLOW, &m->agent, domain);
 	if (m->exporter == NULL)
@@ -163,6 +164,7 @@ sflow_open(struct collector *c, struct err *e)
 	s->renormalizes = sampling_renormalizes(c->pipeline->sampling, SOURCE_SFLOW);
 	s->header_shown = header_is_needed(&c->pipeline->needs);
 	sflow_reading_init(&s->reading, &c->pipeline->needs);
+	s->reading.unknown_etype = s->config->unknown_etype;
 	return s;
 }
 

@@ -35,7 +35,8 @@ struct sflow_message {
 	struct rbuf in;              /* what is not read yet */
 	struct exporter *exporter;
 	struct sflow_sources *sources; /* NULL: no memory */
-	ip16_t agent;
+	ip16_t agent;                /* by the datagram; the sender's where it does not know */
+	ip16_t peer;                 /* that, or the sender's: what is shown */
 	uint32_t version;
 	uint32_t sequence, uptime_ms;
 	uint32_t announced;          /* samples, by the header */

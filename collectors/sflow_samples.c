@@ -113,7 +113,7 @@ sample_fill(const struct sflow *s, const struct sflow_message *m,
 	f->sampling_direction = sample_direction(sm);
 	f->in_iface = sm->in;
 	f->out_iface = sm->out;
-	f->peer_src_ip = m->agent;
+	f->peer_src_ip = m->peer;
 	f->timestamp_arrival = m->datagram->arrival;
 	if (!s->header_shown)
 		return;

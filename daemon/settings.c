@@ -394,6 +394,7 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 	int rc = 0;
 
 	pcap->workers = s->workers;
+	((struct datagram_config *)s->in[DOOR_SFLOW])->unknown_etype = pcap->unknown_etype;
 	if (pcap->savefile != NULL) {
 		int family = o->as >= 0 ? o->as : DOOR_PCAP;
 

@@ -27,8 +27,8 @@ static const struct {
 	{ SFLOW_HEADER_AAL5_IP, PACKET_LINK_RAW },
 	{ SFLOW_HEADER_IPV4, PACKET_LINK_IPV4 },
 	{ SFLOW_HEADER_IPV6, PACKET_LINK_IPV6 },
-	{ SFLOW_HEADER_MPLS, 219 },       /* DLT_MPLS */
-	{ SFLOW_HEADER_POS, 50 },         /* DLT_PPP_SERIAL: PPP in HDLC-like framing */
+	{ SFLOW_HEADER_MPLS, PACKET_LINK_MPLS },
+	{ SFLOW_HEADER_POS, PACKET_LINK_PPP }, /* in HDLC-like framing */
 	{ SFLOW_HEADER_80211, 105 },      /* DLT_IEEE802_11 */
 };
 
@@ -61,6 +61,7 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 	const uint8_t *p = rbuf_get(r, has_stripped ? 16 : 12);
 	struct packet_fragment fragment;
 	uint32_t protocol, frame_octets;
+	enum packet_result result;
 	struct rbuf frame;
 
 	if (p == NULL)
@@ -74,18 +75,21 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 		link = s->links[protocol];
 	if (link == NULL)
 		return RECORD_ADDS;
-	switch (packet_dissect_more(
-	    link, frame.p, rbuf_left(&frame), frame_octets, &s->wants, f, &fragment)) {
-	case PACKET_OK:
+	result = packet_dissect_more(link, frame.p, rbuf_left(&frame), frame_octets,
+	    &s->wants, f, &fragment);
+	if (result == PACKET_NOT_IP && s->unknown_etype) {
+		f->packets = 1;
+		result = PACKET_OK;
+	}
+	if (result == PACKET_OK) {
 		/* As pmacct: with the link layer, unlike packets. */
 		f->bytes = frame_octets;
 		return RECORD_FLOW;
-	case PACKET_NOT_IP:
-		return RECORD_ADDS;
-	default:
-		flow_clear(f);
-		return RECORD_MALFORMED;
 	}
+	if (result == PACKET_NOT_IP)
+		return RECORD_ADDS;
+	flow_clear(f);
+	return RECORD_MALFORMED;
 }
 
 static enum record_result

@@ -32,6 +32,7 @@ struct sflow_reading {
 	const struct packet_link *links[SFLOW_HEADERS]; /* NULL: not understood */
 	const struct field_set *needs; /* borrowed: fields that somebody reads */
 	struct packet_wants wants;     /* what that is of sampled frames */
+	bool unknown_etype;            /* what is not IP is a flow, too; the caller's to set */
 	uint32_t version;              /* of the datagram */
 };
 

@@ -559,6 +559,22 @@ test_agents(void **state)
 	bench_close(&b);
 }
 
+/* The exporter is known by its agent address, whatever is shown of a record. */
+static void
+test_peer(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	b.config.ignore_exporter_address = true;
+	bench_hex(&b, HEAD("00000001", "00000001")
+	    FLOW("00000070", "00000001", "00000002", "00000001") RAW_TCP4);
+	check_ip("the sender", &b.rig.pipeline.flows[0].peer_src_ip, "203.0.113.77");
+	check_ip("the agent", &exporters_at(b.rig.exporters, 0)->addr, "192.0.2.9");
+	bench_close(&b);
+}
+
 static void
 test_sequence(void **state)
 {
@@ -743,6 +759,7 @@ main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_agents),
+		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_renormalized),

@@ -63,6 +63,19 @@ static const struct {
 	    SFLOW_FLOW, 0, 0, TUPLE6 "src_port=12345 dst_port=53 proto=udp bytes=48 tos=46" },
 	{ "one of ATM that carries IP alone", { { 1, "0000000a 000000f0 00000000 0000001c " UDP4 } },
 	    SFLOW_FLOW, 0, 0, TUPLE4 "proto=udp bytes=240" },
+	{ "one of PPP", { { 1, "00000007 000000f2 00000000 0000001e 0021 " UDP4 } }, SFLOW_FLOW, 0, 0,
+	    TUPLE4 "src_port=12345 proto=udp bytes=242" },
+	{ "one of PPP over SONET", { { 1, "0000000e 000000f4 00000000 00000020 ff030021 " UDP4 } },
+	    SFLOW_FLOW, 0, 0, TUPLE4 "src_port=12345 proto=udp bytes=244 etype=800" },
+	{ "one of MPLS: its labels count before those that the router tells", { { 1,
+	    "0000000d 000000f8 00000000 00000024 00064040 000c8140 " UDP4 }, { 1006,
+	    "00000001 c0a80001 00000001 0012c140 00000000" } }, SFLOW_FLOW, 0, 0, TUPLE4
+	    "mpls_label_top=100 mpls_label_bottom=200 mpls_label_stack=100_200 bytes=248" },
+	{ "one of 802.11, with LLC and SNAP", { { 1, "0000000f 00000120 00000000 0000003c "
+	    "0801 0000 020102030405 02aabbccddee 020102030405 0000 aaaa03000000 0800 " UDP4 } },
+	    SFLOW_FLOW, 0, 0, TUPLE4 "src_port=12345" },
+	{ "what the frame has beyond ports, where it is asked for", { { 1, FRAME_TCP4 } }, SFLOW_FLOW,
+	    0, 0, "ttl=64" },
 	{ "a frame that is not IP", { { 1, FRAME_ARP } }, SFLOW_NOT_FLOW, 0, 0, "" },
 	{ "a frame of X.25", { { 1, "00000006 00000040 00000000 00000004 10010000" } },
 	    SFLOW_NOT_FLOW, 0, 0, "" },
@@ -380,6 +393,32 @@ test_old(void **state)
 	}
 }
 
+/* Frames that are not IP, where the operator wants them. */
+static void
+test_unknown_etype(void **state)
+{
+	static const struct record records[] = { { 1, FRAME_ARP }, { 1001,
+	    "0000000a 00000002 00000014 00000003" }, { 0 } };
+	struct sflow_reading reading;
+	struct sflow_records rs;
+	struct field_set needs;
+	uint8_t octets[512];
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+	uint32_t n = records_put(&w, records);
+	struct rbuf r = rbuf_of(octets, wbuf_len(&w));
+	struct flow f;
+
+	(void)state;
+	needs_all(&needs);
+	sflow_reading_init(&reading, &needs);
+	reading.version = SFLOW_V5;
+	reading.unknown_etype = true;
+	flow_clear(&f);
+	assert_true(sflow_records_find(&rs, &r, n));
+	assert_int_equal(sflow_records_read(&reading, &rs, &f), SFLOW_FLOW);
+	check_flow("ARP", &f, "etype=806 bytes=64 packets=1 src_mac=02:aa:bb:cc:dd:ee vlan=10");
+}
+
 /* What nobody needs is not interned. */
 static void
 test_needs(void **state)
@@ -416,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_old),
+		cmocka_unit_test(test_unknown_etype),
 		cmocka_unit_test(test_needs),
 	};
 
