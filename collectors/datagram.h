@@ -17,6 +17,7 @@
 #include "lib/ip.h"
 
 struct allow;
+struct counter_log;
 struct pcap_config;
 
 struct datagram {
@@ -52,10 +53,13 @@ struct datagram_config {
 	bool account_options;       /* options data is counted like flows, too */
 	bool disable_opt_scope_check; /* options of any scope are of the whole exporter */
 	bool ignore_exporter_address; /* the sender is the exporter, whatever it tells */
+	const char *counter_file;   /* of sFlow's counters; NULL: none */
+	int counter_output;         /* its format; there is one */
 	bool unknown_etype;         /* sampled frames that are not IP are flows, too */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */
+	struct counter_log *counters; /* counter_file's; NULL: none */
 	ip16_t groups[DATAGRAM_GROUPS];
 	unsigned n_groups;
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "collectors/allow.h"
+#include "collectors/counter_log.h"
 
 /* clang-format off */
 #define AT(member) offsetof(struct datagram_config, member)
@@ -47,6 +48,9 @@
 #define NO_BROKER \
 	"weir takes datagrams from the network itself and from no message broker: point the " \
 	"exporters, or the replicator in front of the broker, at its port."
+#define NO_COUNTER_BROKER \
+	"weir writes to no message broker: let something read sfacctd_counter_file, which may be " \
+	"a named pipe."
 #define BROKERS(prefix) \
 	REFUSED(prefix "_kafka_broker_host", NO_BROKER), \
 	REFUSED(prefix "_kafka_broker_port", NO_BROKER), \
@@ -100,6 +104,15 @@ static const struct directive sflow_rows[] = {
 	{ .name = "sfacctd_ignore_exporter_address", .type = DIRECTIVE_BOOL,
 	  .offset = AT(ignore_exporter_address), .def = "false",
 	  .doc = "peer_src_ip is the sender's address instead of the agent's, which datagrams tell." },
+	{ .name = "sfacctd_counter_file", .type = DIRECTIVE_PATH, .offset = AT(counter_file),
+	  .doc = "File to which the counters that agents send (of interfaces, Ethernet, token ring, "
+	  "100VG, VLANs and processors) are appended, a line of JSON for each block; $peer_src_ip in "
+	  "it is the agent's address, with underscores. Opened anew on SIGHUP. It may be a named "
+	  "pipe." },
+	{ .name = "sfacctd_counter_output", .type = DIRECTIVE_ENUM, .offset = AT(counter_output),
+	  .words = "json", .def = "json", .doc = "Format of sfacctd_counter_file." },
+	REFUSED("sfacctd_counter_amqp_routing_key", NO_COUNTER_BROKER),
+	REFUSED("sfacctd_counter_kafka_topic", NO_COUNTER_BROKER),
 	BROKERS("sfacctd"),
 	{ .name = NULL },
 };
@@ -200,6 +213,13 @@ datagram_config_load(struct datagram_config *c, const char *family,
 	snprintf(key, sizeof(key), "%s_allow_file", family);
 	if (c->allow_file != NULL)
 		c->allow = allow_open(key, c->allow_file, ps);
+	if (c->counter_file != NULL) {
+		struct err e = ERR_INIT;
+
+		c->counters = counter_log_new(c->counter_file, &e);
+		if (c->counters == NULL)
+			check_error(&k, "counter_file", "%s", e.text);
+	}
 	if (c->mcast_groups != NULL)
 		groups_load(&k, c);
 	if (c->ipv6_only && ip_is_v4(&c->ip))
@@ -214,6 +234,8 @@ datagram_config_reload(struct datagram_config *c, struct problems *ps)
 {
 	if (c->allow != NULL)
 		allow_reload(c->allow, ps);
+	if (c->counters != NULL)
+		counter_log_reopen(c->counters);
 }
 
 void
@@ -221,4 +243,6 @@ datagram_config_fini(struct datagram_config *c)
 {
 	allow_close(c->allow);
 	c->allow = NULL;
+	counter_log_free(c->counters);
+	c->counters = NULL;
 }

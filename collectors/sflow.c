@@ -2,12 +2,13 @@
 /*
  * DOC: sFlow versions 2, 4 (RFC 3176) and 5 (https://sflow.org/sflow_version_5.txt), told
  * apart datagram by datagram. Here are the headers of datagrams and the books; samples are
- * in sflow_samples.c, their records in proto/sflow_record.c, and what is remembered of an
+ * in sflow_samples.c and sflow_counters.c, their records in proto/sflow_record.c, and what is remembered of an
  * agent between datagrams in sflow_sources.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/counter_log.h"
 #include "collectors/sflow_message.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -70,6 +71,11 @@ message_book(struct sflow *s, const struct sflow_message *m, bool whole)
 	book(s, STAT_RECORDS_MALFORMED, m->n[SFLOW_MALFORMED]);
 	book(s, STAT_PARTS_UNKNOWN, m->unknown);
 	book(s, STAT_PARTS_CUT, m->cut);
+	book(s, STAT_COUNTERS, m->counters);
+	book(s, STAT_COUNTERS_LOGGED, m->counters_logged);
+	book(s, STAT_COUNTERS_LOST, m->counters_lost);
+	book(s, STAT_COUNTERS_UNLOGGED,
+	    m->counters - m->counters_logged - m->counters_lost);
 	book(s, STAT_SAMPLES_LOST, m->lost);
 	book(s, STAT_SAMPLES_DROPPED, m->dropped);
 	book(s, STAT_SOURCES_REFUSED, m->sources_refused);
@@ -164,6 +170,11 @@ sflow_open(struct collector *c, struct err *e)
 	s->renormalizes = sampling_renormalizes(c->pipeline->sampling, SOURCE_SFLOW);
 	s->header_shown = header_is_needed(&c->pipeline->needs);
 	sflow_reading_init(&s->reading, &c->pipeline->needs);
+	if (s->config->counters != NULL &&
+	    (s->counters = counter_log_join(s->config->counters, e)) == NULL) {
+		free(s);
+		return NULL;
+	}
 	s->reading.unknown_etype = s->config->unknown_etype;
 	return s;
 }
@@ -171,7 +182,11 @@ sflow_open(struct collector *c, struct err *e)
 static void
 sflow_close(void *decoder)
 {
-	free(decoder);
+	struct sflow *s = decoder;
+
+	if (s->counters != NULL)
+		counter_log_leave(s->counters);
+	free(s);
 }
 
 const struct datagram_decoder sflow_decoder = {

@@ -18,6 +18,8 @@
 #include "lib/rbuf.h"
 #include "proto/sflow_record.h"
 
+struct counter_ring;
+
 /* The decoder of one collector of one worker. */
 struct sflow {
 	struct collector *collector;
@@ -27,7 +29,7 @@ struct sflow {
 	bool renormalizes;           /* counters will be multiplied by the rate */
 	bool header_shown;           /* somebody needs what the datagram's header says */
 	struct sflow_reading reading;
-	struct log_limit limit;      /* for datagrams of no exporter */
+	struct counter_ring *counters; /* where blocks of counters go; NULL: nowhere */
 };
 
 struct sflow_message {
@@ -43,6 +45,9 @@ struct sflow_message {
 	uint32_t rate;               /* that the last flow sample announced; 0: none did */
 	uint64_t n[SFLOW_VERDICTS];  /* samples, by what became of them */
 	uint64_t unknown;            /* samples and records of formats that are not known */
+	uint64_t counters;           /* blocks of counters, */
+	uint64_t counters_logged;    /* of which so many were handed over, */
+	uint64_t counters_lost;      /* and so many found no room */
 	uint64_t lost;               /* samples, by the numbers of their data sources */
 	uint64_t dropped;            /* samples, as the agent says */
 	uint64_t sources_refused;    /* samples of data sources for which there is no room */
@@ -54,5 +59,29 @@ struct sflow_message {
  * whether all that were announced lie within the datagram, and could be told apart.
  */
 bool sflow_samples(struct sflow *s, struct sflow_message *m);
+
+/*
+ * Take a counter sample whose body is `r`, which is left anywhere. Returns whether all of
+ * it is there.
+ */
+bool sflow_counters(
+    struct sflow *s, struct sflow_message *m, struct rbuf *r, bool expanded);
+
+/*
+ * The same of version 2 or 4 at the front of m->in, which is left behind it. False: it is
+ * not all there, or of a kind whose end nobody knows.
+ */
+bool sflow_counters_old(struct sflow *s, struct sflow_message *m);
+
+/* The data source that a sample tells of; NULL, and counted, when there is no room. */
+static inline struct sflow_source *
+sflow_message_source(struct sflow_message *m, uint32_t class, uint32_t index)
+{
+	struct sflow_source *source =
+	    m->sources != NULL ? sflow_source_get(m->sources, class, index) : NULL;
+
+	m->sources_refused += source == NULL;
+	return source;
+}
 
 #endif

@@ -63,16 +63,6 @@ sample_head_expanded(struct sample *sm, const uint8_t *p)
 	sm->out = interface_value(sflow_word(p, 8), sflow_word(p, 9));
 }
 
-ALWAYS_INLINE struct sflow_source *
-sample_source(struct sflow_message *m, uint32_t class, uint32_t index)
-{
-	struct sflow_source *source =
-	    m->sources != NULL ? sflow_source_get(m->sources, class, index) : NULL;
-
-	m->sources_refused += source == NULL;
-	return source;
-}
-
 /*
  * Take the sample into account of its data source, and find its rate: what the agent
  * announces is shown; what counters are multiplied by is what it did.
@@ -80,7 +70,8 @@ sample_source(struct sflow_message *m, uint32_t class, uint32_t index)
 ALWAYS_INLINE void
 sample_tell(const struct sflow *s, struct sflow_message *m, struct sample *sm)
 {
-	struct sflow_source *source = sample_source(m, sm->source_class, sm->source_index);
+	struct sflow_source *source =
+	    sflow_message_source(m, sm->source_class, sm->source_index);
 	struct sflow_step step;
 
 	m->rate = sm->rate = sm->tell.rate;
@@ -143,24 +134,6 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 	return SFLOW_FLOW;
 }
 
-/* Counters are no flows, but their numbers tell of samples that are missing. */
-static enum sflow_verdict
-sample_counters(struct sflow_message *m, struct rbuf *r, bool expanded)
-{
-	const uint8_t *p = rbuf_get(r, expanded ? 16 : 12);
-	struct sflow_source *source;
-
-	if (p == NULL)
-		return SFLOW_MALFORMED;
-	if (expanded)
-		source = sample_source(m, sflow_word(p, 1), sflow_word(p, 2));
-	else
-		source = sample_source(m, sflow_word(p, 1) >> 24, sflow_word(p, 1) & 0xffffff);
-	if (source != NULL)
-		m->lost += sflow_source_count(source, sflow_word(p, 0));
-	return SFLOW_NOT_FLOW;
-}
-
 ALWAYS_INLINE enum sflow_verdict
 sample_flow(struct sflow *s, struct sflow_message *m, struct rbuf *r, bool expanded)
 {
@@ -201,10 +174,12 @@ sample_v5(struct sflow *s, struct sflow_message *m)
 		verdict = sample_flow(s, m, &sample, true);
 		break;
 	case SFLOW_SAMPLE_COUNTERS:
-		verdict = sample_counters(m, &sample, false);
+		if (!sflow_counters(s, m, &sample, false))
+			verdict = SFLOW_MALFORMED;
 		break;
 	case SFLOW_SAMPLE_COUNTERS_EXPANDED:
-		verdict = sample_counters(m, &sample, true);
+		if (!sflow_counters(s, m, &sample, true))
+			verdict = SFLOW_MALFORMED;
 		break;
 	default:
 		m->unknown++;
@@ -234,36 +209,6 @@ old_flow(struct sflow *s, struct sflow_message *m)
 	return whole;
 }
 
-/* Octets of the counters of versions 2 and 4, by their kind: RFC 3176 s4. */
-static const uint8_t old_counters[] = {
-	[1] = 88,      /* generic interface; the others begin with the same, */
-	[2] = 88 + 52, /* Ethernet */
-	[3] = 88 + 72, /* token ring */
-	[4] = 88,      /* FDDI */
-	[5] = 88 + 80, /* 100VG-AnyLAN */
-	[6] = 88,      /* WAN */
-	[7] = 28,      /* but VLANs do not */
-};
-
-/* A counter sample of version 2 or 4. Returns whether its end is known. */
-static bool
-old_counter(struct sflow_message *m)
-{
-	/* Number, data source, interval, kind. */
-	const uint8_t *p = rbuf_get(&m->in, 16);
-	uint32_t kind = p != NULL ? sflow_word(p, 3) : 0;
-
-	if (kind == 0 || kind >= sizeof(old_counters)) {
-		m->unknown += p != NULL;
-		return false;
-	}
-	rbuf_skip(&m->in, old_counters[kind]);
-	if (!rbuf_ok(&m->in))
-		return false;
-	m->n[SFLOW_NOT_FLOW]++;
-	return true;
-}
-
 static bool
 sample_old(struct sflow *s, struct sflow_message *m)
 {
@@ -271,7 +216,7 @@ sample_old(struct sflow *s, struct sflow_message *m)
 	case SFLOW_SAMPLE_FLOW:
 		return old_flow(s, m);
 	case SFLOW_SAMPLE_COUNTERS:
-		return old_counter(m);
+		return sflow_counters_old(s, m);
 	}
 	m->unknown += rbuf_ok(&m->in);
 	return false;

@@ -92,6 +92,27 @@ enum {
 	SFLOW_OLD_URL = 5,
 };
 
+/* Records of counter samples. */
+enum {
+	SFLOW_COUNTER_GENERIC = 1,
+	SFLOW_COUNTER_ETHERNET = 2,
+	SFLOW_COUNTER_TOKEN_RING = 3,
+	SFLOW_COUNTER_VG = 4, /* 100VG-AnyLAN */
+	SFLOW_COUNTER_VLAN = 5,
+	SFLOW_COUNTER_PROCESSOR = 1001,
+};
+
+/* What a counter sample of version 2 or 4 has. */
+enum {
+	SFLOW_OLD_COUNTER_GENERIC = 1,
+	SFLOW_OLD_COUNTER_ETHERNET = 2,
+	SFLOW_OLD_COUNTER_TOKEN_RING = 3,
+	SFLOW_OLD_COUNTER_FDDI = 4,
+	SFLOW_OLD_COUNTER_VG = 5,
+	SFLOW_OLD_COUNTER_WAN = 6,
+	SFLOW_OLD_COUNTER_VLAN = 7,
+};
+
 /* What the frame of a SFLOW_RECORD_HEADER starts with. */
 enum {
 	SFLOW_HEADER_ETHERNET = 1,

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "collectors/counter_log.h"
 #include "collectors/datagram.h"
 #include "tests/collectors/rig.h"
 #include "tests/proto/hex.h"
@@ -634,6 +636,76 @@ test_sources(void **state)
 	bench_close(&b);
 }
 
+/* Blocks of counters: what is in the file, and in the books. */
+static void
+test_counters(void **state)
+{
+	static const uint8_t nothing[1];
+	const char *path = rig_file(nothing, 0);
+	struct err e = ERR_INIT;
+	char text[4096];
+	struct bench b;
+	FILE *in;
+	size_t n;
+
+	(void)state;
+	bench_open(&b);
+	sflow_decoder.close(b.decoder);
+	b.config.counters = counter_log_new(path, &e);
+	assert_non_null(b.config.counters);
+	b.decoder = sflow_decoder.open(&b.rig.collector, &e);
+	assert_non_null(b.decoder);
+	/* A VLAN's, one of a format that nobody knows, one that ends early; then expanded. */
+	bench_hex(&b, HEAD("00000021", "00000002") "00000002 00000050 00000001 01000064 00000003 "
+	    "00000005 0000001c 00000064 0000000000000400 00000001 00000002 00000003 00000004 "
+	    "000007d5 00000004 00000000 00000005 0000000c 00000064 0000000000000400 "
+	    "00000004 00000034 00000002 00000000 00000007 00000001 "
+	    "000003e9 0000001c 00000064 ffffffff 00002710 0000000100000000 0000000080000000 ");
+	bench_hex(&b, OLD_HEAD("00000004", "00000001") OLD_COUNTERS("00000002") OLD_INTERFACE
+	    OLD_INTERFACE52);
+	assert_int_equal(rig_stat(&b.rig, STAT_COUNTERS), 4);
+	assert_int_equal(rig_stat(&b.rig, STAT_COUNTERS_LOGGED), 4);
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_UNKNOWN), 1);
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_CUT), 1);
+	assert_int_equal(rig_stat(&b.rig, STAT_RECORDS_NOT_FLOW), 3);
+	rig_books(&b.rig, "counters");
+	bench_close(&b);
+	counter_log_free(b.config.counters);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	n = fread(text, 1, sizeof(text) - 1, in);
+	fclose(in);
+	text[n] = '\0';
+	rig_file_remove();
+	static const char *const parts[] = { "\"agent\": \"192.0.2.9\"",
+		"\"source_id_class\": 1, \"source_id_index\": 100, \"sflow_seq\": 33, "
+		"\"sflow_cnt_seq\": 1, \"sf_cnt_type\": \"sflow_cnt_vlan\", \"vlan\": 100",
+		"\"source_id_class\": 0, \"source_id_index\": 7, \"sflow_seq\": 33, "
+		"\"sflow_cnt_seq\": 2, \"sf_cnt_type\": \"sflow_cnt_processor\"",
+		"\"sf_cnt_type\": \"sflow_cnt_generic\", \"ifIndex\": 3",
+		"\"ifInOctets\": 100", "\"sf_cnt_type\": \"sflow_cnt_ethernet\"",
+		"\"dot3StatsSymbolErrors\": 13" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(text, parts[i]) == NULL)
+			fail_msg("no %s in %s", parts[i], text);
+}
+
+/* Where nobody wants them, blocks are counted. */
+static void
+test_counters_unlogged(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, OLD_HEAD("00000004", "00000001") OLD_COUNTERS("00000002") OLD_INTERFACE
+	    OLD_INTERFACE52);
+	assert_int_equal(rig_stat(&b.rig, STAT_COUNTERS_UNLOGGED), 2);
+	rig_books(&b.rig, "counters left alone");
+	bench_close(&b);
+}
+
 /* Where counters are multiplied, it is by what the agent did, not by what it announces. */
 static void
 test_renormalized(void **state)
@@ -762,6 +834,8 @@ main(void)
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_counters_unlogged),
 		cmocka_unit_test(test_renormalized),
 		cmocka_unit_test(test_exporter_counts),
 		cmocka_unit_test(test_flood),
