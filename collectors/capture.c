@@ -92,24 +92,37 @@ capture_init(struct capture *cap, const char *name, const char *filter, struct e
 	return cap->links != NULL ? 0 : err_set(e, WEIR_ENOMEM, "%s: no memory", name);
 }
 
+static int
+capture_savefile(struct capture *cap, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	cap->file = savefile_open(cap->name, &why);
+	if (cap->file != NULL)
+		return 0;
+	return err_set(e, (enum weir_errno)why.code, "pcap_savefile %s: %s", cap->name, why.text);
+}
+
 /* The first link type of a file must be one that we understand. */
 int
 capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e)
 {
-	struct err why = ERR_INIT;
 	int rc = capture_init(cap, c->savefile, c->filter, e);
 
-	if (rc != 0)
-		return rc;
-	cap->file = savefile_open(c->savefile, &why);
-	if (cap->file == NULL)
-		rc = err_set(e, (enum weir_errno)why.code, "pcap_savefile %s: %s", c->savefile,
-		    why.text);
-	else if (savefile_linktype(cap->file) != SAVEFILE_NO_LINKTYPE)
+	if (rc == 0)
+		rc = capture_savefile(cap, e);
+	if (rc == 0 && savefile_linktype(cap->file) != SAVEFILE_NO_LINKTYPE)
 		rc = capture_link(cap, savefile_linktype(cap->file), e);
 	if (rc != 0)
 		capture_close(cap);
 	return rc;
+}
+
+int
+capture_rewind(struct capture *cap, struct err *e)
+{
+	savefile_close(cap->file);
+	return capture_savefile(cap, e);
 }
 
 static int

@@ -47,6 +47,9 @@ typedef void capture_fn(void *arg, const struct packet_link *link, const struct 
 /* Open the file that `c` names. Returns 0, or -WEIR_E... with `e` filled. */
 int capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e);
 
+/* Go back to the start of the file. Returns 0, or -WEIR_E... with `e` filled: it has ended. */
+int capture_rewind(struct capture *cap, struct err *e);
+
 /*
  * Open interface `i`, for one of i->config->workers. Returns 0; -WEIR_ENOENT when it is
  * not there or not up; another -WEIR_E...; all with `e` filled.

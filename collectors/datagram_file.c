@@ -8,20 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "collectors/capture.h"
 #include "collectors/intake.h"
+#include "collectors/playback.h"
 #include "lib/clock.h"
-#include "lib/log.h"
 
 #define READ_PACKETS 256                 /* at once; each may hold dozens of records */
 #define LATENESS     (3600 * CLOCK_S)    /* that records' own times may lag behind */
 
 struct datagram_file {
-	struct capture capture;
-	const struct pcap_config *config;
+	struct playback playback;
 	struct intake intake;
 	uint64_t lateness;  /* ns */
-	bool ended;
 };
 
 struct take {
@@ -73,19 +70,8 @@ take_count(const struct take *t, struct collector *c)
 	stat_add(s, STAT_FRAMES_NO_DATAGRAM, t->n[PACKET_NOT_UDP]);
 	stat_add(s, STAT_FRAMES_NOT_IP, t->n[PACKET_NOT_IP]);
 	stat_add(s, STAT_FRAMES_MALFORMED, t->n[PACKET_MALFORMED]);
-	if (t->time > t->file->lateness)
+	if (t->time > t->file->lateness && playback_tells_time(&t->file->playback))
 		atomic_store(&c->horizon, t->time - t->file->lateness);
-}
-
-static enum collector_state
-file_end(struct collector *c, struct datagram_file *file)
-{
-	if (!file->config->savefile_wait)
-		return COLLECTOR_DONE;
-	file->ended = true;
-	atomic_store(&c->horizon, UINT64_MAX);
-	log_info("pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
-	return COLLECTOR_IDLE;
 }
 
 static enum collector_state
@@ -95,16 +81,12 @@ file_read(struct collector *c)
 	struct take t = { .file = file };
 	enum capture_result result;
 
-	if (file->ended)
+	if (playback_waits(&file->playback, c))
 		return COLLECTOR_IDLE;
 	pipeline_source(c->pipeline, file->intake.decoder->source);
-	result = capture_read(&file->capture, READ_PACKETS, take_packet, &t);
+	result = capture_read(&file->playback.capture, READ_PACKETS, take_packet, &t);
 	take_count(&t, c);
-	if (result == CAPTURE_SOME)
-		return COLLECTOR_BUSY;
-	if (result == CAPTURE_DAMAGED)
-		counter_add(&c->errors, 1);
-	return file_end(c, file);
+	return playback_state(&file->playback, c, result);
 }
 
 static void
@@ -113,7 +95,7 @@ file_close(struct collector *c)
 	struct datagram_file *file = c->priv;
 
 	intake_close(&file->intake);
-	capture_close(&file->capture);
+	playback_close(&file->playback);
 	free(file);
 	c->priv = NULL;
 }
@@ -128,14 +110,13 @@ file_open(struct collector *c, const struct datagram_decoder *decoder, struct er
 	if (file == NULL)
 		return err_set(e, WEIR_ENOMEM, "pcap_savefile: no memory");
 	snprintf(c->where, sizeof(c->where), "%s", config->pcap->savefile);
-	file->config = config->pcap;
 	/* sFlow's samples are as old as their datagram; flow records began before it. */
 	if (decoder->source == SOURCE_NETFLOW && !config->datagram->time_new)
 		file->lateness = LATENESS;
 	c->priv = file;
 	c->config = config->datagram; /* where decoders look */
 	c->follows_file_time = true;
-	rc = capture_open_file(&file->capture, config->pcap, e);
+	rc = playback_open(&file->playback, config->pcap, e);
 	if (rc == 0)
 		rc = intake_open(&file->intake, c, decoder, e);
 	if (rc != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DOC: an instance is open (a file, an interface), waits for its interface (not there at
- * start with pcap_interface_wait, or gone since; tried again every second), or has come to
- * the end of its file.
+ * DOC: an instance on an interface is open, or waits for it: not there at start with
+ * pcap_interface_wait, or gone since; tried again every second. The life of a file is
+ * playback's.
  */
 #include "collectors/pcap.h"
 
@@ -14,6 +14,7 @@
 #include "collectors/capture.h"
 #include "collectors/fragments.h"
 #include "collectors/interfaces.h"
+#include "collectors/playback.h"
 #include "collectors/starts.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -53,6 +54,11 @@ static const struct directive rows[] = {
 	{ .name = "pcap_savefile_wait", .type = DIRECTIVE_BOOL, .offset = AT(savefile_wait),
 	  .def = "false", .doc = "Stay after the end of pcap_savefile, so that what was counted can be looked at." },
 	{ .name = "savefile_wait", .alias_of = "pcap_savefile_wait" },
+	{ .name = "pcap_savefile_delay", .type = DIRECTIVE_SECONDS, .offset = AT(savefile_delay),
+	  .def = "0", .unit = "s", .doc = "Pause before pcap_savefile is read, each time that it is." },
+	{ .name = "pcap_savefile_replay", .type = DIRECTIVE_U32, .offset = AT(savefile_replay),
+	  .def = "1", .doc = "How many times to read pcap_savefile; 0: again and again. Time bins "
+	  "stay open until the last time, so that their rows hold what all of them counted." },
 	{ .name = "pcap_filter", .type = DIRECTIVE_STRING, .offset = AT(filter),
 	  .doc = "Take only packets that match this expression; see pcap-filter(7)." },
 	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128, .max = 65535,
@@ -92,15 +98,15 @@ static const struct directive rows[] = {
 const struct directive_set pcap_directives = { "pcap", rows, sizeof(struct pcap_config) };
 
 struct door {
-	struct capture capture;
 	const struct pcap_config *config;
 	struct packet_wants wants;
+	struct playback file;
+	struct capture capture; /* the interface's */
 	const struct capture_interface *interface; /* NULL: it is a file */
 	uint32_t ifindex;       /* of the interface, wherever but from the map */
 	struct fragments *fragments; /* NULL: nobody asks for ports */
 	struct starts *starts;  /* NULL: nobody asks for `flows` */
 	uint64_t retry_at;      /* clock_mono: look for the interface again */
-	bool ended;             /* the file is */
 };
 
 /* One read: counters are summed here, and told to the stats at its end. */
@@ -195,7 +201,7 @@ take_count(const struct take *t, struct collector *c)
 	counter_add(&c->octets, t->octets);
 	counter_add(&c->errors, t->n[PACKET_MALFORMED]);
 	atomic_store_explicit(&c->last_seen, t->time, memory_order_relaxed);
-	if (c->follows_file_time)
+	if (c->follows_file_time && playback_tells_time(&t->door->file))
 		atomic_store(&c->horizon, t->time);
 }
 
@@ -215,7 +221,7 @@ take_interface(struct take *t, const struct door *d)
 }
 
 static enum capture_result
-door_take(struct collector *c, struct door *d)
+door_take(struct collector *c, struct door *d, struct capture *capture)
 {
 	struct take t = { .pipeline = c->pipeline, .door = d };
 	enum capture_result result;
@@ -223,7 +229,7 @@ door_take(struct collector *c, struct door *d)
 	pipeline_source(c->pipeline, SOURCE_PACKETS);
 	take_interface(&t, d);
 	t.first = c->pipeline->n;
-	result = capture_read(&d->capture, READ_PACKETS, take_packet, &t);
+	result = capture_read(capture, READ_PACKETS, take_packet, &t);
 	if (d->starts != NULL)
 		take_starts(&t, c->pipeline->n);
 	take_count(&t, c);
@@ -265,7 +271,7 @@ door_retry(struct collector *c, struct door *d)
 }
 
 static void
-packets_poll_drops(struct collector *c)
+live_poll_drops(struct collector *c)
 {
 	struct door *d = c->priv;
 	uint32_t n = capture_drops(&d->capture);
@@ -280,7 +286,7 @@ static void
 door_lost(struct collector *c, struct door *d)
 {
 	log_warn("pcap_interface %s: capture broke off; trying again every second", c->where);
-	packets_poll_drops(c); /* what this handle dropped and has not yet told */
+	live_poll_drops(c); /* what this handle dropped and has not yet told */
 	c->fd = -1;
 	capture_close(&d->capture);
 	d->retry_at = clock_mono() + RETRY_NS;
@@ -288,40 +294,33 @@ door_lost(struct collector *c, struct door *d)
 }
 
 static enum collector_state
-door_end(struct collector *c, struct door *d)
+live_read(struct collector *c)
 {
-	if (!d->config->savefile_wait)
-		return COLLECTOR_DONE;
-	d->ended = true;
-	/* Nothing more will come, so nobody need wait for it. */
-	atomic_store(&c->horizon, UINT64_MAX);
-	log_info("pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
+	struct door *d = c->priv;
+
+	if (!capture_is_open(&d->capture) && !door_retry(c, d))
+		return COLLECTOR_IDLE;
+	switch (door_take(c, d, &d->capture)) {
+	case CAPTURE_SOME:
+		return COLLECTOR_BUSY;
+	case CAPTURE_NONE:
+	case CAPTURE_END:
+		return COLLECTOR_IDLE;
+	case CAPTURE_DAMAGED:
+		break;
+	}
+	door_lost(c, d);
 	return COLLECTOR_IDLE;
 }
 
 static enum collector_state
-packets_read(struct collector *c)
+file_read(struct collector *c)
 {
 	struct door *d = c->priv;
 
-	if (d->ended || (!capture_is_open(&d->capture) && !door_retry(c, d)))
+	if (playback_waits(&d->file, c))
 		return COLLECTOR_IDLE;
-	switch (door_take(c, d)) {
-	case CAPTURE_SOME:
-		return COLLECTOR_BUSY;
-	case CAPTURE_NONE:
-		return COLLECTOR_IDLE;
-	case CAPTURE_END:
-		return door_end(c, d);
-	case CAPTURE_DAMAGED:
-		break;
-	}
-	if (c->follows_file_time) {
-		counter_add(&c->errors, 1);
-		return door_end(c, d);
-	}
-	door_lost(c, d);
-	return COLLECTOR_IDLE;
+	return playback_state(&d->file, c, door_take(c, d, &d->file.capture));
 }
 
 static void
@@ -331,6 +330,7 @@ packets_close(struct collector *c)
 
 	capture_close(&d->capture);
 	fragments_free(d->fragments);
+	playback_close(&d->file);
 	starts_free(d->starts);
 	free(d);
 	c->priv = NULL;
@@ -395,7 +395,7 @@ file_open(struct collector *c, struct err *e)
 	if (d == NULL)
 		return -WEIR_ENOMEM;
 	c->follows_file_time = true;
-	rc = capture_open_file(&d->capture, config, e);
+	rc = playback_open(&d->file, config, e);
 	if (rc != 0)
 		packets_close(c);
 	return rc;
@@ -425,8 +425,8 @@ const struct collector_ops pcap_live_collector = {
 	.name = "pcap",
 	.kind = COLLECTOR_PCAP,
 	.open = live_open,
-	.read = packets_read,
-	.poll_drops = packets_poll_drops,
+	.read = live_read,
+	.poll_drops = live_poll_drops,
 	.close = packets_close,
 };
 
@@ -434,6 +434,6 @@ const struct collector_ops pcap_file_collector = {
 	.name = "pcap",
 	.kind = COLLECTOR_PCAP,
 	.open = file_open,
-	.read = packets_read,
+	.read = file_read,
 	.close = packets_close,
 };

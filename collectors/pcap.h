@@ -32,6 +32,8 @@ struct pcap_config {
 	uint32_t flow_life;         /* s; a longer pause ends a flow, */
 	uint32_t flow_tcp_life;     /* and one of TCP */
 	bool unknown_etype;         /* count what is not IP, too */
+	uint32_t savefile_delay;    /* s, before each play of it */
+	uint32_t savefile_replay;   /* plays; 0: for ever */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
 	/* No directives: */
 	uint32_t workers;           /* that capture side by side; 0: not known */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -39,6 +40,7 @@ struct savefile {
 	uint8_t *buffer;
 	size_t at, end;      /* what is in the buffer and not yet taken */
 	uint64_t before;     /* octets of the file before the buffer */
+	uint64_t size;       /* on disk; 0: it does not lie there */
 	bool swapped;        /* the file's byte order is not ours */
 	uint32_t linktype;
 	enum savefile_result (*next)(struct savefile *s, struct frame *f, struct err *e);
@@ -428,10 +430,13 @@ ng_begins(struct savefile *s, struct err *e)
 static int
 input_open(struct savefile *s, const char *path, struct err *e)
 {
+	struct stat st;
 	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd == -1)
 		return err_set(e, WEIR_EIO, "%s", strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		s->size = (uint64_t)st.st_size;
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	s->in = gzdopen(fd, "rb");
 	if (s->in == NULL) {
@@ -494,4 +499,18 @@ uint64_t
 savefile_offset(const struct savefile *s)
 {
 	return s->before + s->at;
+}
+
+uint64_t
+savefile_size(const struct savefile *s)
+{
+	return s->size;
+}
+
+uint64_t
+savefile_place(const struct savefile *s)
+{
+	z_off_t at = gzoffset(s->in);
+
+	return at > 0 ? (uint64_t)at : 0;
 }

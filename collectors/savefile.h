@@ -56,4 +56,10 @@ uint32_t savefile_linktype(const struct savefile *s);
 /* Octets of the file taken so far (of a gzip'd one: decompressed). */
 uint64_t savefile_offset(const struct savefile *s);
 
+/* Octets of the file as it lies on disk, when it was opened; 0 where it is no such file. */
+uint64_t savefile_size(const struct savefile *s);
+
+/* How many of those have been read. Asks the system. */
+uint64_t savefile_place(const struct savefile *s);
+
 #endif

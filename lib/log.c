@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/progress.h"
 
 #define LINE_OCTETS 2048  /* of a line with its newline; longer ones are cut */
 #define CUT         "..."
@@ -258,6 +259,8 @@ line_end(struct line *l, enum log_level level)
 	}
 	if (fd < 0)
 		return;
+	if (fd == STDERR_FILENO)
+		progress_wipe();
 	l->text[l->len] = '\n';
 	/* A log that cannot be written has nowhere to say so. */
 	do

@@ -37,6 +37,7 @@ read_file(struct rig *r, const struct collector_ops *ops,
     struct datagram_file_config *config, struct pcap_config *file)
 {
 	file->savefile = rig_file(pcap.octets, pcap.len);
+	file->savefile_replay = 1;
 	config->pcap = file;
 	rig_init(r, ops, config);
 	rig_open(r);

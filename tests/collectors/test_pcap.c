@@ -34,6 +34,7 @@ static bool
 read_file(struct rig *r, struct pcap_config *config)
 {
 	config->savefile = rig_file(pcap.octets, pcap.len);
+	config->savefile_replay = 1;
 	rig_init(r, &pcap_file_collector, config);
 	r->pipeline.source = SOURCE_NETFLOW; /* must change */
 	rig_open(r);
@@ -268,6 +269,7 @@ test_flow_starts(void **state)
 		    i % 3 == 1 ? UDP4("303a") : ARP);
 	rig_pcap_hex(&pcap, T0 + 100, UDP4("3039")); /* the first of the third batch */
 	config.savefile = rig_file(pcap.octets, pcap.len);
+	config.savefile_replay = 1;
 	rig_init(&r, &pcap_file_collector, &config);
 	r.pipeline.needs_flow_starts = true;
 	rig_open(&r);
@@ -355,6 +357,99 @@ test_savefile_wait(void **state)
 	assert_false(rig_read(&r));
 	assert_int_equal(rig_stat(&r, STAT_FRAMES), 4);
 	rig_fini(&r);
+}
+
+/*
+ * Played three times, two seconds apart: no bin is over until the third. Damage ends a
+ * play like the end of the file does.
+ */
+static void
+test_savefile_replay(void **state)
+{
+	struct pcap_config config = { .savefile_delay = 2, .savefile_replay = 3 };
+	uint64_t now = 1000 * CLOCK_S;
+	struct rig r;
+
+	(void)state;
+	for (unsigned damaged = 0; damaged < 2; damaged++) {
+		pcap_three();
+		pcap.len -= damaged;
+		clock_set(now);
+		config.savefile = rig_file(pcap.octets, pcap.len);
+		rig_init(&r, &pcap_file_collector, &config);
+		rig_open(&r);
+		for (unsigned play = 1; play <= 3; play++) {
+			assert_false(rig_read(&r));
+			assert_int_equal(rig_stat(&r, STAT_FRAMES), (4 - damaged) * (play - 1));
+			assert_int_equal(atomic_load(&r.collector.horizon), 0);
+			clock_set(now += 2 * CLOCK_S);
+			assert_int_equal(rig_read(&r), play == 3);
+		}
+		assert_int_equal(rig_stat(&r, STAT_FRAMES), (4 - damaged) * 3);
+		assert_int_equal(atomic_load(&r.collector.horizon), (T0 + 3 - damaged) * CLOCK_S);
+		assert_int_equal(atomic_load(&r.collector.errors), 3 * (1 + damaged));
+		rig_books(&r, "a file played again");
+		rig_fini(&r);
+	}
+	clock_set(0);
+}
+
+/* For ever: bins close as time goes on. A file that is gone ends it. */
+static void
+test_savefile_for_ever(void **state)
+{
+	struct pcap_config config = { .savefile_delay = 1, .savefile_replay = 0 };
+	uint64_t now = 1000 * CLOCK_S;
+	struct rig r;
+
+	(void)state;
+	pcap_three();
+	clock_set(now);
+	config.savefile = rig_file(pcap.octets, pcap.len);
+	rig_init(&r, &pcap_file_collector, &config);
+	rig_open(&r);
+	for (unsigned play = 1; play <= 5; play++) {
+		clock_set(now += CLOCK_S);
+		if (play == 5)
+			assert_int_equal(unlink(config.savefile), 0);
+		assert_int_equal(rig_read(&r), play == 5);
+		assert_int_equal(rig_stat(&r, STAT_FRAMES), 4 * play);
+		assert_int_equal(atomic_load(&r.collector.horizon), (T0 + 3) * CLOCK_S);
+	}
+	rig_fini(&r);
+	clock_set(0);
+}
+
+/* What is no file on disk can be read once, and is refused where more is wanted. */
+static void
+test_pipe_replay(void **state)
+{
+	struct pcap_config config = { .savefile = "-", .savefile_replay = 2 };
+	int ends[2], saved = dup(STDIN_FILENO);
+	struct err e = ERR_INIT;
+	struct rig r;
+
+	(void)state;
+	pcap_three();
+	for (config.savefile_replay = 1; config.savefile_replay <= 2; config.savefile_replay++) {
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], pcap.octets, pcap.len), pcap.len);
+		close(ends[1]);
+		assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+		close(ends[0]);
+		rig_init(&r, &pcap_file_collector, &config);
+		if (config.savefile_replay == 1) {
+			rig_open(&r);
+			assert_true(rig_read(&r));
+			assert_int_equal(rig_stat(&r, STAT_FRAMES), 4);
+		} else {
+			assert_int_equal(r.collector.ops->open(&r.collector, &e), -WEIR_EINVAL);
+			assert_non_null(strstr(e.text, "pcap_savefile_replay"));
+		}
+		rig_fini(&r);
+	}
+	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+	close(saved);
 }
 
 /* The interface of `config`, as its only one. */
@@ -472,6 +567,7 @@ test_directives(void **state)
 	assert_int_equal(config.snaplen, 128);
 	assert_true(config.promisc);
 	assert_int_equal(config.pipe_size, 16 << 20);
+	assert_int_equal(config.savefile_replay, 1);
 	assert_int_equal(config.workers, 0);
 	config_add(&c, "test", "interface", NULL, "eth7");
 	config_add(&c, "test", "interface_wait", NULL, "true");
@@ -510,6 +606,9 @@ main(void)
 		cmocka_unit_test(test_flow_starts),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_savefile_wait),
+		cmocka_unit_test(test_savefile_replay),
+		cmocka_unit_test(test_savefile_for_ever),
+		cmocka_unit_test(test_pipe_replay),
 		cmocka_unit_test(test_interface_wait),
 		cmocka_unit_test(test_interface),
 		cmocka_unit_test(test_directives),

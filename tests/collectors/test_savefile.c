@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -363,6 +364,7 @@ test_gzip(void **state)
 	const char *path;
 	gzFile z;
 	size_t half;
+	struct stat st;
 	struct savefile *s;
 
 	(void)state;
@@ -379,10 +381,16 @@ test_gzip(void **state)
 	assert_int_equal(gzwrite(z, made.octets + half, (unsigned)(made.len - half)),
 	    made.len - half);
 	assert_int_equal(gzclose(z), Z_OK);
+	assert_int_equal(stat(path, &st), 0);
 	s = savefile_open(path, NULL);
 	assert_non_null(s);
-	for (uint32_t i = 0; i < 5000; i++)
+	assert_int_equal(savefile_size(s), st.st_size);
+	for (uint32_t i = 0; i < 5000; i++) {
+		assert_true(savefile_place(s) > 0 && savefile_place(s) <= savefile_size(s));
 		expect(s, ETHERNET, (T0 + i) * CLOCK_S, (uint8_t)i, 100, 100);
+	}
+	assert_int_equal(savefile_place(s), savefile_size(s));
+	assert_int_equal(savefile_offset(s), made.len);
 	expect_end(s);
 
 	/* Cut off: what can be decompressed counts. */
