@@ -109,12 +109,16 @@ view_lines(struct view *v, struct writer *w)
 	pthread_mutex_unlock(&v->books_lock);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		size_t at = counters[i].offset;
+		bool scaled = sums_at(&b.scaled, at) != 0;
 		char subject[72];
 		struct books_line *l;
 
 		snprintf(subject, sizeof(subject), "%.40s %s", v->name, counters[i].name);
-		l = line_add(w, "view", subject, "fed", sums_at(&b.fed, at));
+		l = line_add(w, "view", subject, scaled ? "fed and scaled" : "fed",
+		    sums_at(&b.fed, at) + sums_at(&b.scaled, at));
 		line_term(l, "filtered", sums_at(&b.filtered, at));
+		if (v->config.sampling_rate != 0)
+			line_term(l, "sampled_out", sums_at(&b.sampled_out, at));
 		line_term(l, "counted", sums_at(&b.counted, at));
 		if (v->config.refresh_s != 0) {
 			l = line_add(w, "view", subject, "counted", sums_at(&b.collected, at));

@@ -182,6 +182,10 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	if (field_set_has(&w->pipeline.needs, F_SAMPLING_RATE))
 		w->pipeline.sampling = en->sampling;
 	pipeline_prepare(&w->pipeline);
+	for (unsigned v = 0; v < en->n_views; v++)
+		if (shard_sample(&w->shards[v], en->config.sampling.renormalize,
+		        w->pipeline.clear_octets, e) != 0)
+			return -WEIR_ENOMEM;
 	return worker_groups(en, w, e);
 }
 

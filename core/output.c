@@ -51,6 +51,12 @@ static const struct directive output_rows[] = {
 	    .def = "false",
 	    .doc = "Divide the packets and bytes of flows among the time bins that they span, "
 	           "by the time in each. A flow is counted in the bin of its start." },
+	{ .name = "sampling_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(sampling_rate), .min = 1, .max = SIEVE_RATE_MAX, .def = "1",
+	    .doc = "Count one packet in N, taken at random; of flow records as many of their "
+	           "packets as the sample meets. With *_renormalize what is taken counts N "
+	           "times; without it, sampling_rate shows N." },
+	{ .name = "sfprobe_sampling_rate", .alias_of = "sampling_rate" },
 	{ .name = "nfacctd_stitching", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(stitching), .def = "false",
 	    .doc = "Write timestamp_min and timestamp_max, between which all packets of a row "
@@ -124,6 +130,7 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	    (rc = bins_parse_roundoff(c->history_roundoff, &vc->bins, e)) != 0)
 		return rc;
 	vc->bins.offset_s = c->history_offset;
+	vc->sampling_rate = c->sampling_rate > 1 ? c->sampling_rate : 0;
 	if (o->ops->wants == OUTPUT_SNAPSHOTS) {
 		vc->refresh_s = c->refresh;
 		vc->delay_s = c->startup_delay;

@@ -31,6 +31,7 @@ struct output_config {
 	uint32_t refresh;             /* s */
 	uint32_t startup_delay;       /* s */
 	bool pro_rating;              /* flows are divided among the bins that they span */
+	uint32_t sampling_rate;       /* count one packet in so many; 0, 1: all */
 	bool stitching;               /* rows tell from when to when their records are */
 	struct text_opts text;        /* how values are written */
 	uint64_t max_entries;         /* rows; 0: the global value */

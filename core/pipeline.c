@@ -62,7 +62,7 @@ batch_copy(const struct pipeline *p)
 
 /* `last`: nobody reads the batch afterwards. */
 static void
-group_feed(const struct pipeline *p, const struct pipeline_group *g, bool last)
+group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
 	struct flow *flows = p->flows;
 
@@ -71,8 +71,15 @@ group_feed(const struct pipeline *p, const struct pipeline_group *g, bool last)
 			flows = batch_copy(p);
 		rules_apply(g->rules, p->source, flows, p->n);
 	}
-	for (unsigned i = 0; i < g->n_shards; i++)
-		shard_feed(g->shards[i], flows, p->n);
+	for (unsigned i = 0; i < g->n_shards; i++) {
+		struct shard *sh = g->shards[i];
+
+		if (sh->sieve == NULL)
+			shard_feed(sh, flows, p->n);
+		else
+			stat_add(&p->stats, STAT_RENORMALIZED_OVER,
+			    shard_feed_sample(sh, p->source, flows, p->n));
+	}
 }
 
 void

@@ -149,6 +149,8 @@ books_collect(struct view *v, const struct slab *s)
 	pthread_mutex_lock(&v->books_lock);
 	sums_add(&v->books.fed, &s->fed);
 	sums_add(&v->books.filtered, &s->filtered);
+	sums_add(&v->books.sampled_out, &s->sampled_out);
+	sums_add(&v->books.scaled, &s->scaled);
 	sums_add(&v->books.counted, &s->counted);
 	v->books.other_records += s->other_records;
 	v->books.late_records += s->late_records;

@@ -36,7 +36,7 @@ slab_clear(struct slab *s)
 	table_clear(&s->table);
 	memset(s->other, 0, s->n_bins * sizeof(s->other[0]));
 	s->n_bins = 0;
-	s->fed = s->filtered = s->counted = (struct sums){ 0 };
+	s->fed = s->filtered = s->counted = s->sampled_out = s->scaled = (struct sums){ 0 };
 	s->other_records = s->late_records = 0;
 }
 
@@ -120,6 +120,8 @@ slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 		sums_add(&to->other[map[i]], &from->other[i]);
 	sums_add(&to->fed, &from->fed);
 	sums_add(&to->filtered, &from->filtered);
+	sums_add(&to->sampled_out, &from->sampled_out);
+	sums_add(&to->scaled, &from->scaled);
 	sums_add(&to->counted, &from->counted);
 	to->other_records += from->other_records;
 	to->late_records += from->late_records;

@@ -24,6 +24,8 @@ struct slab {
 	struct sums other[SLAB_BINS]; /* the other row of each bin: what found no room */
 	struct sums fed;             /* the books: what the shard was offered, */
 	struct sums filtered;        /* what the view's filter left out, */
+	struct sums sampled_out;     /* and its sample, */
+	struct sums scaled;          /* what renormalising the sample added, */
 	struct sums counted;         /* and what went into rows and other rows */
 	uint64_t other_records;      /* records that went to an other row */
 	uint64_t late_records;       /* records whose bin could not be had */

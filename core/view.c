@@ -8,6 +8,7 @@
 
 #include "core/prorate.h"
 #include "lib/clock.h"
+#include "lib/hash.h"
 
 /* Beside each worker's two: held, being published, two in queues, two that outputs retry. */
 #define SLABS_SPARE 6U
@@ -59,7 +60,8 @@ view_ledger_want(struct view *v, struct err *e)
 bool
 view_serves(const struct view *v, const struct view_config *config)
 {
-	if (memcmp(&v->config.aggregate, &config->aggregate, sizeof(config->aggregate)) != 0)
+	if (memcmp(&v->config.aggregate, &config->aggregate, sizeof(config->aggregate)) != 0 ||
+	    v->config.sampling_rate != config->sampling_rate)
 		return false;
 	if (config->refresh_s == 0) /* only a ledger is wanted: any bins will do */
 		return true;
@@ -134,9 +136,22 @@ shard_init(struct shard *sh, struct view *v, struct err *e)
 	return 0;
 }
 
+int
+shard_sample(struct shard *sh, const bool renormalize[SOURCE_COUNT], size_t octets,
+    struct err *e)
+{
+	if (sh->view->config.sampling_rate == 0)
+		return 0;
+	/* Any two shards of any two weirs draw another sample. */
+	sh->sieve = sieve_new(sh->view->config.sampling_rate, renormalize, octets,
+	    hash_seeded(&sh, sizeof(sh)), e);
+	return sh->sieve != NULL ? 0 : -WEIR_ENOMEM;
+}
+
 void
 shard_fini(struct shard *sh)
 {
+	sieve_free(sh->sieve);
 	slab_free(sh->active);
 	slab_free(atomic_load(&sh->offered));
 	slab_free(atomic_load(&sh->retired));
@@ -244,6 +259,20 @@ shard_feed(struct shard *sh, const struct flow *flows, unsigned n)
 		shard_count_shares(sh, flows, n);
 	else
 		shard_count(sh, flows, n);
+}
+
+uint64_t
+shard_feed_sample(struct shard *sh, enum flow_source source, const struct flow *flows,
+    unsigned n)
+{
+	struct sieve_books b = { 0 };
+	const struct flow *taken = sieve_take(sh->sieve, source, flows, &n, &b);
+
+	sums_add(&sh->active->sampled_out, &b.out);
+	sums_add(&sh->active->scaled, &b.scaled);
+	if (n > 0)
+		shard_feed(sh, taken, n);
+	return b.over;
 }
 
 bool

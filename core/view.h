@@ -16,6 +16,7 @@
 #include "core/ledger.h"
 #include "core/slab.h"
 #include "flow/rowspec.h"
+#include "rules/sieve.h"
 
 /* What the operator asked for; views with equal ones are one view. */
 struct view_config {
@@ -25,14 +26,16 @@ struct view_config {
 	uint32_t delay_s;            /* shifts the times at which they go */
 	bool hold_open;              /* rows wait until their bin is over */
 	bool pro_rating;             /* flows are divided among the bins that they span */
+	uint32_t sampling_rate;      /* one packet in so many is counted; 0: all are */
 };
 
 /*
- * The books of a view. The first three and `ledger` stand as of the last rotation; those
+ * The books of a view. The first five and `ledger` stand as of the last rotation; those
  * that follow as of the last time that rows were published.
  */
 struct view_books {
 	struct sums fed, filtered, counted; /* by the workers */
+	struct sums sampled_out, scaled;    /* by their sieves */
 	struct sums ledger;                 /* by summing the rows that the ledger took */
 	struct sums collected;              /* `counted`, when rows were last published */
 	struct sums rows, other, held;      /* by summing: published, without room, waiting */
@@ -71,6 +74,7 @@ struct shard {
 	struct bin bin;                    /* of the last record */
 	uint16_t bin_no;
 	struct sums fed_mark;              /* worker's fed sums at the last rotation */
+	struct sieve *sieve;           /* NULL: every packet is counted */
 };
 
 /*
@@ -109,8 +113,22 @@ void view_slab_put(struct view *v, struct slab *s);
 int shard_init(struct shard *sh, struct view *v, struct err *e);
 void shard_fini(struct shard *sh);
 
+/*
+ * Make the sieve that the view asks for, if any; its arguments are sieve_new's.
+ * Returns 0 or -WEIR_ENOMEM.
+ */
+int shard_sample(struct shard *sh, const bool renormalize[SOURCE_COUNT], size_t octets,
+    struct err *e);
+
 /* Count `n` (to FLOW_BATCH) flows: the hot path. The worker's thread. */
 void shard_feed(struct shard *sh, const struct flow *flows, unsigned n);
+
+/*
+ * The same for a shard with a sieve: count those of `n` flows of `source` that it takes.
+ * Returns how many of them have a counter that says less than it should.
+ */
+uint64_t shard_feed_sample(struct shard *sh, enum flow_source source,
+    const struct flow *flows, unsigned n);
 
 /*
  * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far. The

@@ -266,6 +266,14 @@ counter_scale(uint64_t *counter, uint32_t rate)
 	return fits;
 }
 
+bool
+sampling_scale(struct flow *f, uint32_t rate)
+{
+	bool packets_fit = counter_scale(&f->packets, rate);
+
+	return counter_scale(&f->bytes, rate) && packets_fit;
+}
+
 static unsigned
 renormalize(struct flow *flows, unsigned n)
 {
@@ -273,14 +281,11 @@ renormalize(struct flow *flows, unsigned n)
 
 	for (unsigned k = 0; k < n; k++) {
 		struct flow *f = &flows[k];
-		bool fits;
 
 		if (f->sampling_rate == 0)
 			continue;
-		fits = counter_scale(&f->packets, f->sampling_rate);
-		fits &= counter_scale(&f->bytes, f->sampling_rate);
+		saturated += !sampling_scale(f, f->sampling_rate);
 		f->sampling_rate = 1;
-		saturated += !fits;
 	}
 	return saturated;
 }

@@ -62,6 +62,9 @@ unsigned sampling_apply(
 /* Whether packets and bytes of `source` are multiplied by the rate. `s` may be NULL. */
 bool sampling_renormalizes(const struct sampling *s, enum flow_source source);
 
+/* Multiply packets and bytes; false when one is more than 64 bits hold, and UINT64_MAX now. */
+bool sampling_scale(struct flow *f, uint32_t rate);
+
 /* How the rate of an exporter's records is decided when it announces `announced`. */
 struct sampling_verdict {
 	uint32_t rate; /* 0: none is known, or the interface decides */

@@ -103,6 +103,47 @@ test_feed(void **state)
 	}
 }
 
+/* A sample is counted as if it had been all; the slab's books say what became of the rest. */
+static void
+test_sample(void **state)
+{
+	static const bool renormalize[SOURCE_COUNT] = { [SOURCE_NETFLOW] = true };
+	struct view_config c = config_make(AGGREGATE, true);
+	struct traffic t = { 1, 100, 3 };
+	struct flow flows[FLOW_BATCH];
+	struct sums fed = { 0 }, left;
+	struct view *v;
+	struct shard sh;
+
+	(void)state;
+	c.sampling_rate = 20;
+	v = view_new("a", &c, 1000, 1, NULL);
+	assert_non_null(v);
+	assert_int_equal(shard_init(&sh, v, NULL), 0);
+	assert_int_equal(shard_sample(&sh, renormalize, sizeof(struct flow), NULL), 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		unsigned n = traffic_draw(&t, FLOW_BATCH) + 1;
+
+		for (unsigned k = 0; k < n; k++) {
+			traffic_flow(&t, &flows[k]);
+			flows[k].sampling_rate = 0;
+			sums_add(&fed, &(struct sums){ flows[k].packets, flows[k].bytes,
+					   flows[k].flows });
+		}
+		assert_int_equal(shard_feed_sample(&sh, i < 1000 ? SOURCE_PACKETS : SOURCE_NETFLOW,
+		    flows, n), 0);
+		if (i == 999)
+			assert_int_equal(sh.active->scaled.packets, 0);
+	}
+	assert_true(sh.active->counted.packets > 0 && sh.active->scaled.packets > 0);
+	sums_add(&fed, &sh.active->scaled);
+	left = sh.active->counted;
+	sums_add(&left, &sh.active->sampled_out);
+	assert_true(sums_equal(&fed, &left));
+	shard_fini(&sh);
+	view_free(v);
+}
+
 /* Each record has a bin of its own: SLAB_BINS are kept apart, the rest is not lost. */
 static void
 test_absurd_times(void **state)
@@ -305,19 +346,22 @@ static const struct {
 	const char *says, *aggregate;
 	uint32_t seconds, refresh, delay;
 	bool hold_open, serves;
+	uint32_t rate;
 } serves[] = {
-	{ "the same", AGGREGATE, 60, 300, 0, true, true },
+	{ "the same", AGGREGATE, 60, 300, 0, true, true, 0 },
 	{ "the same fields in another order", "tcpflags,proto,src_host", 60, 300, 0,
-	    true, true },
-	{ "fewer fields", "src_host,proto", 60, 300, 0, true, false },
-	{ "more fields", AGGREGATE ",tos", 60, 300, 0, true, false },
-	{ "other bins", AGGREGATE, 120, 300, 0, true, false },
-	{ "no bins", AGGREGATE, 0, 300, 0, true, false },
-	{ "another refresh", AGGREGATE, 60, 60, 0, true, false },
-	{ "another delay", AGGREGATE, 60, 300, 10, true, false },
-	{ "open bins wait there, but not here", AGGREGATE, 60, 300, 0, false, false },
-	{ "only a ledger is wanted", AGGREGATE, 0, 0, 0, false, true },
-	{ "only a ledger, of other fields", "src_host", 0, 0, 0, false, false },
+	    true, true, 0 },
+	{ "fewer fields", "src_host,proto", 60, 300, 0, true, false, 0 },
+	{ "more fields", AGGREGATE ",tos", 60, 300, 0, true, false, 0 },
+	{ "other bins", AGGREGATE, 120, 300, 0, true, false, 0 },
+	{ "no bins", AGGREGATE, 0, 300, 0, true, false, 0 },
+	{ "another refresh", AGGREGATE, 60, 60, 0, true, false, 0 },
+	{ "another delay", AGGREGATE, 60, 300, 10, true, false, 0 },
+	{ "open bins wait there, but not here", AGGREGATE, 60, 300, 0, false, false, 0 },
+	{ "only a ledger is wanted", AGGREGATE, 0, 0, 0, false, true, 0 },
+	{ "only a ledger, of other fields", "src_host", 0, 0, 0, false, false, 0 },
+	{ "a sample", AGGREGATE, 60, 300, 0, true, false, 10 },
+	{ "only a ledger, of a sample", AGGREGATE, 0, 0, 0, false, false, 10 },
 };
 
 static void
@@ -339,6 +383,7 @@ test_serves(void **state)
 		want.refresh_s = serves[i].refresh;
 		want.delay_s = serves[i].delay;
 		want.hold_open = serves[i].hold_open;
+		want.sampling_rate = serves[i].rate;
 		if (view_serves(v, &want) != serves[i].serves)
 			fail_msg("%s", serves[i].says);
 	}
@@ -389,6 +434,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_feed),
+		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_absurd_times),
 		cmocka_unit_test(test_no_time),
 		cmocka_unit_test(test_rotation),

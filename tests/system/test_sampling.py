@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import free_port, poll
+from conftest import free_port, generate, poll
 
 # (element, octets) of the flows that are sent; the sampler's id is 48.
 FIELDS = [(8, 4), (12, 4), (10, 4), (14, 4), (48, 1), (2, 4), (1, 4)]
@@ -192,3 +192,35 @@ def test_bad_map(weir, tmp_path):
     assert w.process.wait(30) != 0
     assert f"{path}:2: sampling_map: unknown key 'inn'; did you mean 'in'?" in \
         w.process.stderr.read()
+
+
+@pytest.mark.parametrize("renormalize", [False, True])
+def test_each_plugin_has_a_rate_of_its_own(tmp_path, weir, renormalize):
+    pcap = tmp_path / "t.pcap"
+    want = generate("packets", 300000, 50, pcap=pcap)
+    rates = {"all": 1, "ten": 10, "again": 10, "hundred": 100}
+    w = weir(f"pcap_savefile: {pcap}\npcap_savefile_wait: true\nworkers: 1\n"
+             f"plugins: {', '.join(f'memory[{name}]' for name in rates)}\n"
+             "aggregate: proto, sampling_rate\n"
+             + "".join(f"sampling_rate[{name}]: {rate}\n" for name, rate in rates.items())
+             + ("pmacctd_renormalize: true\n" if renormalize else "")).ready()
+    poll(lambda: w.stats()["frames"] == 300000 and w.rows("all"))
+    for name, rate in rates.items():
+        rows = w.rows(name)
+        packets = sum(r["packets"] for r in rows)
+        if rate == 1:
+            assert packets == 300000
+            continue
+        shown = 1 if renormalize else rate
+        assert {r["sampling_rate"] for r in rows} == {shown}
+        # Gaps have a variance of rate^2 / 3; five times the deviation that makes.
+        taken, mean = packets * shown // rate, 300000 / rate
+        assert abs(taken - mean) < 5 * (mean / 3) ** 0.5
+        assert packets == taken * rate // shown
+        octets = sum(r["bytes"] for r in rows) * shown / int(want["bytes"])
+        assert abs(octets - 1) < 0.2
+    assert w.rows("ten") == w.rows("again"), "plugins with one rate share a view"
+    names = {b["left"] for b in w.rows("books") if b["subject"] == "view ten packets"}
+    assert ("fed and scaled" if renormalize else "fed") in names
+    w.books()
+    assert w.stop() == 0
