@@ -311,7 +311,8 @@ test_fragments(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		struct pcap_config config = { .fragment_octets = 65536, .flow_octets = 65536,
+		struct pcap_config config = { .savefile_replay = 1,
+			.fragment_octets = 65536, .flow_octets = 65536,
 			.flow_life = 60, .flow_tcp_life = 60,
 			.force_fragments = asked[i].force };
 		struct rig r;
