@@ -86,7 +86,9 @@ static const struct directive netflow_rows[] = {
 	  .doc = "peer_src_ip is the sender's address, also where options data tells the "
 	         "exporter's." },
 	{ .name = "nfacctd_templates_file", .type = DIRECTIVE_PATH, .offset = AT(templates_file),
-	  .doc = "File in which templates outlive a restart." },
+	  .doc = "File, in pmacct's format, from which templates are read at the start and to "
+	         "which they are written: an object a line. state_dir has them anyway, for "
+	         "datagrams that come from the network." },
 	{ .name = "nfacctd_biflow", .type = DIRECTIVE_BOOL, .offset = AT(biflow), .def = "false",
 	  .doc = "Where a record counts both ways of a conversation (RFC 5103, or an initiator and a "
 	  "responder), count the way back as a flow of its own, with source and destination "

@@ -5,6 +5,14 @@
 
 #include "collectors/netflow.h"
 
+static _Atomic uint64_t changes;
+
+uint64_t
+netflow_exporter_changes(void)
+{
+	return atomic_load(&changes);
+}
+
 struct netflow_exporter *
 netflow_exporter_make(struct exporter *x)
 {
@@ -35,6 +43,7 @@ netflow_exporter_template(struct exporter *x, struct template *t, uint32_t now_s
 	if (nx != NULL)
 		rc = templates_put(&nx->templates, t, now_s, &old);
 	pthread_mutex_unlock(&x->lock);
+	atomic_fetch_add(&changes, rc >= 0);
 	/* Not under the lock: when memory is short it waits for the workers. */
 	templates_retire(&old);
 	return rc;
@@ -54,6 +63,7 @@ netflow_exporter_withdraw(struct exporter *x, enum template_kind kind, uint16_t 
 		atomic_store(&nx->withdraws, true);
 	}
 	pthread_mutex_unlock(&x->lock);
+	atomic_fetch_add(&changes, rc > 0);
 	templates_retire(&old);
 	return rc;
 }

@@ -60,6 +60,9 @@ unsigned netflow_exporter_told(struct exporter *x, const struct optdata_told *to
  */
 int netflow_exporter_template(struct exporter *x, struct template *t, uint32_t now_s);
 
+/* A number that is another one when some exporter's templates are. Any thread. */
+uint64_t netflow_exporter_changes(void);
+
 /*
  * Forget what a withdrawal in a set of `kind` names (templates_withdraw). Takes the lock.
  * Returns how many templates that were, or -WEIR_ENOMEM.

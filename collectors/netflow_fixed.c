@@ -58,8 +58,7 @@ v5_record_more(
 }
 
 static inline void
-v5_record(
-    const struct netflow *nf, struct message *m, const uint8_t *p, struct flow *f)
+v5_record(const struct netflow *nf, struct message *m, const uint8_t *p, struct flow *f)
 {
 	uint8_t proto = p[NETFLOW5_PROTO], ports = ports_meant[proto];
 	uint32_t first = wire_u32(p + NETFLOW5_FIRST) * nf->tick_ms;

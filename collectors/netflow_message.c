@@ -65,8 +65,7 @@ message_options(const struct netflow *nf, struct message *m)
 	if (!nf->ignore_address)
 		(void)optdata_address(o, domain, &m->exporter_ip);
 	if (optdata_rate(o, domain, &m->optdata_rate))
-		exporter_rate_set(
-		    m->exporter, m->optdata_rate, EXPORTER_RATE_OPTIONS);
+		exporter_rate_set(m->exporter, m->optdata_rate, EXPORTER_RATE_OPTIONS);
 	m->optdata_kinds = optdata_kinds(o, &nf->pipeline->needs);
 	m->options = m->optdata_kinds != 0 ? o : NULL;
 }
@@ -82,7 +81,8 @@ message_options_fill(const struct message *m, struct flow *f)
 uint64_t
 message_stamp_off(struct message *m, uint64_t stamp)
 {
-	if (m->datagram->arrival < YEAR_2000) /* of a file whose packets have no times */
+	if (m->datagram->arrival <
+	    YEAR_2000) /* of a file whose packets have no times */
 		return stamp;
 	m->times_off++;
 	return m->datagram->arrival;

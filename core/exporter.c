@@ -190,9 +190,12 @@ enum worth { NO_RECORDS, PASSED_BY, SILENT, WORTH_KEEPING };
 static enum worth
 exporter_worth(const struct exporter *one, uint64_t last_seen, uint64_t now)
 {
-	if (exporter_sum(one, EXPORTER_RECORDS) == 0)
+	/* Who was known before may take his time after weir has started. */
+	if (one->known_before)
+		last_seen = last_seen > one->first_seen ? last_seen : one->first_seen;
+	else if (exporter_sum(one, EXPORTER_RECORDS) == 0)
 		return NO_RECORDS;
-	if (last_seen < one->first_seen + PASSING_NS)
+	else if (last_seen < one->first_seen + PASSING_NS)
 		return PASSED_BY;
 	return last_seen + SILENCE_NS < now ? SILENT : WORTH_KEEPING;
 }

@@ -90,6 +90,7 @@ struct exporter {
 	_Atomic uint32_t refs;
 	uint32_t no;                 /* from 0, in the order of coming */
 	uint64_t first_seen;         /* ns since 1970 */
+	bool known_before;           /* by what outlived weir's last run */
 	void (*state_free)(void *);
 	pthread_mutex_t lock;        /* for writers of `state` */
 	unsigned n_parts;

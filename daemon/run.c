@@ -20,6 +20,7 @@
 #include "daemon/main.h"
 #include "daemon/options.h"
 #include "daemon/settings.h"
+#include "daemon/state.h"
 #include "lib/log.h"
 
 #define RUN_DIR        "/run/weir"
@@ -33,6 +34,7 @@ struct run {
 	struct event *events[8];
 	unsigned n_events;
 	struct control *control;
+	struct state state;
 	bool bound_pidfile;
 };
 
@@ -75,10 +77,20 @@ on_finished(int fd, short what, void *arg)
 	}
 }
 
-static int
-event_want(struct run *r, struct event *ev, struct err *e)
+/* Time to look what must outlive us. */
+static void
+on_state(int fd, short what, void *arg)
 {
-	if (ev == NULL || event_add(ev, NULL) != 0)
+	struct run *r = arg;
+
+	(void)fd, (void)what;
+	state_save(&r->state);
+}
+
+static int
+event_want(struct run *r, struct event *ev, const struct timeval *every, struct err *e)
+{
+	if (ev == NULL || event_add(ev, every) != 0)
 		return err_set(e, WEIR_ENOMEM, "no memory for events");
 	r->events[r->n_events++] = ev;
 	return 0;
@@ -92,16 +104,20 @@ events_set(struct run *r, struct err *e)
 		void (*handler)(int, short, void *);
 	} signals[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_reload },
 		{ SIGUSR2, on_reload } };
+	static const struct timeval period = { .tv_sec = STATE_PERIOD_S };
 	int rc = 0;
 
 	r->base = event_base_new();
 	if (r->base == NULL)
 		return err_set(e, WEIR_ENOMEM, "no event loop");
 	for (size_t i = 0; rc == 0 && i < sizeof(signals) / sizeof(signals[0]); i++)
-		rc = event_want(r, evsignal_new(r->base, signals[i].sig, signals[i].handler, r), e);
+		rc = event_want(r, evsignal_new(r->base, signals[i].sig, signals[i].handler, r), NULL,
+		    e);
 	if (rc == 0)
 		rc = event_want(r, event_new(r->base, r->engine->finished_fd,
-		    EV_READ | EV_PERSIST, on_finished, r), e);
+		    EV_READ | EV_PERSIST, on_finished, r), NULL, e);
+	if (rc == 0)
+		rc = event_want(r, event_new(r->base, -1, EV_PERSIST, on_state, r), &period, e);
 	return rc;
 }
 
@@ -183,6 +199,8 @@ run_start(struct run *r, struct err *e)
 	if ((rc = events_set(r, e)) != 0 || (rc = control_start(r, e)) != 0 ||
 	    (rc = pidfile_write(r, e)) != 0)
 		return rc;
+	state_load(&r->state, r->engine, c->state_dir, !r->settings.reads_file,
+	    settings_templates_file(&r->settings));
 	log_info("weir " PACKAGE_VERSION ": %u workers, %u views, %u outputs; tables take at "
 	         "most %llu MiB", r->engine->n_workers, r->engine->n_views,
 	    r->engine->n_outputs,
@@ -194,6 +212,7 @@ static void
 run_end(struct run *r)
 {
 	engine_stop(r->engine);
+	state_save(&r->state);
 	if (!books_balance(r->engine))
 		log_err("weir: the books do not balance: please report this as a bug");
 	control_close(r->control);

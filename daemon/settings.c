@@ -283,6 +283,12 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	return 0;
 }
 
+const char *
+settings_templates_file(const struct settings *s)
+{
+	return ((const struct datagram_config *)s->in[DOOR_NETFLOW])->templates_file;
+}
+
 void
 settings_free(struct settings *s)
 {

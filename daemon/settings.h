@@ -57,6 +57,9 @@ struct settings {
  * or -WEIR_EIO with `e` when the file cannot be read at all.
  */
 int settings_load(struct settings *s, const struct options *o, struct err *e);
+
+/* The file of nfacctd_templates_file, or NULL. */
+const char *settings_templates_file(const struct settings *s);
 void settings_free(struct settings *s);
 
 /*

@@ -355,3 +355,17 @@ templates_count(const struct templates *ts)
 {
 	return atomic_load(&ts->n);
 }
+
+void
+templates_each(const struct templates *ts,
+    void (*fn)(const struct template *t, void *arg), void *arg)
+{
+	struct templates_slots *s = atomic_load(&ts->slots);
+
+	for (uint32_t i = 0; i <= s->mask; i++) {
+		const struct template *t = atomic_load(&s->at[i].template);
+
+		if (t != NULL)
+			fn(t, arg);
+	}
+}

@@ -73,6 +73,10 @@ int templates_put(struct templates *ts, struct template *t, uint32_t now_s,
 int templates_withdraw(struct templates *ts, enum template_kind kind, uint16_t id,
     struct templates_old *old);
 
+/* Call `fn` for each template, in no order. Under the caller's lock. */
+void templates_each(const struct templates *ts,
+    void (*fn)(const struct template *t, void *arg), void *arg);
+
 /* Free what was replaced when no worker can see it. Without a lock held: may wait. */
 void templates_retire(const struct templates_old *old);
 

@@ -77,9 +77,9 @@ bench_books(const struct bench *b, const char *says)
 					       bench_stat(b, STAT_RECORDS_NO_TEMPLATE) +
 					       bench_stat(b, STAT_RECORDS_NOT_FLOW))
 		fail_msg("%s: records do not balance", says);
-	if (bench_stat(b, STAT_SETS_EARLY) !=
-	    bench_stat(b, STAT_SETS_RESOLVED) + bench_stat(b, STAT_SETS_GIVEN_UP) +
-		bench_stat(b, STAT_SETS_WAITING))
+	if (bench_stat(b, STAT_SETS_EARLY) != bench_stat(b, STAT_SETS_RESOLVED) +
+						  bench_stat(b, STAT_SETS_GIVEN_UP) +
+						  bench_stat(b, STAT_SETS_WAITING))
 		fail_msg("%s: early sets do not balance", says);
 	if (atomic_load(&b->collector.units) != bench_stat(b, STAT_DATAGRAMS) ||
 	    atomic_load(&b->collector.octets) != bench_stat(b, STAT_DATAGRAM_OCTETS) ||

@@ -107,7 +107,8 @@ test_clocks(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
-		uint64_t want = clocks[i].off ? clocks[i].arrival_s : clocks[i].header_s;
+		uint64_t want =
+		    clocks[i].off ? clocks[i].arrival_s : clocks[i].header_s;
 		struct bench b;
 		struct wbuf w;
 
