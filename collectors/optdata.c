@@ -275,6 +275,9 @@ told_fill(struct optdata_told *told, const struct values *vs)
 			continue;
 		value = tells[i].text ? value_text(vs, tells[i].value)
 				      : value_uint(vs, tells[i].value);
+		/* 0:0:0 is that of the global table: told, and not unknown. */
+		if (tells[i].kind == OPTDATA_VRF_RD && value_has(vs, VRF_RD))
+			value = rd_from(value, RD_FLOW);
 		if (value == 0 && tells[i].instead != tells[i].value)
 			value = value_text(vs, tells[i].instead);
 		if (value != 0)
@@ -457,6 +460,13 @@ optdata_address(const struct optdata *o, uint32_t domain, ip16_t *address)
 	return true;
 }
 
+/* A route distinguisher of zero has an origin, and is none all the same. */
+static bool
+value_is_told(const struct field *f, uint64_t value)
+{
+	return (f->value == FIELD_RD ? rd_plain(value) : value) != 0;
+}
+
 void
 optdata_fill(const struct optdata *o, uint32_t kinds, uint32_t domain, struct flow *f)
 {
@@ -468,11 +478,12 @@ optdata_fill(const struct optdata *o, uint32_t kinds, uint32_t domain, struct fl
 		uint64_t key, value;
 
 		if ((kinds >> fills[i].kind & 1) == 0 || fills[i].key == FIELD_COUNT ||
-		    field_uint(base + to->offset, to->octets) != 0)
+		    value_is_told(to, field_uint(base + to->offset, to->octets)))
 			continue;
 		key = field_uint(base + by->offset, by->octets);
 		if (key != 0 && fact_find(o, fills[i].kind, domain, key, &value))
-			field_uint_set(base + to->offset, to->octets, value);
+			field_uint_set(base + to->offset, to->octets,
+			    to->value == FIELD_RD ? rd_from(value, RD_FLOW) : value);
 	}
 }
 

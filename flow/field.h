@@ -24,7 +24,7 @@ enum field_value {
 	FIELD_TIME,   /* ns since 1970, uint64_t */
 	FIELD_LIST,   /* id of an interned string, its parts joined by '_' */
 	FIELD_LABELS, /* the same: decimal MPLS labels */
-	FIELD_RD,     /* route distinguisher, uint64_t as RFC 4364 s4.2 has it */
+	FIELD_RD,     /* route distinguisher and its origin, uint64_t: rd_from */
 	FIELD_DIRECTION, /* enum field_direction, uint8_t */
 	FIELD_STATUS, /* forwarding status, uint8_t: RFC 7270 s4.12 */
 	FIELD_CUSTOM, /* custom_t: custom.h knows how it reads */
@@ -32,8 +32,33 @@ enum field_value {
 
 enum field_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
 
-/* A route distinguisher of this type is no such thing, but the number of a VRF. */
-#define RD_TYPE_VRF 0xffffU
+/*
+ * A route distinguisher has its type in 16 bits (RFC 4364 s4.2), of which the two highest are
+ * in no use: they say where it comes from, so that pmacct's mpls_vpn_rd_origin goes with it.
+ */
+enum rd_origin { RD_UNKNOWN, RD_FLOW, RD_MAP };
+#define RD_ORIGIN_SHIFT 62
+
+/* One of this type is no such thing, but the number of a VRF. */
+#define RD_TYPE_VRF 0x3fffU
+
+static inline uint64_t
+rd_plain(uint64_t rd)
+{
+	return rd & ((UINT64_C(1) << RD_ORIGIN_SHIFT) - 1);
+}
+
+static inline enum rd_origin
+rd_origin(uint64_t rd)
+{
+	return (enum rd_origin)(rd >> RD_ORIGIN_SHIFT);
+}
+
+static inline uint64_t
+rd_from(uint64_t rd, enum rd_origin origin)
+{
+	return rd_plain(rd) | (uint64_t)origin << RD_ORIGIN_SHIFT;
+}
 
 enum field_merge { FIELD_KEY, FIELD_SUM, FIELD_OR, FIELD_MIN, FIELD_MAX };
 

@@ -93,7 +93,7 @@ text_time(uint64_t ns, const struct text_opts *o, char *buf)
 static size_t
 text_rd(uint64_t v, char *buf)
 {
-	unsigned type = (unsigned)(v >> 48);
+	unsigned type = (unsigned)(rd_plain(v) >> 48);
 	const uint8_t ip[4] = { (uint8_t)(v >> 40), (uint8_t)(v >> 32), (uint8_t)(v >> 24),
 		(uint8_t)(v >> 16) };
 	int len;
@@ -118,6 +118,20 @@ text_rd(uint64_t v, char *buf)
 		return text_string("unknown", buf);
 	}
 	return (size_t)len;
+}
+
+const char *
+text_rd_origin(const void *value)
+{
+	switch (rd_origin(field_uint(value, 8))) {
+	case RD_FLOW:
+		return "flow";
+	case RD_MAP:
+		return "map";
+	case RD_UNKNOWN:
+		break;
+	}
+	return "unknown";
 }
 
 static size_t
@@ -324,6 +338,13 @@ text_line_json_value(struct text_line *l, const struct field *f, const void *val
 	text_line_json(l, f->json);
 	text_line_put(l, ": ", 2);
 	text_line_json_text(l, f, buf, o);
+	if (f->value == FIELD_RD) {
+		text_line_put(l, ", ", 2);
+		snprintf(buf, sizeof(buf), "%s_origin", f->json);
+		text_line_json(l, buf);
+		text_line_put(l, ": ", 2);
+		text_line_json(l, text_rd_origin(value));
+	}
 }
 
 void

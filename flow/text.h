@@ -51,11 +51,17 @@ void text_line_put(struct text_line *l, const char *s, size_t len);
 /* `s` as a JSON string, quotes and escapes included; octets that are no UTF-8 become '?'. */
 void text_line_json(struct text_line *l, const char *s);
 
+/* Where the route distinguisher at `value` comes from: "flow", "map" or "unknown". */
+const char *text_rd_origin(const void *value);
+
 /* A value of `f` whose text is `text`, as JSON has it: a number, a string or an array. */
 void text_line_json_text(struct text_line *l, const struct field *f, const char *text,
     const struct text_opts *o);
 
-/* `"name": value` of field `f`; text values quoted. */
+/*
+ * `"name": value` of field `f`; text values quoted. A route distinguisher has its origin
+ * behind it, `"name_origin": "flow"`.
+ */
 void text_line_json_value(struct text_line *l, const struct field *f, const void *value,
     const struct text_opts *o);
 

@@ -193,8 +193,10 @@ value_store(enum ie_convert convert, const uint8_t *p, unsigned octets,
 	ip16_t a;
 
 	switch (convert) {
-	case IE_UINT:
 	case IE_RD:
+		field_uint_set(to, width, rd_from(uint_load(p, 8), RD_FLOW));
+		return;
+	case IE_UINT:
 		uint_store(p, octets, width, to);
 		return;
 	case IE_LOW8:

@@ -265,6 +265,8 @@ put_value(struct print_format *pf, const struct print_column *c, const uint8_t *
 	}
 	if (form_is_json(pf->form) && value_is_quoted(pf, c->f))
 		*p++ = '"';
+	if (form_is_json(pf->form) && c->f->value == FIELD_RD)
+		p += sprintf(p, ", \"%s_origin\": \"%s\"", c->f->json, text_rd_origin(value));
 	return p;
 }
 

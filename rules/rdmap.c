@@ -198,7 +198,7 @@ rdmap_apply(const struct rdmap *m, struct flow *flows, unsigned n)
 	for (unsigned k = 0; k < n; k++)
 		for (uint32_t i = 0; i < m->n; i++)
 			if (rule_fits(&m->rules[i], &flows[k])) {
-				flows[k].mpls_vpn_rd = m->rules[i].rd;
+				flows[k].mpls_vpn_rd = rd_from(m->rules[i].rd, RD_MAP);
 				break;
 			}
 }

@@ -390,8 +390,13 @@ rd_apply(const struct rules *r, struct flow *flows, unsigned n)
 		struct flow *f = &flows[k];
 		uint32_t vrf = f->ingress_vrf_id != 0 ? f->ingress_vrf_id : f->egress_vrf_id;
 
+		/* Zero is one, too, where the exporter has told it. */
+		if (rd_origin(f->mpls_vpn_rd) != RD_UNKNOWN)
+			continue;
 		if (f->mpls_vpn_rd == 0 && vrf != 0)
 			f->mpls_vpn_rd = (uint64_t)RD_TYPE_VRF << 48 | vrf;
+		if (f->mpls_vpn_rd != 0)
+			f->mpls_vpn_rd = rd_from(f->mpls_vpn_rd, RD_FLOW);
 	}
 }
 

@@ -119,7 +119,10 @@ static const struct {
 	{ "a VRF: name and route distinguisher", IPFIX,
 	    "0100 0003 0001 00ea0004 00ecffff 005a0008",
 	    "00000002 03 726564 0000fde900000064",
-	    "domain 7: vrf 2 red, rd 2 0000fde900000064" },
+	    "domain 7: vrf 2 red, rd 2 4000fde900000064" }, /* with its origin */
+	{ "a route distinguisher of zero is told all the same", IPFIX,
+	    "0100 0002 0001 00ea0004 005a0008", "00000002 0000000000000000",
+	    "domain 7: rd 2 4000000000000000" },
 	{ "by the egress VRF", IPFIX, "0100 0002 0001 00eb0004 00ecffff",
 	    "00000002 03 726564", "domain 7: vrf 2 red" },
 	{ "a route distinguisher of six octets is none", IPFIX,
@@ -298,7 +301,8 @@ test_fill(void **state)
 	assert_int_equal(f.ingress_vrf_name, blue); /* the domain's own comes first */
 	assert_int_equal(f.egress_vrf_name, 0);
 	assert_int_equal(f.vrf_name, blue);
-	assert_int_equal(f.mpls_vpn_rd, 99); /* of the way out: in has none */
+	assert_int_equal(rd_plain(f.mpls_vpn_rd), 99); /* of the way out: in has none */
+	assert_int_equal(rd_origin(f.mpls_vpn_rd), RD_FLOW);
 	assert_int_equal(f.class_id, http);
 
 	/* Another domain has but what is of the whole exporter. */
@@ -320,6 +324,17 @@ test_fill(void **state)
 	f.in_iface_name = 0;
 	optdata_fill(o, kinds, 8, &f);
 	assert_int_equal(f.in_iface_name, red);
+
+	/* Of two route distinguishers, the one that is not zero. */
+	learn(o, false, 7, OPTDATA_VRF_RD, 1, rd_from(0, RD_FLOW));
+	f.mpls_vpn_rd = 0;
+	optdata_fill(o, kinds, 7, &f);
+	assert_int_equal(rd_plain(f.mpls_vpn_rd), 99);
+	f.egress_vrf_id = 3; /* nothing was told of it */
+	f.mpls_vpn_rd = 0;
+	optdata_fill(o, kinds, 7, &f);
+	assert_int_equal(rd_plain(f.mpls_vpn_rd), 0);
+	assert_int_equal(rd_origin(f.mpls_vpn_rd), RD_FLOW);
 
 	/* The VRF of the way out counts where the way in has none. */
 	f.ingress_vrf_id = 0;

@@ -266,6 +266,12 @@ static const struct {
 	    "dst_net,src_net,dst_host,src_host", NULL, ",", 0, 1,
 	    "SRC_IP,SRC_NET,DST_IP,DST_NET,PACKETS,BYTES\n"
 	    "192.0.2.1,0.0.0.0,198.51.100.7,0.0.0.0,1,40\n" },
+	{ "a route distinguisher has its origin behind it", PRINT_JSON, "mpls_vpn_rd", NULL, ",",
+	    0, 6,
+	    "{\"event_type\": \"purge\", \"mpls_vpn_rd\": \"0:0:0\", "
+	    "\"mpls_vpn_rd_origin\": \"unknown\", \"packets\": 6, \"bytes\": 386}\n" },
+	{ "and not in CSV", PRINT_CSV, "mpls_vpn_rd", NULL, ",", 0, 6,
+	    "MPLS_VPN_RD,PACKETS,BYTES\n0:0:0,6,386\n" },
 	{ "none is one grand total", PRINT_JSON, "none", NULL, ",", 0, 6,
 	    "{\"event_type\": \"purge\", \"packets\": 6, \"bytes\": 386}\n" },
 };

@@ -75,7 +75,7 @@ test_values(void **state)
 		m = rdmap_load(path, &ps, NULL);
 		assert_non_null(m);
 		rdmap_apply(m, &f, 1);
-		if (f.mpls_vpn_rd != values[i].want ||
+		if (rd_plain(f.mpls_vpn_rd) != values[i].want ||
 		    ps.n_errors != (values[i].want == 0))
 			fail_msg("%s: %016llx, %zu errors", values[i].says,
 			    (unsigned long long)f.mpls_vpn_rd, ps.n_errors);
@@ -140,7 +140,7 @@ test_rules(void **state)
 		uint64_t want =
 		    cases[i].want != 0 ? UINT64_C(1) << 32 | cases[i].want : 0;
 
-		if (flows[i].mpls_vpn_rd != want)
+		if (rd_plain(flows[i].mpls_vpn_rd) != want)
 			fail_msg("%s: %llx", cases[i].says,
 			    (unsigned long long)flows[i].mpls_vpn_rd);
 	}
@@ -155,12 +155,16 @@ test_order(void **state)
 		const char *says;
 		uint32_t in, vrf_in, vrf_out;
 		uint64_t own, want;
+		enum rd_origin origin;
 	} orders[] = {
-		{ "the map comes before the exporter", 1, 5, 6, 9, 0x0000000500000001 },
-		{ "the exporter, where no rule fits", 2, 5, 6, 9, 9 },
-		{ "the VRF on the way in", 2, 5, 6, 0, 0xffff000000000005 },
-		{ "the VRF on the way out", 2, 0, 6, 0, 0xffff000000000006 },
-		{ "nothing", 2, 0, 0, 0, 0 },
+		{ "the map comes before the exporter", 1, 5, 6, 9, 0x0000000500000001,
+		    RD_MAP },
+		{ "the exporter, where no rule fits", 2, 5, 6, 9, 9, RD_FLOW },
+		{ "the exporter's zero", 2, 5, 6, UINT64_C(1) << RD_ORIGIN_SHIFT, 0,
+		    RD_FLOW },
+		{ "the VRF on the way in", 2, 5, 6, 0, 0x3fff000000000005, RD_FLOW },
+		{ "the VRF on the way out", 2, 0, 6, 0, 0x3fff000000000006, RD_FLOW },
+		{ "nothing", 2, 0, 0, 0, 0, RD_UNKNOWN },
 	};
 	struct rules_config c = { .flow_to_rd_map = path };
 	struct problems ps = { NULL, 0, 0 };
@@ -178,7 +182,8 @@ test_order(void **state)
 			.mpls_vpn_rd = orders[i].own };
 
 		rules_apply(r, SOURCE_NETFLOW, &f, 1);
-		if (f.mpls_vpn_rd != orders[i].want)
+		if (rd_plain(f.mpls_vpn_rd) != orders[i].want ||
+		    rd_origin(f.mpls_vpn_rd) != orders[i].origin)
 			fail_msg("%s: %llx", orders[i].says,
 			    (unsigned long long)f.mpls_vpn_rd);
 	}
@@ -190,7 +195,7 @@ test_order(void **state)
 		rules_reload(r, &ps);
 		assert_int_equal(ps.n_errors, !sound);
 		rules_apply(r, SOURCE_NETFLOW, &f, 1);
-		assert_int_equal(f.mpls_vpn_rd, 0x0000000500000002);
+		assert_int_equal(rd_plain(f.mpls_vpn_rd), 0x0000000500000002);
 		map_write("id=0:5:3 in=1\nid=0:5\n");
 	}
 	problems_free(&ps);
