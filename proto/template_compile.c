@@ -19,6 +19,7 @@ struct place {
 	struct template_spec spec;
 	uint32_t from; /* in its segment; of a variable field: the segment's octets */
 	uint16_t segment;
+	bool scope; /* of NetFlow v9: no element, though its number may be one's */
 };
 
 /* A template on its way to being compiled. */
@@ -48,6 +49,7 @@ places_lay(struct compiler *c)
 		struct place *p = &c->places[i];
 
 		p->spec = template_spec_read(&r, c->def->kind);
+		p->scope = c->def->kind == TEMPLATE_V9_OPTIONS && i < c->def->n_scope;
 		p->segment = segment;
 		p->from = from;
 		if (!p->spec.variable) {
@@ -66,7 +68,7 @@ static bool
 place_is(
     const struct place *p, uint32_t enterprise, uint16_t id, enum ie_convert convert)
 {
-	return p->spec.id == id && p->spec.enterprise == enterprise &&
+	return p->spec.id == id && p->spec.enterprise == enterprise && !p->scope &&
 	       p->segment < SEGMENTS_MAX &&
 	       (p->spec.variable || ie_fits(convert, p->spec.octets));
 }
