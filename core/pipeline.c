@@ -30,8 +30,9 @@ pipeline_prepare(struct pipeline *p)
 }
 
 /*
- * From when to when the packets of each flow were seen: as the exporter says, else at the
- * flow's own time. A flow that ends before it starts is of one moment.
+ * From when to when the packets of each flow were seen: as the exporter says. Where that
+ * does not decide the flow's bin, it does not count here, either: then all of it is at
+ * its stamp, as is a flow without times. One that ends before it starts is of one moment.
  */
 static void
 span_fill(struct flow *flows, unsigned n)
@@ -40,12 +41,14 @@ span_fill(struct flow *flows, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		struct flow *f = &flows[i];
-		uint64_t start = f->timestamp_start != 0 ? f->timestamp_start : f->stamp;
+		bool by_start = flow_stamp_is_start(f);
+		uint64_t start = by_start ? f->timestamp_start : f->stamp;
 
 		if (start == 0)
 			start = now = now != 0 ? now : clock_real();
-		f->timestamp_min = start;
-		f->timestamp_max = f->timestamp_end > start ? f->timestamp_end : start;
+		f->timestamp_min = f->timestamp_max = start;
+		if (by_start && f->timestamp_end > start)
+			f->timestamp_max = f->timestamp_end;
 	}
 }
 

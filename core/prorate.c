@@ -3,12 +3,6 @@
 
 #include "lib/clock.h"
 
-/*
- * How far a stamp may be off timestamp_start and still be the start of the flow: decoders
- * cut it to seconds, like pmacct, and NetFlow v5 cuts three times.
- */
-#define STAMP_OFF (2 * CLOCK_S)
-
 /* Whether [start, end) touches no more than PRORATE_BINS bins. */
 static bool
 bins_are_few(const struct bins *b, uint64_t start, uint64_t end)
@@ -23,10 +17,10 @@ bins_are_few(const struct bins *b, uint64_t start, uint64_t end)
 bool
 prorate_begin(struct prorate *p, const struct bins *b, const struct flow *f)
 {
-	uint64_t start = f->stamp, end = f->timestamp_end, told = f->timestamp_start;
+	uint64_t start = f->stamp, end = f->timestamp_end;
 
-	if (bins_are_none(b) || end <= start || told == 0 ||
-	    start - told + STAMP_OFF > 2 * STAMP_OFF || !bins_are_few(b, start, end))
+	if (bins_are_none(b) || end <= start || !flow_stamp_is_start(f) ||
+	    !bins_are_few(b, start, end))
 		return false;
 	p->bin = bins_find(b, start);
 	if (end <= p->bin.end)

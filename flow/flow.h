@@ -8,6 +8,7 @@
 #ifndef WEIR_FLOW_FLOW_H
 #define WEIR_FLOW_FLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -52,6 +53,18 @@ flow_clear_always(struct flow *f)
 
 	memset(f, 0, PIECE);
 	memset((char *)f + PIECE, 0, FLOW_ALWAYS_OCTETS - PIECE);
+}
+
+/*
+ * Whether the flow's bin is that of its start, not of its arrival. Decoders cut the stamp
+ * to seconds, like pmacct, and in NetFlow v5 each of three times.
+ */
+static inline bool
+flow_stamp_is_start(const struct flow *f)
+{
+	const uint64_t off = UINT64_C(2000000000);
+
+	return f->timestamp_start != 0 && f->stamp - f->timestamp_start + off <= 2 * off;
 }
 
 #endif

@@ -178,11 +178,14 @@ test_span(void **state)
 		uint64_t stamp, start, end;
 		uint64_t min, max;
 	} cases[] = {
-		{ "from start to end", 1000, 500, 900, 500, 900 },
-		{ "a start alone", 1000, 500, 0, 500, 500 },
-		{ "an end before the start", 1000, 500, 400, 500, 500 },
+		{ "from start to end", 500, 500, 900, 500, 900 },
+		{ "a stamp cut to the second", 500, 700, 900, 700, 900 },
+		{ "a start alone", 500, 500, 0, 500, 500 },
+		{ "an end before the start", 500, 500, 400, 500, 500 },
 		{ "neither: the flow's own time", 1000, 0, 0, 1000, 1000 },
-		{ "an end alone", 1000, 0, 2000, 1000, 2000 },
+		{ "an end alone", 1000, 0, 2000, 1000, 1000 },
+		{ "a bin by arrival", 5 * CLOCK_S, CLOCK_S, 2 * CLOCK_S, 5 * CLOCK_S,
+		    5 * CLOCK_S },
 		{ "no time at all: now", 0, 0, 0, 777, 777 },
 	};
 	static const struct output_config common = { .aggregate = "src_host",
@@ -229,7 +232,7 @@ test_span(void **state)
 
 		f = pipeline_slot(p);
 		f->src_host.b[15] = 99;
-		f->timestamp_start = starts[i];
+		f->stamp = f->timestamp_start = starts[i];
 		f->timestamp_end = ends[i];
 		pipeline_commit(p);
 		pipeline_flush(p);
