@@ -21,23 +21,23 @@
 #include <unistd.h>
 
 #define BATCH_MAX 64
-#define WAIT_MAX  4096   /* datagrams that wait, all sources together */
+#define WAIT_MAX 4096 /* datagrams that wait, all sources together */
 #define SEND_ROOM (4 << 20)
-#define SEGMENTS_OCTETS 65000  /* one message to be cut has no more */
+#define SEGMENTS_OCTETS 65000 /* one message to be cut has no more */
 
 /* A source's socket, and its datagrams that wait. */
 struct source {
 	int fd;
 	unsigned n;
-	struct iovec *vectors;  /* udp.batch */
-	uint8_t *octets;  /* OUT_DATAGRAM_MAX for each */
-	bool one_by_one;  /* the kernel cannot cut datagrams out of a message */
+	struct iovec *vectors; /* udp.batch */
+	uint8_t *octets; /* OUT_DATAGRAM_MAX for each */
+	bool one_by_one; /* the kernel cannot cut datagrams out of a message */
 };
 
 struct udp {
 	uint32_t n_sources;
 	struct source *sources;
-	unsigned batch;  /* datagrams of a source sent at once */
+	unsigned batch; /* datagrams of a source sent at once */
 	struct pace pace;
 };
 

@@ -24,7 +24,8 @@ answer_read(struct answer *a, struct link *l, json_t *head, struct err *e)
 			json_t **rows = realloc(a->rows, room * sizeof(json_t *));
 
 			if (rows == NULL)
-				return err_set(e, WEIR_ENOMEM, "no memory for the answer");
+				return err_set(
+				    e, WEIR_ENOMEM, "no memory for the answer");
 			a->rows = rows;
 			a->room = room;
 		}
@@ -76,7 +77,7 @@ column_find(const json_t *head, const char *name, struct err *e)
 struct place {
 	json_t *row;
 	const json_t *value;
-	ip16_t ip;        /* of a column of addresses */
+	ip16_t ip; /* of a column of addresses */
 	bool is_ip, reverse;
 	size_t came;
 };
@@ -87,7 +88,8 @@ compare_values(const struct place *x, const struct place *y)
 	if (x->is_ip && y->is_ip)
 		return memcmp(&x->ip, &y->ip, sizeof(x->ip));
 	if (json_is_integer(x->value) && json_is_integer(y->value)) {
-		json_int_t a = json_integer_value(x->value), b = json_integer_value(y->value);
+		json_int_t a = json_integer_value(x->value);
+		json_int_t b = json_integer_value(y->value);
 
 		return (b > a) - (b < a);
 	}
@@ -122,6 +124,21 @@ compare_places(const void *a, const void *b)
 	return (x->came > y->came) - (x->came < y->came);
 }
 
+/* What row number `i` is ordered by. */
+static struct place
+place_of(const struct answer *a, size_t i, const json_t *column, bool reverse)
+{
+	const char *kind = column_word(column, "kind");
+	const json_t *v = json_object_get(a->rows[i], column_word(column, "json"));
+	struct place p = { .row = a->rows[i], .value = v, .came = i };
+
+	/* Times are texts, but the latest comes first. */
+	p.reverse = reverse != (strcmp(kind, "stamp") == 0);
+	if (strcmp(kind, "ip") == 0 && json_is_string(v))
+		p.is_ip = ip_parse(json_string_value(v), &p.ip) == 0;
+	return p;
+}
+
 int
 answer_sort(struct answer *a, const char *name, bool reverse, struct err *e)
 {
@@ -133,16 +150,8 @@ answer_sort(struct answer *a, const char *name, bool reverse, struct err *e)
 	places = calloc(a->n + 1, sizeof(*places));
 	if (places == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory to sort");
-	for (size_t i = 0; i < a->n; i++) {
-		const json_t *v = json_object_get(a->rows[i], column_word(column, "json"));
-		struct place p = { .row = a->rows[i], .value = v, .came = i };
-
-		p.is_ip = strcmp(column_word(column, "kind"), "ip") == 0 &&
-		    json_is_string(v) && ip_parse(json_string_value(v), &p.ip) == 0;
-		/* Times are texts, but the newest comes first. */
-		p.reverse = reverse != (strcmp(column_word(column, "kind"), "stamp") == 0);
-		places[i] = p;
-	}
+	for (size_t i = 0; i < a->n; i++)
+		places[i] = place_of(a, i, column, reverse);
 	qsort(places, a->n, sizeof(*places), compare_places);
 	for (size_t i = 0; i < a->n; i++)
 		a->rows[i] = places[i].row;

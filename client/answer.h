@@ -14,8 +14,8 @@
 #include "lib/err.h"
 
 struct answer {
-	struct json_t *head;   /* the link's: its columns are what is shown */
-	struct json_t **rows;  /* ours */
+	struct json_t *head; /* the link's: its columns are what is shown */
+	struct json_t **rows; /* ours */
 	size_t n, room;
 };
 

@@ -13,9 +13,9 @@
 #include "lib/rcu.h"
 
 struct allow {
-	char key[32];              /* the directive that names it */
+	char key[32]; /* the directive that names it */
 	const char *path;
-	struct lpm *_Atomic list;  /* immutable; its values mean nothing */
+	struct lpm *_Atomic list; /* immutable; its values mean nothing */
 };
 
 static void
@@ -57,14 +57,16 @@ list_read(struct lpm *list, FILE *in, const struct allow *a, struct problems *ps
 			continue;
 		if (prefix_parse(text, &p, &host_bits) != 0)
 			problem_add(ps, PROBLEM_ERROR, &at,
-			    "'%.60s': write an address, or a network as address/length", text);
+			    "'%.60s': write an address, or a network as address/length",
+			    text);
 		else if (lpm_add(list, &p, 0) != 0)
 			problem_add(ps, PROBLEM_ERROR, &at, "%s: no memory", a->key);
 		else
 			n++;
 		if (host_bits)
 			problem_add(ps, PROBLEM_WARNING, &at,
-			    "'%.60s': taken as the whole network, its other bits are not looked at",
+			    "'%.60s': taken as the whole network, its other bits are "
+			    "not looked at",
 			    text);
 	}
 	if (!feof(in))
@@ -101,8 +103,8 @@ list_load(const struct allow *a, struct problems *ps)
 		return NULL;
 	}
 	if (n == 0)
-		problem_add(ps, PROBLEM_WARNING, NULL, "%s %s: empty: nobody may send", a->key,
-		    a->path);
+		problem_add(ps, PROBLEM_WARNING, NULL, "%s %s: empty: nobody may send",
+		    a->key, a->path);
 	return list;
 }
 

@@ -7,8 +7,8 @@
 #include "collectors/allow.h"
 
 int
-intake_open(struct intake *in, struct collector *c, const struct datagram_decoder *decoder,
-    struct err *e)
+intake_open(struct intake *in, struct collector *c,
+    const struct datagram_decoder *decoder, struct err *e)
 {
 	const struct datagram_config *config = c->config;
 

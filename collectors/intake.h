@@ -18,9 +18,9 @@ struct allow;
 struct intake {
 	struct collector *collector;
 	const struct datagram_decoder *decoder;
-	void *decoding;            /* the decoder's; NULL until opened */
+	void *decoding; /* the decoder's; NULL until opened */
 	const struct allow *allow; /* NULL: everybody may send */
-	struct log_limit limit;    /* of what never gets to the decoder */
+	struct log_limit limit; /* of what never gets to the decoder */
 };
 
 /*

@@ -13,8 +13,8 @@ struct wish {
 	const struct datagram_config *config;
 	int type, family;
 	uint32_t port;
-	bool shared;       /* with the sockets of other workers */
-	const char *step;  /* out: what failed */
+	bool shared; /* with the sockets of other workers */
+	const char *step; /* out: what failed */
 };
 
 ip16_t
@@ -69,10 +69,11 @@ static bool
 wish_device(struct wish *w, int fd)
 {
 	const char *device = w->config->interface;
+	socklen_t len = device != NULL ? (socklen_t)strlen(device) : 0;
 
 	w->step = "interface";
-	return device == NULL || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
-	    (socklen_t)strlen(device)) == 0;
+	return len == 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, len) == 0;
 }
 
 /*
@@ -88,7 +89,8 @@ wish_multicast(const struct wish *w, int fd)
 		return;
 	(void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off));
 	if (w->family == AF_INET6) /* Linux has it since 4.20 */
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off));
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off));
 }
 
 /*
@@ -98,10 +100,18 @@ wish_multicast(const struct wish *w, int fd)
 static bool
 wish_sharing(struct wish *w, int fd)
 {
-	if (w->type == SOCK_STREAM && !wish_option(w, fd, SOL_SOCKET, SO_REUSEADDR, 1,
-	        "SO_REUSEADDR"))
+	if (w->type == SOCK_STREAM &&
+	    !wish_option(w, fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"))
 		return false;
 	return wish_option(w, fd, SOL_SOCKET, SO_REUSEPORT, w->shared, "SO_REUSEPORT");
+}
+
+/* Whether the socket may hear IPv4, too. */
+static bool
+wish_families(struct wish *w, int fd)
+{
+	return w->family == AF_INET || wish_option(w, fd, IPPROTO_IPV6, IPV6_V6ONLY,
+	    w->config->ipv6_only, "IPV6_V6ONLY");
 }
 
 /* A bound socket as wished; -1 with errno and `w->step` ("" where it is bind). */
@@ -116,10 +126,8 @@ wish_bind(struct wish *w)
 	w->step = "socket";
 	if (fd == -1)
 		return -1;
-	if ((w->family == AF_INET || wish_option(w, fd, IPPROTO_IPV6, IPV6_V6ONLY,
-	        w->config->ipv6_only, "IPV6_V6ONLY")) &&
-	    wish_sharing(w, fd) && wish_device(w, fd)) {
-		wish_multicast(w, fd);
+	wish_multicast(w, fd);
+	if (wish_families(w, fd) && wish_sharing(w, fd) && wish_device(w, fd)) {
 		w->step = "";
 		if (bind(fd, (const void *)&address, len) == 0)
 			return fd;
@@ -177,13 +185,13 @@ group_join(int fd, const ip16_t *group, unsigned device)
 		struct ip_mreqn r = { .imr_ifindex = (int)device };
 
 		memcpy(&r.imr_multiaddr, group->b + 12, 4);
-		return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r)) == 0;
+		return !setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r));
 	}
 
 	struct ipv6_mreq r = { .ipv6mr_interface = device };
 
 	memcpy(&r.ipv6mr_multiaddr, group->b, 16);
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &r, sizeof(r)) == 0;
+	return !setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &r, sizeof(r));
 }
 
 /*
@@ -194,7 +202,8 @@ static int
 groups_join(const struct collector *c, struct err *e)
 {
 	const struct datagram_config *config = c->config;
-	unsigned device = config->interface != NULL ? if_nametoindex(config->interface) : 0;
+	unsigned device =
+	    config->interface != NULL ? if_nametoindex(config->interface) : 0;
 
 	if (c->pipeline->worker != 0)
 		return 0;
@@ -204,9 +213,10 @@ groups_join(const struct collector *c, struct err *e)
 		if (group_join(c->fd, &config->groups[i], device))
 			continue;
 		(void)ip_format(&config->groups[i], text);
-		return err_set(e, WEIR_EIO, "%s %s: multicast group %s: %s%s", c->ops->name,
-		    c->where, text, strerror(errno),
-		    errno == ENODEV ? ": no route says by which interface: name one" : "");
+		return err_set(e, WEIR_EIO, "%s %s: multicast group %s: %s%s",
+		    c->ops->name, c->where, text, strerror(errno),
+		    errno == ENODEV ? ": no route says by which interface: name one"
+				    : "");
 	}
 	return 0;
 }

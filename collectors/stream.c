@@ -7,7 +7,7 @@
 #include "lib/rbuf.h"
 #include "proto/netflow.h"
 
-#define IPFIX 10U  /* version, RFC 7011 s3.1 */
+#define IPFIX 10U /* version, RFC 7011 s3.1 */
 
 uint8_t *
 stream_room(struct stream *s, size_t *room)
@@ -19,10 +19,16 @@ stream_room(struct stream *s, size_t *room)
 
 /* Octets of `s` as a datagram. */
 static struct datagram
-stream_datagram(const struct stream *s, const uint8_t *octets, size_t len, uint64_t arrival)
+stream_datagram(
+    const struct stream *s, const uint8_t *octets, size_t len, uint64_t arrival)
 {
-	return (struct datagram){ .data = octets, .len = len, .from = s->from,
-		.from_port = s->from_port, .arrival = arrival };
+	return (struct datagram){
+		.data = octets,
+		.len = len,
+		.from = s->from,
+		.from_port = s->from_port,
+		.arrival = arrival,
+	};
 }
 
 /* Book `len` octets that are no message as one malformed datagram. */
@@ -48,7 +54,8 @@ header_fate(uint16_t version, uint16_t len)
  * Take one message off `r`. STREAM_WAITS when there is none that is whole.
  */
 static enum stream_state
-stream_message(const struct stream *s, struct intake *in, struct rbuf *r, uint64_t arrival)
+stream_message(
+    const struct stream *s, struct intake *in, struct rbuf *r, uint64_t arrival)
 {
 	struct rbuf peek = *r;
 	uint16_t version = rbuf_u16(&peek), len = rbuf_u16(&peek);
@@ -59,8 +66,8 @@ stream_message(const struct stream *s, struct intake *in, struct rbuf *r, uint64
 		return STREAM_WAITS;
 	if (fate != STAT_DATAGRAMS_DECODED) {
 		stream_malformed(s, in, r->p, rbuf_left(r), fate);
-		intake_log(in, &s->from, "version %u, length %u begin no message: connection "
-		    "closed", version, len);
+		intake_log(in, &s->from,
+		    "closed: version %u, length %u begin no message", version, len);
 		return STREAM_ENDS;
 	}
 	if (rbuf_left(r) < len)

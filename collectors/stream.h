@@ -14,19 +14,19 @@
 #include "collectors/intake.h"
 #include "lib/ip.h"
 
-#define STREAM_OCTETS 65536U  /* more than 16 bits of length can say */
+#define STREAM_OCTETS 65536U /* more than 16 bits of length can say */
 
 struct stream {
 	ip16_t from;
 	uint16_t from_port;
-	uint32_t used;            /* octets of a message that is not whole yet */
+	uint32_t used; /* octets of a message that is not whole yet */
 	uint8_t octets[STREAM_OCTETS];
 };
 
 enum stream_state {
-	STREAM_WAITS,   /* for the rest of a message */
-	STREAM_MOVES,   /* at least one message was whole */
-	STREAM_ENDS,    /* not to be read any further: no header, or the peer may not send */
+	STREAM_WAITS, /* for the rest of a message */
+	STREAM_MOVES, /* at least one message was whole */
+	STREAM_ENDS, /* not to be read any further: no header, or the peer may not send */
 };
 
 /* Where the next octets go; there is always room for `*room` of them, one at least. */

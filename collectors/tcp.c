@@ -30,22 +30,22 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define BACKLOG      128
-#define ACCEPTS      32U      /* at once */
-#define SERVES       16U      /* connections at once, each one buffer full */
+#define BACKLOG 128
+#define ACCEPTS 32U /* at once */
+#define SERVES 16U /* connections at once, each one buffer full */
 
 struct connection {
 	TAILQ_ENTRY(connection) link;
 	int fd;
-	uint64_t whole_at;   /* monotonic, ns: of the last whole message, or of the beginning */
+	uint64_t whole_at; /* monotonic, ns: last whole message, or the beginning */
 	struct stream stream;
 };
 
 struct tcp {
 	struct intake intake;
 	int listener;
-	bool paused;         /* the listener is out of the set: descriptors ran out */
-	unsigned n, max;     /* connections */
+	bool paused; /* the listener is out of the set: descriptors ran out */
+	unsigned n, max; /* connections */
 	TAILQ_HEAD(connections, connection) list; /* by whole_at, the oldest first */
 };
 
@@ -110,7 +110,8 @@ tcp_room(struct tcp *t)
 		return true;
 	if (clock_mono() - oldest->whole_at < TCP_IDLE_S * CLOCK_S)
 		return false;
-	intake_log(&t->intake, &oldest->stream.from, "connection closed to make room for another");
+	intake_log(&t->intake, &oldest->stream.from,
+	    "connection closed to make room for another");
 	tcp_count(t, STAT_CONNECTIONS_IDLE);
 	connection_end(t, oldest);
 	return true;
@@ -139,7 +140,8 @@ connection_new(struct tcp *t, int set, int fd)
 
 /* A place for the peer that was accepted as `fd`; NULL, and a line why, when it gets none. */
 static struct connection *
-tcp_place(struct collector *c, struct tcp *t, int fd, const struct sockaddr_storage *peer)
+tcp_place(
+    struct collector *c, struct tcp *t, int fd, const struct sockaddr_storage *peer)
 {
 	struct connection *k;
 	uint16_t port;
@@ -148,12 +150,14 @@ tcp_place(struct collector *c, struct tcp *t, int fd, const struct sockaddr_stor
 	if (!intake_allows(&t->intake, &from))
 		return NULL;
 	if (!tcp_room(t)) {
-		intake_log(&t->intake, &from, "turned away: %u connections, none of them idle", t->n);
+		intake_log(&t->intake, &from,
+		    "turned away: %u connections, none of them idle", t->n);
 		return NULL;
 	}
 	k = connection_new(t, c->fd, fd);
 	if (k == NULL) {
-		intake_log(&t->intake, &from, "turned away: no memory for a connection");
+		intake_log(
+		    &t->intake, &from, "turned away: no memory for a connection");
 		return NULL;
 	}
 	k->stream.from = from;
@@ -162,7 +166,8 @@ tcp_place(struct collector *c, struct tcp *t, int fd, const struct sockaddr_stor
 }
 
 static void
-tcp_admit(struct collector *c, struct tcp *t, int fd, const struct sockaddr_storage *peer)
+tcp_admit(
+    struct collector *c, struct tcp *t, int fd, const struct sockaddr_storage *peer)
 {
 	if (tcp_place(c, t, fd, peer) != NULL) {
 		tcp_count(t, STAT_CONNECTIONS);
@@ -189,8 +194,8 @@ tcp_listen(const struct collector *c, struct tcp *t)
 static void
 tcp_pause(const struct collector *c, struct tcp *t)
 {
-	log_limited(&t->intake.limit, "ipfix %s: no connection taken just now: %s", c->where,
-	    strerror(errno));
+	log_limited(&t->intake.limit, "ipfix %s: no connection taken just now: %s",
+	    c->where, strerror(errno));
 	t->paused = epoll_ctl(c->fd, EPOLL_CTL_DEL, t->listener, NULL) == 0;
 }
 
@@ -200,13 +205,15 @@ tcp_accept(struct collector *c, struct tcp *t)
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		int fd = accept4(t->listener, (void *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(
+		    t->listener, (void *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1) {
 			tcp_admit(c, t, fd, &peer);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
 			tcp_pause(c, t);
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;

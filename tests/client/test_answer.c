@@ -14,7 +14,8 @@
 
 #include "client/answer.h"
 
-static const char head_text[] = "{\"columns\": ["
+static const char head_text[] =
+    "{\"columns\": ["
     "{\"json\": \"id\", \"title\": \"ID\", \"kind\": \"uint\"},"
     "{\"json\": \"address\", \"title\": \"ADDRESS\", \"kind\": \"ip\"},"
     "{\"json\": \"kind\", \"title\": \"KIND\", \"kind\": \"str\"},"
@@ -24,13 +25,17 @@ static const char head_text[] = "{\"columns\": ["
     "{\"json\": \"seen\", \"title\": \"SEEN\", \"kind\": \"stamp\"}]}";
 
 static const char *const row_texts[] = {
-	"{\"id\": 0, \"address\": \"10.0.0.10\", \"kind\": \"sflow\", \"lost\": 5, \"late\": 0, "
+	"{\"id\": 0, \"address\": \"10.0.0.10\", \"kind\": \"sflow\", \"lost\": 5, "
+	"\"late\": 0, "
 	"\"up\": true, \"seen\": \"2026-01-02T00:00:00.000Z\"}",
-	"{\"id\": 1, \"address\": \"10.0.0.9\", \"kind\": \"netflow\", \"lost\": 40, \"late\": 0, "
+	"{\"id\": 1, \"address\": \"10.0.0.9\", \"kind\": \"netflow\", \"lost\": 40, "
+	"\"late\": 0, "
 	"\"up\": false, \"seen\": \"\"}",
-	"{\"id\": 2, \"address\": \"2001:db8::1\", \"kind\": \"netflow\", \"lost\": null, "
+	"{\"id\": 2, \"address\": \"2001:db8::1\", \"kind\": \"netflow\", \"lost\": "
+	"null, "
 	"\"late\": 0, \"up\": true, \"seen\": \"2026-01-03T00:00:00.000Z\"}",
-	"{\"id\": 3, \"address\": \"9.0.0.1\", \"kind\": \"netflow\", \"lost\": 18446744073709551615.0, "
+	"{\"id\": 3, \"address\": \"9.0.0.1\", \"kind\": \"netflow\", \"lost\": "
+	"18446744073709551615.0, "
 	"\"late\": 0, \"up\": false, \"seen\": \"2026-01-01T00:00:00.000Z\"}",
 };
 #define N_ROWS (sizeof(row_texts) / sizeof(row_texts[0]))
@@ -83,7 +88,8 @@ static const struct {
 	{ "numbers, the largest first, none last", "lost", false, "3102" },
 	{ "the smallest first, none last still", "lost", true, "0132" },
 	{ "by title, in any case", "Sequence_Lost", false, "3102" },
-	{ "addresses upwards by value, not as text, IPv4 before IPv6", "address", false, "3102" },
+	{ "addresses upwards by value, not as text, IPv4 before IPv6", "address", false,
+	    "3102" },
 	{ "addresses downwards", "address", true, "2013" },
 	{ "texts upwards, equals as they came", "kind", false, "1230" },
 	{ "texts downwards, equals as they came", "kind", true, "0123" },
@@ -118,8 +124,8 @@ test_unknown_column(void **state)
 	(void)state;
 	answer_make(&a);
 	assert_int_equal(answer_sort(&a, "size", false, &e), -WEIR_ENOENT);
-	assert_string_equal(
-	    e.text, "no column 'size'; there are: id, address, kind, lost, late, up, seen");
+	assert_string_equal(e.text,
+	    "no column 'size'; there are: id, address, kind, lost, late, up, seen");
 	check_order(&a, "0123", "left as it was");
 	assert_int_equal(answer_choose(a.head, "id,size", &e), -WEIR_ENOENT);
 	assert_int_equal(json_array_size(json_object_get(a.head, "columns")), 7);
@@ -134,7 +140,8 @@ check_columns(const struct answer *a, const char *want)
 
 	for (size_t i = 0; i < json_array_size(columns); i++)
 		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
-		    json_string_value(json_object_get(json_array_get(columns, i), "json")));
+		    json_string_value(
+			json_object_get(json_array_get(columns, i), "json")));
 	assert_string_equal(got, want);
 }
 

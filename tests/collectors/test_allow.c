@@ -70,7 +70,8 @@ static const struct {
 	{ "a network's first address", "192.0.2.0/24\n", "192.0.2.0", true },
 	{ "its last", "192.0.2.0/24\n", "192.0.2.255", true },
 	{ "the one behind it", "192.0.2.0/24\n", "192.0.3.0", false },
-	{ "a network with host bits is the whole one", "192.0.2.7/24\n", "192.0.2.1", true },
+	{ "a network with host bits is the whole one", "192.0.2.7/24\n", "192.0.2.1",
+	    true },
 	{ "a network inside another", "10.0.0.0/8\n10.1.0.0/16\n", "10.2.0.1", true },
 	{ "the other order", "10.1.0.0/16\n10.0.0.0/8\n", "10.1.0.1", true },
 	{ "all of IPv4", "0.0.0.0/0\n", "203.0.113.9", true },
@@ -80,8 +81,10 @@ static const struct {
 	{ "beside it", "2001:db8::/32\n", "2001:db9::1", false },
 	{ "all of IPv6", "::/0\n", "2001:db8::1", true },
 	{ "all of IPv6 is not IPv4", "::/0\n", "192.0.2.1", false },
-	{ "an IPv4 address written as mapped", "::ffff:192.0.2.1\n", "192.0.2.1", true },
-	{ "blanks and comments", "! one\n  # two\n\n\t192.0.2.1 \t! three\r\n", "192.0.2.1", true },
+	{ "an IPv4 address written as mapped", "::ffff:192.0.2.1\n", "192.0.2.1",
+	    true },
+	{ "blanks and comments", "! one\n  # two\n\n\t192.0.2.1 \t! three\r\n",
+	    "192.0.2.1", true },
 	{ "a last line without a newline", "192.0.2.1\n192.0.2.2", "192.0.2.2", true },
 	{ "a line twice", "192.0.2.1\n192.0.2.1\n", "192.0.2.1", true },
 	{ "an empty file is for nobody", "", "192.0.2.1", false },
@@ -108,8 +111,9 @@ test_holds(void **state)
 }
 
 /* Lines that cannot be meant: each is named by file and line. */
-static const char *const bad[] = { "192.0.2.1/33", "192.0.2.1/", "192.0.2", "router.example",
-	"2001:db8::/129", "192.0.2.1 192.0.2.2", "ip=192.0.2.1", "192.0.2.0/24,", "/8" };
+static const char *const bad[] = { "192.0.2.1/33", "192.0.2.1/", "192.0.2",
+	"router.example", "2001:db8::/129", "192.0.2.1 192.0.2.2", "ip=192.0.2.1",
+	"192.0.2.0/24,", "/8" };
 
 static void
 test_faults_name_their_line(void **state)
@@ -262,12 +266,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_holds, path_make, path_remove),
-		cmocka_unit_test_setup_teardown(test_faults_name_their_line, path_make, path_remove),
-		cmocka_unit_test_setup_teardown(test_all_faults_at_once, path_make, path_remove),
-		cmocka_unit_test_setup_teardown(test_what_is_odd_is_said, path_make, path_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_faults_name_their_line, path_make, path_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_all_faults_at_once, path_make, path_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_what_is_odd_is_said, path_make, path_remove),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test_setup_teardown(test_reload, path_make, path_remove),
-		cmocka_unit_test_setup_teardown(test_reload_under_a_reader, path_make, path_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_reload_under_a_reader, path_make, path_remove),
 	};
 
 	return cmocka_run_group_tests_name("collectors/allow", tests, NULL, NULL);

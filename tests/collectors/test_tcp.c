@@ -28,7 +28,7 @@
 #include "lib/rcu.h"
 #include "tests/collectors/rig.h"
 
-#define HEADER 16 /* version, length, export time, sequence number, domain: RFC 7011 s3.1 */
+#define HEADER 16 /* version, length, time, sequence, domain: RFC 7011 s3.1 */
 
 /* A message of `len` octets (HEADER or more): a header, and a set that is stepped over. */
 static size_t
@@ -204,14 +204,16 @@ test_large(void **state)
 	fd = peer_connect(&r, 1);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	for (size_t sent = 0; sent < len;) {
-		ssize_t n = send(fd, octets + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(fd, octets + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		sent += n > 0 ? (size_t)n : 0;
 		assert_false(rig_read(&r));
 	}
 	read_until(&r, STAT_DATAGRAMS, 601);
 	assert_int_equal(rig_stat(&r, STAT_DATAGRAM_OCTETS), len);
-	assert_int_equal(rig_stat(&r, STAT_BAD_SHORT) + rig_stat(&r, STAT_BAD_LENGTH), 0);
+	assert_int_equal(
+	    rig_stat(&r, STAT_BAD_SHORT) + rig_stat(&r, STAT_BAD_LENGTH), 0);
 	close(fd);
 	rig_books(&r, "large");
 	rig_fini(&r);
@@ -253,7 +255,8 @@ test_faults(void **state)
 			    (unsigned)rig_stat(&r, STAT_DATAGRAMS));
 		assert_int_equal(rig_stat(&r, STAT_DATAGRAMS_DECODED), 1);
 		assert_int_equal(rig_stat(&r, faults[i].fate), 1);
-		assert_int_equal(rig_stat(&r, STAT_DATAGRAM_OCTETS), len + faults[i].len);
+		assert_int_equal(
+		    rig_stat(&r, STAT_DATAGRAM_OCTETS), len + faults[i].len);
 		rig_books(&r, faults[i].says);
 		close(fd);
 		rig_fini(&r);

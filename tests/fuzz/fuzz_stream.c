@@ -13,7 +13,7 @@
 #include "lib/log.h"
 #include "lib/rbuf.h"
 
-#define PIECES 8U  /* lengths of pieces that the input gives, used in turn */
+#define PIECES 8U /* lengths of pieces that the input gives, used in turn */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,7 +38,8 @@ decode(void *decoder, const struct datagram *d)
 	h->hash ^= len;
 }
 
-static const struct datagram_decoder listener = { .name = "listener", .decode = decode };
+static const struct datagram_decoder listener = { .name = "listener",
+	.decode = decode };
 static const struct collector_ops ops = { .name = "ipfix" };
 
 /* Feed `data` in pieces of `pieces` (0: all that there is room for); returns what was heard. */
@@ -49,7 +50,9 @@ stream_run(const uint8_t *data, size_t size, const uint8_t pieces[PIECES])
 	struct pipeline p = { 0 };
 	struct collector c = { .ops = &ops, .pipeline = &p };
 	struct heard h = { 0 };
-	struct intake in = { .collector = &c, .decoder = &listener, .decoding = &h,
+	struct intake in = { .collector = &c,
+		.decoder = &listener,
+		.decoding = &h,
 		.limit = LOG_LIMIT_INIT };
 	enum stream_state state = STREAM_WAITS;
 	uint64_t booked;
@@ -72,8 +75,10 @@ stream_run(const uint8_t *data, size_t size, const uint8_t pieces[PIECES])
 	/* What is no message is booked by us, the others by the decoder, that is not at all. */
 	booked = stat_get(&p.stats, STAT_DATAGRAM_OCTETS);
 	if (h.octets + booked != at || stat_get(&p.stats, STAT_DATAGRAMS) > 1 ||
-	    stat_get(&p.stats, STAT_DATAGRAMS) != stat_get(&p.stats, STAT_BAD_SHORT) +
-	        stat_get(&p.stats, STAT_BAD_VERSION) + stat_get(&p.stats, STAT_BAD_LENGTH))
+	    stat_get(&p.stats, STAT_DATAGRAMS) !=
+		stat_get(&p.stats, STAT_BAD_SHORT) +
+		    stat_get(&p.stats, STAT_BAD_VERSION) +
+		    stat_get(&p.stats, STAT_BAD_LENGTH))
 		abort();
 	return h;
 }
