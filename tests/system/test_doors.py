@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The doors for export datagrams: who may send, and what an operator meets there."""
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -95,6 +96,18 @@ def test_a_bad_allow_list_is_refused_at_the_start(tmp_path):
     assert f"{allow}:2: '10.0.0.0/33'" in out.stdout and f"{allow}:3:" in out.stdout
     out = check(tmp_path, f"nfacctd_port: 2100\nplugins: memory\nnfacctd_allow_file: {allow}x\n")
     assert out.returncode == 1 and "nfacctd_allow_file" in out.stdout
+
+
+def test_the_manuals_examples_are_right(tmp_path):
+    """What docs/exporters.md shows is a configuration and an allow list."""
+    page = pathlib.Path(__file__).parents[2] / "docs" / "exporters.md"
+    config, listed = page.read_text().split("```\n")[1::2]
+    allow = tmp_path / "exporters"
+    allow.write_text(listed)
+    assert "/etc/weir/exporters" in config
+    out = check(tmp_path, config.replace("/etc/weir/exporters", str(allow)) +
+                "plugins: memory\n")
+    assert out.returncode == 0 and "warning" not in out.stdout, out.stdout
 
 
 def test_captured_datagrams_ask_the_list_as_well(tmp_path):
