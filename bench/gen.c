@@ -73,9 +73,11 @@ static const struct option gen_options[] = {
 };
 
 static const char gen_usage[] =
-    "usage: weir-gen --kind packets|netflow5|netflow9|sflow5 --records N --keys K\n"
+    "usage: weir-gen --kind packets|netflow5|netflow9|sflow5|... --records N --keys K\n"
     "                (--pcap FILE | --udp HOST:PORT | --interface NAME)\n"
     "                [options]\n"
+    "\n"
+    "  Kinds of sFlow: sflow2, sflow4, sflow5, sflow5_expanded, sflow5_decoded.\n"
     "\n"
     "  --rate N         datagrams or frames per second; 0: as they are taken (0)\n"
     "  --octets N       of every packet, from the IP header on (a mixture)\n"
@@ -98,7 +100,8 @@ static const char gen_usage[] =
     "The same options make the same octets. Totals go to standard output.\n";
 
 static const struct encoder *const gen_encoders[] = { &frame_encoder, &netflow5_encoder,
-	&netflow9_encoder, &sflow5_encoder };
+	&netflow9_encoder, &sflow2_encoder, &sflow4_encoder, &sflow5_encoder,
+	&sflow5_expanded_encoder, &sflow5_decoded_encoder };
 
 struct gen {
 	const struct encoder *encoder;
@@ -169,7 +172,8 @@ gen_encoder(const char *name)
 	for (size_t i = 0; i < sizeof(gen_encoders) / sizeof(gen_encoders[0]); i++)
 		if (strcmp(gen_encoders[i]->name, name) == 0)
 			return gen_encoders[i];
-	die("--kind %s: want packets, netflow5, netflow9 or sflow5", name);
+	die("--kind %s: want packets, netflow5, netflow9, sflow2, sflow4, sflow5, "
+	    "sflow5_expanded or sflow5_decoded", name);
 }
 
 static void
@@ -286,7 +290,7 @@ gen_check(struct gen *g)
 		g->dst_port = g->encoder->dst_port;
 	g->flows.start_us = g->start_s * 1000000;
 	g->flows.packets =
-	    g->encoder == &frame_encoder || g->encoder == &sflow5_encoder;
+	    g->encoder == &frame_encoder || g->encoder->samples;
 	g->flows.idle = g->encoder == &frame_encoder;
 }
 
@@ -324,7 +328,7 @@ gen_truth(const struct gen *g, const struct flows *flows)
 
 	if (to == NULL)
 		die("%s: %s", g->truth, strerror(errno));
-	flows_write_truth(flows, strcmp(g->encoder->name, "sflow5") == 0, to);
+	flows_write_truth(flows, g->encoder->samples, to);
 	if (ferror(to) || fclose(to) != 0)
 		die("%s: could not be written", g->truth);
 }

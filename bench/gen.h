@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * weir-gen makes packets, NetFlow v5, NetFlow v9 and sFlow v5 whose sums are known, so
+ * weir-gen makes packets, NetFlow v5, NetFlow v9 and sFlow whose sums are known, so
  * that a measuring program can be timed and its totals held against the truth.
  *
  * gen.c reads the options and runs the loop: flows_next draws one record of some key
@@ -24,6 +24,7 @@ struct encoder {
 	uint16_t src_port;  /* of the datagrams; 0: frames go out as they are */
 	uint16_t dst_port;  /* unless --dport says otherwise */
 	int has_ipv6;  /* NetFlow v5 has neither IPv6 nor VLANs */
+	int samples;  /* records are packets that were sampled */
 	/* New state; samples are 1 in `sampling`, time starts at `start_s`. */
 	void *(*open)(struct out *out, uint32_t sampling, uint64_t start_s);
 	/* Write one record; returns its octets on the link, 0 where there is none. */

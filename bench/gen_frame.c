@@ -193,5 +193,5 @@ frame_close(void *state)
 	(void)state;
 }
 
-const struct encoder frame_encoder = { "packets", 0, 0, 1, frame_open, frame_add,
+const struct encoder frame_encoder = { "packets", 0, 0, 1, 0, frame_open, frame_add,
 	frame_close };

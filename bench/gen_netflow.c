@@ -171,7 +171,7 @@ netflow5_close(void *state)
 	netflow_free(n);
 }
 
-const struct encoder netflow5_encoder = { "netflow5", 2055, 2100, 0, netflow_open,
+const struct encoder netflow5_encoder = { "netflow5", 2055, 2100, 0, 0, netflow_open,
 	netflow5_add, netflow5_close };
 
 /* The fields of the IPv4 and the IPv6 template, in order: RFC 3954 s8. */
@@ -344,5 +344,5 @@ netflow9_close(void *state)
 	netflow_free(n);
 }
 
-const struct encoder netflow9_encoder = { "netflow9", 2055, 2100, 1, netflow_open,
+const struct encoder netflow9_encoder = { "netflow9", 2055, 2100, 1, 0, netflow_open,
 	netflow9_add, netflow9_close };

@@ -103,3 +103,12 @@ def test_sfacctd(tmp_path, aggregate, ipv4):
     pcap = tmp_path / "x.pcap"
     generate("sflow5", 20000, 1000, "--ipv4", ipv4, pcap=pcap)
     compare(tmp_path, "sfacctd", pcap, aggregate)
+
+
+@pytest.mark.parametrize("kind,ipv4", [("sflow2", 100), ("sflow4", 100),
+                                       ("sflow5_expanded", 100), ("sflow5_decoded", 80)])
+def test_sfacctd_other_forms(tmp_path, kind, ipv4):
+    pcap = tmp_path / "x.pcap"
+    generate(kind, 20000, 1000, "--ipv4", ipv4, pcap=pcap)
+    compare(tmp_path, "sfacctd", pcap, "src_host, dst_host, src_port, dst_port, proto, tos, "
+            "in_iface, out_iface, peer_src_ip, flows")

@@ -209,7 +209,11 @@ def test_datagrams_over_udp(tmp_path, weir, kind, directive, size):
 @pytest.mark.parametrize("kind,family,size", [
     ("netflow5", "nfacctd", "bytes"),
     ("netflow9", "nfacctd", "bytes"),
+    ("sflow2", "sfacctd", "bytes_l2"),
+    ("sflow4", "sfacctd", "bytes_l2"),
     ("sflow5", "sfacctd", "bytes_l2"),
+    ("sflow5_expanded", "sfacctd", "bytes_l2"),
+    ("sflow5_decoded", "sfacctd", "bytes"),
 ])
 def test_datagrams_from_a_file(tmp_path, kind, family, size):
     pcap, csv = tmp_path / "d.pcap", tmp_path / "d.csv"
