@@ -479,7 +479,7 @@ def measure_memory(work, args):
 
 
 UDP_SECONDS = 3
-UDP_STEPS = 12
+SEARCH_STEPS = 12
 UDP_FIRST_RATE = 2000
 UDP_RECORDS = 30  # of NetFlow v5 in a datagram
 DRAIN_DATAGRAMS = 400_000  # that queue up in the sockets before they are fetched
@@ -522,8 +522,8 @@ def session_ticks(leader):
     return ticks
 
 
-def wait_idle(leader, port):
-    """Until the socket is empty and the program has not worked for twice half a second.
+def wait_idle(leader, queued=lambda: False):
+    """Until nothing is `queued` and the program has not worked for twice half a second.
 
     Twice, so that one that merely did not get the processor is not taken for done.
     """
@@ -532,17 +532,25 @@ def wait_idle(leader, port):
         before = session_ticks(leader)
         time.sleep(0.5)
         busy = session_ticks(leader) - before
-        return busy <= 2 and not any(q for q, _ in udp_sockets(port))
+        return busy <= 2 and not queued()
 
     return wait_until(lambda: quiet() and quiet(), 60)
 
 
-def stop_daemon(child, port):
-    """Interrupt it; a datagram wakes a daemon that looks at signals only after one."""
+def udp_queued(port):
+    return lambda: any(q for q, _ in udp_sockets(port))
+
+
+def udp_poke(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"\0" * 32, ("127.0.0.1", port))
+
+
+def stop_daemon(child, poke):
+    """Interrupt it; `poke` wakes a daemon that looks at signals only when something comes."""
     child.send_signal(signal.SIGINT)
     if not wait_until(lambda: child.poll() is not None, 2):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(b"\0" * 32, ("127.0.0.1", port))
+        poke()
         wait_until(lambda: child.poll() is not None, 30)
     if child.poll() is None:
         kill_session(child.pid)
@@ -582,9 +590,9 @@ def udp_step(program, case, rate):
     start = time.monotonic()
     t = udp_generate(port, rate * UDP_SECONDS, "--rate", str(rate))
     seconds = time.monotonic() - start
-    wait_idle(child.pid, port)
+    wait_idle(child.pid, udp_queued(port))
     drops = sum(d for _, d in udp_sockets(port))
-    stop_daemon(child, port)
+    stop_daemon(child, lambda: udp_poke(port))
     r = Result(0)
     sum_csv(program.csv, r)
     return int(t["datagrams"]) / seconds, int(t["packets"]), r.packets, drops
@@ -602,27 +610,29 @@ def udp_drain(program, case):
     t = udp_generate(port, DRAIN_DATAGRAMS)
     start, ticks = time.monotonic(), session_ticks(child.pid)
     child.send_signal(signal.SIGCONT)
-    wait_until(lambda: not any(q for q, _ in udp_sockets(port)), 60, 0.001)
+    wait_until(lambda: not udp_queued(port)(), 60, 0.001)
     seconds = time.monotonic() - start
     cost = (session_ticks(child.pid) - ticks) / os.sysconf("SC_CLK_TCK") / DRAIN_DATAGRAMS
-    wait_idle(child.pid, port)
-    stop_daemon(child, port)
+    wait_idle(child.pid, udp_queued(port))
+    stop_daemon(child, lambda: udp_poke(port))
     r = Result(0)
     sum_csv(program.csv, r)
     exact = r.packets == int(t["packets"])
     return (DRAIN_DATAGRAMS / seconds if exact else 0), cost * 1e6
 
 
-def udp_search(program, case, args):
-    """Double until something is lost or the sender is too slow, then halve the gap.
+def rate_search(program, step, first, args):
+    """The highest rate without loss; `step(rate)` returns what udp_step does.
+
+    Double until something is lost or the sender is too slow, then halve the gap.
 
     A rate that loses something is tried twice: the machine may have been busy.
     """
-    good, bad, rate, reached = 0, None, UDP_FIRST_RATE, 0
+    good, bad, rate, reached = 0, None, first, 0
     note = ""
-    for _ in range(UDP_STEPS):
+    for _ in range(SEARCH_STEPS):
         for _ in range(2):
-            real, sent, counted, drops = udp_step(program, case, rate)
+            real, sent, counted, drops = step(rate)
             lost = sent - counted
             if args.verbose:
                 print(f"    {program.name}: asked {rate}/s, got {real:.0f}/s, lost {lost}"
@@ -643,7 +653,7 @@ def udp_search(program, case, args):
     return reached, note
 
 
-def udp_programs(case, work, args):
+def live_programs(case, work, args):
     """weir with one worker and with as many as asked for, then the peer."""
     programs = [p for p in programs_for(case, work, args) if isinstance(p, Daemon)]
     if args.workers == 1 or args.without_weir:
@@ -656,8 +666,8 @@ def measure_udp(work, args):
     case = next(c for c in CASES if c.kind == "netflow5")
     rows = [["", "datagrams/s", "records/s", "weir/it", "beyond"]]
     first = None
-    for p in udp_programs(case, work, args):
-        rate, note = udp_search(p, case, args)
+    for p in live_programs(case, work, args):
+        rate, note = rate_search(p, lambda r, p=p: udp_step(p, case, r), UDP_FIRST_RATE, args)
         first = first or rate
         rows.append([p.name, f"{rate:.0f}", rate_text(rate * UDP_RECORDS),
                      f"{first / rate:.2f}" if rate else "-", note])
@@ -683,6 +693,108 @@ def measure_drain(work, case, args):
     table(rows)
 
 
+# ---------------------------------------------------------------- packets on an interface
+
+
+WIRE_SECONDS = 3
+WIRE_FIRST_RATE = 50_000
+WIRE_OCTETS = 64  # of a packet, from its IP header on
+
+
+class Wire:
+    """A pair of interfaces in a network namespace: what goes into one comes out of the other."""
+
+    NAME, HERE, THERE = f"weir-bench-{os.getpid()}", "bench0", "bench1"
+
+    def __init__(self):
+        self.cost = {}  # of each program: seconds of processor a packet, in its last good step
+
+    def __enter__(self):
+        self.ip("netns", "add", self.NAME)
+        self.inside("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+        self.ip("-n", self.NAME, "link", "set", "lo", "up")  # pmacct's own queue needs it
+        self.ip("-n", self.NAME, "link", "add", self.HERE, "type", "veth", "peer", "name",
+                self.THERE)
+        for name in (self.HERE, self.THERE):
+            self.ip("-n", self.NAME, "link", "set", name, "arp", "off", "up")
+        return self
+
+    def __exit__(self, *_):
+        self.ip("netns", "del", self.NAME)
+
+    @staticmethod
+    def ip(*args):
+        return subprocess.run(["ip", *args], check=True, stdout=subprocess.PIPE,
+                              text=True).stdout
+
+    def argv(self, *args):
+        return ["ip", "netns", "exec", self.NAME, *(str(a) for a in args)]
+
+    def inside(self, *args):
+        return subprocess.run(self.argv(*args), check=True, stdout=subprocess.PIPE,
+                              text=True).stdout
+
+    def received(self):
+        text = self.ip("-n", self.NAME, "-j", "-s", "link", "show", self.HERE)
+        return json.loads(text)[0]["stats64"]["rx"]["packets"]
+
+    def generate(self, packets, *options):
+        return self.inside(BIN / "weir-gen", "--kind", "packets", "--keys", "10000", "--records",
+                           packets, "--octets", WIRE_OCTETS, "--interface", self.THERE, *options)
+
+    def sockets(self):
+        """How many packet sockets there are."""
+        return len(self.inside("cat", "/proc/net/packet").splitlines()) - 1
+
+    def start(self, program, case):
+        """The running program, once it captures."""
+        program.configure(10_000, f"pcap_interface: {self.HERE}", "pmacctd_pipe_size: 67108864")
+        with open(program.log, "wb") as log:
+            child = subprocess.Popen(self.argv(*program.argv(case)), stdin=subprocess.DEVNULL,
+                                     stdout=log, stderr=log, start_new_session=True)
+        if not wait_until(lambda: self.sockets() >= getattr(program, "workers", 1), 15):
+            kill_session(child.pid)
+            reap_all(0)
+            sys.stderr.write(program.log.read_text(errors="replace")[-2000:])
+            sys.exit(f"{program.name} does not capture")
+        time.sleep(0.5)
+        return child
+
+    def step(self, program, case, rate):
+        """Send at `rate`; returns (rate reached, packets that came, packets counted, drops)."""
+        child = self.start(program, case)
+        before, start = self.received(), time.monotonic()
+        ticks = session_ticks(child.pid)
+        self.generate(rate * WIRE_SECONDS, "--rate", rate)
+        seconds = time.monotonic() - start
+        came = self.received() - before
+        wait_idle(child.pid)
+        ticks = session_ticks(child.pid) - ticks
+        stop_daemon(child, lambda: self.generate(1))
+        r = Result(0)
+        sum_csv(program.csv, r)
+        if r.packets >= came:
+            self.cost[program.name] = ticks / os.sysconf("SC_CLK_TCK") / came
+        return came / seconds, came, min(r.packets, came), came - min(r.packets, came)
+
+
+def measure_wire(work, args):
+    case = next(c for c in CASES if c.kind == "packets")
+    rows = [["", "packets/s", "weir/it", "CPU/packet", "beyond"]]
+    first = None
+    with Wire() as wire:
+        for p in live_programs(case, work, args):
+            rate, note = rate_search(p, lambda r, p=p: wire.step(p, case, r), WIRE_FIRST_RATE,
+                                     args)
+            first = first or rate
+            cost = f"{wire.cost[p.name] * 1e9:.0f} ns" if p.name in wire.cost else "-"
+            rows.append([p.name, f"{rate:.0f}", f"{first / rate:.2f}" if rate else "-", cost,
+                         note])
+    print(f"Packets of {WIRE_OCTETS} octets on an interface (veth), {WIRE_SECONDS} s a step,"
+          " without loss:")
+    table(rows)
+
+
 # ---------------------------------------------------------------- main
 
 
@@ -693,6 +805,8 @@ def arguments():
     p.add_argument("--workers", type=int, default=1, help="of weir (1)")
     p.add_argument("--udp", action="store_true",
                    help="highest loss-free datagram rate instead of files")
+    p.add_argument("--live", action="store_true",
+                   help="highest loss-free packet rate on an interface (needs root)")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -702,6 +816,8 @@ def arguments():
         p.error(f"no weir at {WEIR}: name it in $WEIR, or say --without-weir")
     if not os.access(BIN / "weir-gen", os.X_OK):
         p.error(f"no weir-gen in {BIN}: build first, or name the place in $BENCH_BIN")
+    if args.live and os.geteuid() != 0:
+        p.error("--live makes a network namespace, which needs root")
     return args
 
 
@@ -716,6 +832,9 @@ def main():
     try:
         if args.udp:
             measure_udp(work, args)
+            return
+        if args.live:
+            measure_wire(work, args)
             return
         for case in CASES:
             if args.only in case.name:
