@@ -5,6 +5,8 @@ listens at one end and the generator sends into the other. Needs root; elsewhere
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 
@@ -205,6 +207,36 @@ def test_an_interface_that_is_made_anew_is_captured_from_again(tmp_path, net, we
     # Of the new one nothing counts twice, however its workers came back.
     new = sum(now["w0"][k] - before[k] for k in ("units", "drops"))
     assert 6000 < new <= net.received("w0")
+    w.books()
+    assert w.stop() == 0
+
+
+def fragmented(src, dst, ident, octets):
+    """The three frames of an IPv4 datagram with UDP from port 1000 to 2000."""
+    udp = struct.pack("!HHHH", 1000, 2000, 8 + octets, 0) + bytes(octets)
+    for at in range(0, len(udp), 1000):
+        piece = udp[at:at + 1000]
+        more = 0x2000 if at + 1000 < len(udp) else 0
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(piece), ident, more | at // 8, 64,
+                         17, 0, socket.inet_aton(src), socket.inet_aton(dst))
+        yield bytes(12) + b"\x08\x00" + ip + piece
+
+
+def test_the_fragments_of_a_datagram_meet(net, weir):
+    """Whichever worker has the first one has the ports; nothing is put together."""
+    net.pair("w0", "g0")
+    w = weir(CONFIG + "pcap_interface: w0\nworkers: 4\n").ready()
+    frames = [frame.hex() for i in range(200)
+              for frame in fragmented(f"192.0.2.{i}", f"198.51.100.{i * 7 % 251}", i, 2500)]
+    code = ("import socket, sys\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n"
+            "s.bind(('g0', 0))\nfor line in sys.stdin: s.send(bytes.fromhex(line))")
+    subprocess.run(net.inside("python3", "-c", code), input="\n".join(frames), text=True,
+                   check=True)
+    assert settle(w, 600) == 600
+    assert sum(1 for r in w.rows("collectors") if r["units"]) == 4
+    rows = w.rows("m")
+    assert {(r["port_src"], r["port_dst"], r["packets"]) for r in rows} == {(1000, 2000, 3)}
+    assert {r["bytes"] for r in rows} == {2508 + 3 * 20}
     w.books()
     assert w.stop() == 0
 

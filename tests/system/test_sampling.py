@@ -224,3 +224,19 @@ def test_each_plugin_has_a_rate_of_its_own(tmp_path, weir, renormalize):
     assert ("fed and scaled" if renormalize else "fed") in names
     w.books()
     assert w.stop() == 0
+
+
+@pytest.mark.parametrize("rate", [1, 5])
+def test_packets_that_were_sampled_before(tmp_path, weir, rate):
+    """Both rates are made up for: the port's, which weir is told, and the plugin's own."""
+    pcap = tmp_path / "t.pcap"
+    generate("packets", 1000, 1, pcap=pcap)
+    w = weir(f"pcap_savefile: {pcap}\npcap_savefile_wait: true\nplugins: memory[m]\n"
+             "aggregate: sampling_rate\npmacctd_ext_sampling_rate: 10\n"
+             f"pmacctd_renormalize: true\nsampling_rate: {rate}\n").ready()
+    row, = poll(lambda: w.stats()["frames"] == 1000 and w.rows("m"))
+    assert row["sampling_rate"] == 1
+    assert row["packets"] % rate == 0
+    assert abs(row["packets"] - 10000) <= (0 if rate == 1 else 1000)
+    w.books()
+    assert w.stop() == 0
