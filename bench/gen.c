@@ -73,7 +73,7 @@ static const struct option gen_options[] = {
 };
 
 static const char gen_usage[] =
-    "usage: weir-gen --kind packets|netflow5|netflow9|sflow5|... --records N --keys K\n"
+    "usage: weir-gen --kind packets|netflow5|netflow9|ipfix|sflow5|... --records N --keys K\n"
     "                (--pcap FILE | --udp HOST:PORT | --interface NAME)\n"
     "                [options]\n"
     "\n"
@@ -100,7 +100,7 @@ static const char gen_usage[] =
     "The same options make the same octets. Totals go to standard output.\n";
 
 static const struct encoder *const gen_encoders[] = { &frame_encoder, &netflow5_encoder,
-	&netflow9_encoder, &sflow2_encoder, &sflow4_encoder, &sflow5_encoder,
+	&netflow9_encoder, &ipfix_encoder, &sflow2_encoder, &sflow4_encoder, &sflow5_encoder,
 	&sflow5_expanded_encoder, &sflow5_decoded_encoder };
 
 struct gen {
@@ -172,7 +172,7 @@ gen_encoder(const char *name)
 	for (size_t i = 0; i < sizeof(gen_encoders) / sizeof(gen_encoders[0]); i++)
 		if (strcmp(gen_encoders[i]->name, name) == 0)
 			return gen_encoders[i];
-	die("--kind %s: want packets, netflow5, netflow9, sflow2, sflow4, sflow5, "
+	die("--kind %s: want packets, netflow5, netflow9, ipfix, sflow2, sflow4, sflow5, "
 	    "sflow5_expanded or sflow5_decoded", name);
 }
 

@@ -14,10 +14,11 @@ enum {
 	NETFLOW5_RECORD_OCTETS = 48,
 	NETFLOW5_RECORDS_MAX = 30,
 	NETFLOW9_HEADER_OCTETS = 20,
-	NETFLOW9_DATAGRAM_MAX = 1400,
-	NETFLOW9_TEMPLATES_EVERY = 500,  /* datagrams of one source */
-	NETFLOW9_IPV4_ID = 256,
-	NETFLOW9_IPV6_ID = 257,
+	IPFIX_HEADER_OCTETS = 16,
+	SETS_DATAGRAM_MAX = 1400,
+	SETS_TEMPLATES_EVERY = 500,  /* datagrams of one source */
+	SETS_IPV4_ID = 256,
+	SETS_IPV6_ID = 257,
 };
 
 /* What goes out with one template id in one datagram. */
@@ -29,12 +30,14 @@ struct netflow_set {
 
 struct netflow {
 	struct out *out;
+	bool ipfix;
 	uint64_t start_us;
 	uint32_t source;  /* of the datagram being filled */
-	uint32_t *sequence;  /* by source: v5 counts flows, v9 datagrams */
+	uint32_t *sequence;  /* by source: v9 counts datagrams, the others records */
+	uint32_t *datagrams;  /* by source */
 	uint64_t time_us;  /* of the newest record */
 	uint16_t records;
-	struct netflow_set set[2];  /* v5 uses the first; v9 has one for each family */
+	struct netflow_set set[2];  /* v5 uses the first; the others have one for each family */
 };
 
 static void *
@@ -46,8 +49,18 @@ netflow_open(struct out *out, uint32_t sampling, uint64_t start_s)
 	n->out = out;
 	n->start_us = start_s * 1000000;
 	n->sequence = die_calloc(out_sources(out), sizeof(*n->sequence));
-	n->set[0].id = NETFLOW9_IPV4_ID;
-	n->set[1].id = NETFLOW9_IPV6_ID;
+	n->datagrams = die_calloc(out_sources(out), sizeof(*n->datagrams));
+	n->set[0].id = SETS_IPV4_ID;
+	n->set[1].id = SETS_IPV6_ID;
+	return n;
+}
+
+static void *
+ipfix_open(struct out *out, uint32_t sampling, uint64_t start_s)
+{
+	struct netflow *n = netflow_open(out, sampling, start_s);
+
+	n->ipfix = true;
 	return n;
 }
 
@@ -55,6 +68,7 @@ static void
 netflow_free(struct netflow *n)
 {
 	free(n->sequence);
+	free(n->datagrams);
 	free(n);
 }
 
@@ -174,11 +188,11 @@ netflow5_close(void *state)
 const struct encoder netflow5_encoder = { "netflow5", 2055, 2100, 0, 0, netflow_open,
 	netflow5_add, netflow5_close };
 
-/* The fields of the IPv4 and the IPv6 template, in order: RFC 3954 s8. */
-static const struct netflow9_field {
+/* The fields of the IPv4 and the IPv6 template, in order: RFC 3954 s8, IANA's for IPFIX. */
+static const struct sets_field {
 	uint16_t type, octets;
 	uint16_t type6, octets6;
-} netflow9_fields[] = {
+} sets_fields[] = {
 	{ 8, 4, 27, 16 },  /* IPV4_SRC_ADDR, IPV6_SRC_ADDR */
 	{ 12, 4, 28, 16 },  /* IPV4_DST_ADDR, IPV6_DST_ADDR */
 	{ 7, 2, 7, 2 },  /* L4_SRC_PORT */
@@ -195,21 +209,32 @@ static const struct netflow9_field {
 	{ 13, 1, 30, 1 },  /* DST_MASK, IPV6_DST_MASK */
 	{ 1, 8, 1, 8 },  /* IN_BYTES */
 	{ 2, 8, 2, 8 },  /* IN_PKTS */
-	{ 21, 4, 21, 4 },  /* LAST_SWITCHED */
-	{ 22, 4, 22, 4 },  /* FIRST_SWITCHED */
 	{ 58, 2, 58, 2 },  /* SRC_VLAN */
 };
 
-#define NETFLOW9_FIELDS (sizeof(netflow9_fields) / sizeof(netflow9_fields[0]))
-
-enum {
-	NETFLOW9_IPV4_OCTETS = 59,
-	NETFLOW9_IPV6_OCTETS = 95,
-	NETFLOW9_TEMPLATES_OCTETS = 4 + 2 * (4 + 4 * (int)NETFLOW9_FIELDS),
+/* And the two times, which stand at the end. */
+static const struct sets_field sets_times[2][2] = {
+	{ { 21, 4, 21, 4 }, { 22, 4, 22, 4 } },  /* LAST_SWITCHED, FIRST_SWITCHED: uptimes */
+	{ { 153, 8, 153, 8 }, { 152, 8, 152, 8 } },  /* flowEnd-, flowStartMilliseconds */
 };
 
+#define SETS_FIELDS (sizeof(sets_fields) / sizeof(sets_fields[0]) + 2)
+
+enum {
+	SETS_IPV4_OCTETS = 51,  /* of a record, without the times */
+	SETS_IPV6_OCTETS = 87,
+	SETS_TEMPLATES_OCTETS = 4 + 2 * (4 + 4 * (int)SETS_FIELDS),
+};
+
+/* When the exporter's uptime was `uptime`, in ms since 1970. */
+static uint64_t
+netflow_when(const struct netflow *n, uint32_t uptime)
+{
+	return n->start_us / 1000 - NETFLOW_UPTIME_MS + uptime;
+}
+
 static uint8_t *
-netflow9_record(uint8_t *p, const struct netflow *n, const struct record *r)
+sets_record(uint8_t *p, const struct netflow *n, const struct record *r)
 {
 	static const uint8_t next_hop[4] = { 192, 0, 2, 254 };
 	static const uint8_t next_hop6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 0xfe };
@@ -234,21 +259,23 @@ netflow9_record(uint8_t *p, const struct netflow *n, const struct record *r)
 	p = put_u8(p, k->ipv6 ? 64 : 24);
 	p = put_u64(p, r->bytes);
 	p = put_u64(p, r->packets);
-	p = put_u32(p, last);
-	p = put_u32(p, first);
-	return put_u16(p, k->vlan);
+	p = put_u16(p, k->vlan);
+	if (n->ipfix)
+		return put_u64(put_u64(p, netflow_when(n, last)), netflow_when(n, first));
+	return put_u32(put_u32(p, last), first);
 }
 
 static uint8_t *
-netflow9_templates(uint8_t *p)
+sets_templates(uint8_t *p, bool ipfix)
 {
-	p = put_u16(p, 0);
-	p = put_u16(p, NETFLOW9_TEMPLATES_OCTETS);
+	p = put_u16(p, ipfix ? 2 : 0);
+	p = put_u16(p, SETS_TEMPLATES_OCTETS);
 	for (int family = 0; family < 2; family++) {
-		p = put_u16(p, family == 0 ? NETFLOW9_IPV4_ID : NETFLOW9_IPV6_ID);
-		p = put_u16(p, NETFLOW9_FIELDS);
-		for (size_t i = 0; i < NETFLOW9_FIELDS; i++) {
-			const struct netflow9_field *f = &netflow9_fields[i];
+		p = put_u16(p, family == 0 ? SETS_IPV4_ID : SETS_IPV6_ID);
+		p = put_u16(p, SETS_FIELDS);
+		for (size_t i = 0; i < SETS_FIELDS; i++) {
+			const struct sets_field *f = i < SETS_FIELDS - 2 ? &sets_fields[i] :
+			    &sets_times[ipfix][i - (SETS_FIELDS - 2)];
 
 			p = put_u16(p, family == 0 ? f->type : f->type6);
 			p = put_u16(p, family == 0 ? f->octets : f->octets6);
@@ -258,37 +285,54 @@ netflow9_templates(uint8_t *p)
 }
 
 static bool
-netflow9_templates_due(const struct netflow *n)
+sets_templates_due(const struct netflow *n)
 {
-	return n->sequence[n->source] % NETFLOW9_TEMPLATES_EVERY == 0;
+	return n->datagrams[n->source] % SETS_TEMPLATES_EVERY == 0;
 }
 
 /* Octets of a data FlowSet with header and padding; an empty one is left out. */
 static size_t
-netflow9_set_octets(size_t used)
+sets_octets(size_t used)
 {
 	return used != 0 ? (4 + used + 3) / 4 * 4 : 0;
 }
 
-static void
-netflow9_flush(struct netflow *n)
+static uint8_t *
+netflow9_header(uint8_t *p, const struct netflow *n, bool templates)
 {
-	uint8_t datagram[NETFLOW9_DATAGRAM_MAX + 1];
-	uint8_t *p = datagram;
-	bool templates = netflow9_templates_due(n);
-
 	p = put_u16(p, 9);
 	/* Template records count, too: RFC 3954 s5.1. */
 	p = put_u16(p, (uint16_t)(n->records + (templates ? 2 : 0)));
 	p = put_u32(p, netflow_uptime(n, n->time_us));
 	p = put_u32(p, (uint32_t)(n->time_us / 1000000));
-	p = put_u32(p, n->sequence[n->source]++);
-	p = put_u32(p, n->source + 1);  /* source id */
+	p = put_u32(p, n->sequence[n->source]);
+	return put_u32(p, n->source + 1);  /* source id */
+}
+
+/* RFC 7011 s3.1; the length is filled in at the end. */
+static uint8_t *
+ipfix_header(uint8_t *p, const struct netflow *n)
+{
+	p = put_u16(p, 10);
+	p = put_u16(p, 0);
+	p = put_u32(p, (uint32_t)(n->time_us / 1000000));
+	p = put_u32(p, n->sequence[n->source]);
+	return put_u32(p, n->source + 1);  /* observation domain */
+}
+
+static void
+sets_flush(struct netflow *n)
+{
+	uint8_t datagram[SETS_DATAGRAM_MAX + 1];
+	uint8_t *p = datagram;
+	bool templates = sets_templates_due(n);
+
+	p = n->ipfix ? ipfix_header(p, n) : netflow9_header(p, n, templates);
 	if (templates)
-		p = netflow9_templates(p);
+		p = sets_templates(p, n->ipfix);
 	for (int i = 0; i < 2; i++) {
 		const struct netflow_set *s = &n->set[i];
-		size_t octets = netflow9_set_octets(s->used);
+		size_t octets = sets_octets(s->used);
 
 		if (octets == 0)
 			continue;
@@ -297,37 +341,42 @@ netflow9_flush(struct netflow *n)
 		p = put_octets(p, s->octets, s->used);
 		p = put_zeros(p, octets - 4 - s->used);
 	}
+	if (n->ipfix)  /* the header has the length of all */
+		(void)put_u16(datagram + 2, (uint16_t)(p - datagram));
 	out_datagram(n->out, n->time_us, n->source, datagram, (size_t)(p - datagram));
+	n->datagrams[n->source]++;
+	n->sequence[n->source] += n->ipfix ? n->records : 1;
 	netflow_turn(n);
 }
 
 /* Whether a record of `octets` more in set `which` keeps the datagram in its bounds. */
 static bool
-netflow9_fits(const struct netflow *n, int which, size_t octets)
+sets_fit(const struct netflow *n, int which, size_t octets)
 {
-	size_t all = NETFLOW9_HEADER_OCTETS;
+	size_t all = n->ipfix ? IPFIX_HEADER_OCTETS : NETFLOW9_HEADER_OCTETS;
 
-	if (netflow9_templates_due(n))
-		all += NETFLOW9_TEMPLATES_OCTETS;
-	all += netflow9_set_octets(n->set[which].used + octets);
-	all += netflow9_set_octets(n->set[!which].used);
-	return all <= NETFLOW9_DATAGRAM_MAX;
+	if (sets_templates_due(n))
+		all += SETS_TEMPLATES_OCTETS;
+	all += sets_octets(n->set[which].used + octets);
+	all += sets_octets(n->set[!which].used);
+	return all <= SETS_DATAGRAM_MAX;
 }
 
 static uint32_t
-netflow9_add(void *state, const struct record *r)
+sets_add(void *state, const struct record *r)
 {
 	struct netflow *n = state;
 	int which = r->key->ipv6 ? 1 : 0;
-	size_t octets = which == 0 ? NETFLOW9_IPV4_OCTETS : NETFLOW9_IPV6_OCTETS;
+	size_t octets = (n->ipfix ? 16U : 8U) +
+	    (size_t)(which == 0 ? SETS_IPV4_OCTETS : SETS_IPV6_OCTETS);
 	struct netflow_set *s = &n->set[which];
 	uint8_t *end;
 
-	if (!netflow9_fits(n, which, octets))
-		netflow9_flush(n);
-	end = netflow9_record(s->octets + s->used, n, r);
+	if (!sets_fit(n, which, octets))
+		sets_flush(n);
+	end = sets_record(s->octets + s->used, n, r);
 	if (end != s->octets + s->used + octets)
-		die("the v9 template and its record disagree");
+		die("the template and its record disagree");
 	s->used += octets;
 	n->time_us = r->time_us;
 	n->records++;
@@ -335,14 +384,16 @@ netflow9_add(void *state, const struct record *r)
 }
 
 static void
-netflow9_close(void *state)
+sets_close(void *state)
 {
 	struct netflow *n = state;
 
 	if (n->records != 0)
-		netflow9_flush(n);
+		sets_flush(n);
 	netflow_free(n);
 }
 
 const struct encoder netflow9_encoder = { "netflow9", 2055, 2100, 1, 0, netflow_open,
-	netflow9_add, netflow9_close };
+	sets_add, sets_close };
+const struct encoder ipfix_encoder = { "ipfix", 4739, 2100, 1, 0, ipfix_open, sets_add,
+	sets_close };

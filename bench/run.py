@@ -69,6 +69,7 @@ CASES = [
          aggregate="src_net, dst_net"),
     Case("NetFlow v5, 100 k keys", "netflow5", "nfacctd", 100_000),
     Case("NetFlow v9, 100 k keys", "netflow9", "nfacctd", 100_000),
+    Case("IPFIX, 100 k keys", "ipfix", "nfacctd", 100_000),
     Case("sFlow v5, 100 k keys", "sflow5", "sfacctd", 100_000),
 ]
 # For memory every key is as likely, so that they all come.

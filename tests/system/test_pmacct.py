@@ -91,7 +91,7 @@ def test_pmacctd_links(tmp_path, wrap, ipv4):
 
 
 @pytest.mark.parametrize("aggregate", FLOWS)
-@pytest.mark.parametrize("kind", ["netflow5", "netflow9"])
+@pytest.mark.parametrize("kind", ["netflow5", "netflow9", "ipfix"])
 def test_nfacctd(tmp_path, kind, aggregate):
     pcap = tmp_path / "x.pcap"
     generate(kind, 20000, 1000, pcap=pcap)

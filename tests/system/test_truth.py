@@ -174,6 +174,7 @@ def test_labels_and_inner_tags(tmp_path):
 @pytest.mark.parametrize("kind,directive,size", [
     ("netflow5", "nfacctd", "bytes"),
     ("netflow9", "nfacctd", "bytes"),
+    ("ipfix", "nfacctd", "bytes"),
     ("sflow5", "sfacctd", "bytes_l2"),
 ])
 def test_datagrams_over_udp(tmp_path, weir, kind, directive, size):
@@ -209,6 +210,7 @@ def test_datagrams_over_udp(tmp_path, weir, kind, directive, size):
 @pytest.mark.parametrize("kind,family,size", [
     ("netflow5", "nfacctd", "bytes"),
     ("netflow9", "nfacctd", "bytes"),
+    ("ipfix", "nfacctd", "bytes"),
     ("sflow2", "sfacctd", "bytes_l2"),
     ("sflow4", "sfacctd", "bytes_l2"),
     ("sflow5", "sfacctd", "bytes_l2"),
