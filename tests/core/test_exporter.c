@@ -462,6 +462,84 @@ test_threads(void **state)
 	exporters_free(x);
 }
 
+/* A worker to which a few known exporters send, among many that only pass by. */
+static void *
+churn(void *arg)
+{
+	struct racer *r = arg;
+	struct exporter_cache c;
+
+	rcu_enter();
+	if (exporter_cache_init(&c, r->shared, NULL) != 0)
+		return arg;
+	c.worker = r->worker;
+	for (uint32_t i = 0; i < 20000; i++) {
+		bool known = i % 4 == 0;
+		ip16_t a = address(known ? i % 8 : 1000 + r->worker * 1000000 + i);
+		struct exporter *one = exporter_get(&c, EXPORTER_NETFLOW, &a, 0);
+
+		if (one == NULL) /* all that are there have just come */
+			continue;
+		exporter_add(one, r->worker, EXPORTER_DATAGRAMS, 1);
+		exporter_add(one, r->worker, EXPORTER_RECORDS, known);
+		atomic_store(&one->parts[r->worker].last_seen, NOW + 3600 * CLOCK_S);
+		r->found[i % N_SENDERS] = one->first;
+		if (i % 16 == 0)
+			rcu_quiet();
+	}
+	exporter_cache_fini(&c);
+	rcu_leave();
+	return NULL;
+}
+
+/* While exporters come and go in all workers, somebody looks at them all the time. */
+static void
+test_coming_and_going(void **state)
+{
+	struct exporters *x = exporters_new(N_THREADS, 64, no_free);
+	static struct racer racers[N_THREADS];
+	struct exporter_cache c;
+	uint64_t known = 0;
+	void *failed;
+	uint32_t n;
+
+	(void)state;
+	clock_set(NOW);
+	assert_int_equal(exporter_cache_init(&c, x, NULL), 0);
+	for (uint32_t i = 0; i < 8; i += 4) {
+		ip16_t a = address(i);
+
+		sent(exporter_get(&c, EXPORTER_NETFLOW, &a, 0), NOW, 3600 * CLOCK_S);
+	}
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		racers[i].shared = x;
+		racers[i].worker = i;
+		assert_int_equal(
+		    pthread_create(&racers[i].thread, NULL, churn, &racers[i]), 0);
+	}
+	rcu_idle();
+	for (unsigned i = 0; i < 200; i++) {
+		struct exporter **list = exporters_take(x, &n);
+
+		assert_in_range(n, 0, 64);
+		for (uint32_t k = 0; k < n; k++)
+			(void)exporter_sum(list[k], EXPORTER_DATAGRAMS);
+		exporters_give(list, n);
+	}
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		pthread_join(racers[i].thread, &failed);
+		assert_null(failed);
+	}
+	rcu_busy();
+	for (uint32_t k = 0; k < exporters_count(x); k++)
+		known += exporter_sum(exporters_at(x, k), EXPORTER_RECORDS);
+	/* Those that send all the time were never forgotten. */
+	assert_int_equal(known, 2 + N_THREADS * 20000 / 4);
+	exporter_cache_fini(&c);
+	exporters_free(x);
+	clock_set(0);
+}
+
 static int
 enter(void **state)
 {
@@ -497,6 +575,7 @@ main(void)
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_restarts),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_coming_and_going),
 	};
 
 	return cmocka_run_group_tests_name("exporter", tests, enter, leave);
