@@ -10,9 +10,11 @@
  * message do not count, or dripping would hold a place for ever); if there is none, the
  * newcomer is turned away.
  *
- * Templates last for a connection (RFC 7011 s8.1); here they stay with the exporter, as
- * over UDP. An exporter has to send them anew on each connection, before their data, and
- * new ones take the place of old ones.
+ * Templates last for a connection (RFC 7011 s8.2); here they stay with the exporter and
+ * its observation domain, as over UDP. An exporter has to send them anew on each
+ * connection, before their data, and new ones take the place of old ones; so the
+ * difference shows only where one exporter speaks for one domain over two connections at
+ * once with two meanings of one template id, for which s10.4.4 sees no reason.
  */
 #include "collectors/tcp.h"
 
