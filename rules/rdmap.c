@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/mapfile.h"
+#include "rules/mapindex.h"
 
 #define RULES_MAX (1U << 20)
 
@@ -22,6 +23,7 @@ struct rdmap_rule {
 struct rdmap {
 	struct rdmap_rule *rules;
 	uint32_t n, room;
+	struct mapindex *index;
 };
 
 /* The decimal number up to `end`, at most `max`; false when it is none. */
@@ -104,6 +106,23 @@ static const struct mapfile_key rule_keys[] = {
 };
 #undef AT
 
+/* Put the rule that comes next into the index, by what it asks for exactly. */
+static int
+rule_index(struct rdmap *m, const struct rdmap_rule *r)
+{
+	const struct mapindex_key key = { r->from.addr, r->in, r->out };
+	uint32_t exactly = r->given & ~r->negated;
+	unsigned asks = 0;
+
+	if ((exactly >> ROW_IP & 1) != 0 && r->from.len == 128)
+		asks |= MAPINDEX_IP;
+	if ((exactly >> ROW_IN & 1) != 0)
+		asks |= MAPINDEX_IN;
+	if ((exactly >> ROW_OUT & 1) != 0)
+		asks |= MAPINDEX_OUT;
+	return mapindex_add(m->index, asks, &key);
+}
+
 static int
 rule_take(void *arg, const struct mapfile_rule *r, const void *values,
     struct problems *ps, struct err *e)
@@ -130,6 +149,8 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 		m->rules = rules;
 		m->room = room;
 	}
+	if (rule_index(m, &rule) != 0)
+		return err_set(e, WEIR_ENOMEM, "flow_to_rd_map: no memory");
 	m->rules[m->n++] = rule;
 	return 0;
 }
@@ -142,8 +163,9 @@ rdmap_load(const char *path, struct problems *ps, struct err *e)
 {
 	struct rdmap *m = calloc(1, sizeof(*m));
 
-	if (m == NULL) {
+	if (m == NULL || (m->index = mapindex_new()) == NULL) {
 		err_set(e, WEIR_ENOMEM, "flow_to_rd_map %s: no memory", path);
+		rdmap_free(m);
 		return NULL;
 	}
 	if (mapfile_read(&flow_to_rd_map, path, m, ps, e) != 0) {
@@ -158,6 +180,7 @@ rdmap_free(struct rdmap *m)
 {
 	if (m == NULL)
 		return;
+	mapindex_free(m->index);
 	free(m->rules);
 	free(m);
 }
@@ -195,10 +218,18 @@ rule_fits(const struct rdmap_rule *r, const struct flow *f)
 void
 rdmap_apply(const struct rdmap *m, struct flow *flows, unsigned n)
 {
-	for (unsigned k = 0; k < n; k++)
-		for (uint32_t i = 0; i < m->n; i++)
-			if (rule_fits(&m->rules[i], &flows[k])) {
-				flows[k].mpls_vpn_rd = rd_from(m->rules[i].rd, RD_MAP);
-				break;
-			}
+	for (unsigned k = 0; k < n; k++) {
+		struct flow *f = &flows[k];
+		const struct mapindex_key key = { f->peer_src_ip, f->in_iface,
+			f->out_iface };
+		struct mapindex_walk w;
+		uint32_t i;
+
+		mapindex_begin(m->index, &key, &w);
+		do
+			i = mapindex_next(m->index, &w);
+		while (i != MAPINDEX_END && !rule_fits(&m->rules[i], f));
+		if (i != MAPINDEX_END)
+			f->mpls_vpn_rd = rd_from(m->rules[i].rd, RD_MAP);
+	}
 }

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/rcu.h"
+#include "rules/mapindex.h"
 
 #define RULES_MAX (1U << 20)
 
@@ -24,6 +25,7 @@ struct sampling_rule {
 struct sampling_rules {
 	struct sampling_rule *list;
 	uint32_t n, room;
+	struct mapindex *index;
 };
 
 struct sampling {
@@ -72,6 +74,22 @@ static const struct mapfile_key rule_keys[] = {
 };
 #undef AT
 
+/* Put the rule that comes next into the index, by what it asks for exactly. */
+static int
+rule_index(struct sampling_rules *s, const struct sampling_rule *r)
+{
+	const struct mapindex_key key = { r->from.addr, r->in, r->out };
+	unsigned asks = 0;
+
+	if (!r->any_from && r->from.len == 128)
+		asks |= MAPINDEX_IP;
+	if (!r->any_in && !r->not_in)
+		asks |= MAPINDEX_IN;
+	if (!r->any_out && !r->not_out)
+		asks |= MAPINDEX_OUT;
+	return mapindex_add(s->index, asks, &key);
+}
+
 static int
 rule_take(void *arg, const struct mapfile_rule *r, const void *values,
     struct problems *ps, struct err *e)
@@ -100,6 +118,8 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 		s->list = list;
 		s->room = room;
 	}
+	if (rule_index(s, &rule) != 0)
+		return err_set(e, WEIR_ENOMEM, "sampling_map: no memory");
 	s->list[s->n++] = rule;
 	return 0;
 }
@@ -114,6 +134,7 @@ map_free(void *p)
 
 	if (rules == NULL)
 		return;
+	mapindex_free(rules->index);
 	free(rules->list);
 	free(rules);
 }
@@ -124,8 +145,9 @@ map_load(const char *path, struct problems *ps, struct err *e)
 {
 	struct sampling_rules *rules = calloc(1, sizeof(*rules));
 
-	if (rules == NULL) {
+	if (rules == NULL || (rules->index = mapindex_new()) == NULL) {
 		err_set(e, WEIR_ENOMEM, "sampling_map %s: no memory", path);
+		map_free(rules);
 		return NULL;
 	}
 	if (mapfile_read(&sampling_map, path, rules, ps, e) != 0) {
@@ -213,46 +235,51 @@ sampling_reads(const struct sampling_config *c, struct field_set *needs)
 	field_set_add(needs, F_OUT_IFACE);
 }
 
-/* The place of the first rule from `i` on that speaks of `exporter`; s->n: none does. */
-static uint32_t
-rule_of(const struct sampling_rules *s, const ip16_t *exporter, uint32_t i)
+static bool
+rule_is_of(const struct sampling_rule *r, const ip16_t *exporter)
 {
-	while (i < s->n && !s->list[i].any_from &&
-	       !prefix_holds(&s->list[i].from, exporter))
-		i++;
-	return i;
+	return r->any_from || prefix_holds(&r->from, exporter);
 }
 
 static bool
-rule_fits(const struct sampling_rule *r, uint32_t in, uint32_t out)
+rule_fits(const struct sampling_rule *r, const struct mapindex_key *record)
 {
-	return (r->any_in || (r->in == in) != r->not_in) &&
-	       (r->any_out || (r->out == out) != r->not_out);
+	return (r->any_in || (r->in == record->in) != r->not_in) &&
+	       (r->any_out || (r->out == record->out) != r->not_out) &&
+	       rule_is_of(r, &record->ip);
 }
 
-/*
- * The map's rates over a batch, most of which is one exporter's: where the rules that
- * speak of it begin is looked up when it changes.
- */
+/* The rate that the map gives to records of `key`; 0: none. */
+static uint32_t
+map_rate(const struct sampling_rules *s, const struct mapindex_key *key)
+{
+	struct mapindex_walk w;
+	uint32_t i;
+
+	mapindex_begin(s->index, key, &w);
+	while ((i = mapindex_next(s->index, &w)) != MAPINDEX_END)
+		if (rule_fits(&s->list[i], key))
+			return s->list[i].rate;
+	return 0;
+}
+
+/* The map's rates over a batch, in which much is of one exporter and its interfaces. */
 static void
 map_apply(const struct sampling_rules *s, struct flow *flows, unsigned n)
 {
-	const ip16_t *exporter = NULL;
-	uint32_t first = 0;
+	struct mapindex_key last = { { { 0 } }, 0, 0 };
+	uint32_t rate = map_rate(s, &last);
 
 	for (unsigned k = 0; k < n; k++) {
 		struct flow *f = &flows[k];
-		uint32_t i;
+		struct mapindex_key key = { f->peer_src_ip, f->in_iface, f->out_iface };
 
-		if (exporter == NULL || !ip_equal(exporter, &f->peer_src_ip)) {
-			exporter = &f->peer_src_ip;
-			first = rule_of(s, exporter, 0);
+		if (memcmp(&key, &last, sizeof(key)) != 0) {
+			last = key;
+			rate = map_rate(s, &key);
 		}
-		for (i = first; i < s->n; i = rule_of(s, exporter, i + 1))
-			if (rule_fits(&s->list[i], f->in_iface, f->out_iface)) {
-				f->sampling_rate = s->list[i].rate;
-				break;
-			}
+		if (rate != 0)
+			f->sampling_rate = rate;
 	}
 }
 
@@ -317,15 +344,17 @@ static bool
 map_judge(struct sampling *s, const ip16_t *exporter, struct sampling_verdict *v)
 {
 	const struct sampling_rules *rules;
-	const struct sampling_rule *r;
 	uint32_t i = 0;
 	bool found;
 
 	pthread_mutex_lock(&s->judges);
 	rules = atomic_load(&s->rules);
-	found = rules != NULL && (i = rule_of(rules, exporter, 0)) < rules->n;
+	while (rules != NULL && i < rules->n && !rule_is_of(&rules->list[i], exporter))
+		i++;
+	found = rules != NULL && i < rules->n;
 	if (found) {
-		r = &rules->list[i];
+		const struct sampling_rule *r = &rules->list[i];
+
 		*v = r->any_in && r->any_out
 			 ? (struct sampling_verdict){ r->rate, SAMPLING_MAP }
 			 : (struct sampling_verdict){ 0, SAMPLING_MAP_INTERFACE };
