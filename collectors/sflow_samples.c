@@ -181,6 +181,8 @@ sample_v5(struct sflow *s, struct sflow_message *m)
 		if (!sflow_counters(s, m, &sample, true))
 			verdict = SFLOW_MALFORMED;
 		break;
+	case SFLOW_SAMPLE_DISCARDED: /* never sampled: it stands for nothing but itself */
+		break;
 	default:
 		m->unknown++;
 		break;

@@ -36,6 +36,7 @@ enum {
 	SFLOW_SAMPLE_COUNTERS = 2,
 	SFLOW_SAMPLE_FLOW_EXPANDED = 3,
 	SFLOW_SAMPLE_COUNTERS_EXPANDED = 4,
+	SFLOW_SAMPLE_DISCARDED = 5, /* sflow_drops.txt: not sampled, but thrown away */
 };
 
 /* Who defines a format; 0 is sFlow.org. */
@@ -157,6 +158,15 @@ sflow_opaque(struct rbuf *r, uint32_t octets)
 	if (padding > 0)
 		rbuf_skip(r, padding < rbuf_left(r) ? padding : rbuf_left(r));
 	return taken;
+}
+
+/* A number, and that many words. */
+static inline struct rbuf
+sflow_words(struct rbuf *r)
+{
+	uint32_t n = rbuf_u32(r);
+
+	return rbuf_take(r, n <= rbuf_left(r) / 4 ? (size_t)n * 4 : SIZE_MAX);
 }
 
 /* An address behind its kind; none where it is unknown. Other kinds have no length. */

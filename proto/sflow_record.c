@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/intern.h"
+#include "proto/sflow_old.h"
 #include "proto/value.h"
 
 /* Link layers of sampled frames, by the numbers that libpcap has for them. */
@@ -215,15 +216,6 @@ record_router(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 	return RECORD_ADDS;
 }
 
-/* A number, and that many words. */
-static struct rbuf
-words_take(struct rbuf *r)
-{
-	uint32_t n = rbuf_u32(r);
-
-	return rbuf_take(r, n <= rbuf_left(r) / 4 ? (size_t)n * 4 : SIZE_MAX);
-}
-
 /* The ends of the way to the destination; 0 where none is told. */
 struct as_path {
 	uint32_t first, last;
@@ -233,7 +225,7 @@ struct as_path {
 static void
 path_segment(struct rbuf *r, struct as_path *path)
 {
-	struct rbuf segment = words_take(r);
+	struct rbuf segment = sflow_words(r);
 	unsigned n = (unsigned)rbuf_left(&segment) / 4;
 
 	if (n == 0)
@@ -336,9 +328,9 @@ static enum record_result
 record_mpls(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 {
 	ip16_t nexthop = sflow_address(r);
-	struct rbuf in = words_take(r);
+	struct rbuf in = sflow_words(r);
 
-	(void)words_take(r); /* the packet's when it left */
+	(void)sflow_words(r); /* the packet's when it left */
 	if (!rbuf_ok(r))
 		return RECORD_CUT;
 	if (ip_is_none(&f->nexthop))
@@ -392,7 +384,7 @@ record_mpls_vc(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 static enum record_result
 record_vlan_tunnel(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 {
-	struct rbuf stack = words_take(r); /* TPID and TCI in a word */
+	struct rbuf stack = sflow_words(r); /* TPID and TCI in a word */
 	size_t depth = rbuf_left(&stack) / 4;
 	uint16_t outer, next;
 
@@ -449,19 +441,6 @@ record_class(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 #define PMACCT(number)     SFLOW_FORMAT(SFLOW_ENTERPRISE_PMACCT, number)
 #define PMACCT_OLD(number) SFLOW_FORMAT(SFLOW_ENTERPRISE_PMACCT_OLD, number)
 
-/* Rows that versions 2 and 4 have, too. */
-enum {
-	ROW_HEADER,
-	ROW_IPV4,
-	ROW_IPV6,
-	ROW_ETHERNET,
-	ROW_SWITCH,
-	ROW_ROUTER,
-	ROW_GATEWAY,
-	ROW_USER,
-	ROW_URL,
-};
-
 /*
  * Formats that are known, in the order in which they are read. Those without a function
  * say nothing that a primitive holds.
@@ -470,15 +449,15 @@ static const struct {
 	uint32_t format;
 	record_fn *read;
 } record_rows[] = {
-	[ROW_HEADER] = { SFLOW_RECORD_HEADER, record_header },
-	[ROW_IPV4] = { SFLOW_RECORD_IPV4, record_ipv4 },
-	[ROW_IPV6] = { SFLOW_RECORD_IPV6, record_ipv6 },
-	[ROW_ETHERNET] = { SFLOW_RECORD_ETHERNET, record_ethernet },
-	[ROW_SWITCH] = { SFLOW_RECORD_SWITCH, record_switch },
-	[ROW_ROUTER] = { SFLOW_RECORD_ROUTER, record_router },
-	[ROW_GATEWAY] = { SFLOW_RECORD_GATEWAY, record_gateway },
-	[ROW_USER] = { SFLOW_RECORD_USER, record_user },
-	[ROW_URL] = { SFLOW_RECORD_URL, NULL },
+	{ SFLOW_RECORD_HEADER, record_header },
+	{ SFLOW_RECORD_IPV4, record_ipv4 },
+	{ SFLOW_RECORD_IPV6, record_ipv6 },
+	{ SFLOW_RECORD_ETHERNET, record_ethernet },
+	{ SFLOW_RECORD_SWITCH, record_switch },
+	{ SFLOW_RECORD_ROUTER, record_router },
+	{ SFLOW_RECORD_GATEWAY, record_gateway },
+	{ SFLOW_RECORD_USER, record_user },
+	{ SFLOW_RECORD_URL, NULL },
 	{ SFLOW_RECORD_MPLS, record_mpls },
 	{ SFLOW_RECORD_NAT, record_nat },
 	{ SFLOW_RECORD_MPLS_TUNNEL, NULL },
@@ -501,11 +480,20 @@ static const struct {
 _Static_assert(sizeof(record_rows) / sizeof(record_rows[0]) == SFLOW_RECORD_ROWS &&
 	SFLOW_RECORD_ROWS <= 32, "a bit of sflow_records.found for each row");
 
-static void
-records_add(struct sflow_records *rs, unsigned row, struct rbuf record)
+/* Note a record of a format that may be known. */
+static inline void
+records_add(struct sflow_records *rs, uint32_t format, struct rbuf record)
 {
-	rs->at[row] = record;
-	rs->found |= 1U << row;
+	unsigned row = 0;
+
+	while (row < SFLOW_RECORD_ROWS && record_rows[row].format != format)
+		row++;
+	if (row < SFLOW_RECORD_ROWS) {
+		rs->at[row] = record;
+		rs->found |= 1U << row;
+	} else {
+		rs->unknown++;
+	}
 }
 
 static inline void
@@ -523,22 +511,34 @@ sflow_records_find(struct sflow_records *rs, struct rbuf *from, uint32_t n)
 	/* Each takes eight octets at least, so the number cannot run away. */
 	for (; n > 0 && rbuf_ok(&r); n--) {
 		const uint8_t *p = rbuf_get(&r, 8);
-		struct rbuf record;
-		unsigned row = 0;
 
 		if (p == NULL)
 			break;
-		record = sflow_opaque(&r, sflow_word(p, 1));
-		while (row < SFLOW_RECORD_ROWS &&
-		       record_rows[row].format != sflow_word(p, 0))
-			row++;
-		if (row < SFLOW_RECORD_ROWS)
-			records_add(rs, row, record);
-		else
-			rs->unknown++;
+		records_add(rs, sflow_word(p, 0), sflow_opaque(&r, sflow_word(p, 1)));
 	}
 	*from = r;
 	return rbuf_ok(&r);
+}
+
+bool
+sflow_records_find_old(struct sflow_records *rs, struct rbuf *r, uint32_t version)
+{
+	struct sflow_old_part part;
+	bool known = sflow_old_packet(r, version, &part);
+	uint32_t n;
+
+	records_clear(rs);
+	if (known) {
+		records_add(rs, part.format, part.body);
+		for (n = rbuf_u32(r); n > 0 && rbuf_ok(r); n--) {
+			known = sflow_old_extended(r, version, &part);
+			if (!known)
+				break;
+			records_add(rs, part.format, part.body);
+		}
+	}
+	rs->unknown += !known && rbuf_ok(r);
+	return known && rbuf_ok(r);
 }
 
 enum sflow_verdict
@@ -568,129 +568,4 @@ sflow_records_read(
 		}
 	}
 	return verdict;
-}
-
-/* Versions 2 and 4: steppers find the end of what has no length. */
-typedef void step_fn(struct rbuf *r, uint32_t version);
-
-static void
-step_string(struct rbuf *r, uint32_t version)
-{
-	(void)version;
-	(void)sflow_opaque(r, rbuf_u32(r));
-}
-
-static void
-step_header(struct rbuf *r, uint32_t version)
-{
-	rbuf_skip(r, 8); /* protocol and length of the frame */
-	step_string(r, version);
-}
-
-static void
-step_ipv4(struct rbuf *r, uint32_t version)
-{
-	(void)version;
-	rbuf_skip(r, 32);
-}
-
-static void
-step_ipv6(struct rbuf *r, uint32_t version)
-{
-	(void)version;
-	rbuf_skip(r, 56);
-}
-
-static void
-step_switch(struct rbuf *r, uint32_t version)
-{
-	(void)version;
-	rbuf_skip(r, 16);
-}
-
-static void
-step_router(struct rbuf *r, uint32_t version)
-{
-	(void)version;
-	(void)sflow_address(r);
-	rbuf_skip(r, 8);
-}
-
-static void
-step_gateway(struct rbuf *r, uint32_t version)
-{
-	rbuf_skip(r, 12);
-	(void)gateway_path(r, version);
-	if (version == SFLOW_V2)
-		return;
-	(void)words_take(r); /* communities */
-	rbuf_skip(r, 4); /* local preference */
-}
-
-static void
-step_user(struct rbuf *r, uint32_t version)
-{
-	step_string(r, version);
-	step_string(r, version);
-}
-
-static void
-step_url(struct rbuf *r, uint32_t version)
-{
-	rbuf_skip(r, 4); /* direction */
-	step_string(r, version);
-}
-
-/* By the numbers that stand on the wire. */
-struct old_row {
-	step_fn *step;
-	unsigned row; /* of record_rows */
-};
-static const struct old_row packet_rows[] = {
-	[SFLOW_OLD_HEADER] = { step_header, ROW_HEADER },
-	[SFLOW_OLD_IPV4] = { step_ipv4, ROW_IPV4 },
-	[SFLOW_OLD_IPV6] = { step_ipv6, ROW_IPV6 },
-};
-static const struct old_row extended_rows[] = {
-	[SFLOW_OLD_SWITCH] = { step_switch, ROW_SWITCH },
-	[SFLOW_OLD_ROUTER] = { step_router, ROW_ROUTER },
-	[SFLOW_OLD_GATEWAY] = { step_gateway, ROW_GATEWAY },
-	[SFLOW_OLD_USER] = { step_user, ROW_USER },
-	[SFLOW_OLD_URL] = { step_url, ROW_URL },
-};
-#define N_OF(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-static bool
-old_find(struct sflow_records *rs, struct rbuf *r, uint32_t version,
-    const struct old_row *rows, size_t n)
-{
-	uint32_t number = rbuf_u32(r);
-	const uint8_t *start = r->p;
-
-	if (!rbuf_ok(r))
-		return false;
-	if (number >= n || rows[number].step == NULL) {
-		rs->unknown++;
-		return false;
-	}
-	rows[number].step(r, version);
-	records_add(rs, rows[number].row, rbuf_of(start, (size_t)(r->p - start)));
-	return rbuf_ok(r);
-}
-
-bool
-sflow_records_find_old(struct sflow_records *rs, struct rbuf *r, uint32_t version)
-{
-	uint32_t n;
-
-	records_clear(rs);
-	if (!old_find(rs, r, version, packet_rows, N_OF(packet_rows)))
-		return false;
-	n = rbuf_u32(r);
-	while (n > 0 && rbuf_ok(r)) {
-		if (!old_find(rs, r, version, extended_rows, N_OF(extended_rows)))
-			return false;
-		n--;
-	}
-	return rbuf_ok(r);
 }

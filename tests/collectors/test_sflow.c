@@ -527,6 +527,11 @@ test_parts(void **state)
 	assert_int_equal(rig_stat(&b.rig, STAT_RECORDS_FED), 1);
 	bench_hex(&b, OLD_HEAD("00000004", "00000001") OLD_COUNTERS("00000009"));
 	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_UNKNOWN), 3);
+	/* A packet that was thrown away: known, but no sample of anything. */
+	bench_hex(&b, HEAD("00000002", "00000001") "00000005 00000018 00000001 00000000 00000003 "
+	    "00000000 00000000 00000000 ");
+	assert_int_equal(rig_stat(&b.rig, STAT_PARTS_UNKNOWN), 3);
+	assert_int_equal(rig_stat(&b.rig, STAT_RECORDS_NOT_FLOW), 2);
 	bench_close(&b);
 }
 

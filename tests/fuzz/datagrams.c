@@ -140,6 +140,8 @@ fuzz_datagrams(const struct datagram_decoder *on, const uint8_t *data, size_t si
 	config.account_options = choice >> 3 & 1;
 	config.disable_opt_scope_check = choice >> 4 & 1;
 	config.biflow = choice >> 5 & 1;
+	config.unknown_etype = choice >> 6 & 1;
+	config.ignore_exporter_address = choice >> 7 & 1;
 	for (unsigned i = 0; i < FIELD_COUNT; i++)
 		if ((choice >> 1) % 4 == 0 || i % 4 == (choice >> 1) % 4)
 			field_set_add(&p.needs, (enum field_no)i);

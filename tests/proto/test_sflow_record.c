@@ -357,10 +357,13 @@ static const struct {
 	    TUPLE4 "vlan=10" },
 	{ "an extension that ends early", 4, OLD_FRAME "00000001 00000001 0000000a", false,
 	    SFLOW_FLOW, 0, TUPLE4 "vlan=0" },
+	{ "a gateway of version 4 with more segments than octets", 4, OLD_FRAME "00000001 00000003 "
+	    "0000fde8 0000fde9 0000fdea ffffffff 00000002 00000001 0000fdf2", false, SFLOW_FLOW, 0,
+	    TUPLE4 "src_as=0" },
 	{ "more extensions than octets", 4, OLD_FRAME "ffffffff", false, SFLOW_FLOW, 0, TUPLE4 },
 	{ "no number of extensions", 4, OLD_FRAME, false, SFLOW_FLOW, 0, TUPLE4 },
 	{ "a frame that is longer than the datagram", 4, "00000001 00000001 00000040 00000037 " TCP4,
-	    false, SFLOW_MALFORMED, 0, "" },
+	    false, SFLOW_NOT_FLOW, 0, "" },
 	{ "nothing", 2, "", false, SFLOW_NOT_FLOW, 0, "" },
 };
 
