@@ -128,6 +128,7 @@ enum {
 	SFLOW_HEADER_MPLS = 13,
 	SFLOW_HEADER_POS = 14,      /* PPP over SONET/SDH: RFC 2615 */
 	SFLOW_HEADER_80211 = 15,
+	SFLOW_HEADER_80211_AMSDU = 17, /* one packet of several in a frame */
 	SFLOW_HEADERS,              /* one more than the last that has a row */
 };
 

@@ -31,6 +31,8 @@ static const struct {
 	{ SFLOW_HEADER_MPLS, PACKET_LINK_MPLS },
 	{ SFLOW_HEADER_POS, PACKET_LINK_PPP }, /* in HDLC-like framing */
 	{ SFLOW_HEADER_80211, 105 },      /* DLT_IEEE802_11 */
+	/* Two addresses, a length, LLC and SNAP, as in 802.3: IEEE 802.11-2016 s9.3.2.2.2. */
+	{ SFLOW_HEADER_80211_AMSDU, PACKET_LINK_ETHERNET },
 };
 
 void

@@ -74,6 +74,9 @@ static const struct {
 	{ "one of 802.11, with LLC and SNAP", { { 1, "0000000f 00000120 00000000 0000003c "
 	    "0801 0000 020102030405 02aabbccddee 020102030405 0000 aaaa03000000 0800 " UDP4 } },
 	    SFLOW_FLOW, 0, 0, TUPLE4 "src_port=12345" },
+	{ "one of several in a frame of 802.11", { { 1, "00000011 00000106 00000000 00000032 "
+	    "020102030405 02aabbccddee 00f8 aaaa03000000 0800 " UDP4 } }, SFLOW_FLOW, 0, 0,
+	    TUPLE4 "src_port=12345 src_mac=02:aa:bb:cc:dd:ee bytes=262" },
 	{ "what the frame has beyond ports, where it is asked for", { { 1, FRAME_TCP4 } }, SFLOW_FLOW,
 	    0, 0, "ttl=64" },
 	{ "a frame that is not IP", { { 1, FRAME_ARP } }, SFLOW_NOT_FLOW, 0, 0, "" },
