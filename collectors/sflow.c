@@ -2,9 +2,11 @@
 /*
  * DOC: sFlow versions 2, 4 (RFC 3176) and 5 (https://sflow.org/sflow_version_5.txt), told
  * apart datagram by datagram. Here are the headers of datagrams and the books; samples are
- * in sflow_samples.c and sflow_counters.c, their records in proto/sflow_record.c, and what is remembered of an
- * agent between datagrams in sflow_sources.c.
+ * in sflow_samples.c and sflow_counters.c, their records in proto/sflow_record.c, and what
+ * is remembered of an agent between datagrams in sflow_sources.c.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,27 @@
 #include "collectors/sflow_message.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+
+static void message_log(struct sflow *s, const struct sflow_message *m, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* One line about the sender of `m`, no oftener than its bucket allows. */
+static void
+message_log(struct sflow *s, const struct sflow_message *m, const char *fmt, ...)
+{
+	char text[160], ip[IP_STRLEN];
+	struct exporter *x = m->exporter;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)ip_format(x != NULL ? &x->addr : &m->datagram->from, ip);
+	if (x != NULL)
+		log_limited(&x->parts[s->worker].limit, "sflow %s/%u: %s", ip, x->domain, text);
+	else
+		log_limited(&s->limit, "sflow %s: %s", ip, text);
+}
 
 /* The rest of the header, behind its version. Returns whether all of it is there. */
 static bool
@@ -39,14 +62,10 @@ message_sequence(struct sflow *s, const struct sflow_message *m)
 	    sequence_judge(&stream->sequence, m->sequence, restarted);
 	uint32_t lost = exporter_sequence(x, s->worker, &s->pipeline->stats, stream, order,
 	    m->sequence, 1, false).lost;
-	char ip[IP_STRLEN];
 
-	if (lost == 0 || s->config->disable_checks)
-		return;
-	(void)ip_format(&x->addr, ip);
-	log_limited(&x->parts[s->worker].limit,
-	    "sflow %s/%u: %u datagrams missing before number %u", ip, x->domain, lost,
-	    m->sequence);
+	if (lost != 0 && !s->config->disable_checks)
+		message_log(s, m, "%u datagrams missing before number %u", lost,
+		    m->sequence);
 }
 
 /* Count on a stat, where there is something to count. */
@@ -99,20 +118,28 @@ message_take(struct sflow *s, struct sflow_message *m)
 	uint32_t domain;
 	bool whole;
 
-	if (!message_header(m, &domain))
+	if (!message_header(m, &domain)) {
+		message_log(s, m, "%zu octets are no version %u header", m->datagram->len,
+		    m->version);
 		return STAT_BAD_SHORT;
+	}
 	if (ip_is_none(&m->agent))
 		m->agent = m->datagram->from;
 	m->peer = s->config->ignore_exporter_address ? m->datagram->from : m->agent;
 	m->exporter =
 	    exporter_get(s->collector->exporters, EXPORTER_SFLOW, &m->agent, domain);
-	if (m->exporter == NULL)
+	if (m->exporter == NULL) {
+		message_log(s, m, "no room for another exporter (sub-agent %u)", domain);
 		return STAT_BAD_EXPORTER;
+	}
 	atomic_store_explicit(&m->exporter->version, m->version, memory_order_relaxed);
 	message_sequence(s, m);
 	m->sources = sflow_sources_of(m->exporter, s->worker);
 	whole = sflow_samples(s, m);
 	message_book(s, m, whole);
+	if (!whole)
+		message_log(s, m, "one of %u samples leaves the datagram, or is of a kind "
+				  "whose end is not known", m->announced);
 	return whole ? STAT_DATAGRAMS_DECODED : STAT_BAD_LENGTH;
 }
 
@@ -140,6 +167,8 @@ sflow_decode(void *decoder, const struct datagram *d)
 		where = STAT_BAD_SHORT;
 	else if (version_is_known(m.version))
 		where = message_take(s, &m);
+	else
+		message_log(s, &m, "version %u is not taken here", m.version);
 	stat_add(&s->pipeline->stats, where, 1);
 	/* What has an exporter counts its own. */
 	if (m.exporter == NULL)
@@ -163,6 +192,7 @@ sflow_open(struct collector *c, struct err *e)
 		err_set(e, WEIR_ENOMEM, "sflow: no memory");
 		return NULL;
 	}
+	s->limit = (struct log_limit)LOG_LIMIT_INIT;
 	s->collector = c;
 	s->pipeline = c->pipeline;
 	s->worker = c->pipeline->worker;

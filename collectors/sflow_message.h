@@ -29,6 +29,7 @@ struct sflow {
 	bool renormalizes;           /* counters will be multiplied by the rate */
 	bool header_shown;           /* somebody needs what the datagram's header says */
 	struct sflow_reading reading;
+	struct log_limit limit;      /* for datagrams of no exporter */
 	struct counter_ring *counters; /* where blocks of counters go; NULL: nowhere */
 };
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 #define FIRST_SLOTS  8U          /* a power of two */
 #define ALL_SLOTS    (1 << 20)   /* of all agents: 32 MiB */
 #define LATE         64          /* numbers that a sample may be behind another */
@@ -79,7 +81,8 @@ sflow_exporter_state_free(void *state)
 static struct sflow_source *
 slot_find(struct sflow_source *slots, uint32_t mask, uint32_t class, uint32_t index)
 {
-	uint32_t i = (index * 2654435761U ^ class * 40503U) >> 7;
+	uint64_t key = (uint64_t)class << 32 | index;
+	uint32_t i = (uint32_t)hash_seeded(&key, sizeof(key));
 
 	for (;; i++) {
 		struct sflow_source *s = &slots[i & mask];
