@@ -73,19 +73,12 @@ place_is(
 	       (p->spec.variable || ie_fits(convert, p->spec.octets));
 }
 
-/* The first field that is an element: in v9 those of scope are none, RFC 3954 s6.1. */
-static unsigned
-elements_first(const struct compiler *c)
-{
-	return c->def->kind == TEMPLATE_V9_OPTIONS ? c->def->n_scope : 0;
-}
-
 /* The last place of element (enterprise, id) whose value can be what `convert` says. */
 static const struct place *
 place_find(
     const struct compiler *c, uint32_t enterprise, uint16_t id, enum ie_convert convert)
 {
-	for (unsigned i = c->def->n_fields; i-- > elements_first(c);)
+	for (unsigned i = c->def->n_fields; i-- > 0;)
 		if (place_is(&c->places[i], enterprise, id, convert))
 			return &c->places[i];
 	return NULL;
@@ -279,7 +272,7 @@ tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found
 	};
 	const struct place *last =
 	    place_find(c, row->enterprise, row->id, row->convert);
-	const struct place *first = c->places + elements_first(c);
+	const struct place *first = c->places;
 
 	if (last == NULL)
 		return false;
