@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/netflow_exporter.h"
 
-#include <stdlib.h>
-
 #include "collectors/netflow.h"
 
 static _Atomic uint64_t changes;
@@ -13,6 +11,9 @@ netflow_exporter_changes(void)
 	return atomic_load(&changes);
 }
 
+_Static_assert(sizeof(struct netflow_exporter) <= EXPORTER_ROOM,
+    "what is remembered of an exporter fits in its room");
+
 struct netflow_exporter *
 netflow_exporter_make(struct exporter *x)
 {
@@ -20,13 +21,9 @@ netflow_exporter_make(struct exporter *x)
 
 	if (nx != NULL)
 		return nx;
-	nx = calloc(1, sizeof(*nx));
-	if (nx == NULL)
+	nx = (struct netflow_exporter *)(void *)x->room;
+	if (templates_init(&nx->templates) != 0)
 		return NULL;
-	if (templates_init(&nx->templates) != 0) {
-		free(nx);
-		return NULL;
-	}
 	atomic_store_explicit(&x->state, nx, memory_order_release);
 	return nx;
 }
@@ -109,5 +106,4 @@ netflow_exporter_state_free(void *state)
 
 	templates_fini(&nx->templates);
 	optdata_free(atomic_load(&nx->options));
-	free(nx);
 }

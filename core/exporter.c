@@ -395,6 +395,7 @@ exporter_get(struct exporter_cache *c, enum exporter_kind kind, const ip16_t *ad
 		/* Of ten thousand exporters none is in a cache: fetch all at once. */
 		part = &one->parts[c->worker];
 		__builtin_prefetch(one);
+		__builtin_prefetch(one->room);
 		__builtin_prefetch(part, 1);
 		__builtin_prefetch(part->streams, 1);
 		return one;

@@ -52,6 +52,7 @@ struct exporter_stream {
 };
 
 #define EXPORTER_STREAMS 4U
+#define EXPORTER_ROOM    64U /* octets */
 
 /* By what a sampling rate was announced. */
 #define EXPORTER_RATES(X) \
@@ -86,6 +87,9 @@ struct exporter {
 	_Atomic uint32_t version;    /* of its last datagram */
 	_Atomic uint32_t sampling;   /* rate 1 in N that it announced; 0: none */
 	_Atomic uint8_t sampling_by; /* enum exporter_rate */
+
+	/* And in the next one, room that the collector may have for `state`. */
+	_Alignas(64) uint8_t room[EXPORTER_ROOM];
 
 	_Atomic uint32_t refs;
 	uint32_t no;                 /* from 0, in the order of coming */
