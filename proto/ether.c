@@ -4,7 +4,7 @@
  * the next one.
  *
  * IEEE 802.1Q, 802.1ad, 802.2; RFC 3032 (MPLS), RFC 4385 and RFC 4448 (pseudowires), RFC
- * 2516 (PPPoE), RFC 1042 (SNAP).
+ * 2516 (PPPoE), RFC 1042 (SNAP), RFC 8300 (NSH), IEEE 802.1AE (MACsec).
  */
 #include "proto/ether.h"
 
@@ -149,6 +149,34 @@ ether_pppoe(struct rbuf *r)
 	return ppp_type(r);
 }
 
+/* 802.1AE s9: what is not encrypted but only signed can be read. */
+static uint16_t
+ether_macsec(struct rbuf *r)
+{
+	enum { ENCRYPTED = 0x08, CHANGED = 0x04, HAS_CHANNEL = 0x20 };
+	const uint8_t *p = rbuf_get(r, 6);
+
+	if (p == NULL || p[0] & (ENCRYPTED | CHANGED))
+		return 0;
+	rbuf_skip(r, p[0] & HAS_CHANNEL ? 8 : 0);
+	return rbuf_u16(r);
+}
+
+/* RFC 8300 s2.2: the length is of all of the header, in words. */
+static uint16_t
+ether_nsh(struct rbuf *r)
+{
+	static const uint16_t types[] = { 0, ETYPE_IPV4, ETYPE_IPV6, ETYPE_BRIDGED, 0,
+		ETYPE_MPLS };
+	const uint8_t *p = rbuf_get(r, 4);
+	size_t octets = p != NULL ? (p[1] & 0x3fU) * 4 : 0;
+
+	if (octets < 4)
+		return 0;
+	rbuf_skip(r, octets - 4);
+	return p[3] < sizeof(types) / sizeof(types[0]) ? types[p[3]] : 0;
+}
+
 /*
  * A SNAP header. Returns whether `*type` is then an EtherType; if not, it is the number
  * by which an organisation knows its protocol.
@@ -224,6 +252,16 @@ ether_payload(
 			type = ether_pppoe(r);
 			if (type == 0)
 				return 0;
+			break;
+		case ETYPE_NSH:
+			type = ether_nsh(r);
+			if (type == 0)
+				return 0;
+			break;
+		case ETYPE_MACSEC:
+			type = ether_macsec(r);
+			if (type == 0)
+				return ETYPE_MACSEC;
 			break;
 		default:
 			if (type < ETYPE_LEAST) {

@@ -418,46 +418,113 @@ link_mpacket(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return ether_frame(r, f, w);
 }
 
+/* Ethernet with a tag of a switch's `octets` between addresses and type. */
+static uint16_t
+switch_tag(struct rbuf *r, struct flow *f, const struct packet_wants *w, size_t octets)
+{
+	const uint8_t *p = rbuf_get(r, 12);
+
+	if (p == NULL)
+		return 0;
+	memcpy(f->dst_mac.b, p, sizeof(f->dst_mac.b));
+	memcpy(f->src_mac.b, p + 6, sizeof(f->src_mac.b));
+	rbuf_skip(r, octets);
+	return ether_payload(r, f, w, rbuf_u16(r));
+}
+
+/* Broadcom's tag and Marvell's are as long, */
+static uint16_t
+link_dsa(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	return switch_tag(r, f, w, 4);
+}
+
+/* Marvell's with an EtherType is longer, */
+static uint16_t
+link_edsa(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	return switch_tag(r, f, w, 8);
+}
+
+/* and some of Broadcom's come first. */
+static uint16_t
+link_tag_before(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	rbuf_skip(r, 4);
+	return ether_frame(r, f, w);
+}
+
+/* The direction, and what compression made of the header: only IP as it is will do. */
+static uint16_t
+link_slip(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	(void)f;
+	(void)w;
+	rbuf_skip(r, 16);
+	return ether_raw_ip(r);
+}
+
+/* Solaris' IP observability: version, family (of its own numbers), and twenty-two more. */
+static uint16_t
+link_ipnet(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	const uint8_t *p = rbuf_get(r, 24);
+
+	(void)f;
+	(void)w;
+	if (p == NULL)
+		return 0;
+	return p[1] == 26 ? ETYPE_IPV6 : family_type(p[1]);
+}
+
+/* IP over InfiniBand (RFC 4391 s6): a global route header, the type, two octets. */
+static uint16_t
+link_infiniband(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	const uint8_t *p = rbuf_get(r, 44);
+
+	return p != NULL ? ether_payload(r, f, w, ether_u16(p + 40)) : 0;
+}
+
+/* Juniper's header before Ethernet: a magic number, flags, perhaps extensions. */
+static uint16_t
+link_juniper_ether(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	enum { EXTENDED = 0x80, NO_LINK = 0x02 };
+	const uint8_t *p = rbuf_get(r, 4);
+	static const uint8_t magic[] = { 0x4d, 0x47, 0x43 };
+
+	if (p == NULL || memcmp(p, magic, sizeof(magic)) != 0)
+		return 0;
+	if (p[3] & EXTENDED)
+		rbuf_skip(r, rbuf_u16(r));
+	return p[3] & NO_LINK ? 0 : ether_frame(r, f, w);
+}
+
 static const struct packet_link links[] = {
-	{ PACKET_LINK_ETHERNET, ether_frame },
-	{ 0, link_null }, /* BSD loopback */
-	{ 6, link_token_ring },
-	{ 9, link_ppp },
-	{ 10, link_fddi },
+	{ PACKET_LINK_ETHERNET, ether_frame }, { 0, link_null }, /* BSD loopback */
+	{ 6, link_token_ring }, { 8, link_slip }, { 9, link_ppp }, { 10, link_fddi },
 	{ 11, link_llc }, /* DLT_ATM_RFC1483 */
 	{ 12, link_raw }, /* DLT_RAW of Linux */
 	{ 14, link_raw }, /* DLT_RAW of OpenBSD */
-	{ PACKET_LINK_PPP, link_ppp_serial },
-	{ 51, link_pppoe },
+	{ PACKET_LINK_PPP, link_ppp_serial }, { 51, link_pppoe },
 	{ 100, link_llc }, /* LINKTYPE_ATM_RFC1483 */
-	{ PACKET_LINK_RAW, link_raw },
-	{ 104, link_chdlc },
-	{ 105, wlan_frame },
-	{ 107, link_frame_relay },
-	{ 108, link_null }, /* OpenBSD loopback */
-	{ 109, link_enc },
-	{ 113, link_sll },
-	{ 117, link_pflog },
-	{ 119, wlan_prism },
-	{ 122, link_fibre_channel },
-	{ 127, wlan_radiotap },
-	{ 138, link_firewire },
-	{ 163, wlan_avs },
-	{ 166, link_ppp_direction }, /* PPPD */
-	{ LINK_PPI, link_ppi },
-	{ 197, link_erf },
-	{ 204, link_ppp_direction },
-	{ 205, link_chdlc_direction },
-	{ 206, link_frame_relay_direction },
-	{ PACKET_LINK_MPLS, link_mpls },
-	{ PACKET_LINK_IPV4, link_ipv4 },
-	{ PACKET_LINK_IPV6, link_ipv6 },
-	{ 239, link_nflog },
-	{ 240, link_netanalyzer },
-	{ 241, link_netanalyzer_transparent },
-	{ LINK_PKTAP, link_pktap },
-	{ 274, link_mpacket },
-	{ 276, link_sll2 },
+	{ PACKET_LINK_RAW, link_raw }, { 104, link_chdlc }, { 105, wlan_frame },
+	{ 107, link_frame_relay }, { 108, link_null }, /* OpenBSD loopback */
+	{ 109, link_enc }, { 113, link_sll }, { 117, link_pflog }, { 119, wlan_prism },
+	{ 122, link_fibre_channel }, { 127, wlan_radiotap }, { 138, link_firewire },
+	{ 163, wlan_avs }, { 166, link_ppp_direction }, /* PPPD */
+	{ 178, link_juniper_ether }, { LINK_PPI, link_ppi }, { 197, link_erf },
+	{ 204, link_ppp_direction }, { 205, link_chdlc_direction },
+	{ 206, link_frame_relay_direction }, { PACKET_LINK_MPLS, link_mpls },
+	{ 226, link_ipnet }, { PACKET_LINK_IPV4, link_ipv4 },
+	{ PACKET_LINK_IPV6, link_ipv6 }, { 239, link_nflog }, { 240, link_netanalyzer },
+	{ 241, link_netanalyzer_transparent }, { 242, link_infiniband },
+	{ LINK_PKTAP, link_pktap }, { 274, link_mpacket }, { 276, link_sll2 },
+	{ 281, link_dsa }, /* DSA_TAG_BRCM */
+	{ 282, link_tag_before }, /* DSA_TAG_BRCM_PREPEND */
+	{ 284, link_dsa }, /* DSA_TAG_DSA */
+	{ 285, link_edsa }, /* DSA_TAG_EDSA */
 };
 
 const struct packet_link packet_link_none = { -1, link_none };

@@ -148,6 +148,8 @@ tunnel_vxlan_gpe(struct rbuf *r, struct flow *in, const struct packet_wants *w)
 		return ETYPE_IPV6;
 	case 3:
 		return ether_frame(r, in, w);
+	case 4:
+		return ether_payload(r, in, w, ETYPE_NSH);
 	case 5:
 		return ether_payload(r, in, w, ETYPE_MPLS);
 	}

@@ -17,7 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int links[] = { 0, 1, 12, 101, 108, 113, 228, 229, 276, 6, 9, 10, 11, 50, 51,
 		104, 105, 107, 109, 117, 119, 122, 127, 138, 163, 166, 192, 197, 204, 205, 206, 219,
-		239, 240, 241, 258, 274, 100 };
+		239, 240, 241, 258, 274, 100,
+		8, 178, 226, 242, 281, 282, 284, 285 };
 	struct rbuf in = rbuf_of(data, size);
 	unsigned choice = rbuf_u8(&in) % (sizeof(links) / sizeof(links[0]));
 	const struct packet_link *link = packet_link(links[choice]);

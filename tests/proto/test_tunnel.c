@@ -79,6 +79,9 @@ static const struct {
 	    NULL, NULL, .vxlan = 0 },
 	{ "VXLAN-GPE with IPv6", UDP("12b6") "0c00000200000500 " IN6, PAIR6, 17, 12345, 53, 0x2e, 0,
 	    0xabcde, false, 5, 0 },
+	{ "VXLAN-GPE with a service header and Ethernet", UDP("12b6") "0c00000400000500 "
+	    "0006010300000101 0000000000000000 0000000000000000 " MACS "0800 " IN4, PAIR4, 6,
+	    40000, 80, 0xb8, 0x12, 0, false, 5, 0 },
 	{ "Geneve with options", UDP("17c1") "0200 6558 00000700 0102030405060708 " MACS "0800 "
 	    IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12, 0, true, .vxlan = 0 },
 	{ "Geneve with IPv6", UDP("17c1") "0000 86dd 00000700 " IN6, PAIR6, 17, 12345, 53, 0x2e, 0,
