@@ -274,13 +274,32 @@ snmp_close(struct output *o)
 	exhibit_free(x);
 }
 
+/* Count anew when there are more collectors. */
+static void
+agent_recount(const struct engine *en)
+{
+	struct err e = ERR_INIT;
+	struct census *fresh;
+
+	if (!census_is_stale(agent.census))
+		return;
+	fresh = census_new(en, &e);
+	if (fresh == NULL) {
+		log_limited(&agent.limit, "%s; collectors that are new are not shown", e.text);
+		return;
+	}
+	census_free(agent.census);
+	agent.census = fresh;
+}
+
 /* Make a tree of what the exhibits have ready, and give it to the session. */
 static void
 agent_publish(const struct engine *en)
 {
-	struct mib_tree *t = tree_new(census_collectors(agent.census),
-	    census_exporters(agent.census), agent.n);
+	struct mib_tree *t;
 
+	agent_recount(en);
+	t = tree_new(census_collectors(agent.census), census_exporters(agent.census), agent.n);
 	if (t == NULL) {
 		log_limited(&agent.limit, "snmp: no memory for a snapshot; older figures stand");
 		return;

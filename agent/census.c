@@ -21,6 +21,7 @@ struct census {
 	const struct engine *engine;
 	struct door *doors;          /* by index */
 	uint32_t n_doors;
+	unsigned n_instances;        /* of all doors together */
 	uint32_t home[EXPORTER_KINDS]; /* index of the collector that they come through; 0: none */
 	struct exporter **exporters; /* in the order of their rows; with references */
 	uint32_t n_exporters;
@@ -123,6 +124,7 @@ census_doors(struct census *c, struct err *e)
 				return err_set(e, WEIR_ENOMEM,
 				    "no memory for the SNMP census");
 			d->instances[d->n_instances++] = one;
+			c->n_instances++;
 		}
 	qsort(c->doors, c->n_doors, sizeof(*c->doors), door_compare);
 	for (uint32_t i = 1; i < c->n_doors; i++)
@@ -166,6 +168,16 @@ census_free(struct census *c)
 	free(c->doors);
 	exporters_give(c->exporters, c->n_exporters);
 	free(c);
+}
+
+bool
+census_is_stale(const struct census *c)
+{
+	unsigned n = 0;
+
+	for (unsigned w = 0; w < c->engine->n_workers; w++)
+		n += c->engine->workers[w].n_collectors;
+	return n != c->n_instances;
 }
 
 uint32_t

@@ -7,6 +7,7 @@
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/tree.h"
@@ -24,6 +25,9 @@ struct census;
  */
 struct census *census_new(const struct engine *en, struct err *e);
 void census_free(struct census *c);
+
+/* Whether there are collectors now that were not there when it was made. */
+bool census_is_stale(const struct census *c);
 
 uint32_t census_collectors(const struct census *c);
 

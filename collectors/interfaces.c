@@ -2,6 +2,7 @@
 #include "collectors/interfaces.h"
 
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,6 +196,15 @@ map_load(const struct pcap_config *c, struct problems *ps)
 	return NULL;
 }
 
+void
+interface_where(const struct capture_interface *i, char *to, size_t room)
+{
+	bool both = i->direction == DIRECTION_UNKNOWN;
+
+	snprintf(to, room, "%s%s%s", i->name, both ? "" : " ",
+	    both ? "" : direction_words[i->direction]);
+}
+
 /* ---- the directives */
 
 /* The line that decides directive `key`, or NULL. */
@@ -268,14 +278,58 @@ interfaces_load(struct pcap_config *c, const struct config *lines, struct proble
 			    "in_iface and out_iface stay 0", c->interfaces->list[i]->name);
 }
 
-/* Name the interfaces of `a` that `b` does not have. */
 static void
-list_differs(const struct interfaces *a, const struct interfaces *b, const char *what)
+interface_tell(const struct capture_interface *i, const char *what)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		if (list_find(b, a->list[i]->name, a->list[i]->direction) == NULL)
-			log_warn("pcap_interfaces_map: %s (direction %s) %s", a->list[i]->name,
-			    direction_words[a->list[i]->direction], what);
+	char where[IF_NAMESIZE + 8];
+
+	interface_where(i, where, sizeof(where));
+	log_info("pcap_interfaces_map: %s %s", where, what);
+}
+
+/* Bring those of `old` up to what stands in `fresh`. */
+static void
+list_update(const struct interfaces *old, const struct interfaces *fresh)
+{
+	for (unsigned i = 0; i < old->n; i++) {
+		struct capture_interface *it = old->list[i];
+		const struct capture_interface *now = list_find(fresh, it->name, it->direction);
+		bool was_retired = atomic_load(&it->retired);
+
+		if (now != NULL)
+			atomic_store(&it->map_ifindex, atomic_load(&now->map_ifindex));
+		if ((now == NULL) == was_retired)
+			continue;
+		atomic_store(&it->retired, now == NULL);
+		interface_tell(it, now == NULL ? "is gone" : "is back");
+	}
+}
+
+/* Move those of `fresh` that `old` does not have over to it. */
+static void
+list_append(struct interfaces *old, struct interfaces *fresh)
+{
+	struct capture_interface **list =
+	    realloc(old->list, (old->n + fresh->n) * sizeof(old->list[0]));
+	unsigned kept = 0;
+
+	if (list == NULL) {
+		log_err("pcap_interfaces_map: no memory for new interfaces");
+		return;
+	}
+	old->list = list;
+	for (unsigned i = 0; i < fresh->n; i++) {
+		struct capture_interface *it = fresh->list[i];
+
+		if (list_find(old, it->name, it->direction) != NULL) {
+			fresh->list[kept++] = it;
+			continue;
+		}
+		it->added = true;
+		interface_tell(it, "is new");
+		old->list[old->n++] = it;
+	}
+	fresh->n = kept;
 }
 
 void
@@ -285,15 +339,8 @@ interfaces_reload(struct pcap_config *c, struct problems *ps)
 
 	if (c->interfaces_map == NULL || (fresh = map_load(c, ps)) == NULL)
 		return;
-	for (unsigned i = 0; i < c->interfaces->n; i++) {
-		struct capture_interface *old = c->interfaces->list[i];
-		const struct capture_interface *now = list_find(fresh, old->name, old->direction);
-
-		if (now != NULL)
-			atomic_store(&old->map_ifindex, atomic_load(&now->map_ifindex));
-	}
-	list_differs(fresh, c->interfaces, "is new: it will be captured from after a restart");
-	list_differs(c->interfaces, fresh, "is gone: it is captured from until a restart");
+	list_update(c->interfaces, fresh);
+	list_append(c->interfaces, fresh);
 	list_free(fresh);
 	log_info("pcap_interfaces_map %s: read anew", c->interfaces_map);
 }

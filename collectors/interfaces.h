@@ -13,6 +13,7 @@
 #define WEIR_COLLECTORS_INTERFACES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "collectors/fanout.h"
@@ -26,6 +27,8 @@ struct capture_interface {
 	char *name;
 	enum field_direction direction; /* DIRECTION_UNKNOWN: both */
 	_Atomic uint32_t map_ifindex;   /* that the map gives, 0: none; reloads change it */
+	_Atomic bool retired;           /* no longer in the map: not captured from */
+	bool added;                     /* by a reload, while others may capture from it still */
 	struct fanout *fanout;          /* of the workers that capture from it; owned */
 };
 
@@ -44,13 +47,18 @@ enum interface_ifindex { IFINDEX_NONE, IFINDEX_SYS, IFINDEX_HASH, IFINDEX_MAP };
 void interfaces_load(struct pcap_config *c, const struct config *lines, struct problems *ps);
 
 /*
- * Read the map anew. New ifIndexes are taken up at once; interfaces that came or went are
- * named in the log and wait for a restart. With any fault, which goes to `ps`, nothing changes.
+ * Read the map anew. Numbers are taken up at once. Interfaces that are no longer there are
+ * retired: their workers close them, and open them again should they come back. New ones
+ * are appended to c->interfaces, for the caller to make collectors of. With any fault,
+ * which goes to `ps`, nothing changes.
  */
 void interfaces_reload(struct pcap_config *c, struct problems *ps);
 
 /* Free c->interfaces, when no worker captures any more. */
 void interfaces_free(struct pcap_config *c);
+
+/* "eth0", or "eth0 in": what is captured from, for people. */
+void interface_where(const struct capture_interface *i, char *to, size_t room);
 
 /*
  * The ifIndex of an interface called `name`, by pmacct's hash: that of Bob Jenkins of 1996

@@ -21,6 +21,7 @@
 
 #define READ_PACKETS 4096              /* at once; then other doors have their turn */
 #define RETRY_NS     CLOCK_S
+#define ADDED_NS     (3 * CLOCK_S)     /* workers look at their doors once a second at least */
 
 /* clang-format off */
 #define AT(member) offsetof(struct pcap_config, member)
@@ -32,8 +33,9 @@ static const struct directive rows[] = {
 	  .reload = DIRECTIVE_RELOAD,
 	  .doc = "File of interfaces to capture from, instead of pcap_interface. A line is "
 	  "ifname=NAME and, as it may be, ifindex=NUMBER and direction=in or direction=out; an "
-	  "interface may stand there once for each direction. On SIGHUP and SIGUSR2 new numbers "
-	  "are taken up; interfaces that are new or gone wait for a restart." },
+	  "interface may stand there once for each direction. Read anew on SIGHUP "
+	  "and SIGUSR2: interfaces that are new are captured from after three seconds, and what is "
+	  "not there yet is waited for." },
 	{ .name = "pcap_ifindex", .type = DIRECTIVE_ENUM, .offset = AT(ifindex),
 	  .words = "none|sys|hash|map", .def = "none",
 	  .doc = "The number that packets of an interface have: the system's own, a hash of the "
@@ -293,11 +295,28 @@ door_lost(struct collector *c, struct door *d)
 	counter_add(&c->errors, 1);
 }
 
+/* The map no longer has the interface; should it come back, another may hold its place. */
+static void
+door_retire(struct collector *c, struct door *d)
+{
+	if (capture_is_open(&d->capture)) {
+		(void)door_take(c, d, &d->capture);
+		live_poll_drops(c);
+		capture_close(&d->capture);
+		c->fd = -1;
+	}
+	d->retry_at = clock_mono() + ADDED_NS;
+}
+
 static enum collector_state
 live_read(struct collector *c)
 {
 	struct door *d = c->priv;
 
+	if (atomic_load_explicit(&d->interface->retired, memory_order_relaxed)) {
+		door_retire(c, d);
+		return COLLECTOR_IDLE;
+	}
 	if (!capture_is_open(&d->capture) && !door_retry(c, d))
 		return COLLECTOR_IDLE;
 	switch (door_take(c, d, &d->capture)) {
@@ -405,15 +424,23 @@ static int
 live_open(struct collector *c, struct err *e)
 {
 	const struct capture_interface *i = c->config;
-	struct door *d = door_new(c, i->config, i->name, e);
+	char where[sizeof(c->where)];
+	struct door *d;
 	int rc;
+
+	interface_where(i, where, sizeof(where));
+	d = door_new(c, i->config, where, e);
 
 	if (d == NULL)
 		return -WEIR_ENOMEM;
 	d->interface = i;
+	if (i->added) { /* the worker opens it, when whom it stands in for is closed */
+		d->retry_at = clock_mono() + ADDED_NS;
+		return 0;
+	}
 	rc = door_capture(c, d, e);
 	if (rc == -WEIR_ENOENT && i->config->interface_wait) {
-		log_warn("pcap_interface %s: not there yet; waiting for it", i->name);
+		log_warn("pcap_interface %s: not there yet; waiting for it", c->where);
 		return 0;
 	}
 	if (rc != 0)

@@ -230,26 +230,29 @@ int
 engine_collector(struct engine *en, const struct collector_ops *ops, const void *config,
     unsigned instances, struct err *e)
 {
-	int rc;
-
 	if (instances == 0 || instances > en->n_workers)
 		instances = en->n_workers;
+	for (unsigned i = 0; i < instances; i++)
+		if (en->workers[i].n_collectors == WORKER_COLLECTORS)
+			return err_set(e, WEIR_EFULL, "more than %u collectors", WORKER_COLLECTORS);
 	for (unsigned i = 0; i < instances; i++) {
 		struct worker *w = &en->workers[i];
 		struct collector *c = calloc(1, sizeof(*c));
+		int rc;
 
-		if (c == NULL || w->n_collectors == WORKER_COLLECTORS) {
-			free(c);
-			return err_set(e, WEIR_EFULL, "too many collectors");
-		}
+		if (c == NULL)
+			return err_set(e, WEIR_ENOMEM, "no memory for a collector");
 		c->ops = ops;
 		c->config = config;
 		c->fd = -1;
 		c->pipeline = &w->pipeline;
 		c->exporters = &w->exporters;
-		w->collectors[w->n_collectors++] = c;
-		if ((rc = ops->open(c, e)) != 0)
+		if ((rc = ops->open(c, e)) != 0) {
+			free(c);
 			return rc;
+		}
+		w->collectors[w->n_collectors] = c;
+		w->n_collectors++; /* from here on, the worker reads it */
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * engine: the whole of a running weir, put together: workers with their collectors, views,
  * outputs, exporters and the publisher. Made and started by the main thread. Lists do not
- * change after engine_start, so any thread may walk them.
+ * change after engine_start, so any thread may walk them; but workers may get collectors.
  */
 #ifndef WEIR_CORE_ENGINE_H
 #define WEIR_CORE_ENGINE_H
@@ -69,6 +69,8 @@ int engine_output(struct engine *en, const struct output_ops *ops, const char *n
 /*
  * Add a collector: one instance in each of the first `instances` workers (0: all).
  * `config` is borrowed. Call after all outputs: collectors learn which fields are needed.
+ * Main thread; also while the engine runs. Instances that could be opened before one that
+ * could not stay.
  */
 int engine_collector(struct engine *en, const struct collector_ops *ops,
     const void *config, unsigned instances, struct err *e);

@@ -24,7 +24,7 @@ struct worker {
 	struct shard *shards;          /* one per view of the engine, in its order */
 	unsigned n_shards;
 	struct collector *collectors[WORKER_COLLECTORS];
-	unsigned n_collectors;
+	_Atomic unsigned n_collectors; /* the engine adds, also while it runs; none ever goes */
 	struct exporter_cache exporters;
 	struct publisher *publisher;
 

@@ -306,13 +306,29 @@ settings_free(struct settings *s)
 	config_free(&s->config);
 }
 
+/* Read the map of interfaces anew, and open what is new in it. */
+static void
+settings_interfaces(struct settings *s, struct engine *en, struct problems *ps)
+{
+	struct pcap_config *pcap = s->in[DOOR_PCAP];
+	unsigned n = pcap->interfaces != NULL ? pcap->interfaces->n : 0;
+	struct err e = ERR_INIT;
+
+	interfaces_reload(pcap, ps);
+	for (; pcap->interfaces != NULL && n < pcap->interfaces->n; n++)
+		if (engine_collector(en, doors_in[DOOR_PCAP].live, pcap->interfaces->list[n], 0,
+		        &e) != 0)
+			problem_add(ps, PROBLEM_ERROR, NULL, "pcap_interfaces_map: %s: %s",
+			    pcap->interfaces->list[n]->name, e.text);
+}
+
 void
 settings_reload(struct settings *s, struct engine *en)
 {
 	struct problems ps = { 0 };
 
 	engine_reload(en, &ps);
-	interfaces_reload(s->in[DOOR_PCAP], &ps);
+	settings_interfaces(s, en, &ps);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_reload(s->in[i], &ps);
 	for (size_t i = 0; i < ps.n; i++) {

@@ -144,34 +144,60 @@ test_directives(void **state)
 	}
 }
 
-/* Numbers change, what is new or gone waits, and a map with a fault is left aside. */
+/* Read the map anew with that text; returns how many errors there are. */
+static size_t
+map_reload(struct pcap_config *c, const char *map)
+{
+	struct problems ps = { 0 };
+	size_t errors;
+
+	c->interfaces_map = rig_file(map, strlen(map));
+	interfaces_reload(c, &ps);
+	errors = ps.n_errors;
+	problems_free(&ps);
+	return errors;
+}
+
+/* Numbers change, interfaces come, go and come back; a map with a fault is left aside. */
 static void
 test_reload(void **state)
 {
 	struct pcap_config c = { .ifindex = IFINDEX_MAP };
-	struct problems ps = { 0 };
-	const struct capture_interface *first;
+	struct capture_interface *it[3];
 	char text[4096];
-	const char *again = "ifname=eth2 ifindex=5 direction=in\n"
-	                    "ifname=eth0 ifindex=7 direction=in\n";
 
 	(void)state;
 	assert_int_equal(map_load(&c, "ifname=eth0 ifindex=1 direction=in\n"
 	    "ifname=eth1 ifindex=2 direction=in\n", text, sizeof(text)), 0);
-	first = c.interfaces->list[0];
-	c.interfaces_map = rig_file(again, strlen(again));
-	interfaces_reload(&c, &ps);
-	assert_int_equal(ps.n, 0);
-	assert_int_equal(c.interfaces->n, 2);
-	assert_ptr_equal(c.interfaces->list[0], first);
-	assert_int_equal(atomic_load(&first->map_ifindex), 7);
-	assert_int_equal(atomic_load(&c.interfaces->list[1]->map_ifindex), 2);
+	it[0] = c.interfaces->list[0];
+	it[1] = c.interfaces->list[1];
+	assert_int_equal(map_reload(&c, "ifname=eth2 ifindex=5\n"
+	    "ifname=eth0 ifindex=7 direction=in\n"), 0);
+	assert_int_equal(c.interfaces->n, 3);
+	assert_ptr_equal(c.interfaces->list[0], it[0]);
+	it[2] = c.interfaces->list[2];
+	assert_int_equal(atomic_load(&it[0]->map_ifindex), 7);
+	assert_true(!atomic_load(&it[0]->retired) && !it[0]->added);
+	assert_true(atomic_load(&it[1]->retired));
+	assert_string_equal(it[2]->name, "eth2");
+	assert_int_equal(atomic_load(&it[2]->map_ifindex), 5);
+	assert_true(!atomic_load(&it[2]->retired) && it[2]->added);
+	assert_ptr_equal(it[2]->config, &c);
+	interface_where(it[0], text, sizeof(text));
+	assert_string_equal(text, "eth0 in");
+	interface_where(it[2], text, sizeof(text));
+	assert_string_equal(text, "eth2");
 
-	c.interfaces_map = rig_file("ifname=eth0 ifindex=9\nbroken\n", 29);
-	interfaces_reload(&c, &ps);
-	assert_true(ps.n_errors > 0);
-	assert_int_equal(atomic_load(&first->map_ifindex), 7);
-	problems_free(&ps);
+	assert_true(map_reload(&c, "ifname=eth1 direction=in ifindex=9\nbroken\n") > 0);
+	assert_true(map_reload(&c, "! nothing\n") > 0);
+	assert_int_equal(c.interfaces->n, 3);
+	assert_true(atomic_load(&it[1]->retired));
+
+	assert_int_equal(map_reload(&c, "ifname=eth1 direction=in ifindex=9\n"), 0);
+	assert_int_equal(c.interfaces->n, 3);
+	assert_false(atomic_load(&it[1]->retired));
+	assert_int_equal(atomic_load(&it[1]->map_ifindex), 9);
+	assert_true(atomic_load(&it[0]->retired) && atomic_load(&it[2]->retired));
 	interfaces_free(&c);
 }
 

@@ -280,14 +280,57 @@ def test_a_map_names_interfaces_directions_and_numbers(tmp_path, net, weir, kind
 
     if kind == "map":  # read anew while it runs
         (tmp_path / "map").write_text("ifname=w0 ifindex=101 direction=in\n"
-                                      "ifname=w9 ifindex=900\n")
+                                      "ifname=w1 ifindex=300 direction=in\n")
         w.process.send_signal(signal.SIGUSR2)
         poll(lambda: "read anew" in w.log_text())
-        assert "w9 (direction both) is new" in w.log_text()
-        assert "w1 (direction in) is gone" in w.log_text()
+        assert "w0 out is gone" in w.log_text()
         net.send("g0", 500, 100)
         settle(w, 6500)
         assert rows() == {**want, (101, 0, "i"): 500}
+    assert w.stop() == 0
+
+
+def test_interfaces_come_and_go_with_the_map(tmp_path, net, weir):
+    """Under load: one stays, one goes and comes back, one is new; nothing counts twice."""
+    for name in "012":
+        net.pair("w" + name, "g" + name)
+    path = tmp_path / "map"
+
+    def reload(*names):
+        seen = w.log_text().count("read anew")
+        path.write_text("".join(f"ifname={name}\n" for name in names))
+        w.process.send_signal(signal.SIGUSR2)
+        poll(lambda: w.log_text().count("read anew") > seen)
+
+    def units(interface):
+        return collectors(w).get(interface, {"units": 0})["units"]
+
+    path.write_text("ifname=w0\nifname=w1\n")
+    w = weir(CONFIG + f"pcap_interfaces_map: {path}\nworkers: 2\n").ready()
+    senders = [net.sender("g" + name, 10**9, 100, "--rate", 2000) for name in "012"]
+    try:
+        poll(lambda: units("w0") > 1000 and units("w1") > 1000)
+        reload("w0", "w2", "w9")  # the last is not there
+        poll(lambda: units("w2") > 1000)
+        still = units("w1")
+        poll(lambda n=units("w0"): units("w0") > n + 2000)
+        assert units("w1") == still, "it is no longer captured from"
+        reload("w0", "w1", "w2")
+        poll(lambda: units("w1") > still + 1000)
+        net.pair("w9", "g9")
+        reload("w0", "w1", "w2", "w9")
+        net.send("g9", 10, 10)  # too early, maybe
+        poll(lambda: net.send("g9", 10, 10) and units("w9") > 0, every=0.5)
+    finally:
+        for s in senders:
+            s.kill()
+            s.wait()
+    settle(w, 0)
+    now = collectors(w)
+    assert now["w0"]["units"] + now["w0"]["drops"] == net.received("w0")
+    for name in ("w1", "w2", "w9"):
+        assert now[name]["units"] < net.received(name)
+    w.books()
     assert w.stop() == 0
 
 
