@@ -64,7 +64,7 @@ static const struct directive rows[] = {
 	{ .name = "pcap_filter", .type = DIRECTIVE_STRING, .offset = AT(filter),
 	  .doc = "Take only packets that match this expression; see pcap-filter(7)." },
 	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128, .max = 65535,
-	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough." },
+	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough: within tunnels some 200 octets, behind long IPv6 extensions more." },
 	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
 	  .doc = "Capture what is not addressed to this host, too." },
 	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
