@@ -14,9 +14,9 @@
 
 struct fanout {
 	pthread_mutex_t lock;
-	unsigned members;    /* joined and not yet left, of this generation */
-	int device;          /* the kernel's number of the interface, 0: all of them */
-	uint32_t id;         /* of the kernel's group */
+	unsigned members; /* joined and not yet left, of this generation */
+	int device; /* the kernel's number of the interface, 0: all of them */
+	uint32_t id; /* of the kernel's group */
 	uint32_t generation; /* counts the groups; 0 is none */
 };
 

@@ -25,7 +25,8 @@ static const char *const direction_words[] = {
 };
 
 static int
-parse_direction(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+parse_direction(
+    const struct mapfile_key *k, const char *text, void *at, struct err *why)
 {
 	enum field_direction d;
 
@@ -55,8 +56,9 @@ static const struct mapfile_key map_keys[] = {
 	[ROW_IFINDEX] = { "ifindex", mapfile_u32, AT(ifindex), .min = 1,
 	    .doc = "Its number, for pcap_ifindex: map." },
 	[ROW_DIRECTION] = { "direction", parse_direction, AT(direction),
-	    .doc = "Packets of this direction alone; which of in_iface and out_iface has "
-	           "the number." },
+	    .doc =
+		"Packets of this direction alone; which of in_iface and out_iface has "
+		"the number." },
 	{ .name = NULL },
 };
 #undef AT
@@ -66,19 +68,22 @@ static struct capture_interface *
 list_find(const struct interfaces *l, const char *name, enum field_direction direction)
 {
 	for (unsigned i = 0; i < l->n; i++)
-		if (strcmp(l->list[i]->name, name) == 0 && l->list[i]->direction == direction)
+		if (strcmp(l->list[i]->name, name) == 0 &&
+		    l->list[i]->direction == direction)
 			return l->list[i];
 	return NULL;
 }
 
 /* One whose packets `name` in `direction` would count twice. */
 static const struct capture_interface *
-list_overlaps(const struct interfaces *l, const char *name, enum field_direction direction)
+list_overlaps(
+    const struct interfaces *l, const char *name, enum field_direction direction)
 {
 	for (unsigned i = 0; i < l->n; i++)
 		if (strcmp(l->list[i]->name, name) == 0 &&
-		    (l->list[i]->direction == direction || direction == DIRECTION_UNKNOWN ||
-		        l->list[i]->direction == DIRECTION_UNKNOWN))
+		    (l->list[i]->direction == direction ||
+			direction == DIRECTION_UNKNOWN ||
+			l->list[i]->direction == DIRECTION_UNKNOWN))
 			return l->list[i];
 	return NULL;
 }
@@ -141,8 +146,8 @@ struct map_reader {
 };
 
 static int
-map_take(void *arg, const struct mapfile_rule *r, const void *values, struct problems *ps,
-    struct err *e)
+map_take(void *arg, const struct mapfile_rule *r, const void *values,
+    struct problems *ps, struct err *e)
 {
 	struct map_reader *reader = arg;
 	struct map_rule rule = *(const struct map_rule *)values;
@@ -150,7 +155,8 @@ map_take(void *arg, const struct mapfile_rule *r, const void *values, struct pro
 
 	if (!mapfile_has(r, ROW_NAME)) {
 		problem_add(ps, PROBLEM_ERROR, &r->at,
-		    "pcap_interfaces_map: a rule without an interface; write ifname=NAME");
+		    "pcap_interfaces_map: a rule without an interface; write "
+		    "ifname=NAME");
 		return 0;
 	}
 	if (!mapfile_has(r, ROW_DIRECTION))
@@ -158,14 +164,16 @@ map_take(void *arg, const struct mapfile_rule *r, const void *values, struct pro
 	other = list_overlaps(reader->list, rule.name, rule.direction);
 	if (other != NULL) {
 		problem_add(ps, PROBLEM_ERROR, &r->at,
-		    "pcap_interfaces_map: %s stands here for direction %s already: its packets "
-		    "would count twice; give one rule direction=in, the other direction=out",
+		    "pcap_interfaces_map: %s stands here for direction %s already: its "
+		    "packets would count twice; give one rule direction=in, the other "
+		    "direction=out",
 		    rule.name, direction_words[other->direction]);
 		return 0;
 	}
 	if (reader->config->ifindex == IFINDEX_MAP && rule.ifindex == 0)
 		problem_add(ps, PROBLEM_WARNING, &r->at,
-		    "pcap_interfaces_map: %s has no ifindex, although pcap_ifindex is map",
+		    "pcap_interfaces_map: %s has no ifindex, which pcap_ifindex: map "
+		    "asks for",
 		    rule.name);
 	return list_add(reader->list, reader->config, &rule, e);
 }
@@ -231,20 +239,27 @@ protocol_load(struct pcap_config *c, const struct config *lines, struct problems
 	n = strtoul(text, &end, 0);
 	if (*end != '\0' || end == text || *text == '-' || n == 0 || n > 0xffff)
 		problem_add(ps, PROBLEM_ERROR, line_of(lines, "pcap_protocol"),
-		    "pcap_protocol: '%.20s': write an EtherType, such as 0x0800 (IPv4) or "
-		    "0x86dd (IPv6)", text);
+		    "pcap_protocol: '%.20s': write an EtherType, such as 0x0800 (IPv4) "
+		    "or 0x86dd (IPv6)",
+		    text);
 	else
 		c->protocol = (uint16_t)n;
 }
 
 /* What no directive tells alone. Returns whether there are interfaces to capture from. */
 static bool
-config_check(const struct pcap_config *c, const struct config *lines, struct problems *ps)
+config_check(
+    const struct pcap_config *c, const struct config *lines, struct problems *ps)
 {
-	if ((c->interface != NULL) + (c->interfaces_map != NULL) + (c->savefile != NULL) > 1) {
-		problem_add(ps, PROBLEM_ERROR, line_of(lines, c->savefile != NULL
-		    ? "pcap_savefile" : "pcap_interfaces_map"),
-		    "write one of pcap_interface, pcap_interfaces_map and pcap_savefile");
+	int n = (c->interface != NULL) + (c->interfaces_map != NULL) +
+		(c->savefile != NULL);
+
+	if (n > 1) {
+		problem_add(ps, PROBLEM_ERROR,
+		    line_of(lines,
+			c->savefile != NULL ? "pcap_savefile" : "pcap_interfaces_map"),
+		    "write one of pcap_interface, pcap_interfaces_map and "
+		    "pcap_savefile");
 		return false;
 	}
 	if (c->ifindex == IFINDEX_MAP && c->interfaces_map == NULL)
@@ -256,7 +271,8 @@ config_check(const struct pcap_config *c, const struct config *lines, struct pro
 void
 interfaces_load(struct pcap_config *c, const struct config *lines, struct problems *ps)
 {
-	const struct map_rule one = { c->interface, 0, (enum field_direction)c->direction };
+	const struct map_rule one = { c->interface, 0,
+		(enum field_direction)c->direction };
 	struct err e = ERR_INIT;
 
 	c->interfaces = NULL;
@@ -271,11 +287,14 @@ interfaces_load(struct pcap_config *c, const struct config *lines, struct proble
 			abort(); /* a hundred octets at start */
 	}
 	for (unsigned i = 0; c->interfaces != NULL && c->ifindex != IFINDEX_NONE &&
-	     i < c->interfaces->n; i++)
+			     i < c->interfaces->n;
+	     i++)
 		if (c->interfaces->list[i]->direction == DIRECTION_UNKNOWN)
 			problem_add(ps, PROBLEM_WARNING, line_of(lines, "pcap_ifindex"),
-			    "pcap_ifindex: %s is captured in both directions: without one, "
-			    "in_iface and out_iface stay 0", c->interfaces->list[i]->name);
+			    "pcap_ifindex: %s is captured in both directions: without "
+			    "one, "
+			    "in_iface and out_iface stay 0",
+			    c->interfaces->list[i]->name);
 }
 
 static void
@@ -293,7 +312,8 @@ list_update(const struct interfaces *old, const struct interfaces *fresh)
 {
 	for (unsigned i = 0; i < old->n; i++) {
 		struct capture_interface *it = old->list[i];
-		const struct capture_interface *now = list_find(fresh, it->name, it->direction);
+		const struct capture_interface *now =
+		    list_find(fresh, it->name, it->direction);
 		bool was_retired = atomic_load(&it->retired);
 
 		if (now != NULL)
@@ -377,7 +397,8 @@ interface_hash(const char *name)
 
 	for (uint32_t i = 0; i < len; i++) {
 		/* The last octet of the third word is the length's, once the end is near. */
-		unsigned shift = at >= 8 && len - i + at < 12 ? 8 * (at - 7) : 8 * (at % 4);
+		unsigned shift =
+		    at >= 8 && len - i + at < 12 ? 8 * (at - 7) : 8 * (at % 4);
 
 		v[at / 4] += (uint32_t)(uint8_t)name[i] << shift;
 		if (++at == 12) {

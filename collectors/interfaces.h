@@ -26,10 +26,11 @@ struct capture_interface {
 	const struct pcap_config *config;
 	char *name;
 	enum field_direction direction; /* DIRECTION_UNKNOWN: both */
-	_Atomic uint32_t map_ifindex;   /* that the map gives, 0: none; reloads change it */
-	_Atomic bool retired;           /* no longer in the map: not captured from */
-	bool added;                     /* by a reload, while others may capture from it still */
-	struct fanout *fanout;          /* of the workers that capture from it; owned */
+	_Atomic uint32_t
+	    map_ifindex; /* that the map gives, 0: none; reloads change it */
+	_Atomic bool retired; /* no longer in the map: not captured from */
+	bool added; /* by a reload, while others may capture from it still */
+	struct fanout *fanout; /* of the workers that capture from it; owned */
 };
 
 struct interfaces {
@@ -44,7 +45,8 @@ enum interface_ifindex { IFINDEX_NONE, IFINDEX_SYS, IFINDEX_HASH, IFINDEX_MAP };
  * Make the list that `c` asks for: c->interfaces, NULL where no interface is captured
  * from. Faults go to `ps`, those of directives with their place among `lines`.
  */
-void interfaces_load(struct pcap_config *c, const struct config *lines, struct problems *ps);
+void interfaces_load(
+    struct pcap_config *c, const struct config *lines, struct problems *ps);
 
 /*
  * Read the map anew. Numbers are taken up at once. Interfaces that are no longer there are

@@ -35,8 +35,10 @@ playback_open(struct playback *p, const struct pcap_config *c, struct err *e)
 		return rc;
 	if (c->savefile_replay != 1 && savefile_size(p->capture.file) == 0) {
 		capture_close(&p->capture);
-		return err_set(e, WEIR_EINVAL, "pcap_savefile %s: a pipe cannot be read again; "
-		    "leave out pcap_savefile_replay", c->savefile);
+		return err_set(e, WEIR_EINVAL,
+		    "pcap_savefile %s: a pipe cannot be read again; "
+		    "leave out pcap_savefile_replay",
+		    c->savefile);
 	}
 	play_next(p);
 	return 0;
@@ -111,7 +113,8 @@ playback_end(struct playback *p, struct collector *c)
 	p->ended = true;
 	/* Nothing more will come, so nobody need wait for it. */
 	atomic_store(&c->horizon, UINT64_MAX);
-	log_info("pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
+	log_info(
+	    "pcap_savefile %s: is read; staying, as pcap_savefile_wait says", c->where);
 	return COLLECTOR_IDLE;
 }
 

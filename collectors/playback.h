@@ -2,8 +2,8 @@
 /*
  * playback: the life of a capture file that is read, shared by the collectors that read
  * one: pcap_savefile_delay before each play, pcap_savefile_replay plays, and then an end,
- * or with pcap_savefile_wait a rest. A terminal is told how far it is. Opened by the main thread, used
- * by the worker; it belongs to its collector, whose `read` goes
+ * or with pcap_savefile_wait a rest. A terminal is told how far it is. Opened by the main
+ * thread, used by the worker; it belongs to its collector, whose `read` goes
  *
  *   if (playback_waits(p)) return COLLECTOR_IDLE;
  *   result = capture_read(&p->capture, ...); ... playback_tells_time(p) ...
@@ -23,10 +23,10 @@ struct playback {
 	struct capture capture;
 	const struct pcap_config *config;
 	struct progress progress;
-	char label[80];       /* of the play, for people */
-	uint64_t units;       /* of the collector when it began */
-	uint64_t begin_at;    /* clock_mono; not before that */
-	uint32_t play;        /* its number, from 1 */
+	char label[80]; /* of the play, for people */
+	uint64_t units; /* of the collector when it began */
+	uint64_t begin_at; /* clock_mono; not before that */
+	uint32_t play; /* its number, from 1 */
 	bool begun, ended;
 };
 
@@ -43,8 +43,9 @@ void playback_close(struct playback *p);
 bool playback_waits(struct playback *p, const struct collector *c);
 
 /*
- * Whether the file's times say what is over. While another play is to come nothing is: bins stay
- * open until the last one, whose rows then are those of all. (Not where they go on for ever.)
+ * Whether the file's times say what is over. While another play is to come nothing is:
+ * bins stay open until the last one, whose rows then are those of all. (Not where they go
+ * on for ever.)
  */
 bool playback_tells_time(const struct playback *p);
 

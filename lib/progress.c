@@ -11,11 +11,11 @@
 
 #include "lib/clock.h"
 
-#define EVERY_NS  (CLOCK_S / 4)
-#define FIRST_NS  CLOCK_S        /* what is done by then shows nothing */
-#define WIDTH     80             /* of a terminal that does not tell its own */
+#define EVERY_NS (CLOCK_S / 4)
+#define FIRST_NS CLOCK_S /* what is done by then shows nothing */
+#define WIDTH 80 /* of a terminal that does not tell its own */
 #define WIDTH_MAX 200
-#define WIPE      "\r\033[K"     /* to the first column; erase the line (ECMA-48 CHA, EL) */
+#define WIPE "\r\033[K" /* to the first column; erase the line (ECMA-48 CHA, EL) */
 
 static _Atomic int shown_on = -1; /* the descriptor on which a line stands */
 
@@ -50,7 +50,7 @@ number_format(char *to, size_t room, uint64_t n)
 		v /= 1000;
 	if (i == 0)
 		return snprintf(to, room, "%" PRIu64, n);
-	return snprintf(to, room, "%.*f %c", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, letters[i]);
+	return snprintf(to, room, "%.*f %c", (v < 9.995) + (v < 99.95), v, letters[i]);
 }
 
 static int
@@ -64,7 +64,8 @@ time_format(char *to, size_t room, double seconds)
 }
 
 static void
-line_format(char *to, size_t room, const struct progress *p, uint64_t done, uint64_t count)
+line_format(
+    char *to, size_t room, const struct progress *p, uint64_t done, uint64_t count)
 {
 	double elapsed = (double)(clock_mono() - p->start) / (double)CLOCK_S;
 	char n[16], rate[16], left[16], percent[16] = "";
@@ -73,15 +74,15 @@ line_format(char *to, size_t room, const struct progress *p, uint64_t done, uint
 	if (done > p->total) /* a file may grow */
 		done = p->total;
 	(void)number_format(n, sizeof(n), count);
-	(void)number_format(rate, sizeof(rate),
-	    elapsed > 0 ? (uint64_t)((double)count / elapsed) : 0);
+	(void)number_format(
+	    rate, sizeof(rate), elapsed > 0 ? (uint64_t)((double)count / elapsed) : 0);
 	if (known)
 		snprintf(percent, sizeof(percent), "%u %%, ",
 		    (unsigned)(100.0 * (double)done / (double)p->total));
 	(void)time_format(left, sizeof(left),
 	    known ? elapsed * (double)(p->total - done) / (double)done : 0);
-	snprintf(to, room, "%s: %s%s %s, %s/s%s%s%s", p->what, percent, n, p->unit, rate,
-	    known ? ", " : "", known ? left : "", known ? " left" : "");
+	snprintf(to, room, "%s: %s%s %s, %s/s%s%s%s", p->what, percent, n, p->unit,
+	    rate, known ? ", " : "", known ? left : "", known ? " left" : "");
 }
 
 /* Columns that a line may have without going on in the next one. */

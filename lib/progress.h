@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 struct progress {
-	int fd;               /* -1: silent */
-	const char *what;     /* borrowed: "big.pcap" */
-	const char *unit;     /* borrowed: "packets" */
-	uint64_t total;       /* that `done` will have come to; 0: not known */
+	int fd; /* -1: silent */
+	const char *what; /* borrowed: "big.pcap" */
+	const char *unit; /* borrowed: "packets" */
+	uint64_t total; /* that `done` will have come to; 0: not known */
 	uint64_t start, next; /* clock_mono */
 };
 

@@ -11,8 +11,8 @@
 
 struct sieve {
 	uint32_t rate;
-	uint32_t left;      /* packets to the next that is taken; that one counts */
-	uint64_t random;    /* state of the generator */
+	uint32_t left; /* packets to the next that is taken; that one counts */
+	uint64_t random; /* state of the generator */
 	size_t octets;
 	bool renormalize[SOURCE_COUNT];
 	struct flow taken[FLOW_BATCH];
@@ -46,8 +46,8 @@ skip_draw(struct sieve *s)
 }
 
 struct sieve *
-sieve_new(uint32_t rate, const bool renormalize[SOURCE_COUNT], size_t octets, uint64_t seed,
-    struct err *e)
+sieve_new(uint32_t rate, const bool renormalize[SOURCE_COUNT], size_t octets,
+    uint64_t seed, struct err *e)
 {
 	struct sieve *s = calloc(1, sizeof(*s));
 
@@ -99,7 +99,8 @@ sample_meets(struct sieve *s, uint64_t packets)
 static void
 flow_reduce(struct flow *f, uint64_t met)
 {
-	double rest = (double)(f->bytes % f->packets) / (double)f->packets * (double)met;
+	double rest =
+	    (double)(f->bytes % f->packets) / (double)f->packets * (double)met;
 
 	f->bytes = f->bytes / f->packets * met + (uint64_t)rest;
 	f->packets = met;
@@ -111,7 +112,8 @@ flow_rate(const struct sieve *s, enum flow_source source, struct flow *f,
     struct sieve_books *b)
 {
 	struct sums before = { f->packets, f->bytes, 0 };
-	uint64_t rate = (uint64_t)s->rate * (f->sampling_rate != 0 ? f->sampling_rate : 1);
+	uint64_t rate =
+	    (uint64_t)s->rate * (f->sampling_rate != 0 ? f->sampling_rate : 1);
 
 	if (!s->renormalize[source]) {
 		f->sampling_rate = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
@@ -135,7 +137,8 @@ sieve_take(struct sieve *s, enum flow_source source, const struct flow *flows,
 		uint64_t met = sample_meets(s, f->packets);
 
 		if (met == 0) {
-			sums_add(&b->out, &(struct sums){ f->packets, f->bytes, f->flows });
+			sums_add(
+			    &b->out, &(struct sums){ f->packets, f->bytes, f->flows });
 			continue;
 		}
 		memcpy(own, f, s->octets);

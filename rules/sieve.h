@@ -25,9 +25,9 @@ struct sieve;
 
 /* What became of the flows that a sieve was given: fed + scaled = out + what it took. */
 struct sieve_books {
-	struct sums out;    /* left out */
+	struct sums out; /* left out */
 	struct sums scaled; /* added to what was taken, by renormalising it */
-	uint64_t over;      /* records with a counter that says less, for 64 bits hold no more */
+	uint64_t over; /* records with a counter that would need more than 64 bits */
 };
 
 /*
@@ -35,8 +35,8 @@ struct sieve_books {
  * ever read. `renormalize` tells of each source whether packets and bytes of what is taken
  * are multiplied by the rate. The same `seed` gives the same sample. NULL with `e` filled.
  */
-struct sieve *sieve_new(uint32_t rate, const bool renormalize[SOURCE_COUNT], size_t octets,
-    uint64_t seed, struct err *e);
+struct sieve *sieve_new(uint32_t rate, const bool renormalize[SOURCE_COUNT],
+    size_t octets, uint64_t seed, struct err *e);
 void sieve_free(struct sieve *s);
 
 /*
