@@ -37,6 +37,7 @@ enum {
 enum {
 	IPV4_OCTETS = 20,
 	IPV6_OCTETS = 40,
+	IPV6_NEXT = 6, /* where the next header's number is */
 	EXTENSION_OCTETS = 8, /* the least that an extension header has */
 	UDP_OCTETS = 8,
 	TCP_FLAGS = 13, /* where they are */
@@ -48,7 +49,7 @@ enum { IPV4_MORE = 0x2000, IPV4_OFFSET = 0x1fff, IPV6_MORE = 1, IPV6_OFFSET = 0x
 
 static const struct packet_wants packet_wants_none;
 
-/* On the way of every packet, inlined in both functions that start it. */
+/* On the way of nearly every packet: packet_dissect_more. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static inline size_t
@@ -208,9 +209,10 @@ packet_extensions(struct rbuf r, const struct packet_wants *w, struct flow *f,
 	return r;
 }
 
+/* The IPv6 header; `l4` is then behind it. */
 ALWAYS_INLINE enum packet_result
-packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
-    struct flow *f, struct packet_fragment *fragment, struct rbuf *l4)
+packet_ipv6_header(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
+    struct flow *f, struct rbuf *l4)
 {
 	const uint8_t *p;
 	size_t payload;
@@ -221,13 +223,13 @@ packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
 	if (p[0] >> 4 != 6)
 		return PACKET_MALFORMED;
 	payload = ether_u16(p + 4);
-	if (payload == 0 &&
-	    p[6] != PROTO_NONE) /* a jumbogram, or left to the network card */
+	/* A jumbogram, or left to the network card. */
+	if (payload == 0 && p[IPV6_NEXT] != PROTO_NONE)
 		payload = packet_rest(r, cut);
 	f->src_host = ip_from_v6(p + 8);
 	f->dst_host = ip_from_v6(p + 24);
 	f->tos = (uint8_t)(p[0] << 4 | p[1] >> 4);
-	f->proto = p[6];
+	f->proto = p[IPV6_NEXT];
 	f->packets = 1;
 	f->bytes = IPV6_OCTETS + payload;
 	if (w->hops) {
@@ -235,39 +237,27 @@ packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
 		f->flow_label = ether_u32(p) & 0xfffff;
 	}
 	*l4 = rbuf_take(r, min_size(rbuf_left(r), payload));
-	if (proto_is_extension(f->proto))
-		*l4 = packet_extensions(*l4, w, f, fragment);
+	return PACKET_OK;
+}
+
+static enum packet_result
+packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
+    struct flow *f, struct packet_fragment *fragment, struct rbuf *l4)
+{
+	enum packet_result result = packet_ipv6_header(r, cut, w, f, l4);
+
+	if (result != PACKET_OK)
+		return result;
+	*l4 = packet_extensions(*l4, w, f, fragment);
 	packet_transport(*l4, f);
 	return PACKET_OK;
 }
 
-/* Step up to the network layer; returns its EtherType. */
-ALWAYS_INLINE uint16_t
-packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
-    const struct packet_wants *w)
-{
-	struct rbuf other = *r;
-	uint16_t type;
-
-	if (link->strip != ether_frame) {
-		type = link->strip(&other, f, w);
-	} else {
-		type = ether_only_tag(r, f, ether_header(r, f));
-		if (ether_is_ip(type))
-			return type;
-		other = *r;
-		type = ether_payload(&other, f, w, type);
-	}
-	*r = other;
-	return type;
-}
-
 /*
- * All of it. `l4` is then at the transport header, empty where that is not there. No
- * cursor's address leaves this function on the way that nearly every packet takes
- * (Ethernet, no extension headers), so that they stay in registers.
+ * All of it, whatever it is. `l4` is then at the transport header, empty where that is not
+ * there.
  */
-ALWAYS_INLINE enum packet_result
+static enum packet_result
 packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
     struct packet_fragment *fragment, struct rbuf *l4)
@@ -277,7 +267,7 @@ packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caple
 
 	*l4 = rbuf_of(frame, 0);
 	fragment->kind = PACKET_FRAGMENT_NONE;
-	f->etype = packet_network(link, &r, f, w);
+	f->etype = link->strip(&r, f, w);
 	switch (f->etype) {
 	case ETYPE_IPV4:
 		return packet_ipv4(&r, cut, w, f, fragment, l4);
@@ -377,9 +367,9 @@ packet_tunnel(
 	f->tunnel_flow_label = in.flow_label;
 }
 
-/* All of it, and into tunnels. A way of its own: the plain one has less to keep. */
+/* All of it, and into tunnels where that is asked for. */
 static enum packet_result
-packet_within(const struct packet_link *link, const uint8_t *frame, size_t caplen,
+packet_any(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
     struct packet_fragment *fragment)
 {
@@ -388,7 +378,7 @@ packet_within(const struct packet_link *link, const uint8_t *frame, size_t caple
 	struct rbuf l4;
 
 	result = packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
-	if (result != PACKET_OK)
+	if (result != PACKET_OK || !w->within)
 		return result;
 	for (unsigned depth = 0; depth < PACKET_LAYERS; depth++)
 		if (!packet_enter(cut, w, f, fragment, &l4))
@@ -426,16 +416,35 @@ packet_dissect(const struct packet_link *link, const uint8_t *frame, size_t capl
 	    link, frame, caplen, wirelen, &packet_wants_none, f, &fragment);
 }
 
+/*
+ * Nearly every packet is IPv4, or IPv6 without extension headers, over Ethernet with a tag
+ * or none. The way of these has no call, so that all it needs stays in registers; what
+ * turns out to be something else begins anew in packet_any.
+ */
 enum packet_result
 packet_dissect_more(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
     struct packet_fragment *fragment)
 {
-	struct rbuf l4;
+	struct packet_cut cut = { caplen, wirelen };
+	struct rbuf r = rbuf_of(frame, caplen), l4;
+	uint16_t type;
 
-	if (w->within)
-		return packet_within(link, frame, caplen, wirelen, w, f, fragment);
-	return packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
+	if (w->within || link->strip != ether_frame)
+		return packet_any(link, frame, caplen, wirelen, w, f, fragment);
+	fragment->kind = PACKET_FRAGMENT_NONE;
+	type = ether_only_tag(&r, f, ether_header(&r, f));
+	f->etype = type;
+	if (type == ETYPE_IPV4)
+		return packet_ipv4(&r, cut, w, f, fragment, &l4);
+	if (type == ETYPE_IPV6 && rbuf_left(&r) >= IPV6_OCTETS &&
+	    !proto_is_extension(r.p[IPV6_NEXT])) {
+		if (packet_ipv6_header(&r, cut, w, f, &l4) != PACKET_OK)
+			return PACKET_MALFORMED;
+		packet_transport(l4, f);
+		return PACKET_OK;
+	}
+	return packet_any(link, frame, caplen, wirelen, w, f, fragment);
 }
 
 enum packet_result
