@@ -240,7 +240,7 @@ packet_ipv6_header(struct rbuf *r, struct packet_cut cut, const struct packet_wa
 	return PACKET_OK;
 }
 
-static enum packet_result
+ALWAYS_INLINE enum packet_result
 packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
     struct flow *f, struct packet_fragment *fragment, struct rbuf *l4)
 {
@@ -253,11 +253,27 @@ packet_ipv6(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
 	return PACKET_OK;
 }
 
+/* Step up to the network layer; returns its EtherType. No address of `*r` leaves. */
+ALWAYS_INLINE uint16_t
+packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
+    const struct packet_wants *w)
+{
+	struct rbuf other = *r;
+	uint16_t type;
+
+	if (link->strip == ether_frame)
+		type = ether_payload(&other, f, w, ether_header(&other, f));
+	else
+		type = link->strip(&other, f, w);
+	*r = other;
+	return type;
+}
+
 /*
- * All of it, whatever it is. `l4` is then at the transport header, empty where that is not
+ * All layers to the transport header, whatever they are. `l4` is then at the transport header, empty where that is not
  * there.
  */
-static enum packet_result
+ALWAYS_INLINE enum packet_result
 packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
     struct packet_fragment *fragment, struct rbuf *l4)
@@ -267,7 +283,7 @@ packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caple
 
 	*l4 = rbuf_of(frame, 0);
 	fragment->kind = PACKET_FRAGMENT_NONE;
-	f->etype = link->strip(&r, f, w);
+	f->etype = packet_network(link, &r, f, w);
 	switch (f->etype) {
 	case ETYPE_IPV4:
 		return packet_ipv4(&r, cut, w, f, fragment, l4);
