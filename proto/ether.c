@@ -97,8 +97,9 @@ ether_below_labels(struct rbuf *r)
 	return ETYPE_BRIDGED;
 }
 
+/* Take a stack of labels; the outermost stack is that whose labels are kept. */
 static uint16_t
-ether_mpls(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+ether_mpls(struct rbuf *r, struct flow *f, const struct packet_wants *w, bool outermost)
 {
 	const uint8_t *stack = r->p, *entry;
 
@@ -107,7 +108,7 @@ ether_mpls(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 		if (entry == NULL)
 			return 0;
 	} while ((entry[2] & 1) == 0); /* the bottom of the stack */
-	if (f->mpls_label_bottom == 0) {
+	if (outermost) {
 		f->mpls_label_top = label_at(stack);
 		f->mpls_label_bottom = label_at(entry);
 		if (w->labels)
@@ -231,7 +232,7 @@ uint16_t
 ether_payload(
     struct rbuf *r, struct flow *f, const struct packet_wants *w, uint16_t type)
 {
-	unsigned tags = 0;
+	unsigned tags = 0, stacks = 0;
 
 	while (rbuf_ok(r) && !ether_is_ip(type)) {
 		switch (type) {
@@ -244,7 +245,7 @@ ether_payload(
 			break;
 		case ETYPE_MPLS:
 		case ETYPE_MPLS_MULTICAST:
-			type = ether_mpls(r, f, w);
+			type = ether_mpls(r, f, w, stacks++ == 0);
 			if (type == 0)
 				return 0;
 			break;

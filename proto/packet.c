@@ -270,8 +270,8 @@ packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
 }
 
 /*
- * All layers to the transport header, whatever they are. `l4` is then at the transport header, empty where that is not
- * there.
+ * All layers to the transport header, whatever they are. `l4` is then there, empty where
+ * that is not in the frame.
  */
 ALWAYS_INLINE enum packet_result
 packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caplen,

@@ -411,11 +411,21 @@ test_wants(void **state)
 	(void)state;
 	packet_wants_init(&w, &none);
 	flow_clear(&f);
+	f.mpls_label_bottom = 7; /* flows are cleared as far as somebody reads */
 	assert_int_equal(packet_dissect_more(packet_link(1), octets, n, n, &w, &f,
 	    &fragment), PACKET_OK);
 	assert_int_equal(f.mpls_label_stack, 0);
 	assert_int_equal(f.mpls_label_top, 100);
 	assert_int_equal(f.mpls_label_bottom, 16);
+
+	/* Of a pseudowire's frame with labels those of the outer stack count. */
+	n = hex_octets(MACS "8847 0006413f" MACS "8100 0007 8847 0001013f" IP4, octets,
+	    sizeof(octets));
+	flow_clear(&f);
+	assert_int_equal(packet_dissect_more(packet_link(1), octets, n, n, &w, &f,
+	    &fragment), PACKET_OK);
+	assert_int_equal(f.mpls_label_top, 100);
+	assert_int_equal(f.mpls_label_bottom, 100);
 }
 
 static void
