@@ -328,7 +328,8 @@ gen_truth(const struct gen *g, const struct flows *flows)
 
 	if (to == NULL)
 		die("%s: %s", g->truth, strerror(errno));
-	flows_write_truth(flows, g->encoder->samples, to);
+	flows_write_truth(
+	    flows, g->encoder->samples || g->encoder == &frame_encoder, to);
 	if (ferror(to) || fclose(to) != 0)
 		die("%s: could not be written", g->truth);
 }

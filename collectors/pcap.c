@@ -118,6 +118,7 @@ struct take {
 	bool on_interface;      /* there is something to say of it: */
 	uint32_t in_iface, out_iface;
 	uint8_t direction;
+	bool link_bytes;        /* somebody asks for them */
 	unsigned first;         /* of the batch's flows that are not yet looked at for starts */
 	uint64_t time;          /* of the last packet */
 	uint64_t octets;
@@ -152,6 +153,18 @@ take_fragment(struct take *t, const struct packet_fragment *fragment, struct flo
 		fragments_take(t->door->fragments, fragment, f, &t->fragments);
 }
 
+/* What is not in the packet itself. */
+static __attribute__((noinline)) void
+take_surroundings(const struct take *t, const struct frame *frame, struct flow *f)
+{
+	if (t->on_interface) {
+		f->in_iface = t->in_iface;
+		f->out_iface = t->out_iface;
+		f->sampling_direction = t->direction;
+	}
+	f->link_bytes = frame->wirelen;
+}
+
 static void
 take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
 {
@@ -172,11 +185,8 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	f->stamp = f->timestamp_arrival = t->time;
 	if (fragment.kind != PACKET_FRAGMENT_NONE)
 		take_fragment(t, &fragment, f);
-	if (t->on_interface) {
-		f->in_iface = t->in_iface;
-		f->out_iface = t->out_iface;
-		f->sampling_direction = t->direction;
-	}
+	if (t->on_interface || t->link_bytes)
+		take_surroundings(t, frame, f);
 	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
 		take_starts(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
@@ -229,6 +239,7 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	enum capture_result result;
 
 	pipeline_source(c->pipeline, SOURCE_PACKETS);
+	t.link_bytes = field_set_has(&c->pipeline->needs, F_LINK_BYTES);
 	take_interface(&t, d);
 	t.first = c->pipeline->n;
 	result = capture_read(capture, READ_PACKETS, take_packet, &t);

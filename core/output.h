@@ -90,7 +90,7 @@ struct output {
 	struct field_set fields;       /* of its own `aggregate` */
 	struct view *view;
 	struct engine *engine;
-	uint16_t n_columns;            /* KEY and OR/MIN/MAX fields, then flows where shown, */
+	uint16_t n_columns;            /* KEY and ADD/OR/MIN/MAX fields, then flows where shown, */
 	uint16_t columns[FIELD_COUNT]; /* packets, bytes: field_no in the order of output */
 	void *priv;
 

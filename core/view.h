@@ -20,7 +20,7 @@
 
 /* What the operator asked for; views with equal ones are one view. */
 struct view_config {
-	struct field_set aggregate;  /* KEY and OR/MIN/MAX fields; SUM fields are the outputs' */
+	struct field_set aggregate;  /* KEY and ADD/OR/MIN/MAX fields; SUM fields are the outputs' */
 	struct bins bins;            /* history; none for views that only have a ledger */
 	uint32_t refresh_s;          /* how often rows go to outputs; 0: never (ledger only) */
 	uint32_t delay_s;            /* shifts the times at which they go */

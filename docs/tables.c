@@ -34,6 +34,7 @@ static const char *const kinds[] = {
 static const char *const merges[] = {
 	[FIELD_KEY] = "key",
 	[FIELD_SUM] = "added up",
+	[FIELD_ADD] = "added up",
 	[FIELD_OR] = "OR-ed",
 	[FIELD_MIN] = "least",
 	[FIELD_MAX] = "greatest",

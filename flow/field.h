@@ -60,7 +60,7 @@ rd_from(uint64_t rd, enum rd_origin origin)
 	return rd_plain(rd) | (uint64_t)origin << RD_ORIGIN_SHIFT;
 }
 
-enum field_merge { FIELD_KEY, FIELD_SUM, FIELD_OR, FIELD_MIN, FIELD_MAX };
+enum field_merge { FIELD_KEY, FIELD_SUM, FIELD_ADD, FIELD_OR, FIELD_MIN, FIELD_MAX };
 
 enum field_no {
 #define FIELD(id, NAME, ...) F_##NAME,

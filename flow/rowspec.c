@@ -152,13 +152,16 @@ rowspec_pack(const struct rowspec *rs, const struct flow *flows, const uint16_t 
 	}
 }
 
-/* Combine the value `v` of a field that ORs, MINs or MAXes into the one at `p`. */
+/* Combine the value `v` of a field that adds, ORs, MINs or MAXes into the one at `p`. */
 static void
 extra_merge(const struct field *f, uint8_t *p, uint64_t v)
 {
 	uint64_t old = field_uint(p, f->octets);
 
 	switch (f->merge) {
+	case FIELD_ADD:
+		old += v;
+		break;
 	case FIELD_OR:
 		old |= v;
 		break;

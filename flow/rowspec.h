@@ -3,7 +3,7 @@
  * rowspec: the layout of a view's rows, compiled from a set of fields.
  *
  * A row is a key (the KEY fields packed without holes, then the number of the time bin in
- * the last word, zero-padded to 8), three sums, and the fields that OR, MIN or MAX. Packing copies runs
+ * the last word, zero-padded to 8), three sums, and the fields that ADD, OR, MIN or MAX. Packing copies runs
  * of neighbouring members of struct flow eight octets at a time; the 5-tuple is one run.
  * Immutable once compiled; any thread.
  */
@@ -55,7 +55,7 @@ struct rowspec {
 	unsigned bin_shift;         /* where in that word the bin goes */
 	uint32_t stray_pad;         /* a padding octet before that word; 0: there is none */
 	uint16_t n_extras;
-	uint16_t extras[FIELD_COUNT]; /* OR, MIN and MAX fields */
+	uint16_t extras[FIELD_COUNT]; /* ADD, OR, MIN and MAX fields */
 };
 
 #define ROWSPEC_MAX_KEY       1024U /* octets */
@@ -101,7 +101,7 @@ rowspec_bin_set(const struct rowspec *rs, uint8_t *row, uint16_t bin)
 	memcpy(row + rs->bin_offset, &bin, sizeof(bin));
 }
 
-/* Combine the OR, MIN and MAX fields of `f` into `row`. */
+/* Combine the ADD, OR, MIN and MAX fields of `f` into `row`. */
 void rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f);
 
 /* Count flow `f` into `row`. */

@@ -88,6 +88,8 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 	if (result == PACKET_OK) {
 		/* As pmacct: with the link layer, unlike packets. */
 		f->bytes = frame_octets;
+		if (field_set_has(s->needs, F_LINK_BYTES))
+			f->link_bytes = frame_octets;
 		return RECORD_FLOW;
 	}
 	if (result == PACKET_NOT_IP)

@@ -70,7 +70,7 @@ value_width(const struct field *f)
 	case FIELD_UINT:
 		break;
 	}
-	if (f->merge == FIELD_SUM)
+	if (f->merge == FIELD_SUM || f->merge == FIELD_ADD)
 		return 20;
 	return f->octets == 1 ? 3 : f->octets == 2 ? 5 : 10;
 }

@@ -298,6 +298,7 @@ sampling_scale(struct flow *f, uint32_t rate)
 {
 	bool packets_fit = counter_scale(&f->packets, rate);
 
+	(void)counter_scale(&f->link_bytes, rate); /* not cleared where nobody reads it */
 	return counter_scale(&f->bytes, rate) && packets_fit;
 }
 

@@ -96,6 +96,7 @@ column_role(const struct field *f)
 	static const enum sql_role roles[] = {
 		[FIELD_KEY] = SQL_KEY,
 		[FIELD_SUM] = SQL_ADD,
+		[FIELD_ADD] = SQL_ADD,
 		[FIELD_OR] = SQL_OR,
 		[FIELD_MIN] = SQL_LEAST,
 		[FIELD_MAX] = SQL_GREATEST,

@@ -231,6 +231,7 @@ merge_model(enum field_merge merge, uint64_t a, uint64_t b)
 	case FIELD_MAX:
 		return a > b ? a : b;
 	case FIELD_SUM:
+	case FIELD_ADD:
 		return a + b;
 	case FIELD_KEY:
 		break;

@@ -56,7 +56,7 @@ static const struct {
 	{ "nothing", { { 0 } }, SFLOW_NOT_FLOW, 0, 0, "" },
 	{ "a frame: its length counts with the link layer", { { 1, FRAME_TCP4 } }, SFLOW_FLOW, 0, 0,
 	    TUPLE4 "src_port=40000 dst_port=80 proto=tcp tcpflags=18 bytes=64 packets=1 etype=800 "
-	    "src_mac=02:aa:bb:cc:dd:ee dst_mac=02:01:02:03:04:05 ttl=64" },
+	    "src_mac=02:aa:bb:cc:dd:ee dst_mac=02:01:02:03:04:05 ttl=64 link_bytes=64" },
 	{ "a frame that starts with IPv4", { { 1, "0000000b 000000f0 00000000 0000001c " UDP4 } },
 	    SFLOW_FLOW, 0, 0, TUPLE4 "src_port=12345 dst_port=53 proto=udp bytes=240 etype=800" },
 	{ "one that starts with IPv6", { { 1, "0000000c 00000030 00000000 00000030 " UDP6 } },

@@ -171,6 +171,31 @@ def test_labels_and_inner_tags(tmp_path):
             assert 2000 <= int(bottom) <= 2007
 
 
+@pytest.mark.parametrize("wrap", ["ethernet", "mpls", "radiotap"])
+def test_octets_with_the_link_layer(tmp_path, wrap):
+    """link_bytes beside bytes: in JSON, and added up in SQLite."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 20000, 1000, "--wrap", wrap, pcap=pcap, truth=csv)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: print[p], sqlite3[s]
+        aggregate[p]: {TUPLE}, link_bytes
+        aggregate[s]: proto, link_bytes
+        print_output: json
+        print_output_file: {tmp_path}/p.json
+        sql_db: {tmp_path}/s.db
+        sql_table: flows
+        sql_optimize_clauses: true
+        """)
+    wanted = truth(csv)
+    for row in wanted.values():
+        row["link_bytes"] = row["bytes_l2"]
+    same_rows(json_rows(tmp_path / "p.json"), wanted, ("packets", "bytes", "link_bytes"))
+    total = sqlite3.connect(tmp_path / "s.db").execute(
+        "select sum(link_bytes) from flows").fetchone()[0]
+    assert total == sum(row["bytes_l2"] for row in wanted.values())
+
+
 @pytest.mark.parametrize("kind,directive,size", [
     ("netflow5", "nfacctd", "bytes"),
     ("netflow9", "nfacctd", "bytes"),
