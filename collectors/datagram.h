@@ -56,6 +56,7 @@ struct datagram_config {
 	const char *counter_file;   /* of sFlow's counters; NULL: none */
 	int counter_output;         /* its format; there is one */
 	bool unknown_etype;         /* sampled frames that are not IP are flows, too */
+	const char *tunnel;         /* layers of tunnels in sampled frames; NULL: none */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
 	struct allow *allow;        /* allow_file's; NULL: none */

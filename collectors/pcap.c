@@ -392,7 +392,6 @@ door_new(struct collector *c, const struct pcap_config *config, const char *wher
     struct err *e)
 {
 	struct door *d = calloc(1, sizeof(*d));
-	struct err why = ERR_INIT;
 
 	if (d == NULL) {
 		err_set(e, WEIR_ENOMEM, "pcap: no memory");
@@ -402,9 +401,7 @@ door_new(struct collector *c, const struct pcap_config *config, const char *wher
 	packet_wants_init(&d->wants, &c->pipeline->needs);
 	c->priv = d;
 	snprintf(c->where, sizeof(c->where), "%s", where);
-	if (config->tunnel != NULL &&
-	    packet_layers_parse(config->tunnel, &d->wants, &why) != 0) {
-		err_set(e, WEIR_EINVAL, "tunnel_0: %s", why.text);
+	if (config->tunnel != NULL && packet_layers_parse(config->tunnel, &d->wants, e) != 0) {
 		packets_close(c);
 		return NULL;
 	}

@@ -200,6 +200,11 @@ sflow_open(struct collector *c, struct err *e)
 	s->renormalizes = sampling_renormalizes(c->pipeline->sampling, SOURCE_SFLOW);
 	s->header_shown = header_is_needed(&c->pipeline->needs);
 	sflow_reading_init(&s->reading, &c->pipeline->needs);
+	if (s->config->tunnel != NULL &&
+	    packet_layers_parse(s->config->tunnel, &s->reading.wants, e) != 0) {
+		free(s);
+		return NULL;
+	}
 	if (s->config->counters != NULL &&
 	    (s->counters = counter_log_join(s->config->counters, e)) == NULL) {
 		free(s);

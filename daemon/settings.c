@@ -411,12 +411,14 @@ int
 settings_collectors(struct settings *s, const struct options *o, struct engine *en,
     struct err *e)
 {
+	struct datagram_config *sflow = s->in[DOOR_SFLOW];
 	struct pcap_config *pcap = s->in[DOOR_PCAP];
 	unsigned n = 0;
 	int rc = 0;
 
 	pcap->workers = s->workers;
-	((struct datagram_config *)s->in[DOOR_SFLOW])->unknown_etype = pcap->unknown_etype;
+	sflow->unknown_etype = pcap->unknown_etype;
+	sflow->tunnel = pcap->tunnel;
 	if (pcap->savefile != NULL) {
 		int family = o->as >= 0 ? o->as : DOOR_PCAP;
 

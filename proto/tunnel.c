@@ -305,7 +305,7 @@ layer_parse(const char *text, size_t len, struct packet_layer *layer, struct err
 	}
 	if (layer->kind == UDP_TUNNELS)
 		return err_set(
-		    e, WEIR_EINVAL, "tunnel '%.*s' is not known", (int)name, text);
+		    e, WEIR_EINVAL, "tunnel_0: '%.*s' is not known", (int)name, text);
 	layer->port = udp_tunnels[layer->kind].port;
 	if (comma == NULL)
 		return 0;
@@ -314,7 +314,7 @@ layer_parse(const char *text, size_t len, struct packet_layer *layer, struct err
 	port = strtoul(text, &end, 10);
 	if (end == text || end[strspn(end, " ")] != text[strcspn(text, ";")] ||
 	    port == 0 || port > UINT16_MAX)
-		return err_set(e, WEIR_EINVAL, "'%s' does not begin with a port", text);
+		return err_set(e, WEIR_EINVAL, "tunnel_0: '%s' does not begin with a port", text);
 	layer->port = (uint16_t)port;
 	return 0;
 }
@@ -330,7 +330,7 @@ packet_layers_parse(const char *text, struct packet_wants *w, struct err *e)
 
 		if (w->n_layers == PACKET_LAYERS)
 			return err_set(
-			    e, WEIR_EINVAL, "more than %d layers", PACKET_LAYERS);
+			    e, WEIR_EINVAL, "tunnel_0: more than %d layers", PACKET_LAYERS);
 		if (layer_parse(
 			text + blanks, len - blanks, &w->layers[w->n_layers], e) != 0)
 			return -WEIR_EINVAL;

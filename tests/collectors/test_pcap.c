@@ -192,6 +192,8 @@ static const struct {
 } refusals[] = {
 	{ "a file that is not there", { .savefile = "/nonexistent/file" }, "/nonexistent/file" },
 	{ "no capture file", { .savefile = "/dev/null" }, "not a capture file" },
+	{ "a tunnel that is not known", { .savefile = "/dev/null", .tunnel = "gtp,2152;ipip" },
+	    "tunnel_0: 'ipip'" },
 };
 
 static void

@@ -426,6 +426,39 @@ test_unknown_etype(void **state)
 }
 
 /* What nobody needs is not interned. */
+/* GTP-U from port 2152 to it, with UDP4 within: the layers decide which of them counts. */
+static void
+test_tunnel(void **state)
+{
+	static const struct record records[] = { { 1, "0000000b 00000114 00000000 00000040 "
+		"4500 0114 0000 0000 4011 0000 0a000001 0a000002 0868 0868 0100 0000 "
+		"30ff 00f0 00000001 " UDP4 }, { 0 } };
+	const struct field_set none = { { 0 } };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (int layered = 0; layered < 2; layered++) {
+		struct sflow_reading reading;
+		struct sflow_records rs;
+		uint8_t octets[512];
+		struct wbuf w = wbuf_of(octets, sizeof(octets));
+		uint32_t n = records_put(&w, records);
+		struct rbuf r = rbuf_of(octets, wbuf_len(&w));
+		struct flow f;
+
+		sflow_reading_init(&reading, &none);
+		reading.version = SFLOW_V5;
+		if (layered)
+			assert_int_equal(packet_layers_parse("gtp", &reading.wants, &e), 0);
+		flow_clear(&f);
+		assert_true(sflow_records_find(&rs, &r, n));
+		assert_int_equal(sflow_records_read(&reading, &rs, &f), SFLOW_FLOW);
+		assert_int_equal(f.src_port, layered ? 12345 : 2152);
+		assert_int_equal(f.dst_port, layered ? 53 : 2152);
+		assert_int_equal(f.bytes, 276); /* of the frame, as always with samples */
+	}
+}
+
 static void
 test_needs(void **state)
 {
@@ -462,6 +495,7 @@ main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_old),
 		cmocka_unit_test(test_unknown_etype),
+		cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_needs),
 	};
 
