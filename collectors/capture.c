@@ -229,8 +229,11 @@ capture_prepare(struct capture *cap, const struct capture_interface *i, struct e
 		[DIRECTION_OUT] = PCAP_D_OUT,
 	};
 	char text[PCAP_ERRBUF_SIZE] = "";
-	int rc = capture_link(cap, (uint32_t)pcap_datalink(cap->handle), e);
+	int rc;
 
+	if (interface_is_any(i)) /* else a packet does not tell its interface */
+		(void)pcap_set_datalink(cap->handle, (int)CAPTURE_LINK_ANY);
+	rc = capture_link(cap, (uint32_t)pcap_datalink(cap->handle), e);
 	if (rc != 0)
 		return rc;
 	cap->fraction_ns =

@@ -20,6 +20,8 @@
 struct pcap;
 struct capture_link;
 
+#define CAPTURE_LINK_ANY 276U /* LINKTYPE_LINUX_SLL2 */
+
 struct capture {
 	struct pcap *handle;            /* on an interface; both NULL: not open */
 	struct savefile *file;

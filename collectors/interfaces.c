@@ -204,6 +204,12 @@ map_load(const struct pcap_config *c, struct problems *ps)
 	return NULL;
 }
 
+bool
+interface_is_any(const struct capture_interface *i)
+{
+	return i->config->ifindex == IFINDEX_SYS && strcmp(i->name, "any") == 0;
+}
+
 void
 interface_where(const struct capture_interface *i, char *to, size_t room)
 {
@@ -289,7 +295,8 @@ interfaces_load(struct pcap_config *c, const struct config *lines, struct proble
 	for (unsigned i = 0; c->interfaces != NULL && c->ifindex != IFINDEX_NONE &&
 			     i < c->interfaces->n;
 	     i++)
-		if (c->interfaces->list[i]->direction == DIRECTION_UNKNOWN)
+		if (c->interfaces->list[i]->direction == DIRECTION_UNKNOWN &&
+		    !interface_is_any(c->interfaces->list[i]))
 			problem_add(ps, PROBLEM_WARNING, line_of(lines, "pcap_ifindex"),
 			    "pcap_ifindex: %s is captured in both directions: without "
 			    "one, "

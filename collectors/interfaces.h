@@ -59,6 +59,9 @@ void interfaces_reload(struct pcap_config *c, struct problems *ps);
 /* Free c->interfaces, when no worker captures any more. */
 void interfaces_free(struct pcap_config *c);
 
+/* Whether it is all of them at once, and each packet is to have its own's number. */
+bool interface_is_any(const struct capture_interface *i);
+
 /* "eth0", or "eth0 in": what is captured from, for people. */
 void interface_where(const struct capture_interface *i, char *to, size_t room);
 

@@ -6,6 +6,7 @@
  */
 #include "collectors/pcap.h"
 
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ static const struct directive rows[] = {
 	  .words = "none|sys|hash|map", .def = "none",
 	  .doc = "The number that packets of an interface have: the system's own, a hash of the "
 	  "name (pmacct's, the same everywhere), or what pcap_interfaces_map says. Its direction "
-	  "decides whether it is in_iface or out_iface; without one they stay 0." },
+	  "decides whether it is in_iface or out_iface; without one they stay 0. With `sys` and "
+	  "the interface `any` each packet has the number and direction of its own interface." },
 	{ .name = "pcap_direction", .type = DIRECTIVE_ENUM, .offset = AT(direction),
 	  .words = "both|in|out", .def = "both",
 	  .doc = "Capture only packets that come in or go out, where pcap_interfaces_map does not "
@@ -115,6 +117,7 @@ struct door {
 struct take {
 	struct pipeline *pipeline;
 	const struct door *door;
+	bool on_any;            /* each packet tells its interface itself */
 	bool on_interface;      /* there is something to say of it: */
 	uint32_t in_iface, out_iface;
 	uint8_t direction;
@@ -153,10 +156,33 @@ take_fragment(struct take *t, const struct packet_fragment *fragment, struct flo
 		fragments_take(t->door->fragments, fragment, f, &t->fragments);
 }
 
+/*
+ * Where a packet of the `any` device was seen, as LINKTYPE_LINUX_SLL2 says: protocol, two
+ * reserved octets, interface, type of the device, type of the packet.
+ */
+static void
+take_any(const struct frame *frame, struct flow *f)
+{
+	struct rbuf r = rbuf_of(frame->octets, frame->caplen);
+	uint32_t ifindex;
+	uint8_t type;
+
+	rbuf_skip(&r, 4);
+	ifindex = rbuf_u32(&r);
+	rbuf_skip(&r, 2);
+	type = rbuf_u8(&r);
+	if (frame->linktype != CAPTURE_LINK_ANY || !rbuf_ok(&r))
+		return;
+	f->sampling_direction = type == PACKET_OUTGOING ? DIRECTION_OUT : DIRECTION_IN;
+	*(type == PACKET_OUTGOING ? &f->out_iface : &f->in_iface) = ifindex;
+}
+
 /* What is not in the packet itself. */
 static __attribute__((noinline)) void
 take_surroundings(const struct take *t, const struct frame *frame, struct flow *f)
 {
+	if (t->on_any)
+		take_any(frame, f);
 	if (t->on_interface) {
 		f->in_iface = t->in_iface;
 		f->out_iface = t->out_iface;
@@ -185,7 +211,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	f->stamp = f->timestamp_arrival = t->time;
 	if (fragment.kind != PACKET_FRAGMENT_NONE)
 		take_fragment(t, &fragment, f);
-	if (t->on_interface || t->link_bytes)
+	if (t->on_any || t->on_interface || t->link_bytes)
 		take_surroundings(t, frame, f);
 	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
 		take_starts(t, FLOW_BATCH);
@@ -223,7 +249,10 @@ take_interface(struct take *t, const struct door *d)
 {
 	uint32_t ifindex = d->ifindex;
 
-	if (d->interface == NULL || d->interface->direction == DIRECTION_UNKNOWN)
+	if (d->interface == NULL)
+		return;
+	t->on_any = interface_is_any(d->interface);
+	if (t->on_any || d->interface->direction == DIRECTION_UNKNOWN)
 		return;
 	if (d->config->ifindex == IFINDEX_MAP)
 		ifindex = atomic_load_explicit(&d->interface->map_ifindex, memory_order_relaxed);

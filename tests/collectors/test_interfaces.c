@@ -120,6 +120,8 @@ test_directives(void **state)
 		    .direction = DIRECTION_IN }, "there is no pcap_interfaces_map", 1 },
 		{ "a number, but no direction", { .interface = "lo", .ifindex = IFINDEX_SYS },
 		    "stay 0", 1 },
+		{ "a number of each packet's own", { .interface = "any", .ifindex = IFINDEX_SYS },
+		    NULL, 1 },
 		{ "a protocol", { .interface = "lo", .protocol_text = "0x86dd" }, NULL, 1 },
 		{ "no protocol", { .interface = "lo", .protocol_text = "ipv6" }, "EtherType", 1 },
 		{ "a large one", { .interface = "lo", .protocol_text = "65536" }, "EtherType", 1 },

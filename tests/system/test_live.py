@@ -353,6 +353,22 @@ def nobody():
         yield folder, ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
+def test_packets_of_any_interface_have_the_number_of_their_own(net, weir):
+    for name in "01":
+        net.pair("w" + name, "g" + name)
+    w = weir("plugins: memory[m]\naggregate: in_iface, out_iface, sampling_direction\n"
+             "pcap_interface: any\npcap_ifindex: sys\nworkers: 2\n").ready()
+    net.send("g0", 1000, 100)
+    net.send("w1", 2000, 100)
+    settle(w, 6000)
+    assert {(r["iface_in"], r["iface_out"], r["sampling_direction"], r["packets"])
+            for r in w.rows("m")} == {
+        (0, net.index("g0"), "e", 1000), (net.index("w0"), 0, "i", 1000),
+        (0, net.index("w1"), "e", 2000), (net.index("g1"), 0, "i", 2000)}
+    w.books()
+    assert w.stop() == 0
+
+
 def test_capturing_without_root(net, weir, nobody):
     """CAP_NET_RAW is all that it takes."""
     net.pair("w0", "g0")
