@@ -345,6 +345,16 @@ def test_protocol_filter_and_the_any_device(net, weir):
     assert w.stop() == 0
 
 
+@pytest.mark.parametrize("promisc", [True, False])
+def test_promiscuous_or_not(net, weir, promisc):
+    net.pair("w0", "g0")
+    w = weir(CONFIG + f"pcap_interface: w0\nworkers: 2\npromisc: {str(promisc).lower()}\n"
+             ).ready()
+    link, = json.loads(net.ip("-j", "-d", "link", "show", "w0"))
+    assert (link["promiscuity"] > 0) == promisc
+    assert w.stop() == 0
+
+
 @pytest.fixture
 def nobody():
     """A folder in which nobody in particular may write, and a command to be such a user."""
