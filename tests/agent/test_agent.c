@@ -270,6 +270,15 @@ instances_of_a_collector_are_one_row(void **state)
 	assert_int_equal(r->oper_state, 3);
 	assert_int_equal(row_of(t, "pcap /tmp/x.pcap")->oper_state, 4);
 	tree_free(t);
+
+	/* Collectors may come while weir runs. */
+	assert_false(census_is_stale(c));
+	assert_int_equal(engine_collector(b.engine, &pcap_door, "eth1", 0, &e), 0);
+	assert_true(census_is_stale(c));
+	census_free(c);
+	c = census_new(b.engine, &e);
+	assert_false(census_is_stale(c));
+	assert_int_equal(census_collectors(c), 5);
 	census_free(c);
 	bench_fini(&b);
 }

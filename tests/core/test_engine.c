@@ -415,6 +415,39 @@ test_stop_early(void **state)
 	engine_free(en);
 }
 
+/* Collectors that come while the workers run are read like the first. */
+static void
+test_late_collector(void **state)
+{
+	static const struct output_config whole = { .aggregate = "src_host",
+		.refresh = 60 };
+	struct fake_in first = { 7, KEYS, 1, UINT64_MAX, 100, 1 };
+	struct fake_in late = { 8, KEYS, 1, 500, 100, 0 };
+	struct fake_out out = { 0 };
+	struct engine *en = fake_engine(WORKERS, 50000);
+	struct err e = ERR_INIT;
+	uint64_t stats[STAT_COUNT];
+
+	(void)state;
+	(void)fake_output_add(en, &fake_output, "a", &whole, &out);
+	fake_prepare(en);
+	assert_int_equal(engine_collector(en, &fake_collector, &first, 0, NULL), 0);
+	assert_int_equal(engine_start(en, NULL), 0);
+	for (unsigned i = 0; i < WORKER_COLLECTORS - 1; i++)
+		assert_int_equal(engine_collector(en, &fake_collector, &late, 0, NULL), 0);
+	assert_int_equal(engine_collector(en, &fake_collector, &late, 0, &e), -WEIR_EFULL);
+	for (unsigned w = 0; w < WORKERS; w++)
+		for (unsigned i = 1; i < WORKER_COLLECTORS; i++)
+			while (!atomic_load(&en->workers[w].collectors[i]->done))
+				poll(NULL, 0, 1);
+	assert_false(engine_finished(en));
+	engine_stop(en);
+	engine_stats(en, stats);
+	assert_true(stats[STAT_RECORDS_FED] > WORKERS * (WORKER_COLLECTORS - 1) * 500);
+	fake_books_check(en, "with late collectors");
+	engine_free(en);
+}
+
 int
 main(void)
 {
@@ -426,6 +459,7 @@ main(void)
 		cmocka_unit_test(test_instances),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_stop_early),
+		cmocka_unit_test(test_late_collector),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
