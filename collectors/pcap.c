@@ -133,8 +133,13 @@ struct take {
 static void
 take_starts(struct take *t, unsigned end)
 {
-	t->refused += starts_count(t->door->starts, t->pipeline->flows + t->first,
-	    end - t->first);
+	struct flow *flows = t->pipeline->flows;
+
+	t->refused += starts_count(t->door->starts, flows + t->first, end - t->first);
+	/* What is not IP is no flow. */
+	for (unsigned i = t->first; t->door->config->unknown_etype && i < end; i++)
+		if (ip_is_none(&flows[i].src_host) && ip_is_none(&flows[i].dst_host))
+			flows[i].flows = 0;
 	t->first = end % FLOW_BATCH;
 }
 

@@ -90,7 +90,8 @@ test_file(void **state)
 static void
 test_unknown_etype(void **state)
 {
-	struct pcap_config config = { .unknown_etype = true };
+	struct pcap_config config = { .unknown_etype = true, .flow_octets = 65536,
+		.flow_life = 60, .flow_tcp_life = 60 };
 	const struct flow *f;
 	struct rig r;
 
@@ -110,6 +111,19 @@ test_unknown_etype(void **state)
 	assert_int_equal(rig_stat(&r, STAT_FRAMES_NOT_IP), 0);
 	assert_int_equal(rig_stat(&r, STAT_FRAMES_MALFORMED), 1);
 	rig_books(&r, "a file with ARP");
+	rig_fini(&r);
+
+	/* It starts no flow. */
+	config.savefile = rig_file(pcap.octets, pcap.len);
+	config.savefile_replay = 1;
+	rig_init(&r, &pcap_file_collector, &config);
+	r.pipeline.needs_flow_starts = true;
+	rig_open(&r);
+	assert_true(rig_read(&r));
+	assert_int_equal(r.pipeline.n, 3);
+	assert_int_equal(r.pipeline.flows[0].flows, 1);
+	assert_int_equal(r.pipeline.flows[1].flows, 0);
+	assert_int_equal(r.pipeline.flows[2].flows, 1);
 	rig_fini(&r);
 }
 
