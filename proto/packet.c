@@ -209,6 +209,17 @@ packet_extensions(struct rbuf r, const struct packet_wants *w, struct flow *f,
 	return r;
 }
 
+/*
+ * Whether a payload length of 0 says that it does not fit or is left to the network card:
+ * in a jumbogram, whose length is an option (RFC 2675), and in segments. Elsewhere there is
+ * no payload, whatever pads the frame.
+ */
+static inline bool
+proto_may_be_long(uint8_t next)
+{
+	return next == PROTO_HOPOPTS || next == PROTO_TCP || next == PROTO_UDP;
+}
+
 /* The IPv6 header; `l4` is then behind it. */
 ALWAYS_INLINE enum packet_result
 packet_ipv6_header(struct rbuf *r, struct packet_cut cut, const struct packet_wants *w,
@@ -223,8 +234,7 @@ packet_ipv6_header(struct rbuf *r, struct packet_cut cut, const struct packet_wa
 	if (p[0] >> 4 != 6)
 		return PACKET_MALFORMED;
 	payload = ether_u16(p + 4);
-	/* A jumbogram, or left to the network card. */
-	if (payload == 0 && p[IPV6_NEXT] != PROTO_NONE)
+	if (payload == 0 && proto_may_be_long(p[IPV6_NEXT]))
 		payload = packet_rest(r, cut);
 	f->src_host = ip_from_v6(p + 8);
 	f->dst_host = ip_from_v6(p + 24);

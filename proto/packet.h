@@ -80,9 +80,10 @@ extern const struct packet_link packet_link_none;
  * addresses, vlan and cos (of the outer tag), in_cvlan (of the second), the outermost and
  * innermost MPLS label where the link has them; icmp_type and icmp_code; packets 1, and
  * bytes from the IP header on: the total length of IPv4, payload length and 40 of IPv6.
- * Where that is 0 (left to the network card, jumbograms) it is what the frame has
- * behind its link header. What is PACKET_NOT_IP has an etype where a header gave one, and
- * what the link layer says; else `f` is in any state unless the result is PACKET_OK.
+ * Where that is 0 and cannot be (left to the network card, jumbograms) it is what the
+ * frame has behind its link header. What is PACKET_NOT_IP has an etype where a header gave
+ * one, and what the link layer says; else `f` is in any state unless the result is
+ * PACKET_OK.
  */
 enum packet_result packet_dissect(const struct packet_link *link, const uint8_t *frame,
     size_t caplen, size_t wirelen, struct flow *f);

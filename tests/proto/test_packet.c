@@ -119,6 +119,11 @@ static const struct {
 	{ "no next header and no payload: 40 octets, whatever pads the frame", 1, ETH6
 	    IP6("0000", "3b") "00000000 0000", 0,
 	    PACKET_OK, V6_PAIR, 59, 0, 0, 0x2e, 0, 0, 0, 0x86dd, 40 },
+	{ "ICMPv6 without payload: 40 octets, and nothing to read behind them", 1, ETH6
+	    IP6("0000", "3a") "8000 1234 0001 0001", 0,
+	    PACKET_OK, V6_PAIR, 58, 0, 0, 0x2e, 0, 0, 0, 0x86dd, 40 },
+	{ "segmentation of IPv6 that is left to the card", 1, ETH6 IP6("0000", "06") TCP, 3054,
+	    PACKET_OK, V6_PAIR, 6, 40000, 80, 0x2e, 0x12, 0, 0, 0x86dd, 3040 },
 	{ "a jumbogram is as long as the wire says", 1, ETH6 IP6("0000", "00")
 	    "0600 c204 00011170 " TCP, 70014 + 40,
 	    PACKET_OK, V6_PAIR, 6, 40000, 80, 0x2e, 0x12, 0, 0, 0x86dd, 70040 },

@@ -24,7 +24,7 @@
 
 /* What is around: raw IP; a total length of 0 is as much as there is. */
 #define IP4(proto) "4500 0000 1234 4000 40" proto " 0000 c0000201 c6336402 "
-#define IP6(next) "60000000 0000 " next "40 20010db80000000000000000000000aa " \
+#define IP6(payload, next) "60000000 " payload " " next "40 20010db80000000000000000000000aa " \
 	"20010db80000000000000000000000bb "
 #define UDP(dst) IP4("11") "c000 " dst " 0000 0000 "
 
@@ -38,11 +38,11 @@ static const struct {
 } cases[] = {
 	{ "IPv4 in IPv4", IP4("04") IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12, .vxlan = 0 },
 	{ "IPv6 in IPv4", IP4("29") IN6, PAIR6, 17, 12345, 53, 0x2e, 0, 0xabcde, .vxlan = 0 },
-	{ "IPv4 in IPv6", IP6("04") IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12, .vxlan = 0 },
-	{ "IPv6 in IPv6, behind a segment routing header", IP6("2b") "2902 0400 0000 0000 "
+	{ "IPv4 in IPv6", IP6("0028", "04") IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12, .vxlan = 0 },
+	{ "IPv6 in IPv6, behind a segment routing header", IP6("0048", "2b") "2902 0400 0000 0000 "
 	    "20010db80000000000000000000000cc " IN6, PAIR6, 17, 12345, 53, 0x2e, 0, 0xabcde,
 	    .vxlan = 0 },
-	{ "Ethernet in IPv6 (SRv6)", IP6("8f") MACS "0800 " IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12,
+	{ "Ethernet in IPv6 (SRv6)", IP6("0036", "8f") MACS "0800 " IN4, PAIR4, 6, 40000, 80, 0xb8, 0x12,
 	    0, true, .vxlan = 0 },
 	{ "EtherIP", IP4("61") "3000 " MACS "86dd " IN6, PAIR6, 17, 12345, 53, 0x2e, 0, 0xabcde,
 	    true, .vxlan = 0 },
