@@ -60,7 +60,8 @@ static const struct directive output_rows[] = {
 	{ .name = "nfacctd_stitching", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(stitching), .def = "false",
 	    .doc = "Write timestamp_min and timestamp_max, between which all packets of a row "
-	           "were seen. Not for plugins that show running totals." },
+	           "were seen; of flows that nfacctd_pro_rating divides, as far as the bin goes. "
+	           "Not for plugins that show running totals." },
 	{ .name = "sfacctd_stitching", .alias_of = "nfacctd_stitching" },
 	{ .name = "pmacctd_stitching", .alias_of = "nfacctd_stitching" },
 	{ .name = "sql_num_protos", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,

@@ -52,7 +52,10 @@ share(uint64_t counter, uint64_t elapsed, uint64_t total)
 	return counter / total * elapsed + counter % total * elapsed / total;
 }
 
-/* The share of p->bin to `part`; counters are what is due by its end, less what was given. */
+/*
+ * The share of p->bin to `part`; counters are what is due by its end, less what was given.
+ * Its packets were seen within the bin: that is what a row of the bin tells of them.
+ */
 static void
 share_take(struct prorate *p, struct flow *part)
 {
@@ -69,6 +72,10 @@ share_take(struct prorate *p, struct flow *part)
 	part->packets = packets - p->packets;
 	part->bytes = bytes - p->bytes;
 	part->flows = p->first ? f->flows : 0;
+	if (!p->first)
+		part->timestamp_min = p->bin.start;
+	if (!p->done)
+		part->timestamp_max = p->bin.end;
 	p->packets = packets;
 	p->bytes = bytes;
 	p->first = false;

@@ -100,6 +100,30 @@ test_cases(void **state)
 	}
 }
 
+/* What rows of a bin tell of their packets' times is within it. */
+static void
+test_spans(void **state)
+{
+	static const uint32_t want[][2] = { { 30, 60 }, { 60, 120 }, { 120, 150 } };
+	struct flow part, f = flow_of((BASE + 31) * CLOCK_S, (BASE + 30) * CLOCK_S,
+			      (BASE + 150) * CLOCK_S, 800, 800);
+	struct prorate p;
+	size_t n = 0;
+
+	(void)state;
+	f.timestamp_min = f.timestamp_start;
+	f.timestamp_max = f.timestamp_end;
+	assert_true(prorate_begin(&p, &minutes, &f));
+	for (; prorate_next(&p, &part); n++) {
+		assert_true(n < sizeof(want) / sizeof(want[0]));
+		assert_int_equal(part.timestamp_min, (BASE + want[n][0]) * CLOCK_S);
+		assert_int_equal(part.timestamp_max, (BASE + want[n][1]) * CLOCK_S);
+		assert_int_equal(part.timestamp_start, f.timestamp_start);
+		assert_int_equal(part.timestamp_end, f.timestamp_end);
+	}
+	assert_int_equal(n, sizeof(want) / sizeof(want[0]));
+}
+
 /* Whatever the times and counters, the shares are the whole, each in a bin of its own. */
 static void
 test_conserved(void **state)
@@ -178,6 +202,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_conserved),
 		cmocka_unit_test(test_shard),
 	};
