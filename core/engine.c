@@ -130,6 +130,7 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 	if ((rc = engine_view_join(en, o, &vc, rules_no, e)) != 0)
 		return rc;
 	field_set_join(&en->rules[rules_no].needed, &o->fields);
+	field_set_join(&en->rules[rules_no].needed, &vc.aggregate);
 	if (vc.pro_rating)
 		field_set_add(&en->rules[rules_no].needed, F_TIMESTAMP_END);
 	o->view->wants_flow_starts |= field_set_has(&o->fields, F_FLOWS);

@@ -58,7 +58,8 @@ struct output_ops {
 
 	/*
 	 * Say which view is wanted: `vc` and o->fields come filled from o->common; change what
-	 * the module decides otherwise (bins of its own step, flows where its table has them).
+	 * the module decides otherwise (bins of its own step, flows where its table has them,
+	 * fields in vc->aggregate that it needs beside those that are shown).
 	 * May be NULL. Main thread, at load.
 	 */
 	int (*plan)(struct output *o, struct view_config *vc, struct err *e);

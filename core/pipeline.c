@@ -15,7 +15,8 @@ pipeline_prepare(struct pipeline *p)
 	for (size_t i = 0; p->needs_flow_starts && i < sizeof(tuple) / sizeof(tuple[0]); i++)
 		field_set_add(&p->needs, tuple[i]);
 	p->needs_span = field_set_has(&p->needs, F_TIMESTAMP_MIN) ||
-	    field_set_has(&p->needs, F_TIMESTAMP_MAX);
+	    field_set_has(&p->needs, F_TIMESTAMP_MAX) ||
+	    field_set_has(&p->needs, F_TIMESTAMP_SECOND);
 	if (p->needs_span) {
 		field_set_add(&p->needs, F_TIMESTAMP_START);
 		field_set_add(&p->needs, F_TIMESTAMP_END);
@@ -47,6 +48,7 @@ span_fill(struct flow *flows, unsigned n)
 		if (start == 0)
 			start = now = now != 0 ? now : clock_real();
 		f->timestamp_min = f->timestamp_max = start;
+		f->timestamp_second = start - start % CLOCK_S;
 		if (by_start && f->timestamp_end > start)
 			f->timestamp_max = f->timestamp_end;
 	}

@@ -30,7 +30,7 @@ struct pipeline {
 	struct field_set needs;      /* fields that some view or rule reads */
 	size_t clear_octets;         /* of struct flow, up to the last field that is needed */
 	bool needs_flow_starts;      /* some view shows `flows` of packets */
-	bool needs_span;             /* some view shows timestamp_min or timestamp_max */
+	bool needs_span;             /* some view has timestamp_min, _max or _second */
 	struct sums fed;             /* handed to the views so far */
 	struct stats stats;
 	uint64_t stats_cut[STAT_COUNT]; /* copied when snapshots are cut; read under `cut_lock` */

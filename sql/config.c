@@ -29,6 +29,18 @@ static const struct directive sql_rows[] = {
 	    .doc = "Only insert rows, never add to one that is there: a row whose "
 	           "key is taken is refused. For sql_history equal to "
 	           "sql_refresh_time." },
+	{ .name = "nfacctd_sql_log", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(log), .def = "false",
+	    .doc = "Write a log of flows instead of time bins: stamp_inserted is the "
+	           "second in which the flow began, and a part of the row's key; "
+	           "stamp_updated is when it ended, the latest where several flows "
+	           "make one row. Times are the flow's own where its bin would be: "
+	           "packets, samples, flows without times or beyond "
+	           "nfacctd_time_tolerance, and all with nfacctd_time_new, begin and "
+	           "end on arrival. sql_history is then needed only for the "
+	           "variables of sql_table, nfacctd_pro_rating divides nothing, and "
+	           "flows that find no room in the view are logged together at "
+	           "the time of writing." },
 	{ .name = "sql_host", .type = DIRECTIVE_NOTICE,
 	    .doc = "An SQLite database is a file: see sql_db." },
 	{ .name = "sql_user", .type = DIRECTIVE_NOTICE,

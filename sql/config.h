@@ -19,6 +19,7 @@ struct sql_config {
 	uint32_t table_version;  /* 1 to SQL_VERSION_MAX */
 	bool optimize_clauses;
 	bool dont_try_update;
+	bool log;                /* rows have the times of flows: nfacctd_sql_log */
 };
 
 extern const struct directive_set sql_directives;

@@ -90,6 +90,7 @@ row_targets_set(struct row *r, const struct row_target *targets, unsigned n)
 void
 row_bind_times(struct row *r, uint64_t bin, uint64_t cut)
 {
+	r->cut = cut;
 	for (unsigned i = 0; i < r->schema->n; i++) {
 		enum sql_source source = r->schema->columns[i].source;
 
@@ -226,7 +227,9 @@ row_bind_other(struct row *r, const struct sums *sums)
 		if (r->values[i].octets == 0)
 			continue;
 		r->values[i].bound = false;
-		if (f->merge != FIELD_SUM)
+		if (s->columns[i].source == SQL_FROM_SPAN)
+			bind_time(r, i, r->cut);
+		else if (f->merge != FIELD_SUM)
 			bind_filler(r, i);
 		else
 			bind_int(r, i, f == &fields[F_PACKETS] ? sums->packets :

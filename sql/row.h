@@ -38,6 +38,7 @@ struct row {
 	unsigned n_targets;
 	struct row_target targets[ROW_TARGETS];
 	struct row_value values[SCHEMA_COLUMNS];
+	uint64_t cut;                     /* of the batch, ns since 1970 */
 };
 
 /* Get ready for rows of `rs`, which has all fields of the schema. */
@@ -53,7 +54,10 @@ void row_bind_times(struct row *r, uint64_t bin, uint64_t cut);
 /* Bind a snapshot's row. */
 void row_bind(struct row *r, const uint8_t *row);
 
-/* Bind the sums of an other row; its key is what stands where there is no value. */
+/*
+ * Bind the sums of an other row of the batch; its key is what stands where there is no
+ * value, but a log of flows has it at the time of writing.
+ */
 void row_bind_other(struct row *r, const struct sums *sums);
 
 /* Copy `s` to `buf` (TEXT_MAX) with what is not UTF-8 made '?'. Returns the length. */

@@ -240,19 +240,35 @@ schema_add_extras(struct sql_schema *s, const struct sql_shape *shape,
 	return 0;
 }
 
-static void
-schema_add_stamp(struct sql_schema *s, const struct sql_shape *shape, const char *name,
-    enum sql_source source, enum sql_role role)
-{
-	struct sql_column *c = column_new(s, name);
+/*
+ * The times of a row: of its bin and of writing, or with nfacctd_sql_log those of its
+ * flows, whose fields then also say how they combine.
+ */
+static const struct stamp_column {
+	const char *name;
+	enum sql_source source;
+	enum sql_role role;
+	enum field_no of_flow;
+} stamps[] = {
+	{ "stamp_inserted", SQL_FROM_BIN, SQL_KEY, F_TIMESTAMP_SECOND },
+	{ "stamp_updated", SQL_FROM_CUT, SQL_REPLACE, F_TIMESTAMP_MAX },
+};
 
-	c->source = source;
-	c->role = role;
+static void
+schema_add_stamp(struct sql_schema *s, const struct sql_shape *shape,
+    const struct stamp_column *stamp)
+{
+	bool log = shape->config->log;
+	struct sql_column *c = column_new(s, stamp->name);
+
+	c->field = log ? &fields[stamp->of_flow] : NULL;
+	c->source = log ? SQL_FROM_SPAN : stamp->source;
+	c->role = log ? column_role(c->field) : stamp->role;
 	c->type = shape->since_epoch ? SQL_BIGINT : SQL_STAMP;
 	c->number = shape->since_epoch;
-	c->filler = role != SQL_KEY ? NULL : shape->since_epoch ? "0" : STAMP_NONE;
-	c->written = shape->history;
-	c->made = shape->history || !shape->config->optimize_clauses;
+	c->filler = c->role != SQL_KEY ? NULL : shape->since_epoch ? "0" : STAMP_NONE;
+	c->written = shape->history || log;
+	c->made = c->written || !shape->config->optimize_clauses;
 }
 
 int
@@ -263,14 +279,14 @@ schema_plan(struct sql_schema *s, const struct sql_shape *shape, struct err *e)
 
 	memset(s, 0, sizeof(*s));
 	/*
-	 * The bin comes first in the key: rows of a new one then go to the end of the
+	 * The time comes first in the key: rows of a new bin then go to the end of the
 	 * index.
 	 */
-	schema_add_stamp(s, shape, "stamp_inserted", SQL_FROM_BIN, SQL_KEY);
+	schema_add_stamp(s, shape, &stamps[0]);
 	if ((rc = schema_add_defaults(s, shape, &placed, e)) != 0 ||
 	    (rc = schema_add_extras(s, shape, &placed, e)) != 0)
 		return rc;
-	schema_add_stamp(s, shape, "stamp_updated", SQL_FROM_CUT, SQL_REPLACE);
+	schema_add_stamp(s, shape, &stamps[1]);
 	return 0;
 }
 
@@ -283,6 +299,13 @@ schema_wants(const struct sql_config *c, struct field_set *set)
 		if (fields[defaults[i].field].merge == FIELD_SUM &&
 		    column_in(&defaults[i], c->table_version))
 			field_set_add(set, defaults[i].field);
+}
+
+void
+schema_stamps(struct field_set *set)
+{
+	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++)
+		field_set_add(set, stamps[i].of_flow);
 }
 
 const char *

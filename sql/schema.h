@@ -25,6 +25,7 @@ enum sql_source {
 	SQL_FROM_FILLER,   /* the same for all rows */
 	SQL_FROM_BIN,      /* start of the row's time bin: stamp_inserted */
 	SQL_FROM_CUT,      /* time of writing: stamp_updated */
+	SQL_FROM_SPAN,     /* a field that is a time of the flow; of other rows as SQL_FROM_CUT */
 	SQL_FROM_CALLER,   /* bound by hand: the batch table */
 };
 
@@ -67,6 +68,9 @@ int schema_plan(struct sql_schema *s, const struct sql_shape *shape, struct err 
 
 /* The fields that the version's table wants beside those of `aggregate`: flows. */
 void schema_wants(const struct sql_config *c, struct field_set *fields);
+
+/* The fields that stamps come from with nfacctd_sql_log, whether or not they are shown. */
+void schema_stamps(struct field_set *fields);
 
 /* The name of the default table of `version`. */
 const char *schema_default_table(uint32_t version);

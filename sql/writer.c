@@ -39,21 +39,36 @@ shape_of(const struct output *o, bool history, struct sql_shape *shape)
 }
 
 static struct variables
-vars_of(const struct output *o, const struct bins *bins)
+vars_of(const struct output *o)
 {
+	struct bins history = { 0 };
+
+	if (o->common.history != NULL) /* output_plan has refused what is none */
+		(void)bins_parse_history(o->common.history, &history, NULL);
 	return (struct variables){
 		.time = clock_real(),
 		.refresh_s = o->common.refresh,
-		.history_s = bins->seconds,
+		.history_s = history.seconds,
 		.utc = o->common.text.utc,
 	};
+}
+
+/* A log of flows: rows have times of their own, and bins only choose the table. */
+static void
+plan_log(const struct sql_config *c, struct view_config *vc)
+{
+	schema_stamps(&vc->aggregate);
+	vc->pro_rating = false;
+	vc->hold_open = false;
+	if (c->table == NULL || !variables_have_time(c->table))
+		vc->bins.seconds = vc->bins.months = 0;
 }
 
 int
 writer_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct sql_config *c = o->config;
-	struct variables vars = vars_of(o, &vc->bins);
+	struct variables vars = vars_of(o);
 	bool history = !bins_are_none(&vc->bins);
 	char name[TABLENAME_MAX + 1];
 	struct sql_schema schema;
@@ -70,6 +85,10 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 		return err_set(e, WEIR_EINVAL,
 		    "sql_table '%s': its variables are those of a time bin: write "
 		    "sql_history too", c->table);
+	if (c->log) {
+		plan_log(c, vc);
+		return 0;
+	}
 	if (c->dont_try_update && (!history || vc->bins.seconds != vc->refresh_s))
 		log_warn("%s %s: sql_dont_try_update without sql_history equal to "
 		    "sql_refresh_time: rows whose key is taken are refused",
@@ -102,7 +121,7 @@ writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 		sc->sql.table = schema_default_table(c->table_version);
 	if (sc->sql.db == NULL)
 		sc->sql.db = d->default_db;
-	sc->vars = vars_of(o, bins);
+	sc->vars = vars_of(o);
 	sc->rs = &o->view->rs;
 	gethostname(host, sizeof(host) - 1);
 	snprintf(sc->collector, sizeof(sc->collector), "%s/%s", host, o->name);

@@ -169,7 +169,7 @@ test_sampling_comes_first(void **state)
 	engine_free(en);
 }
 
-/* timestamp_min and timestamp_max, of one flow. */
+/* timestamp_min, timestamp_max and timestamp_second: of one flow, and of a row. */
 static void
 test_span(void **state)
 {
@@ -186,10 +186,14 @@ test_span(void **state)
 		{ "an end alone", 1000, 0, 2000, 1000, 1000 },
 		{ "a bin by arrival", 5 * CLOCK_S, CLOCK_S, 2 * CLOCK_S, 5 * CLOCK_S,
 		    5 * CLOCK_S },
+		{ "a start within its second, and a stamp of the next", 8 * CLOCK_S,
+		    8 * CLOCK_S - 1, 9 * CLOCK_S, 8 * CLOCK_S - 1, 9 * CLOCK_S },
 		{ "no time at all: now", 0, 0, 0, 777, 777 },
 	};
-	static const struct output_config common = { .aggregate = "src_host",
-		.stitching = true };
+	static const struct output_config common = {
+		.aggregate = "src_host, timestamp_second",
+		.stitching = true
+	};
 	struct engine *en = fake_engine(1, 100);
 	struct fake_out out = { 0 };
 	struct pipeline *p = &en->workers[0].pipeline;
@@ -203,7 +207,7 @@ test_span(void **state)
 	sh = &en->workers[0].shards[0];
 	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const uint8_t *row;
-		uint64_t min, max;
+		uint64_t min, max, second;
 
 		f = pipeline_slot(p);
 		f->src_host.b[15] = (uint8_t)i;
@@ -219,9 +223,13 @@ test_span(void **state)
 		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MIN]), 8);
 		memcpy(&max,
 		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_MAX]), 8);
-		if (min != cases[i].min || max != cases[i].max)
-			fail_msg("%s: %llu to %llu", cases[i].says,
-			    (unsigned long long)min, (unsigned long long)max);
+		memcpy(&second,
+		    rowspec_value(&sh->view->rs, row, &fields[F_TIMESTAMP_SECOND]), 8);
+		if (min != cases[i].min || max != cases[i].max ||
+		    second != cases[i].min / CLOCK_S * CLOCK_S)
+			fail_msg("%s: %llu to %llu, in %llu", cases[i].says,
+			    (unsigned long long)min, (unsigned long long)max,
+			    (unsigned long long)second);
 	}
 	/* Of all records of a row. */
 	for (uint64_t i = 0; i < 3; i++) {

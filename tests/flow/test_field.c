@@ -126,15 +126,16 @@ test_ids_are_frozen(void **state)
 		{ F_VLAN, 70 }, { F_SRC_AS, 120 }, { F_IN_IFACE, 180 },
 		{ F_SRC_HOST, 240 }, { F_DST_HOST, 250 }, { F_SRC_PORT, 300 },
 		{ F_DST_PORT, 310 }, { F_TCPFLAGS, 360 }, { F_PROTO, 370 },
-		{ F_TIMESTAMP_START, 600 }, { F_FLOWS, 920 }, { F_PACKETS, 930 },
-		{ F_BYTES, 940 }, { F_IN_VLAN, 72 }, { F_PEER_SRC_AS, 140 },
-		{ F_IN_IFACE_NAME, 200 }, { F_MPLS_VPN_RD, 212 }, { F_VRF_NAME, 216 },
-		{ F_ICMP_TYPE, 314 }, { F_TTL, 385 }, { F_FLOW_LABEL, 390 },
-		{ F_SAMPLING_DIRECTION, 410 }, { F_POST_NAT_SRC_HOST, 420 },
-		{ F_FWD_STATUS, 480 }, { F_MPLS_LABEL_STACK, 510 },
-		{ F_TUNNEL_SRC_HOST, 536 }, { F_VXLAN, 560 },
-		{ F_EXPORT_PROTO_SEQNO, 640 }, { F_PATH_DELAY_AVG_USEC, 670 },
-		{ F_CUSTOM_1, 701 }, { F_CUSTOM_16, 716 } };
+		{ F_TIMESTAMP_START, 600 }, { F_TIMESTAMP_SECOND, 638 },
+		{ F_FLOWS, 920 }, { F_PACKETS, 930 }, { F_BYTES, 940 },
+		{ F_IN_VLAN, 72 }, { F_PEER_SRC_AS, 140 }, { F_IN_IFACE_NAME, 200 },
+		{ F_MPLS_VPN_RD, 212 }, { F_VRF_NAME, 216 }, { F_ICMP_TYPE, 314 },
+		{ F_TTL, 385 }, { F_FLOW_LABEL, 390 }, { F_SAMPLING_DIRECTION, 410 },
+		{ F_POST_NAT_SRC_HOST, 420 }, { F_FWD_STATUS, 480 },
+		{ F_MPLS_LABEL_STACK, 510 }, { F_TUNNEL_SRC_HOST, 536 },
+		{ F_VXLAN, 560 }, { F_EXPORT_PROTO_SEQNO, 640 },
+		{ F_PATH_DELAY_AVG_USEC, 670 }, { F_CUSTOM_1, 701 },
+		{ F_CUSTOM_16, 716 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(frozen) / sizeof(frozen[0]); i++)

@@ -98,7 +98,7 @@ is_ours(enum field_no f)
 		F_TIMESTAMP_EXPORT, F_OUT_IFACE_NAME,
 		F_INGRESS_VRF_NAME, F_EGRESS_VRF_NAME, F_EXPORT_PROTO_SEQNO,
 		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_TIMESTAMP_MIN,
-		F_TIMESTAMP_MAX, F_LINK_BYTES };
+		F_TIMESTAMP_MAX, F_LINK_BYTES, F_TIMESTAMP_SECOND };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (ours[i] == f)

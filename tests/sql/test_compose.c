@@ -222,6 +222,35 @@ test_span(void **state)
 	sql_text_fini(&t);
 }
 
+/* A log of flows: the second of the start is in the key, the latest end stays. */
+static void
+test_log(void **state)
+{
+	const struct sql_config c = { .table_version = 1, .optimize_clauses = true,
+		.log = true };
+	struct sql_shape shape = { .config = &c, .history = false };
+	struct sql_schema s;
+	struct sql_text t = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(field_set_parse("src_host", &shape.fields, &e), 0);
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	compose_create(&t, &mysql_like, &s, "t");
+	assert_string_equal(t.line.p, "CREATE TABLE IF NOT EXISTS `t` (`stamp_inserted` DATETIME "
+	    "NOT NULL DEFAULT '0000-00-00 00:00:00', `ip_src` CHAR(45) NOT NULL DEFAULT "
+	    "'0.0.0.0', `packets` BIGINT NOT NULL DEFAULT 0, `bytes` BIGINT NOT NULL DEFAULT 0, "
+	    "`stamp_updated` DATETIME, PRIMARY KEY (`stamp_inserted`, `ip_src`)) ENGINE=InnoDB");
+	compose_upsert(&t, &postgres_like, &s, "t", false);
+	assert_string_equal(t.line.p, "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", "
+	    "\"packets\", \"bytes\", \"stamp_updated\") VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
+	    "(\"stamp_inserted\", \"ip_src\") DO UPDATE SET \"packets\" = \"t\".\"packets\" + "
+	    "excluded.\"packets\", \"bytes\" = \"t\".\"bytes\" + excluded.\"bytes\", "
+	    "\"stamp_updated\" = GREATEST(\"t\".\"stamp_updated\", "
+	    "excluded.\"stamp_updated\")");
+	sql_text_fini(&t);
+}
+
 static void
 test_full_key(void **state)
 {
@@ -247,6 +276,7 @@ main(void)
 		cmocka_unit_test(test_every_field_has_a_column),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_span),
+		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_full_key),
 	};
 

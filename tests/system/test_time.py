@@ -1,41 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the operator says about times: stitching, pro-rating, clocks that are wrong."""
-import socket
 import sqlite3
-import struct
 
 import pytest
 
+import netflow
 from conftest import run_file
 
 BASE = 1700000040  # a whole minute
 
 
 def record(start, end, packets, octets):
-    """A NetFlow v9 datagram, sent at its end, with one record and its template (ms times)."""
-    fields = [(8, 4), (2, 4), (1, 4), (152, 8), (153, 8)]
-    template = struct.pack("!HH", 300, len(fields)) + b"".join(
-        struct.pack("!HH", *f) for f in fields)
-    data = struct.pack("!4sIIQQ", socket.inet_aton("192.0.2.1"), packets, octets,
-                       int(start * 1000), int(end * 1000))
-    sets = b"".join(struct.pack("!HH", i, len(s) + 4) + s for i, s in ((0, template), (300, data)))
-    return struct.pack("!HHIIII", 9, 2, 1000, int(end) + 1, 0, 7) + sets
-
-
-def pcap_of(path, datagrams):
-    """A capture of raw IPv4 packets (LINKTYPE_RAW): [(seconds, datagram)]."""
-    with open(path, "wb") as f:
-        f.write(struct.pack("=IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
-        for seconds, data in datagrams:
-            packet = struct.pack("!BBHHHBBH4s4sHHHH", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0,
-                                 socket.inet_aton("192.0.2.7"), socket.inet_aton("192.0.2.8"),
-                                 5000, 2055, 8 + len(data), 0) + data
-            f.write(struct.pack("=IIII", seconds, 0, len(packet), len(packet)) + packet)
+    return netflow.v9(("192.0.2.1", start, end, packets, octets))
 
 
 def rows_of(tmp_path, datagrams, more, columns):
     pcap, db = tmp_path / "x.pcap", tmp_path / "x.db"
-    pcap_of(pcap, datagrams)
+    netflow.capture(pcap, datagrams)
     run_file(tmp_path, f"""
         pcap_savefile: {pcap}
         plugins: sqlite3[s]

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""NetFlow with times: v9 datagrams made by hand, captures of datagrams, v5 read back."""
+import socket
+import struct
+
+# Element and length: source address, packets, octets, start and end in ms since 1970.
+FIELDS = ((8, 4), (2, 4), (1, 4), (152, 8), (153, 8))
+
+
+def v9(*records, seconds=None):
+    """A v9 datagram (RFC 3954 s5) with its template, sent at `seconds`, or when the last of
+    its records was over. A record is (source, start, end, packets, octets); times in
+    seconds, with a fraction."""
+    template = struct.pack("!HH", 300, len(FIELDS)) + b"".join(
+        struct.pack("!HH", *f) for f in FIELDS)
+    data = b"".join(struct.pack("!4sIIQQ", socket.inet_aton(source), packets, octets,
+                                round(start * 1000), round(end * 1000))
+                    for source, start, end, packets, octets in records)
+    sets = b"".join(struct.pack("!HH", i, len(s) + 4) + s for i, s in ((0, template), (300, data)))
+    if seconds is None:
+        seconds = int(max(r[2] for r in records)) + 1
+    return struct.pack("!HHIIII", 9, 1 + len(records), 1000, seconds, 0, 7) + sets
+
+
+def capture(path, datagrams, port=2055):
+    """A file of raw IPv4 packets (LINKTYPE_RAW): [(seconds, datagram)]."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
+        for seconds, data in datagrams:
+            packet = struct.pack("!BBHHHBBH4s4sHHHH", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0,
+                                 socket.inet_aton("192.0.2.7"), socket.inet_aton("192.0.2.8"),
+                                 5000, port, 8 + len(data), 0) + data
+            f.write(struct.pack("=IIII", seconds, 0, len(packet), len(packet)) + packet)
+
+
+def v5_records(path):
+    """The records of v5 datagrams in a pcap of Ethernet frames: (key as truth() has it,
+    packets, octets, start, end), times in ms since 1970, counted from the header's clock."""
+    with open(path, "rb") as f:
+        octets = f.read()
+    at = 24
+    while at < len(octets):
+        captured = struct.unpack_from("<I", octets, at + 8)[0]
+        at += 16
+        udp = at + 14 + (octets[at + 14] & 15) * 4
+        version, count, uptime, sec, nsec = struct.unpack_from("!HHIII", octets, udp + 8)
+        assert version == 5
+        booted = sec * 1000 + nsec // 1000000 - uptime
+        for i in range(count):
+            r = struct.unpack_from("!4s4s4sHHIIIIHHBBBB", octets, udp + 8 + 24 + 48 * i)
+            yield ((socket.inet_ntoa(r[0]), socket.inet_ntoa(r[1]), r[9], r[10], r[13]),
+                   r[5], r[6], booted + r[7], booted + r[8])
+        at += captured
