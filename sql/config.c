@@ -32,15 +32,16 @@ static const struct directive sql_rows[] = {
 	{ .name = "nfacctd_sql_log", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(log), .def = "false",
 	    .doc = "Write a log of flows instead of time bins: stamp_inserted is the "
-	           "second in which the flow began, and a part of the row's key; "
-	           "stamp_updated is when it ended, the latest where several flows "
-	           "make one row. Times are the flow's own where its bin would be: "
-	           "packets, samples, flows without times or beyond "
-	           "nfacctd_time_tolerance, and all with nfacctd_time_new, begin and "
-	           "end on arrival. sql_history is then needed only for the "
-	           "variables of sql_table, nfacctd_pro_rating divides nothing, and "
-	           "flows that find no room in the view are logged together at "
-	           "the time of writing." },
+	           "second in which a flow began, and a part of its row's key; "
+	           "stamp_updated is when it ended, the latest end where flows share a "
+	           "row. Times are those that would decide its bin: its own; but both "
+	           "are that of its packet or datagram where it has none, beyond "
+	           "nfacctd_time_tolerance, and with nfacctd_time_new. sql_history "
+	           "only chooses the table, where sql_table has variables of time, and "
+	           "nfacctd_pro_rating divides nothing. Flows that find no room in the "
+	           "view are one row, of the time of writing. With "
+	           "sql_dont_try_update, a flow is refused whose key and second were "
+	           "written before." },
 	{ .name = "sql_host", .type = DIRECTIVE_NOTICE,
 	    .doc = "An SQLite database is a file: see sql_db." },
 	{ .name = "sql_user", .type = DIRECTIVE_NOTICE,
