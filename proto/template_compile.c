@@ -139,6 +139,10 @@ op_of(
 		return OP_IP6;
 	if (convert == IE_UPTIME && octets == 4 && c->boot == NULL)
 		return OP_UPTIME4;
+	if (convert == IE_S && octets == 4)
+		return OP_S4;
+	if (convert == IE_MS && octets == 8)
+		return OP_MS8;
 	if (convert == IE_UINT)
 		for (size_t i = 0; i < sizeof(quick) / sizeof(quick[0]); i++)
 			if (quick[i].octets == octets && quick[i].width == width)

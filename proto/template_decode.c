@@ -85,7 +85,9 @@ step_any(const struct template *t, const struct template_step *s, struct record 
 	X(OP_8_8, uint64_t, wire_u64(p)) \
 	X(OP_IP4, ip16_t, ip_from_v4(p)) \
 	X(OP_IP6, ip16_t, ip_from_v6(p)) \
-	X(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p)))
+	X(OP_UPTIME4, uint64_t, netflow_uptime_ns(now, uptime, wire_u32(p))) \
+	X(OP_S4, uint64_t, wire_u32(p) * CLOCK_S) \
+	X(OP_MS8, uint64_t, value_scale(wire_u64(p), CLOCK_MS))
 
 static void
 etype_fill(const struct template *t, struct flow *f)

@@ -33,6 +33,8 @@ enum op {
 	OP_IP4,
 	OP_IP6,
 	OP_UPTIME4,
+	OP_S4,
+	OP_MS8,
 	OP_ANY,
 	OP_IF,       /* only if `conditions` hold */
 	OP_VARIABLE, /* the value's length stands in the record */

@@ -34,13 +34,6 @@ ntp_ns(const uint8_t *p)
 	return (s - NTP_1970) * CLOCK_S + (fraction * CLOCK_S >> 32);
 }
 
-/* A product that does not wrap: times from outside may be anything. */
-static uint64_t
-scale(uint64_t v, uint64_t by)
-{
-	return v <= UINT64_MAX / by ? v * by : 0;
-}
-
 /* Milliseconds of the exporter's uptime: in IPFIX its start stands beside it. */
 static uint64_t
 uptime_ns(uint64_t v, const struct value_env *env)
@@ -60,13 +53,13 @@ time_load(enum ie_convert convert, const uint8_t *p, unsigned octets,
 
 	switch (convert) {
 	case IE_S:
-		return scale(v, CLOCK_S);
+		return value_scale(v, CLOCK_S);
 	case IE_MS:
-		return scale(v, CLOCK_MS);
+		return value_scale(v, CLOCK_MS);
 	case IE_NTP:
 		return ntp_ns(p);
 	case IE_DELTA_US:
-		v = scale(v, CLOCK_US);
+		v = value_scale(v, CLOCK_US);
 		return now > v ? now - v : 0;
 	default:
 		return uptime_ns(v, env);

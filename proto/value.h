@@ -21,6 +21,13 @@ struct value_env {
 	uint32_t labels[10];
 };
 
+/* A product that does not wrap: times from outside may be anything; 0 where it would. */
+static inline uint64_t
+value_scale(uint64_t v, uint64_t by)
+{
+	return v <= UINT64_MAX / by ? v * by : 0;
+}
+
 /*
  * Store the `octets` at `p` as `convert` says to the member of `width` octets at `to`,
  * which stays as it is where they mean nothing. IE_PUSH only adds to env->labels.
