@@ -183,9 +183,10 @@ answer_hide_zeros(struct answer *a)
 
 	for (size_t i = json_array_size(columns); i-- > 0;) {
 		const json_t *column = json_array_get(columns, i);
+		const char *kind = column_word(column, "kind");
 
-		if (strcmp(column_word(column, "kind"), "count") == 0 &&
-		    !column_tells(a, column_word(column, "json")))
+		if (strcmp(kind, "detail") == 0 || (strcmp(kind, "count") == 0 &&
+		        !column_tells(a, column_word(column, "json"))))
 			json_array_remove(columns, i);
 	}
 }

@@ -34,7 +34,10 @@ int answer_sort(struct answer *a, const char *name, bool reverse, struct err *e)
 /* Keep the first `n` rows; 0: all. */
 void answer_top(struct answer *a, size_t n);
 
-/* Leave out columns of kind "count" that are zero in every row. */
+/*
+ * Leave out columns of kind "count" that are zero in every row, and those of kind "detail":
+ * texts too long to stand in every table.
+ */
 void answer_hide_zeros(struct answer *a);
 
 /*

@@ -27,7 +27,7 @@
 	"  --sort COLUMN  largest number or latest time first, texts and addresses upwards\n" \
 	"  --reverse      the other way round\n" \
 	"  --columns LIST only these, in this order, divided by commas\n" \
-	"  --all          counters of exporters, too, that are zero for all of them\n" \
+	"  --all          all columns: counters that are zero for all, and details, too\n" \
 	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 enum show_form { SHOW_TEXT, SHOW_JSON, SHOW_CSV };

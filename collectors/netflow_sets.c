@@ -4,6 +4,7 @@
 #include "collectors/netflow_exporter.h"
 #include "collectors/netflow_waiting.h"
 #include "lib/clock.h"
+#include "proto/ie.h"
 #include "proto/netflow.h"
 #include "proto/template_pool.h"
 
@@ -46,6 +47,24 @@ template_keep(struct netflow *nf, struct message *m, struct template *t)
 		memory_is_short(nf);
 }
 
+/* Remember which elements of a template of flows are stepped over. */
+static void
+template_unknown(struct exporter *x, const struct template_def *d)
+{
+	struct rbuf r = rbuf_of(d->fields, d->fields_octets);
+
+	if (template_kind_is_options(d->kind))
+		return;
+	pthread_mutex_lock(&x->lock);
+	for (unsigned i = 0; i < d->n_fields; i++) {
+		struct template_spec s = template_spec_read(&r, d->kind);
+
+		if (!ie_is_known(s.enterprise, s.id))
+			unknown_add(&x->unknown, s.enterprise, s.id);
+	}
+	pthread_mutex_unlock(&x->lock);
+}
+
 /* A template was told: keep it, unless it is the one that we have. */
 static void
 template_told(struct netflow *nf, struct message *m, const struct template_def *d)
@@ -75,6 +94,7 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 	log_debug(LOG_TEMPLATE,
 	    "netflow %s/%u: template %u: %u fields, %u octets, %u steps", addr,
 	    m->exporter->domain, t->id, t->n_fields, t->min_octets, t->n_steps);
+	template_unknown(m->exporter, d);
 	template_keep(nf, m, t);
 }
 

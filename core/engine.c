@@ -190,19 +190,34 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	return worker_groups(en, w, e);
 }
 
+/*
+ * Read the operator's files. One that cannot be had is a problem among others: all are
+ * looked at, so that all is told at once. Returns 0 or the last error.
+ */
+static int
+files_read(struct engine *en, struct problems *ps, struct err *e)
+{
+	int rc = sampling_new(&en->config.sampling, &en->sampling, ps, e), one;
+
+	if (rc != 0)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
+	for (unsigned r = 0; r < en->n_rules; r++) {
+		one = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
+		    ps, e);
+		if (one != 0)
+			problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
+		rc = one != 0 ? one : rc;
+	}
+	return rc;
+}
+
 int
 engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 {
-	int rc = sampling_new(&en->config.sampling, &en->sampling, ps, e);
+	int rc = files_read(en, ps, e);
 
 	if (rc != 0)
 		return rc;
-	for (unsigned r = 0; r < en->n_rules; r++) {
-		rc = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
-		    ps, e);
-		if (rc != 0)
-			return rc;
-	}
 	for (unsigned i = 0; i < en->n_views; i++) {
 		struct view *v = en->views[i];
 

@@ -89,6 +89,7 @@ exporter_free(struct exporter *one)
 		one->state_free(state);
 	if (one->first != one && one->first != NULL)
 		exporter_unref(one->first);
+	unknown_free(one->unknown);
 	pthread_mutex_destroy(&one->lock);
 	free(one);
 }

@@ -21,6 +21,7 @@
 
 #include "core/sequence.h"
 #include "core/stats.h"
+#include "core/unknown.h"
 #include "lib/ip.h"
 #include "lib/log.h"
 #include "lib/table.h"
@@ -96,6 +97,7 @@ struct exporter {
 	uint64_t first_seen;         /* ns since 1970 */
 	bool known_before;           /* by what outlived weir's last run */
 	void (*state_free)(void *);
+	struct unknown *unknown;     /* elements of its templates; owned, under `lock` */
 	pthread_mutex_t lock;        /* for writers of `state` */
 	unsigned n_parts;
 	struct exporter_part parts[]; /* one per worker */

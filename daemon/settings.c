@@ -384,6 +384,7 @@ settings_engine(struct settings *s)
 	};
 	struct err e = ERR_INIT;
 	struct engine *en;
+	size_t errors;
 
 	en = engine_new(&c, &e);
 	for (unsigned i = 0; en != NULL && i < s->n_plugins; i++) {
@@ -395,8 +396,9 @@ settings_engine(struct settings *s)
 			problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", p->ops->type,
 			    p->name, e.text);
 	}
-	if (s->problems.n_errors == 0 && en != NULL &&
-	    engine_prepare(en, &s->problems, &e) != 0)
+	errors = s->problems.n_errors;
+	if (en != NULL && engine_prepare(en, &s->problems, &e) != 0 &&
+	    s->problems.n_errors == errors)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (en == NULL)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);

@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+#include "flow/custom.h"
+#include "proto/section.h"
+
 enum side { SIDE_ANY, SIDE_OUT, SIDE_TUNNEL, SIDE_REVERSE };
 
 const struct ie ies[IE_ROWS] = {
@@ -62,4 +65,28 @@ ie_find(uint32_t enterprise, uint16_t id)
 		if (ies[i].id == id && ies[i].enterprise == enterprise)
 			return &ies[i];
 	return NULL;
+}
+
+bool
+ie_is_known(uint32_t enterprise, uint16_t id)
+{
+	static const uint16_t others[] = { IE_FLOW_DIRECTION, IE_SYSTEM_INIT_MS,
+		IE_PADDING, IE_FRAME_SIZE, IE_SECTION_OFFSET };
+
+	if (enterprise == IE_REVERSE_PEN)
+		enterprise = 0;
+	if (ie_find(enterprise, id) != NULL)
+		return true;
+	for (size_t i = 0; enterprise == 0 && i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] == id)
+			return true;
+	if (enterprise == 0 && section_kind(id) != SECTION_NONE)
+		return true;
+	for (unsigned f = 0; f < FIELD_COUNT; f++) {
+		const struct custom *c = custom_of((enum field_no)f);
+
+		if (c != NULL && c->enterprise == enterprise && c->element == id)
+			return true;
+	}
+	return false;
 }

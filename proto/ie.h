@@ -71,6 +71,7 @@ extern const struct ie ies[IE_ROWS];
 #define IE_REVERSE_PEN    29305U  /* enterprise of reverse elements: RFC 5103 s6.1 */
 #define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */
 #define IE_SECTION_OFFSET 409U  /* where a section begins */
+#define IE_PADDING        210U  /* paddingOctets: what has no meaning */
 #define IE_SYSTEM_INIT_MS 160U  /* when the exporter started, ms since 1970, 8 octets */
 
 /* Whether a value of `octets` can be what `convert` says. */
@@ -78,5 +79,11 @@ bool ie_fits(enum ie_convert convert, unsigned octets);
 
 /* The first row of element (enterprise, id), or NULL when it means nothing to us. */
 const struct ie *ie_find(uint32_t enterprise, uint16_t id);
+
+/*
+ * Whether the element means something to us: it has a row, is the reverse (RFC 5103) of
+ * one that has, is a custom primitive's, or tells how others are to be read.
+ */
+bool ie_is_known(uint32_t enterprise, uint16_t id);
 
 #endif

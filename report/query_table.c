@@ -107,6 +107,7 @@ static const struct reply_column exporter_columns[] = {
 	COLUMN("missing", "MISSING", "count"),
 	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
 	COLUMN("last_seen", "LAST_SEEN", "stamp"),
+	COLUMN("unknown_elements", "UNKNOWN_ELEMENTS", "detail"),
 };
 
 /* The rate in use, and who says so. */
@@ -131,6 +132,18 @@ exporter_sampling(const struct engine *en, const struct exporter *x, struct repl
 	    ? exporter_rate_names[atomic_load(&x->sampling_by)] : by[v.by]);
 }
 
+/* What of its templates is stepped over. */
+static void
+exporter_unknown(struct exporter *x, struct reply *r)
+{
+	char text[UNKNOWN_TEXT];
+
+	pthread_mutex_lock(&x->lock);
+	unknown_text(x->unknown, text);
+	pthread_mutex_unlock(&x->lock);
+	reply_text(r, "unknown_elements", text);
+}
+
 static void
 exporters_reply(const struct engine *en, struct reply *r)
 {
@@ -144,7 +157,7 @@ exporters_reply(const struct engine *en, struct reply *r)
 
 	reply_columns(r, exporter_columns, N(exporter_columns));
 	for (uint32_t i = 0; list != NULL && i < n; i++) {
-		const struct exporter *x = list[i];
+		struct exporter *x = list[i];
 		char address[IP_STRLEN];
 
 		ip_format(&x->addr, address);
@@ -161,6 +174,7 @@ exporters_reply(const struct engine *en, struct reply *r)
 		reply_uint(r, "missing", exporter_missing(x));
 		reply_stamp(r, "first_seen", x->first_seen);
 		reply_stamp(r, "last_seen", exporter_last_seen(x));
+		exporter_unknown(x, r);
 		reply_row_end(r);
 	}
 	exporters_give(list, n);

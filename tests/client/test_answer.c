@@ -22,7 +22,8 @@ static const char head_text[] =
     "{\"json\": \"lost\", \"title\": \"SEQUENCE_LOST\", \"kind\": \"count\"},"
     "{\"json\": \"late\", \"title\": \"LATE\", \"kind\": \"count\"},"
     "{\"json\": \"up\", \"title\": \"UP\", \"kind\": \"bool\"},"
-    "{\"json\": \"seen\", \"title\": \"SEEN\", \"kind\": \"stamp\"}]}";
+    "{\"json\": \"seen\", \"title\": \"SEEN\", \"kind\": \"stamp\"},"
+    "{\"json\": \"more\", \"title\": \"MORE\", \"kind\": \"detail\"}]}";
 
 static const char *const row_texts[] = {
 	"{\"id\": 0, \"address\": \"10.0.0.10\", \"kind\": \"sflow\", \"lost\": 5, "
@@ -125,10 +126,11 @@ test_unknown_column(void **state)
 	answer_make(&a);
 	assert_int_equal(answer_sort(&a, "size", false, &e), -WEIR_ENOENT);
 	assert_string_equal(e.text,
-	    "no column 'size'; there are: id, address, kind, lost, late, up, seen");
+	    "no column 'size'; there are: id, address, kind, lost, late, up, seen, "
+	    "more");
 	check_order(&a, "0123", "left as it was");
 	assert_int_equal(answer_choose(a.head, "id,size", &e), -WEIR_ENOENT);
-	assert_int_equal(json_array_size(json_object_get(a.head, "columns")), 7);
+	assert_int_equal(json_array_size(json_object_get(a.head, "columns")), 8);
 	answer_drop(&a);
 }
 
@@ -154,7 +156,7 @@ test_columns(void **state)
 	(void)state;
 	answer_make(&a);
 	answer_hide_zeros(&a);
-	check_columns(&a, "id address kind lost up seen "); /* an id of 0 is no count */
+	check_columns(&a, "id address kind lost up seen "); /* an id of 0 is no count; details are long */
 	assert_int_equal(answer_choose(a.head, "seen, ADDRESS,lost", &e), 0);
 	check_columns(&a, "seen address lost ");
 	answer_drop(&a);

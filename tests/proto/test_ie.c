@@ -184,6 +184,32 @@ test_find(void **state)
 	assert_null(ie_find(1, 1));
 }
 
+/* What is known beside the rows, and what is not. */
+static void
+test_is_known(void **state)
+{
+	static const struct {
+		uint32_t enterprise;
+		uint16_t id;
+		bool known;
+	} cases[] = {
+		{ 0, 1, true },      /* a row */
+		{ 29305, 1, true },  /* its reverse */
+		{ 0, 61, true },     /* says how others are read */
+		{ 0, 210, true },    /* padding */
+		{ 0, 315, true },    /* a packet's start */
+		{ 9, 315, false },   /* of another enterprise */
+		{ 0, 57590, false },
+		{ 29305, 57590, false },
+		{ 35632, 110, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (ie_is_known(cases[i].enterprise, cases[i].id) != cases[i].known)
+			fail_msg("%u:%u", cases[i].enterprise, cases[i].id);
+}
+
 int
 main(void)
 {
@@ -194,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_every_primitive_has_an_element),
 		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

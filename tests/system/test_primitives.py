@@ -11,9 +11,9 @@ from test_run import check
 
 PEN, REVERSE = 9999, 29305
 # Element, length, enterprise: addresses, octets, octets of the way back, two labels, forwarding
-# status, direction, and one of an enterprise's own.
+# status, direction, one that nobody knows, and one of an enterprise's own.
 ELEMENTS = ((8, 4, 0), (12, 4, 0), (1, 4, 0), (1, 4, REVERSE), (70, 3, 0), (71, 3, 0), (89, 1, 0),
-            (61, 1, 0), (1001, 65535, PEN))
+            (61, 1, 0), (2002, 2, PEN), (1001, 65535, PEN))
 
 
 def template():
@@ -26,7 +26,7 @@ def template():
 
 def record(back, text):
     body = (ipfix.ip("192.0.2.1") + ipfix.ip("198.51.100.2") + struct.pack("!II", 100, back) +
-            bytes.fromhex("03ec10" "000641" "82" "01") + bytes([len(text)]) + text)
+            bytes.fromhex("03ec10" "000641" "82" "01" "beef") + bytes([len(text)]) + text)
     return struct.pack("!HH", 300, 4 + len(body)) + body
 
 
@@ -52,6 +52,7 @@ def test_from_elements_to_rows(tmp_path, weir):
     poll(lambda: w.stats()["records_fed"] == 2)
     stats = w.stats()
     assert stats["records"] == 2 and stats["records_reversed"] == 1
+    assert [e["unknown_elements"] for e in w.rows("exporters")] == [f"{PEN}:2002"]
     w.books()
     assert w.stop() == 0
 

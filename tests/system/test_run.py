@@ -26,6 +26,16 @@ def test_check_says_all_problems_at_once_with_their_lines(tmp_path):
         assert word in out.stdout, (word, out.stdout)
 
 
+def test_check_looks_into_files_in_spite_of_other_problems(tmp_path):
+    out = check(tmp_path, "nfacctd_prot: 2100\nsampling_map: /nonexistent/map\n"
+                "networks_file: /nonexistent/networks\nplugins: print[a]\n"
+                "aggregate: src_net\n")
+    assert out.returncode == 1
+    said = out.stdout + out.stderr
+    assert "nfacctd_port" in said
+    assert "/nonexistent/map" in said and "/nonexistent/networks" in said
+
+
 def test_check_names_the_nearest_primitive(tmp_path):
     out = check(tmp_path, "nfacctd_port: 2100\nplugins: print[a]\naggregate: src_hots\n")
     assert out.returncode == 1 and "src_host" in out.stdout
