@@ -108,12 +108,15 @@ def captured(w):
 
 def settle(w, packets):
     """Until so many packets are accounted for; and a while longer, so that more would show."""
-    poll(lambda: captured(w) >= packets)
-    before = None
-    while before != captured(w):
-        before = captured(w)
-        poll(lambda n=w.stats()["flows_fed"]: w.stats()["flows_fed"] == n, every=0.3)
-    return before
+    seen = []
+
+    def quiet():
+        s = w.stats()
+        seen.append((captured(w), s["flows_fed"]))
+        return seen[-1][0] >= packets and seen[-3:] == 3 * seen[-1:]
+
+    poll(quiet, every=0.3)
+    return seen[-1][0]
 
 
 def collectors(w):
