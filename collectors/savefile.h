@@ -14,21 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow/frame.h"
 #include "lib/err.h"
 
 #define SAVEFILE_FRAME_MAX   (256U << 10) /* octets of a frame; more cannot be meant */
 #define SAVEFILE_NO_LINKTYPE UINT32_MAX
 
 struct savefile;
-
-/* One frame. The octets belong to the reader and stay until its next call. */
-struct frame {
-	const uint8_t *octets;
-	uint32_t caplen;    /* octets there */
-	uint32_t wirelen;   /* octets that it had on the wire */
-	uint32_t linktype;  /* https://www.tcpdump.org/linktypes.html */
-	uint64_t time;      /* ns since 1970 */
-};
 
 enum savefile_result {
 	SAVEFILE_FRAME,
@@ -43,7 +35,10 @@ enum savefile_result {
 struct savefile *savefile_open(const char *path, struct err *e);
 void savefile_close(struct savefile *s);
 
-/* The next frame. After SAVEFILE_DAMAGED, `e` says what is wrong, and near which octet. */
+/*
+ * The next frame, whose octets belong to the reader and stay until its next call. After
+ * SAVEFILE_DAMAGED, `e` says what is wrong, and near which octet.
+ */
 enum savefile_result savefile_next(struct savefile *s, struct frame *f,
     struct err *e);
 

@@ -54,36 +54,61 @@ span_fill(struct flow *flows, unsigned n)
 	}
 }
 
-/* A copy of the batch that rules may change, as far as anybody reads it. */
-static struct flow *
-batch_copy(const struct pipeline *p)
+/*
+ * Copy the flows of `mask` behind the batch, where rules may change them, as far as
+ * anybody reads them.
+ */
+static void
+batch_copy(const struct pipeline *p, struct batch *b, uint64_t mask)
 {
 	struct flow *own = p->flows + FLOW_BATCH;
 
-	for (unsigned i = 0; i < p->n; i++)
-		memcpy(&own[i], &p->flows[i], p->clear_octets);
-	return own;
+	b->n = 0;
+	while (mask != 0)
+		memcpy(&own[b->n++], &p->flows[batch_take(&mask)], p->clear_octets);
+	b->flows = own;
+	b->frames = NULL;
+}
+
+/* Book the flows of `mask` as left out of each view of the group. */
+static void
+group_leave_out(const struct pipeline_group *g, const struct batch *b, uint64_t mask)
+{
+	struct sums out = { 0 };
+
+	while (mask != 0) {
+		const struct flow *f = &b->flows[batch_take(&mask)];
+
+		sums_add(&out, &(struct sums){ f->packets, f->bytes, f->flows });
+	}
+	for (unsigned i = 0; i < g->n_shards; i++)
+		sums_add(&g->shards[i]->active->filtered, &out);
 }
 
 /* `last`: nobody reads the batch afterwards. */
 static void
 group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
-	struct flow *flows = p->flows;
+	struct batch b = { .flows = p->flows, .n = p->n, .source = p->source,
+		.worker = p->worker };
 
 	if (g->rules != NULL) {
-		if (!last)
-			flows = batch_copy(p);
-		rules_apply(g->rules, p->source, flows, p->n);
+		uint64_t all = batch_all(&b), mask = rules_select(g->rules, &b);
+
+		if (mask != all)
+			group_leave_out(g, &b, all & ~mask);
+		if (mask != all || !last)
+			batch_copy(p, &b, mask);
+		rules_apply(g->rules, &b);
 	}
-	for (unsigned i = 0; i < g->n_shards; i++) {
+	for (unsigned i = 0; i < g->n_shards && b.n > 0; i++) {
 		struct shard *sh = g->shards[i];
 
 		if (sh->sieve == NULL)
-			shard_feed(sh, flows, p->n);
+			shard_feed(sh, b.flows, b.n);
 		else
 			stat_add(&p->stats, STAT_RENORMALIZED_OVER,
-			    shard_feed_sample(sh, p->source, flows, p->n));
+			    shard_feed_sample(sh, b.source, b.flows, b.n));
 	}
 }
 

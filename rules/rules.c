@@ -425,17 +425,24 @@ dscp_apply(struct flow *flows, unsigned n)
 		flows[k].tos >>= 2;
 }
 
-void
-rules_apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
+uint64_t
+rules_select(const struct rules *r, const struct batch *b)
 {
-	if (r->rd && source == SOURCE_NETFLOW)
-		rd_apply(r, flows, n);
+	(void)r;
+	return batch_all(b);
+}
+
+void
+rules_apply(const struct rules *r, struct batch *b)
+{
+	if (r->rd && b->source == SOURCE_NETFLOW)
+		rd_apply(r, b->flows, b->n);
 	if (r->next_hop)
-		next_hop_apply(flows, n);
+		next_hop_apply(b->flows, b->n);
 	if (r->dscp)
-		dscp_apply(flows, n);
+		dscp_apply(b->flows, b->n);
 	for (int i = 0; i < 2; i++)
 		if (r->prefixes[i] || r->systems[i] || r->config.networks_file_filter)
-			for (unsigned k = 0; k < n; k++)
-				side_apply(r, source, &flows[k], i);
+			for (unsigned k = 0; k < b->n; k++)
+				side_apply(r, b->source, &b->flows[k], i);
 }

@@ -5,8 +5,9 @@
  * rules. Workers read it without a lock (lib/rcu.h); the main thread makes it, and puts
  * files that were read anew in place of the old ones.
  *
- * Today: networks (networks_file, networks_mask and the derivation of src_net/dst_net),
- * route distinguishers (flow_to_rd_map), next hops and the bits of tos. Tags and filters join here as further stages.
+ * First they select: a flow that a filter leaves out goes no further. Then they fill
+ * members of the others: networks (networks_file, networks_mask and the derivation of
+ * src_net/dst_net), route distinguishers (flow_to_rd_map), next hops, the bits of tos.
  */
 #ifndef WEIR_RULES_RULES_H
 #define WEIR_RULES_RULES_H
@@ -18,9 +19,7 @@
 #include "flow/flow.h"
 #include "lib/directive.h"
 #include "lib/err.h"
-
-/* Where a batch of flows comes from; a batch has one source. */
-enum flow_source { SOURCE_PACKETS, SOURCE_NETFLOW, SOURCE_SFLOW, SOURCE_COUNT };
+#include "rules/batch.h"
 
 /* Which prefix or AS counts: pmacct's *_net and *_as. */
 enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST, ORIGIN_MASK };
@@ -62,9 +61,11 @@ bool rules_config_equal(const struct rules_config *a, const struct rules_config 
 void rules_reads(const struct rules_config *c, const struct field_set *needed,
     struct field_set *reads);
 
-/* Apply to `n` (to FLOW_BATCH) flows of `source`, in place. */
-void rules_apply(const struct rules *r, enum flow_source source, struct flow *flows,
-    unsigned n);
+/* The mask of the flows of `b` that the filters of `r` let through. */
+uint64_t rules_select(const struct rules *r, const struct batch *b);
+
+/* Fill what the rules decide into the flows of `b`, in place. Frames are not looked at. */
+void rules_apply(const struct rules *r, struct batch *b);
 
 /* The directives: networks_file, networks_mask, ..., pmacctd_net, nfacctd_as, ... */
 extern const struct directive_set rules_directives;

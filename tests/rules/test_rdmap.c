@@ -18,6 +18,12 @@
 static char path[] = "/tmp/weir-rdmap-XXXXXX";
 
 static void
+apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
+{
+	rules_apply(r, &(struct batch){ .flows = flows, .n = n, .source = source });
+}
+
+static void
 map_write(const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -181,7 +187,7 @@ test_order(void **state)
 			.egress_vrf_id = orders[i].vrf_out,
 			.mpls_vpn_rd = orders[i].own };
 
-		rules_apply(r, SOURCE_NETFLOW, &f, 1);
+		apply(r, SOURCE_NETFLOW, &f, 1);
 		if (rd_plain(f.mpls_vpn_rd) != orders[i].want ||
 		    rd_origin(f.mpls_vpn_rd) != orders[i].origin)
 			fail_msg("%s: %llx", orders[i].says,
@@ -194,7 +200,7 @@ test_order(void **state)
 
 		rules_reload(r, &ps);
 		assert_int_equal(ps.n_errors, !sound);
-		rules_apply(r, SOURCE_NETFLOW, &f, 1);
+		apply(r, SOURCE_NETFLOW, &f, 1);
 		assert_int_equal(rd_plain(f.mpls_vpn_rd), 0x0000000500000002);
 		map_write("id=0:5:3 in=1\nid=0:5\n");
 	}

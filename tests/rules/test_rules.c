@@ -18,6 +18,12 @@ static char path[64];
 static const char networks[] = "100,10.1.0.0/16\n200,10.1.2.0/24\n300,2001:db8::/32\n"
 			       "10.3.0.0/16\n500,10.4.0.0/32\n";
 
+static void
+apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
+{
+	rules_apply(r, &(struct batch){ .flows = flows, .n = n, .source = source });
+}
+
 static int
 path_make(void **state)
 {
@@ -224,7 +230,7 @@ test_cases(void **state)
 			flows[k].src_as = flows[k].dst_as = cases[i].as;
 			flows[k].bytes = k;
 		}
-		rules_apply(r, cases[i].source, flows, FLOW_BATCH);
+		apply(r, cases[i].source, flows, FLOW_BATCH);
 		for (unsigned k = 0; k < FLOW_BATCH; k++) {
 			const struct flow *f = &flows[k];
 
@@ -270,7 +276,7 @@ test_only_what_is_needed(void **state)
 		assert_non_null(r);
 		flow_clear(&f);
 		f.src_host = f.dst_host = address("10.1.2.3");
-		rules_apply(r, SOURCE_PACKETS, &f, 1);
+		apply(r, SOURCE_PACKETS, &f, 1);
 		assert_int_equal(f.src_mask, needs[i].net[0] ? 24 : 0);
 		assert_int_equal(f.dst_mask, needs[i].net[1] ? 24 : 0);
 		assert_int_equal(f.src_as, needs[i].as[0] ? 200 : 0);
@@ -293,14 +299,14 @@ test_a_prefix_in_the_record(void **state)
 	flow_clear(&f);
 	f.src_net = told;
 	f.src_mask = 10;
-	rules_apply(r, NETFLOW, &f, 1);
+	apply(r, NETFLOW, &f, 1);
 	assert_true(ip_equal(&f.src_net, &told));
 	assert_int_equal(f.src_mask, 10);
 	assert_true(ip_is_none(&f.dst_net));
 	rules_free(r);
 	/* Of other origins it is not. */
 	r = rules_make(&file, "src_net");
-	rules_apply(r, NETFLOW, &f, 1);
+	apply(r, NETFLOW, &f, 1);
 	assert_true(ip_is_none(&f.src_net));
 	rules_free(r);
 }
@@ -318,7 +324,7 @@ test_dscp(void **state)
 	flow_clear(&f[1]);
 	f[0].tos = 0xb8; /* EF: RFC 3246 */
 	f[1].tos = 0xbb; /* the same, with both bits of ECN */
-	rules_apply(r, PACKETS, f, 2);
+	apply(r, PACKETS, f, 2);
 	assert_int_equal(f[0].tos, 46);
 	assert_int_equal(f[1].tos, 46);
 	rules_free(r);
@@ -341,7 +347,7 @@ test_next_hop(void **state)
 	f[0].nexthop = f[1].nexthop = f[2].nexthop = ip;
 	f[1].peer_dst_ip = bgp;
 	f[2].peer_dst_ip = ip_from_v4("\0\0\0\0");
-	rules_apply(r, NETFLOW, f, 3);
+	apply(r, NETFLOW, f, 3);
 	assert_true(ip_equal(&f[2].peer_dst_ip, &ip));
 	assert_true(ip_equal(&f[0].peer_dst_ip, &ip));
 	assert_true(ip_equal(&f[1].peer_dst_ip, &bgp));
