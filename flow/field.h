@@ -27,6 +27,7 @@ enum field_value {
 	FIELD_RD,     /* route distinguisher and its origin, uint64_t: rd_from */
 	FIELD_DIRECTION, /* enum field_direction, uint8_t */
 	FIELD_STATUS, /* forwarding status, uint8_t: RFC 7270 s4.12 */
+	FIELD_SAMPLE, /* kind of a record, uint32_t: sample_type.h */
 	FIELD_CUSTOM, /* custom_t: custom.h knows how it reads */
 };
 

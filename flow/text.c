@@ -10,6 +10,7 @@
 #include "flow/custom.h"
 #include "flow/fwd_status.h"
 #include "flow/protos.h"
+#include "flow/sample_type.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
 
@@ -173,6 +174,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		v = field_uint(value, 1);
 		return o->status_names ? text_string(fwd_status_name((uint8_t)v), buf)
 				       : text_uint(v, buf);
+	case FIELD_SAMPLE:
+		return sample_type_text((uint32_t)field_uint(value, 4), buf);
 	case FIELD_CUSTOM:
 		return custom_text(f, value, buf);
 	case FIELD_UINT:

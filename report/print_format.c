@@ -65,6 +65,8 @@ value_width(const struct field *f)
 		return 1;
 	case FIELD_STATUS:
 		return 3;
+	case FIELD_SAMPLE:
+		return 15;
 	case FIELD_TIME:
 		return 30;
 	case FIELD_UINT:

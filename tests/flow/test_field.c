@@ -34,6 +34,7 @@ static const struct {
 	{ FIELD_RD, { 8 } },
 	{ FIELD_DIRECTION, { 1 } },
 	{ FIELD_STATUS, { 1 } },
+	{ FIELD_SAMPLE, { 4 } },
 	{ FIELD_CUSTOM, { sizeof(custom_t) } },
 };
 
@@ -135,6 +136,9 @@ test_ids_are_frozen(void **state)
 		{ F_MPLS_LABEL_STACK, 510 }, { F_TUNNEL_SRC_HOST, 536 },
 		{ F_VXLAN, 560 }, { F_EXPORT_PROTO_SEQNO, 640 },
 		{ F_PATH_DELAY_AVG_USEC, 670 }, { F_CUSTOM_1, 701 },
+		{ F_EXPORTER_IP, 162 }, { F_ENGINE_TYPE, 661 }, { F_ENGINE_ID, 662 },
+		{ F_FLOWSET_ID, 663 }, { F_SAMPLE_TYPE, 664 }, { F_IS_BI_FLOW, 665 },
+		{ F_IS_NEL, 666 }, { F_IS_NSEL, 667 },
 		{ F_CUSTOM_16, 716 } };
 
 	(void)state;
