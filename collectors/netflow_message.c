@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "collectors/netflow_exporter.h"
+#include "flow/sample_type.h"
 #include "lib/clock.h"
 
 #define YEAR_2000 (UINT64_C(946684800) * CLOCK_S)
@@ -35,22 +36,36 @@ message_fault(struct message *m, enum stat_no why)
 		m->fate = why;
 }
 
+/* Primitives that the header tells, and those that a record's template does. */
+static const enum field_no header_fields[] = { F_TIMESTAMP_EXPORT, F_EXPORT_PROTO_SEQNO,
+	F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_EXPORTER_IP, F_ENGINE_TYPE,
+	F_ENGINE_ID, F_SAMPLE_TYPE };
+static const enum field_no template_fields[] = { F_FLOWSET_ID, F_SAMPLE_TYPE,
+	F_IS_BI_FLOW, F_IS_NEL, F_IS_NSEL };
+
 static bool
-header_is_needed(const struct field_set *needs)
+any_is_needed(const struct field_set *needs, const enum field_no *list, size_t n)
 {
-	return field_set_has(needs, F_TIMESTAMP_EXPORT) ||
-	       field_set_has(needs, F_EXPORT_PROTO_SEQNO) ||
-	       field_set_has(needs, F_EXPORT_PROTO_VERSION) ||
-	       field_set_has(needs, F_EXPORT_PROTO_SYSID);
+	for (size_t i = 0; i < n; i++)
+		if (field_set_has(needs, list[i]))
+			return true;
+	return false;
 }
 
 void
 message_header(const struct message *m, struct flow *f)
 {
+	uint32_t domain = m->exporter->domain;
+
 	f->timestamp_export = m->header_ns;
 	f->export_proto_seqno = m->number;
 	f->export_proto_version = m->version;
-	f->export_proto_sysid = m->exporter->domain;
+	f->export_proto_sysid = domain;
+	f->exporter_ip = m->exporter->addr;
+	f->engine_type = m->version < 9 ? (uint8_t)(domain >> 8) : 0;
+	f->engine_id = m->version < 9 ? domain & 0xff : domain;
+	f->sample_type =
+	    m->version < 9 ? SAMPLE_NETFLOW | SAMPLE_FLOW | SAMPLE_IPV4 : SAMPLE_NONE;
 }
 
 void
@@ -100,7 +115,10 @@ message_exporter(struct netflow *nf, struct message *m, uint32_t domain)
 		message_log(nf, m, "no room for another exporter (domain %u)", domain);
 		return false;
 	}
-	m->header_shown = header_is_needed(&nf->pipeline->needs);
+	m->header_shown = any_is_needed(&nf->pipeline->needs, header_fields,
+	    sizeof(header_fields) / sizeof(header_fields[0]));
+	m->template_shown = any_is_needed(&nf->pipeline->needs, template_fields,
+	    sizeof(template_fields) / sizeof(template_fields[0]));
 	message_options(nf, m);
 	if (atomic_load_explicit(&x->version, memory_order_relaxed) != m->version)
 		atomic_store_explicit(&x->version, m->version, memory_order_relaxed);

@@ -49,6 +49,7 @@ struct message {
 	uint64_t header_ns;          /* since 1970, from the header; 0: it does not know */
 	uint64_t header_s;           /* of it, the seconds */
 	bool header_shown;           /* somebody needs what the header says */
+	bool template_shown;         /* somebody needs to know of records' templates */
 	ip16_t exporter_ip;          /* the sender, or what it told to be its address */
 	const struct optdata *options; /* told of the exporter and of use, or NULL */
 	uint32_t optdata_kinds;      /* of what is told, what somebody needs */
@@ -100,7 +101,7 @@ void message_book(struct netflow *nf, const struct message *m);
 /* Count what became of records alone, whose message was counted before. */
 void message_book_records(struct netflow *nf, const struct message *m);
 
-/* Fill in what the header says, beyond what every record has. */
+/* Fill in what the header says, and its sender, beyond what every record has. */
 void message_header(const struct message *m, struct flow *f);
 
 /* Fill in what all records of the message have in common. */

@@ -3,6 +3,7 @@
 
 #include "collectors/netflow_exporter.h"
 #include "collectors/netflow_waiting.h"
+#include "flow/sample_type.h"
 #include "lib/clock.h"
 #include "proto/ie.h"
 #include "proto/netflow.h"
@@ -161,6 +162,21 @@ records_rate(const struct netflow *nf, const struct message *m, const struct flo
 		exporter_rate_set(m->exporter, f->sampling_rate, EXPORTER_RATE_RECORD);
 }
 
+/* Fill in of which kind a record of `t` is. */
+static void
+record_traits(const struct template *t, struct flow *f)
+{
+	const struct template_traits *traits = &t->traits;
+
+	f->flowset_id = t->id;
+	f->sample_type = traits->sample_type;
+	if (traits->by_host && !ip_is_none(&f->src_host))
+		f->sample_type |= ip_is_v4(&f->src_host) ? SAMPLE_IPV4 : SAMPLE_IPV6;
+	f->is_bi_flow = traits->bi_flow;
+	f->is_nel = traits->nel;
+	f->is_nsel = traits->nsel;
+}
+
 /* What is left to do for a flow that was decoded with `t`. */
 static inline void
 record_finish(
@@ -170,6 +186,8 @@ record_finish(
 		f->peer_src_ip = m->exporter_ip;
 	if (m->options != NULL)
 		message_options_fill(m, f);
+	if (m->template_shown)
+		record_traits(t, f);
 	f->stamp = message_stamp(nf, m, flow_start(t, f));
 }
 
@@ -392,6 +410,7 @@ set_resolve(struct netflow *nf, const struct message *m, const struct waiting_se
 		.header_ns = w->header_ns,
 		.header_s = w->header_s,
 		.header_shown = m->header_shown,
+		.template_shown = m->template_shown,
 		.number = w->number,
 		.sampling = m->sampling,
 		.fate = STAT_DATAGRAMS_DECODED,

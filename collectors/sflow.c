@@ -175,12 +175,18 @@ sflow_decode(void *decoder, const struct datagram *d)
 		counter_add(&c->errors, 1);
 }
 
+/* Whether somebody needs what headers say, of datagrams or samples. */
 static bool
 header_is_needed(const struct field_set *needs)
 {
-	return field_set_has(needs, F_EXPORT_PROTO_SEQNO) ||
-	       field_set_has(needs, F_EXPORT_PROTO_VERSION) ||
-	       field_set_has(needs, F_EXPORT_PROTO_SYSID);
+	static const enum field_no told[] = { F_EXPORT_PROTO_SEQNO,
+		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_EXPORTER_IP, F_ENGINE_ID,
+		F_SAMPLE_TYPE };
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		if (field_set_has(needs, told[i]))
+			return true;
+	return false;
 }
 
 static void *

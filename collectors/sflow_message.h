@@ -27,7 +27,7 @@ struct sflow {
 	unsigned worker;
 	const struct datagram_config *config;
 	bool renormalizes;           /* counters will be multiplied by the rate */
-	bool header_shown;           /* somebody needs what the datagram's header says */
+	bool header_shown;           /* somebody needs what headers say */
 	struct sflow_reading reading;
 	struct log_limit limit;      /* for datagrams of no exporter */
 	struct counter_ring *counters; /* where blocks of counters go; NULL: nowhere */

@@ -18,6 +18,7 @@ struct sample {
 	struct sflow_tell tell; /* of its data source */
 	uint32_t rate;          /* 1 in N; 0: unknown */
 	uint32_t in, out;       /* interfaces */
+	uint32_t type;          /* SFLOW_SAMPLE_... */
 };
 
 /*
@@ -39,6 +40,7 @@ sample_head(struct sample *sm, const uint8_t *p)
 {
 	uint32_t source = sflow_word(p, 1);
 
+	sm->type = SFLOW_SAMPLE_FLOW;
 	sm->source_class = source >> 24;
 	sm->source_index = source & 0xffffff;
 	sm->tell.sequence = sflow_word(p, 0);
@@ -53,6 +55,7 @@ sample_head(struct sample *sm, const uint8_t *p)
 ALWAYS_INLINE void
 sample_head_expanded(struct sample *sm, const uint8_t *p)
 {
+	sm->type = SFLOW_SAMPLE_FLOW_EXPANDED;
 	sm->source_class = sflow_word(p, 1);
 	sm->source_index = sflow_word(p, 2);
 	sm->tell.sequence = sflow_word(p, 0);
@@ -111,6 +114,9 @@ sample_fill(const struct sflow *s, const struct sflow_message *m,
 	f->export_proto_seqno = m->sequence;
 	f->export_proto_version = (uint16_t)m->version;
 	f->export_proto_sysid = m->exporter->domain;
+	f->exporter_ip = m->agent;
+	f->engine_id = sm->source_index;
+	f->sample_type = sm->type; /* of sFlow.org, whose number is 0 */
 }
 
 /* Make a flow of a sample whose records were found. */

@@ -66,7 +66,10 @@ extern const struct ie ies[IE_ROWS];
 #define IE_SOURCE_IP6      27U
 #define IE_DESTINATION_IP6 28U
 #define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
+#define IE_NAT_EVENT         230U
 #define IE_INITIATOR_OCTETS  231U
+#define IE_RESPONDER_OCTETS  232U
+#define IE_FIREWALL_EVENT    233U
 #define IE_INITIATOR_PACKETS 298U
 #define IE_REVERSE_PEN    29305U  /* enterprise of reverse elements: RFC 5103 s6.1 */
 #define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */

@@ -19,6 +19,7 @@
 #include "flow/field.h"
 #include "flow/flow.h"
 #include "lib/rbuf.h"
+#include "proto/template_traits.h"
 
 #define TEMPLATE_FIELDS_MAX 1024U  /* fields of a template; more cannot be meant */
 #define TEMPLATE_OCTETS_MAX 65531U /* the longest record that a set can hold */
@@ -90,6 +91,7 @@ struct template {
 	uint16_t n_fields;
 	uint16_t n_scope;        /* the first of them, when `options` */
 	uint16_t n_steps;
+	struct template_traits traits;
 	size_t octets;           /* of memory, all in all */
 	/* private */
 	uint16_t etype;          /* to fill in, 1: by the source address, 0: nothing */

@@ -506,6 +506,7 @@ compiler_finish(const struct compiler *c, const struct field_set *set)
 		t->etype = etype_compile(c, set);
 		t->needed = *set;
 		t->start_by_uptime = starts_by_uptime(c);
+		t->traits = template_traits_of(c->def);
 	}
 	return t;
 }
@@ -546,7 +547,7 @@ template_new(const struct template_def *d, const struct field_set *needed)
 	field_set_add(&set, F_BYTES);
 	field_set_add(&set, F_FLOWS);
 	field_set_add(&set, F_TIMESTAMP_START);
-	if (field_set_has(&set, F_ETYPE))
+	if (field_set_has(&set, F_ETYPE) || field_set_has(&set, F_SAMPLE_TYPE))
 		field_set_add(&set, F_SRC_HOST);
 	c->direction = fixed_find(c, IE_FLOW_DIRECTION, 1);
 	if (template_kind_is_ipfix(d->kind))

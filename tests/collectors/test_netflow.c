@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "collectors/netflow_waiting.h"
+#include "flow/sample_type.h"
 #include "tests/collectors/netflow_bench.h"
 
 /*
@@ -229,6 +230,84 @@ test_header_primitives(void **state)
 		assert_int_equal(f->export_proto_version, asked ? 10 : 0);
 		assert_int_equal(f->export_proto_sysid, asked ? 9 : 0);
 	}
+	bench_close(&b);
+}
+
+/*
+ * What operators' rules compare beside what records hold: whose they are, their set and
+ * its kind. Of those that tell their exporter's address, too.
+ */
+static void
+test_context(void **state)
+{
+	static const uint32_t traffic = SAMPLE_NETFLOW | SAMPLE_FLOW;
+	const ip16_t from = ip_from_v4(bench_sender);
+	struct bench b;
+	struct wbuf w;
+	const struct flow *f;
+
+	(void)state;
+	bench_open(&b, false);
+	f = b.pipeline.flows;
+	v9_header(&w, 0, 0x01020304);
+	WORDS(&w, 0, 16, 300, 2, 130, 4, 1, 4, 300, 12, 0x0a00, 9, 0, 100);
+	WORDS(&w, 0, 16, 301, 2, 8, 4, 1, 4, 301, 12, 0x0a00, 9, 0, 100);
+	assert_int_equal(bench_feed(&b, &w), 2);
+	assert_true(ip_equal(&f[0].exporter_ip, &from));
+	assert_int_equal(f[0].engine_id, 0x01020304);
+	assert_int_equal(f[0].engine_type, 0);
+	assert_int_equal(f[0].flowset_id, 300);
+	assert_int_equal(f[0].sample_type, traffic);
+	assert_int_equal(f[1].flowset_id, 301);
+	assert_int_equal(f[1].sample_type, traffic | SAMPLE_IPV4);
+	assert_int_equal(f[1].is_bi_flow + f[1].is_nel + f[1].is_nsel, 0);
+
+	v5_header(&w, 1, 6);
+	v5_record(&w, 6, 0, 0);
+	w.start[20] = 3;
+	w.start[21] = 5;
+	assert_int_equal(bench_feed(&b, &w), 1);
+	assert_true(ip_equal(&f->exporter_ip, &from));
+	assert_int_equal(f->engine_type, 3);
+	assert_int_equal(f->engine_id, 5);
+	assert_int_equal(f->flowset_id, 0);
+	assert_int_equal(f->sample_type, traffic | SAMPLE_IPV4);
+
+	ipfix_header(&w, 8, 70000);
+	WORDS(&w, 2, 24, 257, 4, 230, 2, 233, 2, 231, 2, 232, 2, 257, 12, 1, 2, 3, 4);
+	ipfix_end(&w);
+	assert_int_equal(bench_feed(&b, &w), 1);
+	assert_int_equal(f->engine_id, 70000);
+	assert_int_equal(f->engine_type, 0);
+	assert_int_equal(f->sample_type, SAMPLE_NETFLOW | SAMPLE_EVENT);
+	assert_int_equal(f->is_bi_flow, 1);
+	assert_int_equal(f->is_nel, 1);
+	assert_int_equal(f->is_nsel, 1);
+	bench_close(&b);
+}
+
+/* Where a template has both addresses, each record shows of which kind it is. */
+static void
+test_sample_type_by_host(void **state)
+{
+	static const uint32_t traffic = SAMPLE_NETFLOW | SAMPLE_FLOW;
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	bench_open(&b, false);
+	memset(&b.pipeline.needs, 0, sizeof(b.pipeline.needs));
+	field_set_add(&b.pipeline.needs, F_SAMPLE_TYPE);
+	bench_reopen(&b);
+	v9_header(&w, 0, 7);
+	WORDS(&w, 0, 20, 300, 3, 27, 16, 8, 4, 1, 4);
+	WORDS(&w, 300, 76, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a00, 9, 0, 100);
+	WORDS(&w, 0x2001, 0xdb8, 0, 0, 0, 0, 0, 1, 0, 0, 0, 100);
+	WORDS(&w, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100);
+	assert_int_equal(bench_feed(&b, &w), 3);
+	assert_int_equal(b.pipeline.flows[0].sample_type, traffic | SAMPLE_IPV4);
+	assert_int_equal(b.pipeline.flows[1].sample_type, traffic | SAMPLE_IPV6);
+	assert_int_equal(b.pipeline.flows[2].sample_type, traffic);
 	bench_close(&b);
 }
 
@@ -722,6 +801,8 @@ main(void)
 		cmocka_unit_test(test_v9_record),
 		cmocka_unit_test(test_exporter_in_the_record),
 		cmocka_unit_test(test_header_primitives),
+		cmocka_unit_test(test_context),
+		cmocka_unit_test(test_sample_type_by_host),
 		cmocka_unit_test(test_v9_without_time),
 		cmocka_unit_test(test_v9_sequence_counts_datagrams),
 		cmocka_unit_test(test_v9_template_after_data),

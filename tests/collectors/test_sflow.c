@@ -12,6 +12,7 @@
 
 #include "collectors/counter_log.h"
 #include "collectors/datagram.h"
+#include "proto/sflow.h"
 #include "tests/collectors/rig.h"
 #include "tests/proto/hex.h"
 
@@ -582,6 +583,41 @@ test_peer(void **state)
 	bench_close(&b);
 }
 
+/* What operators' rules compare beside the sample's own: whose it is, and its kind. */
+static void
+test_context(void **state)
+{
+	static const struct {
+		const char *says, *hex;
+		uint32_t type, sub_agent;
+	} samples[] = {
+		{ "a sample", HEAD("00000001", "00000001") FLOW("00000070", "00000001",
+		    "00000002", "00000001") RAW_TCP4, SFLOW_SAMPLE_FLOW, 7 },
+		{ "an expanded one", HEAD("00000001", "00000001") FLOW_EXPANDED("00000088",
+		    "00000000 00000001 ", "00000000 00000002 ", "00000001") RAW_UDP6,
+		    SFLOW_SAMPLE_FLOW_EXPANDED, 7 },
+		{ "one of version 4", OLD_HEAD("00000004", "00000001") OLD_FLOW OLD_TCP4
+		    "00000000", SFLOW_SAMPLE_FLOW, 0 },
+	};
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	b.config.ignore_exporter_address = true;
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		const char *says = samples[i].says;
+		const struct flow *f = b.rig.pipeline.flows;
+
+		bench_hex(&b, samples[i].hex);
+		check_ip(says, &f->exporter_ip, "192.0.2.9");
+		check_number(says, "sample_type", f->sample_type, samples[i].type);
+		check_number(says, "engine_id", f->engine_id, 3);
+		check_number(says, "sub-agent", f->export_proto_sysid, samples[i].sub_agent);
+		pipeline_flush(&b.rig.pipeline);
+	}
+	bench_close(&b);
+}
+
 static void
 test_sequence(void **state)
 {
@@ -837,6 +873,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_agents),
 		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_counters),
