@@ -296,10 +296,13 @@ agent_recount(const struct engine *en)
 static void
 agent_publish(const struct engine *en)
 {
+	struct tree_size size;
 	struct mib_tree *t;
 
 	agent_recount(en);
-	t = tree_new(census_collectors(agent.census), census_exporters(agent.census), agent.n);
+	size = (struct tree_size){ .views = agent.n };
+	census_count(agent.census, &size);
+	t = tree_new(&size);
 	if (t == NULL) {
 		log_limited(&agent.limit, "snmp: no memory for a snapshot; older figures stand");
 		return;

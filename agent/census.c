@@ -17,11 +17,18 @@ struct door {
 	bool has_exporters;          /* if any do */
 };
 
+/* One row: an output. */
+struct desk {
+	uint32_t index;
+	const struct output *output;
+};
+
 struct census {
 	const struct engine *engine;
 	struct door *doors;          /* by index */
 	uint32_t n_doors;
 	unsigned n_instances;        /* of all doors together */
+	struct desk *desks;          /* by index; as many as the engine has outputs */
 	uint32_t home[EXPORTER_KINDS]; /* index of the collector that they come through; 0: none */
 	struct exporter **exporters; /* in the order of their rows; with references */
 	uint32_t n_exporters;
@@ -136,6 +143,35 @@ census_doors(struct census *c, struct err *e)
 	return 0;
 }
 
+static int
+desk_compare(const void *a, const void *b)
+{
+	const struct desk *x = a, *y = b;
+
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int
+census_desks(struct census *c, struct err *e)
+{
+	const struct engine *en = c->engine;
+
+	c->desks = calloc(en->n_outputs + 1, sizeof(*c->desks));
+	if (c->desks == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for the SNMP census");
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		c->desks[i] = (struct desk){ index_of_name(en->outputs[i]->name),
+			en->outputs[i] };
+	qsort(c->desks, en->n_outputs, sizeof(*c->desks), desk_compare);
+	for (unsigned i = 1; i < en->n_outputs; i++)
+		if (c->desks[i - 1].index == c->desks[i].index)
+			return err_set(e, WEIR_EEXIST,
+			    "snmp: plugins '%s' and '%s' have the same index %u: rename one",
+			    c->desks[i - 1].output->name, c->desks[i].output->name,
+			    c->desks[i].index);
+	return 0;
+}
+
 struct census *
 census_new(const struct engine *en, struct err *e)
 {
@@ -146,7 +182,7 @@ census_new(const struct engine *en, struct err *e)
 		return NULL;
 	}
 	c->engine = en;
-	if (census_doors(c, e) != 0) {
+	if (census_doors(c, e) != 0 || census_desks(c, e) != 0) {
 		census_free(c);
 		return NULL;
 	}
@@ -166,6 +202,7 @@ census_free(struct census *c)
 	for (uint32_t i = 0; i < c->n_doors; i++)
 		free(c->doors[i].instances);
 	free(c->doors);
+	free(c->desks);
 	exporters_give(c->exporters, c->n_exporters);
 	free(c);
 }
@@ -178,12 +215,6 @@ census_is_stale(const struct census *c)
 	for (unsigned w = 0; w < c->engine->n_workers; w++)
 		n += c->engine->workers[w].n_collectors;
 	return n != c->n_instances;
-}
-
-uint32_t
-census_collectors(const struct census *c)
-{
-	return c->n_doors;
 }
 
 /* The order of exporters' indexes: IPv4 before IPv6, as their types are numbered. */
@@ -207,7 +238,8 @@ exporter_compare(const void *a, const void *b, void *arg)
 	return x->domain < y->domain ? -1 : x->domain > y->domain;
 }
 
-uint32_t
+/* Take the exporters anew when some have come or gone. Returns how many there are. */
+static uint32_t
 census_exporters(struct census *c)
 {
 	uint64_t changes = exporters_changes(c->engine->exporters);
@@ -231,6 +263,14 @@ census_exporters(struct census *c)
 	c->n_exporters = kept;
 	c->changes = changes;
 	return kept;
+}
+
+void
+census_count(struct census *c, struct tree_size *n)
+{
+	n->collectors = c->n_doors;
+	n->exporters = census_exporters(c);
+	n->outputs = c->engine->n_outputs;
 }
 
 /* As weirCollectorOperState: one broken instance is a broken collector. */
@@ -263,6 +303,8 @@ door_take(const struct door *d, struct collector_row *r)
 		r->octets += atomic_load_explicit(&c->octets, memory_order_relaxed);
 		r->drops += atomic_load_explicit(&c->drops, memory_order_relaxed);
 		r->errors += atomic_load_explicit(&c->errors, memory_order_relaxed);
+		r->versions += atomic_load_explicit(&c->versions, memory_order_relaxed);
+		r->waiting += atomic_load_explicit(&c->waiting, memory_order_relaxed);
 		r->last_seen = seen > r->last_seen ? seen : r->last_seen;
 	}
 }
@@ -280,8 +322,30 @@ exporter_take(const struct exporter *x, uint32_t collector, struct exporter_row 
 	r->protocol = x->kind == EXPORTER_SFLOW ? SFLOW : r->version == 10 ? IPFIX : NETFLOW;
 	r->first_seen = x->first_seen;
 	r->last_seen = exporter_last_seen(x);
+	r->skew_ms = (uint64_t)(int64_t)exporter_skew_ms(x);
 	for (unsigned i = 0; i < EXPORTER_N_COUNTS; i++)
 		r->counts[i] = exporter_sum(x, (enum exporter_count)i);
+}
+
+static void
+output_take(const struct desk *d, struct output_row *r)
+{
+	enum { OK = 1, FAILING = 2 };
+	const struct output *o = d->output;
+
+	r->index = d->index;
+	snprintf(r->name, sizeof(r->name), "%s", o->name);
+	snprintf(r->type, sizeof(r->type), "%s", o->ops->type);
+	snprintf(r->view, sizeof(r->view), "%s", o->view->name);
+	r->writes = o->ops->wants == OUTPUT_SNAPSHOTS;
+	r->oper_state = atomic_load(&o->state) == OUTPUT_OK ? OK : FAILING;
+	r->last_success = atomic_load(&o->last_success);
+	r->queued = atomic_load(&o->queued);
+	r->rows = atomic_load(&o->rows);
+	r->written = atomic_load(&o->written);
+	r->spooled = atomic_load(&o->spooled);
+	r->refused = atomic_load(&o->refused);
+	r->errors = atomic_load(&o->errors);
 }
 
 void
@@ -298,4 +362,6 @@ census_take(const struct census *c, struct mib_tree *t)
 		t->collectors[d].templates += r->counts[EXPORTER_TEMPLATES];
 		t->collectors[d].no_template += r->counts[EXPORTER_NO_TEMPLATE];
 	}
+	for (uint32_t i = 0; i < t->n_outputs; i++)
+		output_take(&c->desks[i], &t->outputs[i]);
 }

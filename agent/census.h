@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * census: who is there. Counts the collectors and exporters of a running engine into
- * the rows of a tree. The instances that a collector has in several workers are one
+ * census: who is there. Counts the collectors, exporters and outputs of a running engine
+ * into the rows of a tree. The instances that a collector has in several workers are one
  * row, with their sums. Made by the main thread; taken by the publisher's.
  */
 #ifndef WEIR_AGENT_CENSUS_H
@@ -21,7 +21,7 @@ struct census;
 
 /*
  * A census of `en`, whose collectors must all be open. NULL with `e` filled when memory
- * is short or two collectors' names have one index.
+ * is short or the names of two collectors, or of two outputs, have one index.
  */
 struct census *census_new(const struct engine *en, struct err *e);
 void census_free(struct census *c);
@@ -29,15 +29,13 @@ void census_free(struct census *c);
 /* Whether there are collectors now that were not there when it was made. */
 bool census_is_stale(const struct census *c);
 
-uint32_t census_collectors(const struct census *c);
-
 /*
- * Exporters known now that belong to a collector: at least as many rows as census_take
- * will want. Sorts them when some have come or gone.
+ * Set in `n` how many rows census_take will fill: exporters are those known now that
+ * belong to a collector. Sorts them when some have come or gone.
  */
-uint32_t census_exporters(struct census *c);
+void census_count(struct census *c, struct tree_size *n);
 
-/* Fill t->collectors and t->exporters, which have as many rows as the two above said. */
+/* Fill t->collectors, t->exporters and t->outputs, as many rows as census_count said. */
 void census_take(const struct census *c, struct mib_tree *t);
 
 #endif

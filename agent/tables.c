@@ -13,6 +13,7 @@
 
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
+	&output_table,
 };
 
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
@@ -35,50 +36,39 @@ get_number(const struct moment *m, const void *row, size_t arg, struct value *v)
 	v->n = arg;
 }
 
-/* Getters of members: `arg` is the offset of a uint64_t, of a text, of a time in ns. */
-static void
+void
 get_u64(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)m;
 	v->n = *(const uint64_t *)member(row, arg);
 }
 
-static void
+void
 get_text(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)m;
 	value_text(v, member(row, arg));
 }
 
-static void
+void
 get_date(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)m;
 	value_date(v, *(const uint64_t *)member(row, arg));
 }
 
-static void
+void
 get_stamp(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	v->n = moment_timestamp(m, *(const uint64_t *)member(row, arg));
 }
 
-/* When weir started: collectors count from then on. */
-static void
+void
 get_start_stamp(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)row, (void)arg;
 	v->n = moment_timestamp(m, m->tree->started);
 }
-
-/* Rows of columns. What weir does not count yet is NONE: the object is there, and 0. */
-#define NUMBER(no, TYPE, name, S, at) { no, VALUE_##TYPE, name, get_u64, offsetof(S, at) }
-#define TEXT(no, name, S, at) { no, VALUE_OCTETS, name, get_text, offsetof(S, at) }
-#define DATE(no, name, S, at) { no, VALUE_OCTETS, name, get_date, offsetof(S, at) }
-#define STAMP(no, name, S, at) { no, VALUE_TIMETICKS, name, get_stamp, offsetof(S, at) }
-#define CONSTANT(no, TYPE, name, n) { no, VALUE_##TYPE, name, get_number, n }
-#define NONE(no, TYPE, name) CONSTANT(no, TYPE, name, 0)
-#define COLUMNS(list) sizeof(list) / sizeof((list)[0]), list
 
 /* weirGeneral */
 
@@ -158,36 +148,18 @@ static const struct column collector_columns[] = {
 	NUMBER(10, COUNTER64, "weirCollectorPackets", C, packets),
 	NUMBER(11, COUNTER64, "weirCollectorBytes", C, octets),
 	NUMBER(12, COUNTER64, "weirCollectorKernelDrops", C, drops),
-	NONE(13, COUNTER64, "weirCollectorQueueDrops"), /* there is no queue behind it */
+	CONSTANT(13, COUNTER64, "weirCollectorQueueDrops", 0), /* there is no queue behind it */
 	NUMBER(14, COUNTER64, "weirCollectorDecodeErrors", C, errors),
-	NONE(15, COUNTER64, "weirCollectorUnknownVersion"),
+	NUMBER(15, COUNTER64, "weirCollectorUnknownVersion", C, versions),
 	NUMBER(16, UNSIGNED, "weirCollectorTemplatesActive", C, templates),
 	NUMBER(17, COUNTER64, "weirCollectorNoTemplateRecords", C, no_template),
-	NONE(18, UNSIGNED, "weirCollectorBuffered"),
+	NUMBER(18, UNSIGNED, "weirCollectorBuffered", C, waiting),
 	DATE(19, "weirCollectorLastReceive", C, last_seen),
-	{ 20, VALUE_TIMETICKS, "weirCollectorDiscontinuityTime", get_start_stamp, 0 },
+	START_STAMP(20, "weirCollectorDiscontinuityTime"),
 };
 #undef C
 
-static uint32_t
-collector_count(const struct mib_tree *t)
-{
-	return t->n_collectors;
-}
-
-static size_t
-collector_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
-{
-	out[0] = t->collectors[pos].index;
-	return 1;
-}
-
-static const void *
-collector_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
-{
-	(void)scratch;
-	return &t->collectors[pos];
-}
+INDEXED_TABLE(collector, collectors)
 
 const struct mib_table collector_table = {
 	"weirCollectorTable", 3, { 1, 2, 1 }, COLUMNS(collector_columns), collector_count,
@@ -214,18 +186,14 @@ static const struct column exporter_columns[] = {
 	COUNT(16, COUNTER64, "weirExporterNoTemplateRecords", NO_TEMPLATE),
 	COUNT(17, COUNTER64, "weirExporterDecodeErrors", MALFORMED),
 	COUNT(18, COUNTER64, "weirExporterDroppedSamples", SAMPLES_DROPPED),
-	NONE(19, INTEGER, "weirExporterClockSkew"),
+	NUMBER(19, INTEGER, "weirExporterClockSkew", E, skew_ms),
 	DATE(20, "weirExporterLastReceive", E, last_seen),
 	STAMP(21, "weirExporterDiscontinuityTime", E, first_seen),
 };
 #undef COUNT
 #undef E
 
-static uint32_t
-exporter_count(const struct mib_tree *t)
-{
-	return t->n_exporters;
-}
+ARRAY_TABLE(exporter, exporters)
 
 /* An address has its length before it: its size is not fixed (RFC 2578 s7.7). */
 static size_t
@@ -242,13 +210,6 @@ exporter_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
 		out[len++] = x->address.b[i];
 	out[len++] = x->domain;
 	return len;
-}
-
-static const void *
-exporter_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
-{
-	(void)scratch;
-	return &t->exporters[pos];
 }
 
 const struct mib_table exporter_table = {
@@ -275,34 +236,54 @@ static const struct column view_columns[] = {
 	NUMBER(14, COUNTER64, "weirViewFilteredBytes", V, filtered.bytes),
 	NUMBER(15, COUNTER64, "weirViewFilteredPackets", V, filtered.packets),
 	NUMBER(16, COUNTER64, "weirViewFilteredFlows", V, filtered.flows),
-	NONE(17, COUNTER64, "weirViewEvictions"),
+	NUMBER(17, COUNTER64, "weirViewEvictions", V, evictions),
 	NUMBER(18, COUNTER64, "weirViewLateRecords", V, late),
 	STAMP(19, "weirViewDiscontinuityTime", V, cleared),
 	DATE(20, "weirViewLastCommit", V, last_commit),
 };
 #undef V
 
-static uint32_t
-view_count(const struct mib_tree *t)
-{
-	return t->n_views;
-}
-
-static size_t
-view_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
-{
-	out[0] = t->views[pos].index;
-	return 1;
-}
-
-static const void *
-view_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
-{
-	(void)scratch;
-	return &t->views[pos];
-}
+INDEXED_TABLE(view, views)
 
 const struct mib_table view_table = {
 	"weirViewTable", 3, { 1, 4, 1 }, COLUMNS(view_columns), view_count, view_index,
 	view_row
+};
+
+/* weirOutputTable */
+
+static void
+get_success_age(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	const struct output_row *o = row;
+	uint64_t last = o->last_success != 0 ? o->last_success : m->tree->started;
+
+	(void)arg;
+	if (o->writes && m->tree->cut_real > last)
+		v->n = (m->tree->cut_real - last) / CLOCK_S;
+}
+
+#define O struct output_row
+static const struct column output_columns[] = {
+	TEXT(2, "weirOutputName", O, name),
+	TEXT(3, "weirOutputType", O, type),
+	TEXT(4, "weirOutputView", O, view),
+	NUMBER(5, INTEGER, "weirOutputOperState", O, oper_state),
+	DATE(6, "weirOutputLastSuccess", O, last_success),
+	{ 7, VALUE_UNSIGNED, "weirOutputSecondsSinceSuccess", get_success_age, 0 },
+	NUMBER(8, UNSIGNED, "weirOutputQueued", O, queued),
+	NUMBER(9, COUNTER64, "weirOutputRows", O, rows),
+	NUMBER(10, COUNTER64, "weirOutputWritten", O, written),
+	NUMBER(11, COUNTER64, "weirOutputSpooled", O, spooled),
+	NUMBER(12, COUNTER64, "weirOutputRefused", O, refused),
+	NUMBER(13, COUNTER64, "weirOutputErrors", O, errors),
+	START_STAMP(14, "weirOutputDiscontinuityTime"),
+};
+#undef O
+
+INDEXED_TABLE(output, outputs)
+
+const struct mib_table output_table = {
+	"weirOutputTable", 3, { 1, 8, 1 }, COLUMNS(output_columns), output_count,
+	output_index, output_row
 };

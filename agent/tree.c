@@ -8,19 +8,22 @@
 #include "agent/tables.h"
 
 struct mib_tree *
-tree_new(uint32_t collectors, uint32_t exporters, uint32_t views)
+tree_new(const struct tree_size *n)
 {
 	struct mib_tree *t = calloc(1, sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
-	t->n_collectors = collectors;
-	t->n_exporters = exporters;
-	t->n_views = views;
-	t->collectors = calloc(collectors + 1, sizeof(*t->collectors));
-	t->exporters = calloc((size_t)exporters + 1, sizeof(*t->exporters));
-	t->views = calloc(views + 1, sizeof(*t->views));
-	if (t->collectors == NULL || t->exporters == NULL || t->views == NULL) {
+	t->n_collectors = n->collectors;
+	t->n_exporters = n->exporters;
+	t->n_outputs = n->outputs;
+	t->n_views = n->views;
+	t->collectors = calloc((size_t)n->collectors + 1, sizeof(*t->collectors));
+	t->exporters = calloc((size_t)n->exporters + 1, sizeof(*t->exporters));
+	t->outputs = calloc((size_t)n->outputs + 1, sizeof(*t->outputs));
+	t->views = calloc((size_t)n->views + 1, sizeof(*t->views));
+	if (t->collectors == NULL || t->exporters == NULL || t->outputs == NULL ||
+	    t->views == NULL) {
 		tree_free(t);
 		return NULL;
 	}
@@ -48,6 +51,7 @@ tree_free(struct mib_tree *t)
 			rows_unref(t->views[i].rows);
 	free(t->collectors);
 	free(t->exporters);
+	free(t->outputs);
 	free(t->views);
 	free(t);
 }

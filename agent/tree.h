@@ -35,7 +35,8 @@ struct collector_row {
 	ip16_t address;
 	uint64_t port;
 	uint64_t oper_state;     /* as weirCollectorOperState */
-	uint64_t packets, octets, drops, errors;
+	uint64_t packets, octets, drops, errors, versions;
+	uint64_t waiting;        /* sets, now */
 	uint64_t templates, no_template;
 	uint64_t last_seen;      /* ns since 1970; 0: never */
 };
@@ -46,6 +47,7 @@ struct exporter_row {
 	ip16_t address;
 	uint64_t protocol;       /* as weirExporterProtocol */
 	uint64_t version, sampling;
+	uint64_t skew_ms;        /* in two's complement */
 	uint64_t counts[EXPORTER_N_COUNTS];
 	uint64_t first_seen, last_seen; /* ns since 1970 */
 };
@@ -58,9 +60,26 @@ struct view_row {
 	uint64_t n_rows, hidden, capacity;
 	struct sums total, other, filtered;
 	uint64_t late;           /* records */
+	uint64_t evictions;      /* rows */
 	uint64_t cleared, last_commit; /* ns since 1970 */
 	struct rows *rows;       /* a reference */
 	uint32_t first;          /* place of its first row among all entries; set by tree_seal */
+};
+
+struct output_row {
+	uint32_t index;
+	char name[64];
+	char type[32];
+	char view[64];
+	uint64_t oper_state;     /* as weirOutputOperState */
+	bool writes;             /* it has rows to write, now and then */
+	uint64_t last_success;   /* ns since 1970; 0: never */
+	uint64_t queued, rows, written, spooled, refused, errors;
+};
+
+/* How many rows the tables of things have. */
+struct tree_size {
+	uint32_t collectors, exporters, outputs, views;
 };
 
 struct mib_tree {
@@ -68,9 +87,10 @@ struct mib_tree {
 	uint64_t cut_real;       /* ns since 1970 */
 	uint64_t cut_mono;
 	uint64_t started;        /* ns since 1970 */
-	uint32_t n_collectors, n_exporters, n_views;
+	uint32_t n_collectors, n_exporters, n_outputs, n_views;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
+	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
 	uint32_t n_entries;      /* set by tree_seal */
 };
@@ -79,7 +99,7 @@ struct mib_tree {
  * A tree with room for so many rows, all zero; the caller fills them in order of their
  * indexes and then seals it. NULL when memory is short.
  */
-struct mib_tree *tree_new(uint32_t collectors, uint32_t exporters, uint32_t views);
+struct mib_tree *tree_new(const struct tree_size *n);
 
 /* The rows of all views are in their places: from now on the tree does not change. */
 void tree_seal(struct mib_tree *t);

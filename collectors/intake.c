@@ -76,5 +76,7 @@ intake_book(struct intake *in, const struct datagram *d, enum stat_no fate)
 	counter_add(&c->octets, d->len);
 	if (fate != STAT_DATAGRAMS_REFUSED)
 		counter_add(&c->errors, 1);
+	if (fate == STAT_BAD_VERSION)
+		counter_add(&c->versions, 1);
 	atomic_store_explicit(&c->last_seen, d->arrival, memory_order_relaxed);
 }

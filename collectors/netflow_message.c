@@ -178,6 +178,8 @@ book_exporter(struct netflow *nf, const struct message *m)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (counts[i].n != 0)
 			exporter_add(x, nf->worker, counts[i].count, counts[i].n);
+	if (m->header_ns != 0)
+		exporter_skew_set(x, nf->worker, m->header_ns, m->datagram->arrival);
 	atomic_store_explicit(&x->parts[nf->worker].last_seen, m->datagram->arrival,
 	    memory_order_relaxed);
 }
@@ -215,6 +217,7 @@ message_book(struct netflow *nf, const struct message *m)
 	counter_add(&c->units, 1);
 	counter_add(&c->octets, m->datagram->len);
 	counter_add(&c->errors, m->fate != STAT_DATAGRAMS_DECODED);
+	counter_add(&c->versions, m->fate == STAT_BAD_VERSION);
 	atomic_store_explicit(
 	    &c->last_seen, m->datagram->arrival, memory_order_relaxed);
 }

@@ -296,6 +296,14 @@ padding_fits(struct rbuf rest)
 	return true;
 }
 
+/* `n` more sets wait now; less, where it is negative. */
+static void
+sets_wait(struct netflow *nf, int n)
+{
+	stat_add(&nf->pipeline->stats, STAT_SETS_WAITING, (uint64_t)n);
+	counter_add(&nf->collector->waiting, (uint64_t)n);
+}
+
 /* `n` sets that waited are given up: they were without template after all. */
 static void
 sets_give_up(struct netflow *nf, unsigned n)
@@ -307,7 +315,7 @@ sets_give_up(struct netflow *nf, unsigned n)
 	stat_add(stats, STAT_RECORDS, n);
 	stat_add(stats, STAT_RECORDS_NO_TEMPLATE, n);
 	stat_add(stats, STAT_SETS_GIVEN_UP, n);
-	stat_add(stats, STAT_SETS_WAITING, -(uint64_t)n);
+	sets_wait(nf, -(int)n);
 }
 
 /*
@@ -338,7 +346,7 @@ set_waits(struct netflow *nf, struct message *m, enum template_kind kind, uint16
 	if (gone < 0)
 		return false;
 	stat_add(&nf->pipeline->stats, STAT_SETS_EARLY, 1);
-	stat_add(&nf->pipeline->stats, STAT_SETS_WAITING, 1);
+	sets_wait(nf, 1);
 	sets_give_up(nf, (unsigned)gone);
 	m->early++;
 	return true;
@@ -427,7 +435,7 @@ set_resolve(struct netflow *nf, const struct message *m, const struct waiting_se
 	known_set(nf, &then, t, &set);
 	message_book_records(nf, &then);
 	stat_add(&nf->pipeline->stats, STAT_SETS_RESOLVED, 1);
-	stat_add(&nf->pipeline->stats, STAT_SETS_WAITING, -UINT64_C(1));
+	sets_wait(nf, -1);
 }
 
 /* Look after the sets that wait: those of the exporter whose templates have come. */

@@ -169,6 +169,7 @@ sflow_decode(void *decoder, const struct datagram *d)
 		where = message_take(s, &m);
 	else
 		message_log(s, &m, "version %u is not taken here", m.version);
+	counter_add(&c->versions, where == STAT_BAD_VERSION);
 	stat_add(&s->pipeline->stats, where, 1);
 	/* What has an exporter counts its own. */
 	if (m.exporter == NULL)

@@ -63,6 +63,8 @@ struct collector {
 	_Atomic uint64_t octets;
 	_Atomic uint64_t drops;         /* by the kernel */
 	_Atomic uint64_t errors;        /* that could not be decoded */
+	_Atomic uint64_t versions;      /* of those, of a version that is not taken here */
+	_Atomic uint64_t waiting;       /* sets that wait for their template now */
 };
 
 /* Count on a counter that only this thread writes. */

@@ -475,6 +475,18 @@ exporter_last_seen(const struct exporter *x)
 	return last;
 }
 
+int32_t
+exporter_skew_ms(const struct exporter *x)
+{
+	const struct exporter_part *latest = &x->parts[0];
+
+	for (unsigned w = 1; w < x->n_parts; w++)
+		if (atomic_load_explicit(&x->parts[w].last_seen, memory_order_relaxed) >
+		    atomic_load_explicit(&latest->last_seen, memory_order_relaxed))
+			latest = &x->parts[w];
+	return atomic_load_explicit(&latest->skew_ms, memory_order_relaxed);
+}
+
 struct exporter_stream *
 exporter_stream(struct exporter *x, unsigned worker, uint32_t key)
 {

@@ -22,6 +22,7 @@
 #include "core/sequence.h"
 #include "core/stats.h"
 #include "core/unknown.h"
+#include "lib/clock.h"
 #include "lib/ip.h"
 #include "lib/log.h"
 #include "lib/table.h"
@@ -73,6 +74,7 @@ extern const char *const exporter_rate_names[EXPORTER_N_RATES];
 struct exporter_part {
 	_Alignas(64) _Atomic uint64_t last_seen; /* ns since 1970 */
 	_Atomic uint64_t n[EXPORTER_N_COUNTS];
+	_Atomic int32_t skew_ms;     /* its clock less ours, at its last message */
 	struct log_limit limit;
 	_Alignas(64) struct exporter_stream streams[EXPORTER_STREAMS]; /* last used first */
 };
@@ -173,6 +175,22 @@ exporter_rate_set(struct exporter *x, uint32_t rate, enum exporter_rate by)
 	atomic_store_explicit(&x->sampling_by,
 	    (uint8_t)(rate != 0 ? by : EXPORTER_RATE_NONE), memory_order_relaxed);
 }
+
+/*
+ * Note that a message says it was sent at `sent`, and came at `arrival` (ns since 1970).
+ * What 32 bits of milliseconds do not hold stays at the end of their range.
+ */
+static inline void
+exporter_skew_set(struct exporter *x, unsigned worker, uint64_t sent, uint64_t arrival)
+{
+	int64_t ms = (int64_t)(sent - arrival) / (int64_t)CLOCK_MS;
+
+	ms = ms > INT32_MAX ? INT32_MAX : ms < INT32_MIN ? INT32_MIN : ms;
+	atomic_store_explicit(&x->parts[worker].skew_ms, (int32_t)ms, memory_order_relaxed);
+}
+
+/* The exporter's clock less ours, in ms, by its latest message; 0: it does not tell. */
+int32_t exporter_skew_ms(const struct exporter *x);
 
 /* The sum over workers. Any thread. */
 uint64_t exporter_sum(const struct exporter *x, enum exporter_count i);

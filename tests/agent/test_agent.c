@@ -215,8 +215,11 @@ row_of(const struct mib_tree *t, const char *name)
 static struct mib_tree *
 census_tree(struct census *c)
 {
-	struct mib_tree *t = tree_new(census_collectors(c), census_exporters(c), 0);
+	struct tree_size size = { 0 };
+	struct mib_tree *t;
 
+	census_count(c, &size);
+	t = tree_new(&size);
 	assert_non_null(t);
 	census_take(c, t);
 	tree_seal(t);
@@ -241,6 +244,8 @@ instances_of_a_collector_are_one_row(void **state)
 	for (unsigned w = 0; w < 3; w++) {
 		b.engine->workers[w].collectors[0]->units = 10 + w;
 		b.engine->workers[w].collectors[0]->last_seen = 100 * w;
+		b.engine->workers[w].collectors[0]->versions = w;
+		b.engine->workers[w].collectors[0]->waiting = 2 * w;
 	}
 	b.engine->workers[0].collectors[3]->follows_file_time = true;
 	b.engine->workers[0].collectors[3]->done = true;
@@ -257,6 +262,8 @@ instances_of_a_collector_are_one_row(void **state)
 	assert_int_equal(r->index, index_of_name("netflow [::]:2100"));
 	assert_int_equal(r->packets, 33);
 	assert_int_equal(r->last_seen, 200);
+	assert_int_equal(r->versions, 3);
+	assert_int_equal(r->waiting, 6);
 	assert_int_equal(r->type, 2);
 	assert_int_equal(r->address_type, INET_IPV6);
 	assert_int_equal(r->port, 2100);
@@ -278,7 +285,9 @@ instances_of_a_collector_are_one_row(void **state)
 	census_free(c);
 	c = census_new(b.engine, &e);
 	assert_false(census_is_stale(c));
-	assert_int_equal(census_collectors(c), 5);
+	t = census_tree(c);
+	assert_int_equal(t->n_collectors, 5);
+	tree_free(t);
 	census_free(c);
 	bench_fini(&b);
 }
@@ -335,6 +344,43 @@ exporters_are_sorted_as_their_indexes_are(void **state)
 	bench_fini(&b);
 }
 
+static void
+outputs_are_rows_by_the_index_of_their_names(void **state)
+{
+	static const char *const names[] = { "b", "a", "c" };
+	struct bench b;
+	struct err e = ERR_INIT;
+	struct census *c;
+	struct mib_tree *t;
+	const struct output_row *r = NULL;
+
+	(void)state;
+	bench_init(&b, 1);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(bench_plugin(&b, names[i], "src_host", &e), 0);
+	b.engine->outputs[0]->state = OUTPUT_FAILING;
+	b.engine->outputs[0]->rows = 7;
+	b.engine->outputs[0]->refused = 4;
+	b.engine->outputs[0]->written = 3;
+	c = census_new(b.engine, &e);
+	t = census_tree(c);
+	assert_int_equal(t->n_outputs, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(t->outputs[i].index, index_of_name(t->outputs[i].name));
+		assert_true(i == 0 || t->outputs[i - 1].index < t->outputs[i].index);
+		if (strcmp(t->outputs[i].name, "b") == 0)
+			r = &t->outputs[i];
+	}
+	assert_non_null(r);
+	assert_string_equal(r->type, "snmp");
+	assert_string_equal(r->view, "b"); /* which the others share */
+	assert_int_equal(r->oper_state, 2);
+	assert_int_equal(r->rows, r->written + r->spooled + r->refused);
+	tree_free(t);
+	census_free(c);
+	bench_fini(&b);
+}
+
 int
 main(void)
 {
@@ -346,6 +392,7 @@ main(void)
 		cmocka_unit_test(plugins_share_a_session_that_can_begin_anew),
 		cmocka_unit_test(instances_of_a_collector_are_one_row),
 		cmocka_unit_test(exporters_are_sorted_as_their_indexes_are),
+		cmocka_unit_test(outputs_are_rows_by_the_index_of_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ exhibit_init(struct exhibit *x, const char *aggregate, const struct flow *f)
 	b = rows_builder_new(&c, 10, NULL);
 	scene_count(&x->scene, f);
 	scene_commit(&x->scene);
-	x->tree = tree_new(0, 0, 1);
+	x->tree = tree_new(&(struct tree_size){ .views = 1 });
 	x->tree->views[0].index = 5;
 	x->tree->views[0].rows = rows_build(b, x->scene.ledger);
 	tree_seal(x->tree);

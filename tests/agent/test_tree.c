@@ -60,8 +60,9 @@ static struct mib_tree *
 tree_random(struct scene *s)
 {
 	uint32_t collectors = 1 + (uint32_t)rand() % 3, exporters = (uint32_t)rand() % 12;
-	uint32_t views = (uint32_t)rand() % 4;
-	struct mib_tree *t = tree_new(collectors, exporters, views);
+	uint32_t views = (uint32_t)rand() % 4, outputs = (uint32_t)rand() % 5;
+	const struct tree_size size = { collectors, exporters, outputs, views };
+	struct mib_tree *t = tree_new(&size);
 
 	assert_non_null(t);
 	t->started = t->cut_real = SCENE_START;
@@ -75,8 +76,10 @@ tree_random(struct scene *s)
 
 		x->collector = t->collectors[(uint32_t)rand() % collectors].index;
 		x->address = rand() % 2 ? ip_from_v6(octets) : ip_from_v4(octets + 12);
-		x->domain = i * (1 + (uint32_t)rand() % 3); /* so no two are equal */
+		x->domain = 3 * i + (uint32_t)rand() % 3; /* so no two are equal */
 	}
+	for (uint32_t i = 0; i < outputs; i++)
+		t->outputs[i].index = 7 * i + 3;
 	qsort(t->exporters, exporters, sizeof(*t->exporters), exporter_order);
 	for (uint32_t i = 0; i < views; i++)
 		view_fill(&t->views[i], (i == 0 ? 0 : t->views[i - 1].index) + 1 +
@@ -266,14 +269,15 @@ static const struct {
 	    TREE_NO_OBJECT },
 	{ "an unknown row has no instance", { { 1, 5, 1, 6, 1, 2, 3 }, 7 },
 	    TREE_NO_INSTANCE },
-	{ "a reserved table is no object", { { 1, 6, 1, 1, 1 }, 5 }, TREE_NO_OBJECT },
+	{ "a number that no table has is no object", { { 1, 99, 1, 1, 1 }, 5 },
+	    TREE_NO_OBJECT },
 	{ "notifications are no objects", { { 0, 1 }, 2 }, TREE_NO_OBJECT },
 };
 
 static void
 what_is_not_there_is_told_apart(void **state)
 {
-	struct mib_tree *t = tree_new(1, 0, 0);
+	struct mib_tree *t = tree_new(&(struct tree_size){ .collectors = 1 });
 	struct cell c;
 
 	(void)state;

@@ -83,7 +83,9 @@ bench_books(const struct bench *b, const char *says)
 		fail_msg("%s: early sets do not balance", says);
 	if (atomic_load(&b->collector.units) != bench_stat(b, STAT_DATAGRAMS) ||
 	    atomic_load(&b->collector.octets) != bench_stat(b, STAT_DATAGRAM_OCTETS) ||
-	    atomic_load(&b->collector.errors) != bad)
+	    atomic_load(&b->collector.errors) != bad ||
+	    atomic_load(&b->collector.versions) != bench_stat(b, STAT_BAD_VERSION) ||
+	    atomic_load(&b->collector.waiting) != bench_stat(b, STAT_SETS_WAITING))
 		fail_msg("%s: the collector counts otherwise", says);
 }
 

@@ -103,6 +103,13 @@ static const struct {
 	{ "a file whose packets have no times", 5, 31536000, NOW_S, false },
 };
 
+/* What is shown of a clock that is `s` ahead: 32 bits of milliseconds. */
+static int64_t
+skew_ms(int64_t s)
+{
+	return s > INT32_MAX / 1000 ? INT32_MAX : s < INT32_MIN / 1000 ? INT32_MIN : s * 1000;
+}
+
 static void
 test_clocks(void **state)
 {
@@ -129,6 +136,8 @@ test_clocks(void **state)
 		    bench_stat(&b, STAT_TIMES_OFF) != clocks[i].off)
 			fail_msg("%s: %llu", clocks[i].says,
 			    (unsigned long long)b.pipeline.flows[0].stamp);
+		assert_int_equal(exporter_skew_ms(exporters_at(b.exporters, 0)),
+		    skew_ms((int64_t)(clocks[i].header_s - clocks[i].arrival_s)));
 		bench_close(&b);
 	}
 }

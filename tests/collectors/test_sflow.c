@@ -348,6 +348,8 @@ test_cases(void **state)
 		check_number(says, "units", atomic_load(&b.rig.collector.units), 1);
 		check_number(says, "errors", atomic_load(&b.rig.collector.errors),
 		    (cases[i].where != STAT_DATAGRAMS_DECODED) + cases[i].malformed);
+		check_number(says, "versions", atomic_load(&b.rig.collector.versions),
+		    cases[i].where == STAT_BAD_VERSION);
 		rig_books(&b.rig, says);
 		bench_close(&b);
 	}

@@ -267,6 +267,14 @@ test_sums(void **state)
 		assert_true(exporter_count_names[i][0] != '\0');
 	}
 	assert_int_equal(exporter_last_seen(one), 500);
+	/* The clock that counts is that of the latest message. */
+	exporter_skew_set(one, 0, 7 * CLOCK_S, 5 * CLOCK_S);
+	exporter_skew_set(one, 1, 9 * CLOCK_S, 5 * CLOCK_S);
+	assert_int_equal(exporter_skew_ms(one), 2000);
+	atomic_store(&one->parts[1].last_seen, 501);
+	assert_int_equal(exporter_skew_ms(one), 4000);
+	exporter_skew_set(one, 1, 5 * CLOCK_S, 6 * CLOCK_S);
+	assert_int_equal(exporter_skew_ms(one), -1000);
 	exporter_cache_fini(&c);
 	exporters_free(x);
 }
