@@ -29,7 +29,7 @@ prorate_begin(struct prorate *p, const struct bins *b, const struct flow *f)
 	p->flow = f;
 	p->start = start;
 	p->end = end;
-	p->packets = p->bytes = 0;
+	p->packets = p->bytes = p->link_bytes = 0;
 	p->first = true;
 	p->done = false;
 	return true;
@@ -61,16 +61,19 @@ share_take(struct prorate *p, struct flow *part)
 {
 	const struct flow *f = p->flow;
 	uint64_t total = p->end - p->start, packets = f->packets, bytes = f->bytes;
+	uint64_t link_bytes = f->link_bytes;
 
 	p->done = p->bin.end >= p->end;
 	if (!p->done) {
 		packets = share(f->packets, p->bin.end - p->start, total);
 		bytes = share(f->bytes, p->bin.end - p->start, total);
+		link_bytes = share(f->link_bytes, p->bin.end - p->start, total);
 	}
 	*part = *f;
 	part->stamp = p->first ? f->stamp : p->bin.start;
 	part->packets = packets - p->packets;
 	part->bytes = bytes - p->bytes;
+	part->link_bytes = link_bytes - p->link_bytes;
 	part->flows = p->first ? f->flows : 0;
 	if (!p->first)
 		part->timestamp_min = p->bin.start;
@@ -88,8 +91,11 @@ prorate_next(struct prorate *p, struct flow *part)
 {
 	while (!p->done) {
 		share_take(p, part);
-		if (part->packets != 0 || part->bytes != 0 || part->flows != 0)
-			return true;
+		if (part->packets == 0 && part->bytes == 0 && part->flows == 0)
+			continue;
+		/* Those of a share that was empty go with the next. */
+		p->link_bytes += part->link_bytes;
+		return true;
 	}
 	return false;
 }

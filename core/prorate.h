@@ -20,7 +20,7 @@ struct prorate {
 	const struct flow *flow;
 	struct bin bin; /* of the next share */
 	uint64_t start, end; /* of the flow */
-	uint64_t packets, bytes; /* in the shares so far */
+	uint64_t packets, bytes, link_bytes; /* in the shares so far */
 	bool first, done;
 };
 

@@ -124,6 +124,28 @@ test_spans(void **state)
 	assert_int_equal(n, sizeof(want) / sizeof(want[0]));
 }
 
+/* Octets of frames are divided, too; those of a share of nothing go with the next. */
+static void
+test_link_bytes(void **state)
+{
+	static const uint32_t want[][2] = { { 30, 9 }, { 120, 36 }, { 240, 36 },
+		{ 300, 19 } };
+	struct flow part, f = flow_of((BASE + 30) * CLOCK_S, (BASE + 30) * CLOCK_S,
+			      (BASE + 360) * CLOCK_S, 0, 3);
+	struct prorate p;
+	size_t n = 0;
+
+	(void)state;
+	f.link_bytes = 100;
+	assert_true(prorate_begin(&p, &minutes, &f));
+	for (; prorate_next(&p, &part); n++) {
+		assert_true(n < sizeof(want) / sizeof(want[0]));
+		assert_int_equal(part.stamp, (BASE + want[n][0]) * CLOCK_S);
+		assert_int_equal(part.link_bytes, want[n][1]);
+	}
+	assert_int_equal(n, sizeof(want) / sizeof(want[0]));
+}
+
 /* Whatever the times and counters, the shares are the whole, each in a bin of its own. */
 static void
 test_conserved(void **state)
@@ -203,6 +225,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_link_bytes),
 		cmocka_unit_test(test_conserved),
 		cmocka_unit_test(test_shard),
 	};
