@@ -273,6 +273,7 @@ format_compile(
 	struct rbuf r;
 
 	field_set_remove(&set, F_ETYPE); /* see format_records */
+	field_set_remove(&set, F_SAMPLE_TYPE); /* see message_header: no host need be known */
 	c->first = c->proto = NO_PLACE;
 	for (const struct part *p = f->parts; p->octets != 0;
 	     at += p->octets, p++, n++) {
