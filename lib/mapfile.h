@@ -34,6 +34,14 @@ struct mapfile_key {
 	size_t offset; /* of the value in the map's struct */
 	uint64_t min, max; /* of numbers; max 0: whatever the member can hold */
 	bool negates; /* "-value" is understood: anything but the value */
+	/*
+	 * What of a record is compared with the value: the member of `octets` at `at`, or the
+	 * one at `also` (0: none). `octets` 0: the map knows what to do with the value.
+	 */
+	size_t at, also;
+	uint8_t octets;
+	bool prefix; /* the value is a struct prefix, the member an address */
+	uint64_t mask; /* the bits that count of a number; 0: all */
 	const char
 	    *alias_of; /* an old name of that key; the members above are unused */
 	const char *doc; /* a sentence */

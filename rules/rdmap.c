@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/mapfile.h"
-#include "rules/mapindex.h"
+#include "rules/classifier.h"
 
 #define RULES_MAX (1U << 20)
 
@@ -17,13 +17,12 @@ struct rdmap_rule {
 	struct prefix from;
 	ip16_t nexthop;
 	uint32_t in, out, vpn, label;
-	uint32_t given, negated; /* a bit for each row */
 };
 
 struct rdmap {
-	struct rdmap_rule *rules;
+	uint64_t *rds; /* of each rule */
 	uint32_t n, room;
-	struct mapindex *index;
+	struct classifier *which;
 };
 
 /* The decimal number up to `end`, at most `max`; false when it is none. */
@@ -89,46 +88,40 @@ rd_parse(const struct mapfile_key *k, const char *text, void *at, struct err *wh
 }
 
 #define AT(member) .offset = offsetof(struct rdmap_rule, member)
+#define WITH(member) \
+	.at = offsetof(struct flow, member), .octets = sizeof(((struct flow *)0)->member)
 static const struct mapfile_key rule_keys[] = {
 	[ROW_ID] = { "id", rd_parse, AT(rd), .doc = "The route distinguisher." },
-	[ROW_IP] = { "ip", mapfile_prefix, AT(from), .doc = "Whose records." },
-	[ROW_IN] = { "in", mapfile_u32, AT(in), .negates = true,
+	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(peer_src_ip), .prefix = true,
+	    .doc = "Whose records." },
+	[ROW_IN] = { "in", mapfile_u32, AT(in), WITH(in_iface), .negates = true,
 	    .doc = "Input interface." },
-	[ROW_OUT] = { "out", mapfile_u32, AT(out), .negates = true,
+	[ROW_OUT] = { "out", mapfile_u32, AT(out), WITH(out_iface), .negates = true,
 	    .doc = "Output interface." },
-	[ROW_NEXTHOP] = { "bgp_nexthop", mapfile_ip, AT(nexthop), .negates = true,
-	    .doc = "BGP next hop." },
-	[ROW_VPN] = { "mpls_vpn_id", mapfile_u32, AT(vpn), .negates = true,
+	[ROW_NEXTHOP] = { "bgp_nexthop", mapfile_ip, AT(nexthop), WITH(peer_dst_ip),
+	    .negates = true, .doc = "BGP next hop." },
+	[ROW_VPN] = { "mpls_vpn_id", mapfile_u32, AT(vpn), WITH(ingress_vrf_id),
+	    .also = offsetof(struct flow, egress_vrf_id), .negates = true,
 	    .doc = "VRF that the traffic came in by, or goes out by." },
-	[ROW_LABEL] = { "mpls_label_bottom", mapfile_u32, AT(label), .negates = true,
-	    .doc = "MPLS label at the bottom of the stack." },
+	[ROW_LABEL] = { "mpls_label_bottom", mapfile_u32, AT(label), WITH(mpls_label_bottom),
+	    .negates = true, .doc = "MPLS label at the bottom of the stack." },
 	{ .name = NULL },
 };
+#undef WITH
 #undef AT
 
-/* Put the rule that comes next into the index, by what it asks for exactly. */
-static int
-rule_index(struct rdmap *m, const struct rdmap_rule *r)
-{
-	const struct mapindex_key key = { r->from.addr, r->in, r->out };
-	uint32_t exactly = r->given & ~r->negated;
-	unsigned asks = 0;
+static int rule_take(void *arg, const struct mapfile_rule *r, const void *values,
+    struct problems *ps, struct err *e);
 
-	if ((exactly >> ROW_IP & 1) != 0 && r->from.len == 128)
-		asks |= MAPINDEX_IP;
-	if ((exactly >> ROW_IN & 1) != 0)
-		asks |= MAPINDEX_IN;
-	if ((exactly >> ROW_OUT & 1) != 0)
-		asks |= MAPINDEX_OUT;
-	return mapindex_add(m->index, asks, &key);
-}
+static const struct mapfile flow_to_rd_map = { "flow_to_rd_map", rule_keys,
+	sizeof(struct rdmap_rule), rule_take };
 
 static int
 rule_take(void *arg, const struct mapfile_rule *r, const void *values,
     struct problems *ps, struct err *e)
 {
 	struct rdmap *m = arg;
-	struct rdmap_rule rule = *(const struct rdmap_rule *)values;
+	struct term terms[MAPFILE_KEYS];
 
 	if (!mapfile_has(r, ROW_ID)) {
 		problem_add(ps, PROBLEM_ERROR, &r->at,
@@ -136,39 +129,40 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 		    "id=TYPE:ADMINISTRATOR:NUMBER");
 		return 0;
 	}
-	rule.given = (uint32_t)r->given;
-	rule.negated = (uint32_t)r->negated;
 	if (m->n == m->room) {
 		uint32_t room = m->room != 0 ? m->room * 2 : 64;
-		struct rdmap_rule *rules =
-		    m->n < RULES_MAX ? realloc(m->rules, room * sizeof(*rules)) : NULL;
+		uint64_t *rds =
+		    m->n < RULES_MAX ? realloc(m->rds, room * sizeof(*rds)) : NULL;
 
-		if (rules == NULL)
+		if (rds == NULL)
 			return err_set(e, WEIR_ENOMEM,
 			    "flow_to_rd_map: no room for more than %u rules", m->n);
-		m->rules = rules;
+		m->rds = rds;
 		m->room = room;
 	}
-	if (rule_index(m, &rule) != 0)
+	if (classifier_add(m->which, terms,
+		term_collect(&flow_to_rd_map, r, values, terms)) != 0)
 		return err_set(e, WEIR_ENOMEM, "flow_to_rd_map: no memory");
-	m->rules[m->n++] = rule;
+	m->rds[m->n++] = ((const struct rdmap_rule *)values)->rd;
 	return 0;
 }
-
-static const struct mapfile flow_to_rd_map = { "flow_to_rd_map", rule_keys,
-	sizeof(struct rdmap_rule), rule_take };
 
 struct rdmap *
 rdmap_load(const char *path, struct problems *ps, struct err *e)
 {
 	struct rdmap *m = calloc(1, sizeof(*m));
 
-	if (m == NULL || (m->index = mapindex_new()) == NULL) {
+	if (m == NULL || (m->which = classifier_new()) == NULL) {
 		err_set(e, WEIR_ENOMEM, "flow_to_rd_map %s: no memory", path);
 		rdmap_free(m);
 		return NULL;
 	}
 	if (mapfile_read(&flow_to_rd_map, path, m, ps, e) != 0) {
+		rdmap_free(m);
+		return NULL;
+	}
+	if (classifier_close(m->which) != 0) {
+		err_set(e, WEIR_ENOMEM, "flow_to_rd_map %s: no memory", path);
 		rdmap_free(m);
 		return NULL;
 	}
@@ -180,8 +174,8 @@ rdmap_free(struct rdmap *m)
 {
 	if (m == NULL)
 		return;
-	mapindex_free(m->index);
-	free(m->rules);
+	classifier_free(m->which);
+	free(m->rds);
 	free(m);
 }
 
@@ -196,40 +190,13 @@ rdmap_reads(struct field_set *reads)
 		field_set_add(reads, looked_at[i]);
 }
 
-/* Whether key `row` lets a record pass of which `equal` tells if it has the value. */
-static bool
-key_fits(const struct rdmap_rule *r, unsigned row, bool equal)
-{
-	return (r->given >> row & 1) == 0 || equal != (r->negated >> row & 1);
-}
-
-static bool
-rule_fits(const struct rdmap_rule *r, const struct flow *f)
-{
-	return key_fits(r, ROW_IN, r->in == f->in_iface) &&
-	       key_fits(r, ROW_OUT, r->out == f->out_iface) &&
-	       key_fits(r, ROW_VPN,
-		   r->vpn == f->ingress_vrf_id || r->vpn == f->egress_vrf_id) &&
-	       key_fits(r, ROW_LABEL, r->label == f->mpls_label_bottom) &&
-	       key_fits(r, ROW_NEXTHOP, ip_equal(&r->nexthop, &f->peer_dst_ip)) &&
-	       key_fits(r, ROW_IP, prefix_holds(&r->from, &f->peer_src_ip));
-}
-
 void
 rdmap_apply(const struct rdmap *m, struct flow *flows, unsigned n)
 {
-	for (unsigned k = 0; k < n; k++) {
-		struct flow *f = &flows[k];
-		const struct mapindex_key key = { f->peer_src_ip, f->in_iface,
-			f->out_iface };
-		struct mapindex_walk w;
-		uint32_t i;
+	uint32_t first[FLOW_BATCH];
 
-		mapindex_begin(m->index, &key, &w);
-		do
-			i = mapindex_next(m->index, &w);
-		while (i != MAPINDEX_END && !rule_fits(&m->rules[i], f));
-		if (i != MAPINDEX_END)
-			f->mpls_vpn_rd = rd_from(m->rules[i].rd, RD_MAP);
-	}
+	classifier_first(m->which, flows, n, first);
+	for (unsigned k = 0; k < n; k++)
+		if (first[k] != CLASSIFIER_END)
+			flows[k].mpls_vpn_rd = rd_from(m->rds[first[k]], RD_MAP);
 }

@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/rcu.h"
-#include "rules/mapindex.h"
+#include "rules/classifier.h"
 
 #define RULES_MAX (1U << 20)
 
@@ -18,14 +18,14 @@
 struct sampling_rule {
 	struct prefix from;
 	uint32_t rate, in, out;
-	bool any_from, any_in, any_out, not_in, not_out;
+	bool any_from, any_iface;
 };
 
 /* Those of one file, in its order. */
 struct sampling_rules {
 	struct sampling_rule *list;
 	uint32_t n, room;
-	struct mapindex *index;
+	struct classifier *which;
 };
 
 struct sampling {
@@ -62,33 +62,27 @@ const struct directive_set sampling_directives = { "sampling", sampling_rows,
 enum { ROW_ID, ROW_IP, ROW_IN, ROW_OUT };
 
 #define AT(member) .offset = offsetof(struct sampling_rule, member)
+#define WITH(member) \
+	.at = offsetof(struct flow, member), .octets = sizeof(((struct flow *)0)->member)
 static const struct mapfile_key rule_keys[] = {
 	[ROW_ID] = { "id", mapfile_u32, AT(rate), .min = 1,
 	    .doc = "The rate, 1 in N." },
-	[ROW_IP] = { "ip", mapfile_prefix, AT(from), .doc = "Whose records." },
-	[ROW_IN] = { "in", mapfile_u32, AT(in), .negates = true,
+	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(peer_src_ip), .prefix = true,
+	    .doc = "Whose records." },
+	[ROW_IN] = { "in", mapfile_u32, AT(in), WITH(in_iface), .negates = true,
 	    .doc = "Input interface." },
-	[ROW_OUT] = { "out", mapfile_u32, AT(out), .negates = true,
+	[ROW_OUT] = { "out", mapfile_u32, AT(out), WITH(out_iface), .negates = true,
 	    .doc = "Output interface." },
 	{ .name = NULL },
 };
+#undef WITH
 #undef AT
 
-/* Put the rule that comes next into the index, by what it asks for exactly. */
-static int
-rule_index(struct sampling_rules *s, const struct sampling_rule *r)
-{
-	const struct mapindex_key key = { r->from.addr, r->in, r->out };
-	unsigned asks = 0;
+static int rule_take(void *arg, const struct mapfile_rule *r, const void *values,
+    struct problems *ps, struct err *e);
 
-	if (!r->any_from && r->from.len == 128)
-		asks |= MAPINDEX_IP;
-	if (!r->any_in && !r->not_in)
-		asks |= MAPINDEX_IN;
-	if (!r->any_out && !r->not_out)
-		asks |= MAPINDEX_OUT;
-	return mapindex_add(s->index, asks, &key);
-}
+static const struct mapfile sampling_map = { "sampling_map", rule_keys,
+	sizeof(struct sampling_rule), rule_take };
 
 static int
 rule_take(void *arg, const struct mapfile_rule *r, const void *values,
@@ -96,6 +90,7 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 {
 	struct sampling_rules *s = arg;
 	struct sampling_rule rule = *(const struct sampling_rule *)values;
+	struct term terms[MAPFILE_KEYS];
 
 	if (!mapfile_has(r, ROW_ID)) {
 		problem_add(ps, PROBLEM_ERROR, &r->at,
@@ -103,10 +98,7 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 		return 0;
 	}
 	rule.any_from = !mapfile_has(r, ROW_IP);
-	rule.any_in = !mapfile_has(r, ROW_IN);
-	rule.any_out = !mapfile_has(r, ROW_OUT);
-	rule.not_in = r->negated >> ROW_IN & 1;
-	rule.not_out = r->negated >> ROW_OUT & 1;
+	rule.any_iface = !mapfile_has(r, ROW_IN) && !mapfile_has(r, ROW_OUT);
 	if (s->n == s->room) {
 		uint32_t room = s->room != 0 ? s->room * 2 : 64;
 		struct sampling_rule *list =
@@ -118,14 +110,12 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 		s->list = list;
 		s->room = room;
 	}
-	if (rule_index(s, &rule) != 0)
+	if (classifier_add(s->which, terms,
+		term_collect(&sampling_map, r, values, terms)) != 0)
 		return err_set(e, WEIR_ENOMEM, "sampling_map: no memory");
 	s->list[s->n++] = rule;
 	return 0;
 }
-
-static const struct mapfile sampling_map = { "sampling_map", rule_keys,
-	sizeof(struct sampling_rule), rule_take };
 
 static void
 map_free(void *p)
@@ -134,7 +124,7 @@ map_free(void *p)
 
 	if (rules == NULL)
 		return;
-	mapindex_free(rules->index);
+	classifier_free(rules->which);
 	free(rules->list);
 	free(rules);
 }
@@ -145,12 +135,17 @@ map_load(const char *path, struct problems *ps, struct err *e)
 {
 	struct sampling_rules *rules = calloc(1, sizeof(*rules));
 
-	if (rules == NULL || (rules->index = mapindex_new()) == NULL) {
+	if (rules == NULL || (rules->which = classifier_new()) == NULL) {
 		err_set(e, WEIR_ENOMEM, "sampling_map %s: no memory", path);
 		map_free(rules);
 		return NULL;
 	}
 	if (mapfile_read(&sampling_map, path, rules, ps, e) != 0) {
+		map_free(rules);
+		return NULL;
+	}
+	if (classifier_close(rules->which) != 0) {
+		err_set(e, WEIR_ENOMEM, "sampling_map %s: no memory", path);
 		map_free(rules);
 		return NULL;
 	}
@@ -241,46 +236,15 @@ rule_is_of(const struct sampling_rule *r, const ip16_t *exporter)
 	return r->any_from || prefix_holds(&r->from, exporter);
 }
 
-static bool
-rule_fits(const struct sampling_rule *r, const struct mapindex_key *record)
-{
-	return (r->any_in || (r->in == record->in) != r->not_in) &&
-	       (r->any_out || (r->out == record->out) != r->not_out) &&
-	       rule_is_of(r, &record->ip);
-}
-
-/* The rate that the map gives to records of `key`; 0: none. */
-static uint32_t
-map_rate(const struct sampling_rules *s, const struct mapindex_key *key)
-{
-	struct mapindex_walk w;
-	uint32_t i;
-
-	mapindex_begin(s->index, key, &w);
-	while ((i = mapindex_next(s->index, &w)) != MAPINDEX_END)
-		if (rule_fits(&s->list[i], key))
-			return s->list[i].rate;
-	return 0;
-}
-
-/* The map's rates over a batch, in which much is of one exporter and its interfaces. */
 static void
 map_apply(const struct sampling_rules *s, struct flow *flows, unsigned n)
 {
-	struct mapindex_key last = { { { 0 } }, 0, 0 };
-	uint32_t rate = map_rate(s, &last);
+	uint32_t first[FLOW_BATCH];
 
-	for (unsigned k = 0; k < n; k++) {
-		struct flow *f = &flows[k];
-		struct mapindex_key key = { f->peer_src_ip, f->in_iface, f->out_iface };
-
-		if (memcmp(&key, &last, sizeof(key)) != 0) {
-			last = key;
-			rate = map_rate(s, &key);
-		}
-		if (rate != 0)
-			f->sampling_rate = rate;
-	}
+	classifier_first(s->which, flows, n, first);
+	for (unsigned k = 0; k < n; k++)
+		if (first[k] != CLASSIFIER_END)
+			flows[k].sampling_rate = s->list[first[k]].rate;
 }
 
 /* `*counter` times `rate`; false when that is more than 64 bits hold. */
@@ -356,7 +320,7 @@ map_judge(struct sampling *s, const ip16_t *exporter, struct sampling_verdict *v
 	if (found) {
 		const struct sampling_rule *r = &rules->list[i];
 
-		*v = r->any_in && r->any_out
+		*v = r->any_iface
 			 ? (struct sampling_verdict){ r->rate, SAMPLING_MAP }
 			 : (struct sampling_verdict){ 0, SAMPLING_MAP_INTERFACE };
 	}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * classifier: which rules of a map fit a record, in the map's order, without a look at all
+ * of them. What a rule asks of members of struct flow are its terms: a value, a prefix of
+ * one, or anything but that. Rules that ask for the same bits of a flow are a tuple, and
+ * have a hash table from what these bits are to the rules (tuple space search: Srinivasan,
+ * Suri and Varghese, SIGCOMM 1999). Tuples are looked at in the order of their first
+ * rules, until no rule of the next can come before the one that is found. What is not
+ * hashed, such as negation, is checked rule by rule.
+ *
+ * Made once, closed, and then read by any number of threads.
+ */
+#ifndef WEIR_RULES_CLASSIFIER_H
+#define WEIR_RULES_CLASSIFIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/field.h"
+#include "flow/flow.h"
+#include "rules/term.h"
+
+#define CLASSIFIER_TUPLES 256U /* rules that ask in yet other ways share the nearest */
+#define CLASSIFIER_END    UINT32_MAX
+
+struct classifier;
+
+/* A classifier without rules; NULL when memory is short. */
+struct classifier *classifier_new(void);
+void classifier_free(struct classifier *c);
+
+/*
+ * Add the next rule, number 0 first, which fits what all of `terms` (n, may be 0) fit.
+ * Returns 0 or -WEIR_ENOMEM.
+ */
+int classifier_add(
+    struct classifier *c, const struct term *terms, unsigned n);
+
+/* Add the next rule, which fits nothing. */
+int classifier_add_never(struct classifier *c);
+
+/* After the last rule: make the tables. Returns 0 or -WEIR_ENOMEM. */
+int classifier_close(struct classifier *c);
+
+/* How many rules there are, those that fit nothing among them. */
+uint32_t classifier_rules(const struct classifier *c);
+
+/* Add to `reads` the fields that the rules look at. */
+void classifier_reads(const struct classifier *c, struct field_set *reads);
+
+/* The first rule that fits each of `n` (to FLOW_BATCH) flows, CLASSIFIER_END: none. */
+void classifier_first(const struct classifier *c, const struct flow *flows, unsigned n,
+    uint32_t *first);
+
+/* Where the search for the rules of one flow has got to. */
+struct classifier_walk {
+	unsigned tuple; /* the next to be looked at */
+	unsigned n;     /* tuples that have the flow */
+	struct {
+		uint32_t at, end; /* of those of its rules that are not behind us */
+	} runs[CLASSIFIER_TUPLES];
+};
+
+static inline void
+classifier_begin(struct classifier_walk *w)
+{
+	w->tuple = w->n = 0;
+}
+
+/*
+ * The first rule from number `start` on that fits `f`; CLASSIFIER_END: none. `start` does
+ * not get less from call to call of one walk.
+ */
+uint32_t classifier_next(const struct classifier *c, const struct flow *f,
+    struct classifier_walk *w, uint32_t start);
+
+#endif
