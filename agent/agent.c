@@ -25,15 +25,6 @@
 #define WEIR_OID_BASE "1.3.6.1.4.1.8072.9999.9999.1777"
 #endif
 
-struct snmp_config {
-	const char *socket;
-	const char *oid_base;
-	uint32_t reconnect;
-	uint32_t max_rows;
-	uint32_t row_linger;
-	uint32_t index;
-};
-
 #define AT(member) offsetof(struct snmp_config, member)
 static const struct directive snmp_rows[] = {
 	{ .name = "snmp_agentx_socket", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_GLOBAL,
@@ -53,7 +44,8 @@ static const struct directive snmp_rows[] = {
 	{ .name = "snmp_row_linger", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(row_linger), .def = "600", .unit = "s",
 	    .doc = "How long a row without traffic is shown; at least twice the interval of the "
-	           "pollers. 0: for ever." },
+	           "pollers. Where only SNMP shows the view, such rows go to make room when it "
+	           "is nearly full. 0: for ever." },
 	{ .name = "snmp_index", .type = DIRECTIVE_U32, .scope = DIRECTIVE_NAMED,
 	    .offset = AT(index), .min = 1, .max = 2147483647,
 	    .doc = "weirViewIndex of the view. Default: made from the name of the plugin, so "
@@ -132,7 +124,8 @@ static int
 agent_begin(const struct output *o, struct err *e)
 {
 	const struct snmp_config *c = o->config;
-	struct session_config sc = { .socket = c->socket, .reconnect = c->reconnect };
+	struct session_config sc = { .socket = c->socket, .boot_file = c->boot_file,
+		.reconnect = c->reconnect };
 	int rc = oid_base_parse(c->oid_base, &sc, e);
 
 	if (rc != 0)
@@ -192,6 +185,28 @@ key_spec_write(const struct rowspec *rs, char *to, size_t room)
 	to[wbuf_len(&w)] = '\0';
 }
 
+/*
+ * How long rows of `v` must be kept though they are idle, in ns: as long as any of its
+ * outputs shows them. 0, for ever, where one never lets them go.
+ */
+static uint64_t
+view_keep(const struct engine *en, const struct view *v)
+{
+	uint64_t keep = 0;
+
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		const struct output *o = en->outputs[i];
+		const struct snmp_config *c = o->config;
+
+		if (o->view != v || o->ops->wants != OUTPUT_LEDGER)
+			continue;
+		if (o->ops != &snmp_output || c->row_linger == 0)
+			return 0;
+		keep = c->row_linger * CLOCK_S > keep ? c->row_linger * CLOCK_S : keep;
+	}
+	return keep;
+}
+
 /* The plugin's exhibit, with everything in its row that does not change. */
 static struct exhibit *
 exhibit_new(struct output *o, struct err *e)
@@ -212,6 +227,7 @@ exhibit_new(struct output *o, struct err *e)
 		free(x);
 		return NULL;
 	}
+	v->ledger->keep = view_keep(o->engine, v);
 	x->output = o;
 	x->index = x->row.index = c->index != 0 ? c->index : index_of_name(o->name);
 	snprintf(x->row.name, sizeof(x->row.name), "%s", o->name);
@@ -338,6 +354,9 @@ exhibit_refresh(struct exhibit *x, struct ledger *l)
 		r->total = l->total;
 		r->other = l->other;
 		r->cleared = l->cleared != 0 ? l->cleared : x->output->engine->started;
+		if (l->resumed > r->cleared)
+			r->cleared = l->resumed;
+		r->evictions = l->evictions;
 		r->last_commit = v->last_commit;
 	}
 	ledger_unlock(l);
@@ -380,6 +399,7 @@ snmp_ledger(struct output *o, const struct ledger *l)
 const struct output_ops snmp_output = {
 	.type = "snmp",
 	.wants = OUTPUT_LEDGER,
+	.outlives = true,
 	.directives = &snmp_directives,
 	.plan = snmp_plan,
 	.open = snmp_open,

@@ -21,6 +21,16 @@
 #include "core/output.h"
 #include "lib/directive.h"
 
+struct snmp_config {
+	const char *boot_file;   /* the daemon says where; may be NULL */
+	const char *socket;
+	const char *oid_base;
+	uint32_t reconnect;
+	uint32_t max_rows;
+	uint32_t row_linger;
+	uint32_t index;
+};
+
 extern const struct output_ops snmp_output;
 extern const struct directive_set snmp_directives;
 

@@ -17,6 +17,7 @@ struct rows_builder {
 	struct rows_config config;
 	uint32_t ledger_rows;   /* room for so many in the arrays by row number */
 	uint64_t cleared;       /* of the ledger, when the arrays below were begun */
+	uint64_t sweeps;        /* of the ledger, whose row numbers these are */
 
 	/* by row number */
 	uint64_t *hashes;       /* 0: not made yet */
@@ -118,6 +119,40 @@ builder_forget(struct rows_builder *b)
 	memset(b->shown, 0, words * sizeof(*b->shown));
 	b->n = 0;
 	b->floor = 0;
+}
+
+/*
+ * Rows of the ledger went, and others have their numbers. Numbers only get smaller, so
+ * the arrays can be changed where they are. What was forgotten because a sweep was missed
+ * is made anew.
+ */
+static void
+builder_renumber(struct rows_builder *b, const struct ledger *l)
+{
+	uint32_t left = 0, n = 0;
+
+	for (uint32_t i = 0; i < b->ledger_rows; i++) {
+		uint32_t to;
+
+		if (b->hashes[i] == 0 || (to = ledger_moved(l, i, b->sweeps)) == i)
+			continue;
+		if (to != LEDGER_GONE) {
+			b->hashes[to] = b->hashes[i];
+			b->since[to] = b->since[i];
+			if (bit_get(b->shown, i))
+				bit_set(b->shown, to);
+		}
+		b->hashes[i] = b->since[i] = 0;
+		bit_clear(b->shown, i);
+	}
+	for (; n < b->n; n++) {
+		uint32_t to = ledger_moved(l, b->order[n], b->sweeps);
+
+		if (to != LEDGER_GONE)
+			b->order[left++] = to;
+	}
+	b->n = left;
+	b->sweeps = l->sweeps;
 }
 
 static bool
@@ -286,6 +321,18 @@ order_merge(struct rows_builder *b, const struct ledger *l, uint32_t n_fresh)
 	return n;
 }
 
+/*
+ * Since when a row that was not shown before has gone on: its first traffic; or since
+ * what was counted in it may have been more than it is now.
+ */
+static uint64_t
+row_since(const struct ledger *l, uint32_t row)
+{
+	uint64_t first = ledger_seen(l, ledger_row(l, row))->first;
+
+	return first > l->resumed ? first : l->resumed;
+}
+
 /* Make `order`, `shown` and `since` those of the first `n` candidates. */
 static void
 order_update(struct rows_builder *b, const struct ledger *l, size_t n)
@@ -311,7 +358,7 @@ order_update(struct rows_builder *b, const struct ledger *l, size_t n)
 		uint32_t row = b->spare[i];
 
 		if (b->since[row] == 0)
-			b->since[row] = ledger_seen(l, ledger_row(l, row))->first;
+			b->since[row] = row_since(l, row);
 		else if (!bit_get(b->shown, row))
 			b->since[row] = l->updated;
 	}
@@ -358,7 +405,10 @@ rows_build(struct rows_builder *b, const struct ledger *l)
 	if (l->cleared != b->cleared) {
 		builder_forget(b);
 		b->cleared = l->cleared;
+		b->sweeps = l->sweeps;
 	}
+	if (l->sweeps != b->sweeps)
+		builder_renumber(b, l);
 	order_update(b, l, rows_choose(b, l));
 	return rows_copy(b, l);
 }

@@ -20,11 +20,15 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/rbuf.h"
+#include "lib/statefile.h"
 #include "lib/thread.h"
+#include "lib/wbuf.h"
 
 #define NAME "weir"
 #define POLL_FDS 32            /* the library has two or three */
 #define MASTER_WAIT_US 1000000 /* how long a call may wait for the master to answer */
+#define BOOT_NAME "boot"
 #define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
@@ -69,26 +73,66 @@ session_refresh(struct session *s)
 	s->tree = t;
 }
 
+static uint64_t
+apart(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The boot time that a run before this one found, in ns since 1970; 0: none. */
+static uint64_t
+boot_read(const char *path)
+{
+	uint8_t *body = NULL;
+	struct rbuf r;
+	size_t len;
+	uint64_t ns;
+
+	if (path == NULL || statefile_read(path, BOOT_NAME, 1, 8, &body, &len, NULL) != 0)
+		return 0;
+	r = rbuf_of(body, len);
+	ns = rbuf_u64(&r);
+	free(body);
+	return ns;
+}
+
+static void
+boot_write(const char *path, uint64_t ns)
+{
+	uint8_t body[8];
+	struct wbuf w = wbuf_of(body, sizeof(body));
+	struct err e = ERR_INIT;
+
+	wbuf_u64(&w, ns);
+	if (path != NULL && statefile_write(path, BOOT_NAME, 1, body, sizeof(body), &e) != 0)
+		log_debug(LOG_SNMP, "snmp: %s", e.text);
+}
+
 /*
  * Note the moment, and when sysUpTime was 0. It is the library's, which follows the
  * master's. A boot time that was found is kept until sysUpTime has clearly begun anew,
- * so that one event has one TimeStamp for as long as possible, even when the wall clock
- * is set.
+ * over restarts of weir, too: so that one event has one TimeStamp for as long as possible,
+ * even when the wall clock is set, and managers see no discontinuity where there is none.
  */
 static void
 session_moment(struct session *s)
 {
 	uint64_t up = (uint64_t)netsnmp_get_agent_uptime() * (10 * CLOCK_MS);
-	uint64_t boot, apart;
+	uint64_t boot, before = 0;
 
 	s->now.tree = s->tree;
 	s->now.mono = clock_mono();
 	boot = s->now.mono - up;
-	apart = boot > s->boot_mono ? boot - s->boot_mono : s->boot_mono - boot;
-	if (s->now.boot != 0 && apart < BOOT_JUMP)
+	if (s->now.boot != 0 && apart(boot, s->boot_mono) < BOOT_JUMP)
 		return;
+	if (s->now.boot == 0)
+		before = boot_read(s->config.boot_file);
 	s->boot_mono = boot;
 	s->now.boot = clock_real() - up;
+	if (apart(before, s->now.boot) < BOOT_JUMP)
+		s->now.boot = before;
+	else
+		boot_write(s->config.boot_file, s->now.boot);
 }
 
 /* Values */

@@ -20,6 +20,7 @@
 
 struct session_config {
 	const char *socket;          /* NULL: libnetsnmp's default */
+	const char *boot_file;       /* keeps when sysUpTime was 0; NULL: nothing does */
 	uint32_t reconnect;          /* s between attempts; also how often it looks for the master */
 	size_t n_base;
 	subid_t base[OID_BASE_MAX];  /* the root of the MIB */

@@ -134,9 +134,12 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 	if (vc.pro_rating)
 		field_set_add(&en->rules[rules_no].needed, F_TIMESTAMP_END);
 	o->view->wants_flow_starts |= field_set_has(&o->fields, F_FLOWS);
-	if (ops->wants == OUTPUT_LEDGER)
-		return view_ledger_want(o->view, e);
-	return 0;
+	if (ops->wants != OUTPUT_LEDGER)
+		return 0;
+	rc = view_ledger_want(o->view, e);
+	if (rc == 0)
+		o->view->ledger->outlives |= ops->outlives;
+	return rc;
 }
 
 /* Put the shards of worker `w` into groups of views with equal rules. */

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
+
+#define CROWDED_PART 8 /* with one place in eight free there is no need to let rows go */
+#define SWEEP_EVERY  (10 * CLOCK_S)
+
 static uint32_t
 ledger_row_octets(const struct rowspec *rs)
 {
@@ -41,6 +46,7 @@ ledger_free(struct ledger *l)
 	if (l == NULL)
 		return;
 	table_fini(&l->table);
+	free(l->moved);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
@@ -62,6 +68,37 @@ ledger_count(struct ledger *l, uint8_t *row, const uint8_t *from, uint64_t now)
 	if (seen->first == 0)
 		seen->first = now;
 	seen->last = now;
+}
+
+/* Whether idle rows should make room, and it is not too soon after the last try. */
+static bool
+ledger_is_crowded(const struct ledger *l, uint64_t now)
+{
+	return l->keep != 0 && l->table.n >= l->table.max - l->table.max / CROWDED_PART &&
+	       (now >= l->next_sweep || l->next_sweep > now + SWEEP_EVERY);
+}
+
+/* Let rows go that have been idle for l->keep. */
+static void
+ledger_sweep(struct ledger *l, uint64_t now)
+{
+	uint32_t before = l->table.n, left = 0;
+
+	l->next_sweep = now + SWEEP_EVERY;
+	if (l->moved == NULL)
+		l->moved = calloc(l->table.max, sizeof(*l->moved));
+	if (l->moved == NULL)
+		return;
+	for (uint32_t i = 0; i < before; i++) {
+		uint64_t last = ledger_seen(l, ledger_row(l, i))->last;
+		bool idle = now > last && now - last > l->keep;
+
+		l->moved[i] = idle ? LEDGER_GONE : left++;
+	}
+	l->sweeps++; /* even if none went: `moved` has been written over */
+	if (left != before)
+		table_renumber(&l->table, l->moved, left);
+	l->evictions += before - left;
 }
 
 void
@@ -93,6 +130,8 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 	l->updated = now;
 	if (l->cleared == 0)
 		l->cleared = now;
+	if (ledger_is_crowded(l, now))
+		ledger_sweep(l, now);
 	ledger_unlock(l);
 }
 
@@ -113,6 +152,7 @@ ledger_clear(struct ledger *l, uint64_t now)
 {
 	table_clear(&l->table);
 	sums_add(&l->forgotten, &l->total);
+	l->resumed = 0;
 	l->total = l->other = (struct sums){ 0 };
 	l->serial++;
 	l->updated = l->cleared = now;

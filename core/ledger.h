@@ -4,11 +4,16 @@
  * memory tables and `weir top` show. The publisher adds each interval's rows; readers on
  * other threads lock it for as long as they copy what they need. Counting never waits for
  * a reader: only the publisher does.
+ *
+ * Where all who show a ledger let idle rows go after some time (`keep`), such rows make
+ * room when it is nearly full, and what is new is not lost in the other row for the sake
+ * of what is over. Their sums stay in the totals.
  */
 #ifndef WEIR_CORE_LEDGER_H
 #define WEIR_CORE_LEDGER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/slab.h"
@@ -22,9 +27,19 @@ struct ledger {
 	struct sums total;         /* rows and other row */
 	struct sums other;
 	struct sums forgotten;     /* `total` of all that was cleared: the books go on */
+	struct sums restored;      /* of `total`, what was counted before this process */
+	bool outlives;             /* it goes on after a restart: core/keeper.h */
 	uint64_t serial;           /* grows with every change */
 	uint64_t updated;          /* ns since 1970, of the last change */
 	uint64_t cleared;          /* ns since 1970: totals count from then */
+	uint64_t resumed;          /* ns since 1970: what was counted just before is lost; or 0 */
+
+	/* How rows go to make room. */
+	uint64_t keep;             /* ns that a row stays though it is idle; 0: for ever */
+	uint64_t evictions;        /* rows that went */
+	uint64_t next_sweep;       /* ns since 1970: when to look again for such rows */
+	uint64_t sweeps;           /* times that some went: row numbers changed */
+	uint32_t *moved;           /* of the last one, by old row number: the new, or LEDGER_GONE */
 	pthread_mutex_t lock;
 };
 
@@ -32,6 +47,20 @@ struct ledger {
 struct ledger_seen {
 	uint64_t first, last;
 };
+
+#define LEDGER_GONE UINT32_MAX
+
+/*
+ * Where the row went that had number `row` at l->sweeps `then`: its number now, or
+ * LEDGER_GONE. Only the last sweep is remembered, and all before it are LEDGER_GONE.
+ */
+static inline uint32_t
+ledger_moved(const struct ledger *l, uint32_t row, uint64_t then)
+{
+	if (then == l->sweeps)
+		return row;
+	return then + 1 == l->sweeps ? l->moved[row] : LEDGER_GONE;
+}
 
 struct ledger *ledger_new(const struct rowspec *rs, uint32_t max_rows, struct err *e);
 void ledger_free(struct ledger *l);
@@ -43,7 +72,10 @@ void ledger_add(struct ledger *l, const struct slab *s, uint64_t now);
 void ledger_lock(struct ledger *l);
 void ledger_unlock(struct ledger *l);
 
-/* Row `i` of l->table.n: laid out by l->rs. Row numbers hold until ledger_clear. */
+/*
+ * Row `i` of l->table.n: laid out by l->rs. Row numbers hold until ledger_clear (see
+ * l->cleared) or until rows make room (see l->sweeps).
+ */
 static inline const uint8_t *
 ledger_row(const struct ledger *l, uint32_t i)
 {

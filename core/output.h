@@ -53,6 +53,7 @@ struct output_result {
 struct output_ops {
 	const char *type;                      /* "print", "sqlite3", "snmp" */
 	enum output_wants wants;
+	bool outlives;                         /* its ledger goes on after a restart */
 	bool sorted;                           /* by (bin, key), also where there is one bin only */
 	const struct directive_set *directives; /* the module's own; NULL: none */
 

@@ -144,6 +144,7 @@ books_collect(struct view *v, const struct slab *s)
 		ledger_lock(v->ledger); /* somebody may clear it */
 		ledger = v->ledger->total;
 		sums_add(&ledger, &v->ledger->forgotten);
+		sums_take_off(&ledger, &v->ledger->restored);
 		ledger_unlock(v->ledger);
 	}
 	pthread_mutex_lock(&v->books_lock);

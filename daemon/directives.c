@@ -24,6 +24,11 @@ static const struct directive weir_rows[] = {
 	           "other. New ones belong at the end: rows are known by the order." },
 	{ .name = "state_dir", .type = DIRECTIVE_PATH, .offset = AT(state_dir),
 	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart." },
+	{ .name = "checkpoint_interval", .type = DIRECTIVE_SECONDS,
+	    .offset = AT(checkpoint_interval), .def = "60", .unit = "s",
+	    .doc = "How often running totals that SNMP shows are written to state_dir, from "
+	           "where they go on after a restart. After a crash as much may be missing. 0: "
+	           "at the end only." },
 	{ .name = "control_socket", .type = DIRECTIVE_PATH, .offset = AT(control_socket),
 	    .doc = "UNIX socket that weir show and weir top talk to; by default "
 	           "/run/weir/weir.sock, where weir may make it and reads live input." },

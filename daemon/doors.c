@@ -106,7 +106,14 @@ door_output_defaults(const struct output_ops *ops, void *config, const char *sta
 		snprintf(rrd_path, sizeof(rrd_path), "%s/rrd", state_dir);
 		((struct rrd_config *)config)->default_path = rrd_path;
 	}
-#else
-	(void)ops, (void)config, (void)state_dir;
 #endif
+#ifdef WITH_SNMP
+	static char boot_path[PATH_MAX];
+
+	if (ops == &snmp_output) {
+		snprintf(boot_path, sizeof(boot_path), "%s/snmp-boot", state_dir);
+		((struct snmp_config *)config)->boot_file = boot_path;
+	}
+#endif
+	(void)ops, (void)config, (void)state_dir;
 }

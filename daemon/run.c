@@ -16,6 +16,7 @@
 
 #include "core/books.h"
 #include "core/engine.h"
+#include "core/keeper.h"
 #include "daemon/control.h"
 #include "daemon/main.h"
 #include "daemon/options.h"
@@ -35,6 +36,8 @@ struct run {
 	unsigned n_events;
 	struct control *control;
 	struct state state;
+	struct keeper *keeper;       /* NULL: nothing outlives this run */
+	bool started;                /* the engine was */
 	bool bound_pidfile;
 };
 
@@ -205,13 +208,20 @@ run_start(struct run *r, struct err *e)
 	         "most %llu MiB", r->engine->n_workers, r->engine->n_views,
 	    r->engine->n_outputs,
 	    (unsigned long long)(engine_max_octets(r->engine) >> 20));
-	return engine_start(r->engine, e);
+	if (!r->settings.reads_file &&
+	    (r->keeper = keeper_new(r->engine, c->state_dir, c->checkpoint_interval, e)) == NULL)
+		return -e->code;
+	if ((rc = engine_start(r->engine, e)) != 0)
+		return rc;
+	r->started = true;
+	return r->keeper != NULL ? keeper_start(r->keeper, e) : 0;
 }
 
 static void
 run_end(struct run *r)
 {
 	engine_stop(r->engine);
+	keeper_end(r->keeper, r->started);
 	state_save(&r->state);
 	if (!books_balance(r->engine))
 		log_err("weir: the books do not balance: please report this as a bug");

@@ -24,6 +24,7 @@ struct weir_config {
 	uint64_t max_entries;
 	uint32_t max_exporters;
 	const char *state_dir;
+	uint32_t checkpoint_interval; /* s */
 	const char *control_socket; /* NULL: the default place, if it can be had */
 	const char *control_group;
 	const char *aggregate_primitives; /* file; NULL: none */

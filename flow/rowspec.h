@@ -29,6 +29,15 @@ sums_add(struct sums *to, const struct sums *s)
 	to->flows += s->flows;
 }
 
+/* Less `s`, which is not more. */
+static inline void
+sums_take_off(struct sums *from, const struct sums *s)
+{
+	from->packets -= s->packets;
+	from->bytes -= s->bytes;
+	from->flows -= s->flows;
+}
+
 static inline bool
 sums_equal(const struct sums *a, const struct sums *b)
 {

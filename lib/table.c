@@ -197,6 +197,22 @@ index_grow(struct table *t)
 		index_put(t, key_hash(table_row(t, i), t->key_octets, t->seed), i);
 }
 
+void
+table_renumber(struct table *t, const uint32_t *to, uint32_t left)
+{
+	memset(t->index, 0, index_octets(t->mask + 1));
+	for (uint32_t i = 0; i < t->n; i++) {
+		if (to[i] == UINT32_MAX)
+			continue;
+		assert(to[i] <= i && to[i] < left);
+		if (to[i] != i)
+			memcpy(table_row(t, to[i]), table_row(t, i), t->row_octets);
+	}
+	t->n = left;
+	for (uint32_t i = 0; i < left; i++)
+		index_put(t, key_hash(table_row(t, i), t->key_octets, t->seed), i);
+}
+
 /* The row of `key`, or NULL; `*free_at` is the bucket where it would be added. */
 static uint8_t *
 index_find(const struct table *t, const void *key, uint64_t h, uint32_t *free_at)

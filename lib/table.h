@@ -9,7 +9,8 @@
  * the latency of memory and makes a million rows as fast as a thousand.
  *
  * Memory: the slab is reserved for `max` rows at once but taken from the system only as
- * rows come; the index doubles as they do. Rows never move. One thread at a time.
+ * rows come; the index doubles as they do. Rows move only in table_renumber. One thread at
+ * a time.
  */
 #ifndef WEIR_LIB_TABLE_H
 #define WEIR_LIB_TABLE_H
@@ -60,6 +61,12 @@ table_row(const struct table *t, uint32_t i)
  * is full. New rows have their part after the key zeroed. Returns how many were NULL.
  */
 unsigned table_upsert(struct table *t, const void *keys, unsigned n, uint8_t **rows);
+
+/*
+ * Let rows go and the others close up: row i gets number to[i], which of those that stay
+ * are 0, 1, ... to `left` - 1 in their order, and UINT32_MAX for those that go.
+ */
+void table_renumber(struct table *t, const uint32_t *to, uint32_t left);
 
 /* The row of `key`, or NULL. */
 uint8_t *table_find(const struct table *t, const void *key);

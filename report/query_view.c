@@ -181,6 +181,7 @@ rows_pick(struct take *t, const struct ledger *l, const struct query_view *q,
 	m->ledger = l;
 	m->updated = l->updated;
 	m->cleared = l->cleared;
+	m->sweeps = l->sweeps;
 }
 
 static void
@@ -191,7 +192,7 @@ take_rows(struct take *t, struct ledger *l, const struct query_view *q,
 
 	take_lock(t, l, q, m);
 	if (q->delta && m->ledger == l && m->cleared == l->cleared &&
-	    l->table.n >= m->n)
+	    m->sweeps == l->sweeps && l->table.n >= m->n)
 		t->interval = l->updated - m->updated;
 	rows_pick(t, l, q, m);
 	if (t->room == l->table.n)

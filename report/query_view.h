@@ -25,7 +25,7 @@ struct query_view {
 /* What a connection saw of a ledger at its last delta request. */
 struct query_marks {
 	const struct ledger *ledger;
-	uint64_t updated, cleared;
+	uint64_t updated, cleared, sweeps;
 	uint32_t n, room;
 	struct sums *sums;      /* by row number; of n rows */
 };

@@ -444,6 +444,101 @@ a_cleared_ledger_begins_anew(void **state)
 	scene_fini(&s);
 }
 
+/* All rows shown are right: index, traffic, place; those of `gone` sources are not there. */
+static void
+rows_check(const struct scene *s, const struct rows *r, uint32_t n)
+{
+	assert_int_equal(r->n, n);
+	for (uint32_t i = 0; i < r->n; i++) {
+		const uint8_t *row = rows_get(r, i);
+
+		assert_true(rows_index(r, i) == rowspec_identity(&s->rs, row) >> 2);
+		assert_true(i == 0 || rows_index(r, i - 1) < rows_index(r, i));
+		assert_ptr_not_equal(table_find(&s->ledger->table, row), NULL);
+	}
+}
+
+static void
+rows_follow_when_others_make_room(void **state)
+{
+	struct scene s;
+	struct rows_builder *b;
+	struct rows *r;
+	uint64_t since;
+
+	(void)state;
+	scene_init(&s, "src_host", 80);
+	s.ledger->keep = 100 * CLOCK_S;
+	b = builder(&s, 80, 50 * CLOCK_S, identity_counted);
+	identities = 0;
+	for (uint32_t i = 0; i < 40; i++) /* every other one will stay */
+		scene_source(&s, i, 1000 + i);
+	scene_commit(&s);
+	rows_unref(rows_build(b, s.ledger));
+	s.now += 60 * CLOCK_S;
+	for (uint32_t i = 0; i < 40; i += 2)
+		scene_source(&s, i, 1);
+	scene_commit(&s);
+	r = rows_build(b, s.ledger);
+	rows_check(&s, r, 20);
+	since = r->since[find(r, 8)];
+	rows_unref(r);
+	assert_int_equal(identities, 40);
+
+	s.now += 60 * CLOCK_S;
+	for (uint32_t i = 0; i < 40; i += 2)
+		scene_source(&s, i, 1);
+	for (uint32_t i = 100; i < 131; i++)
+		scene_source(&s, i, 5);
+	scene_commit(&s);
+	assert_int_equal(s.ledger->evictions, 20);
+	r = rows_build(b, s.ledger);
+	rows_check(&s, r, 51);
+	assert_true(r->since[find(r, 8)] == since); /* it never went */
+	assert_int_equal(identities, 71); /* the new ones alone */
+	rows_unref(r);
+
+	/* One that missed a sweep begins anew, and is right all the same. */
+	s.now += 60 * CLOCK_S;
+	for (uint32_t i = 200; i < 220; i++)
+		scene_source(&s, i, 5);
+	scene_commit(&s);
+	s.now += 60 * CLOCK_S;
+	for (uint32_t i = 300; i < 309; i++) /* all that there is room for */
+		scene_source(&s, i, 5);
+	scene_commit(&s);
+	assert_true(s.ledger->sweeps >= 3);
+	r = rows_build(b, s.ledger);
+	rows_check(&s, r, 9);
+	rows_unref(r);
+	rows_builder_free(b);
+	scene_fini(&s);
+}
+
+static void
+after_a_crash_rows_say_that_they_may_have_gone_back(void **state)
+{
+	struct scene s;
+	struct rows_builder *b;
+	struct rows *r;
+
+	(void)state;
+	scene_init(&s, "src_host", 10);
+	scene_source(&s, 1, 1000);
+	scene_commit(&s);
+	s.ledger->resumed = s.now + 100 * CLOCK_S;
+	s.now = s.ledger->resumed;
+	scene_source(&s, 2, 1000);
+	scene_commit(&s);
+	b = builder(&s, 10, 0, NULL);
+	r = rows_build(b, s.ledger);
+	assert_true(r->since[find(r, 1)] == s.ledger->resumed);
+	assert_true(r->since[find(r, 2)] == s.now);
+	rows_unref(r);
+	rows_builder_free(b);
+	scene_fini(&s);
+}
+
 int
 main(void)
 {
@@ -459,6 +554,8 @@ main(void)
 		cmocka_unit_test(of_two_rows_with_one_index_the_bigger_is_shown),
 		cmocka_unit_test(counters_grow_from_build_to_build_and_old_rows_stay_as_they_were),
 		cmocka_unit_test(a_cleared_ledger_begins_anew),
+		cmocka_unit_test(rows_follow_when_others_make_room),
+		cmocka_unit_test(after_a_crash_rows_say_that_they_may_have_gone_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

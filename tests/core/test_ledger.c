@@ -11,6 +11,7 @@
 
 #include "core/ledger.h"
 #include "core/view.h"
+#include "lib/clock.h"
 #include "tests/core/traffic.h"
 
 #define AGGREGATE "src_host,proto,tcpflags"
@@ -195,6 +196,97 @@ test_clear(void **state)
 	rig_close(&g);
 }
 
+/* Count one flow of each of the sources `from` to `to` at second `at`. */
+static void
+rig_sources(struct rig *g, uint32_t from, uint32_t to, uint64_t at)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct flow f;
+
+		flow_clear(&f);
+		f.src_host.b[14] = (uint8_t)(i >> 8);
+		f.src_host.b[15] = (uint8_t)i;
+		f.packets = f.flows = 1;
+		f.bytes = i + 1;
+		shard_feed(&g->shard, &f, 1);
+	}
+	ledger_add(g->view->ledger, g->shard.active, at * CLOCK_S);
+	slab_clear(g->shard.active);
+	g->shard.bin = (struct bin){ 0, 0 };
+}
+
+static uint32_t
+source_of(const struct ledger *l, uint32_t row)
+{
+	const uint8_t *host = rowspec_value(l->rs, ledger_row(l, row), &fields[F_SRC_HOST]);
+
+	return (uint32_t)host[14] << 8 | host[15];
+}
+
+static void
+test_idle_rows_make_room(void **state)
+{
+	struct rig g;
+	struct ledger *l;
+	uint32_t before[400], n;
+	struct sums total;
+
+	(void)state;
+	rig_open(&g, 1, 1, 400);
+	l = g.view->ledger;
+	l->keep = 100 * CLOCK_S;
+	rig_sources(&g, 0, 200, 1000);
+	rig_sources(&g, 200, 340, 1200);
+	assert_int_equal(l->table.n, 340); /* there is room: they may stay */
+	assert_int_equal(l->sweeps, 0);
+	rig_sources(&g, 0, 50, 1201); /* these come back in time */
+	for (n = 0; n < l->table.n; n++)
+		before[n] = source_of(l, n);
+
+	rig_sources(&g, 340, 360, 1202);
+	assert_int_equal(l->evictions, 150);
+	assert_int_equal(l->table.n, 360 - 150);
+	assert_int_equal(l->sweeps, 1);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t to = ledger_moved(l, i, 0);
+		bool idle = before[i] >= 50 && before[i] < 200;
+
+		assert_int_equal(to == LEDGER_GONE, idle);
+		if (!idle)
+			assert_int_equal(source_of(l, to), before[i]);
+		assert_int_equal(ledger_moved(l, i, 1), i);
+	}
+	/* What went is still in the total, and may come back. */
+	total = l->total;
+	assert_int_equal(total.packets, 410);
+	rig_sources(&g, 100, 101, 1203);
+	assert_int_equal(source_of(l, l->table.n - 1), 100);
+	assert_int_equal(rowspec_sums_get(l->rs, ledger_row(l, l->table.n - 1))->packets, 1);
+	assert_int_equal(l->total.packets, 411);
+
+	/* It is not tried at every turn. */
+	rig_sources(&g, 340, 340 + 199, 1204);
+	assert_int_equal(l->table.n, 390);
+	rig_sources(&g, 0, 0, 1400);
+	assert_int_equal(l->table.n, 0);
+	assert_int_equal(ledger_moved(l, 5, 0), LEDGER_GONE);
+	rig_close(&g);
+}
+
+static void
+test_rows_stay_for_ever_where_they_should(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 1, 1, 100);
+	rig_sources(&g, 0, 100, 1000);
+	rig_sources(&g, 100, 150, 9000);
+	assert_int_equal(g.view->ledger->table.n, 100);
+	assert_int_equal(g.view->ledger->other.packets, 50);
+	rig_close(&g);
+}
+
 static void
 test_bound(void **state)
 {
@@ -216,6 +308,8 @@ main(void)
 		cmocka_unit_test(test_row_numbers_are_stable),
 		cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_idle_rows_make_room),
+		cmocka_unit_test(test_rows_stay_for_ever_where_they_should),
 		cmocka_unit_test(test_bound),
 	};
 

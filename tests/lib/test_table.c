@@ -224,6 +224,48 @@ address_space(void)
 
 /* The bound that weir states at start-up holds for every number of rows. */
 static void
+test_rows_close_up(void **state)
+{
+	enum { ROWS = 5000 };
+	static uint32_t to[ROWS];
+	struct table t;
+	uint64_t key[2];
+	uint32_t left = 0;
+	uint8_t *row;
+
+	(void)state;
+	assert_int_equal(table_init(&t, 16, 32, ROWS, NULL), 0);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		key_make(key, 2, i);
+		assert_int_equal(table_upsert(&t, key, 1, &row), 0);
+		memcpy(row + 16, &i, sizeof(i));
+	}
+	for (uint32_t i = 0; i < ROWS; i++)
+		to[i] = i % 3 == 1 ? UINT32_MAX : left++;
+	table_renumber(&t, to, left);
+	assert_int_equal(t.n, left);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		key_make(key, 2, i);
+		row = table_find(&t, key);
+		assert_true((row == NULL) == (to[i] == UINT32_MAX));
+		if (row == NULL)
+			continue;
+		assert_ptr_equal(row, table_row(&t, to[i]));
+		assert_memory_equal(row + 16, &i, sizeof(i));
+	}
+	/* Those that went may come anew, with nothing in them. */
+	for (uint32_t i = 1; i < ROWS; i += 3) {
+		uint64_t none[2] = { 0 };
+
+		key_make(key, 2, i);
+		assert_int_equal(table_upsert(&t, key, 1, &row), 0);
+		assert_memory_equal(row + 16, none, sizeof(none));
+	}
+	assert_int_equal(t.n, ROWS);
+	table_fini(&t);
+}
+
+static void
 test_memory_is_bounded(void **state)
 {
 	static const uint32_t sizes[] = { 1, 575, 576, 577, 5000, 100000 };
@@ -320,6 +362,7 @@ main(void)
 		cmocka_unit_test(test_models),
 		cmocka_unit_test(test_duplicates_in_a_batch),
 		cmocka_unit_test(test_rows_stay_where_they_are),
+		cmocka_unit_test(test_rows_close_up),
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_no_memory_to_grow),
 		cmocka_unit_test(test_too_big),

@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The subagent behind a real snmpd."""
 import signal
+import time
 
 from conftest import TUPLE, free_port, generate, poll, truth
 
 ENTRY, VIEW = "1.5.1", "1.4.1"
 
 
-def start(tmp_path, weir, snmpd, records=20000, keys=500):
-    port, csv = free_port(), tmp_path / "t.csv"
+def begin(weir, snmpd, more=""):
+    """A weir without traffic, and the port that it listens to."""
+    port = free_port()
     w = weir(f"""
         nfacctd_ip: 127.0.0.1
         nfacctd_port: {port}
         plugins: snmp[talkers]
         aggregate: {TUPLE}, flows
         snmp_agentx_socket: unix:{snmpd.agentx}
+        {more}
         """).ready()
+    return w, port
+
+
+def start(tmp_path, weir, snmpd, records=20000, keys=500, more=""):
+    csv = tmp_path / "t.csv"
+    w, port = begin(weir, snmpd, more)
     generate("netflow9", records, keys, "--rate", 2000, udp=f"127.0.0.1:{port}", truth=csv)
     return w, truth(csv)
 
@@ -63,3 +72,45 @@ def test_indexes_are_the_same_after_a_restart(tmp_path, weir, snmpd):
     start(tmp_path, weir, snmpd, 2000, 50)
     after = poll(lambda: (k := snmpd.walk(f"{ENTRY}.4")) and len(k) == len(wanted) and k)
     assert after == before
+
+
+def figures(snmpd):
+    """{index: (bytes, discontinuity)} of the entries, and those of the view."""
+    walks = [snmpd.walk(arc) for arc in (f"{ENTRY}.6", f"{ENTRY}.11", f"{VIEW}.8", f"{VIEW}.19")]
+    if not all(walks) or len(walks[0]) != len(walks[1]):
+        return None
+    counts, stamps, total, stamp = walks
+    ticks = {i: int(t.split(")")[0].strip("(")) for i, t in {**stamps, **stamp}.items()}
+    return ({i: (int(n), ticks[i]) for i, n in counts.items()},
+            {i: (int(n), ticks[i]) for i, n in total.items()})
+
+
+def test_totals_go_on_after_a_restart_and_a_crash(tmp_path, weir, snmpd):
+    more = "checkpoint_interval: 1"
+    w, wanted = start(tmp_path, weir, snmpd, 2000, 50, more)
+    first = poll(lambda: (f := figures(snmpd)) and len(f[0]) == len(wanted) and
+                 [sum(n for n, _ in f[0].values())] == [n for n, _ in f[1].values()] and f)
+    assert w.stop() == 0
+
+    # After a restart in good order nothing is lost, and nothing seems to have begun anew.
+    w, port = begin(weir, snmpd, more)
+    assert poll(lambda: figures(snmpd)) == first
+    generate("netflow9", 2000, 50, "--rate", 2000, udp=f"127.0.0.1:{port}")
+    twice = poll(lambda: (f := figures(snmpd)) and
+                 all(n == 2 * first[0][i][0] for i, (n, _) in f[0].items()) and f)
+    assert [t for _, t in twice[0].values()] == [t for _, t in first[0].values()]
+    assert [t for _, t in twice[1].values()] == [t for _, t in first[1].values()]
+    w.books()
+
+    # After a crash what is missing is at most what came since the last checkpoint.
+    checkpoint = next((tmp_path / "state").glob("ledger-*"))
+    poll(lambda: checkpoint.stat().st_mtime_ns < time.time_ns() - 1100 * 10 ** 6)
+    w.kill()
+    poll(lambda: not snmpd.walk(f"{ENTRY}.4"))
+    w, port = begin(weir, snmpd, more)
+    again = poll(lambda: figures(snmpd))
+    assert {i: n for i, (n, _) in again[0].items()} == {i: n for i, (n, _) in twice[0].items()}
+    assert all(t > twice[0][i][1] for i, (_, t) in again[0].items())
+    assert all(t > twice[1][i][1] for i, (_, t) in again[1].items())
+    w.books()
+    assert w.stop() == 0
