@@ -142,6 +142,7 @@ note_of(const struct ie *row)
 	return row->out       ? "preferred on the way out"
 	       : row->tunnel  ? "the first of several"
 	       : row->reverse ? "of the way back"
+	       : row->probe   ? "NetFlow v9 without labels"
 			      : "";
 }
 

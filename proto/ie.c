@@ -6,7 +6,7 @@
 #include "flow/custom.h"
 #include "proto/section.h"
 
-enum side { SIDE_ANY, SIDE_OUT, SIDE_TUNNEL, SIDE_REVERSE };
+enum side { SIDE_ANY, SIDE_OUT, SIDE_TUNNEL, SIDE_REVERSE, SIDE_PROBE };
 
 const struct ie ies[IE_ROWS] = {
 #define IE(enterprise_, id_, FIELD, CONVERT, rank_, SIDE, name_) \
@@ -16,6 +16,7 @@ const struct ie ies[IE_ROWS] = {
 		.out = SIDE_##SIDE == SIDE_OUT, \
 		.tunnel = SIDE_##SIDE == SIDE_TUNNEL, \
 		.reverse = SIDE_##SIDE == SIDE_REVERSE, \
+		.probe = SIDE_##SIDE == SIDE_PROBE, \
 		.convert = IE_##CONVERT, \
 		.field = F_##FIELD, \
 		.name = name_ },

@@ -47,6 +47,7 @@ struct ie {
 	bool out;                 /* of the outgoing side */
 	bool tunnel;              /* of a tunnel's own header */
 	bool reverse;             /* of the responder in a conversation */
+	bool probe;               /* of pmacct's probe in NetFlow v9 */
 	enum ie_convert convert;
 	enum field_no field;
 	const char *name;
@@ -71,6 +72,7 @@ extern const struct ie ies[IE_ROWS];
 #define IE_RESPONDER_OCTETS  232U
 #define IE_FIREWALL_EVENT    233U
 #define IE_INITIATOR_PACKETS 298U
+#define IE_MPLS_TOP_LABEL 70U   /* mplsTopLabelStackSection */
 #define IE_REVERSE_PEN    29305U  /* enterprise of reverse elements: RFC 5103 s6.1 */
 #define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */
 #define IE_SECTION_OFFSET 409U  /* where a section begins */

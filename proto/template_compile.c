@@ -12,6 +12,7 @@
 #include "proto/template_steps.h"
 
 #define STEPS_MAX 192U
+#define PROBE_CLASS_OCTETS 16U
 #define CHOICE_MAX 16U /* elements of one rank for one primitive */
 
 /* Where a field stands in a record; its segment may be one that is not kept in mind. */
@@ -294,6 +295,18 @@ tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found
 }
 
 /*
+ * Whether an element is what pmacct's probe meant by its number, at place `p`: a class had
+ * 16 octets. Others mean MPLS by the same numbers (200 mplsTopLabelTTL, ...).
+ */
+static bool
+probe_fits(const struct compiler *c, const struct ie *row, const struct place *p)
+{
+	return !template_kind_is_ipfix(c->def->kind) &&
+	       place_find(c, 0, IE_MPLS_TOP_LABEL, IE_LABEL) == NULL &&
+	       (row->convert != IE_STR || p->spec.octets == PROBE_CLASS_OCTETS);
+}
+
+/*
  * What `row` means for a flow in the direction that is compiled: forward, or with `pen`
  * the reverse element of a biflow. False when the template has nothing for it.
  */
@@ -311,7 +324,8 @@ choice_find(
 	if (row->tunnel)
 		return tunnel_find(c, row, found);
 	found->place = place_find(c, enterprise, row->id, row->convert);
-	return found->place != NULL;
+	return found->place != NULL &&
+	       (!row->probe || probe_fits(c, row, found->place));
 }
 
 /* The elements of the best rank that there are for primitive `no`. Returns how many. */
