@@ -13,6 +13,7 @@
 #include "flow/sample_type.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
+#include "lib/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -213,23 +214,6 @@ text_line_put(struct text_line *l, const char *s, size_t len)
 {
 	memcpy(text_line_room(l, len), s, len);
 	l->len += len;
-}
-
-/* Octets of the UTF-8 character at `s` (RFC 3629 s4), or 0 when there is none. */
-static size_t
-utf8_len(const char *s)
-{
-	const unsigned char *u = (const unsigned char *)s;
-	size_t len = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 :
-	    u[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
-		return 0; /* overlong, a surrogate, or beyond Unicode */
-	return len;
 }
 
 /* Strings come from outside: what is no UTF-8 would make the whole text no JSON. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/ip.h"
+#include "lib/utf8.h"
 #include "lib/value.h"
 
 #define BLANKS " \t\r\n\v\f"
@@ -17,7 +18,8 @@ struct reader {
 	void *arg;
 	struct problems *ps;
 	struct err *e;
-	struct mapfile_rule rule; /* the one at hand */
+	struct mapfile_rule rule; /* the one at hand, */
+	char text[MAPFILE_LINE_MAX]; /* as it was written */
 	void *values;
 };
 
@@ -41,6 +43,56 @@ int
 mapfile_u64(const struct mapfile_key *k, const char *text, void *at, struct err *why)
 {
 	return value_of_type(DIRECTIVE_U64, k, text, at, why);
+}
+
+int
+mapfile_uint(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	struct mapfile_key wide = *k;
+	uint64_t v;
+	int rc;
+
+	if (wide.max == 0)
+		wide.max = UINT64_MAX >> (64 - 8 * k->octets);
+	rc = mapfile_u64(&wide, text, &v, why);
+	if (rc != 0)
+		return rc;
+	switch (k->octets) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)v;
+		break;
+	case 2:
+		memcpy(at, &(uint16_t){ (uint16_t)v }, sizeof(uint16_t));
+		break;
+	case 4:
+		memcpy(at, &(uint32_t){ (uint32_t)v }, sizeof(uint32_t));
+		break;
+	default:
+		memcpy(at, &v, sizeof(v));
+		break;
+	}
+	return 0;
+}
+
+int
+mapfile_bool(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	bool v;
+	int rc = value_of_type(DIRECTIVE_BOOL, k, text, &v, why);
+
+	if (rc == 0)
+		*(uint8_t *)at = v;
+	return rc;
+}
+
+int
+mapfile_mac(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	if (mac_parse(text, at) != 0)
+		return err_set(why, WEIR_EINVAL,
+		    "'%s' is not a MAC address; write one like 00:1b:2c:3d:4e:5f", text);
+	return 0;
 }
 
 int
@@ -162,7 +214,13 @@ static int
 rule_read(struct reader *r, char *line)
 {
 	bool fine = true, open;
+	size_t len;
 
+	line += strspn(line, BLANKS);
+	strcpy(r->text, line);
+	for (len = strlen(line); len > 0 && strchr(BLANKS, line[len - 1]) != NULL;)
+		r->text[--len] = '\0';
+	r->rule.text = r->text;
 	r->rule.given = r->rule.negated = 0;
 	memset(r->values, 0, r->map->rule_octets);
 	for (char *word = word_next(&line, &open); word != NULL && fine;
@@ -209,9 +267,14 @@ line_read(struct reader *r, enum line found, char *line)
 {
 	const char *what = r->map->directive;
 
+	if (found == LINE_WHOLE && !line_is_rule(line))
+		return 0;
+	if (found == LINE_WHOLE && utf8_is_text(line))
+		return rule_read(r, line);
 	if (found == LINE_WHOLE)
-		return line_is_rule(line) ? rule_read(r, line) : 0;
-	if (found == LINE_NUL)
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: octets that are no UTF-8; is this a text file?", what);
+	else if (found == LINE_NUL)
 		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
 		    "%s: a NUL octet; is this a text file?", what);
 	else

@@ -7,7 +7,7 @@
  * a table of the keys that it knows and the struct that a rule's values are put into.
  *
  * Main thread, at load and reload. A map is the operator's, but read as if it were not:
- * lines are bounded, and so is the number of complaints about one file.
+ * lines are UTF-8 and bounded, as is the number of complaints about one file.
  */
 #ifndef WEIR_LIB_MAPFILE_H
 #define WEIR_LIB_MAPFILE_H
@@ -20,7 +20,7 @@
 #include "lib/err.h"
 
 #define MAPFILE_KEYS 64U /* rows of a table of keys: a bit of `given` each */
-#define MAPFILE_LINE_MAX 4096U /* octets of a line and its newline */
+#define MAPFILE_LINE_MAX 16384U /* octets of a line and its newline */
 #define MAPFILE_FAULTS 50U /* after so many errors the file is not read on */
 
 struct mapfile_key {
@@ -39,6 +39,7 @@ struct mapfile_key {
 	 * one at `also` (0: none). `octets` 0: the map knows what to do with the value.
 	 */
 	size_t at, also;
+	bool stands_in; /* the one at `also`: only where the other is zero */
 	uint8_t octets;
 	bool prefix; /* the value is a struct prefix, the member an address */
 	uint64_t mask; /* the bits that count of a number; 0: all */
@@ -50,6 +51,7 @@ struct mapfile_key {
 /* A rule that was read: where it stands, and which keys it has. */
 struct mapfile_rule {
 	struct config_line at; /* file and line alone */
+	const char *text; /* as it was written, without blanks around it */
 	uint64_t given, negated; /* a bit for each row of the table of keys */
 };
 
@@ -85,6 +87,18 @@ int mapfile_read(const struct mapfile *m, const char *path, void *arg,
 int mapfile_u32(
     const struct mapfile_key *k, const char *text, void *at, struct err *why);
 int mapfile_u64(
+    const struct mapfile_key *k, const char *text, void *at, struct err *why);
+
+/* An unsigned integer of k->octets (1, 2, 4, 8), as mapfile_u64. */
+int mapfile_uint(
+    const struct mapfile_key *k, const char *text, void *at, struct err *why);
+
+/* "true" or "false", to a uint8_t. */
+int mapfile_bool(
+    const struct mapfile_key *k, const char *text, void *at, struct err *why);
+
+/* A mac_t. */
+int mapfile_mac(
     const struct mapfile_key *k, const char *text, void *at, struct err *why);
 
 /* An ip16_t; a struct prefix, written as an address with or without /length. */

@@ -21,9 +21,13 @@ struct sample {
 	struct prefix from;
 	ip16_t nexthop;
 	const char *filter;
+	uint16_t port;
+	uint8_t ttl, local;
+	mac_t mac;
 };
 
-enum { ROW_ID, ROW_IN, ROW_TAG, ROW_FROM, ROW_NEXTHOP, ROW_FILTER };
+enum { ROW_ID, ROW_IN, ROW_TAG, ROW_FROM, ROW_NEXTHOP, ROW_FILTER, ROW_PORT, ROW_TTL,
+	ROW_LOCAL, ROW_MAC };
 
 #define AT(member) .offset = offsetof(struct sample, member)
 static const struct mapfile_key keys[] = {
@@ -33,6 +37,10 @@ static const struct mapfile_key keys[] = {
 	[ROW_FROM] = { "from", mapfile_prefix, AT(from) },
 	[ROW_NEXTHOP] = { "nexthop", mapfile_ip, AT(nexthop) },
 	[ROW_FILTER] = { "filter", mapfile_text, AT(filter) },
+	[ROW_PORT] = { "port", mapfile_uint, AT(port), .octets = 2 },
+	[ROW_TTL] = { "ttl", mapfile_uint, AT(ttl), .octets = 1, .max = 64 },
+	[ROW_LOCAL] = { "local", mapfile_bool, AT(local) },
+	[ROW_MAC] = { "mac", mapfile_mac, AT(mac) },
 	{ "expression", .alias_of = "filter" },
 	{ .name = NULL },
 };
@@ -40,6 +48,7 @@ static const struct mapfile_key keys[] = {
 /* What a file became: each rule as a line of text. */
 struct taken {
 	char text[4096];
+	char last[128]; /* as it was written */
 	size_t n;
 	int fail_at; /* give up at this rule, 0: never */
 };
@@ -76,6 +85,19 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 	if (mapfile_has(r, ROW_FILTER))
 		t->n += (size_t)snprintf(
 		    t->text + t->n, sizeof(t->text) - t->n, " filter <%s>", s->filter);
+	if (mapfile_has(r, ROW_PORT))
+		t->n += (size_t)snprintf(
+		    t->text + t->n, sizeof(t->text) - t->n, " port %u", s->port);
+	if (mapfile_has(r, ROW_TTL))
+		t->n += (size_t)snprintf(
+		    t->text + t->n, sizeof(t->text) - t->n, " ttl %u", s->ttl);
+	if (mapfile_has(r, ROW_LOCAL))
+		t->n += (size_t)snprintf(
+		    t->text + t->n, sizeof(t->text) - t->n, " local %u", s->local);
+	if (mapfile_has(r, ROW_MAC))
+		t->n += (size_t)snprintf(
+		    t->text + t->n, sizeof(t->text) - t->n, " mac ..%02x", s->mac.b[5]);
+	snprintf(t->last, sizeof(t->last), "%s", r->text);
 	t->n += (size_t)snprintf(t->text + t->n, sizeof(t->text) - t->n, "\n");
 	if (t->fail_at != 0 && --t->fail_at == 0)
 		return err_set(e, WEIR_ENOMEM, "enough");
@@ -122,6 +144,13 @@ static const struct {
 	    "1: id 1 filter <vlan 3>\n", NULL },
 	{ "only the first '=' divides", "filter='ip[6] = 3'\n",
 	    "1: filter <ip[6] = 3>\n", NULL },
+	{ "16 bits", "port=65535\n", "1: port 65535\n", NULL },
+	{ "8 bits and a bound", "ttl=64\n", "1: ttl 64\n", NULL },
+	{ "true", "local=true\n", "1: local 1\n", NULL },
+	{ "false", "local=False\n", "1: local 0\n", NULL },
+	{ "a MAC address", "mac=00:01:02:03:04:05\n", "1: mac ..05\n", NULL },
+	{ "text in UTF-8", "filter=Zürich\n", "1: filter <Zürich>\n", NULL },
+	{ "comments may be anything", "! Z\xfcrich\nid=7\n", "2: id 7\n", NULL },
 	{ "an old name", "expression=ip\n", "1: filter <ip>\n", NULL },
 	{ "a '!' later in the line is no comment", "filter=a!b\n", "1: filter <a!b>\n",
 	    NULL },
@@ -150,6 +179,12 @@ static const struct {
 	{ "no address", "nexthop=10.0.0.0/8\n", "", "nexthop: '10.0.0.0/8' is not" },
 	{ "an open quote", "id=1 filter='ip and tcp\nid=2\n", "2: id 2\n",
 	    ":1: sample_map: a quote is not closed" },
+	{ "17 bits in 16", "port=65536\n", "", "port: 65536 is out of range" },
+	{ "beyond the bound", "ttl=65\n", "", "ttl: 65 is out of range" },
+	{ "neither true nor false", "local=1\n", "", "local: " },
+	{ "no MAC address", "mac=00:01:02:03:04\n", "", "mac: '00:01:02:03:04' is not" },
+	{ "text that is no UTF-8", "id=1\nfilter=Z\xfcrich\nid=3\n", "1: id 1\n3: id 3\n",
+	    ":2: sample_map: octets that are no UTF-8" },
 	{ "what the map itself refuses", "id=666\n", "1: id 666\n", ":1: 666 cannot" },
 };
 
@@ -199,7 +234,7 @@ test_long_lines(void **state)
 		assert_int_equal(ps.n, fits ? 0 : 1);
 		if (!fits)
 			assert_non_null(strstr(
-			    ps.list[0].text, ":1: sample_map: more than 4095 octets"));
+			    ps.list[0].text, ":1: sample_map: more than 16383 octets"));
 		problems_free(&ps);
 	}
 }
@@ -237,6 +272,19 @@ test_many_faults(void **state)
 	assert_int_equal(ps.n_errors, MAPFILE_FAULTS + 1);
 	assert_non_null(strstr(ps.list[MAPFILE_FAULTS].text, "is not looked at"));
 	problems_free(&ps);
+}
+
+/* A rule knows how it was written, quotes and all. */
+static void
+test_as_written(void **state)
+{
+	static const char file[] = " \tid=7  filter='ip  and tcp' \r\n";
+	struct taken t = { .n = 0 };
+	struct problems ps = { NULL, 0, 0 };
+
+	(void)state;
+	assert_int_equal(map_read(file, strlen(file), &t, &ps, NULL), 0);
+	assert_string_equal(t.last, "id=7  filter='ip  and tcp'");
 }
 
 static void
@@ -281,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_many_faults),
+		cmocka_unit_test(test_as_written),
 		cmocka_unit_test(test_giving_up),
 	};
 
