@@ -14,7 +14,7 @@
 
 #define FEW 4U /* so many values of a tuple are compared one by one */
 #define ROOM 16U
-#define RULES_MAX (UINT32_C(1) << 30)
+#define RULES_MAX (UINT32_C(1) << 28)
 #define CACHED (1U << 15) /* slots that are likely at hand */
 
 /* A tuple, and its first rule. */
@@ -33,7 +33,7 @@ struct classifier {
 	/* until it is closed */
 	struct term *terms;
 	uint32_t *terms_from; /* of each rule, and the end; NEVER: it fits nothing */
-	uint32_t n_terms, terms_room, n_checks, checks_room;
+	uint32_t n_terms, terms_room, n_checks, checks_room, n_places;
 	/* which octets of a flow are looked at */
 	uint8_t read[sizeof(struct flow)];
 };
@@ -217,47 +217,98 @@ term_ask(struct asked *a, const struct term *t)
 	       asked_add(a, t->at, t->mask, t->value, t->octets);
 }
 
-/* A run that is being made: its first rule and its last; `next` goes from rule to rule. */
-static void
-run_append(uint64_t *run, uint32_t r, uint32_t *next)
+/* A place that a rule has in a tuple; one with a term that two members can meet has two. */
+struct place {
+	struct asked a;
+	struct tuple_rules *t;
+};
+
+/*
+ * Find the place of rule `r` where `either`, which is checked, too, is met by the member at
+ * `at`. Returns a bit for each term that need not be checked there; 0 with `a.never` when
+ * nothing is.
+ */
+static uint64_t
+place_find(struct classifier *c, uint32_t r, const struct term *either, uint16_t at,
+    struct place *p)
 {
-	if (*run == 0)
-		*run = (uint64_t)(r + 1) << 32;
-	else
-		next[(uint32_t)*run] = r;
-	*run = *run >> 32 << 32 | r;
-	next[r] = CLASSIFIER_END;
+	uint32_t from = c->terms_from[r], to = c->terms_from[r + 1] & ~NEVER;
+	uint64_t hashed = 0;
+
+	p->a = (struct asked){ .n = 0 };
+	if (either != NULL)
+		(void)asked_add(&p->a, at, either->mask, either->value, either->octets);
+	for (uint32_t i = from; i < to; i++)
+		if (term_ask(&p->a, &c->terms[i]) && !c->terms[i].ip6)
+			hashed |= UINT64_C(1) << (i - from);
+	if (p->a.never)
+		return 0;
+	p->t = tuple_for(c, &p->a);
+	if (tuple_asks(&p->t->t, &p->a))
+		return hashed;
+	asked_cut(&p->a, &p->t->t);
+	return 0;
 }
 
-/* Put rule `r` into its tuple, and what that does not answer among the checks. */
+/*
+ * A run that is being made: its first node and its last; `next` goes from node to node.
+ * Each of the two places of a rule is a node.
+ */
+static void
+run_append(uint64_t *run, uint32_t node, uint32_t *next)
+{
+	if (*run == 0)
+		*run = (uint64_t)(node + 1) << 32;
+	else
+		next[(uint32_t)*run] = node;
+	*run = *run >> 32 << 32 | node;
+	next[node] = CLASSIFIER_END;
+}
+
+static int
+place_take(
+    struct classifier *c, struct place *p, uint32_t r, uint32_t node, uint32_t *next)
+{
+	uint64_t *run = tuple_add(&p->t->t, p->a.values);
+
+	if (run == NULL)
+		return -WEIR_ENOMEM;
+	if (*run != 0 && (uint32_t)*run / 2 == r)
+		return 0; /* its other place is the same */
+	if (r < p->t->least)
+		p->t->least = r;
+	run_append(run, node, next);
+	c->n_places++;
+	return 0;
+}
+
+/* Put rule `r` into its tuples, and what they do not answer among the checks. */
 static int
 rule_place(struct classifier *c, uint32_t r, uint32_t *next)
 {
 	uint32_t from = c->terms_from[r], to = c->terms_from[r + 1] & ~NEVER;
-	struct asked a = { .n = 0 };
-	uint64_t hashed = 0; /* a bit for each term that the tuple answers */
-	struct tuple_rules *t;
-	uint64_t *run;
+	const struct term *either = NULL;
+	uint64_t hashed = UINT64_MAX;
+	struct place places[2];
+	unsigned n;
 
-	for (uint32_t i = from; i < to; i++)
-		if (term_ask(&a, &c->terms[i]) && !c->terms[i].ip6)
-			hashed |= UINT64_C(1) << (i - from);
-	if (a.never)
-		return 0;
-	t = tuple_for(c, &a);
-	if (!tuple_asks(&t->t, &a)) {
-		asked_cut(&a, &t->t);
-		hashed = 0;
-	}
+	for (uint32_t i = from; i < to && either == NULL; i++)
+		if (c->terms[i].also != 0 && !c->terms[i].negated)
+			either = &c->terms[i];
+	n = either != NULL ? 2 : 1;
+	for (unsigned k = 0; k < n; k++)
+		hashed &= place_find(c, r, either,
+		    either == NULL ? 0
+		    : k == 0	   ? either->at
+				   : either->also,
+		    &places[k]);
 	for (uint32_t i = from; i < to; i++)
 		if ((hashed >> (i - from) & 1) == 0 && checks_put(c, &c->terms[i]) != 0)
 			return -WEIR_ENOMEM;
-	run = tuple_add(&t->t, a.values);
-	if (run == NULL)
-		return -WEIR_ENOMEM;
-	if (r < t->least)
-		t->least = r;
-	run_append(run, r, next);
+	for (unsigned k = 0; k < n; k++)
+		if (!places[k].a.never &&
+		    place_take(c, &places[k], r, 2 * r + k, next) != 0)
+			return -WEIR_ENOMEM;
 	return 0;
 }
 
@@ -267,10 +318,11 @@ run_write(struct classifier *c, uint64_t *run, uint32_t at, const uint32_t *next
 {
 	uint32_t first = (uint32_t)(*run >> 32) - 1, begin = at + 1;
 
-	for (uint32_t r = first; r != CLASSIFIER_END; r = next[r])
-		c->order[++at] = r;
+	for (uint32_t node = first; node != CLASSIFIER_END; node = next[node])
+		c->order[++at] = node / 2;
 	c->order[begin - 1] = at + 1 - begin;
 	c->order[++at] = CLASSIFIER_END;
+	first /= 2;
 	*run =
 	    run_make(first, begin, c->checks_from[first] == c->checks_from[first + 1]);
 	return at + 1;
@@ -310,17 +362,18 @@ rules_place(struct classifier *c, uint32_t *next)
 int
 classifier_close(struct classifier *c)
 {
-	uint32_t at = 0, *next = calloc((size_t)c->n + 1, sizeof(*next));
+	uint32_t at = 0, *next = calloc(2 * (size_t)c->n + 1, sizeof(*next));
 	int rc = -WEIR_ENOMEM;
 
 	c->checks_from = calloc((size_t)c->n + 1, sizeof(*c->checks_from));
-	/* A run has one rule at least. */
-	c->order = calloc((size_t)c->n * 3 + 1, sizeof(*c->order));
-	if (next == NULL || c->checks_from == NULL || c->order == NULL ||
-	    rule_add(c, c->n_terms) != 0)
+	if (next == NULL || c->checks_from == NULL || rule_add(c, c->n_terms) != 0)
 		goto out;
 	c->n--;
-	if ((rc = rules_place(c, next)) != 0)
+	if (rules_place(c, next) != 0)
+		goto out;
+	/* A run has one rule at least. */
+	c->order = malloc(((size_t)c->n_places * 3 + 1) * sizeof(*c->order));
+	if (c->order == NULL)
 		goto out;
 	qsort(c->tuples, c->n_tuples, sizeof(c->tuples[0]), tuple_compare);
 	for (unsigned i = 0; i < c->n_tuples; i++)
@@ -329,6 +382,7 @@ classifier_close(struct classifier *c)
 	free(c->terms_from);
 	c->terms = NULL;
 	c->terms_from = NULL;
+	rc = 0;
 out:
 	free(next);
 	return rc;

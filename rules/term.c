@@ -51,6 +51,7 @@ term_collect(const struct mapfile *m, const struct mapfile_rule *r, const void *
 			continue;
 		*t = (struct term){ .at = (uint16_t)k->at,
 			.also = (uint16_t)k->also,
+			.stands_in = k->stands_in,
 			.octets = k->octets,
 			.negated = r->negated >> i & 1 };
 		if (k->prefix)
@@ -65,9 +66,11 @@ term_collect(const struct mapfile *m, const struct mapfile_rule *r, const void *
 struct check
 term_check(const struct term *t)
 {
-	struct check k = {
-		.at = t->at, .also = t->also, .negated = t->negated, .ip6 = t->ip6
-	};
+	struct check k = { .at = t->at,
+		.also = t->also,
+		.stands_in = t->stands_in,
+		.negated = t->negated,
+		.ip6 = t->ip6 };
 
 	memcpy(k.mask, t->mask, sizeof(k.mask));
 	memcpy(k.value, t->value, sizeof(k.value));

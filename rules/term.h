@@ -17,6 +17,7 @@
 struct term {
 	uint16_t at; /* of the member in struct flow */
 	uint16_t also; /* of another that may have the value instead; 0: none */
+	bool stands_in; /* it may where the member at `at` is zero */
 	uint8_t octets; /* of the member, 16 at most */
 	bool negated; /* anything but the value; with `also`, neither has it */
 	bool ip6; /* an address, of IPv6: not one of IPv4, nor none */
@@ -35,7 +36,7 @@ unsigned term_collect(const struct mapfile *m, const struct mapfile_rule *r,
 struct check {
 	uint64_t mask[2], value[2];
 	uint16_t at, also;
-	bool negated, ip6;
+	bool stands_in, negated, ip6;
 };
 
 struct check term_check(const struct term *t);
@@ -64,13 +65,23 @@ check_equal(const struct check *k, const struct flow *f, size_t at)
 	return true;
 }
 
+/* Whether the member at `at` is zero. */
+static inline bool
+check_zero(const struct check *k, const struct flow *f, size_t at)
+{
+	struct check zero = { .mask = { k->mask[0], k->mask[1] } };
+
+	return check_equal(&zero, f, at);
+}
+
 /* Whether the term holds. */
 static inline bool
 check_holds(const struct check *k, const struct flow *f)
 {
-	bool equal = check_equal(k, f, k->at) ||
-		     (k->also != 0 && check_equal(k, f, k->also));
+	bool equal = check_equal(k, f, k->at);
 
+	if (!equal && k->also != 0 && (!k->stands_in || check_zero(k, f, k->at)))
+		equal = check_equal(k, f, k->also);
 	return equal != k->negated;
 }
 

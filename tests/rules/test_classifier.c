@@ -92,6 +92,7 @@ term_any(void)
 		t.also = offsetof(struct flow, out_iface);
 	if (any(8) == 0 && m->at == offsetof(struct flow, src_host))
 		t.also = offsetof(struct flow, dst_host);
+	t.stands_in = any(2) == 0;
 	return t;
 }
 
@@ -111,13 +112,25 @@ member_equal(const struct term *t, const struct flow *f, size_t at)
 }
 
 static bool
+member_zero(const struct term *t, const struct flow *f)
+{
+	const uint8_t *p = (const uint8_t *)f + t->at;
+
+	for (unsigned i = 0; i < t->octets; i++)
+		if ((p[i] & t->mask[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
 rule_fits(const struct rule *r, const struct flow *f)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct term *t = &r->terms[i];
-		bool equal = member_equal(t, f, t->at) ||
-			     (t->also != 0 && member_equal(t, f, t->also));
+		bool equal = member_equal(t, f, t->at);
 
+		if (t->also != 0 && (!t->stands_in || member_zero(t, f)))
+			equal |= member_equal(t, f, t->also);
 		if (equal == t->negated)
 			return false;
 	}

@@ -17,6 +17,7 @@ struct sample {
 	struct prefix net;
 	uint32_t in, id;
 	uint64_t rd;
+	uint16_t vlan;
 };
 
 #define AT(member) .offset = offsetof(struct sample, member)
@@ -27,6 +28,8 @@ static const struct mapfile_key keys[] = {
 	{ "in", mapfile_u32, AT(in), WITH(in_iface), .negates = true,
 	    .also = offsetof(struct flow, out_iface) },
 	{ "id", mapfile_u32, AT(id) },
+	{ "vlan", mapfile_uint, AT(vlan), WITH(vlan),
+	    .also = offsetof(struct flow, out_vlan), .stands_in = true },
 	{ "rd", mapfile_u64, AT(rd), WITH(mpls_vpn_rd), .mask = 0xffff },
 	{ .name = NULL },
 };
@@ -60,7 +63,7 @@ rule_take(void *arg, const struct mapfile_rule *r, const void *values,
 
 static const struct {
 	const char *says, *rule, *host;
-	uint32_t in, out;
+	uint32_t in, out; /* interfaces, and VLANs */
 	uint64_t rd;
 	unsigned terms;
 	bool want;
@@ -89,6 +92,9 @@ static const struct {
 	{ "or none", "in=7", NULL, 3, 4, 0, 1, false },
 	{ "neither", "in=-7", NULL, 3, 4, 0, 1, true },
 	{ "not if one is", "in=-7", NULL, 3, 7, 0, 1, false },
+	{ "the one that counts first", "vlan=7", NULL, 7, 3, 0, 1, true },
+	{ "where it is, the other does not count", "vlan=7", NULL, 3, 7, 0, 1, false },
+	{ "where it is not", "vlan=7", NULL, 0, 7, 0, 1, true },
 	{ "bits that do not count", "rd=5", NULL, 0, 0, 0x70005, 1, true },
 	{ "and that do", "rd=5", NULL, 0, 0, 0x70006, 1, false },
 	{ "all of them", "in=7 net=10.0.0.0/8 id=9 rd=1", "10.1.2.3", 7, 0, 1, 3, true },
@@ -104,7 +110,10 @@ test_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct taken t = { .f = { .in_iface = cases[i].in,
-			.out_iface = cases[i].out, .mpls_vpn_rd = cases[i].rd } };
+			.out_iface = cases[i].out,
+			.vlan = (uint16_t)cases[i].in,
+			.out_vlan = (uint16_t)cases[i].out,
+			.mpls_vpn_rd = cases[i].rd } };
 		struct problems ps = { NULL, 0, 0 };
 		FILE *f = fopen(path, "w");
 
