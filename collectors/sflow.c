@@ -95,6 +95,7 @@ message_book(struct sflow *s, const struct sflow_message *m, bool whole)
 	book(s, STAT_COUNTERS_LOST, m->counters_lost);
 	book(s, STAT_COUNTERS_UNLOGGED,
 	    m->counters - m->counters_logged - m->counters_lost);
+	book(s, STAT_INTERFACES_REFUSED, m->interfaces_refused);
 	book(s, STAT_SAMPLES_LOST, m->lost);
 	book(s, STAT_SAMPLES_DROPPED, m->dropped);
 	book(s, STAT_SOURCES_REFUSED, m->sources_refused);

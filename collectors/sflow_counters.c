@@ -2,6 +2,7 @@
 /*
  * DOC: counter samples are no flows. Their numbers tell of samples that are missing; the
  * blocks of counters that are known go to the counter log, as octets, where there is one.
+ * The last counters of each interface are kept with the exporter, for who wants to see them.
  */
 #include <string.h>
 
@@ -13,16 +14,54 @@
 struct head {
 	uint32_t sequence;
 	uint32_t source_class, source_index;
+	bool late; /* it was overtaken */
 };
 
 static void
-head_take(struct sflow_message *m, const struct head *h)
+head_take(struct sflow_message *m, struct head *h)
 {
 	struct sflow_source *source =
 	    sflow_message_source(m, h->source_class, h->source_index);
+	int32_t lost = source != NULL ? sflow_source_count(source, h->sequence) : 0;
 
-	if (source != NULL)
-		m->lost += sflow_source_count(source, h->sequence);
+	h->late = lost < 0;
+	if (lost > 0)
+		m->lost += (uint32_t)lost;
+}
+
+static uint64_t
+known_u32(struct rbuf *r)
+{
+	uint32_t v = rbuf_u32(r);
+
+	return v != UINT32_MAX ? v : INTERFACE_UNKNOWN;
+}
+
+/* Keep the block of generic counters at `octets` as the last that is known. */
+static void
+interface_take(struct sflow_message *m, const uint8_t *octets)
+{
+	struct rbuf r = rbuf_of(octets, SFLOW_COUNTER_OCTETS);
+	struct interface_counters c = { .updated = m->datagram->arrival };
+	/* Between octets and the next group: the wire's order, if_counters. */
+	uint64_t *const in[] = { &c.in_unicast, &c.in_multicast, &c.in_broadcast,
+		&c.in_discards, &c.in_errors, &c.in_unknown_protos };
+	uint64_t *const out[] = { &c.out_unicast, &c.out_multicast, &c.out_broadcast,
+		&c.out_discards, &c.out_errors, &c.promiscuous };
+
+	c.index = rbuf_u32(&r);
+	c.type = known_u32(&r);
+	c.speed = rbuf_u64(&r);
+	c.direction = known_u32(&r);
+	c.status = known_u32(&r);
+	c.in_octets = rbuf_u64(&r);
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+		*in[i] = known_u32(&r);
+	c.out_octets = rbuf_u64(&r);
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
+		*out[i] = known_u32(&r);
+	if (!exporter_interface(m->exporter, &c))
+		m->interfaces_refused++;
 }
 
 /* Hand a block over, whose octets are all there. */
@@ -33,6 +72,8 @@ block_take(struct sflow *s, struct sflow_message *m, const struct head *h,
 	struct counter_entry *entry;
 
 	m->counters++;
+	if (sflow_counter_format(c) == SFLOW_COUNTER_GENERIC && !h->late)
+		interface_take(m, octets);
 	if (s->counters == NULL)
 		return;
 	entry = s->collector->follows_file_time ? counter_ring_slot_wait(s->counters)

@@ -49,6 +49,7 @@ struct sflow_message {
 	uint64_t counters;           /* blocks of counters, */
 	uint64_t counters_logged;    /* of which so many were handed over, */
 	uint64_t counters_lost;      /* and so many found no room */
+	uint64_t interfaces_refused; /* that there is no room to remember */
 	uint64_t lost;               /* samples, by the numbers of their data sources */
 	uint64_t dropped;            /* samples, as the agent says */
 	uint64_t sources_refused;    /* samples of data sources for which there is no room */

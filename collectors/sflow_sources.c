@@ -186,16 +186,15 @@ sflow_source_step(struct sflow_source *s, const struct sflow_tell *t)
 	return step;
 }
 
-uint32_t
+int32_t
 sflow_source_count(struct sflow_source *s, uint32_t sequence)
 {
-	int32_t ahead = (int32_t)(sequence - s->counter_sequence);
-	uint32_t lost = 0;
+	int32_t ahead = (int32_t)(sequence - s->counter_sequence), lost = 0;
 
 	if (s->counted && ahead > -LATE && ahead <= 0)
-		return 0;
+		return -1;
 	if (s->counted && ahead > 0 && ahead < JUMP)
-		lost = (uint32_t)ahead - 1;
+		lost = ahead - 1;
 	s->counted = true;
 	s->counter_sequence = sequence;
 	return lost;

@@ -86,8 +86,11 @@ sflow_source_goes_on(struct sflow_source *s, const struct sflow_tell *t)
 	return true;
 }
 
-/* A counter sample has come; returns how many are missing before it. */
-uint32_t sflow_source_count(struct sflow_source *s, uint32_t sequence);
+/*
+ * A counter sample has come: how many are missing before it, or -1 where it was overtaken,
+ * and what it says is no news.
+ */
+int32_t sflow_source_count(struct sflow_source *s, uint32_t sequence);
 
 /* For engine_config.exporter_state_free[EXPORTER_SFLOW]. */
 void sflow_exporter_state_free(void *state);

@@ -90,6 +90,7 @@ exporter_free(struct exporter *one)
 	if (one->first != one && one->first != NULL)
 		exporter_unref(one->first);
 	unknown_free(one->unknown);
+	iftable_free(atomic_load(&one->interfaces));
 	pthread_mutex_destroy(&one->lock);
 	free(one);
 }
@@ -449,6 +450,33 @@ exporters_give(struct exporter **list, uint32_t n)
 	for (uint32_t i = 0; list != NULL && i < n; i++)
 		exporter_unref(list[i]);
 	free(list);
+}
+
+bool
+exporter_interface(struct exporter *x, const struct interface_counters *c)
+{
+	struct iftable *t = atomic_load_explicit(&x->interfaces, memory_order_acquire);
+
+	if (t == NULL) {
+		pthread_mutex_lock(&x->lock);
+		t = atomic_load(&x->interfaces);
+		if (t == NULL) {
+			t = iftable_new();
+			atomic_store_explicit(&x->interfaces, t, memory_order_release);
+		}
+		pthread_mutex_unlock(&x->lock);
+	}
+	return t != NULL && iftable_put(t, c);
+}
+
+struct interface_counters *
+exporter_interfaces(const struct exporter *x, uint32_t *n)
+{
+	const struct iftable *t =
+	    atomic_load_explicit(&x->interfaces, memory_order_acquire);
+
+	*n = 0;
+	return t != NULL ? iftable_take(t, n) : NULL;
 }
 
 uint64_t

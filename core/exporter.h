@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/iftable.h"
 #include "core/sequence.h"
 #include "core/stats.h"
 #include "core/unknown.h"
@@ -100,6 +101,7 @@ struct exporter {
 	bool known_before;           /* by what outlived weir's last run */
 	void (*state_free)(void *);
 	struct unknown *unknown;     /* elements of its templates; owned, under `lock` */
+	_Atomic(struct iftable *) interfaces; /* owned; NULL: it told of none */
 	pthread_mutex_t lock;        /* for writers of `state` */
 	unsigned n_parts;
 	struct exporter_part parts[]; /* one per worker */
@@ -191,6 +193,18 @@ exporter_skew_set(struct exporter *x, unsigned worker, uint64_t sent, uint64_t a
 
 /* The exporter's clock less ours, in ms, by its latest message; 0: it does not tell. */
 int32_t exporter_skew_ms(const struct exporter *x);
+
+/*
+ * Keep the counters of one of its interfaces that `x` told, in place of the last. False:
+ * there is no room. The worker's thread.
+ */
+bool exporter_interface(struct exporter *x, const struct interface_counters *c);
+
+/*
+ * The last counters of all interfaces of `x`, by ascending index, for free(); `*n` of them,
+ * NULL when there are none. Any thread, which has a reference to `x`.
+ */
+struct interface_counters *exporter_interfaces(const struct exporter *x, uint32_t *n);
 
 /* The sum over workers. Any thread. */
 uint64_t exporter_sum(const struct exporter *x, enum exporter_count i);

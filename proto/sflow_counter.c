@@ -155,6 +155,12 @@ sflow_counter_old(uint32_t kind)
 	return old_kinds[kind];
 }
 
+uint32_t
+sflow_counter_format(const struct sflow_counter *c)
+{
+	return c->format;
+}
+
 unsigned
 sflow_counter_octets(const struct sflow_counter *c)
 {

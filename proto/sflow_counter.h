@@ -24,6 +24,8 @@ const struct sflow_counter *sflow_counter_find(uint32_t format);
  */
 const uint32_t *sflow_counter_old(uint32_t kind);
 
+uint32_t sflow_counter_format(const struct sflow_counter *c);
+
 /* How long the block is; longer ones have grown at their end. */
 unsigned sflow_counter_octets(const struct sflow_counter *c);
 

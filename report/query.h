@@ -9,6 +9,7 @@
  *       [, "delta": true]}            rows of a ledger
  *   {"cmd": "views"}                  what can be shown, and how full it is
  *   {"cmd": "exporters"}              who sends to us
+ *   {"cmd": "interfaces"}             what sFlow agents count on theirs
  *   {"cmd": "collectors"}             where we take from
  *   {"cmd": "outputs"}                what became of the rows
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning

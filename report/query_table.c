@@ -180,6 +180,85 @@ exporters_reply(const struct engine *en, struct reply *r)
 	exporters_give(list, n);
 }
 
+static const struct reply_column interface_columns[] = {
+	COLUMN("address", "ADDRESS", "ip"),
+	COLUMN("domain", "DOMAIN", "uint"),
+	COLUMN("index", "INDEX", "uint"),
+	COLUMN("type", "TYPE", "uint"),
+	COLUMN("speed", "SPEED", "uint"),
+	COLUMN("duplex", "DUPLEX", "str"),
+	COLUMN("admin", "ADMIN", "str"),
+	COLUMN("oper", "OPER", "str"),
+#define X(member, TITLE) COLUMN(#member, #TITLE, "count"),
+	INTERFACE_COUNTS(X)
+#undef X
+	COLUMN("promiscuous", "PROMISCUOUS", "count"),
+	COLUMN("updated", "UPDATED", "stamp"),
+};
+
+static void
+reply_known(struct reply *r, const char *name, uint64_t v)
+{
+	if (v == INTERFACE_UNKNOWN)
+		reply_null(r, name);
+	else
+		reply_uint(r, name, v);
+}
+
+static const char *
+interface_up(const struct interface_counters *c, uint64_t bit)
+{
+	return c->status == INTERFACE_UNKNOWN ? "unknown" : (c->status & bit) != 0 ? "up"
+										 : "down";
+}
+
+static void
+interface_row(const struct exporter *x, const struct interface_counters *c, struct reply *r)
+{
+	static const char *const duplex[] = { "unknown",
+		[INTERFACE_FULL_DUPLEX] = "full",
+		[INTERFACE_HALF_DUPLEX] = "half",
+		[INTERFACE_IN] = "in",
+		[INTERFACE_OUT] = "out" };
+	char address[IP_STRLEN];
+
+	ip_format(&x->addr, address);
+	reply_row_start(r);
+	reply_text(r, "address", address);
+	reply_uint(r, "domain", x->domain);
+	reply_uint(r, "index", c->index);
+	reply_known(r, "type", c->type);
+	reply_known(r, "speed", c->speed);
+	reply_text(r, "duplex", duplex[c->direction < N(duplex) ? c->direction : 0]);
+	reply_text(r, "admin", interface_up(c, INTERFACE_ADMIN_UP));
+	reply_text(r, "oper", interface_up(c, INTERFACE_OPER_UP));
+#define X(member, TITLE) reply_known(r, #member, c->member);
+	INTERFACE_COUNTS(X)
+#undef X
+	reply_known(r, "promiscuous", c->promiscuous);
+	reply_stamp(r, "updated", c->updated);
+	reply_row_end(r);
+}
+
+static void
+interfaces_reply(const struct engine *en, struct reply *r)
+{
+	uint32_t n;
+	struct exporter **list = exporters_take(en->exporters, &n);
+
+	reply_columns(r, interface_columns, N(interface_columns));
+	for (uint32_t i = 0; list != NULL && i < n; i++) {
+		uint32_t n_interfaces;
+		struct interface_counters *c =
+		    exporter_interfaces(list[i], &n_interfaces);
+
+		for (uint32_t k = 0; k < n_interfaces; k++)
+			interface_row(list[i], &c[k], r);
+		free(c);
+	}
+	exporters_give(list, n);
+}
+
 static const struct reply_column collector_columns[] = {
 	COLUMN("collector", "COLLECTOR", "str"),
 	COLUMN("where", "WHERE", "str"),
@@ -340,6 +419,7 @@ static const struct {
 } tables[] = {
 	{ "views", views_reply },
 	{ "exporters", exporters_reply },
+	{ "interfaces", interfaces_reply },
 	{ "collectors", collectors_reply },
 	{ "outputs", outputs_reply },
 	{ "stats", stats_reply },

@@ -73,6 +73,12 @@
 	"00000001 00000002 00000003 00000004 00000005 00000000 "
 #define COUNTERS "00000002 0000000c 00000001 00000003 00000000 "
 
+/* A counter sample of source 3 with generic counters of interface `index`. */
+#define INTERFACE(seq, index, in_octets) "00000002 0000006c " seq " 00000003 00000001 " \
+	"00000001 00000058 " index " 00000006 000000003b9aca00 00000001 00000003 " in_octets \
+	" 00000001 ffffffff 00000003 00000004 00000005 00000006 ffffffffffffffff " \
+	"00000001 00000002 00000003 00000004 00000005 00000002 "
+
 /* A flow as text to compare; the agent, rate and interfaces are looked at apart. */
 struct want {
 	const char *src, *dst;
@@ -585,6 +591,72 @@ test_peer(void **state)
 	bench_close(&b);
 }
 
+/* The last counters of each interface, by agent; what was overtaken is no news. */
+static void
+test_interface_counters(void **state)
+{
+	struct bench b;
+	struct interface_counters *c;
+	struct exporter *x;
+	uint32_t n;
+
+	(void)state;
+	bench_open(&b);
+	bench_hex(&b, HEAD("00000001", "00000001") COUNTERS);
+	x = exporters_at(b.rig.exporters, 0);
+	assert_null(exporter_interfaces(x, &n)); /* a sample without blocks */
+	bench_hex(&b, HEAD("00000002", "00000003") INTERFACE("00000009", "00000007",
+	    "0000000000000100") INTERFACE("00000008", "00000007", "0000000000000099")
+	    INTERFACE("0000000a", "00000005", "0000000000000300"));
+	c = exporter_interfaces(x, &n);
+	assert_int_equal(n, 2);
+	check_number("another", "index", c[0].index, 5);
+	check_number("another", "in_octets", c[0].in_octets, 0x300);
+	check_number("not the late one", "in_octets", c[1].in_octets, 0x100);
+	check_number("all members", "index", c[1].index, 7);
+	check_number("all members", "updated", c[1].updated, ARRIVAL);
+	check_number("all members", "type", c[1].type, 6);
+	check_number("all members", "speed", c[1].speed, 1000000000);
+	check_number("all members", "direction", c[1].direction, INTERFACE_FULL_DUPLEX);
+	check_number("all members", "status", c[1].status,
+	    INTERFACE_ADMIN_UP | INTERFACE_OPER_UP);
+	check_number("all members", "in_unicast", c[1].in_unicast, 1);
+	check_number("all members", "in_multicast", c[1].in_multicast, INTERFACE_UNKNOWN);
+	check_number("all members", "in_broadcast", c[1].in_broadcast, 3);
+	check_number("all members", "in_discards", c[1].in_discards, 4);
+	check_number("all members", "in_errors", c[1].in_errors, 5);
+	check_number("all members", "in_unknown_protos", c[1].in_unknown_protos, 6);
+	check_number("all members", "out_octets", c[1].out_octets, INTERFACE_UNKNOWN);
+	check_number("all members", "out_unicast", c[1].out_unicast, 1);
+	check_number("all members", "out_multicast", c[1].out_multicast, 2);
+	check_number("all members", "out_broadcast", c[1].out_broadcast, 3);
+	check_number("all members", "out_discards", c[1].out_discards, 4);
+	check_number("all members", "out_errors", c[1].out_errors, 5);
+	check_number("all members", "promiscuous", c[1].promiscuous, 2);
+	free(c);
+	bench_close(&b);
+}
+
+/* More than are remembered of one agent: they are counted. */
+static void
+test_too_many_interfaces(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	for (unsigned i = 0; i <= IFTABLE_MAX; i++) {
+		char hex[1024];
+
+		snprintf(hex, sizeof(hex), HEAD("%08x", "00000001")
+		    INTERFACE("%08x", "%08x", "0000000000000100"), i, i, i);
+		bench_hex(&b, hex);
+	}
+	assert_int_equal(rig_stat(&b.rig, STAT_INTERFACES_REFUSED), 1);
+	assert_int_equal(rig_stat(&b.rig, STAT_COUNTERS), IFTABLE_MAX + 1);
+	bench_close(&b);
+}
+
 /* What operators' rules compare beside the sample's own: whose it is, and its kind. */
 static void
 test_context(void **state)
@@ -875,6 +947,8 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_agents),
 		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_interface_counters),
+		cmocka_unit_test(test_too_many_interfaces),
 		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sources),

@@ -379,12 +379,24 @@ test_tables(void **state)
 	struct fixture *x = *state;
 	struct exporter *ex;
 	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
+	const struct interface_counters interfaces[] = {
+		{ .index = 4,
+		    .direction = INTERFACE_UNKNOWN,
+		    .status = INTERFACE_UNKNOWN },
+		{ .index = 3,
+		    .direction = INTERFACE_HALF_DUPLEX,
+		    .status = INTERFACE_ADMIN_UP,
+		    .in_octets = 1000,
+		    .out_octets = INTERFACE_UNKNOWN },
+	};
 	struct answer a;
 	const json_t *row;
 
 	feed(x, 1, 100);
 	ex = exporter_get(&x->en->workers[0].exporters, EXPORTER_NETFLOW, &from, 256);
 	exporter_add(ex, 0, EXPORTER_DATAGRAMS, 7);
+	assert_true(exporter_interface(ex, &interfaces[0]));
+	assert_true(exporter_interface(ex, &interfaces[1]));
 	pass(x);
 
 	a = ask(x, "{\"cmd\":\"views\"}");
@@ -404,6 +416,22 @@ test_tables(void **state)
 	assert_string_equal(text(row, "kind"), "netflow");
 	assert_int_equal(number(row, "domain"), 256);
 	assert_int_equal(number(row, "datagrams"), 7);
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\":\"interfaces\"}");
+	assert_int_equal(json_array_size(a.rows), 2);
+	row = json_array_get(a.rows, 0);
+	assert_string_equal(text(row, "address"), "203.0.113.9");
+	assert_int_equal(number(row, "index"), 3);
+	assert_int_equal(number(row, "in_octets"), 1000);
+	assert_true(json_is_null(json_object_get(row, "out_octets")));
+	assert_string_equal(text(row, "duplex"), "half");
+	assert_string_equal(text(row, "admin"), "up");
+	assert_string_equal(text(row, "oper"), "down");
+	row = json_array_get(a.rows, 1);
+	assert_int_equal(number(row, "index"), 4);
+	assert_string_equal(text(row, "duplex"), "unknown");
+	assert_string_equal(text(row, "oper"), "unknown");
 	answer_free(&a);
 
 	a = ask(x, "{\"cmd\":\"outputs\"}");
@@ -478,16 +506,18 @@ static void
 test_columns_say_what_rows_hold(void **state)
 {
 	static const char *const requests[] = { "{\"cmd\":\"views\"}",
-		"{\"cmd\":\"exporters\"}", "{\"cmd\":\"collectors\"}",
+		"{\"cmd\":\"exporters\"}", "{\"cmd\":\"interfaces\"}",
+		"{\"cmd\":\"collectors\"}",
 		"{\"cmd\":\"outputs\"}", "{\"cmd\":\"stats\"}", "{\"cmd\":\"books\"}",
 		"{\"cmd\":\"view\",\"view\":\"talkers\"}",
 		"{\"cmd\":\"view\",\"view\":\"ports\",\"delta\":true}" };
 	struct fixture *x = *state;
 	ip16_t from = ip_from_v4((const uint8_t[]){ 203, 0, 113, 9 });
+	struct exporter *ex;
 
 	feed(x, 1, 100);
-	assert_non_null(
-	    exporter_get(&x->en->workers[0].exporters, EXPORTER_SFLOW, &from, 0));
+	ex = exporter_get(&x->en->workers[0].exporters, EXPORTER_SFLOW, &from, 0);
+	assert_true(exporter_interface(ex, &(struct interface_counters){ .index = 1 }));
 	pass(x);
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		struct answer a = ask(x, requests[i]);

@@ -145,6 +145,11 @@ def test_counters(tmp_path, weir):
     poll(lambda: lines(file))
     assert [r["sflow_cnt_seq"] for r in lines(file)] == [2]
     assert len(lines(old)) == 1
+    # The last of each interface, whatever the file has.
+    assert {(r["address"], r["index"]): (r["in_octets"], r["in_errors"], r["oper"])
+            for r in w.rows("interfaces")} == {
+        ("192.0.2.9", 3): (2**40 + 1, 5, "up"), ("2001:db8::9", 1): (5, 5, "up")}
+    assert "IN_OCTETS" in w.show("interfaces") and "PROMISCUOUS" not in w.show("interfaces")
     send(w.port, sflow.datagram(3, sflow.counters(3, 3, sflow.interface(3, 2**40 + 2, 9))))
     poll(lambda: w.stats()["counters"] == 4)
     w.books()
