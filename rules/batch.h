@@ -15,6 +15,8 @@
 /* Where a batch of flows comes from; a batch has one source. */
 enum flow_source { SOURCE_PACKETS, SOURCE_NETFLOW, SOURCE_SFLOW, SOURCE_COUNT };
 
+struct columns;
+
 struct batch {
 	struct flow *flows;
 	unsigned n;                 /* to FLOW_BATCH */
@@ -22,6 +24,7 @@ struct batch {
 	unsigned worker;            /* number of the worker */
 	const struct frame *frames; /* one for each flow, `octets` NULL where there is
 	                             * none; NULL: none at all */
+	struct columns *columns;    /* scratch of filters; NULL: there are none */
 };
 
 /* The mask of all flows of `b`. */
