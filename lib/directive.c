@@ -263,11 +263,15 @@ directive_print(const struct directive_set *set, const void *cfg, const char *pl
 
 		if (!row_has_value(d) || d->scope == other || !value_is_set(d, at))
 			continue;
+		fputs(d->secret ? "! " : "", to);
 		if (plugin != NULL)
 			fprintf(to, "%s[%s]: ", d->name, plugin);
 		else
 			fprintf(to, "%s: ", d->name);
-		value_print(d, at, to);
+		if (d->secret)
+			fputs("(not shown)", to);
+		else
+			value_print(d, at, to);
 		fputc('\n', to);
 	}
 }

@@ -51,6 +51,7 @@ struct directive {
 	uint64_t min, max;       /* of numbers; max 0: no upper bound */
 	const char *def;         /* default as the operator would write it; NULL: zero/NULL */
 	const char *words;       /* DIRECTIVE_ENUM: "a|b|c" */
+	bool secret;             /* the value is never printed */
 	const char *unit;        /* "s", "octets", "rows" or NULL */
 	enum directive_reload reload;
 	const char *alias_of;    /* this row is an old name of that one; other members unused */
@@ -148,7 +149,8 @@ void directive_check_unknown(struct config *c, const struct directive_set *const
 /*
  * Write the effective values of `cfg` as configuration lines that directive_apply takes
  * back. With `plugin` those that a plugin has, suffixed; with NULL those without suffix,
- * the rows that need one left out. Strings and addresses that are not set are left out.
+ * the rows that need one left out. Strings and addresses that are not set are left out;
+ * of secrets a comment stays.
  */
 void directive_print(const struct directive_set *set, const void *cfg,
     const char *plugin, FILE *to);

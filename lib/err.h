@@ -17,6 +17,7 @@ enum weir_errno {
 	WEIR_ENOENT,
 	WEIR_EEXIST,
 	WEIR_EUNSUPPORTED,
+	WEIR_EAGAIN,      /* the same may succeed when it is tried again */
 };
 
 struct err {
