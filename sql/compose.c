@@ -38,11 +38,17 @@ put_param(struct sql_text *t, const struct sql_dialect *d)
 	put(t, d->numbered ? buf : "?");
 }
 
-/* The parameter that is column `i`. */
+/* The parameter that is column `i`, `c`. */
 static void
-put_value(struct sql_text *t, const struct sql_dialect *d, unsigned i)
+put_value(struct sql_text *t, const struct sql_dialect *d, const struct sql_column *c,
+    unsigned i)
 {
+	bool host = c->type == SQL_HOST;
+
+	put(t, host ? d->to_host : "");
+	put(t, host ? "(" : "");
 	put_param(t, d);
+	put(t, host ? ")" : "");
 	t->param[i] = t->n;
 }
 
@@ -81,13 +87,38 @@ put_key(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema
 	}
 }
 
-static bool
-has_key(const struct sql_schema *s)
+/* Columns of the key of a table that weir makes; those of them that are text. */
+static unsigned
+key_size(const struct sql_schema *s, unsigned *texts)
 {
-	for (unsigned i = 0; i < s->n; i++)
-		if (in_key(&s->columns[i], false))
-			return true;
-	return false;
+	unsigned n = 0;
+
+	*texts = 0;
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!in_key(&s->columns[i], false))
+			continue;
+		n++;
+		*texts += s->columns[i].type == SQL_TEXT;
+	}
+	return n;
+}
+
+/*
+ * The key of CREATE TABLE. An index for which the values are too long is one of their
+ * hashes, where the engine has such a thing (MariaDB), and cannot be the primary key.
+ */
+static void
+put_key_clause(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s)
+{
+	unsigned texts, n = key_size(s, &texts);
+
+	if (n == 0 || (d->key_columns != 0 && n > d->key_columns))
+		return; /* `aggregate: none` without history: one row, no key */
+	put(t, d->key_texts != 0 && texts > d->key_texts ? ", UNIQUE (" :
+	                                                   ", PRIMARY KEY (");
+	put_key(t, d, s, false);
+	put(t, ")");
 }
 
 static void
@@ -102,6 +133,10 @@ put_definition(struct sql_text *t, const struct sql_dialect *d,
 	if (c->filler == NULL)
 		return;
 	put(t, " DEFAULT ");
+	if (c->type == SQL_HOST) {
+		put(t, "X'00000000'"); /* 0.0.0.0 */
+		return;
+	}
 	put(t, c->number ? "" : "'");
 	put(t, c->filler);
 	put(t, c->number ? "" : "'");
@@ -112,6 +147,7 @@ compose_create(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *table)
 {
 	const char *between = " (";
+	unsigned texts;
 
 	text_begin(t);
 	put(t, "CREATE TABLE IF NOT EXISTS ");
@@ -123,60 +159,87 @@ compose_create(struct sql_text *t, const struct sql_dialect *d,
 		put_definition(t, d, &s->columns[i]);
 		between = ", ";
 	}
-	if (has_key(s)) {
-		put(t, ", PRIMARY KEY (");
-		put_key(t, d, s, false);
-		put(t, "))");
-		put(t, d->table_options);
-	} else {
-		put(t, ")"); /* `aggregate: none` without history: one row, no key */
-	}
+	put_key_clause(t, d, s);
+	put(t, ")");
+	put(t, key_size(s, &texts) > 0 ? d->table_options : d->keyless_options);
 	text_end(t);
+}
+
+/* The names of the columns that are written, each behind `prefix`. */
+static void
+put_columns(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *prefix)
+{
+	const char *between = "";
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->columns[i].written)
+			continue;
+		put(t, between);
+		put(t, prefix);
+		put_name(t, d, s->columns[i].name);
+		between = ", ";
+	}
+}
+
+static void
+put_into(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table)
+{
+	put(t, "INSERT INTO ");
+	put_name(t, d, table);
+	put(t, " (");
+	put_columns(t, d, s, "");
+	put(t, ") ");
 }
 
 static void
 put_insert(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
     const char *table)
 {
-	const char *between = " (";
+	const char *between = "VALUES (";
 
-	put(t, "INSERT INTO ");
-	put_name(t, d, table);
+	put_into(t, d, s, table);
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->columns[i].written)
 			continue;
 		put(t, between);
-		put_name(t, d, s->columns[i].name);
-		between = ", ";
-	}
-	put(t, ") VALUES (");
-	between = "";
-	for (unsigned i = 0; i < s->n; i++) {
-		if (!s->columns[i].written)
-			continue;
-		put(t, between);
-		put_value(t, d, i);
+		put_value(t, d, &s->columns[i], i);
 		between = ", ";
 	}
 	put(t, ")");
 }
 
-/* What an INSERT brought and found taken. */
+/* Where what is new stands, in a SET list. */
+enum change_source {
+	FROM_INSERT,  /* what an INSERT brought and found taken */
+	FROM_STAGE,   /* rows called `n` */
+	FROM_PARAMS,
+};
+
 static void
-put_excluded(struct sql_text *t, const struct sql_dialect *d, const char *name)
+put_new(struct sql_text *t, const struct sql_dialect *d, const struct sql_column *c,
+    unsigned i, enum change_source from)
 {
-	put(t, d->on_conflict ? "excluded." : "VALUES(");
-	put_name(t, d, name);
-	put(t, d->on_conflict ? "" : ")");
+	bool function = from == FROM_INSERT && !d->on_conflict;
+
+	if (from == FROM_PARAMS) {
+		put_value(t, d, c, i);
+		return;
+	}
+	put(t, from == FROM_STAGE ? "n." : function ? "VALUES(" : "excluded.");
+	put_name(t, d, c->name);
+	put(t, function ? ")" : "");
 }
 
 /*
  * The SET list: each column that is no key becomes what it was and what is new
- * together. `upsert`: new is what the INSERT brought; else parameters.
+ * together. Columns that are set are named without their table where the engine wants it
+ * so.
  */
 static void
 put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
-    const char *table, bool upsert)
+    const char *table, enum change_source from)
 {
 	const struct {
 		const char *function, *operator;
@@ -196,6 +259,10 @@ put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_sc
 		if (!c->written || c->role == SQL_KEY)
 			continue;
 		put(t, between);
+		if (from == FROM_STAGE && !d->update_from) {
+			put_name(t, d, table); /* of two tables the one */
+			put(t, ".");
+		}
 		put_name(t, d, c->name);
 		put(t, " = ");
 		put(t, function);
@@ -206,12 +273,43 @@ put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_sc
 			put_name(t, d, c->name);
 			put(t, joins[c->role].operator);
 		}
-		if (upsert)
-			put_excluded(t, d, c->name);
-		else
-			put_value(t, d, i);
+		put_new(t, d, c, i, from);
 		put(t, *function != '\0' ? ")" : "");
 		between = ", ";
+	}
+}
+
+/* What follows an INSERT whose rows are added to those that are there. */
+static void
+put_adding(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table, bool full_key)
+{
+	if (d->on_conflict) {
+		put(t, " ON CONFLICT (");
+		put_key(t, d, s, full_key);
+		put(t, ") DO UPDATE SET");
+	} else {
+		put(t, " ON DUPLICATE KEY UPDATE");
+	}
+	put_changes(t, d, s, table, FROM_INSERT);
+}
+
+/* What follows an INSERT that leaves rows alone that are there. */
+static void
+put_yielding(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table)
+{
+	if (d->on_conflict) {
+		put(t, " ON CONFLICT DO NOTHING");
+		return;
+	}
+	/* Setting a column to itself counts as no change. */
+	put(t, " ON DUPLICATE KEY UPDATE ");
+	for (int i = 0; i < 2; i++) {
+		put(t, i == 0 ? "" : " = ");
+		put_name(t, d, table);
+		put(t, ".");
+		put_name(t, d, s->columns[0].name);
 	}
 }
 
@@ -221,14 +319,7 @@ compose_upsert(struct sql_text *t, const struct sql_dialect *d,
 {
 	text_begin(t);
 	put_insert(t, d, s, table);
-	if (d->on_conflict) {
-		put(t, " ON CONFLICT (");
-		put_key(t, d, s, full_key);
-		put(t, ") DO UPDATE SET");
-	} else {
-		put(t, " ON DUPLICATE KEY UPDATE");
-	}
-	put_changes(t, d, s, table, true);
+	put_adding(t, d, s, table, full_key);
 	text_end(t);
 }
 
@@ -238,15 +329,7 @@ compose_insert(struct sql_text *t, const struct sql_dialect *d,
 {
 	text_begin(t);
 	put_insert(t, d, s, table);
-	if (d->on_conflict) {
-		put(t, " ON CONFLICT DO NOTHING");
-	} else {
-		/* Setting a column to itself counts as no change. */
-		put(t, " ON DUPLICATE KEY UPDATE ");
-		put_name(t, d, s->columns[0].name);
-		put(t, " = ");
-		put_name(t, d, s->columns[0].name);
-	}
+	put_yielding(t, d, s, table);
 	text_end(t);
 }
 
@@ -260,16 +343,217 @@ compose_update(struct sql_text *t, const struct sql_dialect *d,
 	put(t, "UPDATE ");
 	put_name(t, d, table);
 	put(t, " SET");
-	put_changes(t, d, s, table, false);
+	put_changes(t, d, s, table, FROM_PARAMS);
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
 			continue;
 		put(t, between);
 		put_name(t, d, s->columns[i].name);
 		put(t, " = ");
-		put_value(t, d, i);
+		put_value(t, d, &s->columns[i], i);
 		between = " AND ";
 	}
+	text_end(t);
+}
+
+void
+compose_stage(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table)
+{
+	text_begin(t);
+	put(t, "CREATE TEMPORARY TABLE ");
+	put_name(t, d, COMPOSE_STAGE);
+	put(t, d->stage_options);
+	put(t, " AS SELECT ");
+	put_columns(t, d, s, "");
+	put(t, " FROM ");
+	put_name(t, d, table);
+	put(t, " LIMIT 0");
+	text_end(t);
+}
+
+/* Which parameter each column is where rows are loaded: their order. */
+static void
+put_load_params(struct sql_text *t, const struct sql_schema *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->columns[i].written)
+			t->param[i] = ++t->n;
+}
+
+/* A column of a load: by its name, or a variable that a SET makes the column of. */
+static void
+put_load_column(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_column *c)
+{
+	put(t, c->type == SQL_HOST ? "@" : "");
+	put_name(t, d, c->name);
+}
+
+void
+compose_load(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table)
+{
+	const char *between = "";
+
+	text_begin(t);
+	put_load_params(t, s);
+	put(t, d->load[0]);
+	put_name(t, d, table);
+	put(t, d->load[1]);
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->columns[i].written)
+			continue;
+		put(t, between);
+		put_load_column(t, d, &s->columns[i]);
+		between = ", ";
+	}
+	put(t, d->load[2]);
+	between = " SET ";
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->columns[i].written || s->columns[i].type != SQL_HOST)
+			continue;
+		put(t, between);
+		put_name(t, d, s->columns[i].name);
+		put(t, " = ");
+		put(t, d->to_host);
+		put(t, "(");
+		put_load_column(t, d, &s->columns[i]);
+		put(t, ")");
+		between = ", ";
+	}
+	text_end(t);
+}
+
+/*
+ * The staged rows, called `n`; where two have one key (values that the table cannot tell
+ * apart) as one row.
+ */
+static void
+put_stage_grouped(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s)
+{
+	static const char *const functions[] = {
+		[SQL_ADD] = "SUM(", [SQL_OR] = "BIT_OR(", [SQL_LEAST] = "MIN(",
+		[SQL_GREATEST] = "MAX(", [SQL_REPLACE] = "MAX(",
+	};
+	const char *between = "(SELECT ";
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sql_column *c = &s->columns[i];
+		bool key = c->role == SQL_KEY;
+
+		if (!c->written)
+			continue;
+		put(t, between);
+		put(t, key ? "" : functions[c->role]);
+		put_name(t, d, c->name);
+		put(t, key ? "" : ") AS ");
+		if (!key)
+			put_name(t, d, c->name);
+		between = ", ";
+	}
+	put(t, " FROM ");
+	put_name(t, d, COMPOSE_STAGE);
+	between = " GROUP BY ";
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
+			continue;
+		put(t, between);
+		put_name(t, d, s->columns[i].name);
+		between = ", ";
+	}
+	put(t, ") AS n");
+}
+
+/* The keys of `table` and of `n` are the same, behind `word`. */
+static void
+put_match(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table, const char *word)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
+			continue;
+		put(t, word);
+		put_name(t, d, table);
+		put(t, ".");
+		put_name(t, d, s->columns[i].name);
+		put(t, " = n.");
+		put_name(t, d, s->columns[i].name);
+		word = " AND ";
+	}
+}
+
+static void
+put_from_stage(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table, bool grouped)
+{
+	put_into(t, d, s, table);
+	put(t, "SELECT ");
+	put_columns(t, d, s, "n.");
+	put(t, " FROM ");
+	if (grouped) {
+		put_stage_grouped(t, d, s);
+	} else {
+		put_name(t, d, COMPOSE_STAGE);
+		put(t, " AS n");
+	}
+	/* Or the ON of an INSERT ... SELECT may be taken for that of a join. */
+	put(t, " WHERE TRUE");
+}
+
+void
+compose_merge(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
+    const char *table, bool full_key, bool grouped)
+{
+	text_begin(t);
+	put_from_stage(t, d, s, table, grouped);
+	put_adding(t, d, s, table, full_key);
+	text_end(t);
+}
+
+void
+compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table)
+{
+	text_begin(t);
+	put_from_stage(t, d, s, table, false);
+	put_yielding(t, d, s, table);
+	text_end(t);
+}
+
+void
+compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table)
+{
+	text_begin(t);
+	put(t, "UPDATE ");
+	put_name(t, d, table);
+	if (!d->update_from) {
+		put(t, ", ");
+		put_stage_grouped(t, d, s);
+	}
+	put(t, " SET");
+	put_changes(t, d, s, table, FROM_STAGE);
+	if (d->update_from) {
+		put(t, " FROM ");
+		put_stage_grouped(t, d, s);
+	}
+	put_match(t, d, s, table, " WHERE ");
+	text_end(t);
+}
+
+void
+compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table)
+{
+	text_begin(t);
+	put_from_stage(t, d, s, table, true);
+	put(t, " AND NOT EXISTS (SELECT 1 FROM ");
+	put_name(t, d, table);
+	put(t, " AS o");
+	put_match(t, d, s, "o", " WHERE ");
+	put(t, ")");
 	text_end(t);
 }
 

@@ -42,6 +42,37 @@ void compose_insert(struct sql_text *t, const struct sql_dialect *d,
 void compose_update(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *table);
 
+/* The temporary table of a connection in which rows wait to be merged. */
+#define COMPOSE_STAGE "weir_stage"
+
+/* CREATE TEMPORARY TABLE with the columns of `table` that are written. */
+void compose_stage(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/* The bulk load into `table`; parameters are the columns in their order. */
+void compose_load(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/*
+ * compose_upsert for all staged rows. `grouped`: rows of one key are added up first, which
+ * engines with ON CONFLICT ask for, but costs time.
+ */
+void compose_merge(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table, bool full_key, bool grouped);
+
+/* compose_insert for all staged rows. */
+void compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
+/*
+ * What compose_merge does, for a table without a key: UPDATE of the rows that are there,
+ * then INSERT of the others.
+ */
+void compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+void compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
+    const struct sql_schema *s, const char *table);
+
 /*
  * DELETE of the rows whose column `less` is below parameter 1 and `equal` is parameter
  * 2.

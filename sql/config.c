@@ -6,14 +6,15 @@ static const struct directive sql_rows[] = {
 	{ .name = "sql_db", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(db),
 	    .doc = "Database to write to; for sqlite3 the path of its file, made "
-	           "when there is none. Default: /tmp/pmacct.db." },
+	           "when there is none. Default: pmacct; for sqlite3 /tmp/pmacct.db." },
 	{ .name = "sql_table", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(table),
 	    .doc = "Table to write to, made when there is none. %Y %m %d %H %M %S %s "
 	           "%w %W %z stand for the start of the time bin, so that each day "
 	           "or week has a table of its own; $ref and $hst for "
 	           "sql_refresh_time and the length of the bin in seconds. Default: "
-	           "acct for version 1, acct_v2 to acct_v9 for the others." },
+	           "acct for version 1, acct_v2 to acct_v9 for the others; for "
+	           "pgsql see sql_data." },
 	{ .name = "sql_table_version", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(table_version), .min = 1, .max = SQL_VERSION_MAX, .def = "1",
 	    .doc = "Which of pmacct's default tables is written: each version has "
@@ -42,16 +43,62 @@ static const struct directive sql_rows[] = {
 	           "view are one row, of the time of writing. With "
 	           "sql_dont_try_update, a flow is refused whose key and second were "
 	           "written before." },
-	{ .name = "sql_host", .type = DIRECTIVE_NOTICE,
-	    .doc = "An SQLite database is a file: see sql_db." },
-	{ .name = "sql_user", .type = DIRECTIVE_NOTICE,
-	    .doc = "An SQLite database is a file and knows no users." },
-	{ .name = "sql_passwd", .type = DIRECTIVE_NOTICE,
-	    .doc = "An SQLite database is a file and knows no passwords." },
-	{ .name = "sql_locking_style", .type = DIRECTIVE_NOTICE,
-	    .doc = "Rows are written in one transaction; nothing else needs a lock." },
+	{ .name = "sql_data", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(data), .words = "typed|unified", .def = "typed",
+	    .doc = "Which of pmacct's tables for PostgreSQL is the default before "
+	           "sql_table_version 6: typed has addresses, or AS numbers in acct_as; "
+	           "unified has text in acct_uni." },
+	{ .name = "sql_table_type", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(table_type), .words = "original", .def = "original",
+	    .doc = "Only the original tables: weir speaks no BGP." },
+	{ .name = "sql_table_schema", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(table_schema),
+	    .doc = "File with the statement that makes a table when it is not there, "
+	           "instead of weir's own (which 'weir sql schema' prints). The variables "
+	           "of sql_table stand for the same as there." },
+	{ .name = "sql_num_hosts", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(num_hosts), .def = "false",
+	    .doc = "Write addresses as their 4 or 16 octets, as INET6_ATON() makes them, "
+	           "into columns of type VARBINARY(16) or BLOB. Nothing to PostgreSQL, "
+	           "whose INET is no text." },
+	{ .name = "sql_host", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(host),
+	    .doc = "Database server: a name or address, unix:/path for a socket (with "
+	           "PostgreSQL the folder that it is in); PostgreSQL also takes several "
+	           "with commas between, the first that answers. Default: the server on "
+	           "this machine, by its socket. SQLite has no servers." },
+	{ .name = "sql_port", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(port), .max = 65535, .def = "0",
+	    .doc = "Port of the database server; 0: its usual one, 5432 or 3306." },
+	{ .name = "sql_user", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(user), .doc = "User of the database server. Default: pmacct." },
+	{ .name = "sql_passwd", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(passwd), .secret = true,
+	    .doc = "Password of the user; better written to sql_passwd_file, or to the "
+	           "environment as WEIR_SQL_PASSWD. Default: arealsmartpwd, which is "
+	           "pmacct's." },
+	{ .name = "sql_passwd_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(passwd_file),
+	    .doc = "File whose first line is the password; others must not be able to "
+	           "read it. It is read at each connection." },
+	{ .name = "sql_conn_ca_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(ca_file),
+	    .doc = "Certificates of those that may vouch for the server (PEM): with it the "
+	           "connection is TLS, and the server must prove to be sql_host." },
+	{ .name = "sql_locking_style", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(locking), .words = "table|row|none", .def = "row",
+	    .doc = "table: others that write the table wait while a batch is written, with "
+	           "MySQL those that read it, too. row and none: only who writes the same "
+	           "rows waits. Nothing is lost either way, as rows are added to in one "
+	           "statement; what two got each other's way with is written again. SQLite "
+	           "has one writer at a time always." },
+	{ .name = "sql_use_copy", .type = DIRECTIVE_NOTICE,
+	    .doc = "Rows go to PostgreSQL by COPY always." },
+	{ .name = "sql_delimiter", .type = DIRECTIVE_NOTICE,
+	    .doc = "Rows go by COPY with values quoted: no character needs to be kept "
+	           "free." },
 	{ .name = "sql_multi_values", .type = DIRECTIVE_NOTICE,
-	    .doc = "Statements are prepared once and run in one transaction instead." },
+	    .doc = "Rows go in by the quickest way that the server has already." },
 	{ .name = "sql_max_writers", .type = DIRECTIVE_NOTICE,
 	    .doc = "Each plugin has one thread that writes; rows wait meanwhile." },
 	{ .name = "sql_cache_entries", .type = DIRECTIVE_NOTICE,

@@ -13,10 +13,24 @@
 
 #define SQL_VERSION_MAX 9U
 
+enum sql_data { SQL_DATA_TYPED, SQL_DATA_UNIFIED };
+enum sql_locking { SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
+
 struct sql_config {
 	const char *db;          /* NULL: the engine's default */
+	const char *host;        /* NULL: the server's socket; unix:/path: that one */
+	uint32_t port;           /* 0: the server's usual one */
+	const char *user, *passwd;
+	const char *passwd_file; /* its first line is the password; NULL: see passwd */
+	const char *ca_file;     /* the server must prove itself to; NULL: need not */
+	int locking;             /* enum sql_locking */
+	bool utc;                /* times are UTC: timestamps_utc */
 	const char *table;       /* may hold %-variables; NULL: by version */
 	uint32_t table_version;  /* 1 to SQL_VERSION_MAX */
+	const char *table_schema; /* file with the statement that makes a table; NULL */
+	int table_type;          /* there is one */
+	int data;                /* enum sql_data */
+	bool num_hosts;
 	bool optimize_clauses;
 	bool dont_try_update;
 	bool log;                /* rows have the times of flows: nfacctd_sql_log */

@@ -26,10 +26,13 @@ struct sql_stmt; /* the driver's */
 
 /* Kinds of columns; each engine has its own words for them. */
 enum sql_type {
+	SQL_SMALL,    /* 16 bits unsigned fit */
 	SQL_INT,      /* 32 bits unsigned fit */
 	SQL_BIGINT,   /* 63 bits fit */
+	SQL_WIDE,     /* 64 bits unsigned fit */
 	SQL_PROTO,    /* "tcp", or a number with sql_num_protos */
 	SQL_ADDRESS,  /* text of an IPv4 or IPv6 address */
+	SQL_HOST,     /* the same as 4 or 16 octets: sql_num_hosts */
 	SQL_MAC,      /* "xx:xx:xx:xx:xx:xx" */
 	SQL_TEXT,     /* to 255 characters of UTF-8 */
 	SQL_STAMP,    /* "YYYY-MM-DD HH:MM:SS" */
@@ -41,14 +44,28 @@ struct sql_dialect {
 	char quote;             /* around names: '"', '`' */
 	bool numbered;          /* parameters are $1, $2, ...; else ? */
 	bool on_conflict;       /* ON CONFLICT (key); else ON DUPLICATE KEY UPDATE */
+	bool update_from;       /* UPDATE t SET ... FROM other; else UPDATE t, other SET */
+	bool fold;              /* unquoted names are lower case, as pmacct wrote them */
+	bool ports_first;       /* pmacct's tables of every version have port_src, port_dst, */
+	bool num_protos;        /* a number in ip_proto, and */
+	bool typed;             /* for an AS in the place of an address a table of its own */
 	const char *types[SQL_TYPES];
-	const char *table_options; /* what follows the ) of CREATE TABLE */
+	const char *stamp_none; /* what stands for no time */
+	const char *table_options; /* what follows the ) of CREATE TABLE; and where the */
+	const char *keyless_options; /* table has no key */
 	const char *least, *greatest; /* functions of two values: "MIN", "LEAST" */
+	const char *to_host;    /* function that makes SQL_HOST of SQL_ADDRESS; NULL: none */
+	const char *stage_drop; /* statement that drops the temporary table, if there; and */
+	const char *stage_options; /* what follows its name where it is made */
+	const char *load[3];    /* a bulk load: before the name, the columns, and at the end */
+	unsigned key_columns;   /* of an index at most, and */
+	unsigned key_texts;     /* of them SQL_TEXT; 0: any number */
 };
 
 struct sql_driver {
 	const char *name;       /* "sqlite3" */
 	const char *default_db; /* where sql_db is not given */
+	bool server;            /* reached over a socket, as a user with a password */
 	struct sql_dialect dialect;
 
 	/*
@@ -65,17 +82,39 @@ struct sql_driver {
 	bool (*alive)(struct sql_conn *conn);
 
 	/*
+	 * Errors of the following calls: -WEIR_EAGAIN where the same transaction may well
+	 * succeed when it is rolled back and repeated at once (a deadlock, a serialisation
+	 * failure); -WEIR_EEXIST where a row's key is taken; else -WEIR_EIO.
+	 *
 	 * Start a transaction that will not find another writer in its way later: waits
 	 * for its turn, at most some seconds. Commit: an error may mean that it is done
-	 * all the same; the caller's batch row tells. Each returns 0 or -WEIR_EIO with
-	 * `e`.
+	 * all the same; the caller's batch row tells.
 	 */
 	int (*begin)(struct sql_conn *conn, struct err *e);
 	int (*commit)(struct sql_conn *conn, struct err *e);
 	void (*rollback)(struct sql_conn *conn);
 
+	/*
+	 * Have the call that `conn` waits in end soon, with an error. The connection is
+	 * of no more use then. Any thread. May be NULL.
+	 */
+	void (*interrupt)(struct sql_conn *conn);
+
 	/* One statement without parameters or rows (CREATE TABLE). 0 or -WEIR_EIO. */
 	int (*run)(struct sql_conn *conn, const char *sql, struct err *e);
+
+	/*
+	 * Keep other writers from `table` until the transaction ends, which has only
+	 * begun: sql_locking_style. NULL: every transaction does.
+	 */
+	int (*lock)(struct sql_conn *conn, const char *table, struct err *e);
+
+	/*
+	 * Whether the `n` columns are, in some order, all those of a unique index of
+	 * `table`. 0 or -WEIR_EIO.
+	 */
+	int (*has_key)(struct sql_conn *conn, const char *table,
+	    const char *const *columns, unsigned n, bool *yes, struct err *e);
 
 	/* Whether there is a table or view called `name`. 0 or -WEIR_EIO. */
 	int (*table_exists)(struct sql_conn *conn, const char *name, bool *yes,
@@ -99,6 +138,30 @@ struct sql_driver {
 	/* Execute; `*changed` rows were inserted or updated. 0 or -WEIR_EIO. */
 	int (*step)(struct sql_conn *conn, struct sql_stmt *st, uint64_t *changed,
 	    struct err *e);
+
+	/*
+	 * Bulk loads; all NULL: the engine has nothing faster than statements. A load is a
+	 * statement that takes many rows: bound and stepped as others are, between
+	 * load_begin and load_end, in a transaction and with nothing else on the
+	 * connection. `sql` is what compose_load made for the `n` columns of `table`. A
+	 * step may send its row at once or keep it; `*changed` is left alone.
+	 *
+	 * load_open: 0, or -WEIR_EUNSUPPORTED where the server's settings or the user's
+	 * rights forbid it, or -WEIR_EIO. load_end: all rows are in (0), or none of them
+	 * counts and the caller rolls back: -WEIR_EEXIST when keys were taken.
+	 */
+	int (*load_open)(struct sql_conn *conn, const char *sql, const char *table,
+	    const char *const *columns, unsigned n, struct sql_stmt **st, struct err *e);
+	int (*load_begin)(struct sql_conn *conn, struct sql_stmt *st, struct err *e);
+	int (*load_end)(struct sql_conn *conn, struct sql_stmt *st, struct err *e);
 };
+
+/* Of plugin type `type`; NULL where it is not built in. */
+const struct sql_driver *sql_driver_find(const char *type);
+
+/* Engines, each in its file, where built. */
+extern const struct sql_driver sqlite_driver;
+extern const struct sql_driver pgsql_driver;
+extern const struct sql_driver mysql_driver;
 
 #endif

@@ -177,6 +177,7 @@ static void
 bind_string(struct row *r, unsigned column, const uint8_t *value)
 {
 	const struct field *f = r->schema->columns[column].field;
+	const struct row_value *v = &r->values[column];
 	char *text = r->values[column].text;
 	size_t len;
 
@@ -188,6 +189,9 @@ bind_string(struct row *r, unsigned column, const uint8_t *value)
 	} else {
 		len = text_value(f, value, &r->opts, text);
 	}
+	/* What has no value is what its table has for that. */
+	if (f->value == FIELD_TIME && field_uint(value, v->octets) == 0)
+		len = 0;
 	if (len == 0)
 		bind_filler(r, column);
 	else

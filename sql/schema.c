@@ -41,12 +41,46 @@ static const struct default_column {
 };
 #define N_DEFAULTS (sizeof(defaults) / sizeof(defaults[0]))
 
-#define STAMP_NONE "0000-00-00 00:00:00"
+/* Version 8 renamed them; engines that had the new names from the start are there already. */
+#define PORTS_SINCE 8U
 
 static bool
-column_in(const struct default_column *d, uint32_t version)
+is_port(enum field_no field)
 {
+	return field == F_SRC_PORT || field == F_DST_PORT;
+}
+
+/* Whether the table that `shape` asks for has the column. */
+static bool
+column_in(const struct default_column *d, const struct sql_shape *shape)
+{
+	uint32_t version = shape->config->table_version;
+
+	if (is_port(d->field) && shape->dialect->ports_first && version < PORTS_SINCE)
+		version = PORTS_SINCE;
 	return version >= d->since && version <= d->until;
+}
+
+/* Whether the address columns of the table hold AS numbers, as numbers. */
+static bool
+is_as_table(const struct sql_shape *shape)
+{
+	return shape->dialect->typed && shape->config->data == SQL_DATA_TYPED &&
+	    !shape->config->optimize_clauses && shape->config->table_version < 6 &&
+	    (field_set_has(&shape->fields, F_SRC_AS) ||
+	        field_set_has(&shape->fields, F_DST_AS));
+}
+
+/* The type of a column for unsigned integers of a field's width. */
+static enum sql_type
+uint_type(const struct field *f)
+{
+	if (f->octets <= 2)
+		return SQL_SMALL;
+	if (f->octets <= 4)
+		return SQL_INT;
+	/* A sum stays where engines end; a key must stay apart from others. */
+	return f->merge == FIELD_KEY ? SQL_WIDE : SQL_BIGINT;
 }
 
 /* Type of the column of `f`, and what stands in it where there is no value. */
@@ -65,7 +99,7 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 		[FIELD_FLAGS] = { SQL_INT, true, "0" },
 		[FIELD_PROTO] = { SQL_PROTO, false, "0" },
 		[FIELD_STR] = { SQL_TEXT, false, "" },
-		[FIELD_TIME] = { SQL_STAMP, false, STAMP_NONE },
+		[FIELD_TIME] = { SQL_STAMP, false, NULL },
 		[FIELD_LIST] = { SQL_TEXT, false, "" },
 		[FIELD_LABELS] = { SQL_TEXT, false, "" },
 		[FIELD_RD] = { SQL_TEXT, false, "0:0:0" },
@@ -78,10 +112,15 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 	c->type = kinds[f->value].type;
 	c->number = kinds[f->value].number;
 	c->filler = kinds[f->value].filler;
-	if (f->value == FIELD_UINT && f->octets > 4)
-		c->type = SQL_BIGINT;
-	if (f->value == FIELD_PROTO && shape->num_protos)
+	if (f->value == FIELD_UINT || f->value == FIELD_FLAGS)
+		c->type = uint_type(f);
+	if (f->value == FIELD_IP && shape->config->num_hosts &&
+	    shape->dialect->to_host != NULL)
+		c->type = SQL_HOST;
+	if (f->value == FIELD_PROTO && (shape->num_protos || shape->dialect->num_protos))
 		c->number = true;
+	if (f->value == FIELD_TIME)
+		c->filler = shape->dialect->stamp_none;
 	if (f->value == FIELD_TIME && shape->since_epoch) {
 		c->type = SQL_BIGINT;
 		c->number = true;
@@ -166,9 +205,15 @@ static int
 schema_add_defaults(struct sql_schema *s, const struct sql_shape *shape,
     struct field_set *placed, struct err *e)
 {
-	bool optimize = shape->config->optimize_clauses;
+	bool optimize = shape->config->optimize_clauses, as = is_as_table(shape);
 	uint32_t version = shape->config->table_version;
 
+	if (as && (field_set_has(&shape->fields, F_SRC_HOST) ||
+	              field_set_has(&shape->fields, F_DST_HOST)))
+		return err_set(e, WEIR_EINVAL,
+		    "aggregate: before sql_table_version 6 a table has addresses or AS "
+		    "numbers, not both: write sql_table_version: 6 or more, or "
+		    "sql_optimize_clauses: true");
 	for (size_t i = 0; i < N_DEFAULTS; i++) {
 		const struct default_column *d = &defaults[i];
 		bool wanted = field_set_has(&shape->fields, d->field) ||
@@ -179,7 +224,7 @@ schema_add_defaults(struct sql_schema *s, const struct sql_shape *shape,
 		struct sql_column *c;
 		int rc;
 
-		if ((!column_in(d, version) && !early) ||
+		if ((!column_in(d, shape) && !early) ||
 		    (d->stands_in && (optimize || !wanted)))
 			continue;
 		if (wanted)
@@ -190,6 +235,11 @@ schema_add_defaults(struct sql_schema *s, const struct sql_shape *shape,
 			continue;
 		}
 		c = column_add(s, d->name, &fields[d->field], shape);
+		if (as && (d->field == F_SRC_HOST || d->field == F_DST_HOST)) {
+			c->type = SQL_INT;
+			c->number = true;
+			c->filler = "0";
+		}
 		c->source = wanted ? SQL_FROM_FIELD : SQL_FROM_FILLER;
 		c->written = c->made = wanted || !optimize;
 	}
@@ -267,7 +317,8 @@ schema_add_stamp(struct sql_schema *s, const struct sql_shape *shape,
 	c->role = log ? column_role(c->field) : stamp->role;
 	c->type = shape->since_epoch ? SQL_BIGINT : SQL_STAMP;
 	c->number = shape->since_epoch;
-	c->filler = c->role != SQL_KEY ? NULL : shape->since_epoch ? "0" : STAMP_NONE;
+	c->filler = c->role != SQL_KEY ? NULL : shape->since_epoch ? "0" :
+	                                        shape->dialect->stamp_none;
 	c->written = shape->history || log;
 	c->made = c->written || !shape->config->optimize_clauses;
 }
@@ -298,7 +349,7 @@ schema_wants(const struct sql_config *c, struct field_set *set)
 		return;
 	for (size_t i = 0; i < N_DEFAULTS; i++)
 		if (fields[defaults[i].field].merge == FIELD_SUM &&
-		    column_in(&defaults[i], c->table_version))
+		    c->table_version >= defaults[i].since)
 			field_set_add(set, defaults[i].field);
 }
 
@@ -310,15 +361,24 @@ schema_stamps(struct field_set *set)
 }
 
 const char *
-schema_default_table(uint32_t version)
+schema_default_table(const struct sql_shape *shape)
 {
-	static const char *const names[SQL_VERSION_MAX + 1] = {
-		NULL, "acct", "acct_v2", "acct_v3", "acct_v4", "acct_v5", "acct_v6",
-		"acct_v7", "acct_v8", "acct_v9",
+	enum { PLAIN, AS, UNIFIED, KINDS };
+	static const char *const names[KINDS][SQL_VERSION_MAX + 1] = {
+		[PLAIN] = { NULL, "acct", "acct_v2", "acct_v3", "acct_v4", "acct_v5",
+		    "acct_v6", "acct_v7", "acct_v8", "acct_v9" },
+		[AS] = { NULL, "acct_as", "acct_as_v2", "acct_as_v3", "acct_as_v4",
+		    "acct_as_v5" },
+		[UNIFIED] = { NULL, "acct_uni", "acct_uni_v2", "acct_uni_v3", "acct_uni_v4",
+		    "acct_uni_v5" },
 	};
+	uint32_t version = shape->config->table_version;
+	int kind = is_as_table(shape) ? AS : PLAIN;
 
 	assert(version >= 1 && version <= SQL_VERSION_MAX);
-	return names[version];
+	if (shape->dialect->typed && shape->config->data == SQL_DATA_UNIFIED && version < 6)
+		kind = UNIFIED;
+	return names[kind][version];
 }
 
 #define BATCH_COLUMN(column, r, t, num) \

@@ -52,6 +52,7 @@ struct sql_schema {
 /* What a schema depends on. */
 struct sql_shape {
 	const struct sql_config *config;
+	const struct sql_dialect *dialect; /* of the engine */
 	struct field_set fields;  /* of `aggregate` */
 	bool history;             /* rows have a time bin */
 	bool since_epoch;         /* times are integers */
@@ -72,8 +73,8 @@ void schema_wants(const struct sql_config *c, struct field_set *fields);
 /* The fields that stamps come from with nfacctd_sql_log, whether or not they are shown. */
 void schema_stamps(struct field_set *fields);
 
-/* The name of the default table of `version`. */
-const char *schema_default_table(uint32_t version);
+/* The name of the default table for `shape`. */
+const char *schema_default_table(const struct sql_shape *shape);
 
 /* A column by name, or NULL. */
 const struct sql_column *schema_find(const struct sql_schema *s, const char *name);

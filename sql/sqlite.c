@@ -5,6 +5,7 @@
  * never fails half-way; WAL lets readers read meanwhile; synchronous=FULL makes a
  * commit survive a power failure.
  */
+#include <arpa/inet.h>
 #include <sqlite3.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "flow/text.h"
 #include "lib/log.h"
 #include "sql/driver.h"
 #include "sql/writer.h"
@@ -82,6 +84,22 @@ sqlite_run_patiently(struct sql_conn *c, const char *sql, struct err *e)
 	}
 }
 
+/* INET6_ATON(text): an address as its 4 or 16 octets, as MySQL's function does it. */
+static void
+sqlite_to_host(sqlite3_context *ctx, int n, sqlite3_value **values)
+{
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	unsigned char octets[16];
+
+	(void)n;
+	if (text != NULL && inet_pton(AF_INET, text, octets) == 1)
+		sqlite3_result_blob(ctx, octets, 4, SQLITE_TRANSIENT);
+	else if (text != NULL && inet_pton(AF_INET6, text, octets) == 1)
+		sqlite3_result_blob(ctx, octets, 16, SQLITE_TRANSIENT);
+	else
+		sqlite3_result_null(ctx);
+}
+
 static int
 conn_set_up(struct sql_conn *c, struct err *e)
 {
@@ -94,6 +112,8 @@ conn_set_up(struct sql_conn *c, struct err *e)
 	int rc = 0;
 
 	sqlite3_busy_timeout(c->db, BUSY_MS);
+	sqlite3_create_function(c->db, "INET6_ATON", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+	    sqlite_to_host, NULL, NULL);
 #ifdef SQLITE_DBCONFIG_DQS_DML
 	/* A quoted name that is no column must be an error, not a string. */
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -219,6 +239,38 @@ sqlite_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out,
 }
 
 static void
+text_put(struct text_line *l, const char *s)
+{
+	text_line_put(l, s, strlen(s));
+}
+
+/* An upsert names a key that the table has, or the statement does not compile. */
+static int
+sqlite_has_key(struct sql_conn *c, const char *table, const char *const *columns,
+    unsigned n, bool *yes, struct err *e)
+{
+	struct text_line sql = { 0 };
+	sqlite3_stmt *st;
+
+	(void)e;
+	text_put(&sql, "INSERT INTO \"");
+	text_put(&sql, table);
+	text_put(&sql, "\" SELECT * FROM \"");
+	text_put(&sql, table);
+	text_put(&sql, "\" WHERE TRUE ON CONFLICT (");
+	for (unsigned i = 0; i < n; i++) {
+		text_put(&sql, i > 0 ? ", \"" : "\"");
+		text_put(&sql, columns[i]);
+		text_put(&sql, "\"");
+	}
+	text_put(&sql, ") DO NOTHING");
+	*yes = sqlite3_prepare_v2(c->db, sql.p, (int)sql.len, &st, NULL) == SQLITE_OK;
+	sqlite3_finalize(st);
+	text_line_free(&sql);
+	return 0;
+}
+
+static void
 sqlite_finish(struct sql_stmt *s)
 {
 	if (s == NULL)
@@ -261,15 +313,19 @@ const struct sql_driver sqlite_driver = {
 		.quote = '"',
 		.on_conflict = true,
 		.types = {
-			[SQL_INT] = "INTEGER", [SQL_BIGINT] = "BIGINT",
-			[SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = "CHAR(45)",
+			[SQL_SMALL] = "INTEGER", [SQL_INT] = "INTEGER",
+			[SQL_BIGINT] = "BIGINT", [SQL_WIDE] = "BIGINT",
+			[SQL_HOST] = "BLOB", [SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = "CHAR(45)",
 			[SQL_MAC] = "CHAR(17)", [SQL_TEXT] = "VARCHAR(255)",
 			[SQL_STAMP] = "DATETIME",
 		},
 		/* Rows lie in the index of their key: half the pages to write. */
 		.table_options = " WITHOUT ROWID",
+		.keyless_options = "",
+		.stamp_none = "0000-00-00 00:00:00",
 		.least = "MIN",
 		.greatest = "MAX",
+		.to_host = "INET6_ATON", /* of our own: sqlite_to_host */
 	},
 	.open = sqlite_open,
 	.close = sqlite_close,
@@ -278,6 +334,7 @@ const struct sql_driver sqlite_driver = {
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.run = sqlite_run_patiently,
+	.has_key = sqlite_has_key,
 	.table_exists = sqlite_table_exists,
 	.prepare = sqlite_prepare,
 	.finish = sqlite_finish,

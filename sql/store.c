@@ -10,17 +10,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sql/compose.h"
+#include "sql/loader.h"
 #include "sql/row.h"
 
 #define BATCHES_KEEP_S (7 * UINT64_C(86400))
 #define PRUNE_EVERY    (3600 * CLOCK_S)
-
-/* How a row gets into the table; what is better comes first. */
-enum store_way {
-	WAY_UPSERT,         /* one statement */
-	WAY_UPDATE_INSERT,  /* two: the table has no key that fits */
-	WAY_INSERT,         /* sql_dont_try_update */
-};
+#define BATCH_TRIES    10 /* of a transaction that others got in the way of */
 
 struct store {
 	struct store_config c;
@@ -31,8 +26,7 @@ struct store {
 	uint64_t pruned;        /* monotonic ns */
 
 	char table[TABLENAME_MAX + 1]; /* that the statements are for; "": none */
-	enum store_way way;
-	struct sql_stmt *stmts[ROW_TARGETS];
+	struct loader *loader;
 	bool warned;            /* that the table has no key */
 	struct row row;
 };
@@ -40,10 +34,8 @@ struct store {
 static void
 table_close(struct store *st)
 {
-	for (unsigned i = 0; i < ROW_TARGETS; i++) {
-		st->c.driver->finish(st->stmts[i]);
-		st->stmts[i] = NULL;
-	}
+	loader_close(st->loader);
+	st->loader = NULL;
 	st->table[0] = '\0';
 }
 
@@ -81,50 +73,6 @@ store_connect(struct store *st, struct err *e)
 	return rc;
 }
 
-/* Prepare the statement that was composed to `t` as number `no` of the table. */
-static int
-table_prepare(struct store *st, const struct sql_text *t, struct row_target *targets,
-    unsigned no, struct err *e)
-{
-	int rc = st->c.driver->prepare(st->conn, t->line.p, &st->stmts[no], e);
-
-	targets[no].st = st->stmts[no];
-	memcpy(targets[no].param, t->param, sizeof(t->param));
-	return rc;
-}
-
-static int
-table_prepare_way(struct store *st, const char *table, struct err *e)
-{
-	const struct sql_dialect *d = &st->c.driver->dialect;
-	const struct sql_schema *s = &st->c.schema;
-	struct row_target targets[ROW_TARGETS];
-	struct sql_text t = { 0 };
-	unsigned n = 1;
-	int rc = -WEIR_EINVAL;
-
-	st->way = st->c.sql.dont_try_update ? WAY_INSERT : WAY_UPSERT;
-	/* The engine takes only a key that the table really has. */
-	for (int full = 0; st->way == WAY_UPSERT && rc != 0 && full < 2; full++) {
-		compose_upsert(&t, d, s, table, full == 1);
-		rc = table_prepare(st, &t, targets, 0, NULL);
-	}
-	if (rc != 0) {
-		compose_insert(&t, d, s, table);
-		rc = table_prepare(st, &t, targets, 0, e);
-		if (rc == 0 && st->way == WAY_UPSERT) {
-			st->way = WAY_UPDATE_INSERT;
-			compose_update(&t, d, s, table);
-			rc = table_prepare(st, &t, targets, 1, e);
-			n = 2;
-		}
-	}
-	sql_text_fini(&t);
-	if (rc == 0)
-		row_targets_set(&st->row, targets, n);
-	return rc;
-}
-
 /* Be ready to write to `table`: make it where there is none, and prepare. */
 static int
 table_open(struct store *st, const char *table, struct err *e)
@@ -148,11 +96,12 @@ table_open(struct store *st, const char *table, struct err *e)
 		log_info("%s: table %s of %s made", st->c.collector, table,
 		    st->c.sql.db);
 	}
-	if ((rc = table_prepare_way(st, table, &cause)) != 0)
+	st->loader = loader_open(d, st->conn, &st->c.sql, &st->c.schema, table, &cause);
+	if (st->loader == NULL)
 		return err_set(e, WEIR_EIO,
 		    "table %s does not fit sql_table_version and aggregate: %s", table,
 		    cause.text);
-	if (st->way == WAY_UPDATE_INSERT && there && !st->warned) {
+	if (loader_is_keyless(st->loader) && there && !st->warned) {
 		log_warn("%s: table %s has no unique key of what is aggregated: "
 		    "writing it is slow", st->c.collector, table);
 		st->warned = true;
@@ -271,44 +220,30 @@ batch_claim(struct store *st, uint64_t seq, uint64_t bin_start, bool *first,
 	return rc;
 }
 
-/* Execute the statements for the row that is bound. */
-static int
-row_store(struct store *st, uint64_t *refused, struct err *e)
-{
-	const struct sql_driver *d = st->c.driver;
-	uint64_t changed = 0;
-	int rc;
-
-	if (st->way == WAY_UPDATE_INSERT) {
-		rc = d->step(st->conn, st->stmts[1], &changed, e);
-		if (rc != 0 || changed > 0)
-			return rc;
-	}
-	rc = d->step(st->conn, st->stmts[0], &changed, e);
-	if (rc == 0 && changed == 0)
-		(*refused)++;
-	return rc;
-}
-
 static int
 batch_rows_store(struct store *st, const struct snapshot *s, uint16_t bin,
     uint64_t *refused, struct err *e)
 {
 	uint64_t start = snapshot_bin_no(s, bin).start;
 	uint32_t end = rows_bound(s, start, true);
+	struct row_target targets[ROW_TARGETS];
+	unsigned n;
+	int rc = loader_begin(st->loader, start, targets, &n, e);
 
+	if (rc != 0)
+		return rc;
+	row_targets_set(&st->row, targets, n);
 	row_bind_times(&st->row, start, s->cut);
 	for (uint32_t i = rows_bound(s, start, false); i < end; i++) {
-		int rc;
-
 		row_bind(&st->row, snapshot_row(s, i));
-		if ((rc = row_store(st, refused, e)) != 0)
+		if ((rc = loader_row(st->loader, refused, e)) != 0)
 			return rc;
 	}
-	if (!has_other(s, bin))
-		return 0;
-	row_bind_other(&st->row, snapshot_other(s, bin));
-	return row_store(st, refused, e);
+	if (has_other(s, bin)) {
+		row_bind_other(&st->row, snapshot_other(s, bin));
+		rc = loader_row(st->loader, refused, e);
+	}
+	return rc == 0 ? loader_end(st->loader, refused, e) : rc;
 }
 
 /*
@@ -339,37 +274,56 @@ batches_prune(struct store *st)
 		log_debug(LOG_SQL, "%s: %s", st->c.collector, e.text);
 }
 
+/* One transaction. */
+static int
+batch_try(struct store *st, const struct snapshot *s, uint16_t bin, uint64_t *refused,
+    struct err *e)
+{
+	const struct sql_driver *d = st->c.driver;
+	uint64_t start = snapshot_bin_no(s, bin).start;
+	bool first = true;
+	int rc = d->begin(st->conn, e);
+
+	*refused = 0;
+	if (rc == 0)
+		rc = loader_lock(st->loader, e);
+	if (rc == 0)
+		rc = batch_claim(st, s->seq, start, &first, e);
+	if (rc == 0 && first)
+		rc = batch_rows_store(st, s, bin, refused, e);
+	if (rc == 0 && first)
+		rc = d->commit(st->conn, e);
+	if (rc != 0 || !first)
+		d->rollback(st->conn);
+	if (rc == 0 && !first)
+		log_debug(LOG_SQL, "%s: batch %" PRIu64 " was in already",
+		    st->c.collector, s->seq);
+	return rc;
+}
+
 int
 store_write(struct store *st, const struct snapshot *s, uint16_t bin,
     struct output_result *r, struct err *e)
 {
-	const struct sql_driver *d = st->c.driver;
-	uint64_t start = snapshot_bin_no(s, bin).start, refused = 0;
+	uint64_t refused = 0;
 	uint32_t n = store_batch_rows(s, bin);
-	bool first = true;
 	int rc;
 
 	if (n == 0)
 		return 0;
-	rc = store_ready(st, start, e);
-	if (rc == 0)
-		rc = d->begin(st->conn, e);
-	if (rc == 0)
-		rc = batch_claim(st, s->seq, start, &first, e);
-	if (rc == 0 && first)
-		rc = batch_rows_store(st, s, bin, &refused, e);
-	if (rc == 0 && first)
-		rc = d->commit(st->conn, e);
-	if (rc != 0 || !first)
-		if (st->conn != NULL)
-			d->rollback(st->conn);
+	rc = store_ready(st, snapshot_bin_no(s, bin).start, e);
+	for (unsigned try = 0; rc == 0; try++) {
+		rc = batch_try(st, s, bin, &refused, e);
+		if ((rc != -WEIR_EAGAIN && rc != -WEIR_EEXIST) || try == BATCH_TRIES)
+			break;
+		log_debug(LOG_SQL, "%s: once more: %s", st->c.collector, e->text);
+		*e = (struct err)ERR_INIT;
+		rc = 0;
+	}
 	if (rc != 0) {
 		store_disconnect(st);
 		return rc;
 	}
-	if (!first)
-		log_debug(LOG_SQL, "%s: batch %" PRIu64 " was in already",
-		    st->c.collector, s->seq);
 	r->rows += n;
 	r->written += n - refused;
 	r->refused += refused;

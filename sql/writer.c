@@ -29,8 +29,12 @@ struct writer {
 static void
 shape_of(const struct output *o, bool history, struct sql_shape *shape)
 {
+	const struct sql_driver *d = sql_driver_find(o->ops->type);
+
+	assert(d != NULL);
 	memset(shape, 0, sizeof(*shape));
 	shape->config = o->config;
+	shape->dialect = &d->dialect;
 	shape->fields = o->fields;
 	shape->history = history;
 	shape->since_epoch = o->common.text.since_epoch;
@@ -117,15 +121,16 @@ writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 	}
 	sc->driver = d;
 	sc->sql = *c;
+	shape_of(o, !bins_are_none(bins), &shape);
 	if (sc->sql.table == NULL)
-		sc->sql.table = schema_default_table(c->table_version);
+		sc->sql.table = schema_default_table(&shape);
+	sc->sql.utc = o->common.text.utc;
 	if (sc->sql.db == NULL)
 		sc->sql.db = d->default_db;
 	sc->vars = vars_of(o);
 	sc->rs = &o->view->rs;
 	gethostname(host, sizeof(host) - 1);
 	snprintf(sc->collector, sizeof(sc->collector), "%s/%s", host, o->name);
-	shape_of(o, !bins_are_none(bins), &shape);
 	if ((rc = schema_plan(&sc->schema, &shape, e)) != 0)
 		goto out;
 	rc = -WEIR_EIO;

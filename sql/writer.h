@@ -27,8 +27,7 @@ int writer_write(struct output *o, const struct snapshot *s, struct output_resul
     struct err *e);
 void writer_close(struct output *o);
 
-/* Engines, each in its file, where built. */
-extern const struct sql_driver sqlite_driver;
-extern const struct output_ops sqlite3_output;
+/* The outputs of the engines that are built in. */
+extern const struct output_ops sqlite3_output, pgsql_output, mysql_output;
 
 #endif

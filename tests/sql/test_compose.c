@@ -12,13 +12,25 @@
 #include "sql/compose.h"
 #include "sql/schema.h"
 
+#define TYPES(address, mac, text, stamp) \
+	{ [SQL_SMALL] = "SMALLINT", [SQL_INT] = "INT", [SQL_BIGINT] = "BIGINT", \
+		[SQL_WIDE] = "NUMERIC", [SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = address, \
+		[SQL_HOST] = "VARBINARY(16)", [SQL_MAC] = mac, [SQL_TEXT] = text, \
+		[SQL_STAMP] = stamp }
 static const struct sql_dialect postgres_like = {
-	'"', true, true, { "INT", "BIGINT", "CHAR(6)", "INET", "MACADDR", "TEXT", "TIMESTAMP" }, "",
-	"LEAST", "GREATEST"
+	.quote = '"', .numbered = true, .on_conflict = true, .update_from = true,
+	.types = TYPES("INET", "MACADDR", "TEXT", "TIMESTAMP"),
+	.stamp_none = "0001-01-01 00:00:00", .table_options = "", .keyless_options = "",
+	.least = "LEAST", .greatest = "GREATEST", .stage_options = " ON COMMIT DELETE ROWS",
+	.load = { "COPY ", " (", ") FROM STDIN" },
 };
 static const struct sql_dialect mysql_like = {
-	'`', false, false, { "INT", "BIGINT", "CHAR(6)", "CHAR(45)", "CHAR(17)", "TEXT",
-	    "DATETIME" }, " ENGINE=InnoDB", "LEAST", "GREATEST"
+	.quote = '`', .types = TYPES("CHAR(45)", "CHAR(17)", "TEXT", "DATETIME"),
+	.stamp_none = "0000-00-00 00:00:00", .table_options = " ENGINE=InnoDB",
+	.keyless_options = " ENGINE=InnoDB", .least = "LEAST", .greatest = "GREATEST",
+	.to_host = "INET6_ATON", .stage_options = " ENGINE=MyISAM",
+	.load = { "LOAD DATA LOCAL INFILE 'x' INTO TABLE ", " (", ")" },
+	.key_columns = 16, .key_texts = 2,
 };
 
 static const struct {
@@ -74,7 +86,8 @@ plan(struct sql_schema *s, const char *aggregate, uint32_t version, bool optimiz
     bool history, bool secs, int *rc, struct err *e)
 {
 	struct sql_config c = { .table_version = version, .optimize_clauses = optimize };
-	struct sql_shape shape = { .config = &c, .history = history, .secs = secs };
+	struct sql_shape shape = { .config = &c, .dialect = &mysql_like, .history = history,
+		.secs = secs };
 
 	assert_int_equal(field_set_parse(aggregate, &shape.fields, e), 0);
 	schema_wants(&c, &shape.fields);
@@ -111,7 +124,7 @@ static void
 test_every_field_has_a_column(void **state)
 {
 	struct sql_config c = { .table_version = 9 };
-	struct sql_shape shape = { .config = &c, .history = true };
+	struct sql_shape shape = { .config = &c, .dialect = &mysql_like, .history = true };
 	struct sql_schema s;
 
 	(void)state;
@@ -143,8 +156,8 @@ static const struct {
 } texts[] = {
 	{ "a table and its key", CREATE, &mysql_like,
 	    "CREATE TABLE IF NOT EXISTS `t` (`stamp_inserted` DATETIME NOT NULL DEFAULT "
-	    "'0000-00-00 00:00:00', `ip_src` CHAR(45) NOT NULL DEFAULT '0.0.0.0', `tcp_flags` INT "
-	    "NOT NULL DEFAULT 0, `packets` BIGINT NOT NULL DEFAULT 0, `bytes` BIGINT NOT NULL "
+	    "'0000-00-00 00:00:00', `ip_src` CHAR(45) NOT NULL DEFAULT '0.0.0.0', `tcp_flags` "
+	    "SMALLINT NOT NULL DEFAULT 0, `packets` BIGINT NOT NULL DEFAULT 0, `bytes` BIGINT NOT NULL "
 	    "DEFAULT 0, `stamp_updated` DATETIME, PRIMARY KEY (`stamp_inserted`, `ip_src`)) "
 	    "ENGINE=InnoDB" },
 	{ "numbered parameters and ON CONFLICT", UPSERT, &postgres_like,
@@ -228,7 +241,7 @@ test_log(void **state)
 {
 	const struct sql_config c = { .table_version = 1, .optimize_clauses = true,
 		.log = true };
-	struct sql_shape shape = { .config = &c, .history = false };
+	struct sql_shape shape = { .config = &c, .dialect = &mysql_like, .history = false };
 	struct sql_schema s;
 	struct sql_text t = { 0 };
 	struct err e = ERR_INIT;
