@@ -20,7 +20,8 @@
 #ifdef WITH_RRD
 #include "rrd/output.h"
 #endif
-#ifdef WITH_SQLITE
+#if defined(WITH_SQLITE) || defined(WITH_PGSQL) || defined(WITH_MYSQL)
+#define WITH_SQL
 #include "sql/writer.h"
 #endif
 
@@ -36,6 +37,12 @@ static const struct output_ops *const outputs[] = {
 #ifdef WITH_SQLITE
 	&sqlite3_output,
 #endif
+#ifdef WITH_PGSQL
+	&pgsql_output,
+#endif
+#ifdef WITH_MYSQL
+	&mysql_output,
+#endif
 };
 #define N_OUTPUTS (sizeof(outputs) / sizeof(outputs[0]))
 
@@ -48,7 +55,7 @@ const struct directive_set *const door_directives[] = {
 #ifdef WITH_RRD
 	&rrd_directives,
 #endif
-#ifdef WITH_SQLITE
+#ifdef WITH_SQL
 	&sql_directives,
 #endif
 	NULL,
@@ -69,8 +76,8 @@ static const struct {
 	{ "snmp", "this build has no SNMP: configure it with net-snmp's headers" },
 	{ "rrd", "this build has no RRD: configure it with librrd's headers" },
 	{ "sqlite3", "this build has no SQLite: configure it with SQLite's headers" },
-	{ "mysql", "not built yet; sqlite3 is there" },
-	{ "pgsql", "not built yet; sqlite3 is there" },
+	{ "mysql", "this build has no MariaDB: configure it with libmariadb's headers" },
+	{ "pgsql", "this build has no PostgreSQL: configure it with libpq's headers" },
 	{ "nfprobe", "not built yet" },
 	{ "sfprobe", "not built yet" },
 	{ "tee", "not built yet" },
@@ -93,7 +100,8 @@ door_output_missing(const char *type)
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
 		if (strcmp(missing[i].type, type) == 0)
 			return missing[i].why;
-	return "unknown type: write print, memory, snmp, rrd or sqlite3";
+	return "unknown type: write print, memory, snmp, rrd, sqlite3, "
+	       "pgsql or mysql";
 }
 
 void

@@ -34,6 +34,14 @@ AC_DEFUN([AX_WEIR_LIBS], [
 	AX_WEIR_DOOR([sqlite], [SQLITE], [SQLite histories], [
 		PKG_CHECK_MODULES([SQLITE], [sqlite3 >= 3.24], [weir_found=yes], [weir_found=no])
 	])
+	AX_WEIR_DOOR([pgsql], [PGSQL], [PostgreSQL histories], [
+		PKG_CHECK_MODULES([PGSQL], [libpq >= 12], [weir_found=yes], [weir_found=no])
+	])
+	AX_WEIR_DOOR([mysql], [MYSQL], [MariaDB and MySQL histories], [
+		PKG_CHECK_MODULES([MYSQL], [libmariadb >= 3.1], [weir_found=yes], [weir_found=no])
+	])
+	AM_CONDITIONAL([WITH_SQL],
+		[test "x$with_sqlite" = xyes || test "x$with_pgsql" = xyes || test "x$with_mysql" = xyes])
 	AX_WEIR_DOOR([ncurses], [NCURSES], [weir top], [
 		PKG_CHECK_MODULES([NCURSES], [ncursesw], [weir_found=yes], [weir_found=no])
 	])

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sql/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/clock.h"
+
+static int
+passwd_read(FILE *f, const char *path, char buf[SERVER_PASSWD_MAX], struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fileno(f), &st) != 0)
+		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: %s", path,
+		    strerror(errno));
+	if ((st.st_mode & S_IRWXO) != 0)
+		return err_set(e, WEIR_EIO, "sql_passwd_file: %s is open to others: "
+		    "chmod o= it", path);
+	if (fgets(buf, (int)SERVER_PASSWD_MAX, f) == NULL)
+		buf[0] = '\0';
+	buf[strcspn(buf, "\r\n")] = '\0';
+	if (buf[0] == '\0')
+		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: its first line is empty",
+		    path);
+	return 0;
+}
+
+int
+server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct err *e)
+{
+	const char *passwd = c->passwd;
+	FILE *f;
+	int rc;
+
+	if (c->passwd_file == NULL) {
+		if (passwd == NULL)
+			passwd = getenv(SERVER_PASSWD_ENV);
+		snprintf(buf, SERVER_PASSWD_MAX, "%s",
+		    passwd != NULL ? passwd : SERVER_PASSWD);
+		return 0;
+	}
+	if ((f = fopen(c->passwd_file, "re")) == NULL)
+		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: %s", c->passwd_file,
+		    strerror(errno));
+	rc = passwd_read(f, c->passwd_file, buf, e);
+	fclose(f);
+	return rc;
+}
+
+const char *
+server_unix_path(const char *host)
+{
+	static const char prefix[] = "unix:";
+
+	if (host == NULL || strncmp(host, prefix, sizeof(prefix) - 1) != 0)
+		return NULL;
+	return host + sizeof(prefix) - 1;
+}
+
+void
+server_zone(bool utc, char buf[SERVER_ZONE_MAX])
+{
+	time_t now = (time_t)(clock_real() / CLOCK_S);
+	long minutes = 0;
+	struct tm tm;
+
+	if (!utc && localtime_r(&now, &tm) != NULL)
+		minutes = tm.tm_gmtoff / 60;
+	snprintf(buf, SERVER_ZONE_MAX, "%c%02u:%02u", minutes < 0 ? '-' : '+',
+	    (unsigned)labs(minutes) / 60 % 24, (unsigned)labs(minutes) % 60);
+}
+
+size_t
+server_text_cut(const char *text, size_t len, size_t chars)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool starts = ((unsigned char)text[i] & 0xc0) != 0x80;
+
+		if (starts && chars-- == 0)
+			return i;
+	}
+	return len;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * server: what the drivers of database servers share: the account, its password, the
+ * address, and the time zone of a session. Any thread.
+ */
+#ifndef WEIR_SQL_SERVER_H
+#define WEIR_SQL_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+#include "sql/config.h"
+
+#define SERVER_USER   "pmacct"        /* pmacct's defaults */
+#define SERVER_PASSWD "arealsmartpwd"
+#define SERVER_PASSWD_ENV "WEIR_SQL_PASSWD"
+#define SERVER_PASSWD_MAX 256U
+#define SERVER_ZONE_MAX 8U
+
+/* How long a server may take to answer at all, and to say that it is still there; s. */
+#define SERVER_CONNECT_S 10
+#define SERVER_SILENCE_S 60
+
+/*
+ * The password of `c` to `buf`: the first line of its file, else sql_passwd, else what the
+ * environment has in WEIR_SQL_PASSWD, else pmacct's default. Returns 0, or -WEIR_EIO with
+ * `e` where there is no such file, or it may be read by others.
+ */
+int server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct err *e);
+
+/* The path of "unix:/path", or NULL where `host` is none. */
+const char *server_unix_path(const char *host);
+
+/* Offset of local time (UTC with `utc`) from UTC as it is now: "+02:00". */
+void server_zone(bool utc, char buf[SERVER_ZONE_MAX]);
+
+/*
+ * The octets of the first `chars` characters of UTF-8 text; `len` where it has no more.
+ */
+size_t server_text_cut(const char *text, size_t len, size_t chars);
+
+#endif
