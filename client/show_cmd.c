@@ -126,7 +126,7 @@ static bool
 is_table(const char *what)
 {
 	static const char *const tables[] = { "views", "exporters", "interfaces",
-		"collectors", "outputs", "stats", "books" };
+		"collectors", "outputs", "targets", "stats", "books" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (strcmp(what, tables[i]) == 0)

@@ -13,21 +13,13 @@
 #include <stdint.h>
 
 #include "core/collector.h"
+#include "core/datagram.h"
 #include "lib/directive.h"
 #include "lib/ip.h"
 
 struct allow;
 struct counter_log;
 struct pcap_config;
-
-struct datagram {
-	const uint8_t *data;
-	size_t len;
-	ip16_t from;        /* sender */
-	uint16_t from_port;
-	uint64_t arrival;   /* ns since 1970 */
-	bool connected;     /* a message of a connection: in order, nothing lost */
-};
 
 #define DATAGRAM_GROUPS 20U     /* multicast groups that one family may join, as in pmacct */
 

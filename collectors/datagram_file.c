@@ -52,6 +52,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	d.from_port = t->outer.src_port;
 	d.arrival = t->time;
 	(void)intake_take(&file->intake, &d);
+	intake_flush(&file->intake);
 }
 
 static void

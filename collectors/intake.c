@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "collectors/allow.h"
+#include "core/output.h"
 
 int
 intake_open(struct intake *in, struct collector *c,
@@ -55,12 +56,25 @@ intake_allows(struct intake *in, const ip16_t *from)
 bool
 intake_take(struct intake *in, const struct datagram *d)
 {
+	struct pipeline *p = in->collector->pipeline;
+
 	if (!intake_allows(in, &d->from)) {
 		intake_book(in, d, STAT_DATAGRAMS_REFUSED);
 		return false;
 	}
+	for (unsigned i = 0; i < p->n_relays; i++)
+		p->relays[i]->ops->relay(p->relays[i], p->worker, in->decoder->kind, d);
 	in->decoder->decode(in->decoding, d);
 	return true;
+}
+
+void
+intake_flush(struct intake *in)
+{
+	struct pipeline *p = in->collector->pipeline;
+
+	for (unsigned i = 0; i < p->n_relays; i++)
+		p->relays[i]->ops->flush(p->relays[i], p->worker);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * intake: the way of a datagram from where it came in to its decoder. What every source
- * does alike stands here: asking whether the sender is allowed, and booking what never gets
+ * does alike stands here: asking whether the sender is allowed, relaying, and booking what never gets
  * to the decoder. One per collector instance; the worker's thread.
  */
 #ifndef WEIR_COLLECTORS_INTAKE_H
@@ -38,8 +38,14 @@ void intake_log(struct intake *in, const ip16_t *from, const char *fmt, ...)
 /* Whether `from` may send to this collector; if not, one line (limited) says so. */
 bool intake_allows(struct intake *in, const ip16_t *from);
 
-/* Decode `d`, or count it as refused when its sender is not allowed. Returns which. */
+/*
+ * Decode `d`, or count it as refused when its sender is not allowed. Returns which. It is
+ * handed to outputs that relay it, too: its octets must stay until intake_flush.
+ */
 bool intake_take(struct intake *in, const struct datagram *d);
+
+/* Let outputs be done with what was taken; before its octets go. */
+void intake_flush(struct intake *in);
 
 /* Book `d`, which is not to be decoded, as received and as `fate` (STAT_BAD_...). */
 void intake_book(struct intake *in, const struct datagram *d, enum stat_no fate);

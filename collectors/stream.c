@@ -85,6 +85,7 @@ stream_take(struct stream *s, struct intake *in, size_t n)
 
 	while (state == STREAM_MOVES)
 		state = stream_message(s, in, &r, arrival);
+	intake_flush(in);
 	if (state == STREAM_ENDS) {
 		/* Booked, or, behind a refused message, as little read as what is on its way. */
 		s->used = 0;

@@ -46,6 +46,7 @@ udp_take(struct collector *c, struct udp *u)
 		d.from = listen_sender(&u->from[i], &d.from_port);
 		(void)intake_take(&u->intake, &d);
 	}
+	intake_flush(&u->intake);
 	return (unsigned)n;
 }
 

@@ -134,18 +134,19 @@ view_lines(struct view *v, struct writer *w)
 }
 
 static void
-output_lines(const struct output *o, struct writer *w)
+output_lines(struct output *o, struct writer *w)
 {
 	struct books_line *l;
 
-	if (o->ops->wants != OUTPUT_SNAPSHOTS)
+	if (o->ops->wants == OUTPUT_LEDGER)
 		return;
-	pthread_mutex_lock(&o->view->books_lock);
-	l = line_add(w, "output", o->name, "rows", atomic_load(&o->rows));
+	pthread_mutex_lock(&o->lock);
+	l = line_add(w, "output", o->name,
+	    o->ops->wants == OUTPUT_DATAGRAMS ? "datagrams" : "rows", atomic_load(&o->rows));
 	line_term(l, "written", atomic_load(&o->written));
 	line_term(l, "spooled", atomic_load(&o->spooled));
 	line_term(l, "refused", atomic_load(&o->refused));
-	pthread_mutex_unlock(&o->view->books_lock);
+	pthread_mutex_unlock(&o->lock);
 }
 
 size_t

@@ -53,7 +53,7 @@ engine_free(struct engine *en)
 		worker_fini(&en->workers[i]);
 	free(en->workers);
 	for (unsigned i = 0; i < en->n_outputs; i++)
-		free(en->outputs[i]);
+		output_free(en->outputs[i]);
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_free(en->views[i]);
 	for (unsigned i = 0; i < en->n_rules; i++)
@@ -115,14 +115,12 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 
 	if (en->n_outputs == ENGINE_OUTPUTS)
 		return err_set(e, WEIR_EFULL, "more than %u plugins", ENGINE_OUTPUTS);
-	if ((o = calloc(1, sizeof(*o))) == NULL)
+	if ((o = output_new(ops, name, common, config)) == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory for plugin '%s'", name);
-	o->ops = ops;
-	snprintf(o->name, sizeof(o->name), "%s", name);
-	o->config = config;
-	o->common = *common;
 	o->engine = en;
 	en->outputs[en->n_outputs++] = o; /* engine_free has it from here on */
+	if (ops->wants == OUTPUT_DATAGRAMS)
+		return 0;
 	if ((rc = output_plan(o, &vc, e)) != 0)
 		return rc;
 	bins_start(&vc.bins, en->started);
@@ -140,6 +138,21 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 	if (rc == 0)
 		o->view->ledger->outlives |= ops->outlives;
 	return rc;
+}
+
+/* Tell worker `w` which outputs take datagrams. */
+static int
+worker_relays(struct engine *en, struct worker *w, struct err *e)
+{
+	struct pipeline *p = &w->pipeline;
+
+	p->relays = calloc(en->n_outputs > 0 ? en->n_outputs : 1, sizeof(*p->relays));
+	if (p->relays == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory");
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->ops->wants == OUTPUT_DATAGRAMS)
+			p->relays[p->n_relays++] = en->outputs[i];
+	return 0;
 }
 
 /* Put the shards of worker `w` into groups of views with equal rules. */
@@ -190,6 +203,8 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		if (shard_sample(&w->shards[v], en->config.sampling.renormalize,
 		        w->pipeline.clear_octets, e) != 0)
 			return -WEIR_ENOMEM;
+	if (worker_relays(en, w, e) != 0)
+		return -WEIR_ENOMEM;
 	return worker_groups(en, w, e);
 }
 
@@ -211,6 +226,9 @@ files_read(struct engine *en, struct problems *ps, struct err *e)
 			problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
 		rc = one != 0 ? one : rc;
 	}
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->ops->load != NULL)
+			en->outputs[i]->ops->load(en->outputs[i], ps);
 	return rc;
 }
 
@@ -243,6 +261,9 @@ engine_reload(struct engine *en, struct problems *ps)
 		sampling_reload(en->sampling, ps);
 	for (unsigned r = 0; r < en->n_rules; r++)
 		rules_reload(en->rules[r].rules, ps);
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->ops->reload != NULL)
+			en->outputs[i]->ops->reload(en->outputs[i], ps);
 }
 
 int
@@ -309,10 +330,7 @@ engine_stop(struct engine *en)
 	}
 	for (unsigned i = 0; i < en->n_outputs; i++) {
 		output_stop(en->outputs[i]);
-		if (en->outputs[i]->priv != NULL) {
-			en->outputs[i]->ops->close(en->outputs[i]);
-			en->outputs[i]->priv = NULL;
-		}
+		output_close(en->outputs[i]);
 	}
 	en->started_ok = false;
 	rcu_drain();

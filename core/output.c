@@ -93,6 +93,38 @@ const struct directive_set output_directives = {
 	"output", output_rows, sizeof(struct output_config)
 };
 
+struct output *
+output_new(const struct output_ops *ops, const char *name,
+    const struct output_config *common, const void *config)
+{
+	struct output *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		return NULL;
+	o->ops = ops;
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	o->config = config;
+	o->common = *common;
+	pthread_mutex_init(&o->lock, NULL);
+	return o;
+}
+
+void
+output_close(struct output *o)
+{
+	if (o->priv != NULL)
+		o->ops->close(o);
+	o->priv = NULL;
+}
+
+void
+output_free(struct output *o)
+{
+	output_close(o);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
 static int
 by_id(const void *a, const void *b)
 {
@@ -152,6 +184,17 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	return 0;
 }
 
+void
+output_count(struct output *o, const struct output_result *r)
+{
+	pthread_mutex_lock(&o->lock);
+	counter_add(&o->rows, r->rows);
+	counter_add(&o->written, r->written);
+	counter_add(&o->spooled, r->spooled);
+	counter_add(&o->refused, r->refused);
+	pthread_mutex_unlock(&o->lock);
+}
+
 /* Write one snapshot, and keep the books of it. */
 static void
 output_write(struct output *o, struct snapshot *s)
@@ -160,12 +203,7 @@ output_write(struct output *o, struct snapshot *s)
 	struct err e = ERR_INIT;
 	int rc = o->ops->write(o, s, &r, &e);
 
-	pthread_mutex_lock(&o->view->books_lock); /* the four belong together */
-	counter_add(&o->rows, r.rows);
-	counter_add(&o->written, r.written);
-	counter_add(&o->spooled, r.spooled);
-	counter_add(&o->refused, r.refused);
-	pthread_mutex_unlock(&o->view->books_lock);
+	output_count(o, &r);
 	if (rc == 0) {
 		if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
 			log_info("%s %s: works again", o->ops->type, o->name);

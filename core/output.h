@@ -2,7 +2,7 @@
 /*
  * output: a door out. An output asks for a view (its fields, bins and refresh) and either
  * gets that view's snapshots on a thread of its own, through a bounded queue, or listens
- * to its ledger. Registering one is a row in daemon/doors.c.
+ * to its ledger. Or it asks for no view, but for what exporters send, as it comes. Registering one is a row in daemon/doors.c.
  *
  * Life: directives -> plan -> (view chosen or shared) -> open -> write ... -> close.
  */
@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/collector.h"
+#include "core/datagram.h"
 #include "core/snapshot.h"
 #include "core/view.h"
 #include "flow/text.h"
@@ -40,6 +42,7 @@ struct output_config {
 enum output_wants {
 	OUTPUT_SNAPSHOTS,  /* write() for each */
 	OUTPUT_LEDGER,     /* a ledger to look at */
+	OUTPUT_DATAGRAMS,  /* relay() for each; no view */
 };
 
 /* What became of the rows of a snapshot; the books of outputs. */
@@ -48,6 +51,16 @@ struct output_result {
 	uint64_t written;
 	uint64_t spooled;
 	uint64_t refused;
+};
+
+/* A place that an output sends to, for people. */
+struct output_target {
+	const char *name;    /* "192.0.2.1:2100" */
+	uint32_t pool;       /* number that the operator gave; 0: none */
+	bool resolved;       /* its address is known */
+	uint64_t sent, octets, unsent; /* datagrams, their octets, those that were not sent */
+	uint64_t refusals;   /* times that it said that nobody listens there */
+	const char *reasons; /* of `unsent`: "no_room 3, too_long 1" */
 };
 
 struct output_ops {
@@ -65,7 +78,19 @@ struct output_ops {
 	 */
 	int (*plan)(struct output *o, struct view_config *vc, struct err *e);
 
-	/* Open; set o->priv. Main thread, at start. Refusing refuses the start. */
+	/*
+	 * Read the files that the configuration names; may set o->priv, which close frees.
+	 * Faults go to `ps`. Main thread, at load. May be NULL.
+	 */
+	void (*load)(struct output *o, struct problems *ps);
+
+	/* Read them anew; one with faults changes nothing. Main thread, while all runs. */
+	void (*reload)(struct output *o, struct problems *ps);
+
+	/*
+	 * Open; set o->priv. Main thread, at start, when the doors in are open. Refusing
+	 * refuses the start.
+	 */
 	int (*open)(struct output *o, struct err *e);
 
 	/*
@@ -79,6 +104,18 @@ struct output_ops {
 	/* The view's ledger changed (OUTPUT_LEDGER; publisher's thread; be quick). May be NULL. */
 	void (*ledger)(struct output *o, const struct ledger *l);
 
+	/*
+	 * Take export datagram `d` of `kind` (OUTPUT_DATAGRAMS; the thread of worker number
+	 * `worker`; must not block). Its octets stay until `flush`, which follows soon.
+	 */
+	void (*relay)(struct output *o, unsigned worker, enum collector_kind kind,
+	    const struct datagram *d);
+	void (*flush)(struct output *o, unsigned worker);
+
+	/* Call `each` for each target. Any thread, while open. NULL where there are none. */
+	void (*targets)(const struct output *o,
+	    void (*each)(void *arg, const struct output_target *t), void *arg);
+
 	void (*close)(struct output *o);
 };
 
@@ -90,7 +127,7 @@ struct output {
 	const void *config;            /* the module's, filled from its directives */
 	struct output_config common;
 	struct field_set fields;       /* of its own `aggregate` */
-	struct view *view;
+	struct view *view;             /* NULL for OUTPUT_DATAGRAMS */
 	struct engine *engine;
 	uint16_t n_columns;            /* KEY and ADD/OR/MIN/MAX fields, then flows where shown, */
 	uint16_t columns[FIELD_COUNT]; /* packets, bytes: field_no in the order of output */
@@ -98,6 +135,7 @@ struct output {
 
 	/* for people and the MIB */
 	_Atomic int state;             /* enum output_state */
+	pthread_mutex_t lock;          /* held while the four are counted: they belong together */
 	_Atomic uint64_t rows, written, spooled, refused;
 	_Atomic uint64_t errors;
 	_Atomic uint64_t last_success; /* ns since 1970 */
@@ -110,11 +148,24 @@ struct output {
 /* The rows of struct output_config. */
 extern const struct directive_set output_directives;
 
+/* An output without a view yet; NULL when memory is short. What is passed is borrowed. */
+struct output *output_new(const struct output_ops *ops, const char *name,
+    const struct output_config *common, const void *config);
+
+/* Close it, if it is open. Main thread, when no other uses it. */
+void output_close(struct output *o);
+
+/* Closes it, too. */
+void output_free(struct output *o);
+
 /*
  * Fill o->fields, o->columns and `vc` from o->common and the module's plan. Returns 0, or
  * -WEIR_EINVAL with `e`.
  */
 int output_plan(struct output *o, struct view_config *vc, struct err *e);
+
+/* Count what became of rows, or of datagrams. Any thread. */
+void output_count(struct output *o, const struct output_result *r);
 
 /* Start and end the thread of an output that wants snapshots; stop writes what is queued. */
 int output_start(struct output *o, struct err *e);

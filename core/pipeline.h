@@ -23,6 +23,8 @@ struct pipeline_group {
 	unsigned n_shards;
 };
 
+struct output;
+
 struct pipeline {
 	unsigned worker;             /* number of the worker */
 	unsigned n;                  /* slots filled */
@@ -39,6 +41,8 @@ struct pipeline {
 	struct pipeline_group *groups;
 	unsigned n_groups;
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
+	struct output **relays;      /* outputs that take datagrams as they come */
+	unsigned n_relays;
 };
 
 /* Set what slots must be cleared of, from p->needs, which it completes. */

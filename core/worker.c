@@ -51,6 +51,7 @@ worker_fini(struct worker *w)
 	for (unsigned i = 0; i < w->pipeline.n_groups; i++)
 		free(w->pipeline.groups[i].shards);
 	free(w->pipeline.groups);
+	free(w->pipeline.relays);
 	free(w->shards);
 	free(w->pipeline.flows);
 	exporter_cache_fini(&w->exporters);

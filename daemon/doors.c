@@ -11,6 +11,7 @@
 #include "collectors/pcap.h"
 #include "collectors/tcp.h"
 #include "collectors/udp.h"
+#include "export/tee.h"
 #include "report/memory.h"
 #include "report/print.h"
 
@@ -28,6 +29,7 @@
 static const struct output_ops *const outputs[] = {
 	&memory_output,
 	&print_output,
+	&tee_output,
 #ifdef WITH_SNMP
 	&snmp_output,
 #endif
@@ -49,6 +51,7 @@ static const struct output_ops *const outputs[] = {
 const struct directive_set *const door_directives[] = {
 	&memory_directives,
 	&print_directives,
+	&tee_directives,
 #ifdef WITH_SNMP
 	&snmp_directives,
 #endif
@@ -80,7 +83,6 @@ static const struct {
 	{ "pgsql", "this build has no PostgreSQL: configure it with libpq's headers" },
 	{ "nfprobe", "not built yet" },
 	{ "sfprobe", "not built yet" },
-	{ "tee", "not built yet" },
 	{ "kafka", "weir writes to no message broker" },
 	{ "amqp", "weir writes to no message broker" },
 };
@@ -101,7 +103,7 @@ door_output_missing(const char *type)
 		if (strcmp(missing[i].type, type) == 0)
 			return missing[i].why;
 	return "unknown type: write print, memory, snmp, rrd, sqlite3, "
-	       "pgsql or mysql";
+	       "pgsql, mysql or tee";
 }
 
 void

@@ -12,6 +12,7 @@
  *   {"cmd": "interfaces"}             what sFlow agents count on theirs
  *   {"cmd": "collectors"}             where we take from
  *   {"cmd": "outputs"}                what became of the rows
+ *   {"cmd": "targets"}                where outputs send to, and what was sent
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
  *

@@ -315,7 +315,7 @@ outputs_reply(const struct engine *en, struct reply *r)
 		reply_row_start(r);
 		reply_text(r, "output", o->name);
 		reply_text(r, "type", o->ops->type);
-		reply_text(r, "view", o->view->name);
+		reply_text(r, "view", o->view != NULL ? o->view->name : "");
 		reply_text(
 		    r, "state", atomic_load(&o->state) == OUTPUT_OK ? "ok" : "failing");
 		reply_uint(r, "rows", atomic_load(&o->rows));
@@ -326,6 +326,54 @@ outputs_reply(const struct engine *en, struct reply *r)
 		reply_uint(r, "queued", atomic_load(&o->queued));
 		reply_stamp(r, "last_success", atomic_load(&o->last_success));
 		reply_row_end(r);
+	}
+}
+
+static const struct reply_column target_columns[] = {
+	COLUMN("output", "OUTPUT", "str"),
+	COLUMN("pool", "POOL", "uint"),
+	COLUMN("target", "TARGET", "str"),
+	COLUMN("resolved", "RESOLVED", "bool"),
+	COLUMN("sent", "SENT", "uint"),
+	COLUMN("octets", "OCTETS", "uint"),
+	COLUMN("unsent", "UNSENT", "uint"),
+	COLUMN("refusals", "REFUSALS", "uint"),
+	COLUMN("reasons", "REASONS", "detail"),
+};
+
+struct targets {
+	const struct output *o;
+	struct reply *r;
+};
+
+static void
+target_row(void *arg, const struct output_target *t)
+{
+	const struct targets *at = arg;
+	struct reply *r = at->r;
+
+	reply_row_start(r);
+	reply_text(r, "output", at->o->name);
+	reply_uint(r, "pool", t->pool);
+	reply_text(r, "target", t->name);
+	reply_bool(r, "resolved", t->resolved);
+	reply_uint(r, "sent", t->sent);
+	reply_uint(r, "octets", t->octets);
+	reply_uint(r, "unsent", t->unsent);
+	reply_uint(r, "refusals", t->refusals);
+	reply_text(r, "reasons", t->reasons);
+	reply_row_end(r);
+}
+
+static void
+targets_reply(const struct engine *en, struct reply *r)
+{
+	reply_columns(r, target_columns, N(target_columns));
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		const struct output *o = en->outputs[i];
+
+		if (o->ops->targets != NULL)
+			o->ops->targets(o, target_row, &(struct targets){ o, r });
 	}
 }
 
@@ -422,6 +470,7 @@ static const struct {
 	{ "interfaces", interfaces_reply },
 	{ "collectors", collectors_reply },
 	{ "outputs", outputs_reply },
+	{ "targets", targets_reply },
 	{ "stats", stats_reply },
 	{ "books", books_reply },
 };

@@ -328,7 +328,7 @@ names_error(
 	for (unsigned i = 0; i < en->n_outputs; i++) {
 		const struct output *o = en->outputs[i];
 
-		if (o->view->ledger == NULL)
+		if (o->view == NULL || o->view->ledger == NULL)
 			continue;
 		if (*comma == '\0')
 			text_line_put(&l, "; there are: ", 13);

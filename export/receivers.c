@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/receivers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "lib/mapfile.h"
+#include "lib/thread.h"
+
+enum { ROW_ID, ROW_IP, ROW_BALANCE, ROW_SRC_PORT };
+
+struct receivers_line {
+	const char *list;
+	uint32_t id, src_port;
+	int balance;
+};
+
+static const struct {
+	const char *word;
+	enum balance balance;
+} balances[] = {
+	{ "rr", BALANCE_RR },
+	{ "hash-agent", BALANCE_HASH_AGENT },
+	{ "hash-crc32", BALANCE_HASH_AGENT }, /* of the exporter's address, too */
+};
+
+static int
+balance_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	for (size_t i = 0; i < sizeof(balances) / sizeof(balances[0]); i++)
+		if (strcmp(balances[i].word, text) == 0) {
+			int balance = (int)balances[i].balance;
+
+			memcpy(at, &balance, sizeof(balance));
+			return 0;
+		}
+	return err_set(why, WEIR_EINVAL, "'%s' is no way to balance; write rr or hash-agent",
+	    text);
+}
+
+#define AT(member) .offset = offsetof(struct receivers_line, member)
+static const struct mapfile_key line_keys[] = {
+	[ROW_ID] = { "id", mapfile_u32, AT(id), .min = 1, .max = UINT32_MAX,
+	    .doc = "Number of the pool." },
+	[ROW_IP] = { "ip", mapfile_text, AT(list),
+	    .doc = "Comma list of its receivers, each ADDRESS:PORT." },
+	[ROW_BALANCE] = { "balance-alg", balance_parse, AT(balance),
+	    .doc = "Give each datagram to one receiver: rr or hash-agent." },
+	[ROW_SRC_PORT] = { "src_port", mapfile_u32, AT(src_port), .min = 1, .max = UINT16_MAX,
+	    .doc = "UDP port to send from." },
+	{ .name = NULL },
+};
+#undef AT
+
+struct load {
+	struct receivers *r;
+	uint16_t port;
+	const struct target_options *base;
+};
+
+static struct pool *
+pool_add(struct receivers *r)
+{
+	struct pool *pools = reallocarray(r->pools, r->n_pools + 1, sizeof(*pools));
+
+	if (pools == NULL)
+		return NULL;
+	r->pools = pools;
+	memset(&pools[r->n_pools], 0, sizeof(*pools));
+	return &pools[r->n_pools++];
+}
+
+/* Open the receivers of `list`. One with a fault goes to `ps`. */
+static int
+pool_fill(struct pool *p, const struct load *l, const struct config_line *at, char *list,
+    struct problems *ps, struct err *e)
+{
+	unsigned n = 1;
+	char *save = NULL;
+
+	for (const char *c = list; *c != '\0'; c++)
+		n += *c == ',';
+	p->targets = calloc(n, sizeof(*p->targets));
+	if (p->targets == NULL)
+		return err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+	for (char *one = strtok_r(list, ",", &save); one != NULL;
+	     one = strtok_r(NULL, ",", &save)) {
+		struct err why = ERR_INIT;
+
+		if (target_open(&p->targets[p->n], one, l->port, &p->options, &why) == 0) {
+			p->n++;
+			continue;
+		}
+		target_close(&p->targets[p->n]);
+		problem_add(ps, PROBLEM_ERROR, at, "tee_receivers: %s", why.text);
+	}
+	l->r->n_targets += p->n;
+	return 0;
+}
+
+static int
+line_take(void *arg, const struct mapfile_rule *rule, const void *values,
+    struct problems *ps, struct err *e)
+{
+	const struct load *l = arg;
+	const struct receivers_line *line = values;
+	struct pool *p;
+	char *list;
+	int rc;
+
+	if (!mapfile_has(rule, ROW_ID) || !mapfile_has(rule, ROW_IP)) {
+		problem_add(ps, PROBLEM_ERROR, &rule->at,
+		    "tee_receivers: a pool needs a number and receivers; write "
+		    "id=NUMBER ip=ADDRESS:PORT[,ADDRESS:PORT]");
+		return 0;
+	}
+	for (unsigned i = 0; i < l->r->n_pools; i++)
+		if (l->r->pools[i].id == line->id) {
+			problem_add(ps, PROBLEM_ERROR, &rule->at,
+			    "tee_receivers: pool %u is there already; give this one another id",
+			    line->id);
+			return 0;
+		}
+	list = strdup(line->list);
+	p = pool_add(l->r);
+	if (list == NULL || p == NULL) {
+		free(list);
+		return err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+	}
+	p->id = line->id;
+	p->balance = (enum balance)line->balance;
+	p->options = *l->base;
+	if (mapfile_has(rule, ROW_SRC_PORT))
+		p->options.source_port = (uint16_t)line->src_port;
+	rc = pool_fill(p, l, &rule->at, list, ps, e);
+	free(list);
+	return rc;
+}
+
+static const struct mapfile receivers_map = { "tee_receivers", line_keys,
+	sizeof(struct receivers_line), line_take };
+
+/* Try every target that has no address yet. Returns how many still have none. */
+static unsigned
+receivers_resolve(struct receivers *r)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n && !r->stop; k++) {
+			struct target *t = &r->pools[i].targets[k];
+			struct err e = ERR_INIT;
+
+			if (atomic_load(&t->fd) != -1)
+				continue;
+			if (target_resolve(t, &r->pools[i].options, &e)) {
+				log_info("tee_receivers: %s has an address now", t->name);
+				continue;
+			}
+			left++;
+			if (!t->said)
+				log_warn("tee_receivers: %s (nothing is sent there until it has an "
+				         "address; tried again every %u s)", e.text, RECEIVERS_RETRY_S);
+			t->said = true;
+		}
+	return left;
+}
+
+static void *
+resolver_main(void *arg)
+{
+	struct receivers *r = arg;
+
+	while (!r->stop && receivers_resolve(r) > 0) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += RECEIVERS_RETRY_S;
+		pthread_mutex_lock(&r->lock);
+		while (!r->stop && pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
+			continue;
+		pthread_mutex_unlock(&r->lock);
+	}
+	return NULL;
+}
+
+/* Start the thread that looks up names, where there are any. */
+static int
+resolver_start(struct receivers *r, struct err *e)
+{
+	unsigned named = 0;
+	int rc;
+
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			named += atomic_load(&r->pools[i].targets[k].fd) == -1;
+	if (named == 0)
+		return 0;
+	rc = thread_start(&r->resolver, "weir-resolve", resolver_main, r, e);
+	r->resolving = rc == 0;
+	return rc;
+}
+
+static struct receivers *
+receivers_new(struct err *e)
+{
+	struct receivers *r = calloc(1, sizeof(*r));
+	pthread_condattr_t monotonic;
+
+	if (r == NULL) {
+		err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+		return NULL;
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	return r;
+}
+
+struct receivers *
+receivers_load(const char *path, uint16_t port, const struct target_options *base,
+    struct problems *ps, struct err *e)
+{
+	struct load l = { receivers_new(e), port, base };
+
+	if (l.r == NULL)
+		return NULL;
+	if (mapfile_read(&receivers_map, path, &l, ps, e) != 0 || resolver_start(l.r, e) != 0) {
+		receivers_free(l.r);
+		return NULL;
+	}
+	return l.r;
+}
+
+struct receivers *
+receivers_one(const char *text, uint16_t port, const struct target_options *base,
+    struct err *e)
+{
+	struct receivers *r = receivers_new(e);
+	struct pool *p;
+
+	if (r == NULL)
+		return NULL;
+	p = pool_add(r);
+	if (p == NULL || (p->targets = calloc(1, sizeof(*p->targets))) == NULL) {
+		err_set(e, WEIR_ENOMEM, "tee_receiver: no memory");
+		receivers_free(r);
+		return NULL;
+	}
+	p->id = 1;
+	p->options = *base;
+	p->n = r->n_targets = 1;
+	if (target_open(&p->targets[0], text, port, base, e) != 0 || resolver_start(r, e) != 0) {
+		receivers_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void
+receivers_free(struct receivers *r)
+{
+	if (r == NULL)
+		return;
+	if (r->resolving) {
+		pthread_mutex_lock(&r->lock);
+		r->stop = true;
+		pthread_cond_signal(&r->wake);
+		pthread_mutex_unlock(&r->lock);
+		pthread_join(r->resolver, NULL);
+	}
+	for (unsigned i = 0; i < r->n_pools; i++) {
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			target_close(&r->pools[i].targets[k]);
+		free(r->pools[i].targets);
+	}
+	free(r->pools);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}

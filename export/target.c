@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/target.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const reason_names[TARGET_N_REASONS] = {
+#define X(NAME, name) [TARGET_##NAME] = #name,
+	TARGET_REASONS(X)
+#undef X
+};
+
+uint16_t
+target_port(const struct sockaddr_storage *a)
+{
+	return ntohs(a->ss_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
+	                                     : ((const struct sockaddr_in6 *)a)->sin6_port);
+}
+
+void
+target_port_set(struct sockaddr_storage *a, uint16_t port)
+{
+	if (a->ss_family == AF_INET)
+		((struct sockaddr_in *)a)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)a)->sin6_port = htons(port);
+}
+
+void
+target_reasons(const struct target *t, char *text)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < TARGET_N_REASONS; i++) {
+		uint64_t n = atomic_load_explicit(&t->unsent[i], memory_order_relaxed);
+
+		if (n > 0)
+			len += (size_t)snprintf(text + len, TARGET_REASONS_TEXT - len,
+			    "%s%s %" PRIu64, len > 0 ? ", " : "", reason_names[i], n);
+	}
+}
+
+/* Divide "host:port" in two. Returns 0 or -WEIR_EINVAL. */
+static int
+target_split(struct target *t, const char *text, uint16_t port, struct err *e)
+{
+	const char *host = text, *end, *colon;
+	size_t len;
+
+	if (*text == '[') {
+		host = text + 1;
+		end = strchr(host, ']');
+		colon = end != NULL && end[1] == ':' ? end + 1 : NULL;
+	} else {
+		colon = strrchr(text, ':');
+		end = colon != NULL ? colon : text + strlen(text);
+	}
+	len = end != NULL ? (size_t)(end - host) : 0;
+	if (len == 0 || len >= sizeof(t->host) || strlen(text) >= sizeof(t->name) ||
+	    (*text == '[' && colon == NULL && end[1] != '\0') ||
+	    (*text != '[' && memchr(host, ':', len) != NULL))
+		return err_set(e, WEIR_EINVAL,
+		    "'%.64s' is no receiver; write ADDRESS:PORT, NAME:PORT or [IPv6 ADDRESS]:PORT",
+		    text);
+	memcpy(t->host, host, len);
+	t->host[len] = '\0';
+	if (colon != NULL) {
+		char *rest;
+		unsigned long n = strtoul(colon + 1, &rest, 10);
+
+		if (*rest != '\0' || colon[1] < '0' || colon[1] > '9' || n == 0 || n > UINT16_MAX)
+			return err_set(e, WEIR_EINVAL, "'%.64s': '%.16s' is no port; write 1 to %u",
+			    text, colon + 1, UINT16_MAX);
+		port = (uint16_t)n;
+	}
+	snprintf(t->port, sizeof(t->port), "%u", port);
+	snprintf(t->name, sizeof(t->name), "%s", text);
+	return 0;
+}
+
+/* The source that a socket of `family` is bound to: an address of its own family, or any. */
+static int
+target_bind(int fd, int family, const struct target_options *o)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} from = { .any = { .sa_family = (sa_family_t)family } };
+	socklen_t len = family == AF_INET ? sizeof(from.in) : sizeof(from.in6);
+	int on = 1;
+
+	if (family == AF_INET) {
+		from.in.sin_port = htons(o->source_port);
+		memcpy(&from.in.sin_addr, o->source.b + 12, 4);
+	} else {
+		from.in6.sin6_port = htons(o->source_port);
+		memcpy(&from.in6.sin6_addr, o->source.b, 16);
+	}
+	/* Many targets may have one source port. */
+	if (o->source_port != 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+		return -1;
+	return bind(fd, &from.any, len);
+}
+
+static int
+target_tune(int fd, int family, const struct target_options *o)
+{
+	int size = (int)o->send_buffer, tos = o->ip_precedence << 5;
+
+	if (size > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
+		return -1;
+	if (tos == 0)
+		return 0;
+	return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
+	                         : setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+}
+
+/* A socket to `a`. Returns 0, or -WEIR_EIO with `e`. */
+static int
+target_connect(struct target *t, const struct addrinfo *a, const struct target_options *o,
+    struct err *e)
+{
+	bool sourced = !ip_is_none(&o->source);
+	int fd;
+
+	if (sourced && ip_is_v4(&o->source) != (a->ai_family == AF_INET))
+		return err_set(e, WEIR_EINVAL,
+		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
+	fd = socket(a->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1 || target_tune(fd, a->ai_family, o) != 0 ||
+	    ((sourced || o->source_port != 0) && target_bind(fd, a->ai_family, o) != 0) ||
+	    connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+		err_set(e, WEIR_EIO, "%s: %s", t->name, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return -WEIR_EIO;
+	}
+	memcpy(&t->addr, a->ai_addr, a->ai_addrlen);
+	t->addr_len = a->ai_addrlen;
+	atomic_store_explicit(&t->fd, fd, memory_order_release);
+	return 0;
+}
+
+/* Look the host up with `flags` of getaddrinfo, and connect. `*known`: it has an address. */
+static int
+target_look_up(struct target *t, int flags, const struct target_options *o, bool *known,
+    struct err *e)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_NUMERICSERV | flags }, *list = NULL;
+	int rc;
+
+	if (!ip_is_none(&o->source))
+		hints.ai_family = ip_is_v4(&o->source) ? AF_INET : AF_INET6;
+	rc = getaddrinfo(t->host, t->port, &hints, &list);
+	*known = rc == 0;
+	if (rc != 0)
+		return err_set(e, WEIR_EIO, "%s: %s", t->name, gai_strerror(rc));
+	rc = target_connect(t, list, o, e);
+	freeaddrinfo(list);
+	return rc;
+}
+
+int
+target_open(struct target *t, const char *text, uint16_t port, const struct target_options *o,
+    struct err *e)
+{
+	bool known;
+	ip16_t a;
+	int rc;
+
+	memset(t, 0, sizeof(*t));
+	atomic_init(&t->fd, -1);
+	rc = target_split(t, text, port, e);
+	if (rc != 0)
+		return rc;
+	if (ip_parse(t->host, &a) == 0 && !ip_is_none(&o->source) &&
+	    ip_is_v4(&a) != ip_is_v4(&o->source))
+		return err_set(e, WEIR_EINVAL,
+		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
+	rc = target_look_up(t, AI_NUMERICHOST, o, &known, e);
+	return known ? rc : 0;
+}
+
+void
+target_close(struct target *t)
+{
+	int fd = atomic_load(&t->fd);
+
+	if (fd != -1)
+		close(fd);
+	atomic_store(&t->fd, -1);
+}
+
+bool
+target_resolve(struct target *t, const struct target_options *o, struct err *e)
+{
+	bool known;
+
+	return target_look_up(t, 0, o, &known, e) == 0;
+}
+
+/* The reason that stands for an errno of sending. */
+static enum target_reason
+reason_of(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return TARGET_REFUSED;
+	case EAGAIN:
+	case ENOBUFS:
+	case ENOMEM:
+		return TARGET_NO_ROOM;
+	case EMSGSIZE:
+		return TARGET_TOO_LONG;
+	default:
+		return TARGET_UNREACHABLE;
+	}
+}
+
+static void
+count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
+void
+target_miss(struct target *t, enum target_reason why, unsigned n, struct target_tally *tally)
+{
+	count(&t->unsent[why], n);
+	tally->unsent += n;
+}
+
+void
+target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
+    struct target_tally *tally)
+{
+	uint64_t sent = 0, octets = 0;
+	unsigned i = 0;
+	bool again = true;
+
+	while (i < n) {
+		int k = sendmmsg(fd, m + i, n - i, 0);
+
+		for (int j = 0; j < k; j++)
+			octets += m[i + (unsigned)j].msg_len;
+		if (k > 0) {
+			sent += (unsigned)k;
+			i += (unsigned)k;
+			again = true;
+			continue;
+		}
+		/* An ICMP error is about an earlier datagram: this one has not been tried. */
+		if (errno == ECONNREFUSED) {
+			count(&t->refusals, 1);
+			if (again) {
+				again = false;
+				continue;
+			}
+		}
+		target_miss(t, reason_of(errno), 1, tally);
+		i++;
+		again = true;
+	}
+	count(&t->sent, sent);
+	count(&t->octets, octets);
+	tally->sent += sent;
+}
+
+void
+target_send(struct target *t, struct mmsghdr *m, unsigned n, struct target_tally *tally)
+{
+	int fd = atomic_load_explicit(&t->fd, memory_order_acquire);
+
+	if (fd == -1)
+		target_miss(t, TARGET_UNRESOLVED, n, tally);
+	else
+		target_send_by(t, fd, m, n, tally);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * target: a place that we send datagrams to, another collector. It is written as host:port
+ * and has a connected UDP socket of its own, so that the kernel tells when nobody listens
+ * there. Sending never blocks: what the socket does not take at once is counted by reason
+ * and gone.
+ *
+ * A target is made by the main thread; any number of threads may send to it. One whose
+ * host is a name has no socket until the name is resolved (targets_resolve).
+ */
+#ifndef WEIR_EXPORT_TARGET_H
+#define WEIR_EXPORT_TARGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "lib/err.h"
+#include "lib/ip.h"
+
+/* Why a datagram was not sent. */
+#define TARGET_REASONS(X) \
+	X(UNRESOLVED, unresolved)   /* no address is known for the name */ \
+	X(REFUSED, refused)         /* nobody listens there: ICMP said so, twice at once */ \
+	X(NO_ROOM, no_room)         /* the socket's buffer is full */ \
+	X(TOO_LONG, too_long)       /* for the way there, or for UDP */ \
+	X(UNREACHABLE, unreachable) /* no route, no neighbour, or all else */
+enum target_reason {
+#define X(NAME, name) TARGET_##NAME,
+	TARGET_REASONS(X)
+#undef X
+	TARGET_N_REASONS
+};
+
+/* How the sockets of targets are made. */
+struct target_options {
+	ip16_t source;        /* to send from; none: the kernel chooses */
+	uint16_t source_port; /* 0: the kernel chooses */
+	uint32_t send_buffer; /* octets; 0: the system's default */
+	uint8_t ip_precedence; /* 0-7: the upper three bits of TOS, or of the traffic class */
+};
+
+struct target {
+	char name[256];               /* "192.0.2.1:2100", as the operator wrote it */
+	char host[254], port[6];
+	_Atomic int fd;               /* -1: not resolved */
+	struct sockaddr_storage addr; /* what `fd` is connected to */
+	socklen_t addr_len;
+	bool said;                    /* that it cannot be resolved */
+	_Atomic uint64_t sent, octets;
+	_Atomic uint64_t refusals;    /* times that ICMP told of datagrams that found nobody */
+	_Atomic uint64_t unsent[TARGET_N_REASONS];
+};
+
+/* What became of datagrams. */
+struct target_tally {
+	uint64_t sent, unsent;
+};
+
+/*
+ * Read "host:port", "[IPv6 address]:port" or "host" alone, which gets `port`. Opens the
+ * socket where the host is an address. Returns 0, or -WEIR_EINVAL with `e` saying what to
+ * write, -WEIR_EIO when the socket cannot be had. target_close may be called in any case.
+ */
+int target_open(struct target *t, const char *text, uint16_t port,
+    const struct target_options *o, struct err *e);
+void target_close(struct target *t);
+
+/*
+ * Look up the name of a target without a socket, and open it. May block for seconds.
+ * Returns whether it has one now; `e` says why not.
+ */
+bool target_resolve(struct target *t, const struct target_options *o, struct err *e);
+
+/*
+ * Send `n` datagrams, whose names (msg_name) are not set, and count what became of them, in
+ * `t` and into `tally`. Any thread.
+ */
+void target_send(struct target *t, struct mmsghdr *m, unsigned n, struct target_tally *tally);
+
+/* The same through socket `fd`, for datagrams that have names. */
+void target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
+    struct target_tally *tally);
+
+#define TARGET_REASONS_TEXT (TARGET_N_REASONS * 34) /* octets of target_reasons, at most */
+
+/* "no_room 3, too_long 1": why datagrams were not sent, into TARGET_REASONS_TEXT octets. */
+void target_reasons(const struct target *t, char *text);
+
+/* The port of an IPv4 or IPv6 address, host order. */
+uint16_t target_port(const struct sockaddr_storage *a);
+void target_port_set(struct sockaddr_storage *a, uint16_t port);
+
+/* Count `n` datagrams as not sent, into `tally` too. Any thread. */
+void target_miss(struct target *t, enum target_reason why, unsigned n,
+    struct target_tally *tally);
+
+#endif

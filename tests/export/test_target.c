@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "export/target.h"
+
+static const struct {
+	const char *says, *text;
+	const char *host, *port; /* NULL: refused */
+	const char *why;
+} texts[] = {
+	{ "an address and a port", "127.0.0.1:2101", "127.0.0.1", "2101", NULL },
+	{ "an address alone", "127.0.0.1", "127.0.0.1", "9995", NULL },
+	{ "IPv6", "[::1]:2101", "::1", "2101", NULL },
+	{ "IPv6 alone", "[::1]", "::1", "9995", NULL },
+	{ "a name", "collector.invalid:65535", "collector.invalid", "65535", NULL },
+	{ "nothing", "", NULL, NULL, "is no receiver" },
+	{ "a port alone", ":2100", NULL, NULL, "is no receiver" },
+	{ "IPv6 without brackets", "2001:db8::1", NULL, NULL, "[IPv6 ADDRESS]:PORT" },
+	{ "a bracket that stays open", "[::1", NULL, NULL, "is no receiver" },
+	{ "words behind the bracket", "[::1]2100", NULL, NULL, "is no receiver" },
+	{ "port 0", "127.0.0.1:0", NULL, NULL, "'0' is no port" },
+	{ "a port too large", "127.0.0.1:65536", NULL, NULL, "'65536' is no port" },
+	{ "a port with a sign", "127.0.0.1:+1", NULL, NULL, "'+1' is no port" },
+	{ "words behind the port", "127.0.0.1:2100x", NULL, NULL, "'2100x' is no port" },
+};
+
+static void
+test_texts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct target t;
+		struct err e = ERR_INIT;
+		int rc = target_open(&t, texts[i].text, 9995, &(struct target_options){ 0 }, &e);
+
+		if ((rc == 0) != (texts[i].host != NULL))
+			fail_msg("%s: %d %s", texts[i].says, rc, e.text);
+		if (rc == 0) {
+			assert_string_equal(t.host, texts[i].host);
+			assert_string_equal(t.port, texts[i].port);
+		} else if (strstr(e.text, texts[i].why) == NULL) {
+			fail_msg("%s: %s", texts[i].says, e.text);
+		}
+		target_close(&t);
+	}
+}
+
+/* A name longer than any is refused, and nothing is written beyond what holds it. */
+static void
+test_long_name(void **state)
+{
+	char name[400];
+	struct target t;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(target_open(&t, name, 1, &(struct target_options){ 0 }, &e), -WEIR_EINVAL);
+	name[256] = '\0';
+	assert_int_equal(target_open(&t, name, 1, &(struct target_options){ 0 }, &e), -WEIR_EINVAL);
+	name[253] = '\0';
+	assert_int_equal(target_open(&t, name, 1, &(struct target_options){ 0 }, &e), 0);
+	assert_int_equal(atomic_load(&t.fd), -1);
+}
+
+/* A socket on loopback; its port goes to `*port`. */
+static int
+receiver(uint16_t *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void
+open_port(struct target *t, uint16_t port, const struct target_options *o)
+{
+	char text[32];
+	struct err e = ERR_INIT;
+
+	snprintf(text, sizeof(text), "127.0.0.1:%u", port);
+	if (target_open(t, text, 1, o, &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+static void
+send_octets(struct target *t, size_t octets, unsigned n, struct target_tally *tally)
+{
+	static uint8_t data[70000];
+	struct iovec v = { data, octets };
+	struct mmsghdr m[64] = { 0 };
+
+	for (unsigned i = 0; i < n; i++)
+		m[i].msg_hdr = (struct msghdr){ .msg_iov = &v, .msg_iovlen = 1 };
+	target_send(t, m, n, tally);
+}
+
+/* What cannot be sent costs itself alone, and is counted by its reason. */
+static void
+test_too_long(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	char reasons[TARGET_REASONS_TEXT], got[16];
+	uint16_t port;
+	int fd = receiver(&port);
+
+	(void)state;
+	open_port(&t, port, &(struct target_options){ 0 });
+	send_octets(&t, 7, 1, &tally);
+	send_octets(&t, 65508, 2, &tally);
+	send_octets(&t, 9, 1, &tally);
+	assert_int_equal(tally.sent, 2);
+	assert_int_equal(tally.unsent, 2);
+	assert_int_equal(t.sent, 2);
+	assert_int_equal(t.octets, 16);
+	target_reasons(&t, reasons);
+	assert_string_equal(reasons, "too_long 2");
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 7);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 9);
+	target_close(&t);
+	close(fd);
+}
+
+/* Nobody listens: the kernel says so at the next datagram, which is sent all the same. */
+static void
+test_nobody_there(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	uint16_t port;
+
+	(void)state;
+	close(receiver(&port));
+	open_port(&t, port, &(struct target_options){ 0 });
+	for (int i = 0; i < 10; i++)
+		send_octets(&t, 5, 1, &tally);
+	assert_int_equal(tally.sent + tally.unsent, 10);
+	assert_true(t.refusals > 0);
+	assert_int_equal(t.sent, tally.sent);
+	target_close(&t);
+}
+
+static void
+test_unresolved(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	struct err e = ERR_INIT;
+	char reasons[TARGET_REASONS_TEXT];
+
+	(void)state;
+	assert_int_equal(
+	    target_open(&t, "localhost:2100", 1, &(struct target_options){ 0 }, &e), 0);
+	send_octets(&t, 5, 64, &tally);
+	assert_int_equal(tally.sent, 0);
+	assert_int_equal(tally.unsent, 64);
+	target_reasons(&t, reasons);
+	assert_string_equal(reasons, "unresolved 64");
+	assert_true(target_resolve(&t, &(struct target_options){ 0 }, &e));
+	assert_int_not_equal(atomic_load(&t.fd), -1);
+	target_close(&t);
+}
+
+/* Where it is sent from. */
+static void
+test_source(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	struct target_options o = { .source_port = 0 };
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	struct err e = ERR_INIT;
+	uint16_t port, own;
+	char got[8];
+	int fd = receiver(&port);
+
+	(void)state;
+	close(receiver(&own)); /* a port that is free */
+	o.source_port = own;
+	assert_int_equal(ip_parse("127.0.0.5", &o.source), 0);
+	open_port(&t, port, &o);
+	send_octets(&t, 3, 1, &tally);
+	assert_int_equal(
+	    recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)&from, &len), 3);
+	assert_int_equal(target_port(&from), own);
+	assert_int_equal(((struct sockaddr_in *)&from)->sin_addr.s_addr, htonl(0x7f000005));
+	target_close(&t);
+	/* There is no way from one family to the other. */
+	assert_int_equal(target_open(&t, "[::1]:2100", 1, &o, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "other family"));
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_long_name),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_unresolved),
+		cmocka_unit_test(test_source),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

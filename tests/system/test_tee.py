@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tee door: datagrams go on to other collectors as they came."""
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from conftest import TUPLE, WEIR, Weir, free_port, generate, poll, truth, tuple_key
+from test_doors import V5, send_from
+from test_run import check
+
+
+class Receiver:
+    """A UDP socket that keeps what it gets: [(octets, sender)]."""
+
+    def __init__(self, family=socket.AF_INET, address="127.0.0.1"):
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind((address, 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+        self.got = []
+
+    def take(self, n):
+        """Wait until `n` datagrams came in all."""
+        def enough():
+            try:
+                while True:
+                    self.got.append(self.socket.recvfrom(65536))
+            except BlockingIOError:
+                return len(self.got) >= n
+        poll(enough)
+        assert len(self.got) == n
+        return [data for data, _ in self.got]
+
+    def senders(self):
+        return [sender[:2] for _, sender in self.got]
+
+
+@pytest.fixture
+def receivers():
+    made = []
+
+    def make(*args, **more):
+        made.append(Receiver(*args, **more))
+        return made[-1]
+    yield make
+    for r in made:
+        r.socket.close()
+
+
+def numbered(n):
+    """A v5 datagram that differs from others: its flow sequence."""
+    return V5[:16] + n.to_bytes(4, "big") + V5[20:]
+
+
+def tee(weir, tmp_path, pools, more=""):
+    port, path = free_port(), tmp_path / "receivers"
+    path.write_text(pools)
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nworkers: 1\naggregate: {TUPLE}\n"
+             f"plugins: tee[t], memory[m]\ntee_receivers[t]: {path}\n{more}").ready()
+    return w, port, path
+
+
+def targets(w):
+    return {row["target"]: row for row in w.rows("targets")}
+
+
+def output(w):
+    return next(row for row in w.rows("outputs") if row["output"] == "t")
+
+
+def test_every_pool_gets_every_octet(tmp_path, weir, receivers):
+    a, b, c = receivers(), receivers(), receivers(socket.AF_INET6, "::1")
+    w, port, _ = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{a.port},127.0.0.1:{b.port}\n"
+                                     f"id=2 ip=[::1]:{c.port}\n")
+    # What nobody can decode goes on, too; what is empty, likewise.
+    sent = [numbered(i) for i in range(200)] + [b"no export format", b""]
+    send_from("127.0.0.2", port, *sent)
+    for r in (a, b, c):
+        assert r.take(len(sent)) == sent
+    assert {row["sent"] for row in targets(w).values()} == {len(sent)}
+    assert {row["octets"] for row in targets(w).values()} == {sum(map(len, sent))}
+    assert output(w)["written"] == output(w)["rows"] == 3 * len(sent)
+    poll(lambda: w.stats()["records_fed"] == 200)  # and it is counted here as ever
+    w.books()
+    assert w.stop() == 0
+
+
+def test_pools_balance(tmp_path, weir, receivers):
+    r = [receivers() for _ in range(6)]
+    ips = [f"127.0.0.1:{x.port}" for x in r]
+    w, port, _ = tee(weir, tmp_path,
+                     f"id=1 ip={','.join(ips[:3])} balance-alg=rr\n"
+                     f"id=2 ip={','.join(ips[3:])} balance-alg=hash-agent\n")
+    for host in range(1, 41):
+        send_from(f"127.0.0.{host}", port, *(numbered(1000 * host + i) for i in range(3)))
+    poll(lambda: output(w)["rows"] == 240)
+    for x in r[:3]:
+        assert len(x.take(40)) == 40
+    agents = []
+    for x in r[3:]:
+        got = x.take(targets(w)[f"127.0.0.1:{x.port}"]["sent"])
+        agents.append({int.from_bytes(d[16:20], "big") // 1000 for d in got})
+    assert sum(map(len, agents)) == 40 and all(agents)  # each with one receiver, all three used
+    w.books()
+
+
+def test_reload_and_who_is_not_there(tmp_path, weir, receivers):
+    a, b = receivers(), receivers()
+    w, port, path = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{a.port},nowhere.invalid:2100\n")
+    send_from("127.0.0.2", port, V5)
+    a.take(1)
+    poll(lambda: "nowhere.invalid:2100" in w.log_text())
+    lost = targets(w)["nowhere.invalid:2100"]
+    assert (lost["sent"], lost["unsent"], lost["resolved"]) == (0, 1, False)
+    assert lost["reasons"] == "unresolved 1"
+    assert (output(w)["written"], output(w)["refused"]) == (1, 1)
+
+    path.write_text(f"id=1 ip=127.0.0.1:{b.port} balance-alg=fair\n")  # a fault
+    w.process.send_signal(signal.SIGUSR2)
+    poll(lambda: f"{path}:1: " in w.log_text())
+    assert "'fair' is no way to balance; write rr or hash-agent" in w.log_text()
+    send_from("127.0.0.2", port, V5)
+    a.take(2)
+
+    # A port without a listener tells so, and costs the others nothing.
+    dead = free_port()
+    path.write_text(f"id=7 ip=127.0.0.1:{dead},127.0.0.1:{b.port}\n")
+    w.process.send_signal(signal.SIGUSR2)
+    poll(lambda: "read anew" in w.log_text())
+    send_from("127.0.0.2", port, *(numbered(i) for i in range(100)))
+    assert b.take(100) == [numbered(i) for i in range(100)]
+    assert targets(w)[f"127.0.0.1:{dead}"]["refusals"] > 0
+    assert targets(w)[f"127.0.0.1:{b.port}"]["sent"] == 100
+    w.books()
+    assert w.stop() == 0
+
+
+def test_one_protocol_and_one_receiver(tmp_path, weir, receivers):
+    a = receivers()
+    netflow, sflow = free_port(), free_port()
+    w = weir(f"nfacctd_ip: 127.0.0.1\nsfacctd_ip: 127.0.0.1\nnfacctd_port: {netflow}\n"
+             f"sfacctd_port: {sflow}\nplugins: tee[t]\ntee_receiver[t]: 127.0.0.1:{a.port}\n"
+             "tee_protocol[t]: sflow\ntee_source_ip: 127.0.0.9\n").ready()
+    send_from("127.0.0.2", netflow, V5)
+    send_from("127.0.0.2", sflow, b"sFlow, maybe")
+    assert a.take(1) == [b"sFlow, maybe"]
+    assert a.senders()[0][0] == "127.0.0.9"
+    poll(lambda: w.stats()["datagrams"] == 2)
+    w.books()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets need CAP_NET_RAW")
+def test_transparent(tmp_path, weir, receivers):
+    a, c = receivers(), receivers(socket.AF_INET6, "::1")
+    w, port, _ = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{a.port}\nid=2 ip=[::1]:{c.port}\n",
+                     "tee_transparent[t]: true\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.77", 0))
+        for data in (V5, b"x", b""):
+            s.sendto(data, ("127.0.0.1", port))
+        assert a.take(3) == [V5, b"x", b""]
+        assert a.senders() == [s.getsockname()] * 3
+    # There is no way from IPv4 to IPv6 that keeps the sender.
+    assert targets(w)[f"[::1]:{c.port}"]["reasons"] == "unreachable 3"
+    w.books()
+
+
+FAULTS = (
+    ("ip=127.0.0.1:2100", "a pool needs a number and receivers"),
+    ("id=1", "a pool needs a number and receivers"),
+    ("id=1 ip=127.0.0.1:0", "'0' is no port; write 1 to 65535"),
+    ("id=1 ip=127.0.0.1:70000", "'70000' is no port"),
+    ("id=1 ip=::1", "write ADDRESS:PORT, NAME:PORT or [IPv6 ADDRESS]:PORT"),
+    ("id=1 ip=[::1]:2100 src_port=0", "src_port"),
+    ("id=1 ip=127.0.0.1:2100\nid=1 ip=127.0.0.1:2101", "pool 1 is there already"),
+    ("id=1 ip=127.0.0.1:2100 balance-arg=rr", "did you mean 'balance-alg'?"),
+)
+
+
+@pytest.mark.parametrize("line, says", FAULTS)
+def test_faults_are_told(tmp_path, line, says):
+    path = tmp_path / "receivers"
+    path.write_text(line + "\n")
+    out = check(tmp_path, f"nfacctd_port: 2100\nplugins: tee[t]\ntee_receivers[t]: {path}\n")
+    assert out.returncode != 0
+    assert f"{path}:{1 + line.count(chr(10))}: " in out.stdout + out.stderr
+    assert says in out.stdout
+
+
+def test_no_loop(tmp_path):
+    port = free_port()
+    conf = tmp_path / "weir.conf"
+    conf.write_text(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: tee[t]\n"
+                    f"tee_receiver[t]: 127.0.0.1:{port}\nstate_dir: {tmp_path}\n")
+    out = subprocess.run([str(WEIR), "run", "-f", str(conf)], capture_output=True, text=True,
+                         timeout=30)
+    assert out.returncode != 0
+    assert f"127.0.0.1:{port} is this weir itself" in out.stdout + out.stderr
+
+
+def test_a_chain_counts_alike(tmp_path, weir):
+    """Generated v5, IPFIX over one weir to another: the same rows."""
+    (tmp_path / "far").mkdir()
+    port = free_port()
+    far = Weir(tmp_path / "far", f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\n"
+               f"plugins: memory[m]\nmax_entries: 5000\naggregate: {TUPLE}\n")
+    try:
+        far.ready()
+        w, near, _ = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{port}\n", "max_entries: 5000\n")
+        generate("ipfix", 20000, 2000, "--rate", "40000", udp=f"127.0.0.1:{near}",
+                 truth=tmp_path / "truth")
+        want = truth(tmp_path / "truth")
+        for at in (w, far):
+            poll(lambda: at.stats()["records_fed"] == 20000)
+            poll(lambda: sum(r["bytes"] for r in at.rows("m")) ==
+                 sum(r["bytes"] for r in want.values()))
+            assert {tuple_key(r) for r in at.rows("m")} == set(want)
+            at.books()
+    finally:
+        far.kill()
