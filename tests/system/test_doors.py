@@ -99,14 +99,14 @@ def test_a_bad_allow_list_is_refused_at_the_start(tmp_path):
 
 
 def test_the_manuals_examples_are_right(tmp_path):
-    """What docs/exporters.md shows is a configuration and an allow list."""
+    """What docs/exporters.md shows: doors and their allow list, a tee and its receivers."""
     page = pathlib.Path(__file__).parents[2] / "docs" / "exporters.md"
-    config, listed = page.read_text().split("```\n")[1::2]
-    allow = tmp_path / "exporters"
-    allow.write_text(listed)
-    assert "/etc/weir/exporters" in config
-    out = check(tmp_path, config.replace("/etc/weir/exporters", str(allow)) +
-                "plugins: memory\n")
+    config, listed, tee, pools = page.read_text().split("```\n")[1::2]
+    config += tee
+    for name, text in (("exporters", listed), ("receivers", pools)):
+        (tmp_path / name).write_text(text)
+        assert f"/etc/weir/{name}\n" in config
+    out = check(tmp_path, config.replace("/etc/weir", str(tmp_path)))
     assert out.returncode == 0 and "warning" not in out.stdout, out.stdout
 
 
