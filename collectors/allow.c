@@ -98,6 +98,8 @@ list_load(const struct allow *a, struct problems *ps)
 	}
 	n = list_read(list, in, a, ps);
 	fclose(in);
+	if (lpm_build(list) != 0)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s: no memory", a->key);
 	if (ps->n_errors != before) {
 		lpm_free(list);
 		return NULL;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/networks.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
+#include "lib/listfile.h"
 #include "lib/lpm.h"
 
 struct networks {
@@ -47,7 +45,7 @@ as_pair_parse(const char *text, struct network *w)
 	return as_parse(text, under, &w->peer_as) && as_parse(under + 1, end, &w->as);
 }
 
-/* Parse one line, without blanks or comment, into `w` and its prefix. */
+/* Parse one line into `w` and its prefix. */
 static bool
 network_parse(char *line, struct network *w, struct prefix *p)
 {
@@ -67,7 +65,6 @@ network_parse(char *line, struct network *w, struct prefix *p)
 		return false;
 	if (n == 3 && ip_parse(part[0], &w->nexthop) != 0)
 		return false;
-	w->bits16 = p->len;
 	w->bits = p->len >= 96 && ip_is_v4(&p->addr) ? (uint8_t)(p->len - 96) : p->len;
 	return true;
 }
@@ -88,69 +85,50 @@ network_add(struct networks *n, const struct network *w, const struct prefix *p)
 	return lpm_add(n->lpm, p, n->n++);
 }
 
-/* Cut `line` at its comment and newline and take its blanks out. */
-static void
-line_clean(char *line)
+static int
+line_take(void *arg, char *line, struct err *why)
 {
-	char *to = line;
+	struct networks *n = arg;
+	struct network w;
+	struct prefix p;
 
-	for (const char *c = line; *c != '\0' && *c != '!' && *c != '#'; c++)
-		if (strchr(" \t\r\n", *c) == NULL)
-			*to++ = *c;
-	*to = '\0';
+	if (!network_parse(line, &w, &p))
+		return err_set(why, WEIR_EINVAL, "write [[nexthop,]AS,]network/length");
+	if (n->n == LPM_MAX_VALUE || network_add(n, &w, &p) != 0)
+		return err_set(why, WEIR_ENOMEM, "no memory");
+	return 0;
 }
 
-static int
-networks_read(struct networks *n, FILE *in, const char *path, struct problems *ps,
-    struct err *e)
+/* Give back what the list has beyond its networks. */
+static void
+list_trim(struct networks *n)
 {
-	char *line = NULL, shown[64];
-	size_t room = 0;
-	struct config_line at = { .file = path, .line = 0 };
-	int rc = 0;
+	struct network *list = n->n > 0 ? realloc(n->list, n->n * sizeof(*list)) : NULL;
 
-	while (rc == 0 && getline(&line, &room, in) >= 0) {
-		struct network w;
-		struct prefix p;
-
-		at.line++;
-		line_clean(line);
-		if (line[0] == '\0')
-			continue;
-		snprintf(shown, sizeof(shown), "%.60s", line);
-		if (!network_parse(line, &w, &p))
-			problem_add(ps, PROBLEM_WARNING, &at,
-			    "'%s' left out: write [[nexthop,]AS,]network/length", shown);
-		else if (network_add(n, &w, &p) != 0)
-			rc = err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
-	}
-	if (rc == 0 && !feof(in))
-		rc = err_set(e, WEIR_EIO, "networks_file %s: %s", path, strerror(errno));
-	free(line);
-	return rc;
+	if (list == NULL)
+		return;
+	n->list = list;
+	n->room = n->n;
 }
 
 struct networks *
 networks_load(const char *path, struct problems *ps, struct err *e)
 {
-	struct networks *n;
-	FILE *in = fopen(path, "re");
+	static const struct listfile list = { "networks_file", line_take };
+	struct networks *n = calloc(1, sizeof(*n));
 	int rc;
 
-	if (in == NULL) {
-		err_set(e, WEIR_EIO, "networks_file %s: %s", path, strerror(errno));
-		return NULL;
-	}
-	n = calloc(1, sizeof(*n));
 	if (n == NULL || (n->lpm = lpm_new()) == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
 	else
-		rc = networks_read(n, in, path, ps, e);
-	fclose(in);
+		rc = listfile_read(&list, path, n, ps, e);
+	if (rc == 0 && lpm_build(n->lpm) != 0)
+		rc = err_set(e, WEIR_ENOMEM, "networks_file %s: no memory", path);
 	if (rc != 0) {
 		networks_free(n);
 		return NULL;
 	}
+	list_trim(n);
 	return n;
 }
 
@@ -160,4 +138,29 @@ networks_find(const struct networks *n, const ip16_t *a)
 	int64_t i = lpm_find(n->lpm, a);
 
 	return i >= 0 ? &n->list[i] : NULL;
+}
+
+void
+networks_find_many(const struct networks *n, const ip16_t *const *a, unsigned count,
+    const struct network **found)
+{
+	int64_t places[LPM_BATCH];
+
+	lpm_find_many(n->lpm, a, count, places);
+	for (unsigned i = 0; i < count; i++) {
+		found[i] = places[i] >= 0 ? &n->list[places[i]] : NULL;
+		__builtin_prefetch(found[i]);
+	}
+}
+
+size_t
+networks_count(const struct networks *n)
+{
+	return n->n;
+}
+
+size_t
+networks_octets(const struct networks *n)
+{
+	return sizeof(*n) + n->room * sizeof(*n->list) + lpm_octets(n->lpm);
 }

@@ -83,6 +83,7 @@ test_cases(void **state)
 
 			assert_int_equal(lpm_add(l, &p, v), 0);
 		}
+		assert_int_equal(lpm_build(l), 0);
 		for (size_t f = 0; f < 8 && cases[i].finds[f].addr != NULL; f++) {
 			ip16_t a;
 			int64_t got;
@@ -106,13 +107,17 @@ test_refuses(void **state)
 
 	(void)state;
 	assert_int_equal(lpm_add(l, &p, LPM_MAX_VALUE + 1), -WEIR_EINVAL);
-	assert_int_equal(lpm_find(l, &a), -1);
-	assert_int_equal(lpm_add(l, &p, LPM_MAX_VALUE), 0);
-	assert_true(lpm_find(l, &a) == LPM_MAX_VALUE);
 	p.len = 129;
 	assert_int_equal(lpm_add(l, &p, 1), -WEIR_EINVAL);
+	p.len = 104;
+	assert_int_equal(lpm_add(l, &p, LPM_MAX_VALUE), 0);
+	assert_int_equal(lpm_build(l), 0);
+	assert_true(lpm_find(l, &a) == LPM_MAX_VALUE);
 	lpm_free(l);
 	lpm_free(NULL);
+	l = lpm_new();
+	assert_int_equal(lpm_add(l, &p, 1), 0);
+	lpm_free(l); /* never built */
 }
 
 /* Bits beyond the length are not looked at. */
@@ -126,6 +131,7 @@ test_host_bits(void **state)
 	(void)state;
 	p.len = 104;
 	assert_int_equal(lpm_add(l, &p, 7), 0);
+	assert_int_equal(lpm_build(l), 0);
 	assert_int_equal(lpm_find(l, &a), 7);
 	lpm_free(l);
 }
@@ -146,14 +152,15 @@ draw(void)
 static ip16_t
 draw_address(void)
 {
-	static const uint8_t some[] = { 0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff };
+	static const uint8_t some[] = { 0x00, 0x01, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xfe,
+		0xff };
 	ip16_t a = { { 0 } };
 	unsigned from = draw() % 2 == 0 ? 12 : 0;
 
 	if (from == 12)
 		a.b[10] = a.b[11] = 0xff;
 	for (unsigned i = from; i < 16; i++)
-		a.b[i] = some[draw() % (i % 4 == 3 ? 6 : 2)];
+		a.b[i] = some[draw() % (i % 4 == 3 ? 10 : 2)];
 	return a;
 }
 
@@ -237,6 +244,7 @@ test_random_against_model(void **state)
 			p[i] = draw_prefix();
 			assert_int_equal(lpm_add(l, &p[i], i), 0);
 		}
+		assert_int_equal(lpm_build(l), 0);
 		for (size_t i = 0; i < N_RANDOM; i++) {
 			ip16_t last = prefix_last(&p[i]);
 
@@ -283,10 +291,88 @@ test_order_does_not_matter(void **state)
 		}
 		for (size_t i = 0; i < N_RANDOM; i++)
 			assert_int_equal(lpm_add(l, &p[order[i]], order[i]), 0);
+		assert_int_equal(lpm_build(l), 0);
 		for (size_t i = 0; i < N_RANDOM; i++) {
 			check_find(l, p, p[i].addr);
 			check_find(l, p, prefix_last(&p[i]));
 		}
+		lpm_free(l);
+	}
+}
+
+#define ALL 65536U /* addresses below one prefix of all but 16 bits */
+
+/* Address number `i` of those that begin as `base`. */
+static ip16_t
+address_number(ip16_t base, uint32_t i)
+{
+	base.b[14] = (uint8_t)(i >> 8);
+	base.b[15] = (uint8_t)i;
+	return base;
+}
+
+/* All of them, one by one and in batches of every size. */
+static void
+check_all(const struct lpm *l, ip16_t base, const int64_t *want)
+{
+	ip16_t a[LPM_BATCH];
+	const ip16_t *at[LPM_BATCH];
+	int64_t got[LPM_BATCH];
+	unsigned n = 1;
+
+	for (uint32_t i = 0; i < ALL; i += n) {
+		n = n % LPM_BATCH + 1;
+		if (n > ALL - i)
+			n = ALL - i;
+		for (unsigned k = 0; k < n; k++) {
+			a[k] = address_number(base, (i + k) * 40503U % ALL); /* not in order */
+			at[k] = &a[k];
+		}
+		lpm_find_many(l, at, n, got);
+		for (unsigned k = 0; k < n; k++) {
+			uint32_t which = (i + k) * 40503U % ALL;
+
+			if (got[k] != want[which] || lpm_find(l, &a[k]) != want[which])
+				fail_msg("%u: found %lld", which, (long long)got[k]);
+		}
+	}
+}
+
+/* Every address of a block, with prefixes drawn densely: painting says what is right. */
+static void
+test_every_address_of_a_block(void **state)
+{
+	static const char *const bases[] = { "10.0.0.0", "2001:db8::", "::", "192.0.255.255",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:0" };
+	static int64_t want[ALL];
+	static struct prefix p[1200];
+
+	(void)state;
+	random_state = 7;
+	for (size_t round = 0; round < 5; round++) {
+		struct lpm *l = lpm_new();
+		unsigned n = 1 + draw() % 1200;
+		ip16_t base;
+
+		assert_int_equal(ip_parse(bases[round], &base), 0);
+		for (uint32_t i = 0; i < n; i++) {
+			unsigned len = 112 + draw() % 17;
+			ip16_t a = address_number(base, draw() % ALL);
+
+			p[i] = (struct prefix){ ip_mask(&a, len), (uint8_t)len };
+			assert_int_equal(lpm_add(l, &p[i], i), 0);
+		}
+		for (uint32_t i = 0; i < ALL; i++)
+			want[i] = -1;
+		for (unsigned len = 112; len <= 128; len++)
+			for (uint32_t i = 0; i < n; i++) {
+				uint32_t at = (uint32_t)p[i].addr.b[14] << 8 | p[i].addr.b[15];
+
+				for (uint32_t k = at; p[i].len == len && k < at + (1U << (128 - len)); k++)
+					want[k] = i;
+			}
+		assert_int_equal(lpm_build(l), 0);
+		check_all(l, base, want);
 		lpm_free(l);
 	}
 }
@@ -307,6 +393,7 @@ test_many(void **state)
 
 		assert_int_equal(lpm_add(l, &p, i), 0);
 	}
+	assert_int_equal(lpm_build(l), 0);
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t quad[4] = { (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i,
 			(uint8_t)(i * 7) };
@@ -314,7 +401,29 @@ test_many(void **state)
 
 		assert_true(lpm_find(l, &a) == i);
 	}
-	assert_true(lpm_octets(l) < 16 << 20);
+	assert_true(lpm_octets(l) < 3 << 20);
+	lpm_free(l);
+}
+
+/* As in a table of the Internet, IPv6 prefixes that share little: memory stays small. */
+static void
+test_sparse(void **state)
+{
+	struct lpm *l = lpm_new();
+	const uint32_t n = 50000;
+
+	(void)state;
+	random_state = 48;
+	for (uint32_t i = 0; i < n; i++) {
+		struct prefix p = { { { 0x20, 0x01 } }, 48 };
+
+		for (unsigned k = 2; k < 6; k++)
+			p.addr.b[k] = (uint8_t)draw();
+		assert_int_equal(lpm_add(l, &p, i), 0);
+	}
+	assert_int_equal(lpm_build(l), 0);
+	if (lpm_octets(l) > n * 400UL)
+		fail_msg("%zu octets", lpm_octets(l));
 	lpm_free(l);
 }
 
@@ -327,7 +436,9 @@ main(void)
 		cmocka_unit_test(test_host_bits),
 		cmocka_unit_test(test_random_against_model),
 		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_every_address_of_a_block),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_sparse),
 	};
 
 	return cmocka_run_group_tests_name("lpm", tests, NULL, NULL);

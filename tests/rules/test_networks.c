@@ -61,37 +61,37 @@ find(const struct networks *n, const char *addr)
 /* One line, and what it says of an address in its network. */
 static const struct {
 	const char *says, *line, *addr;
-	uint8_t bits, bits16;
+	uint8_t bits;
 	uint32_t as, peer_as;
 	const char *nexthop;
 } lines[] = {
-	{ "a network", "192.0.2.0/24", "192.0.2.200", 24, 120, 0, 0, NULL },
-	{ "a host without a length", "192.0.2.7", "192.0.2.7", 32, 128, 0, 0, NULL },
-	{ "the default route", "0.0.0.0/0", "8.8.8.8", 0, 96, 0, 0, NULL },
-	{ "an IPv6 network", "2001:db8::/32", "2001:db8:1::1", 32, 32, 0, 0, NULL },
-	{ "an IPv6 host", "2001:db8::1", "2001:db8::1", 128, 128, 0, 0, NULL },
-	{ "the default route of IPv6", "::/0", "2001:db8::1", 0, 0, 0, 0, NULL },
-	{ "an AS and a network", "65001,192.0.2.0/24", "192.0.2.1", 24, 120, 65001, 0,
+	{ "a network", "192.0.2.0/24", "192.0.2.200", 24, 0, 0, NULL },
+	{ "a host without a length", "192.0.2.7", "192.0.2.7", 32, 0, 0, NULL },
+	{ "the default route", "0.0.0.0/0", "8.8.8.8", 0, 0, 0, NULL },
+	{ "an IPv6 network", "2001:db8::/32", "2001:db8:1::1", 32, 0, 0, NULL },
+	{ "an IPv6 host", "2001:db8::1", "2001:db8::1", 128, 0, 0, NULL },
+	{ "the default route of IPv6", "::/0", "2001:db8::1", 0, 0, 0, NULL },
+	{ "an AS and a network", "65001,192.0.2.0/24", "192.0.2.1", 24, 65001, 0,
 	    NULL },
-	{ "an AS of four octets", "4294967295,192.0.2.0/24", "192.0.2.1", 24, 120,
+	{ "an AS of four octets", "4294967295,192.0.2.0/24", "192.0.2.1", 24,
 	    UINT32_MAX, 0, NULL },
-	{ "a peer AS and an AS", "65000_65001,192.0.2.0/24", "192.0.2.1", 24, 120,
+	{ "a peer AS and an AS", "65000_65001,192.0.2.0/24", "192.0.2.1", 24,
 	    65001, 65000, NULL },
 	{ "a next hop, an AS and a network", "10.0.0.1,65001,192.0.2.0/24", "192.0.2.1",
-	    24, 120, 65001, 0, "10.0.0.1" },
+	    24, 65001, 0, "10.0.0.1" },
 	{ "a next hop and two AS", "10.0.0.1,65000_65001,2001:db8::/48", "2001:db8::2",
-	    48, 48, 65001, 65000, "10.0.0.1" },
-	{ "an IPv6 next hop", "2001:db8::ff,65001,2001:db8::/48", "2001:db8::2", 48, 48,
+	    48, 65001, 65000, "10.0.0.1" },
+	{ "an IPv6 next hop", "2001:db8::ff,65001,2001:db8::/48", "2001:db8::2", 48,
 	    65001, 0, "2001:db8::ff" },
-	{ "blanks anywhere", " 65001 ,\t192.0.2.0/24 ", "192.0.2.1", 24, 120, 65001, 0,
+	{ "blanks anywhere", " 65001 ,\t192.0.2.0/24 ", "192.0.2.1", 24, 65001, 0,
 	    NULL },
-	{ "a comment behind", "65001,192.0.2.0/24 ! our own", "192.0.2.1", 24, 120,
+	{ "a comment behind", "65001,192.0.2.0/24 ! our own", "192.0.2.1", 24,
 	    65001, 0, NULL },
-	{ "the other comment behind", "192.0.2.0/24 # 10.0.0.0/8", "192.0.2.1", 24, 120,
+	{ "the other comment behind", "192.0.2.0/24 # 10.0.0.0/8", "192.0.2.1", 24,
 	    0, 0, NULL },
-	{ "host bits, which are cut", "192.0.2.99/24", "192.0.2.1", 24, 120, 0, 0,
+	{ "host bits, which are cut", "192.0.2.99/24", "192.0.2.1", 24, 0, 0,
 	    NULL },
-	{ "DOS line ends", "65001,192.0.2.0/24\r", "192.0.2.1", 24, 120, 65001, 0,
+	{ "DOS line ends", "65001,192.0.2.0/24\r", "192.0.2.1", 24, 65001, 0,
 	    NULL },
 };
 
@@ -109,8 +109,7 @@ test_lines(void **state)
 			assert_int_equal(ip_parse(lines[i].nexthop, &nexthop), 0);
 		if (ps.n != 0)
 			fail_msg("%s: %s", lines[i].says, ps.list[0].text);
-		if (w == NULL || w->bits != lines[i].bits ||
-		    w->bits16 != lines[i].bits16 || w->as != lines[i].as ||
+		if (w == NULL || w->bits != lines[i].bits || w->as != lines[i].as ||
 		    w->peer_as != lines[i].peer_as || !ip_equal(&w->nexthop, &nexthop))
 			fail_msg("%s: not what it says", lines[i].says);
 		if (lines[i].bits != 0 && find(n, "198.51.100.1") != NULL)
@@ -179,6 +178,9 @@ test_nested(void **state)
 	} finds[] = { { "10.255.0.1", 1 }, { "10.1.255.1", 2 }, { "10.1.2.4", 3 },
 		{ "10.1.2.3", 4 }, { "11.0.0.1", 5 }, { "2001:db8:ff::1", 6 },
 		{ "2001:db8:1::1", 7 } };
+	const struct network *found[7];
+	const ip16_t *at[7];
+	ip16_t a[7];
 	struct problems ps;
 	struct networks *n = load(text, sizeof(text) - 1, &ps);
 
@@ -191,6 +193,14 @@ test_nested(void **state)
 			fail_msg(
 			    "%s is in AS %u", finds[i].addr, w != NULL ? w->as : 0);
 	}
+	for (size_t i = 0; i < 7; i++) {
+		assert_int_equal(ip_parse(finds[i].addr, &a[i]), 0);
+		at[i] = &a[i];
+	}
+	networks_find_many(n, at, 7, found);
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(found[i]->as, finds[i].as);
+	assert_int_equal(networks_count(n), 7);
 	assert_null(find(n, "2001:db9::1")); /* IPv4's default route does not hold it */
 	networks_free(n);
 }
