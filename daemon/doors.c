@@ -23,6 +23,7 @@
 #endif
 #if defined(WITH_SQLITE) || defined(WITH_PGSQL) || defined(WITH_MYSQL)
 #define WITH_SQL
+#include "sql/ddl.h"
 #include "sql/writer.h"
 #endif
 
@@ -126,4 +127,15 @@ door_output_defaults(const struct output_ops *ops, void *config, const char *sta
 	}
 #endif
 	(void)ops, (void)config, (void)state_dir;
+}
+
+int
+door_schema_print(const struct output *o, FILE *to, struct err *e)
+{
+#ifdef WITH_SQL
+	if (o->ops->directives == &sql_directives)
+		return ddl_print(o, to, e);
+#endif
+	(void)o, (void)to, (void)e;
+	return 0;
 }

@@ -7,6 +7,7 @@
 #define WEIR_DAEMON_DOORS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "core/collector.h"
 #include "core/output.h"
@@ -23,6 +24,12 @@ const char *door_output_missing(const char *type);
 /* Give `config` of an output of `ops` what it takes from the daemon's own: the state_dir. */
 void door_output_defaults(const struct output_ops *ops, void *config,
     const char *state_dir);
+
+/*
+ * Write the statements that make the tables of `o`, which is planned, where it has any. 0,
+ * or an error with `e`.
+ */
+int door_schema_print(const struct output *o, FILE *to, struct err *e);
 
 /* The directive sets of all doors, ended by NULL. */
 extern const struct directive_set *const door_directives[];

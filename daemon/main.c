@@ -44,6 +44,7 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "measure: the daemon" },
 	{ "check", cmd_check, "check a configuration, showing all problems at once" },
+	{ "sql", cmd_sql, "print the statements that make the tables of a configuration" },
 	{ "show", client_show, "show views, exporters, books, ... of a running weir" },
 	{ "top", client_top, "show the largest talkers, live" },
 #ifdef WITH_RRD

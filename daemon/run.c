@@ -293,3 +293,26 @@ cmd_check(int argc, char **argv)
 	run_free(&r);
 	return status;
 }
+
+int
+cmd_sql(int argc, char **argv)
+{
+	struct run r = { 0 };
+	struct err e = ERR_INIT;
+	int status;
+
+	if (argc < 2 || strcmp(argv[1], "schema") != 0) {
+		fputs("usage: weir sql schema -f FILE\n", stderr);
+		return argc == 2 && strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
+	r.engine = engine_load(&r, argc - 1, argv + 1, &status);
+	settings_complain(&r.settings, stderr);
+	for (unsigned i = 0; r.engine != NULL && i < r.engine->n_outputs; i++)
+		if (door_schema_print(r.engine->outputs[i], stdout, &e) != 0) {
+			fprintf(stderr, "error: %s\n", e.text);
+			status = EXIT_FAILURE;
+		}
+	engine_free(r.engine);
+	run_free(&r);
+	return status;
+}

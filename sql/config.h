@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/directive.h"
+#include "lib/variable.h"
 
 #define SQL_VERSION_MAX 9U
 
@@ -24,7 +25,7 @@ struct sql_config {
 	const char *passwd_file; /* its first line is the password; NULL: see passwd */
 	const char *ca_file;     /* the server must prove itself to; NULL: need not */
 	int locking;             /* enum sql_locking */
-	bool utc;                /* times are UTC: timestamps_utc */
+	struct variables vars;   /* of names, all but the time; no directive */
 	const char *table;       /* may hold %-variables; NULL: by version */
 	uint32_t table_version;  /* 1 to SQL_VERSION_MAX */
 	const char *table_schema; /* file with the statement that makes a table; NULL */

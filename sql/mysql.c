@@ -257,7 +257,7 @@ maria_open(const struct sql_config *config, struct sql_conn **conn, struct err *
 		maria_close(c);
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
 	}
-	c->utc = config->utc;
+	c->utc = config->vars.utc;
 	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
 		maria_close(c);
 		return rc;

@@ -186,7 +186,7 @@ pgsql_open(const struct sql_config *config, struct sql_conn **conn, struct err *
 		free(c);
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	}
-	c->utc = config->utc;
+	c->utc = config->vars.utc;
 	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
 		pgsql_close(c);
 		return rc;
@@ -452,8 +452,9 @@ pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 		return;
 	}
 	col = &s->columns[i - 1];
-	if (col->max != 0) { /* a number beyond int64_t */
-		pgsql_bind_int(s, i, INT64_MAX);
+	if (col->max == INT64_MAX) {
+		/* A key beyond 2^63: the type is signed, and its bits stay apart. */
+		rowtext_int(&s->rows, i - 1, (int64_t)strtoull(text, NULL, 10));
 		return;
 	}
 	if (col->chars != 0 && len > col->chars)
@@ -614,7 +615,7 @@ const struct sql_driver pgsql_driver = {
 		.typed = true,
 		.types = {
 			[SQL_SMALL] = "INT", [SQL_INT] = "BIGINT", [SQL_BIGINT] = "BIGINT",
-			[SQL_WIDE] = "NUMERIC(20)", [SQL_PROTO] = "SMALLINT",
+			[SQL_WIDE] = "BIGINT", [SQL_PROTO] = "SMALLINT",
 			[SQL_ADDRESS] = "INET", [SQL_HOST] = "INET", [SQL_MAC] = "MACADDR",
 			[SQL_TEXT] = "VARCHAR(255)",
 			[SQL_STAMP] = "TIMESTAMP(0) WITHOUT TIME ZONE",

@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sql/compose.h"
+#include "sql/ddl.h"
 #include "sql/loader.h"
 #include "sql/row.h"
 
@@ -75,7 +76,7 @@ store_connect(struct store *st, struct err *e)
 
 /* Be ready to write to `table`: make it where there is none, and prepare. */
 static int
-table_open(struct store *st, const char *table, struct err *e)
+table_open(struct store *st, const char *table, uint64_t start, struct err *e)
 {
 	const struct sql_driver *d = st->c.driver;
 	struct err cause = ERR_INIT;
@@ -86,11 +87,12 @@ table_open(struct store *st, const char *table, struct err *e)
 	if ((rc = d->table_exists(st->conn, table, &there, e)) != 0)
 		return rc;
 	if (!there) {
-		struct sql_text t = { 0 };
+		struct text_line sql = { 0 };
 
-		compose_create(&t, &d->dialect, &st->c.schema, table);
-		rc = d->run(st->conn, t.line.p, e);
-		sql_text_fini(&t);
+		rc = ddl_text(&sql, &d->dialect, &st->c.sql, &st->c.schema, table, start, e);
+		if (rc == 0)
+			rc = d->run(st->conn, sql.p, e);
+		text_line_free(&sql);
 		if (rc != 0)
 			return rc;
 		log_info("%s: table %s of %s made", st->c.collector, table,
@@ -115,7 +117,7 @@ static int
 store_ready(struct store *st, uint64_t start, struct err *e)
 {
 	char table[TABLENAME_MAX + 1] = "";
-	struct variables vars = st->c.vars;
+	struct variables vars = st->c.sql.vars;
 	int rc;
 
 	vars.time = start;
@@ -125,7 +127,7 @@ store_ready(struct store *st, uint64_t start, struct err *e)
 		store_disconnect(st);
 	if (st->conn == NULL && (rc = store_connect(st, e)) != 0)
 		return rc;
-	return strcmp(table, st->table) == 0 ? 0 : table_open(st, table, e);
+	return strcmp(table, st->table) == 0 ? 0 : table_open(st, table, start, e);
 }
 
 struct store *
@@ -144,7 +146,7 @@ store_open(const struct store_config *c, struct err *e)
 	if (getrandom(&chance, sizeof(chance), 0) < 0)
 		chance = (uint32_t)clock_mono();
 	st->boot = (int64_t)((clock_real() & ~UINT64_C(0xfffff)) | (chance & 0xfffff));
-	row_init(&st->row, c->driver, &st->c.schema, c->rs, c->vars.utc);
+	row_init(&st->row, c->driver, &st->c.schema, c->rs, c->sql.vars.utc);
 	if (variables_have_time(c->sql.table))
 		rc = store_connect(st, e);
 	else

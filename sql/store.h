@@ -26,7 +26,6 @@ struct store_config {
 	const struct sql_driver *driver; /* borrowed */
 	struct sql_config sql;           /* with every default filled in */
 	struct sql_schema schema;
-	struct variables vars;           /* all but the time */
 	const struct rowspec *rs;        /* of the view, borrowed */
 	char collector[160];             /* who writes: host and plugin */
 };

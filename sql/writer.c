@@ -105,14 +105,28 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 }
 
 int
+writer_schema(const struct output *o, struct sql_schema *schema, struct sql_config *c,
+    struct err *e)
+{
+	const struct sql_config *config = o->config;
+	struct sql_shape shape;
+
+	*c = *config;
+	c->vars = vars_of(o);
+	shape_of(o, !bins_are_none(&o->view->config.bins), &shape);
+	if (c->table == NULL)
+		c->table = schema_default_table(&shape);
+	if (c->db == NULL)
+		c->db = sql_driver_find(o->ops->type)->default_db;
+	return schema_plan(schema, &shape, e);
+}
+
+int
 writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 {
-	const struct sql_config *c = o->config;
-	const struct bins *bins = &o->view->config.bins;
 	struct writer *w = calloc(1, sizeof(*w));
 	struct store_config *sc = calloc(1, sizeof(*sc));
 	char host[64] = "";
-	struct sql_shape shape;
 	int rc = -WEIR_ENOMEM;
 
 	if (w == NULL || sc == NULL) {
@@ -120,18 +134,10 @@ writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 		goto out;
 	}
 	sc->driver = d;
-	sc->sql = *c;
-	shape_of(o, !bins_are_none(bins), &shape);
-	if (sc->sql.table == NULL)
-		sc->sql.table = schema_default_table(&shape);
-	sc->sql.utc = o->common.text.utc;
-	if (sc->sql.db == NULL)
-		sc->sql.db = d->default_db;
-	sc->vars = vars_of(o);
 	sc->rs = &o->view->rs;
 	gethostname(host, sizeof(host) - 1);
 	snprintf(sc->collector, sizeof(sc->collector), "%s/%s", host, o->name);
-	if ((rc = schema_plan(&sc->schema, &shape, e)) != 0)
+	if ((rc = writer_schema(o, &sc->schema, &sc->sql, e)) != 0)
 		goto out;
 	rc = -WEIR_EIO;
 	if ((w->store = store_open(sc, e)) != NULL)

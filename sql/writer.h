@@ -17,6 +17,7 @@
 #include "core/output.h"
 #include "sql/config.h"
 #include "sql/driver.h"
+#include "sql/schema.h"
 
 #define WRITER_PENDING 2U /* snapshots kept; their rows stay in the view's memory */
 
@@ -26,6 +27,13 @@ int writer_open(struct output *o, const struct sql_driver *d, struct err *e);
 int writer_write(struct output *o, const struct snapshot *s, struct output_result *r,
     struct err *e);
 void writer_close(struct output *o);
+
+/*
+ * What `o`, which is planned, writes: the columns to `schema`, its configuration with
+ * every default filled in to `c`. 0, or -WEIR_EINVAL with `e`.
+ */
+int writer_schema(const struct output *o, struct sql_schema *schema, struct sql_config *c,
+    struct err *e);
 
 /* The outputs of the engines that are built in. */
 extern const struct output_ops sqlite3_output, pgsql_output, mysql_output;

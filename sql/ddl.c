@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sql/ddl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/variable.h"
+#include "sql/compose.h"
+#include "sql/tablename.h"
+#include "sql/writer.h"
+
+#define FILE_MAX (1U << 20) /* octets of a statement's file */
+
+/* Append `text` with its variables expanded; what only looks like one stays. */
+static void
+put_expanded(struct text_line *line, const char *text, const struct variables *v)
+{
+	while (*text != '\0') {
+		char value[VARIABLE_MAX];
+		size_t step = *text == '%' || *text == '$' ? variable_expand(text, v, value) : 0;
+
+		if (step > 0)
+			text_line_put(line, value, strlen(value));
+		else
+			text_line_put(line, text, 1);
+		text += step > 0 ? step : 1;
+	}
+}
+
+static int
+file_put(struct text_line *line, FILE *f, const char *path, const struct variables *v,
+    struct err *e)
+{
+	struct text_line text = { 0 };
+	char buf[4096];
+	size_t n;
+	int rc = 0;
+
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0 && text.len < FILE_MAX)
+		text_line_put(&text, buf, n);
+	if (ferror(f) || text.len >= FILE_MAX)
+		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path,
+		    ferror(f) ? strerror(errno) : "longer than 1 MiB");
+	text_line_put(&text, "", 1);
+	if (rc == 0)
+		put_expanded(line, text.p, v);
+	text_line_free(&text);
+	return rc;
+}
+
+int
+ddl_text(struct text_line *line, const struct sql_dialect *d, const struct sql_config *c,
+    const struct sql_schema *s, const char *table, uint64_t time, struct err *e)
+{
+	struct variables v = c->vars;
+	struct sql_text t = { 0 };
+	int rc = 0;
+	FILE *f;
+
+	line->len = 0;
+	if (c->table_schema == NULL) {
+		compose_create(&t, d, s, table);
+		text_line_put(line, t.line.p, t.line.len);
+		sql_text_fini(&t);
+		return 0;
+	}
+	v.time = time;
+	if ((f = fopen(c->table_schema, "re")) == NULL)
+		return err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", c->table_schema,
+		    strerror(errno));
+	rc = file_put(line, f, c->table_schema, &v, e);
+	text_line_put(line, "", 1);
+	fclose(f);
+	return rc;
+}
+
+/* A statement of weir's own with each column on a line. */
+static void
+print_statement(const char *sql, FILE *to)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (const char *p = sql; *p != '\0'; p++) {
+		bool inside;
+
+		quoted ^= *p == '\'';
+		depth += !quoted && *p == '(';
+		inside = depth == 1 && !quoted;
+		depth -= !quoted && *p == ')';
+		if (inside && *p == ')')
+			fputc('\n', to);
+		fputc(*p, to);
+		if (!inside || (*p != '(' && *p != ','))
+			continue;
+		fputs("\n    ", to);
+		p += p[1] == ' ';
+	}
+	fputs(";\n\n", to);
+}
+
+int
+ddl_print(const struct output *o, FILE *to, struct err *e)
+{
+	const struct sql_driver *d = sql_driver_find(o->ops->type);
+	struct text_line line = { 0 };
+	struct sql_text batch = { 0 };
+	char table[TABLENAME_MAX + 1];
+	struct sql_schema schema;
+	struct sql_config c;
+	struct variables v;
+	int rc;
+
+	assert(d != NULL);
+	if ((rc = writer_schema(o, &schema, &c, e)) != 0)
+		return rc;
+	v = c.vars;
+	if ((rc = tablename_expand(c.table, &v, table, e)) != 0)
+		return rc;
+	rc = ddl_text(&line, &d->dialect, &c, &schema, table, v.time, e);
+	if (rc == 0) {
+		fprintf(to, "-- %s[%s], database %s\n", d->name, o->name, c.db);
+		if (c.table_schema != NULL)
+			fprintf(to, "%s\n", line.p);
+		else
+			print_statement(line.p, to);
+		compose_create(&batch, &d->dialect, &schema_batch, SCHEMA_BATCH_TABLE);
+		print_statement(batch.line.p, to);
+	}
+	text_line_free(&line);
+	sql_text_fini(&batch);
+	return rc;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ddl: how tables come to be: by the statement in the file of sql_table_schema, or by
+ * weir's own. Plain functions; any thread.
+ */
+#ifndef WEIR_SQL_DDL_H
+#define WEIR_SQL_DDL_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/output.h"
+#include "flow/text.h"
+#include "lib/err.h"
+#include "sql/config.h"
+#include "sql/driver.h"
+#include "sql/schema.h"
+
+/*
+ * The statement that makes `table` with the columns `s` for a bin that starts at `time` (ns
+ * since 1970), to `line`, which the caller frees; it ends in a NUL. 0, or -WEIR_EIO with
+ * `e`: the file cannot be read.
+ */
+int ddl_text(struct text_line *line, const struct sql_dialect *d,
+    const struct sql_config *c, const struct sql_schema *s, const char *table,
+    uint64_t time, struct err *e);
+
+/* Write the statements that make the tables of `o`, an SQL output that is planned. */
+int ddl_print(const struct output *o, FILE *to, struct err *e);
+
+#endif
