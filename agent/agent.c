@@ -18,6 +18,7 @@
 #include "agent/tree.h"
 #include "core/engine.h"
 #include "lib/clock.h"
+#include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/wbuf.h"
 
@@ -229,7 +230,7 @@ exhibit_new(struct output *o, struct err *e)
 	}
 	v->ledger->keep = view_keep(o->engine, v);
 	x->output = o;
-	x->index = x->row.index = c->index != 0 ? c->index : index_of_name(o->name);
+	x->index = x->row.index = c->index != 0 ? c->index : hash_index(o->name);
 	snprintf(x->row.name, sizeof(x->row.name), "%s", o->name);
 	key_spec_write(&v->rs, x->row.key_spec, sizeof(x->row.key_spec));
 	x->row.interval = bins->months != 0 ? (uint64_t)bins->months * MONTH_S : bins->seconds;
@@ -328,6 +329,7 @@ agent_publish(const struct engine *en)
 	t->cut_mono = clock_mono();
 	t->started = en->started;
 	census_take(agent.census, t);
+	t->watches = watches_copy(en->watches, &t->n_watches);
 	for (unsigned i = 0; i < agent.n; i++) {
 		t->views[i] = agent.exhibits[i]->row;
 		rows_ref(t->views[i].rows);

@@ -35,14 +35,6 @@ struct census {
 	uint64_t changes;            /* of the registry, when they were taken */
 };
 
-uint32_t
-index_of_name(const char *name)
-{
-	uint32_t index = (uint32_t)(hash_frozen(name, strlen(name)) >> 33);
-
-	return index != 0 ? index : 1;
-}
-
 /* Split "[::]:2100" or "192.0.2.1:2100"; returns whether `where` is of that form. */
 static bool
 where_parse(const char *where, ip16_t *address, uint64_t *port)
@@ -99,7 +91,7 @@ census_door(struct census *c, const struct collector *instance)
 	if (d->instances == NULL)
 		return NULL;
 	memcpy(d->row.name, name, sizeof(name));
-	d->row.index = index_of_name(name);
+	d->row.index = hash_index(name);
 	door_describe(d, instance);
 	c->n_doors++;
 	return d;
@@ -160,7 +152,7 @@ census_desks(struct census *c, struct err *e)
 	if (c->desks == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory for the SNMP census");
 	for (unsigned i = 0; i < en->n_outputs; i++)
-		c->desks[i] = (struct desk){ index_of_name(en->outputs[i]->name),
+		c->desks[i] = (struct desk){ hash_index(en->outputs[i]->name),
 			en->outputs[i] };
 	qsort(c->desks, en->n_outputs, sizeof(*c->desks), desk_compare);
 	for (unsigned i = 1; i < en->n_outputs; i++)

@@ -14,9 +14,6 @@
 #include "core/engine.h"
 #include "lib/err.h"
 
-/* WeirIndex of a thing called `name`: 1 to 2^31 - 1, the same on every host. */
-uint32_t index_of_name(const char *name);
-
 struct census;
 
 /*

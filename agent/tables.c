@@ -13,7 +13,7 @@
 
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
-	&output_table,
+	&output_table, &watch_table,
 };
 
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */

@@ -9,14 +9,17 @@
 
 #include "agent/tree.h"
 
-#define N_MIB_TABLES 6U
+#define N_MIB_TABLES 7U
 
 /* In the order of their names. */
 extern const struct mib_table *const mib_tables[N_MIB_TABLES];
 
-/* The scalars, and the tables of things (agent/tables.c); the entries (agent/entry.c). */
+/*
+ * The scalars, and the tables of things (agent/tables.c); the entries (agent/entry.c);
+ * watches (agent/watches.c).
+ */
 extern const struct mib_table general_table, collector_table, exporter_table, view_table,
-    entry_table, output_table;
+    entry_table, output_table, watch_table;
 
 /* Of a value at `ns` since 1970: the TimeStamp. */
 uint64_t moment_timestamp(const struct moment *m, uint64_t ns);

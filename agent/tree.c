@@ -53,6 +53,7 @@ tree_free(struct mib_tree *t)
 	free(t->exporters);
 	free(t->outputs);
 	free(t->views);
+	free(t->watches);
 	free(t);
 }
 

@@ -77,6 +77,8 @@ struct output_row {
 	uint64_t queued, rows, written, spooled, refused, errors;
 };
 
+struct watch; /* core/watch.h */
+
 /* How many rows the tables of things have. */
 struct tree_size {
 	uint32_t collectors, exporters, outputs, views;
@@ -87,11 +89,12 @@ struct mib_tree {
 	uint64_t cut_real;       /* ns since 1970 */
 	uint64_t cut_mono;
 	uint64_t started;        /* ns since 1970 */
-	uint32_t n_collectors, n_exporters, n_outputs, n_views;
+	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
+	struct watch *watches;            /* by index; the tree's own copy, or NULL */
 	uint32_t n_entries;      /* set by tree_seal */
 };
 

@@ -56,6 +56,7 @@ engine_free(struct engine *en)
 		output_free(en->outputs[i]);
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_free(en->views[i]);
+	watches_free(en->watches);
 	for (unsigned i = 0; i < en->n_rules; i++)
 		rules_free(en->rules[i].rules);
 	sampling_free(en->sampling);
@@ -264,6 +265,8 @@ engine_reload(struct engine *en, struct problems *ps)
 	for (unsigned i = 0; i < en->n_outputs; i++)
 		if (en->outputs[i]->ops->reload != NULL)
 			en->outputs[i]->ops->reload(en->outputs[i], ps);
+	if (en->watches != NULL)
+		watches_reload(en->watches, ps);
 }
 
 int

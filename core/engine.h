@@ -14,6 +14,7 @@
 #include "core/output.h"
 #include "core/publisher.h"
 #include "core/view.h"
+#include "core/watch.h"
 #include "core/worker.h"
 #include "rules/rules.h"
 #include "rules/sampling.h"
@@ -40,6 +41,7 @@ struct engine {
 	struct output *outputs[ENGINE_OUTPUTS];
 	struct exporters *exporters;
 	struct publisher *publisher;
+	struct watches *watches;  /* NULL: none. Owned; made by the caller before engine_start */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */

@@ -20,6 +20,7 @@
 #include "lib/thread.h"
 
 #define ORDERLY "orderly"      /* the file that says that weir ended in good order */
+#define WATCHES "watches"
 
 /* What is kept of one view. */
 struct kept {
@@ -32,6 +33,7 @@ struct kept {
 struct keeper {
 	struct engine *engine;
 	char orderly[PATH_MAX];
+	char watches[PATH_MAX];    /* "": there are none, or they are to be left alone */
 	bool was_orderly;          /* the last end of weir */
 	uint32_t every;            /* s */
 	unsigned n;
@@ -102,8 +104,24 @@ kept_save(struct keeper *keeper, struct kept *k)
 }
 
 static void
+watches_take_up(struct keeper *k)
+{
+	struct err e = ERR_INIT;
+	int rc = watches_load(k->engine->watches, k->watches, k->was_orderly, &e);
+
+	if (rc != 0)
+		log_warn("%s: the totals of watches begin anew", e.text);
+	if (rc == -WEIR_EUNSUPPORTED)
+		k->watches[0] = '\0';
+}
+
+static void
 keeper_save(struct keeper *k)
 {
+	struct err e = ERR_INIT;
+
+	if (k->watches[0] != '\0' && watches_save(k->engine->watches, k->watches, &e) != 0)
+		log_limited(&k->limit, "%s: what is watched will not outlive a restart", e.text);
 	for (unsigned i = 0; i < k->n; i++)
 		kept_save(k, &k->kept[i]);
 }
@@ -140,7 +158,18 @@ keeper_new(struct engine *en, const char *state_dir, uint32_t every, struct err 
 		kept_load(one, k->was_orderly);
 		k->n++;
 	}
+	if (en->watches != NULL &&
+	    (size_t)snprintf(k->watches, sizeof(k->watches), "%s/" WATCHES, state_dir) <
+	        sizeof(k->watches))
+		watches_take_up(k);
 	return k;
+}
+
+/* Whether there is anything to keep. */
+static bool
+keeper_is_needed(const struct keeper *k)
+{
+	return k->n > 0 || k->watches[0] != '\0';
 }
 
 static void *
@@ -171,7 +200,7 @@ keeper_start(struct keeper *k, struct err *e)
 {
 	int rc;
 
-	if (k->n == 0 || k->every == 0)
+	if (!keeper_is_needed(k) || k->every == 0)
 		return 0;
 	rc = thread_start(&k->thread, "weir-keeper", keeper_main, k, e);
 	k->running = rc == 0;
@@ -194,7 +223,7 @@ keeper_end(struct keeper *k, bool started)
 	}
 	if (started)
 		keeper_save(k);
-	if ((started ? k->n > 0 : k->was_orderly) &&
+	if ((started ? keeper_is_needed(k) : k->was_orderly) &&
 	    statefile_write(k->orderly, ORDERLY, 1, "", 0, &e) != 0)
 		log_warn("%s: counters will seem to have begun anew", e.text);
 	pthread_mutex_destroy(&k->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keeper: keeps in `state_dir` what is counted and shall go on after a restart: the
- * ledgers of views whose outputs ask for it. They are written every so often by a thread
+ * ledgers of views whose outputs ask for it, and watches. They are written every so often by a thread
  * of its own, as that takes time and may block, and once more at the end.
  *
  * Counters that were shown must not go back unnoticed. Only if weir ended in good order is

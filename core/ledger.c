@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/watch.h"
 #include "lib/clock.h"
 
 #define CROWDED_PART 8 /* with one place in eight free there is no need to let rows go */
@@ -70,6 +71,16 @@ ledger_count(struct ledger *l, uint8_t *row, const uint8_t *from, uint64_t now)
 	seen->last = now;
 }
 
+/* Let those who watch see what `from` adds to `row`, which may be NULL. */
+static void
+ledger_watched(struct ledger *l, const uint8_t *row, const uint8_t *from)
+{
+	uint32_t no = row == NULL ? LEDGER_GONE
+	                          : (uint32_t)((size_t)(row - l->table.rows) / l->table.row_octets);
+
+	watch_lens_count(l->lens, no, from);
+}
+
 /* Whether idle rows should make room, and it is not too soon after the last try. */
 static bool
 ledger_is_crowded(const struct ledger *l, uint64_t now)
@@ -108,6 +119,8 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 	uint8_t *rows[TABLE_BATCH];
 
 	ledger_lock(l);
+	if (l->lens != NULL)
+		watch_lens_open(l->lens, now);
 	for (uint32_t at = 0; at < s->table.n; at += TABLE_BATCH) {
 		unsigned n = s->table.n - at < TABLE_BATCH ? s->table.n - at : TABLE_BATCH;
 
@@ -120,7 +133,11 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 		(void)table_upsert(&l->table, keys, n, rows);
 		for (unsigned i = 0; i < n; i++)
 			ledger_count(l, rows[i], table_row(&s->table, at + i), now);
+		for (unsigned i = 0; l->lens != NULL && i < n; i++)
+			ledger_watched(l, rows[i], table_row(&s->table, at + i));
 	}
+	if (l->lens != NULL)
+		watch_lens_close(l->lens);
 
 	struct sums other = slab_other_sum(s);
 

@@ -20,6 +20,8 @@
 #include "flow/rowspec.h"
 #include "lib/table.h"
 
+struct watch_lens;
+
 struct ledger {
 	const struct rowspec *rs;  /* rows begin as the view's; the bin is 0 */
 	struct table table;
@@ -40,6 +42,7 @@ struct ledger {
 	uint64_t next_sweep;       /* ns since 1970: when to look again for such rows */
 	uint64_t sweeps;           /* times that some went: row numbers changed */
 	uint32_t *moved;           /* of the last one, by old row number: the new, or LEDGER_GONE */
+	struct watch_lens *lens;   /* core/watch.h; NULL: nobody watches */
 	pthread_mutex_t lock;
 };
 

@@ -9,6 +9,7 @@
 
 #include "core/engine.h"
 #include "core/output.h"
+#include "core/watch.h"
 #include "core/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -300,6 +301,12 @@ view_round(struct publisher *p, unsigned no, uint64_t now, bool last)
 	view_collect(en, no, now);
 	if (v->config.refresh_s != 0 && (last || view_is_due(v, now)))
 		view_publish(p, v, now, last);
+}
+
+/* Tell the outputs that look at the ledger of `v`. */
+static void
+view_tell(struct engine *en, struct view *v)
+{
 	if (v->ledger != NULL)
 		for (unsigned i = 0; i < en->n_outputs; i++)
 			if (en->outputs[i]->view == v && en->outputs[i]->ops->ledger != NULL)
@@ -320,6 +327,11 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_round(p, i, now, last);
+	if (en->watches != NULL)
+		watches_tick(en->watches, now);
+	/* All views first: what outputs see belongs to one moment. */
+	for (unsigned i = 0; i < en->n_views; i++)
+		view_tell(en, en->views[i]);
 	atomic_fetch_add(&p->rounds, 1);
 }
 

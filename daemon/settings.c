@@ -30,6 +30,7 @@ settings_sets(void)
 	sets[n++] = &output_directives;
 	sets[n++] = &rules_directives;
 	sets[n++] = &sampling_directives;
+	sets[n++] = &watch_directives;
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		sets[n++] = doors_in[i].directives;
 	for (size_t i = 0; door_directives[i] != NULL; i++)
@@ -271,6 +272,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	defaults_add(s, o);
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
 	directive_apply(&sampling_directives, &s->config, NULL, &s->sampling, &s->problems);
+	directive_apply(&watch_directives, &s->config, NULL, &s->watch, &s->problems);
 	customs_read(s);
 	workers_read(s);
 	plugins_read(s, fallback);
@@ -358,6 +360,7 @@ settings_print(const struct settings *s, FILE *to)
 {
 	directive_print(&weir_directives, &s->weir, NULL, to);
 	directive_print(&sampling_directives, &s->sampling, NULL, to);
+	directive_print(&watch_directives, &s->watch, NULL, to);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		directive_print(doors_in[i].directives, s->in[i], NULL, to);
 	for (unsigned i = 0; i < s->n_plugins; i++) {
@@ -398,6 +401,10 @@ settings_engine(struct settings *s)
 	}
 	errors = s->problems.n_errors;
 	if (en != NULL && engine_prepare(en, &s->problems, &e) != 0 &&
+	    s->problems.n_errors == errors)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	errors = s->problems.n_errors;
+	if (en != NULL && watches_new(en, &s->watch, &en->watches, &s->problems, &e) != 0 &&
 	    s->problems.n_errors == errors)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (en == NULL)

@@ -45,6 +45,7 @@ struct settings {
 	struct problems problems;
 	struct weir_config weir;
 	struct sampling_config sampling;
+	struct watch_config watch;
 	unsigned workers;
 	struct plugin *plugins;
 	unsigned n_plugins;

@@ -38,6 +38,17 @@ sums_take_off(struct sums *from, const struct sums *s)
 	from->flows -= s->flows;
 }
 
+/* What `now` counts more than `then`, per second of the `ns` in between, rounded. */
+static inline struct sums
+sums_rate(const struct sums *now, const struct sums *then, uint64_t ns)
+{
+	double each = 1e9 / (double)ns;
+
+	return (struct sums){ (uint64_t)((double)(now->packets - then->packets) * each + .5),
+		(uint64_t)((double)(now->bytes - then->bytes) * each + .5),
+		(uint64_t)((double)(now->flows - then->flows) * each + .5) };
+}
+
 static inline bool
 sums_equal(const struct sums *a, const struct sums *b)
 {

@@ -39,3 +39,11 @@ hash_frozen(const void *data, size_t len)
 {
 	return XXH64(data, len, 0);
 }
+
+uint32_t
+hash_index(const char *name)
+{
+	uint32_t index = (uint32_t)(hash_frozen(name, strlen(name)) >> 33);
+
+	return index != 0 ? index : 1;
+}

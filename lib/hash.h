@@ -19,4 +19,7 @@ uint64_t hash_seeded(const void *data, size_t len);
 /* XXH64 with seed 0: the same on every machine and for ever. */
 uint64_t hash_frozen(const void *data, size_t len);
 
+/* The index in SNMP of a thing called `name`: 1 to 2^31 - 1, of its hash_frozen. */
+uint32_t hash_index(const char *name);
+
 #endif

@@ -139,7 +139,8 @@ key_unknown(const struct reader *r, const char *name)
 	size_t n = 0;
 
 	for (const struct mapfile_key *k = r->map->keys; k->name != NULL; k++)
-		names[n++] = k->name;
+		if (strcmp(k->name, MAPFILE_OTHERS) != 0)
+			names[n++] = k->name;
 	near = nearest_word(name, names, n);
 	problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: unknown key '%.64s'%s%s%s",
 	    r->map->directive, name, near != NULL ? "; did you mean '" : "",
@@ -168,6 +169,27 @@ word_next(char **line, bool *open)
 	return word;
 }
 
+/* Take in a word whose key is in no row; `equals` is where its '=' stood. */
+static bool
+other_take(struct reader *r, char *word, char *equals)
+{
+	const struct mapfile_key *k = key_find(r->map, MAPFILE_OTHERS);
+	struct err why = ERR_INIT;
+	int rc = -WEIR_ENOENT;
+
+	if (k != NULL) {
+		*equals = '=';
+		rc = k->parse(k, word, (char *)r->values + k->offset, &why);
+		*equals = '\0';
+	}
+	if (rc == -WEIR_ENOENT)
+		key_unknown(r, word);
+	else if (rc != 0)
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: %s", r->map->directive,
+		    why.text);
+	return rc == 0;
+}
+
 /* Take in one `key=value`. Returns false when something is wrong with it, and said. */
 static bool
 word_take(struct reader *r, char *word)
@@ -184,12 +206,11 @@ word_take(struct reader *r, char *word)
 		    r->map->directive, word);
 		return false;
 	}
-	*value++ = '\0';
+	*value = '\0';
 	k = key_find(r->map, word);
-	if (k == NULL) {
-		key_unknown(r, word);
-		return false;
-	}
+	if (k == NULL || strcmp(k->name, MAPFILE_OTHERS) == 0)
+		return other_take(r, word, value);
+	value++;
 	bit = UINT64_C(1) << (k - r->map->keys);
 	if ((r->rule.given & bit) != 0) {
 		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,

@@ -23,7 +23,13 @@
 #define MAPFILE_LINE_MAX 16384U /* octets of a line and its newline */
 #define MAPFILE_FAULTS 50U /* after so many errors the file is not read on */
 
+#define MAPFILE_OTHERS "*"
+
 struct mapfile_key {
+	/*
+	 * MAPFILE_OTHERS: the row of all keys that have none. Its `text` is the whole word,
+	 * "key=value", and it may return -WEIR_ENOENT, too, for keys that it does not know.
+	 */
 	const char *name;
 	/*
 	 * Put the value `text` at `at`. Returns 0, or -WEIR_EINVAL with `why` saying what to

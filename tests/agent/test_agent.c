@@ -18,6 +18,7 @@
 #include "agent/census.h"
 #include "agent/tables.h"
 #include "core/engine.h"
+#include "lib/hash.h"
 
 #define PLUGINS_MAX 4
 
@@ -137,9 +138,9 @@ static void
 an_index_is_made_of_the_name_alone(void **state)
 {
 	(void)state;
-	assert_int_equal(index_of_name("a"), 1764188792);
-	assert_int_equal(index_of_name("b"), 1008899408);
-	assert_int_not_equal(index_of_name(""), 0);
+	assert_int_equal(hash_index("a"), 1764188792);
+	assert_int_equal(hash_index("b"), 1008899408);
+	assert_int_not_equal(hash_index(""), 0);
 }
 
 static void
@@ -259,7 +260,7 @@ instances_of_a_collector_are_one_row(void **state)
 
 	r = row_of(t, "netflow [::]:2100");
 	assert_non_null(r);
-	assert_int_equal(r->index, index_of_name("netflow [::]:2100"));
+	assert_int_equal(r->index, hash_index("netflow [::]:2100"));
 	assert_int_equal(r->packets, 33);
 	assert_int_equal(r->last_seen, 200);
 	assert_int_equal(r->versions, 3);
@@ -366,7 +367,7 @@ outputs_are_rows_by_the_index_of_their_names(void **state)
 	t = census_tree(c);
 	assert_int_equal(t->n_outputs, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		assert_int_equal(t->outputs[i].index, index_of_name(t->outputs[i].name));
+		assert_int_equal(t->outputs[i].index, hash_index(t->outputs[i].name));
 		assert_true(i == 0 || t->outputs[i - 1].index < t->outputs[i].index);
 		if (strcmp(t->outputs[i].name, "b") == 0)
 			r = &t->outputs[i];

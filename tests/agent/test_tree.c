@@ -12,6 +12,7 @@
 
 #include "agent/tables.h"
 #include "agent/tree.h"
+#include "core/watch.h"
 #include "tests/agent/scene.h"
 
 #define NAMES_MAX 60000
@@ -80,6 +81,10 @@ tree_random(struct scene *s)
 	}
 	for (uint32_t i = 0; i < outputs; i++)
 		t->outputs[i].index = 7 * i + 3;
+	t->n_watches = (uint32_t)rand() % 5;
+	t->watches = calloc(t->n_watches + 1, sizeof(*t->watches));
+	for (uint32_t i = 0; i < t->n_watches; i++)
+		t->watches[i].index = 5 * i + 1;
 	qsort(t->exporters, exporters, sizeof(*t->exporters), exporter_order);
 	for (uint32_t i = 0; i < views; i++)
 		view_fill(&t->views[i], (i == 0 ? 0 : t->views[i - 1].index) + 1 +

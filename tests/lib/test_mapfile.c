@@ -321,6 +321,68 @@ path_remove(void **state)
 	return unlink(path);
 }
 
+/* A map that knows keys by what they begin with. */
+static int
+other_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	size_t len = strlen(at);
+
+	(void)k;
+	if (strncmp(text, "x-", 2) != 0)
+		return -WEIR_ENOENT;
+	if (strchr(text, '?') != NULL)
+		return err_set(why, WEIR_EINVAL, "%s: a question", text);
+	snprintf((char *)at + len, 64 - len, "<%s>", text);
+	return 0;
+}
+
+static int
+other_rule_take(void *arg, const struct mapfile_rule *r, const void *values,
+    struct problems *ps, struct err *e)
+{
+	(void)r, (void)ps, (void)e;
+	strcpy(arg, values);
+	return 0;
+}
+
+static const struct mapfile_key other_keys[] = {
+	{ MAPFILE_OTHERS, other_parse, .doc = "Whatever begins with x-." },
+	{ .name = NULL },
+};
+
+static const struct mapfile other_map = { "other_map", other_keys, 64, other_rule_take };
+
+static const struct {
+	const char *says, *file, *rule, *problem;
+} others[] = {
+	{ "several keys of no row", "x-a=1 x-b='2 3'\n", "<x-a=1><x-b=2 3>", NULL },
+	{ "one that is not known", "x-a=1 y=2\n", "", "other_map: unknown key 'y'" },
+	{ "the row's own name is none", "*=1\n", "", "other_map: unknown key '*'" },
+	{ "a value that cannot be", "x-a=?\n", "", "other_map: x-a=?: a question" },
+};
+
+static void
+test_keys_of_no_row(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct problems ps = { 0 };
+		struct err e = ERR_INIT;
+		char rule[64] = "";
+		FILE *f = fopen(path, "w");
+
+		assert_non_null(f);
+		assert_true(fputs(others[i].file, f) >= 0);
+		assert_int_equal(fclose(f), 0);
+		assert_int_equal(mapfile_read(&other_map, path, rule, &ps, &e), 0);
+		assert_string_equal(rule, others[i].rule);
+		assert_int_equal(ps.n, others[i].problem != NULL);
+		if (ps.n > 0 && strstr(ps.list[0].text, others[i].problem) == NULL)
+			fail_msg("%s: %s", others[i].says, ps.list[0].text);
+		problems_free(&ps);
+	}
+}
+
 int
 main(void)
 {
@@ -331,6 +393,7 @@ main(void)
 		cmocka_unit_test(test_many_faults),
 		cmocka_unit_test(test_as_written),
 		cmocka_unit_test(test_giving_up),
+		cmocka_unit_test(test_keys_of_no_row),
 	};
 
 	return cmocka_run_group_tests_name("mapfile", tests, path_make, path_remove);

@@ -5,7 +5,7 @@ import time
 
 from conftest import TUPLE, free_port, generate, poll, truth
 
-ENTRY, VIEW = "1.5.1", "1.4.1"
+ENTRY, VIEW, WATCH = "1.5.1", "1.4.1", "1.11.1"
 
 
 def begin(weir, snmpd, more=""):
@@ -113,4 +113,29 @@ def test_totals_go_on_after_a_restart_and_a_crash(tmp_path, weir, snmpd):
     assert all(t > twice[0][i][1] for i, (_, t) in again[0].items())
     assert all(t > twice[1][i][1] for i, (_, t) in again[1].items())
     w.books()
+    assert w.stop() == 0
+
+
+def test_watches_have_their_totals_and_keep_them(tmp_path, weir, snmpd):
+    watches = tmp_path / "watch.map"
+    watches.write_text("name=everything view=talkers\n"
+                       "name=tcp view=talkers proto=tcp index=17\n")
+    w, wanted = start(tmp_path, weir, snmpd, 2000, 50, f"watch_map: {watches}")
+    everything = sum(row["bytes"] for row in wanted.values())
+    tcp = sum(row["bytes"] for key, row in wanted.items() if key[4] == 6)
+    names = {v: k for k, v in poll(lambda: snmpd.walk(f"{WATCH}.2")).items()}
+    assert names["tcp"] == "17"
+    poll(lambda: snmpd.walk(f"{WATCH}.5") == {names["everything"]: str(everything), "17": str(tcp)})
+    assert snmpd.walk(f"{WATCH}.4") == {names["everything"]: "total", "17": "proto=tcp"}
+
+    # One more on SIGHUP; the others stay.
+    key = next(key for key in wanted)
+    watches.write_text(watches.read_text() + f"name=one view=talkers src_host={key[0]}\n")
+    w.process.send_signal(signal.SIGHUP)
+    names = poll(lambda: (n := snmpd.walk(f"{WATCH}.2")) and len(n) == 3 and n)
+    assert snmpd.walk(f"{WATCH}.5")["17"] == str(tcp)
+    assert w.stop() == 0
+    w, _ = begin(weir, snmpd, f"watch_map: {watches}")
+    again = poll(lambda: snmpd.walk(f"{WATCH}.5"))
+    assert again["17"] == str(tcp) and again.keys() == names.keys()
     assert w.stop() == 0
