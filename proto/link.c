@@ -155,12 +155,18 @@ link_sll2(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return linux_protocol(r, f, w, ether_u16(p));
 }
 
+static uint16_t
+link_ethertype(struct rbuf *r, struct flow *f, const struct packet_wants *w)
+{
+	return ether_payload(r, f, w, rbuf_u16(r));
+}
+
 /* Cisco HDLC: address, control, EtherType. */
 static uint16_t
 link_chdlc(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 {
 	rbuf_skip(r, 2);
-	return ether_payload(r, f, w, rbuf_u16(r));
+	return link_ethertype(r, f, w);
 }
 
 /* PPP, with or without address and control (RFC 1662 s3.1). */
@@ -192,22 +198,6 @@ link_pppoe(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return ether_payload(r, f, w, ETYPE_PPPOE_SESSION);
 }
 
-/* An octet that says in or out stands before PPP, */
-static uint16_t
-link_ppp_direction(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 1);
-	return link_ppp(r, f, w);
-}
-
-/* or Cisco HDLC. */
-static uint16_t
-link_chdlc_direction(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 1);
-	return link_chdlc(r, f, w);
-}
-
 /* Frame relay: RFC 2427, or Cisco's with an EtherType behind the address. */
 static uint16_t
 link_frame_relay(struct rbuf *r, struct flow *f, const struct packet_wants *w)
@@ -233,13 +223,6 @@ link_frame_relay(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 		return ether_snap(r, f, w);
 	}
 	return 0;
-}
-
-static uint16_t
-link_frame_relay_direction(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 1);
-	return link_frame_relay(r, f, w);
 }
 
 /* FDDI: only asynchronous frames of LLC have something to say. */
@@ -291,13 +274,6 @@ link_fibre_channel(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	memcpy(f->dst_mac.b, p + 2, sizeof(f->dst_mac.b));
 	memcpy(f->src_mac.b, p + 10, sizeof(f->src_mac.b));
 	return ether_llc(r, f, w);
-}
-
-static uint16_t
-link_firewire(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 16);
-	return ether_payload(r, f, w, rbuf_u16(r));
 }
 
 /* What Linux's netfilter logged: attributes, of which one is the packet. */
@@ -369,7 +345,10 @@ link_within(struct rbuf *r, struct flow *f, const struct packet_wants *w, uint32
 	const struct packet_link *link =
 	    type != LINK_PPI && type != LINK_PKTAP ? packet_link((int)type) : NULL;
 
-	return rbuf_ok(r) && link != NULL ? link->strip(r, f, w) : 0;
+	if (!rbuf_ok(r) || link == NULL)
+		return 0;
+	rbuf_skip(r, link->skip);
+	return link->strip(r, f, w);
 }
 
 /* CACE's per-packet information: little-endian. */
@@ -394,30 +373,6 @@ link_pktap(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return link_within(r, f, w, p != NULL ? little_u32(p + 8) : 0);
 }
 
-static uint16_t
-link_netanalyzer(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 4);
-	return ether_frame(r, f, w);
-}
-
-/* The same with the preamble, */
-static uint16_t
-link_netanalyzer_transparent(
-    struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 4 + 8);
-	return ether_frame(r, f, w);
-}
-
-/* and a preamble alone (802.3br). */
-static uint16_t
-link_mpacket(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 8);
-	return ether_frame(r, f, w);
-}
-
 /* Ethernet with a tag of a switch's `octets` between addresses and type. */
 static uint16_t
 switch_tag(struct rbuf *r, struct flow *f, const struct packet_wants *w, size_t octets)
@@ -439,29 +394,11 @@ link_dsa(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return switch_tag(r, f, w, 4);
 }
 
-/* Marvell's with an EtherType is longer, */
+/* Marvell's with an EtherType is longer. */
 static uint16_t
 link_edsa(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 {
 	return switch_tag(r, f, w, 8);
-}
-
-/* and some of Broadcom's come first. */
-static uint16_t
-link_tag_before(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	rbuf_skip(r, 4);
-	return ether_frame(r, f, w);
-}
-
-/* The direction, and what compression made of the header: only IP as it is will do. */
-static uint16_t
-link_slip(struct rbuf *r, struct flow *f, const struct packet_wants *w)
-{
-	(void)f;
-	(void)w;
-	rbuf_skip(r, 16);
-	return ether_raw_ip(r);
 }
 
 /* Solaris' IP observability: version, family (of its own numbers), and twenty-two more. */
@@ -501,33 +438,38 @@ link_juniper_ether(struct rbuf *r, struct flow *f, const struct packet_wants *w)
 	return p[3] & NO_LINK ? 0 : ether_frame(r, f, w);
 }
 
+/* A third number: octets without meaning to us that stand before. */
 static const struct packet_link links[] = {
-	{ PACKET_LINK_ETHERNET, ether_frame }, { 0, link_null }, /* BSD loopback */
-	{ 6, link_token_ring }, { 8, link_slip }, { 9, link_ppp }, { 10, link_fddi },
-	{ 11, link_llc }, /* DLT_ATM_RFC1483 */
-	{ 12, link_raw }, /* DLT_RAW of Linux */
-	{ 14, link_raw }, /* DLT_RAW of OpenBSD */
-	{ PACKET_LINK_PPP, link_ppp_serial }, { 51, link_pppoe },
-	{ 100, link_llc }, /* LINKTYPE_ATM_RFC1483 */
-	{ PACKET_LINK_RAW, link_raw }, { 104, link_chdlc }, { 105, wlan_frame },
-	{ 107, link_frame_relay }, { 108, link_null }, /* OpenBSD loopback */
-	{ 109, link_enc }, { 113, link_sll }, { 117, link_pflog }, { 119, wlan_prism },
-	{ 122, link_fibre_channel }, { 127, wlan_radiotap }, { 138, link_firewire },
-	{ 163, wlan_avs }, { 166, link_ppp_direction }, /* PPPD */
-	{ 178, link_juniper_ether }, { LINK_PPI, link_ppi }, { 197, link_erf },
-	{ 204, link_ppp_direction }, { 205, link_chdlc_direction },
-	{ 206, link_frame_relay_direction }, { PACKET_LINK_MPLS, link_mpls },
-	{ 226, link_ipnet }, { PACKET_LINK_IPV4, link_ipv4 },
-	{ PACKET_LINK_IPV6, link_ipv6 }, { 239, link_nflog }, { 240, link_netanalyzer },
-	{ 241, link_netanalyzer_transparent }, { 242, link_infiniband },
-	{ LINK_PKTAP, link_pktap }, { 274, link_mpacket }, { 276, link_sll2 },
-	{ 281, link_dsa }, /* DSA_TAG_BRCM */
-	{ 282, link_tag_before }, /* DSA_TAG_BRCM_PREPEND */
-	{ 284, link_dsa }, /* DSA_TAG_DSA */
-	{ 285, link_edsa }, /* DSA_TAG_EDSA */
+	{ PACKET_LINK_ETHERNET, ether_frame, 0 }, { 0, link_null, 0 }, /* BSD loopback */
+	{ 6, link_token_ring, 0 },
+	{ 8, link_raw, 16 }, /* SLIP: direction, and the header as compression made it */
+	{ 9, link_ppp, 0 }, { 10, link_fddi, 0 }, { 11, link_llc, 0 }, /* DLT_ATM_RFC1483 */
+	{ 12, link_raw, 0 }, /* DLT_RAW of Linux */
+	{ 14, link_raw, 0 }, /* DLT_RAW of OpenBSD */
+	{ PACKET_LINK_PPP, link_ppp_serial, 0 }, { 51, link_pppoe, 0 },
+	{ 100, link_llc, 0 }, /* LINKTYPE_ATM_RFC1483 */
+	{ PACKET_LINK_RAW, link_raw, 0 }, { 104, link_chdlc, 0 }, { 105, wlan_frame, 0 },
+	{ 107, link_frame_relay, 0 }, { 108, link_null, 0 }, /* OpenBSD loopback */
+	{ 109, link_enc, 0 }, { 113, link_sll, 0 }, { 117, link_pflog, 0 },
+	{ 119, wlan_prism, 0 }, { 122, link_fibre_channel, 0 }, { 127, wlan_radiotap, 0 },
+	{ 138, link_ethertype, 16 }, /* IP over FireWire: two addresses of eight octets */
+	{ 163, wlan_avs, 0 }, { 166, link_ppp, 1 }, /* PPPD: in or out */
+	{ 178, link_juniper_ether, 0 }, { LINK_PPI, link_ppi, 0 }, { 197, link_erf, 0 },
+	{ 204, link_ppp, 1 }, /* PPP_WITH_DIR, and so the two behind */
+	{ 205, link_chdlc, 1 }, { 206, link_frame_relay, 1 },
+	{ PACKET_LINK_MPLS, link_mpls, 0 }, { 226, link_ipnet, 0 },
+	{ PACKET_LINK_IPV4, link_ipv4, 0 }, { PACKET_LINK_IPV6, link_ipv6, 0 },
+	{ 239, link_nflog, 0 }, { 240, ether_frame, 4 }, /* NETANALYZER */
+	{ 241, ether_frame, 4 + 8 }, /* the same with the preamble */
+	{ 242, link_infiniband, 0 }, { LINK_PKTAP, link_pktap, 0 },
+	{ 274, ether_frame, 8 }, /* ETHERNET_MPACKET: a preamble (802.3br) */
+	{ 276, link_sll2, 0 }, { 281, link_dsa, 0 }, /* DSA_TAG_BRCM */
+	{ 282, ether_frame, 4 }, /* DSA_TAG_BRCM_PREPEND */
+	{ 284, link_dsa, 0 }, /* DSA_TAG_DSA */
+	{ 285, link_edsa, 0 }, /* DSA_TAG_EDSA */
 };
 
-const struct packet_link packet_link_none = { -1, link_none };
+const struct packet_link packet_link_none = { -1, link_none, 0 };
 
 const struct packet_link *
 packet_link(int linktype)

@@ -21,6 +21,7 @@ typedef uint16_t link_strip(
 struct packet_link {
 	int type; /* DLT_... as pcap_datalink gives it, or LINKTYPE_... of files */
 	link_strip *strip;
+	uint8_t skip; /* octets that stand before what it takes, for the caller to skip */
 };
 
 #endif

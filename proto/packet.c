@@ -271,6 +271,7 @@ packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
 	struct rbuf other = *r;
 	uint16_t type;
 
+	rbuf_skip(&other, link->skip);
 	if (link->strip == ether_frame)
 		type = ether_payload(&other, f, w, ether_header(&other, f));
 	else
@@ -456,7 +457,7 @@ packet_dissect_more(const struct packet_link *link, const uint8_t *frame, size_t
 	struct rbuf r = rbuf_of(frame, caplen), l4;
 	uint16_t type;
 
-	if (w->within || link->strip != ether_frame)
+	if (w->within || link->strip != ether_frame || link->skip != 0)
 		return packet_any(link, frame, caplen, wirelen, w, f, fragment);
 	fragment->kind = PACKET_FRAGMENT_NONE;
 	type = ether_only_tag(&r, f, ether_header(&r, f));
