@@ -137,6 +137,29 @@ classifier_add(struct classifier *c, const struct term *terms, unsigned n)
 	return 0;
 }
 
+struct classifier *
+classifier_copy(const struct classifier *c)
+{
+	struct classifier *copy = classifier_new();
+
+	if (copy == NULL ||
+	    list_reserve(
+		&copy->terms, &copy->terms_room, c->n_terms, sizeof(*c->terms)) != 0 ||
+	    list_reserve(
+		&copy->terms_from, &copy->room, c->n, sizeof(*c->terms_from)) != 0) {
+		classifier_free(copy);
+		return NULL;
+	}
+	if (c->n_terms > 0)
+		memcpy(copy->terms, c->terms, c->n_terms * sizeof(*c->terms));
+	if (c->n > 0)
+		memcpy(copy->terms_from, c->terms_from, c->n * sizeof(*c->terms_from));
+	memcpy(copy->read, c->read, sizeof(c->read));
+	copy->n_terms = c->n_terms;
+	copy->n = c->n;
+	return copy;
+}
+
 int
 classifier_add_never(struct classifier *c)
 {

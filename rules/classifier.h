@@ -39,6 +39,9 @@ int classifier_add(
 /* Add the next rule, which fits nothing. */
 int classifier_add_never(struct classifier *c);
 
+/* Another one with the rules that `c`, which is not closed, has. NULL: memory is short. */
+struct classifier *classifier_copy(const struct classifier *c);
+
 /* After the last rule: make the tables. Returns 0 or -WEIR_ENOMEM. */
 int classifier_close(struct classifier *c);
 
