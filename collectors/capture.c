@@ -350,6 +350,12 @@ capture_read(struct capture *cap, int max, capture_fn *fn, void *arg)
 	return cap->file != NULL ? file_read(cap, max, fn, arg) : live_read(cap, max, fn, arg);
 }
 
+uint32_t
+capture_linktype(const struct capture *cap)
+{
+	return cap->link != NULL ? cap->link->type : SAVEFILE_NO_LINKTYPE;
+}
+
 bool
 capture_is_open(const struct capture *cap)
 {

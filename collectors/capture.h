@@ -68,6 +68,9 @@ uint32_t capture_drops(struct capture *cap);
 /* The descriptor to poll, -1 for files. */
 int capture_fd(const struct capture *cap);
 
+/* The link layer of the next frame, as far as it is known; SAVEFILE_NO_LINKTYPE: it is not. */
+uint32_t capture_linktype(const struct capture *cap);
+
 bool capture_is_open(const struct capture *cap);
 
 /* Does nothing when it is not open. */

@@ -218,6 +218,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 		take_fragment(t, &fragment, f);
 	if (t->on_any || t->on_interface || t->link_bytes)
 		take_surroundings(t, frame, f);
+	pipeline_frame(t->pipeline, frame);
 	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
 		take_starts(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
@@ -283,6 +284,16 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	return result;
 }
 
+/* Filters are compiled for the link layer before its first frame is there. */
+static void
+door_link(const struct collector *c, const struct capture *capture)
+{
+	uint32_t linktype = capture_linktype(capture);
+
+	if (linktype != SAVEFILE_NO_LINKTYPE)
+		pipeline_link(c->pipeline, linktype);
+}
+
 /* Open the interface. Returns as capture_open_live does. */
 static int
 door_capture(struct collector *c, struct door *d, struct err *e)
@@ -296,6 +307,7 @@ door_capture(struct collector *c, struct door *d, struct err *e)
 	else if (d->config->ifindex == IFINDEX_HASH)
 		d->ifindex = interface_hash(d->interface->name);
 	c->fd = capture_fd(&d->capture);
+	door_link(c, &d->capture);
 	return 0;
 }
 
@@ -459,6 +471,8 @@ file_open(struct collector *c, struct err *e)
 	rc = playback_open(&d->file, config, e);
 	if (rc != 0)
 		packets_close(c);
+	else
+		door_link(c, &d->file.capture);
 	return rc;
 }
 

@@ -136,6 +136,8 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 	f->stamp = m->datagram->arrival;
 	if (pipeline_needs_more(p))
 		sample_fill(s, m, sm, f);
+	if (rs->frame.octets != NULL)
+		pipeline_frame(p, &rs->frame);
 	pipeline_commit(p);
 	return SFLOW_FLOW;
 }

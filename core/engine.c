@@ -180,6 +180,15 @@ worker_groups(struct engine *en, struct worker *w, struct err *e)
 	return 0;
 }
 
+static bool
+engine_looks_at_frames(const struct engine *en)
+{
+	for (unsigned r = 0; r < en->n_rules; r++)
+		if (rules_look_at_frames(&en->rules[r].config))
+			return true;
+	return false;
+}
+
 static int
 worker_prepare(struct engine *en, struct worker *w, struct err *e)
 {
@@ -195,6 +204,7 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	for (unsigned r = 0; r < en->n_rules; r++) {
 		field_set_join(&w->pipeline.needs, &en->rules[r].needed);
 		rules_reads(&en->rules[r].config, &en->rules[r].needed, &w->pipeline.needs);
+		rules_select_reads(en->rules[r].rules, &w->pipeline.needs);
 	}
 	sampling_reads(&en->config.sampling, &w->pipeline.needs);
 	if (field_set_has(&w->pipeline.needs, F_SAMPLING_RATE))
@@ -206,7 +216,9 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 			return -WEIR_ENOMEM;
 	if (worker_relays(en, w, e) != 0)
 		return -WEIR_ENOMEM;
-	return worker_groups(en, w, e);
+	if (worker_groups(en, w, e) != 0)
+		return -WEIR_ENOMEM;
+	return engine_looks_at_frames(en) ? pipeline_look(&w->pipeline, e) : 0;
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "rules/columns.h"
 
 void
 pipeline_prepare(struct pipeline *p)
@@ -28,6 +29,40 @@ pipeline_prepare(struct pipeline *p)
 		if (field_set_has(&p->needs, (enum field_no)i) && end > p->clear_octets)
 			p->clear_octets = end;
 	}
+}
+
+/* Files of rules that are read anew may look further than they did. */
+static void
+frames_prepare(struct pipeline *p)
+{
+	uint32_t reach = 0;
+
+	for (unsigned i = 0; i < p->n_groups; i++) {
+		uint32_t one = rules_reach(p->groups[i].rules);
+
+		reach = one > reach ? one : reach;
+	}
+	p->frames->reach = reach;
+	frames_clear(p->frames);
+	columns_clear(p->columns);
+}
+
+int
+pipeline_look(struct pipeline *p, struct err *e)
+{
+	p->frames = frames_new(e);
+	p->columns = columns_new(&p->needs);
+	if (p->frames == NULL || p->columns == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for frames");
+	frames_prepare(p);
+	return 0;
+}
+
+void
+pipeline_link(struct pipeline *p, uint32_t linktype)
+{
+	for (unsigned i = 0; i < p->n_groups; i++)
+		rules_link(p->groups[i].rules, linktype);
 }
 
 /*
@@ -90,7 +125,10 @@ static void
 group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
 	struct batch b = { .flows = p->flows, .n = p->n, .source = p->source,
-		.worker = p->worker };
+		.worker = p->worker, .columns = p->columns };
+
+	if (p->frames != NULL)
+		b.frames = frames_list(p->frames, p->n);
 
 	if (g->rules != NULL) {
 		uint64_t all = batch_all(&b), mask = rules_select(g->rules, &b);
@@ -130,5 +168,7 @@ pipeline_flush(struct pipeline *p)
 	for (unsigned i = 0; i < p->n_groups; i++)
 		group_feed(p, &p->groups[i], i + 1 == p->n_groups);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
+	if (p->frames != NULL)
+		frames_prepare(p);
 	p->n = 0;
 }

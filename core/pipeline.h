@@ -10,6 +10,7 @@
 #ifndef WEIR_CORE_PIPELINE_H
 #define WEIR_CORE_PIPELINE_H
 
+#include "core/frames.h"
 #include "core/stats.h"
 #include "core/view.h"
 #include "flow/flow.h"
@@ -43,10 +44,15 @@ struct pipeline {
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;
+	struct frames *frames;       /* NULL: no rule looks at any; owned, */
+	struct columns *columns;     /* as what filters see of the batch */
 };
 
 /* Set what slots must be cleared of, from p->needs, which it completes. */
 void pipeline_prepare(struct pipeline *p);
+
+/* Let rules look at frames, once the groups are there. Returns 0, or -WEIR_ENOMEM. */
+int pipeline_look(struct pipeline *p, struct err *e);
 
 /* Run the flows of the batch through rules and views; empties it. */
 void pipeline_flush(struct pipeline *p);
@@ -107,6 +113,17 @@ pipeline_slots(struct pipeline *p, unsigned *n)
 		pipeline_clear(p, first + i);
 	return first;
 }
+
+/* The flow in the slot was seen in `f`, which is copied as far as rules look at it. */
+static inline void
+pipeline_frame(struct pipeline *p, const struct frame *f)
+{
+	if (p->frames != NULL)
+		frames_keep(p->frames, p->n, f);
+}
+
+/* Frames of link layer `linktype` are to come: prepare for them. */
+void pipeline_link(struct pipeline *p, uint32_t linktype);
 
 /* The flows in the first `n` of the slots are complete. */
 static inline void

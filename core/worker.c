@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/rcu.h"
 #include "lib/thread.h"
+#include "rules/columns.h"
 
 #define IDLE_MS 1000 /* the publisher wakes us sooner; this is for drop counters */
 
@@ -54,6 +55,8 @@ worker_fini(struct worker *w)
 	free(w->pipeline.relays);
 	free(w->shards);
 	free(w->pipeline.flows);
+	frames_free(w->pipeline.frames);
+	columns_free(w->pipeline.columns);
 	exporter_cache_fini(&w->exporters);
 	pthread_mutex_destroy(&w->pipeline.cut_lock);
 	close(w->wake_fd);

@@ -15,6 +15,7 @@
 #include "daemon/directives.h"
 #include "flow/custom.h"
 #include "lib/log.h"
+#include "rules/filters.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -208,8 +209,9 @@ plugin_check(struct settings *s, const struct plugin *p)
 	const struct output_config *c = &p->common;
 	struct field_set set;
 	struct bins bins = { 0 };
-	struct err e[3] = { ERR_INIT, ERR_INIT, ERR_INIT };
-	static const char *const keys[] = { "aggregate", "sql_history", "sql_history_roundoff" };
+	struct err e[4] = { ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT };
+	static const char *const keys[] = { "aggregate", "sql_history", "sql_history_roundoff",
+		"aggregate_filter" };
 	bool fine = true;
 
 	(void)field_set_parse(c->aggregate, &set, &e[0]);
@@ -217,6 +219,8 @@ plugin_check(struct settings *s, const struct plugin *p)
 		(void)bins_parse_history(c->history, &bins, &e[1]);
 	if (c->history_roundoff != NULL)
 		(void)bins_parse_roundoff(c->history_roundoff, &bins, &e[2]);
+	if (p->rules.aggregate_filter != NULL)
+		filters_free(filters_new(p->rules.aggregate_filter, &e[3]));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (e[i].code == 0)
 			continue;

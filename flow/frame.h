@@ -8,11 +8,15 @@
 
 #include <stdint.h>
 
+#define FRAME_ETHERNET      1U /* its linktype */
+#define FRAME_SHAPE_UNKNOWN 0U
+
 struct frame {
 	const uint8_t *octets;
 	uint32_t caplen;    /* octets there */
 	uint32_t wirelen;   /* octets that it had on the wire */
 	uint32_t linktype;  /* https://www.tcpdump.org/linktypes.html */
+	uint32_t shape;     /* FRAME_SHAPE_UNKNOWN, or one more than enum shape (rules/shape.h) */
 	uint64_t time;      /* ns since 1970 */
 };
 

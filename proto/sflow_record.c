@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/intern.h"
+#include "proto/link.h"
 #include "proto/sflow_old.h"
 #include "proto/value.h"
 
@@ -58,7 +59,8 @@ typedef enum record_result record_fn(
 
 /* Inlined on the way of nearly every sample. */
 static inline __attribute__((always_inline)) enum record_result
-record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
+record_header(
+    const struct sflow_reading *s, struct rbuf *r, struct flow *f, struct frame *kept)
 {
 	const struct packet_link *link = NULL;
 	bool has_stripped = s->version == SFLOW_V5;
@@ -79,6 +81,8 @@ record_header(const struct sflow_reading *s, struct rbuf *r, struct flow *f)
 		link = s->links[protocol];
 	if (link == NULL)
 		return RECORD_ADDS;
+	*kept = (struct frame){ .octets = frame.p, .caplen = (uint32_t)rbuf_left(&frame),
+		.wirelen = frame_octets, .linktype = (uint32_t)link->type };
 	result = packet_dissect_more(link, frame.p, rbuf_left(&frame), frame_octets,
 	    &s->wants, f, &fragment);
 	if (result == PACKET_NOT_IP && s->unknown_etype) {
@@ -574,10 +578,11 @@ sflow_records_read(
 	enum sflow_verdict verdict = SFLOW_NOT_FLOW;
 	uint32_t left = rs->found;
 
+	rs->frame.octets = NULL;
 	/* Nearly all samples have it, and many have it alone. */
 	if ((left & 1U << ROW_HEADER) != 0) {
-		verdict =
-		    verdict_take(verdict, record_header(s, &rs->at[ROW_HEADER], f), rs);
+		verdict = verdict_take(
+		    verdict, record_header(s, &rs->at[ROW_HEADER], f, &rs->frame), rs);
 		left ^= 1U << ROW_HEADER;
 	}
 	for (; left != 0; left &= left - 1) {

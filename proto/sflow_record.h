@@ -21,6 +21,7 @@
 
 #include "flow/field.h"
 #include "flow/flow.h"
+#include "flow/frame.h"
 #include "lib/rbuf.h"
 #include "proto/packet.h"
 #include "proto/sflow.h"
@@ -41,6 +42,7 @@ struct sflow_records {
 	uint32_t found;                /* a bit for each row of the table */
 	uint32_t unknown;              /* records of formats that have no row */
 	uint32_t cut;                  /* that ended before their members did */
+	struct frame frame;            /* the sampled header that was read; `octets` NULL: none */
 	struct rbuf at[SFLOW_RECORD_ROWS]; /* of the bits in `found` only */
 };
 

@@ -5,9 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINK_RAW      101     /* in files; libpcap has another number for the same */
 #define FRAME_MAX     262144  /* what a program returns that passes a frame whole */
 #define IPV4_MAX      60U     /* the longest header */
+
+/* Link layers that have another number in files than libpcap has for the same. */
+static const struct {
+	uint32_t linktype;
+	int dlt;
+} links[] = {
+	{ 14, DLT_RAW }, /* OpenBSD's */
+	{ 100, DLT_ATM_RFC1483 },
+	{ 101, DLT_RAW },
+};
 
 struct bpf {
 	struct bpf_program program;
@@ -156,10 +165,18 @@ reach_find(const struct bpf *b)
 }
 
 static int
+link_dlt(uint32_t linktype)
+{
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (links[i].linktype == linktype)
+			return links[i].dlt;
+	return (int)linktype;
+}
+
+static int
 program_compile(struct bpf *b, const char *text, uint32_t linktype, struct err *e)
 {
-	int dlt = linktype == LINK_RAW ? DLT_RAW : (int)linktype;
-	pcap_t *handle = pcap_open_dead(dlt, FRAME_MAX);
+	pcap_t *handle = pcap_open_dead(link_dlt(linktype), FRAME_MAX);
 	int rc = 0;
 
 	if (handle == NULL)

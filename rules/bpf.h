@@ -15,7 +15,6 @@
 
 #define BPF_TEXT_MAX   (64U << 10) /* octets of an expression */
 #define BPF_WORDS      16U         /* scratch memory of a program */
-#define BPF_LINK_ETHERNET 1U
 
 /* What an instruction does; `A` is the accumulator, `X` the index register. */
 enum bpf_kind {

@@ -31,31 +31,45 @@ columns_free(struct columns *c)
 	free(c);
 }
 
+/* The mask of those octets that are `value`. */
+static uint64_t
+octets_equal(const uint8_t octets[FLOW_BATCH], uint8_t value)
+{
+	uint64_t bits = 0;
+#if defined(__SSE2__)
+	__m128i v = _mm_set1_epi8((char)value);
+
+	for (unsigned i = 0; i < FLOW_BATCH; i += sizeof(v)) {
+		__m128i o = _mm_load_si128((const __m128i *)(const void *)(octets + i));
+
+		bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(o, v)) << i;
+	}
+#else
+	for (unsigned i = 0; i < FLOW_BATCH; i++)
+		bits |= (uint64_t)(octets[i] == value) << i;
+#endif
+	return bits;
+}
+
 static inline bool
 has_frame(const struct batch *b, unsigned i)
 {
 	return b->frames != NULL && b->frames[i].octets != NULL;
 }
 
-static void
-sort_seen(struct columns *c, const struct frame *f, unsigned i)
+static inline uint8_t
+kind_of(const struct batch *b, unsigned i)
 {
-	enum shape s = f->linktype == BPF_LINK_ETHERNET ? shape_seen(f) : SHAPES;
+	enum shape s;
 
-	if (s == SHAPES)
-		return;
-	c->shapes[SHAPE_SEEN][s] |= UINT64_C(1) << i;
-	c->network[i] = (uint8_t)shape_network(s);
-	c->transport[i] = (uint8_t)shape_transport(s);
-}
-
-static void
-sort_made(struct columns *c, const struct flow *f, unsigned i)
-{
-	enum shape s = shape_made(f);
-
-	if (s != SHAPES)
-		c->shapes[SHAPE_MADE][s] |= UINT64_C(1) << i;
+	if (!has_frame(b, i)) {
+		s = shape_made(&b->flows[i]);
+		return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_MADE * SHAPES + s);
+	}
+	s = b->frames[i].shape != FRAME_SHAPE_UNKNOWN
+	    ? (enum shape)(b->frames[i].shape - 1)
+	    : shape_seen(&b->frames[i]);
+	return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_SEEN * SHAPES + s);
 }
 
 void
@@ -63,16 +77,16 @@ columns_sort(struct columns *c, const struct batch *b)
 {
 	if (c->sorted)
 		return;
-	memset(c->shapes, 0, sizeof(c->shapes));
 	for (unsigned i = 0; i < b->n; i++)
-		if (has_frame(b, i))
-			sort_seen(c, &b->frames[i], i);
-		else
-			sort_made(c, &b->flows[i], i);
+		c->kind[i] = kind_of(b, i);
 	c->seen = c->made = 0;
 	for (unsigned s = 0; s < SHAPES; s++) {
-		c->seen |= c->shapes[SHAPE_SEEN][s];
-		c->made |= c->shapes[SHAPE_MADE][s];
+		uint64_t *seen = &c->shapes[SHAPE_SEEN][s], *made = &c->shapes[SHAPE_MADE][s];
+
+		*seen = octets_equal(c->kind, (uint8_t)(SHAPE_SEEN * SHAPES + s)) & batch_all(b);
+		*made = octets_equal(c->kind, (uint8_t)(SHAPE_MADE * SHAPES + s)) & batch_all(b);
+		c->seen |= *seen;
+		c->made |= *made;
 	}
 	c->sorted = true;
 }
@@ -80,112 +94,83 @@ columns_sort(struct columns *c, const struct batch *b)
 static inline uint32_t
 load(const uint8_t *p, unsigned octets)
 {
-	uint32_t v = p[0];
-
 	if (octets == 1)
-		return v;
-	v = v << 8 | p[1];
-	return octets == 2 ? v : v << 16 | (uint32_t)p[2] << 8 | p[3];
+		return p[0];
+	return octets == 2 ? shape_load16(p) : shape_load32(p);
 }
 
-/* Seen frames that have a layer. */
-static uint64_t
-layer_mask(const struct columns *c, enum layer layer)
+/*
+ * Where `spot` stands in seen frames of each shape; at their start, where there are other
+ * octets, in shapes that do not have it.
+ */
+static void
+spot_places(enum spot spot, uint8_t at[SHAPES])
 {
-	const uint64_t *seen = c->shapes[SHAPE_SEEN];
+	const struct spot_row *row = &spot_rows[spot];
 
-	switch (layer) {
-	case LAYER_IPV4:
-		return seen[SHAPE_IPV4] | seen[SHAPE_IPV4_TAGGED];
-	case LAYER_IPV6:
-		return seen[SHAPE_IPV6] | seen[SHAPE_IPV6_TAGGED];
-	case LAYER_TAG:
-		return seen[SHAPE_IPV4_TAGGED] | seen[SHAPE_IPV6_TAGGED];
-	default:
-		return c->seen;
+	for (unsigned s = 0; s < SHAPES; s++) {
+		int start = shape_layer_start((enum shape)s, (enum layer)row->layer);
+
+		at[s] = (uint8_t)(start >= 0 ? start + row->at : 0);
 	}
 }
 
-/* `start`: by flow, where the layer begins; NULL: everywhere at `at`. */
+/* `octets` is constant where this is called. */
 static inline void
-fetch_octets(uint32_t *out, const struct frame *frames, uint64_t mask, const uint8_t *start,
-    unsigned at, unsigned octets)
+fetch_octets(const struct columns *c, uint32_t *out, const struct batch *b,
+    const uint8_t at[SHAPES], unsigned octets)
 {
-	while (mask != 0) {
-		unsigned i = batch_take(&mask);
+	for (unsigned i = 0; i < b->n; i++)
+		if (c->kind[i] < SHAPES)
+			out[i] = load(b->frames[i].octets + at[c->kind[i]], octets);
+}
 
-		out[i] = load(frames[i].octets + (start != NULL ? start[i] : 0) + at, octets);
-	}
+/* One that not every frame of a shape reaches: what is not there is not asked for. */
+static void
+fetch_far(const struct columns *c, uint32_t *out, const struct batch *b,
+    const uint8_t at[SHAPES], unsigned octets)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (c->kind[i] < SHAPES && b->frames[i].caplen >= at[c->kind[i]] + octets)
+			out[i] = load(b->frames[i].octets + at[c->kind[i]], octets);
 }
 
 /* What is no octet of the frame. */
 static void
-fetch_around(const struct columns *c, uint32_t *out, const struct frame *frames, enum spot spot)
+fetch_around(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
 {
-	for (uint64_t mask = c->seen; mask != 0;) {
-		unsigned i = batch_take(&mask);
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct frame *f = &b->frames[i];
 
-		out[i] = spot == SPOT_LENGTH ? frames[i].wirelen
-		                             : frames[i].caplen - c->transport[i];
+		if (c->kind[i] >= SHAPES)
+			continue;
+		out[i] = spot == SPOT_LENGTH
+		    ? f->wirelen
+		    : f->caplen - shape_transport((enum shape)c->kind[i]);
 	}
-}
-
-/* A spot beyond the octets that every frame of a shape has is asked for once they are there. */
-static uint64_t
-reaching_mask(const struct columns *c, const struct frame *frames, uint64_t mask, unsigned end)
-{
-	uint64_t reaching = mask;
-
-	if (end <= SHAPE_TRANSPORT_PROMISED)
-		return mask;
-	while (mask != 0) {
-		unsigned i = batch_take(&mask);
-
-		if (frames[i].caplen < c->transport[i] + end)
-			reaching &= ~(UINT64_C(1) << i);
-	}
-	return reaching;
 }
 
 static void
-fetch_seen(struct columns *c, const struct frame *frames, enum spot spot)
+fetch_seen(struct columns *c, const struct batch *b, enum spot spot)
 {
 	const struct spot_row *row = &spot_rows[spot];
 	uint32_t *out = c->values[spot];
-	uint64_t mask = layer_mask(c, row->layer);
-	const uint8_t *start = NULL;
-	unsigned at = row->at;
+	uint8_t at[SHAPES];
 
-	switch ((enum layer)row->layer) {
-	case LAYER_AROUND:
-		fetch_around(c, out, frames, spot);
+	if (row->layer == LAYER_AROUND) {
+		fetch_around(c, out, b, spot);
 		return;
-	case LAYER_TAG:
-		at += SHAPE_ETHER_OCTETS - 2;
-		break;
-	case LAYER_IPV4:
-	case LAYER_IPV6:
-		start = c->network;
-		break;
-	case LAYER_TRANSPORT:
-	case LAYER_NOT_ICMP:
-		start = c->transport;
-		mask = reaching_mask(c, frames, mask, row->at + row->octets);
-		break;
-	default:
-		break;
 	}
-	switch (row->octets) { /* each a loop of its own */
-	case 1:
-		fetch_octets(out, frames, mask, start, at, 1);
-		break;
-	case 2:
-		fetch_octets(out, frames, mask, start, at, 2);
-		break;
-	default:
-		fetch_octets(out, frames, mask, start, at, 4);
-		break;
-	}
+	spot_places(spot, at);
+	if (row->layer == LAYER_TRANSPORT &&
+	    row->at + row->octets > SHAPE_TRANSPORT_PROMISED)
+		fetch_far(c, out, b, at, row->octets);
+	else if (row->octets == 1)
+		fetch_octets(c, out, b, at, 1);
+	else if (row->octets == 2)
+		fetch_octets(c, out, b, at, 2);
+	else
+		fetch_octets(c, out, b, at, 4);
 }
 
 const uint32_t *
@@ -195,7 +180,7 @@ columns_get(struct columns *c, const struct batch *b, enum spot spot)
 		if (c->made != 0)
 			spot_rows[spot].fill(b->flows, b->n, c->values[spot]);
 		if (c->seen != 0)
-			fetch_seen(c, b->frames, spot);
+			fetch_seen(c, b, spot);
 		c->have[spot / 64] |= UINT64_C(1) << spot % 64;
 	}
 	return c->values[spot];

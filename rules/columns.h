@@ -16,16 +16,16 @@
 #include "rules/shape.h"
 #include "rules/synth.h"
 
-#define COLUMN_ALIGN 64
+#define COLUMN_ALIGN   64
+#define COLUMN_NO_KIND (SHAPE_ORIGINS * SHAPES)
 
 struct columns {
 	_Alignas(COLUMN_ALIGN) uint32_t values[SPOTS][FLOW_BATCH];
 	uint64_t have[(SPOTS + 63) / 64]; /* spots that were fetched */
+	_Alignas(COLUMN_ALIGN) uint8_t kind[FLOW_BATCH]; /* origin * SHAPES + shape; COLUMN_NO_KIND */
 	uint64_t shapes[SHAPE_ORIGINS][SHAPES]; /* masks of the flows with such a frame */
 	uint64_t seen, made;              /* flows of some shape, by origin */
 	bool sorted;                      /* the masks are filled */
-	uint8_t network[FLOW_BATCH];      /* of seen frames: where IP's header begins, */
-	uint8_t transport[FLOW_BATCH];    /* and where it ends */
 	struct field_set absent;          /* that frames are made of, but no decoder fills */
 	uint64_t synthesised;             /* flows whose frame was made: */
 	struct frame frames[FLOW_BATCH];

@@ -69,7 +69,7 @@ filter_new(const char *text, struct err *e)
 		err_set(e, WEIR_ENOMEM, "no memory for a filter");
 		return NULL;
 	}
-	f->ether = bpf_new(text, BPF_LINK_ETHERNET, &why);
+	f->ether = bpf_new(text, FRAME_ETHERNET, &why);
 	if (f->ether == NULL) {
 		err_set(e, WEIR_EINVAL, "filter '%.200s': %s; write an expression as tcpdump "
 		    "takes it, such as 'src net 192.0.2.0/24 and tcp port 80'", text, why.text);
@@ -171,7 +171,7 @@ link_add(const struct filter *f, uint32_t linktype)
 void
 filter_link(const struct filter *f, uint32_t linktype)
 {
-	if (linktype != BPF_LINK_ETHERNET && link_get(f, linktype) == NULL)
+	if (linktype != FRAME_ETHERNET && link_get(f, linktype) == NULL)
 		(void)link_add(f, linktype);
 }
 
@@ -180,7 +180,7 @@ frame_passes(const struct filter *f, const struct frame *frame)
 {
 	const struct filter_link *l;
 
-	if (frame->linktype == BPF_LINK_ETHERNET)
+	if (frame->linktype == FRAME_ETHERNET)
 		return bpf_run(f->ether, frame);
 	l = link_get(f, frame->linktype);
 	if (l == NULL)

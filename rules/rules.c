@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "lib/rcu.h"
+#include "rules/filters.h"
 #include "rules/networks.h"
 #include "rules/rdmap.h"
 
@@ -36,6 +37,12 @@ static const struct directive rules_rows[] = {
 	           "is id=TYPE:ADMINISTRATOR:NUMBER and, as it may be, ip=ADDRESS[/LENGTH] of "
 	           "the exporter, in, out, bgp_nexthop, mpls_vpn_id, mpls_label_bottom ('-' "
 	           "before a value: any other); the first that fits counts." },
+	{ .name = "aggregate_filter", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
+	    .offset = AT(aggregate_filter),
+	    .doc = "Count only what passes this tcpdump expression, or one of several with "
+	           "commas between; see pcap-filter(7). It is asked of the packet, of sFlow's "
+	           "sampled header, or of a frame that is made of the flow record. A packet "
+	           "with a VLAN tag passes only what begins with `vlan and`." },
 	{ .name = "tos_encode_as_dscp", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(tos_as_dscp), .def = "false",
 	    .doc = "Let tos be the DSCP, six bits, so that what differs in ECN alone is one row." },
@@ -118,6 +125,7 @@ static const struct {
 
 struct rules {
 	_Atomic(void *) files[FILES];   /* NULL: there is none, or nobody needs it */
+	struct filters *filters;        /* aggregate_filter; NULL: none */
 	bool rd;                        /* somebody needs the route distinguisher */
 	bool dscp, next_hop;            /* tos, peer_dst_ip */
 	struct rules_config config;
@@ -151,6 +159,7 @@ rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 {
 	return paths_equal(a->networks_file, b->networks_file) &&
 	    paths_equal(a->flow_to_rd_map, b->flow_to_rd_map) &&
+	    paths_equal(a->aggregate_filter, b->aggregate_filter) &&
 	    a->networks_mask == b->networks_mask &&
 	    a->networks_file_filter == b->networks_file_filter &&
 	    a->networks_file_no_lpm == b->networks_file_no_lpm &&
@@ -256,7 +265,7 @@ rules_new(const struct rules_config *c, const struct field_set *needed,
     struct rules **out, struct problems *ps, struct err *e)
 {
 	struct rules *r = calloc(1, sizeof(*r));
-	bool any = c->networks_file_filter;
+	bool any = c->networks_file_filter || c->aggregate_filter != NULL;
 
 	*out = NULL;
 	if (r == NULL)
@@ -284,6 +293,11 @@ rules_new(const struct rules_config *c, const struct field_set *needed,
 		rules_free(r);
 		return -WEIR_EIO;
 	}
+	if (c->aggregate_filter != NULL &&
+	    (r->filters = filters_new(c->aggregate_filter, e)) == NULL) {
+		rules_free(r);
+		return -WEIR_EINVAL;
+	}
 	*out = r;
 	return 0;
 }
@@ -295,6 +309,7 @@ rules_free(struct rules *r)
 		return;
 	for (int i = 0; i < FILES; i++)
 		files[i].free(atomic_load(&r->files[i]));
+	filters_free(r->filters);
 	free(r);
 }
 
@@ -425,11 +440,40 @@ dscp_apply(struct flow *flows, unsigned n)
 		flows[k].tos >>= 2;
 }
 
+void
+rules_select_reads(const struct rules *r, struct field_set *reads)
+{
+	if (r != NULL && r->filters != NULL)
+		filters_reads(r->filters, reads);
+}
+
+bool
+rules_look_at_frames(const struct rules_config *c)
+{
+	return c->aggregate_filter != NULL;
+}
+
+uint32_t
+rules_reach(const struct rules *r)
+{
+	return r != NULL && r->filters != NULL ? filters_reach(r->filters) : 0;
+}
+
+void
+rules_link(const struct rules *r, uint32_t linktype)
+{
+	if (r != NULL && r->filters != NULL)
+		filters_link(r->filters, linktype);
+}
+
 uint64_t
 rules_select(const struct rules *r, const struct batch *b)
 {
-	(void)r;
-	return batch_all(b);
+	uint64_t mask = batch_all(b);
+
+	if (r->filters != NULL)
+		mask = filters_run(r->filters, b, mask);
+	return mask;
 }
 
 void

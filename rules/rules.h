@@ -5,7 +5,7 @@
  * rules. Workers read it without a lock (lib/rcu.h); the main thread makes it, and puts
  * files that were read anew in place of the old ones.
  *
- * First they select: a flow that a filter leaves out goes no further. Then they fill
+ * First they select: a flow that a filter leaves out goes no further (aggregate_filter). Then they fill
  * members of the others: networks (networks_file, networks_mask and the derivation of
  * src_net/dst_net), route distinguishers (flow_to_rd_map), next hops, the bits of tos.
  */
@@ -27,6 +27,7 @@ enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST
 struct rules_config {
 	const char *networks_file;      /* NULL: none */
 	const char *flow_to_rd_map;     /* NULL: none */
+	const char *aggregate_filter;   /* NULL: none */
 	uint32_t networks_mask;         /* bits, 0: none */
 	bool networks_file_filter;
 	bool networks_file_no_lpm;
@@ -60,6 +61,21 @@ bool rules_config_equal(const struct rules_config *a, const struct rules_config 
 /* Fields that the rules read to fill those of `needed`: join them to what decoders fill. */
 void rules_reads(const struct rules_config *c, const struct field_set *needed,
     struct field_set *reads);
+
+/* Add the fields that the filters of `r` (may be NULL) look at. */
+void rules_select_reads(const struct rules *r, struct field_set *reads);
+
+/* Whether rules of `c` look at frames, now or when their files have been read anew. */
+bool rules_look_at_frames(const struct rules_config *c);
+
+/*
+ * How many octets of an Ethernet frame the rules of `r` (may be NULL) look at just now; 0:
+ * they look at none. Of other link layers all is looked at.
+ */
+uint32_t rules_reach(const struct rules *r);
+
+/* Prepare `r` (may be NULL) for frames of link layer `linktype`. Any thread. */
+void rules_link(const struct rules *r, uint32_t linktype);
 
 /* The mask of the flows of `b` that the filters of `r` let through. */
 uint64_t rules_select(const struct rules *r, const struct batch *b);

@@ -3,19 +3,7 @@
 
 enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58 };
 
-enum { TYPE_IPV4 = 0x0800, TYPE_TAG = 0x8100, TYPE_IPV6 = 0x86dd };
-
-static inline uint32_t
-load16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static inline uint32_t
-load32(const uint8_t *p)
-{
-	return load16(p) << 16 | load16(p + 2);
-}
+enum { TYPE_IPV4 = SHAPE_TYPE_IPV4, TYPE_IPV6 = SHAPE_TYPE_IPV6 };
 
 uint32_t
 shape_mean(const struct flow *f)
@@ -83,10 +71,10 @@ frame_length(const struct flow *f)
 	}
 
 FILL(zero, 0)
-FILL(dst_mac_0, load16(f->dst_mac.b))
-FILL(dst_mac_2, load32(f->dst_mac.b + 2))
-FILL(src_mac_0, load16(f->src_mac.b))
-FILL(src_mac_2, load32(f->src_mac.b + 2))
+FILL(dst_mac_0, shape_load16(f->dst_mac.b))
+FILL(dst_mac_2, shape_load32(f->dst_mac.b + 2))
+FILL(src_mac_0, shape_load16(f->src_mac.b))
+FILL(src_mac_2, shape_load32(f->src_mac.b + 2))
 FILL(tag, (uint32_t)(f->cos & 7) << 13 | (f->vlan & 0xfffU))
 FILL(tos, f->tos)
 FILL(ipv4_length, length16(shape_mean(f), 0))
@@ -94,14 +82,14 @@ FILL(ttl, f->ttl)
 FILL(proto, f->proto)
 FILL(ipv6_label, UINT32_C(6) << 28 | (uint32_t)f->tos << 20 | (f->flow_label & 0xfffff))
 FILL(ipv6_payload, length16(shape_mean(f), SHAPE_IPV6_OCTETS))
-FILL(src_0, load32(f->src_host.b))
-FILL(src_1, load32(f->src_host.b + 4))
-FILL(src_2, load32(f->src_host.b + 8))
-FILL(src_3, load32(f->src_host.b + 12))
-FILL(dst_0, load32(f->dst_host.b))
-FILL(dst_1, load32(f->dst_host.b + 4))
-FILL(dst_2, load32(f->dst_host.b + 8))
-FILL(dst_3, load32(f->dst_host.b + 12))
+FILL(src_0, shape_load32(f->src_host.b))
+FILL(src_1, shape_load32(f->src_host.b + 4))
+FILL(src_2, shape_load32(f->src_host.b + 8))
+FILL(src_3, shape_load32(f->src_host.b + 12))
+FILL(dst_0, shape_load32(f->dst_host.b))
+FILL(dst_1, shape_load32(f->dst_host.b + 4))
+FILL(dst_2, shape_load32(f->dst_host.b + 8))
+FILL(dst_3, shape_load32(f->dst_host.b + 12))
 FILL(src_port, f->src_port)
 FILL(dst_port, f->dst_port)
 FILL(transport_0, is_icmp(f) ? icmp_both(f) : f->src_port)
@@ -157,81 +145,52 @@ shape_reads(struct field_set *reads)
 		field_set_add(reads, decide[i]);
 }
 
-/* The layer of `s` that octet `*at` is in; then counted from its start. */
-static enum layer
-shape_layer(enum shape s, uint32_t *at, bool not_icmp)
+int
+shape_layer_start(enum shape s, enum layer layer)
 {
-	unsigned network = shape_network(s), transport = shape_transport(s);
-	unsigned type = network - 2;
+	int network = (int)shape_network(s), transport = (int)shape_transport(s);
 
-	if (*at >= transport) {
-		*at -= transport;
-		return not_icmp && *at < 4 ? LAYER_NOT_ICMP : LAYER_TRANSPORT;
+	switch (layer) {
+	case LAYER_ETHER:
+		return 0;
+	case LAYER_TAG:
+		return shape_is_tagged(s) ? SHAPE_ETHER_OCTETS - 2 : -1;
+	case LAYER_TYPE_IPV4:
+		return shape_is_ipv4(s) ? network - 2 : -1;
+	case LAYER_TYPE_IPV6:
+		return shape_is_ipv4(s) ? -1 : network - 2;
+	case LAYER_IPV4:
+		return shape_is_ipv4(s) ? network : -1;
+	case LAYER_IPV6:
+		return shape_is_ipv4(s) ? -1 : network;
+	case LAYER_TRANSPORT:
+	case LAYER_NOT_ICMP:
+		return transport;
+	case LAYER_AROUND:
+	case LAYERS:
+		break;
 	}
-	if (*at >= network) {
-		*at -= network;
-		return shape_is_ipv4(s) ? LAYER_IPV4 : LAYER_IPV6;
-	}
-	if (*at >= type) {
-		*at -= type;
-		return shape_is_ipv4(s) ? LAYER_TYPE_IPV4 : LAYER_TYPE_IPV6;
-	}
-	if (*at < SHAPE_ETHER_OCTETS - 2)
-		return LAYER_ETHER;
-	*at -= SHAPE_ETHER_OCTETS - 2;
-	return LAYER_TAG;
+	return -1;
 }
 
 enum spot
 shape_spot(enum shape s, uint32_t at, unsigned octets, bool not_icmp, unsigned *before)
 {
-	enum layer layer = shape_layer(s, &at, not_icmp);
+	enum spot found = SPOTS;
 
 	for (unsigned i = 0; i < SPOTS; i++) {
 		const struct spot_row *row = &spot_rows[i];
+		int layer = shape_layer_start(s, (enum layer)row->layer);
+		uint32_t start = (uint32_t)layer + row->at;
 
-		if (row->layer != layer || at < row->at || at + octets > row->at + row->octets)
+		if (layer < 0 || at < start || at + octets > start + row->octets)
 			continue;
-		*before = at - row->at;
-		return (enum spot)i;
+		if (row->layer == LAYER_NOT_ICMP && !not_icmp)
+			break; /* these come last, and stand in for others */
+		found = (enum spot)i;
+		*before = at - start;
 	}
-	return SPOTS;
-}
-
-/* Whether the network header at `p`, of which there are `left` octets, is one of a shape. */
-static enum shape
-network_shape(uint32_t type, const uint8_t *p, size_t left)
-{
-	enum { FRAGMENT = 0x3fff };
-
-	if (type == TYPE_IPV4 && left >= SHAPE_IPV4_OCTETS + SHAPE_TRANSPORT_PROMISED &&
-	    p[0] == 0x45 && (load16(p + 6) & FRAGMENT) == 0)
-		return SHAPE_IPV4;
-	if (type == TYPE_IPV6 && left >= SHAPE_IPV6_OCTETS + SHAPE_TRANSPORT_PROMISED)
-		return SHAPE_IPV6;
-	return SHAPES;
-}
-
-enum shape
-shape_seen(const struct frame *f)
-{
-	const uint8_t *p = f->octets;
-	uint32_t type;
-	enum shape s;
-
-	if (f->caplen < SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS)
-		return SHAPES;
-	type = load16(p + SHAPE_ETHER_OCTETS - 2);
-	if (type == TYPE_IPV4 || type == TYPE_IPV6)
-		return network_shape(type, p + SHAPE_ETHER_OCTETS, f->caplen - SHAPE_ETHER_OCTETS);
-	if (type != TYPE_TAG)
-		return SHAPES;
-	p += SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS;
-	s = network_shape(
-	    load16(p - 2), p, f->caplen - SHAPE_ETHER_OCTETS - SHAPE_TAG_OCTETS);
-	if (s == SHAPES)
-		return s;
-	return s == SHAPE_IPV4 ? SHAPE_IPV4_TAGGED : SHAPE_IPV6_TAGGED;
+	return found;
 }
 
 static bool

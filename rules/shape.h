@@ -28,6 +28,9 @@ enum {
 	SHAPE_TAG_OCTETS = 4,
 	SHAPE_IPV4_OCTETS = 20,
 	SHAPE_IPV6_OCTETS = 40,
+	SHAPE_TYPE_IPV4 = 0x0800,
+	SHAPE_TYPE_TAG = 0x8100,
+	SHAPE_TYPE_IPV6 = 0x86dd,
 	SHAPE_TRANSPORT_OCTETS = 20,     /* that spots are known of; that frames are made with */
 	SHAPE_TRANSPORT_PROMISED = 8,    /* that every captured frame of a shape has */
 };
@@ -87,6 +90,9 @@ shape_transport(enum shape s)
 	return shape_network(s) + (shape_is_ipv4(s) ? SHAPE_IPV4_OCTETS : SHAPE_IPV6_OCTETS);
 }
 
+/* Where `layer` begins in frames of shape `s`; -1: they have none. */
+int shape_layer_start(enum shape s, enum layer layer);
+
 /*
  * The spot of shape `s` that octets `at` to `at` + `octets` of the frame lie within, and in
  * `*before` how many octets of it stand before them. SPOTS where they lie in several or
@@ -101,8 +107,45 @@ void spot_reads(enum spot spot, struct field_set *reads);
 /* Add those that decide the shape. */
 void shape_reads(struct field_set *reads);
 
-/* The shape of a frame as it was captured; SHAPES: another. */
-enum shape shape_seen(const struct frame *f);
+static inline uint32_t
+shape_load16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static inline uint32_t
+shape_load32(const uint8_t *p)
+{
+	return shape_load16(p) << 16 | shape_load16(p + 2);
+}
+
+/*
+ * The shape of a frame as it was captured; SHAPES: another. Which of the usual ones
+ * it is nobody can foretell, so nothing branches by it.
+ */
+static inline enum shape
+shape_seen(const struct frame *f)
+{
+	enum { LEAST = SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS + SHAPE_IPV4_OCTETS,
+		FRAGMENT = 0x3fff };
+	const uint8_t *p = f->octets;
+	uint32_t tagged, network, type, left;
+	bool ipv4, ipv6;
+
+	if (f->caplen < LEAST || f->linktype != FRAME_ETHERNET)
+		return SHAPES;
+	tagged = shape_load16(p + SHAPE_ETHER_OCTETS - 2) == SHAPE_TYPE_TAG;
+	network = SHAPE_ETHER_OCTETS + tagged * SHAPE_TAG_OCTETS;
+	type = shape_load16(p + network - 2);
+	left = f->caplen - network;
+	ipv4 = (type == SHAPE_TYPE_IPV4) & (p[network] == 0x45) &
+	    ((shape_load16(p + network + 6) & FRAGMENT) == 0) &
+	    (left >= SHAPE_IPV4_OCTETS + SHAPE_TRANSPORT_PROMISED);
+	ipv6 = (type == SHAPE_TYPE_IPV6) & (left >= SHAPE_IPV6_OCTETS + SHAPE_TRANSPORT_PROMISED);
+	if (!(ipv4 | ipv6))
+		return SHAPES;
+	return (enum shape)(ipv6 | tagged << 1);
+}
 
 /*
  * The shape of the frame that is made of `f`; SHAPES: another, for it has MPLS labels or

@@ -103,6 +103,6 @@ synth_frame(const struct flow *f, uint8_t *to, struct frame *frame)
 	*frame = (struct frame){ .octets = to,
 		.caplen = (uint32_t)wbuf_len(&w),
 		.wirelen = length < UINT32_MAX - labels ? length + labels : length,
-		.linktype = BPF_LINK_ETHERNET,
+		.linktype = FRAME_ETHERNET,
 		.time = f->stamp };
 }

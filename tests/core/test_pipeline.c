@@ -169,6 +169,61 @@ test_sampling_comes_first(void **state)
 	engine_free(en);
 }
 
+/*
+ * A filter is asked of the frame where there is one, else of the flow; what it leaves out
+ * is in the books of its own views alone.
+ */
+static void
+test_filter(void **state)
+{
+	static const struct output_config common = { .aggregate = "src_port" };
+	static const struct rules_config none, udp = { .aggregate_filter = "tcp,udp port 53" };
+	static const uint8_t dns[60] = { [12] = 8, [14] = 0x45, [23] = 17, [37] = 53 };
+	const struct frame frame = { .octets = dns, .caplen = sizeof(dns),
+		.wirelen = sizeof(dns), .linktype = FRAME_ETHERNET };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	struct shard *shards;
+
+	(void)state;
+	assert_int_equal(engine_output(en, &fake_output, "all", &common, &none, &out, NULL), 0);
+	assert_int_equal(engine_output(en, &fake_output, "dns", &common, &udp, &out, NULL), 0);
+	fake_prepare(en);
+	shards = en->workers[0].shards;
+	pipeline_source(p, SOURCE_SFLOW);
+	for (unsigned i = 0; i < 2 * FLOW_BATCH; i++) {
+		struct flow *f = pipeline_slot(p);
+
+		f->proto = 17, f->src_port = (uint16_t)(i % 2 == 0 ? 53 : 54);
+		f->packets = 1, f->bytes = 100, f->flows = 1;
+		if (i % 4 == 1) /* it says 53 */
+			pipeline_frame(p, &frame);
+		pipeline_commit(p);
+	}
+	assert_int_equal(shards[0].active->counted.packets, 2 * FLOW_BATCH);
+	assert_int_equal(shards[0].active->filtered.packets, 0);
+	assert_int_equal(shards[1].active->counted.packets, 2 * FLOW_BATCH * 3 / 4);
+	assert_int_equal(shards[1].active->filtered.packets, 2 * FLOW_BATCH / 4);
+	assert_int_equal(shards[1].active->filtered.bytes, 100 * 2 * FLOW_BATCH / 4);
+	assert_int_equal(shards[1].active->filtered.flows, 2 * FLOW_BATCH / 4);
+	assert_int_equal(p->fed.packets, 2 * FLOW_BATCH);
+	engine_free(en);
+}
+
+/* Where nobody filters, no frame is kept. */
+static void
+test_no_filter_no_frames(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g);
+	assert_null(g.p->frames);
+	assert_null(g.p->columns);
+	engine_free(g.en);
+}
+
 /* timestamp_min, timestamp_max and timestamp_second: of one flow, and of a row. */
 static void
 test_span(void **state)
@@ -306,6 +361,8 @@ main(void)
 		cmocka_unit_test(test_groups_have_their_own),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_sampling_comes_first),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_no_filter_no_frames),
 		cmocka_unit_test(test_span),
 	};
 

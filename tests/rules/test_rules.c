@@ -412,6 +412,8 @@ test_equal(void **state)
 		{ .networks_file = "/a" },
 		{ .networks_file = "/b" },
 		{ .flow_to_rd_map = "/a" },
+		{ .aggregate_filter = "tcp" },
+		{ .aggregate_filter = "udp" },
 		{ .networks_mask = 1 },
 		{ .networks_file_filter = true },
 		{ .networks_file_no_lpm = true },
