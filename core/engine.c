@@ -59,12 +59,27 @@ engine_free(struct engine *en)
 	watches_free(en->watches);
 	for (unsigned i = 0; i < en->n_rules; i++)
 		rules_free(en->rules[i].rules);
+	for (unsigned i = 0; i < en->n_taggings; i++)
+		tagging_free(&en->taggings[i]);
 	sampling_free(en->sampling);
 	publisher_free(en->publisher);
 	if (en->finished_fd != -1)
 		close(en->finished_fd);
 	exporters_free(en->exporters);
 	free(en);
+}
+
+/* The file of rules that tag at `path`, shared where it is named twice; NULL: none. */
+static struct tagging *
+engine_tagging(struct engine *en, const char *path)
+{
+	if (path == NULL)
+		return NULL;
+	for (unsigned i = 0; i < en->n_taggings; i++)
+		if (strcmp(en->taggings[i].path, path) == 0)
+			return &en->taggings[i];
+	en->taggings[en->n_taggings].path = path;
+	return &en->taggings[en->n_taggings++];
 }
 
 /* The number of the rules that `c` asks for, shared where another output asked for the same. */
@@ -75,6 +90,7 @@ engine_rules(struct engine *en, const struct rules_config *c)
 		if (rules_config_equal(&en->rules[i].config, c))
 			return (uint16_t)i;
 	en->rules[en->n_rules].config = *c;
+	en->rules[en->n_rules].tags = engine_tagging(en, c->pre_tag_map);
 	return (uint16_t)en->n_rules++;
 }
 
@@ -156,6 +172,16 @@ worker_relays(struct engine *en, struct worker *w, struct err *e)
 	return 0;
 }
 
+/* Groups that share tags stand together, those without any in front: see pipeline_flush. */
+static int
+by_tags(const void *a, const void *b)
+{
+	const struct pipeline_group *x = a, *y = b;
+	uintptr_t of_x = (uintptr_t)x->tags, of_y = (uintptr_t)y->tags;
+
+	return (of_x > of_y) - (of_x < of_y);
+}
+
 /* Put the shards of worker `w` into groups of views with equal rules. */
 static int
 worker_groups(struct engine *en, struct worker *w, struct err *e)
@@ -168,6 +194,7 @@ worker_groups(struct engine *en, struct worker *w, struct err *e)
 	for (unsigned r = 0; r < en->n_rules; r++) {
 		struct pipeline_group *g = &p->groups[p->n_groups];
 
+		g->tags = en->rules[r].tags;
 		g->rules = en->rules[r].rules;
 		g->shards = calloc(en->n_views + 1, sizeof(struct shard *));
 		if (g->shards == NULL)
@@ -177,6 +204,7 @@ worker_groups(struct engine *en, struct worker *w, struct err *e)
 			if (en->view_rules[v] == r)
 				g->shards[g->n_shards++] = &w->shards[v];
 	}
+	qsort(p->groups, p->n_groups, sizeof(*p->groups), by_tags);
 	return 0;
 }
 
@@ -186,7 +214,7 @@ engine_looks_at_frames(const struct engine *en)
 	for (unsigned r = 0; r < en->n_rules; r++)
 		if (rules_look_at_frames(&en->rules[r].config))
 			return true;
-	return false;
+	return en->n_taggings > 0; /* with filters now, or when they are read anew */
 }
 
 static int
@@ -206,6 +234,8 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		rules_reads(&en->rules[r].config, &en->rules[r].needed, &w->pipeline.needs);
 		rules_select_reads(en->rules[r].rules, &w->pipeline.needs);
 	}
+	for (unsigned t = 0; t < en->n_taggings; t++)
+		tagging_reads(&en->taggings[t], &w->pipeline.needs);
 	sampling_reads(&en->config.sampling, &w->pipeline.needs);
 	if (field_set_has(&w->pipeline.needs, F_SAMPLING_RATE))
 		w->pipeline.sampling = en->sampling;
@@ -235,6 +265,12 @@ files_read(struct engine *en, struct problems *ps, struct err *e)
 	for (unsigned r = 0; r < en->n_rules; r++) {
 		one = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
 		    ps, e);
+		if (one != 0)
+			problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
+		rc = one != 0 ? one : rc;
+	}
+	for (unsigned t = 0; t < en->n_taggings; t++) {
+		one = tagging_load(&en->taggings[t], en->n_workers, ps, e);
 		if (one != 0)
 			problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
 		rc = one != 0 ? one : rc;
@@ -274,6 +310,9 @@ engine_reload(struct engine *en, struct problems *ps)
 		sampling_reload(en->sampling, ps);
 	for (unsigned r = 0; r < en->n_rules; r++)
 		rules_reload(en->rules[r].rules, ps);
+	for (unsigned t = 0; t < en->n_taggings; t++)
+		tagging_reload(&en->taggings[t], en->n_workers, &en->workers[0].pipeline.needs,
+		    ps);
 	for (unsigned i = 0; i < en->n_outputs; i++)
 		if (en->outputs[i]->ops->reload != NULL)
 			en->outputs[i]->ops->reload(en->outputs[i], ps);

@@ -13,6 +13,7 @@
 #include "core/exporter.h"
 #include "core/output.h"
 #include "core/publisher.h"
+#include "core/tagging.h"
 #include "core/view.h"
 #include "core/watch.h"
 #include "core/worker.h"
@@ -50,9 +51,11 @@ struct engine {
 		struct rules_config config;
 		struct field_set needed;
 		struct rules *rules;
-		bool made;
+		struct tagging *tags; /* NULL: flows keep the tags that they come with */
 	} rules[ENGINE_OUTPUTS];
 	uint16_t view_rules[ENGINE_VIEWS];
+	unsigned n_taggings;
+	struct tagging taggings[ENGINE_OUTPUTS];
 	bool started_ok;
 };
 

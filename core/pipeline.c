@@ -41,6 +41,8 @@ frames_prepare(struct pipeline *p)
 		uint32_t one = rules_reach(p->groups[i].rules);
 
 		reach = one > reach ? one : reach;
+		one = p->groups[i].tags != NULL ? tagmap_reach(tagging_map(p->groups[i].tags)) : 0;
+		reach = one > reach ? one : reach;
 	}
 	p->frames->reach = reach;
 	frames_clear(p->frames);
@@ -61,8 +63,11 @@ pipeline_look(struct pipeline *p, struct err *e)
 void
 pipeline_link(struct pipeline *p, uint32_t linktype)
 {
-	for (unsigned i = 0; i < p->n_groups; i++)
+	for (unsigned i = 0; i < p->n_groups; i++) {
 		rules_link(p->groups[i].rules, linktype);
+		if (p->groups[i].tags != NULL)
+			tagmap_link(tagging_map(p->groups[i].tags), linktype);
+	}
 }
 
 /*
@@ -120,15 +125,22 @@ group_leave_out(const struct pipeline_group *g, const struct batch *b, uint64_t 
 		sums_add(&g->shards[i]->active->filtered, &out);
 }
 
+static struct batch
+batch_of(const struct pipeline *p)
+{
+	return (struct batch){ .flows = p->flows,
+		.n = p->n,
+		.source = p->source,
+		.worker = p->worker,
+		.columns = p->columns,
+		.frames = p->frames != NULL ? frames_list(p->frames, p->n) : NULL };
+}
+
 /* `last`: nobody reads the batch afterwards. */
 static void
 group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
-	struct batch b = { .flows = p->flows, .n = p->n, .source = p->source,
-		.worker = p->worker, .columns = p->columns };
-
-	if (p->frames != NULL)
-		b.frames = frames_list(p->frames, p->n);
+	struct batch b = batch_of(p);
 
 	if (g->rules != NULL) {
 		uint64_t all = batch_all(&b), mask = rules_select(g->rules, &b);
@@ -150,6 +162,63 @@ group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 	}
 }
 
+/* What rules that tag change in a flow. */
+struct told {
+	uint64_t tag, tag2;
+	uint32_t label;
+	uint8_t tos;
+};
+
+static void
+told_keep(const struct pipeline *p, struct told *told)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct flow *f = &p->flows[i];
+
+		told[i] = (struct told){ f->tag, f->tag2, f->label, f->tos };
+	}
+}
+
+static void
+told_restore(struct pipeline *p, const struct told *told)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		struct flow *f = &p->flows[i];
+
+		f->tag = told[i].tag;
+		f->tag2 = told[i].tag2;
+		f->label = told[i].label;
+		f->tos = told[i].tos;
+	}
+	columns_clear(p->columns);
+}
+
+/*
+ * Groups that share tags stand together, those without any in front. Each file of rules
+ * that tag finds the flows as they came.
+ */
+static void
+groups_feed(struct pipeline *p)
+{
+	const struct pipeline_group *g = p->groups, *end = g + p->n_groups;
+	const struct tagging *tags = NULL;
+	struct told told[FLOW_BATCH];
+
+	for (; g < end; g++) {
+		if (g->tags != tags) {
+			struct batch b = batch_of(p);
+
+			if (tags != NULL)
+				told_restore(p, told);
+			else if (g->tags != end[-1].tags)
+				told_keep(p, told);
+			tagmap_apply(tagging_map(g->tags), &b);
+			tags = g->tags;
+		}
+		group_feed(p, g, g + 1 == end);
+	}
+}
+
 void
 pipeline_flush(struct pipeline *p)
 {
@@ -165,8 +234,7 @@ pipeline_flush(struct pipeline *p)
 		p->fed.bytes += p->flows[i].bytes;
 		p->fed.flows += p->flows[i].flows;
 	}
-	for (unsigned i = 0; i < p->n_groups; i++)
-		group_feed(p, &p->groups[i], i + 1 == p->n_groups);
+	groups_feed(p);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
 	if (p->frames != NULL)
 		frames_prepare(p);

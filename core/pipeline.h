@@ -2,7 +2,8 @@
 /*
  * pipeline: the way of a record inside one worker, batches of FLOW_BATCH at a time:
  *
- *   collector fills slots -> sampling -> rules (per group of views) -> each view's shard
+ *   collector fills slots -> sampling -> tags (per file of rules that tag)
+ *       -> other rules (per group of views) -> each view's shard
  *
  * A collector asks for a slot, fills it and commits it; a full batch runs through all
  * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
@@ -12,6 +13,7 @@
 
 #include "core/frames.h"
 #include "core/stats.h"
+#include "core/tagging.h"
 #include "core/view.h"
 #include "flow/flow.h"
 #include "rules/rules.h"
@@ -19,6 +21,7 @@
 
 /* Views that see the same rules. */
 struct pipeline_group {
+	const struct tagging *tags; /* NULL: flows keep the tags that they come with */
 	const struct rules *rules;  /* NULL: flows as they come */
 	struct shard **shards;
 	unsigned n_shards;

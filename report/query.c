@@ -16,7 +16,7 @@
 
 #define DEPTH_MAX 8 /* a request is a flat object; the parser recurses on our stack */
 
-#define COMMANDS "view, views, exporters, interfaces, collectors, outputs, targets, stats, books"
+#define COMMANDS "view, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books"
 
 struct connection {
 	struct engine *engine;

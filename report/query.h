@@ -13,6 +13,7 @@
  *   {"cmd": "collectors"}             where we take from
  *   {"cmd": "outputs"}                what became of the rows
  *   {"cmd": "targets"}                where outputs send to, and what was sent
+ *   {"cmd": "rules"}                  rules that tag, and how many flows each fitted
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
  *

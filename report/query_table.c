@@ -377,6 +377,38 @@ targets_reply(const struct engine *en, struct reply *r)
 	}
 }
 
+static const struct reply_column rule_columns[] = {
+	COLUMN("file", "FILE", "str"),
+	COLUMN("line", "LINE", "uint"),
+	COLUMN("matches", "MATCHES", "uint"),
+	COLUMN("rule", "RULE", "str"),
+};
+
+static void
+tagging_rows(const struct tagging *t, struct reply *r)
+{
+	uint32_t n;
+	struct tagmap_line *lines = tagging_lines(t, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		reply_row_start(r);
+		reply_text(r, "file", lines[i].file);
+		reply_uint(r, "line", lines[i].line);
+		reply_uint(r, "matches", lines[i].matches);
+		reply_text(r, "rule", lines[i].text);
+		reply_row_end(r);
+	}
+	free(lines);
+}
+
+static void
+rules_reply(const struct engine *en, struct reply *r)
+{
+	reply_columns(r, rule_columns, N(rule_columns));
+	for (unsigned i = 0; i < en->n_taggings; i++)
+		tagging_rows(&en->taggings[i], r);
+}
+
 static const struct reply_column stat_columns[] = {
 	COLUMN("name", "NAME", "str"),
 	COLUMN("value", "VALUE", "uint"),
@@ -471,6 +503,7 @@ static const struct {
 	{ "collectors", collectors_reply },
 	{ "outputs", outputs_reply },
 	{ "targets", targets_reply },
+	{ "rules", rules_reply },
 	{ "stats", stats_reply },
 	{ "books", books_reply },
 };

@@ -14,6 +14,22 @@
 #define AT(member) offsetof(struct rules_config, member)
 #define ORIGINS "default|protocol|file|longest|mask"
 static const struct directive rules_rows[] = {
+	{ .name = "pre_tag_map", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(pre_tag_map), .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of rules that attach tags and labels to flows. A line is "
+	           "set_tag=N, set_tag2=N, set_label=TEXT or set_tos=N, and keys that the "
+	           "flow must have; the first that fits counts, unless it has jeq=NAME, which "
+	           "goes on at label=NAME." },
+	{ .name = "maps_entries", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
+	    .doc = "Maps have as many rules as they have." },
+	{ .name = "pre_tag_map_entries", .alias_of = "maps_entries" },
+	{ .name = "maps_row_len", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
+	    .doc = "A rule may have 16 KiB." },
+	{ .name = "maps_index", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_GLOBAL,
+	    .doc = "Rules are found by an index always, and the first that fits counts." },
+	{ .name = "pre_tag_map_dont_recirculate", .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
+	    .doc = "A rule without ip is for exporters of IPv4 and IPv6 alike." },
 	{ .name = "networks_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(networks_file), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of networks, one [[nexthop,]AS,]network/length a line; the most "
@@ -157,7 +173,8 @@ paths_equal(const char *a, const char *b)
 bool
 rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 {
-	return paths_equal(a->networks_file, b->networks_file) &&
+	return paths_equal(a->pre_tag_map, b->pre_tag_map) &&
+	    paths_equal(a->networks_file, b->networks_file) &&
 	    paths_equal(a->flow_to_rd_map, b->flow_to_rd_map) &&
 	    paths_equal(a->aggregate_filter, b->aggregate_filter) &&
 	    a->networks_mask == b->networks_mask &&

@@ -25,6 +25,7 @@
 enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST, ORIGIN_MASK };
 
 struct rules_config {
+	const char *pre_tag_map;        /* NULL: none; applied by core/tagging.h, before the rest */
 	const char *networks_file;      /* NULL: none */
 	const char *flow_to_rd_map;     /* NULL: none */
 	const char *aggregate_filter;   /* NULL: none */

@@ -30,6 +30,19 @@ taggers_make(struct tagmap *m, unsigned workers)
 	return 0;
 }
 
+static uint32_t
+reach_find(const struct tagmap *m)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < m->n_filters; i++) {
+		uint32_t reach = filter_reach(m->filters[i]);
+
+		most = reach > most ? reach : most;
+	}
+	return most;
+}
+
 struct tagmap *
 tagmap_load(const char *path, unsigned workers, struct problems *ps, struct err *e)
 {
@@ -42,8 +55,10 @@ tagmap_load(const char *path, unsigned workers, struct problems *ps, struct err 
 		rc = tagrule_read(m, ps, e);
 	if (rc == 0 && taggers_make(m, workers) != 0)
 		rc = err_set(e, WEIR_ENOMEM, "pre_tag_map %s: no memory", path);
-	if (rc == 0)
+	if (rc == 0) {
+		m->reach = reach_find(m);
 		return m;
+	}
 	tagmap_free(m);
 	return NULL;
 }
@@ -84,14 +99,7 @@ tagmap_reads(const struct tagmap *m, struct field_set *reads)
 uint32_t
 tagmap_reach(const struct tagmap *m)
 {
-	uint32_t most = 0;
-
-	for (uint32_t i = 0; i < m->n_filters; i++) {
-		uint32_t reach = filter_reach(m->filters[i]);
-
-		most = reach > most ? reach : most;
-	}
-	return most;
+	return m->reach;
 }
 
 void

@@ -61,6 +61,7 @@ struct tagmap {
 	struct classifier *which[SOURCE_COUNT]; /* one and the same, if none differs */
 	struct filter **filters;
 	uint32_t n_filters, filters_room;
+	uint32_t reach; /* of the filters: octets of Ethernet frames */
 	_Atomic uint64_t *series; /* of rules that count: the next value */
 	uint32_t n_series, series_room;
 	struct tagger **taggers;

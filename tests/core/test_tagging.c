@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/intern.h"
+#include "lib/rcu.h"
+#include "tests/core/fake.h"
+
+static char one[] = "/tmp/weir-tags-XXXXXX", two[] = "/tmp/weir-tags-XXXXXX";
+
+static void
+file_write(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+feed(struct pipeline *p, uint16_t port, uint64_t tag)
+{
+	struct flow *f = pipeline_slot(p);
+
+	f->dst_port = port;
+	f->tag = tag;
+	f->packets = f->flows = 1;
+	f->bytes = 100;
+	pipeline_commit(p);
+}
+
+/* Octets that view `v` counted under `tag`. */
+static uint64_t
+bytes_of(const struct engine *en, unsigned v, uint64_t tag)
+{
+	const struct shard *sh = &en->workers[0].shards[v];
+
+	for (uint32_t i = 0; i < sh->active->table.n; i++) {
+		const uint8_t *row = table_row(&sh->active->table, i);
+
+		if (field_uint(rowspec_value(&sh->view->rs, row, &fields[F_TAG]), 8) == tag)
+			return rowspec_sums_get(&sh->view->rs, row)->bytes;
+	}
+	return 0;
+}
+
+/*
+ * Each plugin has its map's tags, whatever maps the others have; the exporter's own tag is
+ * there for every map that sets none, and for a plugin without a map.
+ */
+static void
+test_each_its_own(void **state)
+{
+	static const struct output_config common = { .aggregate = "tag" };
+	const struct rules_config maps[] = { { .pre_tag_map = one }, { .pre_tag_map = NULL },
+		{ .pre_tag_map = two }, { .pre_tag_map = one, .networks_mask = 8 } };
+	static const uint64_t want[][3] = { /* tags 1, 2, 77 */
+		{ 300, 0, 700 }, { 0, 0, 1000 }, { 0, 700, 300 }, { 300, 0, 700 } };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	char name[2] = "a";
+
+	(void)state;
+	file_write(one, "set_tag=1 dst_port=53\n");
+	file_write(two, "set_tag=2 dst_port=80\n");
+	for (size_t i = 0; i < 4; i++, name[0]++)
+		assert_int_equal(engine_output(en, &fake_output, name, &common, &maps[i], &out,
+		                     NULL), 0);
+	fake_prepare(en);
+	assert_int_equal(en->n_taggings, 2);
+	assert_int_equal(en->n_views, 4);
+	for (unsigned i = 0; i < 10; i++)
+		feed(p, i < 3 ? 53 : 80, 77);
+	pipeline_flush(p);
+	for (unsigned v = 0; v < 4; v++) {
+		assert_int_equal(bytes_of(en, v, 1), want[v][0]);
+		assert_int_equal(bytes_of(en, v, 2), want[v][1]);
+		assert_int_equal(bytes_of(en, v, 77), want[v][2]);
+	}
+	engine_free(en);
+}
+
+/* A fresh map takes its place between batches; one with faults, or that needs more, not. */
+static void
+test_reload(void **state)
+{
+	static const struct output_config common = { .aggregate = "tag" };
+	const struct rules_config rules = { .pre_tag_map = one };
+	static const struct {
+		const char *map;
+		const char *says; /* NULL: it is taken */
+		uint64_t tag;     /* that flows have then */
+	} cases[] = {
+		{ "set_tag=2 dst_port=53\n", NULL, 2 },
+		{ "set_tag=3 dst_port=53\nset_tag=x\n", ":2: ", 2 },
+		{ "set_tag=4 src_mac=00:01:02:03:04:05\n", "(src_mac): restart weir", 2 },
+		{ "set_tag=5\n", NULL, 5 },
+	};
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	struct tagmap_line *lines;
+	uint32_t n;
+
+	(void)state;
+	file_write(one, "set_tag=1 dst_port=53\n");
+	assert_int_equal(engine_output(en, &fake_output, "a", &common, &rules, &out, NULL), 0);
+	fake_prepare(en);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct problems ps = { 0 };
+		uint64_t before;
+
+		file_write(one, cases[i].map);
+		engine_reload(en, &ps);
+		if ((ps.n_errors > 0) != (cases[i].says != NULL))
+			fail_msg("%s: %zu errors", cases[i].map, ps.n_errors);
+		if (cases[i].says != NULL && strstr(ps.list[0].text, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].map, ps.list[0].text);
+		problems_free(&ps);
+		before = bytes_of(en, 0, cases[i].tag);
+		feed(p, 53, 0);
+		pipeline_flush(p);
+		assert_int_equal(bytes_of(en, 0, cases[i].tag), before + 100);
+	}
+	lines = tagging_lines(&en->taggings[0], &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(lines[0].text, "set_tag=5");
+	assert_string_equal(lines[0].file, one);
+	assert_int_equal(lines[0].line, 1);
+	assert_int_equal(lines[0].matches, 1);
+	free(lines);
+	engine_free(en);
+	rcu_drain();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_its_own),
+		cmocka_unit_test(test_reload),
+	};
+	int rc;
+
+	close(mkstemp(one));
+	close(mkstemp(two));
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(one);
+	unlink(two);
+	return rc;
+}
