@@ -45,7 +45,7 @@ struct mapfile_key {
 	 * one at `also` (0: none). `octets` 0: the map knows what to do with the value.
 	 */
 	size_t at, also;
-	bool stands_in; /* the one at `also`: only where the other is zero */
+	bool stands_in; /* the one at `also` counts where the other is zero, there alone */
 	uint8_t octets;
 	bool prefix; /* the value is a struct prefix, the member an address */
 	uint64_t mask; /* the bits that count of a number; 0: all */

@@ -27,11 +27,18 @@ struct batch {
 	struct columns *columns;    /* scratch of filters; NULL: there are none */
 };
 
+/* The mask of the first `n` flows. */
+static inline uint64_t
+batch_first(unsigned n)
+{
+	return n == 0 ? 0 : UINT64_MAX >> (FLOW_BATCH - n);
+}
+
 /* The mask of all flows of `b`. */
 static inline uint64_t
 batch_all(const struct batch *b)
 {
-	return b->n == 0 ? 0 : UINT64_MAX >> (FLOW_BATCH - b->n);
+	return batch_first(b->n);
 }
 
 _Static_assert(FLOW_BATCH == 64, "a mask has a bit for each flow of a batch");

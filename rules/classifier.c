@@ -10,26 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/batch.h"
+#include "rules/lookup.h"
+#include "rules/runs.h"
 #include "rules/tuple.h"
 
-#define FEW 4U /* so many values of a tuple are compared one by one */
 #define ROOM 16U
 #define RULES_MAX (UINT32_C(1) << 28)
-#define CACHED (1U << 15) /* slots that are likely at hand */
 
-/* A tuple, and its first rule. */
+/* A tuple, and its first rule and its last. */
 struct tuple_rules {
 	struct tuple t;
-	uint32_t least;
+	uint32_t least, most;
 };
 
 struct classifier {
 	struct tuple_rules tuples[CLASSIFIER_TUPLES];
 	unsigned n_tuples;
 	uint32_t n, room;
-	uint32_t *order; /* runs: how many, the rules, CLASSIFIER_END */
-	struct check *checks;
-	uint32_t *checks_from; /* of each rule: the first of its checks; and the end */
+	struct runs runs;
 	/* until it is closed */
 	struct term *terms;
 	uint32_t *terms_from; /* of each rule, and the end; NEVER: it fits nothing */
@@ -40,34 +39,6 @@ struct classifier {
 
 #define NEVER (UINT32_C(1) << 31)
 #define TERMS_MAX NEVER
-
-/*
- * What goes with a value: the number of its first rule, where in `order` the run begins
- * (never 0), and whether there is nothing to check, so that the first rule is the one.
- */
-static inline uint64_t
-run_make(uint32_t rule, uint32_t at, bool plain)
-{
-	return (uint64_t)rule << 32 | at << 1 | plain;
-}
-
-static inline uint32_t
-run_rule(uint64_t run)
-{
-	return (uint32_t)(run >> 32);
-}
-
-static inline uint32_t
-run_at(uint64_t run)
-{
-	return (uint32_t)run >> 1;
-}
-
-static inline bool
-run_is_plain(uint64_t run)
-{
-	return run & 1;
-}
 
 struct classifier *
 classifier_new(void)
@@ -82,9 +53,9 @@ classifier_free(struct classifier *c)
 		return;
 	for (unsigned i = 0; i < c->n_tuples; i++)
 		tuple_fini(&c->tuples[i].t);
-	free(c->order);
-	free(c->checks);
-	free(c->checks_from);
+	free(c->runs.order);
+	free(c->runs.checks);
+	free(c->runs.checks_from);
 	free(c->terms);
 	free(c->terms_from);
 	free(c);
@@ -180,16 +151,6 @@ classifier_reads(const struct classifier *c, struct field_set *reads)
 			field_set_add(reads, (enum field_no)i);
 }
 
-/* Whether rule `r` has nothing against `f`, but for what its tuple has compared. */
-static inline bool
-rule_fits(const struct classifier *c, uint32_t r, const struct flow *f)
-{
-	for (uint32_t i = c->checks_from[r]; i < c->checks_from[r + 1]; i++)
-		if (!check_holds(&c->checks[i], f))
-			return false;
-	return true;
-}
-
 /*
  * The tuple that `a` goes into: its own, made now if it must be, or when there is no room,
  * the nearest of those that look at less.
@@ -209,6 +170,7 @@ tuple_for(struct classifier *c, const struct asked *a)
 
 		tuple_init(&fresh->t, a);
 		fresh->least = CLASSIFIER_END;
+		fresh->most = 0;
 		return fresh;
 	}
 	for (unsigned i = 0; i < c->n_tuples; i++) {
@@ -225,10 +187,10 @@ tuple_for(struct classifier *c, const struct asked *a)
 static int
 checks_put(struct classifier *c, const struct term *t)
 {
-	if (list_reserve(&c->checks, &c->checks_room, (uint64_t)c->n_checks + 1,
-		sizeof(*c->checks)) != 0)
+	if (list_reserve(&c->runs.checks, &c->checks_room, (uint64_t)c->n_checks + 1,
+		sizeof(*c->runs.checks)) != 0)
 		return -WEIR_ENOMEM;
-	c->checks[c->n_checks++] = term_check(t);
+	c->runs.checks[c->n_checks++] = term_check(t);
 	return 0;
 }
 
@@ -292,7 +254,7 @@ static int
 place_take(
     struct classifier *c, struct place *p, uint32_t r, uint32_t node, uint32_t *next)
 {
-	uint64_t *run = tuple_add(&p->t->t, p->a.values);
+	uint64_t *run = tuple_add(&p->t->t, &p->a);
 
 	if (run == NULL)
 		return -WEIR_ENOMEM;
@@ -300,6 +262,7 @@ place_take(
 		return 0; /* its other place is the same */
 	if (r < p->t->least)
 		p->t->least = r;
+	p->t->most = r;
 	run_append(run, node, next);
 	c->n_places++;
 	return 0;
@@ -342,12 +305,12 @@ run_write(struct classifier *c, uint64_t *run, uint32_t at, const uint32_t *next
 	uint32_t first = (uint32_t)(*run >> 32) - 1, begin = at + 1;
 
 	for (uint32_t node = first; node != CLASSIFIER_END; node = next[node])
-		c->order[++at] = node / 2;
-	c->order[begin - 1] = at + 1 - begin;
-	c->order[++at] = CLASSIFIER_END;
+		c->runs.order[++at] = node / 2;
+	c->runs.order[begin - 1] = at + 1 - begin;
+	c->runs.order[++at] = CLASSIFIER_END;
 	first /= 2;
-	*run =
-	    run_make(first, begin, c->checks_from[first] == c->checks_from[first + 1]);
+	*run = run_make(
+	    first, begin, c->runs.checks_from[first] == c->runs.checks_from[first + 1]);
 	return at + 1;
 }
 
@@ -356,7 +319,9 @@ static uint32_t
 tuple_write(
     struct classifier *c, const struct tuple *t, uint32_t at, const uint32_t *next)
 {
-	for (uint32_t i = 0; i < t->n_rows; i++)
+	/* Nobody's row has no rule. */
+	tuple_row(t, 0)[t->n_words] = run_make(CLASSIFIER_END, 0, true);
+	for (uint32_t i = 1; i <= t->n_rows; i++)
 		at = run_write(c, tuple_row(t, i) + t->n_words, at, next);
 	return at;
 }
@@ -374,11 +339,11 @@ static int
 rules_place(struct classifier *c, uint32_t *next)
 {
 	for (uint32_t r = 0; r < c->n; r++) {
-		c->checks_from[r] = c->n_checks;
+		c->runs.checks_from[r] = c->n_checks;
 		if ((c->terms_from[r] & NEVER) == 0 && rule_place(c, r, next) != 0)
 			return -WEIR_ENOMEM;
 	}
-	c->checks_from[c->n] = c->n_checks;
+	c->runs.checks_from[c->n] = c->n_checks;
 	return 0;
 }
 
@@ -388,19 +353,22 @@ classifier_close(struct classifier *c)
 	uint32_t at = 0, *next = calloc(2 * (size_t)c->n + 1, sizeof(*next));
 	int rc = -WEIR_ENOMEM;
 
-	c->checks_from = calloc((size_t)c->n + 1, sizeof(*c->checks_from));
-	if (next == NULL || c->checks_from == NULL || rule_add(c, c->n_terms) != 0)
+	c->runs.checks_from = calloc((size_t)c->n + 1, sizeof(*c->runs.checks_from));
+	if (next == NULL || c->runs.checks_from == NULL || rule_add(c, c->n_terms) != 0)
 		goto out;
 	c->n--;
 	if (rules_place(c, next) != 0)
 		goto out;
 	/* A run has one rule at least. */
-	c->order = malloc(((size_t)c->n_places * 3 + 1) * sizeof(*c->order));
-	if (c->order == NULL)
+	c->runs.order = malloc(((size_t)c->n_places * 3 + 1) * sizeof(*c->runs.order));
+	if (c->runs.order == NULL)
 		goto out;
 	qsort(c->tuples, c->n_tuples, sizeof(c->tuples[0]), tuple_compare);
-	for (unsigned i = 0; i < c->n_tuples; i++)
+	for (unsigned i = 0; i < c->n_tuples; i++) {
 		at = tuple_write(c, &c->tuples[i].t, at, next);
+		if (tuple_close(&c->tuples[i].t) != 0)
+			goto out;
+	}
 	free(c->terms);
 	free(c->terms_from);
 	c->terms = NULL;
@@ -411,217 +379,37 @@ out:
 	return rc;
 }
 
-/*
- * The first rule of the run at `*at`, before number `limit`, that fits `f`, or
- * CLASSIFIER_END; `*at` is where it stands.
- */
-static uint32_t
-run_next(const struct classifier *c, const struct flow *f, uint32_t *at, uint32_t limit)
-{
-	while (c->order[*at] < limit && !rule_fits(c, c->order[*at], f))
-		++*at;
-	return c->order[*at] < limit ? c->order[*at] : CLASSIFIER_END;
-}
-
-/* Where in [at, end) of `order` the first rule from `start` on is. */
-static uint32_t
-run_seek(const struct classifier *c, uint32_t at, uint32_t end, uint32_t start)
-{
-	while (at < end) {
-		uint32_t middle = at + (end - at) / 2;
-
-		if (c->order[middle] < start)
-			at = middle + 1;
-		else
-			end = middle;
-	}
-	return at;
-}
-
-/*
- * Look at further tuples, of those with a rule before number `best`, until one has `f`, which
- * is then the last of the walk. False: none has.
- */
-static bool
-walk_on(const struct classifier *c, const struct flow *f, struct classifier_walk *w,
-    uint32_t best)
-{
-	while (w->tuple < c->n_tuples && c->tuples[w->tuple].least < best) {
-		uint64_t run = tuple_find(&c->tuples[w->tuple++].t, f);
-		uint32_t at = run_at(run);
-
-		if (run == 0)
-			continue;
-		w->runs[w->n].at = at;
-		w->runs[w->n++].end = at + c->order[at - 1];
-		return true;
-	}
-	return false;
-}
-
-uint32_t
-classifier_next(const struct classifier *c, const struct flow *f,
-    struct classifier_walk *w, uint32_t start)
-{
-	uint32_t best = CLASSIFIER_END;
-
-	for (unsigned i = 0; i < w->n || walk_on(c, f, w, best); i++) {
-		uint32_t at = w->runs[i].at, found;
-
-		if (c->order[at] < start)
-			at = run_seek(c, at, w->runs[i].end, start);
-		found = run_next(c, f, &at, best);
-		w->runs[i].at = at;
-		if (found < best)
-			best = found;
-	}
-	return best;
-}
-
-/* The flows of a batch that a tuple may have something for, and what it has. */
-struct lookup {
-	const struct flow *flows;
-	uint32_t *first;
-	unsigned n;
-	uint8_t who[FLOW_BATCH]; /* of the flows */
-	uint64_t hash[FLOW_BATCH];
-};
-
-/* Flow number `k` of the look-up has `run`: its first rule may be there. */
-static inline void
-lookup_found(
-    const struct classifier *c, const struct lookup *l, unsigned k, uint64_t run)
-{
-	unsigned i = l->who[k];
-	uint32_t found = run_rule(run), at = run_at(run);
-
-	if (!run_is_plain(run))
-		found = run_next(c, &l->flows[i], &at, l->first[i]);
-	if (found < l->first[i])
-		l->first[i] = found;
-}
-
-/* Whether `f` is in `row`: what `t` looks at is `n_words` words. */
-static inline bool
-row_has_flow(
-    const struct tuple *t, unsigned n_words, const uint64_t *row, const struct flow *f)
-{
-	uint64_t differ = 0;
-
-	for (unsigned i = 0; i < n_words; i++)
-		differ |= (tuple_word(f, t->words[i].at) & t->words[i].mask) ^ row[i];
-	return differ == 0;
-}
-
-/* A tuple of few rows: each is compared. */
-static inline void
-lookup_few(const struct classifier *c, const struct tuple *t, unsigned n_words,
-    const struct lookup *l)
-{
-	for (uint32_t r = 0; r < t->n_rows; r++) {
-		const uint64_t *row = tuple_row(t, r);
-
-		for (unsigned k = 0; k < l->n; k++)
-			if (row_has_flow(t, n_words, row, &l->flows[l->who[k]]))
-				lookup_found(c, l, k, row[n_words]);
-	}
-}
-
-/* Fetch what the look-ups will read: slots, then rows. */
-static void
-lookup_prefetch(const struct tuple *t, const struct lookup *l)
-{
-	for (unsigned k = 0; k < l->n; k++)
-		__builtin_prefetch(&t->slots[l->hash[k] >> t->shift]);
-	for (unsigned k = 0; k < l->n; k++) {
-		uint64_t slot = t->slots[l->hash[k] >> t->shift];
-
-		if (tuple_may_be(slot, l->hash[k]) && slot != 0)
-			__builtin_prefetch(tuple_slot_row(t, slot));
-	}
-}
-
-static inline void
-lookup_many(const struct classifier *c, const struct tuple *t, unsigned n_words,
-    struct lookup *l)
-{
-	uint64_t last = tuple_last(t);
-
-	for (unsigned k = 0; k < l->n; k++) {
-		const struct flow *f = &l->flows[l->who[k]];
-		uint64_t hash = 0;
-
-		for (unsigned i = 0; i < n_words; i++)
-			hash = tuple_hash_word(
-			    hash, tuple_word(f, t->words[i].at) & t->words[i].mask);
-		l->hash[k] = tuple_hash_end(hash);
-	}
-	if (last > CACHED)
-		lookup_prefetch(t, l);
-	for (unsigned k = 0; k < l->n; k++)
-		for (uint64_t i = l->hash[k] >> t->shift; t->slots[i] != 0;
-		     i = (i + 1) & last) {
-			const uint64_t *row;
-
-			if (!tuple_may_be(t->slots[i], l->hash[k]))
-				continue;
-			row = tuple_slot_row(t, t->slots[i]);
-			if (!row_has_flow(t, n_words, row, &l->flows[l->who[k]]))
-				continue;
-			lookup_found(c, l, k, row[n_words]);
-			break;
-		}
-}
-
-/* `n_words` is t->n_words; where it is a constant, loops over words are none. */
-static inline void
-lookup_words(const struct classifier *c, const struct tuple *t, unsigned n_words,
-    struct lookup *l)
-{
-	if (t->n_rows <= FEW)
-		lookup_few(c, t, n_words, l);
-	else
-		lookup_many(c, t, n_words, l);
-}
-
-static void
-lookup_tuple(const struct classifier *c, const struct tuple *t, struct lookup *l)
-{
-	switch (t->n_words) {
-	case 0:
-		lookup_words(c, t, 0, l);
-		break;
-	case 1:
-		lookup_words(c, t, 1, l);
-		break;
-	case 2:
-		lookup_words(c, t, 2, l);
-		break;
-	case 3:
-		lookup_words(c, t, 3, l);
-		break;
-	default:
-		lookup_words(c, t, t->n_words, l);
-		break;
-	}
-}
-
 void
-classifier_first(
-    const struct classifier *c, const struct flow *flows, unsigned n, uint32_t *first)
+classifier_find(const struct classifier *c, const struct flow *flows, uint64_t mask,
+    const uint32_t *start, uint32_t *first)
 {
-	struct lookup l = { .flows = flows, .first = first };
+	static const uint32_t from_the_first[FLOW_BATCH];
+	struct lookup l = { .flows = flows,
+		.start = start != NULL ? start : from_the_first,
+		.first = first };
+	uint8_t who[FLOW_BATCH];
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		first[i] = CLASSIFIER_END;
+	while (mask != 0) {
+		who[n] = (uint8_t)batch_take(&mask);
+		first[who[n++]] = CLASSIFIER_END;
+	}
 	for (unsigned t = 0; t < c->n_tuples; t++) {
+		const struct tuple_rules *tuple = &c->tuples[t];
+		bool more =
+		    false; /* some flow may be in this one, or in one behind it */
+
 		l.n = 0;
-		for (unsigned i = 0; i < n; i++) {
-			l.who[l.n] = (uint8_t)i;
-			l.n += first[i] > c->tuples[t].least;
+		for (unsigned k = 0; k < n; k++) {
+			bool may = first[who[k]] > tuple->least;
+
+			more |= may;
+			l.who[l.n] = who[k];
+			l.n += may && l.start[who[k]] <= tuple->most;
 		}
-		if (l.n == 0)
+		if (!more)
 			return;
-		lookup_tuple(c, &c->tuples[t].t, &l);
+		if (l.n > 0)
+			lookup_tuple(&c->runs, &tuple->t, &l);
 	}
 }

@@ -51,30 +51,11 @@ uint32_t classifier_rules(const struct classifier *c);
 /* Add to `reads` the fields that the rules look at. */
 void classifier_reads(const struct classifier *c, struct field_set *reads);
 
-/* The first rule that fits each of `n` (to FLOW_BATCH) flows, CLASSIFIER_END: none. */
-void classifier_first(const struct classifier *c, const struct flow *flows, unsigned n,
-    uint32_t *first);
-
-/* Where the search for the rules of one flow has got to. */
-struct classifier_walk {
-	unsigned tuple; /* the next to be looked at */
-	unsigned n;     /* tuples that have the flow */
-	struct {
-		uint32_t at, end; /* of those of its rules that are not behind us */
-	} runs[CLASSIFIER_TUPLES];
-};
-
-static inline void
-classifier_begin(struct classifier_walk *w)
-{
-	w->tuple = w->n = 0;
-}
-
 /*
- * The first rule from number `start` on that fits `f`; CLASSIFIER_END: none. `start` does
- * not get less from call to call of one walk.
+ * The first rule that fits each flow of `mask`, from number start[] on (NULL: all), to
+ * first[], both at the flow's place; CLASSIFIER_END: none.
  */
-uint32_t classifier_next(const struct classifier *c, const struct flow *f,
-    struct classifier_walk *w, uint32_t start);
+void classifier_find(const struct classifier *c, const struct flow *flows, uint64_t mask,
+    const uint32_t *start, uint32_t *first);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/mapfile.h"
+#include "rules/batch.h"
 #include "rules/classifier.h"
 #include "rules/rd.h"
 
@@ -134,7 +135,7 @@ rdmap_apply(const struct rdmap *m, struct flow *flows, unsigned n)
 {
 	uint32_t first[FLOW_BATCH];
 
-	classifier_first(m->which, flows, n, first);
+	classifier_find(m->which, flows, batch_first(n), NULL, first);
 	for (unsigned k = 0; k < n; k++)
 		if (first[k] != CLASSIFIER_END)
 			flows[k].mpls_vpn_rd = rd_from(m->rds[first[k]], RD_MAP);

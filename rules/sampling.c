@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/rcu.h"
+#include "rules/batch.h"
 #include "rules/classifier.h"
 
 #define RULES_MAX (1U << 20)
@@ -241,7 +242,7 @@ map_apply(const struct sampling_rules *s, struct flow *flows, unsigned n)
 {
 	uint32_t first[FLOW_BATCH];
 
-	classifier_first(s->which, flows, n, first);
+	classifier_find(s->which, flows, batch_first(n), NULL, first);
 	for (unsigned k = 0; k < n; k++)
 		if (first[k] != CLASSIFIER_END)
 			flows[k].sampling_rate = s->list[first[k]].rate;

@@ -19,13 +19,16 @@ taggers_make(struct tagmap *m, unsigned workers)
 	m->taggers = calloc(workers, sizeof(struct tagger *));
 	if (m->taggers == NULL)
 		return -WEIR_ENOMEM;
-	for (; m->n_taggers < workers; m->n_taggers++) {
+	while (m->n_taggers < workers) {
 		struct tagger *t =
 		    calloc(1, sizeof(struct tagger) + m->n * sizeof(_Atomic uint64_t));
 
 		if (t == NULL)
 			return -WEIR_ENOMEM;
-		m->taggers[m->n_taggers] = t;
+		m->taggers[m->n_taggers++] = t;
+		t->answers = calloc(m->n_filters + 1, sizeof(*t->answers));
+		if (t->answers == NULL)
+			return -WEIR_ENOMEM;
 	}
 	return 0;
 }
@@ -68,16 +71,19 @@ tagmap_free(struct tagmap *m)
 {
 	if (m == NULL)
 		return;
-	for (int s = 1; s < SOURCE_COUNT; s++)
-		if (m->which[s] != m->which[0])
-			classifier_free(m->which[s]);
-	classifier_free(m->which[0]);
+	for (int s = SOURCE_COUNT; s-- > 0;)
+		if (s == 0 || m->which[s].plain != m->which[0].plain) {
+			classifier_free(m->which[s].plain);
+			classifier_free(m->which[s].filtered);
+		}
 	for (uint32_t i = 0; i < m->n_filters; i++)
 		filter_free(m->filters[i]);
 	for (uint32_t i = 0; i < m->n; i++)
 		free(m->origins[i].text);
-	for (unsigned i = 0; i < m->n_taggers; i++)
+	for (unsigned i = 0; i < m->n_taggers; i++) {
+		free(m->taggers[i]->answers);
 		free(m->taggers[i]);
+	}
 	free(m->taggers);
 	free(m->filters);
 	free(m->series);
@@ -90,8 +96,11 @@ tagmap_free(struct tagmap *m)
 void
 tagmap_reads(const struct tagmap *m, struct field_set *reads)
 {
-	for (int s = 0; s < SOURCE_COUNT; s++)
-		classifier_reads(m->which[s], reads);
+	for (int s = 0; s < SOURCE_COUNT; s++) {
+		classifier_reads(m->which[s].plain, reads);
+		if (m->which[s].filtered != NULL)
+			classifier_reads(m->which[s].filtered, reads);
+	}
 	for (uint32_t i = 0; i < m->n_filters; i++)
 		filter_reads(m->filters[i], reads);
 }
@@ -150,7 +159,7 @@ label_join(struct tagger *t, uint32_t first, uint32_t second)
 /* A batch on its way through the rules. */
 struct pass {
 	struct tagmap *m;
-	const struct classifier *which;
+	const struct tagwhich *which;
 	struct tagger *tagger;
 	const struct batch *b;
 	uint8_t set[FLOW_BATCH]; /* of each flow: what rules set so far */
@@ -205,93 +214,102 @@ pass_match(struct pass *p, unsigned i, uint32_t no)
 	return r->next;
 }
 
-/*
- * Take flow `i` from rule `no`, which fits it but for a filter, through the rules. Returns
- * the number of the rule whose filter is to be asked; CLASSIFIER_END: it is through.
- */
-static uint32_t
-pass_go(struct pass *p, unsigned i, uint32_t no)
+/* Which flows of `mask` pass filter `no`; each is asked once in a batch. */
+static uint64_t
+pass_filter(struct pass *p, uint32_t no, uint64_t mask)
 {
-	struct classifier_walk w;
+	struct answers *a = &p->tagger->answers[no];
+	uint64_t unknown;
 
-	classifier_begin(&w);
-	while (no != CLASSIFIER_END && p->m->rules[no].filter == 0) {
-		uint32_t start = pass_match(p, i, no);
-
-		no = start == CLASSIFIER_END
-			 ? CLASSIFIER_END
-			 : classifier_next(p->which, &p->b->flows[i], &w, start);
-	}
-	return no;
-}
-
-/* As pass_go, from the first rule from `start` on that fits. */
-static uint32_t
-pass_from(struct pass *p, unsigned i, uint32_t start)
-{
-	struct classifier_walk w;
-
-	if (start == CLASSIFIER_END)
-		return start;
-	classifier_begin(&w);
-	return pass_go(p, i, classifier_next(p->which, &p->b->flows[i], &w, start));
+	if (a->batch != p->tagger->batch)
+		*a = (struct answers){ .batch = p->tagger->batch };
+	unknown = mask & ~a->known;
+	if (unknown != 0)
+		a->fits |= filter_run(p->m->filters[no], p->b, unknown);
+	a->known |= unknown;
+	return a->fits & mask;
 }
 
 /*
- * Ask the filters that flows of `waiting` stand before, at[] says which: the first of them,
- * of all flows that it is for at once, as nobody can come back to it.
+ * Look for rules with filters that come before first[], for flows of `mask`, from start[]
+ * on: to first[] where one fits. The first of those that other keys leave is asked of all
+ * flows that it is for, then the next.
  */
 static void
-pass_filters(struct pass *p, uint32_t *at, uint64_t waiting)
+pass_filters(struct pass *p, uint64_t mask, const uint32_t *start, uint32_t *first)
 {
-	while (waiting != 0) {
+	uint32_t from[FLOW_BATCH], next[FLOW_BATCH];
+	uint64_t look = mask;
+
+	memcpy(from, start, sizeof(from));
+	while (look != 0) {
 		uint32_t no = CLASSIFIER_END;
 		uint64_t these = 0, fits;
 
-		for (uint64_t left = waiting; left != 0;) {
+		classifier_find(p->which->filtered, p->b->flows, look, from, next);
+		for (uint64_t left = mask; left != 0;) {
 			unsigned i = batch_take(&left);
 
-			if (at[i] < no) {
-				no = at[i];
-				these = 0;
-			}
-			these |= (uint64_t)(at[i] == no) << i;
+			if (next[i] >= first[i])
+				mask &= ~(UINT64_C(1) << i);
+			else if (next[i] < no)
+				no = next[i];
 		}
-		fits =
-		    filter_run(p->m->filters[p->m->rules[no].filter - 1], p->b, these);
-		while (these != 0) {
-			unsigned i = batch_take(&these);
-			uint32_t start =
-			    (fits >> i & 1) != 0 ? pass_match(p, i, no) : no + 1;
+		for (uint64_t left = mask; left != 0;) {
+			unsigned i = batch_take(&left);
 
-			at[i] = pass_from(p, i, start);
-			if (at[i] == CLASSIFIER_END)
-				waiting &= ~(UINT64_C(1) << i);
+			these |= (uint64_t)(next[i] == no) << i;
+			from[i] = no + 1;
 		}
+		if (these == 0)
+			return;
+		fits = pass_filter(p, p->m->rules[no].filter - 1, these);
+		look = these & ~fits;
+		while (fits != 0)
+			first[batch_take(&fits)] = no;
 	}
+}
+
+/*
+ * Set what rules first[] say of the flows of `mask`, and where they go on, to start[].
+ * Returns the mask of those that do.
+ */
+static uint64_t
+pass_matches(struct pass *p, uint64_t mask, const uint32_t *first, uint32_t *start)
+{
+	uint64_t on = 0;
+
+	while (mask != 0) {
+		unsigned i = batch_take(&mask);
+
+		if (first[i] == CLASSIFIER_END)
+			continue;
+		start[i] = pass_match(p, i, first[i]);
+		on |= (uint64_t)(start[i] != CLASSIFIER_END) << i;
+	}
+	return on;
 }
 
 void
 tagmap_apply(struct tagmap *m, const struct batch *b)
 {
 	struct pass p = { .m = m,
-		.which = m->which[b->source],
+		.which = &m->which[b->source],
 		.tagger = m->taggers[b->worker],
 		.b = b };
-	uint32_t at[FLOW_BATCH];
-	uint64_t waiting = 0;
+	uint32_t start[FLOW_BATCH] = { 0 }, first[FLOW_BATCH];
+	uint64_t mask = batch_all(b);
 
-	classifier_first(p.which, b->flows, b->n, at);
-	for (unsigned i = 0; m->n > LARGE && i < b->n; i++)
-		if (at[i] != CLASSIFIER_END) {
-			__builtin_prefetch(&m->rules[at[i]]);
-			__builtin_prefetch(&p.tagger->matches[at[i]]);
-		}
-	for (unsigned i = 0; i < b->n; i++) {
-		if (at[i] == CLASSIFIER_END)
-			continue;
-		at[i] = pass_go(&p, i, at[i]);
-		waiting |= (uint64_t)(at[i] != CLASSIFIER_END) << i;
+	p.tagger->batch++;
+	while (mask != 0) {
+		classifier_find(p.which->plain, b->flows, mask, start, first);
+		if (p.which->filtered != NULL)
+			pass_filters(&p, mask, start, first);
+		for (unsigned i = 0; m->n > LARGE && i < b->n; i++)
+			if ((mask >> i & 1) != 0 && first[i] != CLASSIFIER_END) {
+				__builtin_prefetch(&m->rules[first[i]]);
+				__builtin_prefetch(&p.tagger->matches[first[i]]);
+			}
+		mask = pass_matches(&p, mask, first, start);
 	}
-	pass_filters(&p, at, waiting);
 }

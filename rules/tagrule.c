@@ -178,13 +178,14 @@ rule_sets(struct tagmap *m, const struct mapfile_rule *r, const struct tagkeys *
 	return 0;
 }
 
-/* Each source gets a classifier of its own. */
+/* Each source gets classifiers of its own. */
 static int
 which_split(struct tagmap *m)
 {
 	for (int s = 1; s < SOURCE_COUNT; s++) {
-		m->which[s] = classifier_copy(m->which[0]);
-		if (m->which[s] == NULL)
+		m->which[s].plain = classifier_copy(m->which[0].plain);
+		m->which[s].filtered = classifier_copy(m->which[0].filtered);
+		if (m->which[s].plain == NULL || m->which[s].filtered == NULL)
 			return -WEIR_ENOMEM;
 	}
 	return 0;
@@ -193,7 +194,7 @@ which_split(struct tagmap *m)
 static bool
 which_is_split(const struct tagmap *m)
 {
-	return m->which[1] != NULL;
+	return m->which[1].plain != NULL;
 }
 
 /* Put what the rule asks for into the classifiers, as their next. */
@@ -204,14 +205,38 @@ rule_asks(struct tagmap *m, const struct mapfile_rule *r, const struct tagkeys *
 
 	if (tagkeys_differ(r) && !which_is_split(m) && which_split(m) != 0)
 		return -WEIR_ENOMEM;
-	for (int s = 0; s < SOURCE_COUNT && m->which[s] != NULL; s++) {
+	for (int s = 0; s < SOURCE_COUNT && m->which[s].plain != NULL; s++) {
+		bool filtered = mapfile_has(r, TAGKEYS_FILTER);
+		struct classifier *its =
+		    filtered ? m->which[s].filtered : m->which[s].plain;
+		struct classifier *other =
+		    filtered ? m->which[s].plain : m->which[s].filtered;
 		struct term terms[MAPFILE_KEYS];
 		int n = never ? -1 : tagkeys_terms((enum flow_source)s, r, k, terms);
-		int rc = n < 0 ? classifier_add_never(m->which[s])
-			       : classifier_add(m->which[s], terms, (unsigned)n);
 
-		if (rc != 0)
-			return rc;
+		if ((n < 0 ? classifier_add_never(its)
+			   : classifier_add(its, terms, (unsigned)n)) != 0 ||
+		    classifier_add_never(other) != 0)
+			return -WEIR_ENOMEM;
+	}
+	return 0;
+}
+
+/* Make tables of what the rules ask for; of no filters there are none. */
+static int
+which_close(struct tagmap *m)
+{
+	for (int s = 0; s < SOURCE_COUNT && m->which[s].plain != NULL; s++) {
+		struct tagwhich *w = &m->which[s];
+
+		if (classifier_close(w->plain) != 0)
+			return -WEIR_ENOMEM;
+		if (m->n_filters == 0) {
+			classifier_free(w->filtered);
+			w->filtered = NULL;
+		} else if (classifier_close(w->filtered) != 0) {
+			return -WEIR_ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -325,18 +350,17 @@ tagrule_read(struct tagmap *m, struct problems *ps, struct err *e)
 	struct reader r = { .m = m };
 	int rc;
 
-	m->which[0] = classifier_new();
-	if (m->which[0] == NULL)
+	m->which[0].plain = classifier_new();
+	m->which[0].filtered = classifier_new();
+	if (m->which[0].plain == NULL || m->which[0].filtered == NULL)
 		return err_set(e, WEIR_ENOMEM, "pre_tag_map %s: no memory", m->path);
 	rc = mapfile_read(&pre_tag_map, m->path, &r, ps, e);
 	if (rc == 0)
 		jumps_resolve(&r, ps);
-	for (int s = 0; rc == 0 && s < SOURCE_COUNT && m->which[s] != NULL; s++)
-		if (classifier_close(m->which[s]) != 0)
-			rc = err_set(
-			    e, WEIR_ENOMEM, "pre_tag_map %s: no memory", m->path);
-	for (int s = 1; s < SOURCE_COUNT; s++)
-		if (m->which[s] == NULL)
+	if (rc == 0 && which_close(m) != 0)
+		rc = err_set(e, WEIR_ENOMEM, "pre_tag_map %s: no memory", m->path);
+	if (!which_is_split(m))
+		for (int s = 1; s < SOURCE_COUNT; s++)
 			m->which[s] = m->which[0];
 	names_free(&r.labels);
 	names_free(&r.jumps);

@@ -47,10 +47,23 @@ struct join {
 	uint32_t first, second, both;
 };
 
+/* Of one filter, in one batch: the flows that it was asked about, and that passed. */
+struct answers {
+	uint64_t batch, known, fits;
+};
+
 /* A worker's own. */
 struct tagger {
+	uint64_t batch; /* the how many-th */
+	struct answers *answers; /* of each filter */
 	struct join joins[TAGRULE_JOINS];
 	_Atomic uint64_t matches[]; /* of each rule; it alone writes */
+};
+
+/* Which rules fit: those without filter, and what other keys leave of those with one. */
+struct tagwhich {
+	struct classifier *plain;
+	struct classifier *filtered; /* NULL: there are none */
 };
 
 struct tagmap {
@@ -58,7 +71,7 @@ struct tagmap {
 	struct tagrule *rules;
 	struct origin *origins;
 	uint32_t n, room, origins_room;
-	struct classifier *which[SOURCE_COUNT]; /* one and the same, if none differs */
+	struct tagwhich which[SOURCE_COUNT]; /* one and the same, if none differs */
 	struct filter **filters;
 	uint32_t n_filters, filters_room;
 	uint32_t reach; /* of the filters: octets of Ethernet frames */

@@ -17,7 +17,7 @@
 struct term {
 	uint16_t at; /* of the member in struct flow */
 	uint16_t also; /* of another that may have the value instead; 0: none */
-	bool stands_in; /* it may where the member at `at` is zero */
+	bool stands_in; /* it counts where the member at `at` is zero, and there alone */
 	uint8_t octets; /* of the member, 16 at most */
 	bool negated; /* anything but the value; with `also`, neither has it */
 	bool ip6; /* an address, of IPv6: not one of IPv4, nor none */
@@ -78,10 +78,14 @@ check_zero(const struct check *k, const struct flow *f, size_t at)
 static inline bool
 check_holds(const struct check *k, const struct flow *f)
 {
-	bool equal = check_equal(k, f, k->at);
+	bool equal;
 
-	if (!equal && k->also != 0 && (!k->stands_in || check_zero(k, f, k->at)))
-		equal = check_equal(k, f, k->also);
+	if (k->also == 0)
+		equal = check_equal(k, f, k->at);
+	else if (k->stands_in)
+		equal = check_equal(k, f, check_zero(k, f, k->at) ? k->also : k->at);
+	else
+		equal = check_equal(k, f, k->at) || check_equal(k, f, k->also);
 	return equal != k->negated;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tuple: a hash table whose keys are the same bits of flows: what is in these bits finds a
- * number that goes with it. A flow is taken as a row of 8-octet words, of which a tuple
- * looks at some, under masks; neighbours such as ports and protocol so become one word.
+ * number that goes with it. Of a flow, a tuple reads words of 8 octets, under masks, as few
+ * as hold the bits: neighbours such as ports and protocol are one word.
  * The insides are open, as rules/classifier.c looks up whole batches at once; nobody else
  * needs this. Filled once, then read by any number of threads.
  */
@@ -24,24 +24,30 @@ struct tuple_word {
 	uint64_t mask;
 };
 
-/* Bits of a flow and what is asked for in them, in the order of the flow. */
+#define ASKED_OCTETS (8 * TUPLE_WORDS)
+
+/* Octets of a flow, in its order, and what is asked for in them. */
 struct asked {
-	struct tuple_word words[TUPLE_WORDS];
-	uint64_t values[TUPLE_WORDS];
 	unsigned n;
+	uint16_t at[ASKED_OCTETS];
+	uint8_t mask[ASKED_OCTETS], value[ASKED_OCTETS];
 	bool never; /* something else is asked for in the same bits */
 };
 
 struct tuple {
+	struct asked bits; /* without values */
 	struct tuple_word words[TUPLE_WORDS];
-	unsigned n_words;
-	uint64_t *rows; /* n_words each, and the number that goes with them */
-	uint32_t n_rows, room; /* room: in words */
-	uint64_t *slots; /* open addressing, at most half full: half a hash, row + 1 */
+	unsigned n_words, n_hashed; /* the first of the words, which differ from row to row */
+	uint64_t *rows; /* n_words each, and the number that goes with them; row 0 is nobody's */
+	uint32_t n_rows, room; /* rows behind that one; room in words */
+	uint64_t *slots; /* open addressing, at most half full: half a hash, number of a row */
+	uint64_t seed; /* of the hash, odd */
 	unsigned shift; /* of a hash, to get a slot */
+	bool direct; /* a row is in the slot of its hash, or nowhere */
 };
 
-_Static_assert(sizeof(struct flow) % sizeof(uint64_t) == 0, "a flow is whole words");
+_Static_assert(sizeof(((struct flow *)0)->spill) == sizeof(uint64_t),
+    "a word may begin at any octet of a member");
 
 /*
  * Ask for `value` in the bits `mask` of the `octets` at `at`, too. False, and nothing
@@ -64,13 +70,16 @@ bool tuple_asks(const struct tuple *t, const struct asked *a);
 int tuple_within(const struct tuple *t, const struct asked *a);
 
 /*
- * The number that goes with `values` (of t->n_words), 0 when they are new: set it to
- * anything else then. Good until the next call. NULL when memory is short.
+ * The number that goes with the values of `a`, which t looks at; 0 when they are new: set
+ * it to anything else then. Good until the next call. NULL when memory is short.
  */
-uint64_t *tuple_add(struct tuple *t, const uint64_t *values);
+uint64_t *tuple_add(struct tuple *t, const struct asked *a);
 
-/* The number that goes with `f`; 0: there is none. */
-uint64_t tuple_find(const struct tuple *t, const struct flow *f);
+/*
+ * After the last one: choose a hash, and put the words that tell rows apart first. The rows
+ * stay in their order. Returns 0 or -WEIR_ENOMEM.
+ */
+int tuple_close(struct tuple *t);
 
 static inline uint64_t
 tuple_word(const void *flow, size_t at)
@@ -89,10 +98,11 @@ tuple_hash_word(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
+/* What goes from there on to a slot: the upper bits; the lower ones tell rows apart in it. */
 static inline uint64_t
-tuple_hash_end(uint64_t hash)
+tuple_hash_end(const struct tuple *t, uint64_t hash)
 {
-	return hash * UINT64_C(0xd6e8feb86659fd93);
+	return hash * t->seed;
 }
 
 /* The slots are this many and one. */
@@ -108,6 +118,7 @@ tuple_may_be(uint64_t slot, uint64_t hash)
 	return slot >> 32 == (uint32_t)hash;
 }
 
+/* Row number `row`: the first is 1. */
 static inline uint64_t *
 tuple_row(const struct tuple *t, uint64_t row)
 {
@@ -117,7 +128,7 @@ tuple_row(const struct tuple *t, uint64_t row)
 static inline uint64_t *
 tuple_slot_row(const struct tuple *t, uint64_t slot)
 {
-	return tuple_row(t, (uint32_t)slot - 1);
+	return tuple_row(t, (uint32_t)slot);
 }
 
 #endif

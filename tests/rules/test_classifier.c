@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "rules/batch.h"
 #include "rules/classifier.h"
 
 #define MAPS 3000U
@@ -129,7 +130,9 @@ rule_fits(const struct rule *r, const struct flow *f)
 		const struct term *t = &r->terms[i];
 		bool equal = member_equal(t, f, t->at);
 
-		if (t->also != 0 && (!t->stands_in || member_zero(t, f)))
+		if (t->also != 0 && t->stands_in && member_zero(t, f))
+			equal = member_equal(t, f, t->also);
+		else if (t->also != 0 && !t->stands_in)
 			equal |= member_equal(t, f, t->also);
 		if (equal == t->negated)
 			return false;
@@ -162,7 +165,7 @@ classifier_of(const struct rule *rules, uint32_t n)
 	return c;
 }
 
-/* All at once, and one by one from a start that only ever grows: as a look at every rule. */
+/* For any flows of a batch, from any rule on: as a look at every rule. */
 static void
 like_a_list(const struct rule *rules, uint32_t n, unsigned batch)
 {
@@ -172,18 +175,22 @@ like_a_list(const struct rule *rules, uint32_t n, unsigned batch)
 
 	for (unsigned i = 0; i < batch; i++)
 		flow_any(&flows[i]);
-	classifier_first(c, flows, batch, first);
-	for (unsigned i = 0; i < batch; i++) {
-		struct classifier_walk w;
-		uint32_t start = 0, got;
+	for (unsigned turn = 0; turn < 4; turn++) {
+		uint64_t mask = batch_first(batch), other = (uint64_t)any(1U << 31)
+							    << 32;
+		uint32_t start[FLOW_BATCH] = { 0 };
 
-		assert_int_equal(first[i], first_of(rules, n, &flows[i], 0));
-		classifier_begin(&w);
-		do {
-			got = classifier_next(c, &flows[i], &w, start);
-			assert_int_equal(got, first_of(rules, n, &flows[i], start));
-			start = any(3) == 0 ? start + any(n) : got + 1;
-		} while (got != CLASSIFIER_END);
+		for (unsigned i = 0; turn > 0 && i < FLOW_BATCH; i++)
+			start[i] = any(n + 1);
+		if (turn > 1)
+			mask &= other | any(1U << 31);
+		memset(first, 0xee, sizeof(first));
+		classifier_find(c, flows, mask, turn == 0 ? NULL : start, first);
+		for (unsigned i = 0; i < FLOW_BATCH; i++)
+			assert_int_equal(
+			    first[i], (mask >> i & 1) != 0
+					  ? first_of(rules, n, &flows[i], start[i])
+					  : 0xeeeeeeee);
 	}
 	classifier_free(c);
 }
@@ -250,15 +257,15 @@ test_large(void **state)
 			memcpy(flows[i].src_host.b, r->terms[0].value, 16);
 			memcpy(flows[i].dst_host.b, r->terms[1].value, 16);
 		}
-		classifier_first(c, flows, FLOW_BATCH, first);
-		for (unsigned i = 0; i < FLOW_BATCH; i++) {
-			struct classifier_walk w;
+		for (unsigned from = 0; from < 2; from++) {
+			uint32_t start[FLOW_BATCH];
 
-			assert_int_equal(
-			    first[i], first_of(rules, LARGE_MAP, &flows[i], 0));
-			classifier_begin(&w);
-			assert_int_equal(classifier_next(c, &flows[i], &w, 5000),
-			    first_of(rules, LARGE_MAP, &flows[i], 5000));
+			for (unsigned i = 0; i < FLOW_BATCH; i++)
+				start[i] = from * any(LARGE_MAP);
+			classifier_find(c, flows, UINT64_MAX, start, first);
+			for (unsigned i = 0; i < FLOW_BATCH; i++)
+				assert_int_equal(first[i],
+				    first_of(rules, LARGE_MAP, &flows[i], start[i]));
 		}
 		classifier_free(c);
 	}
@@ -291,7 +298,7 @@ test_many_terms(void **state)
 	}
 	assert_int_equal(classifier_add(c, terms, MEMBERS), 0);
 	assert_int_equal(classifier_close(c), 0);
-	classifier_first(c, &f, 1, &first);
+	classifier_find(c, &f, 1, NULL, &first);
 	assert_int_equal(first, MEMBERS);
 	classifier_free(c);
 
@@ -301,11 +308,11 @@ test_many_terms(void **state)
 	rules[0].terms[1].value[3] ^= 1;
 	rules[1].never = true;
 	c = classifier_of(rules, 3);
-	classifier_first(c, &f, 1, &first);
+	classifier_find(c, &f, 1, NULL, &first);
 	assert_int_equal(first, 2);
 	classifier_free(c);
 	c = classifier_of(rules, 0);
-	classifier_first(c, &f, 1, &first);
+	classifier_find(c, &f, 1, NULL, &first);
 	assert_int_equal(first, CLASSIFIER_END);
 	classifier_free(c);
 	classifier_free(NULL);

@@ -95,6 +95,7 @@ static const struct {
 	{ "the one that counts first", "vlan=7", NULL, 7, 3, 0, 1, true },
 	{ "where it is, the other does not count", "vlan=7", NULL, 3, 7, 0, 1, false },
 	{ "where it is not", "vlan=7", NULL, 0, 7, 0, 1, true },
+	{ "it is, then, not zero", "vlan=0", NULL, 0, 7, 0, 1, false },
 	{ "bits that do not count", "rd=5", NULL, 0, 0, 0x70005, 1, true },
 	{ "and that do", "rd=5", NULL, 0, 0, 0x70006, 1, false },
 	{ "all of them", "in=7 net=10.0.0.0/8 id=9 rd=1", "10.1.2.3", 7, 0, 1, 3, true },
