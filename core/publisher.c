@@ -16,6 +16,7 @@
 #include "lib/thread.h"
 
 #define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
+#define REST_MS      50 /* from the end of a round to one that somebody asks for */
 #define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
 
 struct publisher {
@@ -24,6 +25,7 @@ struct publisher {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool running, stop;
+	uint64_t asked, answered; /* requests for a round: made, and met; under the lock */
 	uint32_t cut;
 	_Atomic uint64_t rounds;
 	struct log_limit limit;
@@ -335,35 +337,80 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 	atomic_fetch_add(&p->rounds, 1);
 }
 
+static bool
+is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* Until `tick`, or, when somebody asks for a round, until `rest`. Returns false to stop. */
+static bool
+round_wait(struct publisher *p, const struct timespec *tick, const struct timespec *rest)
+{
+	while (!p->stop) {
+		bool soon = p->asked != p->answered && is_before(rest, tick);
+
+		if (pthread_cond_timedwait(&p->changed, &p->lock, soon ? rest : tick) ==
+		    ETIMEDOUT)
+			return !p->stop;
+	}
+	return false;
+}
+
 static void *
 publisher_main(void *arg)
 {
 	struct publisher *p = arg;
-	struct timespec next;
+	struct timespec tick, rest = { 0, 0 };
 
-	clock_gettime(CLOCK_MONOTONIC, &next);
+	clock_gettime(CLOCK_MONOTONIC, &tick);
+	tick.tv_sec += TICK_S;
 	pthread_mutex_lock(&p->lock);
-	while (!p->stop) {
-		next.tv_sec += TICK_S;
-		while (!p->stop && pthread_cond_timedwait(&p->changed, &p->lock, &next) !=
-		        ETIMEDOUT)
-			;
-		if (p->stop)
-			break;
+	while (round_wait(p, &tick, &rest)) {
+		uint64_t asked = p->asked;
+
 		pthread_mutex_unlock(&p->lock);
 		publisher_round(p, clock_real(), false);
 		pthread_mutex_lock(&p->lock);
+		p->answered = asked;
+		pthread_cond_broadcast(&p->changed);
+		clock_gettime(CLOCK_MONOTONIC, &rest);
+		if (is_before(&tick, &rest))
+			tick.tv_sec += TICK_S;
+		rest.tv_nsec += REST_MS * 1000000;
+		rest.tv_sec += rest.tv_nsec / 1000000000;
+		rest.tv_nsec %= 1000000000;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
+void
+publisher_refresh(struct publisher *p)
+{
+	struct timespec until;
+	uint64_t mine;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += TICK_S + CUT_WAIT_S;
+	pthread_mutex_lock(&p->lock);
+	mine = ++p->asked;
+	pthread_cond_broadcast(&p->changed);
+	while (p->running && !p->stop && p->answered < mine)
+		if (pthread_cond_timedwait(&p->changed, &p->lock, &until) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&p->lock);
+}
+
 int
 publisher_start(struct publisher *p, struct err *e)
 {
-	int rc = thread_start(&p->thread, "weir-publish", publisher_main, p, e);
+	int rc;
 
+	pthread_mutex_lock(&p->lock);
+	rc = thread_start(&p->thread, "weir-publish", publisher_main, p, e);
 	p->running = rc == 0;
+	pthread_mutex_unlock(&p->lock);
 	return rc;
 }
 
@@ -377,5 +424,7 @@ publisher_stop(struct publisher *p)
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
+	pthread_mutex_lock(&p->lock);
 	p->running = false;
+	pthread_mutex_unlock(&p->lock);
 }

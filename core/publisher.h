@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * publisher: the thread that turns what workers counted into what outputs read. Once a
- * second it asks the workers for a cut, collects the slabs of the views that are due,
- * keeps their books, adds to ledgers, and publishes snapshots where a refresh has come.
+ * second, and when somebody wants to see what there is by now, it asks the workers for a
+ * cut, collects the slabs of the views that are due, keeps their books, adds to ledgers,
+ * and publishes snapshots where a refresh has come.
  *
  *   shard --retired--> collect: ledger_add, merge into view->held
  *                      publish: view->held -> snapshot -> outputs
@@ -33,6 +34,14 @@ void publisher_stop(struct publisher *p);
  * open bins too, waiting for outputs. Called by the thread, by engine_stop, and by tests.
  */
 void publisher_round(struct publisher *p, uint64_t now, bool last);
+
+/*
+ * Have a round begin now, or some 50 ms after the last one however many ask, and wait
+ * until it has ended: what was counted before is in ledgers, stats and books then. Any
+ * thread but the publisher's own; returns at once where that does not run, and after some
+ * seconds when a worker hangs.
+ */
+void publisher_refresh(struct publisher *p);
 
 /* Something that the publisher may wait for has changed. Any thread. */
 void publisher_notify(struct publisher *p);

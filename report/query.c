@@ -114,6 +114,7 @@ request_answer(struct connection *c, const json_t *request)
 {
 	const json_t *cmd = json_object_get(request, "cmd");
 
+	publisher_refresh(c->engine->publisher);
 	if (!json_is_string(cmd))
 		answer_error(c, "\"cmd\" is missing: one of " COMMANDS);
 	else if (strcmp(json_string_value(cmd), "view") == 0)

@@ -39,8 +39,7 @@
  * it changed, has interval 0, sorted by totals. Without "sort" rows come in the order
  * of their coming; "top" without "sort" goes by bytes.
  *
- * "books" has "balanced". Numbers belong together as of the last cut, a second ago at
- * most.
+ * "books" has "balanced". Numbers belong together as of a cut that each request has made.
  */
 #ifndef WEIR_REPORT_QUERY_H
 #define WEIR_REPORT_QUERY_H

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -452,6 +454,50 @@ test_ledger(void **state)
 	clock_set(0);
 }
 
+static void *
+refresher(void *arg)
+{
+	for (int i = 0; i < 5; i++)
+		publisher_refresh(arg);
+	return NULL;
+}
+
+/* Who asks sees all that was counted before, however many ask; nobody waits for a thread
+ * that does not run. */
+static void
+test_refresh_at_once(void **state)
+{
+	struct rig g;
+	struct truth *truth;
+	uint64_t stats[STAT_COUNT];
+	pthread_t threads[4];
+	struct fake_in in = { .seed = 1, .keys = KEYS, .bins = 1, .flows = 3000, .piece = 50 };
+
+	(void)state;
+	rig_open(&g, &plain, false);
+	truth = g.out.truth;
+	publisher_refresh(g.en->publisher);
+	assert_int_equal(publisher_rounds(g.en->publisher), 0);
+	assert_int_equal(engine_collector(g.en, &fake_collector, &in, 2, NULL), 0);
+	assert_int_equal(engine_start(g.en, NULL), 0);
+	while (!engine_finished(g.en))
+		sched_yield();
+	publisher_refresh(g.en->publisher);
+	engine_stats(g.en, stats);
+	assert_int_equal(stats[STAT_FLOWS_FED], 2 * in.flows);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, refresher, g.en->publisher), 0);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(publisher_rounds(g.en->publisher) >= 6);
+	g.out.truth = NULL; /* what the workers drew themselves is not in it */
+	engine_stop(g.en);
+	publisher_refresh(g.en->publisher);
+	g.out.truth = truth;
+	rig_close(&g);
+}
+
 int
 main(void)
 {
@@ -469,6 +515,7 @@ main(void)
 		cmocka_unit_test(test_last_round_waits_for_room),
 		cmocka_unit_test(test_pool_is_empty),
 		cmocka_unit_test(test_ledger),
+		cmocka_unit_test(test_refresh_at_once),
 	};
 
 	return cmocka_run_group_tests_name("publisher", tests, NULL, NULL);
