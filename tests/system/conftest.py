@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +23,11 @@ OID = "1.3.6.1.4.1.8072.9999.9999.1777"
 TUPLE = "src_host, dst_host, src_port, dst_port, proto"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): one after the other, when tests "
+                            "run side by side")
+
+
 def poll(what, seconds=30.0, every=0.05):
     """Call `what` until it returns something true; that is the result."""
     end = time.monotonic() + seconds
@@ -34,10 +40,25 @@ def poll(what, seconds=30.0, every=0.05):
         time.sleep(every)
 
 
+PORTS = range(20000, 32000)  # the kernel gives away higher ones
+held_ports = []
+
+
 def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody else gets while the tests run: each process of tests holds those
+    it was given by a name, which Linux frees when it ends."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0weir-test-port-{port}")
+            with socket.socket(socket.AF_INET, kind) as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        held_ports.append(name)
+        return port
 
 
 def generate(kind, records, keys, *options, **outputs):

@@ -60,6 +60,7 @@ def test_only_who_is_allowed_is_counted(tmp_path, weir, sig):
     assert w.stop() == 0
 
 
+@pytest.mark.xdist_group("floods")
 def test_reloads_under_load_lose_nothing(tmp_path, weir):
     """A hundred of them, a fifth with a list that is wrong, while flows come in."""
     port, allow = free_port(), tmp_path / "allow"
@@ -70,7 +71,7 @@ def test_reloads_under_load_lose_nothing(tmp_path, weir):
              "".join(f"127.0.0.{i}\n" for i in range(1, 9)), "127.0.0.0/8\nnonsense\n"]
     sender = subprocess.Popen(
         [str(GEN), "--kind", "netflow5", "--records", "180000", "--keys", "100", "--rate",
-         "1500", "--sources", "8", "--udp", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+         "4000", "--sources", "8", "--udp", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
     for i in range(100):
         new = tmp_path / "new"
         new.write_text(lists[i % len(lists)])
@@ -291,6 +292,7 @@ def test_a_taken_tcp_port_is_refused_by_name(tmp_path, weir):
     assert f"ipfix 127.0.0.1:{port}" in w.log_text() and "another program" in w.log_text()
 
 
+@pytest.mark.xdist_group("floods")
 @pytest.mark.parametrize("datagrams,pipe_size", [(20000, "32M"), (100000, "256K")])
 def test_a_burst_is_counted_to_the_last(tmp_path, weir, datagrams, pipe_size):
     """As fast as a sender can: each is counted, as received or as dropped by the kernel."""

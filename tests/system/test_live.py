@@ -132,6 +132,7 @@ def collectors(w):
 CONFIG = f"plugins: memory[m]\naggregate: {TUPLE}\n"
 
 
+@pytest.mark.xdist_group("floods")
 def test_four_workers_count_each_packet_once(tmp_path, net, weir):
     net.pair("w0", "g0")
     w = weir(CONFIG + "pcap_interface: w0\nworkers: 4\npmacctd_pipe_size: 64M\n").ready()
@@ -149,6 +150,7 @@ def test_four_workers_count_each_packet_once(tmp_path, net, weir):
     assert w.stop() == 0
 
 
+@pytest.mark.xdist_group("floods")
 def test_a_worker_that_comes_later_takes_nothing_twice(tmp_path, net, weir):
     """weir starts while packets are coming, hardly two of them alike."""
     net.pair("w0", "g0")

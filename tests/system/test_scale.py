@@ -9,6 +9,8 @@ import pytest
 import ipfix
 from conftest import TUPLE, WEIR, free_port, generate, poll, truth, tuple_key
 
+pytestmark = pytest.mark.xdist_group("floods")
+
 EXPORTERS = 2000
 SANITIZED = b"__asan_init" in WEIR.read_bytes()  # takes some memory for itself
 
