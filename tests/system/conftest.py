@@ -227,3 +227,24 @@ def snmpd(tmp_path):
     yield s
     if s.process.poll() is None:
         s.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def engines():
+    """The database engines by plugin type, each started when a test first asks for it."""
+    import servers
+    started = {}
+
+    def get(engine):
+        if engine not in started:
+            started[engine] = servers.ENGINES[engine]()
+        return started[engine]
+    yield get
+    for server in started.values():
+        server.close()
+
+
+@pytest.fixture(params=["sqlite3", "pgsql", "mysql"], scope="session")
+def engine(request, engines):
+    """Each database engine in turn."""
+    return engines(request.param)

@@ -33,9 +33,34 @@ def capture(path, datagrams, port=2055):
             f.write(struct.pack("=IIII", seconds, 0, len(packet), len(packet)) + packet)
 
 
+def v5_settle(path, step):
+    """Have all flows of a file start and end in the middle of their `step` seconds, where no
+    way of rounding takes them to another."""
+    octets = bytearray(path.read_bytes())
+    for (_, _, _, start, _), _, at in v5_parse(path):
+        shift = (start // 1000 // step * step + step // 2) * 1000 - start
+        first = struct.unpack_from("!I", octets, at + 24)[0] + shift
+        assert first >= 0
+        struct.pack_into("!II", octets, at + 24, first, first)
+    path.write_bytes(octets)
+
+
+def v5_rows(path):
+    """The records of v5 datagrams in a pcap of Ethernet frames: (key as truth() has it, {tos,
+    tcpflags, src_as, dst_as}, packets, octets, start), the last in ms since 1970."""
+    for (key, packets, octets, start, _), r, _ in v5_parse(path):
+        yield (key, {"tcpflags": r[12], "tos": r[14], "src_as": r[15], "dst_as": r[16]},
+               packets, octets, start)
+
+
 def v5_records(path):
-    """The records of v5 datagrams in a pcap of Ethernet frames: (key as truth() has it,
-    packets, octets, start, end), times in ms since 1970, counted from the header's clock."""
+    """The same as (key, packets, octets, start, end)."""
+    for record, _, _ in v5_parse(path):
+        yield record
+
+
+def v5_parse(path):
+    """Each record, all its values, where it stands; times are counted from the header's clock."""
     with open(path, "rb") as f:
         octets = f.read()
     at = 24
@@ -47,7 +72,8 @@ def v5_records(path):
         assert version == 5
         booted = sec * 1000 + nsec // 1000000 - uptime
         for i in range(count):
-            r = struct.unpack_from("!4s4s4sHHIIIIHHBBBB", octets, udp + 8 + 24 + 48 * i)
+            place = udp + 8 + 24 + 48 * i
+            r = struct.unpack_from("!4s4s4sHHIIIIHHBBBBHH", octets, place)
             yield ((socket.inet_ntoa(r[0]), socket.inet_ntoa(r[1]), r[9], r[10], r[13]),
-                   r[5], r[6], booted + r[7], booted + r[8])
+                   r[5], r[6], booted + r[7], booted + r[8]), r, place
         at += captured
