@@ -77,6 +77,22 @@ ddl_text(struct text_line *line, const struct sql_dialect *d, const struct sql_c
 	return rc;
 }
 
+int
+ddl_make(const struct sql_driver *d, struct sql_conn *conn, const char *sql,
+    const char *table, struct err *e)
+{
+	struct err why = ERR_INIT;
+	bool there = false;
+	int rc = d->run(conn, sql, &why);
+
+	if (rc == 0 || (d->table_exists(conn, table, &there, NULL) == 0 && there))
+		return 0;
+	if (rc == -WEIR_EUNSUPPORTED)
+		return err_set(e, WEIR_EIO, "%s: have the table %s made; 'weir sql schema' "
+		    "prints the statement", why.text, table);
+	return err_set(e, WEIR_EIO, "%s", why.text);
+}
+
 /* A statement of weir's own with each column on a line. */
 static void
 print_statement(const char *sql, FILE *to)

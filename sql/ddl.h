@@ -25,6 +25,13 @@ int ddl_text(struct text_line *line, const struct sql_dialect *d,
     const struct sql_config *c, const struct sql_schema *s, const char *table,
     uint64_t time, struct err *e);
 
+/*
+ * Run the statement `sql` that makes `table`. That another weir makes it at the same time
+ * is as well. 0 or -WEIR_EIO with `e`, which says what to do where weir may not.
+ */
+int ddl_make(const struct sql_driver *d, struct sql_conn *conn, const char *sql,
+    const char *table, struct err *e);
+
 /* Write the statements that make the tables of `o`, an SQL output that is planned. */
 int ddl_print(const struct output *o, FILE *to, struct err *e);
 

@@ -6,8 +6,9 @@
  * row must not stop a batch. Time columns get local time or UTC as text; the session's zone
  * is the same, so that TIMESTAMP columns hold the right instant, too.
  *
- * Autocommit is off, and no statement begins a transaction: LOCK TABLES can then be the
- * first of one.
+ * LOCK TABLES ends a transaction that was begun, and takes the place of BEGIN where
+ * autocommit is off: so that is only while tables are locked. Else the locks that looking
+ * at a table takes would stay until the next batch.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -224,7 +225,7 @@ static int
 conn_set_up(struct sql_conn *c, struct err *e)
 {
 	long long v = 0;
-	int rc = maria_run(c, "SET SESSION sql_mode = '', autocommit = 0", e);
+	int rc = maria_run(c, "SET SESSION sql_mode = ''", e);
 
 	if (rc == 0 && (rc = conn_number(c, "SELECT @@local_infile", &v, e)) == 0)
 		c->may_load = v != 0;
@@ -286,12 +287,13 @@ maria_begin(struct sql_conn *c, struct err *e)
 	int rc;
 
 	server_zone(c->utc, zone);
-	if (strcmp(zone, c->zone) == 0)
-		return 0;
-	snprintf(set, sizeof(set), "SET time_zone = '%s'", zone);
-	if ((rc = maria_run(c, set, e)) == 0)
+	if (strcmp(zone, c->zone) != 0) {
+		snprintf(set, sizeof(set), "SET time_zone = '%s'", zone);
+		if ((rc = maria_run(c, set, e)) != 0)
+			return rc;
 		memcpy(c->zone, zone, sizeof(zone));
-	return rc;
+	}
+	return maria_run(c, "START TRANSACTION", e);
 }
 
 static int
@@ -300,7 +302,7 @@ conn_unlock(struct sql_conn *c, struct err *e)
 	if (!c->locked)
 		return 0;
 	c->locked = false;
-	return maria_run(c, "UNLOCK TABLES", e);
+	return maria_run(c, "UNLOCK TABLES; SET autocommit = 1", e);
 }
 
 static int
@@ -322,15 +324,13 @@ maria_rollback(struct sql_conn *c)
 static int
 maria_lock(struct sql_conn *c, const char *table, struct err *e)
 {
-	char sql[256];
-	int rc;
+	char sql[320];
 
 	/* By every name that statements give to it. */
-	snprintf(sql, sizeof(sql), "LOCK TABLES `%s` WRITE, `%s` AS o WRITE, `%s` WRITE",
-	    table, table, SCHEMA_BATCH_TABLE);
-	if ((rc = maria_run(c, sql, e)) == 0)
-		c->locked = true;
-	return rc;
+	snprintf(sql, sizeof(sql), "SET autocommit = 0; LOCK TABLES `%s` WRITE, `%s` AS o "
+	    "WRITE, `%s` WRITE", table, table, SCHEMA_BATCH_TABLE);
+	c->locked = true; /* or on the way to it */
+	return maria_run(c, sql, e);
 }
 
 /* ---- statements ---- */

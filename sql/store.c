@@ -63,7 +63,7 @@ store_connect(struct store *st, struct err *e)
 		rc = d->table_exists(st->conn, SCHEMA_BATCH_TABLE, &there, e);
 	if (rc == 0 && !there) {
 		compose_create(&t, &d->dialect, &schema_batch, SCHEMA_BATCH_TABLE);
-		rc = d->run(st->conn, t.line.p, e);
+		rc = ddl_make(d, st->conn, t.line.p, SCHEMA_BATCH_TABLE, e);
 	}
 	if (rc == 0) {
 		compose_insert(&t, &d->dialect, &schema_batch, SCHEMA_BATCH_TABLE);
@@ -91,7 +91,7 @@ table_open(struct store *st, const char *table, uint64_t start, struct err *e)
 
 		rc = ddl_text(&sql, &d->dialect, &st->c.sql, &st->c.schema, table, start, e);
 		if (rc == 0)
-			rc = d->run(st->conn, sql.p, e);
+			rc = ddl_make(d, st->conn, sql.p, table, e);
 		text_line_free(&sql);
 		if (rc != 0)
 			return rc;

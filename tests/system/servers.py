@@ -164,7 +164,7 @@ class MariaDB(Server):
     def answers(self):
         probe = subprocess.run(["mariadb", "--no-defaults", "-uroot", "-S", self.dir / "sock",
                                 "-e", f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY "
-                                f"'{PASSWORD}'; GRANT ALL ON *.* TO {USER}@'%'; "
+                                f"'{PASSWORD}'; GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION; "
                                 f"DROP USER IF EXISTS ''@localhost"], capture_output=True)
         return probe.returncode == 0
 

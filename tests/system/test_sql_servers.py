@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What SQL servers make hard: several writers, readers meanwhile, text that breaks
+statements, time zones, who may do what, and secrets."""
+import os
+import re
+import struct
+import subprocess
+
+import pytest
+
+import ipfix
+import netflow
+from conftest import TUPLE, WEIR, generate, run_file, truth
+
+SERVERS = pytest.mark.parametrize("engine", ["pgsql", "mysql"], indirect=True)
+
+
+def config(server, pcap, more="", plugin="s"):
+    return f"""
+        pcap_savefile: {pcap}
+        plugins: {server.engine}[{plugin}]
+        {server.config("x")}
+        sql_history: 1m
+        sql_history_roundoff: m
+        sql_refresh_time: 60
+        {more}
+        """
+
+
+def start(directory, text, **env):
+    directory.mkdir()
+    (directory / "weir.conf").write_text(
+        text + f"\nlogfile: {directory}/log\nstate_dir: {directory}/state\n")
+    return subprocess.Popen([str(WEIR), "run", "--as", "nfacctd", "-f",
+                             str(directory / "weir.conf")], env=dict(os.environ, **env))
+
+
+def totals(server, table="t"):
+    return [tuple(int(v) for v in row) for row in server.rows(
+        f"SELECT COUNT(*), SUM(packets), SUM(bytes) FROM {table}", "x")]
+
+
+# ---------------------------------------------------------------- many at one table
+
+
+WAYS = [("pgsql", way) for way in ("table", "row", "none", "keyless")]
+WAYS += [("mysql", way) for way in ("table", "row", "none", "keyless")]
+WAYS += [("sqlite3", "row"), ("sqlite3", "keyless")]
+
+
+@pytest.mark.parametrize("engine,way", WAYS)
+def test_several_weirs_write_the_same_rows(engines, tmp_path, engine, way):
+    """Three at once, from a database without tables on: no update is lost, whatever is
+    locked, and where the table has no key."""
+    server, pcap, csv = engines(engine), tmp_path / "x.pcap", tmp_path / "x.csv"
+    generate("netflow5", 6000, 600, "--uniform", "--pps", 20, pcap=pcap, truth=csv)
+    text = config(server, pcap, f"""
+        aggregate: {TUPLE}
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_locking_style: {"row" if way == "keyless" else way}
+        """)
+    server.fresh("x")
+    if way == "keyless":
+        stamp = "TIMESTAMP" if engine == "pgsql" else "DATETIME"
+        server.client(f"CREATE TABLE t (stamp_inserted {stamp}, ip_src VARCHAR(45), "
+                      f"ip_dst VARCHAR(45), src_port INT, dst_port INT, port_src INT, "
+                      f"port_dst INT, ip_proto VARCHAR(6), packets BIGINT, bytes BIGINT, "
+                      f"stamp_updated {stamp})", "x")
+    running = [start(tmp_path / f"{i}", text) for i in range(3)]
+    assert [w.wait(60) for w in running] == [0, 0, 0]
+    logs = [(tmp_path / f"{i}" / "log").read_text() for i in range(3)]
+    assert not any("ERR" in log for log in logs), logs
+    want = truth(csv).values()
+    n, packets, octets = totals(server)[0]
+    assert (packets, octets) == (3 * sum(r["packets"] for r in want),
+                                 3 * sum(r["bytes"] for r in want))
+    assert n == len(server.rows("SELECT DISTINCT stamp_inserted, ip_src, ip_dst, " + (
+        "src_port, dst_port" if engine != "pgsql" else "port_src, port_dst") +
+        ", ip_proto FROM t", "x"))
+
+
+def test_dashboards_read_while_weir_writes(engine, tmp_path):
+    """Two plugins feed acct_in and acct_out; whoever adds up a minute meanwhile gets all of it
+    or nothing, and what the datagrams had."""
+    pcap = tmp_path / "x.pcap"
+    generate("netflow5", 60000, 100, "--uniform", "--pps", 60, pcap=pcap)
+    netflow.v5_settle(pcap, 60)
+    source, want_in, want_out = None, {}, {}
+    for (src, dst, *_), _, _, octets, began in netflow.v5_rows(pcap):
+        source = source or src
+        for host, sums in ((src, want_in), (dst, want_out)):
+            at = (host, began // 60000 * 60)
+            sums[at] = sums.get(at, 0) + octets
+    engine.fresh("x")
+    w = start(tmp_path / "w", f"""
+        pcap_savefile: {pcap}
+        plugins: {engine.engine}[in], {engine.engine}[out]
+        {engine.config("x")}
+        aggregate[in]: src_host
+        aggregate[out]: dst_host
+        sql_table[in]: acct_in
+        sql_table[out]: acct_out_%w
+        sql_history: 1m
+        sql_history_roundoff: m
+        sql_refresh_time: 60
+        timestamps_since_epoch: true
+        """)
+
+    def read(column, table):
+        if table not in engine.tables("x"):
+            return {}
+        return {(host, int(at)): int(octets) for host, at, octets in engine.rows(
+            f"SELECT {column}, stamp_inserted, SUM(bytes) FROM {table} GROUP BY "
+            f"{column}, stamp_inserted", "x")}
+    looks = 0
+    while w.poll() is None:
+        for column, table, want in (("ip_src", "acct_in", want_in),
+                                    ("ip_dst", "acct_out_2", want_out)):
+            got = read(column, table)
+            looks += len(got) > 0
+            assert {k: want[k] for k in got} == got
+            bins = {at for _, at in got}
+            assert len(got) == sum(at in bins for _, at in want)
+    assert w.returncode == 0
+    assert read("ip_src", "acct_in") == want_in
+    assert read("ip_dst", "acct_out_2") == want_out  # 2023-11-14 was a Tuesday
+    one = engine.rows(f"SELECT stamp_inserted, SUM(bytes) FROM acct_in WHERE ip_src='{source}' "
+                      "GROUP BY stamp_inserted", "x")
+    assert {int(at): int(octets) for at, octets in one} == {
+        at: octets for (host, at), octets in want_in.items() if host == source}
+
+
+# ---------------------------------------------------------------- text from the wire
+
+
+NAMES = [b"it's", b'say "x"', b"'; DROP TABLE t; --", b"tab\there", b"new\nline", b"back\\slash",
+         b"\\N", b"\\.", b"$1", b"?", b"%s", b"`tick`", "\u00fcml\u00e4ut \u65e5\u672c \U0001f600".encode(),
+         b"bad \xff\xfe utf", b"half \xe6\x97", b"UPPER", b"upper", b"trail ", b"x" * 250]
+PEN = 9999
+
+
+def names_capture(path):
+    """Flows, each with a name as applicationName and as an element of one's own."""
+    fields = ((8, 4, 0), (1, 4, 0), (2, 4, 0), (96, 65535, 0), (1001, 65535, PEN))
+    body = b"".join(struct.pack("!HH", f | (0x8000 if pen else 0), n) +
+                    (struct.pack("!I", pen) if pen else b"") for f, n, pen in fields)
+    template = struct.pack("!HHHH", 2, 8 + len(body), 300, len(fields)) + body
+    datagrams = []
+    for i, name in enumerate(NAMES):
+        data = (ipfix.ip("192.0.2.1") + struct.pack("!II", 10 + i, 1) +
+                2 * (bytes([len(name)]) + name))
+        datagrams.append((1700000000, ipfix.message(
+            i, *([template] if i == 0 else []), struct.pack("!HH", 300, 4 + len(data)) + data)))
+    netflow.capture(path, datagrams)
+
+
+def clean(name):
+    """`name` as weir has it: what is no UTF-8 or no character to print made '?'."""
+    out = ""
+    while name:
+        for n in (1, 2, 3, 4):
+            try:
+                out += name[:n].decode()
+                break
+            except UnicodeDecodeError:
+                continue
+        else:
+            n = 1
+            out += "?"
+        name = name[n:]
+    return "".join("?" if c < " " else c for c in out)
+
+
+HEX = {"pgsql": "encode(convert_to({}, 'UTF8'), 'hex')", "mysql": "HEX({})",
+       "sqlite3": "hex({})"}
+
+
+@pytest.mark.parametrize("aim", ["add", "insert"])
+def test_names_from_the_wire_are_data(engine, tmp_path, aim):
+    """In a table of weir's own every name stands as it came, twice written."""
+    names_capture(tmp_path / "x.pcap")
+    (tmp_path / "own.map").write_text(
+        f"name=alarm field_type={PEN}:1001 len=vlen semantics=str\n")
+    engine.fresh("x")
+    text = config(engine, tmp_path / "x.pcap", f"""
+        aggregate_primitives: {tmp_path}/own.map
+        aggregate: src_host, class, alarm
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_dont_try_update: {"true" if aim == "insert" else "false"}
+        """)
+    for _ in range(2):
+        run_file(tmp_path, text, "--as", "nfacctd")
+    wanted = {(clean(n), clean(n)): (2 if aim == "add" else 1) * (10 + i)
+              for i, n in enumerate(NAMES)}
+    h = HEX[engine.engine]
+    rows = engine.rows(f"SELECT {h.format('class_id')}, {h.format('alarm')}, bytes FROM t", "x")
+    got = {(bytes.fromhex(a).decode(), bytes.fromhex(b).decode()): int(n) for a, b, n in rows}
+    assert len(rows) == len(NAMES)
+    assert got == wanted
+
+
+def test_names_that_do_not_fit_stop_no_batch(engine, tmp_path):
+    """A table of pmacct's time has 16 characters of Latin-1: what is longer is cut, what it
+    has no letter for becomes another, rows that then have one key are one; sums are right."""
+    names_capture(tmp_path / "x.pcap")
+    engine.fresh("x")
+    stamp = "TIMESTAMP" if engine.engine == "pgsql" else "DATETIME"
+    latin = " CHARACTER SET latin1" if engine.engine == "mysql" else ""
+    engine.client(f"CREATE TABLE t (stamp_inserted {stamp} NOT NULL, class_id CHAR(16) NOT NULL, "
+                  f"packets INT NOT NULL, bytes BIGINT NOT NULL, stamp_updated {stamp}, "
+                  f"PRIMARY KEY (stamp_inserted, class_id)){latin}", "x")
+    text = config(engine, tmp_path / "x.pcap", """
+        aggregate: class
+        sql_optimize_clauses: true
+        sql_table: t
+        """)
+    for _ in range(2):
+        run_file(tmp_path, text, "--as", "nfacctd")
+    n, packets, octets = totals(engine)[0]
+    assert packets == 2 * len(NAMES)
+    assert octets == 2 * sum(10 + i for i in range(len(NAMES)))
+    assert 10 < n <= len(NAMES)
+
+
+def test_a_latin1_database_takes_all_names(engines, tmp_path):
+    """PostgreSQL refuses a letter that the database's encoding has not; weir asks first."""
+    server = engines("pgsql")
+    server.client("DROP DATABASE IF EXISTS latin", "postgres")
+    server.client("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' "
+                  "LC_CTYPE 'C'", "postgres")
+    names_capture(tmp_path / "x.pcap")
+    run_file(tmp_path, config(server, tmp_path / "x.pcap", """
+        sql_db: latin
+        aggregate: class
+        sql_optimize_clauses: true
+        sql_table: t
+        """), "--as", "nfacctd")
+    assert server.rows("SELECT SUM(packets) FROM t", "latin") == [(str(len(NAMES)),)]
+
+
+# ---------------------------------------------------------------- times
+
+
+@pytest.mark.parametrize("utc", [False, True])
+@SERVERS
+def test_times_in_any_zone(engine, tmp_path, monkeypatch, utc):
+    """weir lives five hours ahead of UTC, the server nine: columns without a zone have weir's
+    time (or UTC), columns with one the instant."""
+    at = 1700000000 // 60 * 60
+    monkeypatch.setenv("TZ", "TST-5")
+    netflow.capture(tmp_path / "x.pcap", [(at + 20, netflow.v9(
+        ("192.0.2.1", at + 10, at + 11, 1, 10)))])
+    zoned = "TIMESTAMPTZ" if engine.engine == "pgsql" else "TIMESTAMP NULL"
+    engine.fresh("x")
+    engine.client(f"CREATE TABLE zoned (stamp_inserted {zoned}, packets INT, bytes BIGINT, "
+                  f"stamp_updated {zoned}, UNIQUE (stamp_inserted))", "x")
+    for table in ("plain", "zoned"):
+        run_file(tmp_path, config(engine, tmp_path / "x.pcap", f"""
+            aggregate: none
+            sql_optimize_clauses: true
+            sql_table: {table}
+            timestamps_utc: {"true" if utc else "false"}
+            """), "--as", "nfacctd")
+    seconds = {"pgsql": "EXTRACT(EPOCH FROM {})::bigint", "mysql": "UNIX_TIMESTAMP({})"}
+    got = engine.rows(f"SELECT {seconds[engine.engine].format('stamp_inserted')} FROM zoned", "x")
+    assert got == [(str(at),)]
+    wall = "2023-11-14 22:13:00" if utc else "2023-11-15 03:13:00"
+    assert engine.rows("SELECT stamp_inserted FROM plain", "x") == [(wall,)]
+
+
+# ---------------------------------------------------------------- who may do what
+
+
+@pytest.fixture
+def one(tmp_path):
+    """A capture of one flow."""
+    netflow.capture(tmp_path / "one.pcap", [(1700000000, netflow.v9(
+        ("192.0.2.1", 1700000000, 1700000001, 3, 333)))])
+    return tmp_path / "one.pcap"
+
+
+@SERVERS
+def test_the_statements_of_weir_sql_schema_make_the_tables(engine, one, tmp_path):
+    """Who may only read and write rows has them made by somebody else."""
+    text = config(engine, one, "aggregate: src_host\nsql_table_version: 9")
+    (tmp_path / "s.conf").write_text(text)
+    out = subprocess.run([str(WEIR), "sql", "schema", "-f", str(tmp_path / "s.conf")],
+                         capture_output=True, text=True, check=True)
+    engine.fresh("x")
+    grants = {
+        "pgsql": "DROP ROLE IF EXISTS low; CREATE ROLE low LOGIN PASSWORD 'low'; "
+                 "REVOKE CREATE ON SCHEMA public FROM PUBLIC; REVOKE TEMPORARY ON DATABASE x FROM "
+                 "PUBLIC; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO low",
+        "mysql": "CREATE OR REPLACE USER low@'%' IDENTIFIED BY 'low'; "
+                 "GRANT SELECT, INSERT, UPDATE, DELETE ON x.* TO low@'%'",
+    }
+    low = text + "\nsql_user: low\nsql_passwd: low\n"
+    engine.client(grants[engine.engine], "x")
+    with pytest.raises(AssertionError, match="'weir sql schema' prints the statement"):
+        run_file(tmp_path, low, "--as", "nfacctd")
+    engine.client(out.stdout, "x")
+    engine.client(grants[engine.engine], "x") if engine.engine == "mysql" else engine.client(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO low", "x")
+    for _ in range(2):
+        log = run_file(tmp_path, low, "--as", "nfacctd")
+        assert "go one by one" in log  # no temporary table for it
+    assert totals(engine, "acct_v9") == [(1, 6, 666)]
+    engine.client("DROP OWNED BY low; DROP ROLE low" if engine.engine == "pgsql"
+                  else "DROP USER low@'%'", "x")
+
+
+def test_a_server_without_local_infile(engines, one, tmp_path):
+    server = engines("mysql")
+    server.fresh("x")
+    server.client("SET GLOBAL local_infile = 0", "x")
+    try:
+        for _ in range(2):
+            log = run_file(tmp_path, config(server, one, "aggregate: src_host\nsql_table: t"),
+                           "--as", "nfacctd")
+            assert "local_infile is off" in log
+    finally:
+        server.client("SET GLOBAL local_infile = 1", "x")
+    assert totals(server) == [(1, 6, 666)]
+
+
+# ---------------------------------------------------------------- connections and secrets
+
+
+@SERVERS
+def test_connections(engine, one, tmp_path, monkeypatch):
+    """By socket and over TCP; the password from a file, the environment, the configuration."""
+    secret = "s3cret&'\"% x"
+    file = tmp_path / "passwd"
+    file.write_text(secret + "\nmore\n")
+    os.chmod(file, 0o600)
+    engine.fresh("x")
+    engine.client({
+        "pgsql": "DROP ROLE IF EXISTS meter; CREATE ROLE meter SUPERUSER LOGIN PASSWORD "
+                 "$$%s$$" % secret,
+        "mysql": "CREATE OR REPLACE USER meter@'%%' IDENTIFIED BY '%s'; GRANT ALL ON x.* TO "
+                 "meter@'%%'" % secret.replace("'", "''")}[engine.engine], "x")
+    base = config(engine, one, "aggregate: src_host\nsql_table: t\nsql_user: meter\n")
+    tcp = "sql_host: 127.0.0.1\n"
+    log = ""
+    for n, more in enumerate((f"sql_passwd_file: {file}", f"{tcp}sql_passwd_file: {file}",
+                              f"sql_passwd: {secret}", tcp), 1):
+        if more == tcp:
+            monkeypatch.setenv("WEIR_SQL_PASSWD", secret)
+        log += run_file(tmp_path, base + more + "\ndebug: true", "--as", "nfacctd")
+        assert totals(engine) == [(1, 3 * n, 333 * n)]
+    assert secret not in log
+    os.chmod(file, 0o644)
+    with pytest.raises(AssertionError, match="is open to others: chmod o="):
+        run_file(tmp_path, base + f"sql_passwd_file: {file}", "--as", "nfacctd")
+    with pytest.raises(AssertionError) as failed:
+        run_file(tmp_path, base + "sql_passwd: wr0ng", "--as", "nfacctd")
+    assert "wr0ng" not in str(failed.value) and re.search("(?i)password", str(failed.value))
+    (tmp_path / "x.conf").write_text(base + f"sql_passwd: {secret}")
+    out = subprocess.run([str(WEIR), "check", "--print", "--as", "nfacctd", "-f",
+                          str(tmp_path / "x.conf")], capture_output=True, text=True, check=True)
+    assert secret not in out.stdout and "! sql_passwd[s]: (not shown)" in out.stdout
