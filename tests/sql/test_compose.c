@@ -147,7 +147,8 @@ test_every_field_has_a_column(void **state)
 	}
 }
 
-enum kind { CREATE, UPSERT, UPSERT_FULL, INSERT, UPDATE };
+enum kind { CREATE, UPSERT, UPSERT_FULL, INSERT, UPDATE, STAGE, LOAD, MERGE, MERGE_SUMS,
+	MERGE_NEW, MERGE_OLD, MERGE_REST };
 static const struct {
 	const char *says;
 	enum kind kind;
@@ -179,6 +180,58 @@ static const struct {
 	    "UPDATE \"t\" SET \"tcp_flags\" = \"t\".\"tcp_flags\" | $1, \"packets\" = "
 	    "\"t\".\"packets\" + $2, \"bytes\" = \"t\".\"bytes\" + $3, \"stamp_updated\" = $4 "
 	    "WHERE \"stamp_inserted\" = $5 AND \"ip_src\" = $6" },
+	{ "a table to stage rows in", STAGE, &postgres_like,
+	    "CREATE TEMPORARY TABLE \"weir_stage\" ON COMMIT DELETE ROWS AS SELECT "
+	    "\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", \"bytes\", "
+	    "\"stamp_updated\" FROM \"t\" LIMIT 0" },
+	{ "COPY", LOAD, &postgres_like,
+	    "COPY \"t\" (\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", "
+	    "\"bytes\", \"stamp_updated\") FROM STDIN" },
+	{ "LOAD DATA", LOAD, &mysql_like,
+	    "LOAD DATA LOCAL INFILE 'x' INTO TABLE `t` (`stamp_inserted`, `ip_src`, "
+	    "`tcp_flags`, `packets`, `bytes`, `stamp_updated`)" },
+	{ "staged rows are added", MERGE, &mysql_like,
+	    "INSERT INTO `t` (`stamp_inserted`, `ip_src`, `tcp_flags`, `packets`, `bytes`, "
+	    "`stamp_updated`) SELECT n.`stamp_inserted`, n.`ip_src`, n.`tcp_flags`, n.`packets`, "
+	    "n.`bytes`, n.`stamp_updated` FROM `weir_stage` AS n WHERE TRUE ON DUPLICATE KEY "
+	    "UPDATE `tcp_flags` = `t`.`tcp_flags` | VALUES(`tcp_flags`), `packets` = "
+	    "`t`.`packets` + VALUES(`packets`), `bytes` = `t`.`bytes` + VALUES(`bytes`), "
+	    "`stamp_updated` = VALUES(`stamp_updated`)" },
+	{ "summed by key first, each column its way", MERGE_SUMS, &postgres_like,
+	    "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", "
+	    "\"bytes\", \"stamp_updated\") SELECT n.\"stamp_inserted\", n.\"ip_src\", "
+	    "n.\"tcp_flags\", n.\"packets\", n.\"bytes\", n.\"stamp_updated\" FROM (SELECT "
+	    "\"stamp_inserted\", \"ip_src\", BIT_OR(\"tcp_flags\") AS \"tcp_flags\", "
+	    "SUM(\"packets\") AS \"packets\", SUM(\"bytes\") AS \"bytes\", "
+	    "MAX(\"stamp_updated\") AS \"stamp_updated\" FROM \"weir_stage\" GROUP BY "
+	    "\"stamp_inserted\", \"ip_src\") AS n WHERE TRUE ON CONFLICT (\"stamp_inserted\", "
+	    "\"ip_src\") DO UPDATE SET \"tcp_flags\" = \"t\".\"tcp_flags\" | "
+	    "excluded.\"tcp_flags\", \"packets\" = \"t\".\"packets\" + excluded.\"packets\", "
+	    "\"bytes\" = \"t\".\"bytes\" + excluded.\"bytes\", \"stamp_updated\" = "
+	    "excluded.\"stamp_updated\"" },
+	{ "staged rows that leave others alone", MERGE_NEW, &mysql_like,
+	    "INSERT INTO `t` (`stamp_inserted`, `ip_src`, `tcp_flags`, `packets`, `bytes`, "
+	    "`stamp_updated`) SELECT n.`stamp_inserted`, n.`ip_src`, n.`tcp_flags`, n.`packets`, "
+	    "n.`bytes`, n.`stamp_updated` FROM `weir_stage` AS n WHERE TRUE ON DUPLICATE KEY "
+	    "UPDATE `t`.`stamp_inserted` = `t`.`stamp_inserted`" },
+	{ "without a key: rows that are there", MERGE_OLD, &mysql_like,
+	    "UPDATE `t`, (SELECT `stamp_inserted`, `ip_src`, BIT_OR(`tcp_flags`) AS `tcp_flags`, "
+	    "SUM(`packets`) AS `packets`, SUM(`bytes`) AS `bytes`, MAX(`stamp_updated`) AS "
+	    "`stamp_updated` FROM `weir_stage` GROUP BY `stamp_inserted`, `ip_src`) AS n SET "
+	    "`t`.`tcp_flags` = `t`.`tcp_flags` | n.`tcp_flags`, `t`.`packets` = `t`.`packets` + "
+	    "n.`packets`, `t`.`bytes` = `t`.`bytes` + n.`bytes`, `t`.`stamp_updated` = "
+	    "n.`stamp_updated` WHERE `t`.`stamp_inserted` = n.`stamp_inserted` AND `t`.`ip_src` = "
+	    "n.`ip_src`" },
+	{ "and those that are not", MERGE_REST, &postgres_like,
+	    "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", \"tcp_flags\", \"packets\", "
+	    "\"bytes\", \"stamp_updated\") SELECT n.\"stamp_inserted\", n.\"ip_src\", "
+	    "n.\"tcp_flags\", n.\"packets\", n.\"bytes\", n.\"stamp_updated\" FROM (SELECT "
+	    "\"stamp_inserted\", \"ip_src\", BIT_OR(\"tcp_flags\") AS \"tcp_flags\", "
+	    "SUM(\"packets\") AS \"packets\", SUM(\"bytes\") AS \"bytes\", "
+	    "MAX(\"stamp_updated\") AS \"stamp_updated\" FROM \"weir_stage\" GROUP BY "
+	    "\"stamp_inserted\", \"ip_src\") AS n WHERE TRUE AND NOT EXISTS (SELECT 1 FROM \"t\" "
+	    "AS o WHERE \"o\".\"stamp_inserted\" = n.\"stamp_inserted\" AND \"o\".\"ip_src\" = "
+	    "n.\"ip_src\")" },
 };
 
 static void
@@ -208,11 +261,121 @@ test_texts(void **state)
 		case UPDATE:
 			compose_update(&t, texts[i].d, &s, "t");
 			break;
+		case STAGE:
+			compose_stage(&t, texts[i].d, &s, "t");
+			break;
+		case LOAD:
+			compose_load(&t, texts[i].d, &s, "t");
+			break;
+		case MERGE:
+		case MERGE_SUMS:
+			compose_merge(&t, texts[i].d, &s, "t", false,
+			    texts[i].kind == MERGE_SUMS);
+			break;
+		case MERGE_NEW:
+			compose_merge_new(&t, texts[i].d, &s, "t");
+			break;
+		case MERGE_OLD:
+			compose_merge_old(&t, texts[i].d, &s, "t");
+			break;
+		case MERGE_REST:
+			compose_merge_rest(&t, texts[i].d, &s, "t");
+			break;
 		}
 		if (strcmp(t.line.p, texts[i].want) != 0)
 			fail_msg("%s: got\n%s", texts[i].says, t.line.p);
 		sql_text_fini(&t);
 	}
+}
+
+/* Keys that an index cannot hold: hashed, where there are too many texts; else none. */
+static void
+test_keys_too_large(void **state)
+{
+	static const struct {
+		const char *says, *aggregate, *want, *not;
+	} keys[] = {
+		{ "two texts fit", "class, label", ", PRIMARY KEY (", "UNIQUE" },
+		{ "three do not", "class, label, in_iface_name", ", UNIQUE (", "PRIMARY" },
+		{ "nor do 17 columns", "src_host, dst_host, src_port, dst_port, proto, tos, vlan, "
+		    "src_as, dst_as, src_mac, dst_mac, tag, tag2, in_iface, out_iface, src_mask, "
+		    "dst_mask", ") ENGINE=InnoDB", " KEY (" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct sql_schema s;
+		struct sql_text t = { 0 };
+		struct err e = ERR_INIT;
+		int rc;
+
+		plan(&s, keys[i].aggregate, 9, true, true, false, &rc, &e);
+		assert_int_equal(rc, 0);
+		compose_create(&t, &mysql_like, &s, "t");
+		if (strstr(t.line.p, keys[i].want) == NULL || strstr(t.line.p, keys[i].not) != NULL)
+			fail_msg("%s: %s", keys[i].says, t.line.p);
+		sql_text_fini(&t);
+	}
+}
+
+/* Addresses as octets: a function makes them, of parameters and of what is loaded. */
+static void
+test_hosts(void **state)
+{
+	const struct sql_config c = { .table_version = 9, .optimize_clauses = true,
+		.num_hosts = true };
+	struct sql_shape shape = { .config = &c, .dialect = &mysql_like };
+	struct sql_schema s;
+	struct sql_text t = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(field_set_parse("src_host, dst_port", &shape.fields, &e), 0);
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	compose_create(&t, &mysql_like, &s, "t");
+	assert_non_null(strstr(t.line.p, "`ip_src` VARBINARY(16) NOT NULL DEFAULT X'00000000'"));
+	compose_insert(&t, &mysql_like, &s, "t");
+	assert_non_null(strstr(t.line.p, "VALUES (INET6_ATON(?), ?, ?, ?)"));
+	compose_load(&t, &mysql_like, &s, "t");
+	assert_string_equal(t.line.p, "LOAD DATA LOCAL INFILE 'x' INTO TABLE `t` (@`ip_src`, "
+	    "`port_dst`, `packets`, `bytes`) SET `ip_src` = INET6_ATON(@`ip_src`)");
+	sql_text_fini(&t);
+}
+
+/* PostgreSQL's tables of pmacct: names of ports, protocols as numbers, AS tables. */
+static void
+test_typed(void **state)
+{
+	struct sql_dialect d = postgres_like;
+	struct sql_config c = { .table_version = 2 };
+	struct sql_shape shape = { .config = &c, .dialect = &d };
+	struct sql_schema s;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	d.ports_first = d.num_protos = d.typed = true;
+	assert_int_equal(field_set_parse("src_host, proto", &shape.fields, &e), 0);
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	assert_non_null(schema_find(&s, "port_src"));
+	assert_null(schema_find(&s, "src_port"));
+	assert_true(schema_find(&s, "ip_proto")->number);
+	assert_string_equal(schema_default_table(&shape), "acct_v2");
+	c.data = SQL_DATA_UNIFIED;
+	assert_string_equal(schema_default_table(&shape), "acct_uni_v2");
+
+	c.data = SQL_DATA_TYPED;
+	assert_int_equal(field_set_parse("src_as", &shape.fields, &e), 0);
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	assert_string_equal(schema_default_table(&shape), "acct_as_v2");
+	assert_true(schema_find(&s, "ip_src")->number && schema_find(&s, "ip_dst")->number);
+	assert_string_equal(schema_find(&s, "ip_dst")->filler, "0");
+
+	assert_int_equal(field_set_parse("src_host, dst_as", &shape.fields, &e), 0);
+	assert_int_equal(schema_plan(&s, &shape, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "sql_table_version: 6"));
+	c.table_version = 9;
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	assert_string_equal(schema_default_table(&shape), "acct_v9");
 }
 
 /* The span of a row is that of all its records, by functions of the engine. */
@@ -288,6 +451,9 @@ main(void)
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_every_field_has_a_column),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_keys_too_large),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_typed),
 		cmocka_unit_test(test_span),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_full_key),
