@@ -187,12 +187,56 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 void
 output_count(struct output *o, const struct output_result *r)
 {
-	pthread_mutex_lock(&o->lock);
+	output_account(o, r, 0);
+}
+
+void
+output_account(struct output *o, const struct output_result *r, uint64_t unspooled)
+{
+	pthread_mutex_lock(&o->lock); /* the four belong together */
 	counter_add(&o->rows, r->rows);
 	counter_add(&o->written, r->written);
-	counter_add(&o->spooled, r->spooled);
+	counter_add(&o->spooled, r->spooled - unspooled);
 	counter_add(&o->refused, r->refused);
 	pthread_mutex_unlock(&o->lock);
+}
+
+void
+output_works(struct output *o)
+{
+	if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
+		log_info("%s %s: works again", o->ops->type, o->name);
+	atomic_store(&o->last_success, clock_real());
+}
+
+void
+output_fails(struct output *o, const struct err *e)
+{
+	bool again = atomic_exchange(&o->state, OUTPUT_FAILING) == OUTPUT_FAILING;
+
+	atomic_fetch_add(&o->errors, 1);
+	pthread_mutex_lock(&o->lock);
+	again = again && o->ops->spools && strcmp(o->said, e->text) == 0;
+	snprintf(o->said, sizeof(o->said), "%s", e->text);
+	pthread_mutex_unlock(&o->lock);
+	if (!again)
+		log_err("%s %s: %s", o->ops->type, o->name, e->text);
+}
+
+void
+output_stalls(struct output *o, const struct err *e)
+{
+	bool stalled = atomic_exchange(&o->stalled, e != NULL);
+
+	if (e == NULL) {
+		if (stalled)
+			log_info("%s %s: takes rows again", o->ops->type, o->name);
+		return;
+	}
+	atomic_fetch_add(&o->errors, 1);
+	atomic_store(&o->state, OUTPUT_FAILING);
+	if (!stalled)
+		log_err("%s %s: %s: rows stay in memory", o->ops->type, o->name, e->text);
 }
 
 /* Write one snapshot, and keep the books of it. */
@@ -203,16 +247,13 @@ output_write(struct output *o, struct snapshot *s)
 	struct err e = ERR_INIT;
 	int rc = o->ops->write(o, s, &r, &e);
 
-	output_count(o, &r);
-	if (rc == 0) {
-		if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
-			log_info("%s %s: works again", o->ops->type, o->name);
-		atomic_store(&o->last_success, clock_real());
+	if (o->ops->spools)
 		return;
-	}
-	counter_add(&o->errors, 1);
-	atomic_store(&o->state, OUTPUT_FAILING);
-	log_err("%s %s: %s", o->ops->type, o->name, e.text);
+	output_account(o, &r, 0);
+	if (rc == 0)
+		output_works(o);
+	else
+		output_fails(o, &e);
 }
 
 static void *
@@ -260,7 +301,9 @@ output_start(struct output *o, struct err *e)
 	pthread_mutex_init(&o->queue->lock, NULL);
 	pthread_cond_init(&o->queue->changed, NULL);
 	snprintf(name, sizeof(name), "weir-%.10s", o->name);
-	rc = thread_start(&o->queue->thread, name, output_main, o, e);
+	rc = o->ops->start != NULL ? o->ops->start(o, e) : 0;
+	if (rc == 0)
+		rc = thread_start(&o->queue->thread, name, output_main, o, e);
 	if (rc != 0) {
 		free(o->queue);
 		o->queue = NULL;
@@ -295,7 +338,7 @@ output_has_room(const struct output *o)
 	if (q == NULL)
 		return true;
 	pthread_mutex_lock(&q->lock);
-	room = q->n < QUEUE_LENGTH;
+	room = q->n < QUEUE_LENGTH && !atomic_load(&o->stalled);
 	pthread_mutex_unlock(&q->lock);
 	return room;
 }

@@ -68,6 +68,7 @@ struct output_ops {
 	enum output_wants wants;
 	bool outlives;                         /* its ledger goes on after a restart */
 	bool sorted;                           /* by (bin, key), also where there is one bin only */
+	bool spools;                           /* write() only takes rows: see output_account */
 	const struct directive_set *directives; /* the module's own; NULL: none */
 
 	/*
@@ -116,6 +117,9 @@ struct output_ops {
 	void (*targets)(const struct output *o,
 	    void (*each)(void *arg, const struct output_target *t), void *arg);
 
+	/* Start threads of its own, if it has any; close() ends them. Main thread. May be NULL. */
+	int (*start)(struct output *o, struct err *e);
+
 	void (*close)(struct output *o);
 };
 
@@ -140,9 +144,14 @@ struct output {
 	_Atomic uint64_t errors;
 	_Atomic uint64_t last_success; /* ns since 1970 */
 	_Atomic uint32_t queued;       /* snapshots that wait */
+	_Atomic uint64_t waiting;      /* batches in its spool, */
+	_Atomic uint64_t waiting_octets; /* how long they are, */
+	_Atomic uint64_t waiting_since; /* and since when the oldest waits, ns since 1970; 0: none */
+	_Atomic bool stalled;          /* the module takes no more now: rows stay in the view */
 
-	/* private: the queue and its thread */
+	/* private: the queue and its thread, and what was said last of a fault */
 	struct output_queue *queue;
+	char said[512];
 };
 
 /* The rows of struct output_config. */
@@ -170,6 +179,19 @@ void output_count(struct output *o, const struct output_result *r);
 /* Start and end the thread of an output that wants snapshots; stop writes what is queued. */
 int output_start(struct output *o, struct err *e);
 void output_stop(struct output *o);
+
+/*
+ * The books of an output that spools, whose write() leaves its result empty: what is in `r`
+ * happened, and `unspooled` rows are no longer in the spool. Any thread.
+ */
+void output_account(struct output *o, const struct output_result *r, uint64_t unspooled);
+
+/* It works, or fails because of `e`; said when that changes or `e` is another. Any thread. */
+void output_works(struct output *o);
+void output_fails(struct output *o, const struct err *e);
+
+/* The module takes no more rows now, because of `e` (NULL: takes them again). Any thread. */
+void output_stalls(struct output *o, const struct err *e);
 
 /* Whether the queue takes another snapshot. Publisher's thread. */
 bool output_has_room(const struct output *o);
