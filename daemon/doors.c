@@ -126,6 +126,10 @@ door_output_defaults(const struct output_ops *ops, void *config, const char *sta
 		((struct snmp_config *)config)->boot_file = boot_path;
 	}
 #endif
+#ifdef WITH_SQL
+	if (ops->directives == &sql_directives)
+		((struct sql_config *)config)->state_dir = state_dir;
+#endif
 	(void)ops, (void)config, (void)state_dir;
 }
 

@@ -97,10 +97,64 @@ static const struct directive sql_rows[] = {
 	{ .name = "sql_delimiter", .type = DIRECTIVE_NOTICE,
 	    .doc = "Rows go by COPY with values quoted: no character needs to be kept "
 	           "free." },
+	{ .name = "sql_spool_max", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(spool_max), .min = 1 << 20, .def = "1G", .unit = "octets",
+	    .doc = "How much may wait on the disk for the database, in state_dir/spool. "
+	           "Beyond, rows stay in memory and add up there, within max_entries, until "
+	           "there is room again; what then still finds none when weir ends is "
+	           "refused, and counted so." },
+	{ .name = "sql_recovery_logfile", .type = DIRECTIVE_PATH,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(spool_path),
+	    .doc = "Folder in which batches wait for the database, instead of one in "
+	           "state_dir/spool. They are written when the database is back, without "
+	           "being played; 'weir replay' lists them and plays them elsewhere." },
+	{ .name = "sql_recovery_backup_host", .type = DIRECTIVE_STRING,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(backup_host),
+	    .doc = "Second server, or for sqlite3 a second file, that gets what the first "
+	           "does not take, whatever the reason. What the first may have got, as its "
+	           "answer failed to come or weir was killed, waits for the first." },
+	{ .name = "sql_backup_host", .alias_of = "sql_recovery_backup_host" },
+	{ .name = "sql_max_writers", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(max_writers), .min = 1, .max = 99, .def = "10",
+	    .doc = "How many SQL plugins may write at the same time while this one does. "
+	           "Each has one writer; what finds none free waits in the spool." },
+	{ .name = "sql_trigger_exec", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(trigger_exec),
+	    .doc = "Program, with arguments divided by blanks, that is run after each batch "
+	           "that was written, or as sql_trigger_time says; without a shell, and with "
+	           "nothing but pmacct's variables and PATH in its environment." },
+	{ .name = "sql_trigger_exec_async", .type = DIRECTIVE_BOOL,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(trigger_async), .def = "false",
+	    .doc = "Go on while the trigger runs; at most 8 run at a time." },
+	{ .name = "sql_trigger_time", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(trigger_time),
+	    .doc = "Run the trigger every N[s|m|h|d|w|M] instead of after each batch; what "
+	           "tells of a batch is then not in its environment." },
+	{ .name = "sql_trigger_limit", .type = DIRECTIVE_SECONDS,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(trigger_limit), .min = 1,
+	    .max = 86400, .def = "60", .unit = "s",
+	    .doc = "A trigger that runs longer is killed, and what it has started." },
+	{ .name = "sql_preprocess", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(preprocess),
+	    .doc = "Which rows of a bin are written, as a list of key=number. A condition: "
+	           "qnum, the checks only apply to so many rows or more. Checks: minp, minf, "
+	           "minb, minbpp, minppf (from so many packets, flows, bytes, bytes per "
+	           "packet, packets per flow on), maxp, maxf, maxb, maxbpp, maxppf (below); "
+	           "fss: rows of fewer bytes are sampled, each that is kept counting so "
+	           "many; fsrc: so many rows are kept, with weights that make the sum of "
+	           "bytes right. Actions on all rows: usrf multiplies counters, adjb adds so "
+	           "many bytes for each packet (or takes off); recover=1 keeps rejected rows "
+	           "in the spool for 'weir replay'. Rejected rows count as refused. The row "
+	           "of what a full view could not tell apart passes all checks." },
+	{ .name = "sql_preprocess_type", .type = DIRECTIVE_ENUM,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(preprocess_type), .words = "any|all",
+	    .def = "any",
+	    .doc = "Whether a row is written that passes one check of sql_preprocess, or "
+	           "only one that passes them all." },
+	{ .name = "sql_aggressive_classification", .type = DIRECTIVE_NOTICE,
+	    .doc = "Flows are classified before they are counted." },
 	{ .name = "sql_multi_values", .type = DIRECTIVE_NOTICE,
 	    .doc = "Rows go in by the quickest way that the server has already." },
-	{ .name = "sql_max_writers", .type = DIRECTIVE_NOTICE,
-	    .doc = "Each plugin has one thread that writes; rows wait meanwhile." },
 	{ .name = "sql_cache_entries", .type = DIRECTIVE_NOTICE,
 	    .doc = "The view holds the rows: see max_entries." },
 	{ .name = NULL },

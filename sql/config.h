@@ -17,6 +17,8 @@
 enum sql_data { SQL_DATA_TYPED, SQL_DATA_UNIFIED };
 enum sql_locking { SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
+enum sql_preprocess_type { SQL_PREPROCESS_ANY, SQL_PREPROCESS_ALL };
+
 struct sql_config {
 	const char *db;          /* NULL: the engine's default */
 	const char *host;        /* NULL: the server's socket; unix:/path: that one */
@@ -35,6 +37,16 @@ struct sql_config {
 	bool optimize_clauses;
 	bool dont_try_update;
 	bool log;                /* rows have the times of flows: nfacctd_sql_log */
+	const char *state_dir;   /* the daemon's; no directive */
+	const char *spool_path;  /* where batches wait; NULL: below state_dir */
+	uint64_t spool_max;      /* octets */
+	const char *backup_host;
+	uint32_t max_writers;
+	const char *trigger_exec, *trigger_time;
+	bool trigger_async;
+	uint32_t trigger_limit;  /* s */
+	const char *preprocess;
+	int preprocess_type;     /* enum sql_preprocess_type */
 };
 
 extern const struct directive_set sql_directives;

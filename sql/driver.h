@@ -24,7 +24,7 @@
 struct sql_conn; /* the driver's */
 struct sql_stmt; /* the driver's */
 
-/* Kinds of columns; each engine has its own words for them. */
+/* Kinds of columns; each engine has its own words for them. New ones go last: batch files. */
 enum sql_type {
 	SQL_SMALL,    /* 16 bits unsigned fit */
 	SQL_INT,      /* 32 bits unsigned fit */
@@ -71,7 +71,8 @@ struct sql_driver {
 	/*
 	 * Connect to the database of `c`, made where that is the engine's custom.
 	 * Whatever is said to be committed later must survive a power failure. Returns
-	 * 0 and `*conn`, or -WEIR_EIO with `e` naming the database.
+	 * 0 and `*conn`; -WEIR_EIO with `e` naming the database; or -WEIR_EINVAL where it
+	 * cannot be meant: at the start of weir this is a fault of the configuration.
 	 */
 	int (*open)(const struct sql_config *c, struct sql_conn **conn, struct err *e);
 	void (*close)(struct sql_conn *conn);

@@ -631,8 +631,10 @@ const struct output_ops mysql_output = {
 	.wants = OUTPUT_SNAPSHOTS,
 	.sorted = true, /* InnoDB keeps rows in the order of their key */
 	.directives = &sql_directives,
+	.spools = true,
 	.plan = writer_plan,
 	.open = maria_output_open,
+	.start = writer_start,
 	.write = writer_write,
 	.close = writer_close,
 };

@@ -662,8 +662,10 @@ const struct output_ops pgsql_output = {
 	.wants = OUTPUT_SNAPSHOTS,
 	.sorted = true, /* two that write the same rows then meet in the same order */
 	.directives = &sql_directives,
+	.spools = true,
 	.plan = writer_plan,
 	.open = pgsql_output_open,
+	.start = writer_start,
 	.write = writer_write,
 	.close = writer_close,
 };

@@ -220,23 +220,39 @@ row_bind(struct row *r, const uint8_t *row)
 	}
 }
 
+static void
+bind_sum(struct row *r, unsigned column, const struct sums *sums)
+{
+	const struct field *f = r->schema->columns[column].field;
+
+	bind_int(r, column, f == &fields[F_PACKETS] ? sums->packets :
+	        f == &fields[F_BYTES] ? sums->bytes : sums->flows);
+	r->values[column].bound = false;
+}
+
+void
+row_bind_sums(struct row *r, const struct sums *sums)
+{
+	for (unsigned i = 0; i < r->schema->n; i++)
+		if (r->values[i].octets != 0 &&
+		    r->schema->columns[i].field->merge == FIELD_SUM)
+			bind_sum(r, i, sums);
+}
+
 void
 row_bind_other(struct row *r, const struct sums *sums)
 {
 	const struct sql_schema *s = r->schema;
 
 	for (unsigned i = 0; i < s->n; i++) {
-		const struct field *f = s->columns[i].field;
-
 		if (r->values[i].octets == 0)
 			continue;
 		r->values[i].bound = false;
 		if (s->columns[i].source == SQL_FROM_SPAN)
 			bind_time(r, i, r->cut);
-		else if (f->merge != FIELD_SUM)
+		else if (s->columns[i].field->merge != FIELD_SUM)
 			bind_filler(r, i);
 		else
-			bind_int(r, i, f == &fields[F_PACKETS] ? sums->packets :
-			        f == &fields[F_BYTES] ? sums->bytes : sums->flows);
+			bind_sum(r, i, sums);
 	}
 }

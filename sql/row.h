@@ -54,6 +54,9 @@ void row_bind_times(struct row *r, uint64_t bin, uint64_t cut);
 /* Bind a snapshot's row. */
 void row_bind(struct row *r, const uint8_t *row);
 
+/* Bind `sums` instead of those of the row that is bound. */
+void row_bind_sums(struct row *r, const struct sums *sums);
+
 /*
  * Bind the sums of an other row of the batch; its key is what stands where there is no
  * value, but a log of flows has it at the time of writing.

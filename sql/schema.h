@@ -29,7 +29,7 @@ enum sql_source {
 	SQL_FROM_CALLER,   /* bound by hand: the batch table */
 };
 
-/* What becomes of it where the row is there already. */
+/* What becomes of it where the row is there already. New ones go last: batch files. */
 enum sql_role { SQL_KEY, SQL_ADD, SQL_OR, SQL_LEAST, SQL_GREATEST, SQL_REPLACE };
 
 struct sql_column {

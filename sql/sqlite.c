@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <sqlite3.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@
 
 #define BUSY_MS   5000  /* SQLite itself waits for a lock so long, */
 #define BUSY_TRIES   3  /* so often; at times it does not wait at all */
-#define BUSY_PAUSE_MS 50
+#define BUSY_PAUSE_MS 20
 #define CACHE_KIB 32768 /* pages of an open transaction; more spills to the WAL */
 #define OPEN_FLAGS (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX)
 
@@ -33,6 +34,7 @@ struct sql_conn {
 	dev_t dev;    /* of the file as it was opened */
 	ino_t ino;
 	bool is_file; /* no: ":memory:" */
+	_Atomic bool interrupted;
 };
 
 struct sql_stmt {
@@ -46,7 +48,10 @@ conn_error(const struct sql_conn *c, struct err *e)
 
 	/* SQLite's own text says "unable to open database file" whatever the reason. */
 	if (sqlite3_errcode(c->db) == SQLITE_CANTOPEN && sys != 0)
-		return err_set(e, WEIR_EIO, "%s: %s", c->path, strerror(sys));
+		return err_set(e, WEIR_EINVAL, "%s: %s", c->path, strerror(sys));
+	if (sqlite3_errcode(c->db) == SQLITE_CANTOPEN ||
+	    sqlite3_errcode(c->db) == SQLITE_NOTADB)
+		return err_set(e, WEIR_EINVAL, "%s: %s", c->path, sqlite3_errmsg(c->db));
 	return err_set(e, WEIR_EIO, "%s: %s", c->path, sqlite3_errmsg(c->db));
 }
 
@@ -68,6 +73,25 @@ sqlite_run(struct sql_conn *c, const char *sql, struct err *e)
 	return 0;
 }
 
+/* Wait for another's lock, for BUSY_MS in all, if nobody wants an end of it. */
+static int
+on_busy(void *arg, int times)
+{
+	struct sql_conn *c = arg;
+
+	if (atomic_load(&c->interrupted) || times >= BUSY_MS / BUSY_PAUSE_MS)
+		return 0;
+	nanosleep(&(struct timespec){ 0, BUSY_PAUSE_MS * 1000000L }, NULL);
+	return 1;
+}
+
+static void
+sqlite_interrupt(struct sql_conn *c)
+{
+	atomic_store(&c->interrupted, true);
+	sqlite3_interrupt(c->db);
+}
+
 /* A statement that may have to wait for others' locks. */
 static int
 sqlite_run_patiently(struct sql_conn *c, const char *sql, struct err *e)
@@ -78,7 +102,7 @@ sqlite_run_patiently(struct sql_conn *c, const char *sql, struct err *e)
 		if (rc == SQLITE_OK)
 			return 0;
 		if (((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED) ||
-		    try == BUSY_TRIES)
+		    try == BUSY_TRIES || atomic_load(&c->interrupted))
 			return conn_error(c, e);
 		nanosleep(&(struct timespec){ 0, BUSY_PAUSE_MS * 1000000L }, NULL);
 	}
@@ -111,7 +135,7 @@ conn_set_up(struct sql_conn *c, struct err *e)
 	struct err wal = ERR_INIT;
 	int rc = 0;
 
-	sqlite3_busy_timeout(c->db, BUSY_MS);
+	sqlite3_busy_handler(c->db, on_busy, c);
 	sqlite3_create_function(c->db, "INET6_ATON", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
 	    sqlite_to_host, NULL, NULL);
 #ifdef SQLITE_DBCONFIG_DQS_DML
@@ -333,6 +357,7 @@ const struct sql_driver sqlite_driver = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.interrupt = sqlite_interrupt,
 	.run = sqlite_run_patiently,
 	.has_key = sqlite_has_key,
 	.table_exists = sqlite_table_exists,
@@ -354,8 +379,10 @@ const struct output_ops sqlite3_output = {
 	.wants = OUTPUT_SNAPSHOTS,
 	.sorted = true, /* rows in the order of the key are written three times as fast */
 	.directives = &sql_directives,
+	.spools = true,
 	.plan = writer_plan,
 	.open = sqlite_output_open,
+	.start = writer_start,
 	.write = writer_write,
 	.close = writer_close,
 };

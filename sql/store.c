@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sql/store.h"
 
-#include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sql/compose.h"
 #include "sql/ddl.h"
 #include "sql/loader.h"
-#include "sql/row.h"
 
-#define BATCHES_KEEP_S (7 * UINT64_C(86400))
-#define PRUNE_EVERY    (3600 * CLOCK_S)
+#define BATCHES_KEEP_S (31 * UINT64_C(86400))
 #define BATCH_TRIES    10 /* of a transaction that others got in the way of */
+#define PRUNE_EVERY (3600 * CLOCK_S)
 
 struct store {
-	struct store_config c;
-	int64_t boot;           /* of this run of weir: when it began, ns, and chance */
+	const struct sql_driver *driver;
+	struct sql_config sql;
+	char name[BATCH_WORD];  /* whose it is */
+	pthread_mutex_t lock;   /* of `conn` as a pointer: others may interrupt it */
 	struct sql_conn *conn;  /* NULL: to be opened */
 	struct sql_stmt *batch_insert;
 	uint16_t batch_param[SCHEMA_COLUMNS];
 	uint64_t pruned;        /* monotonic ns */
+	_Atomic uint64_t progress;
 
-	char table[TABLENAME_MAX + 1]; /* that the statements are for; "": none */
+	char table[TABLENAME_MAX + 1]; /* that the loader is for; "": none */
+	uint64_t schema_sum;    /* and the columns, as the head of its batch has them */
+	struct batch_head head; /* its schema is the loader's */
 	struct loader *loader;
+	struct row_target targets[ROW_TARGETS]; /* of the bin that is written */
+	unsigned n_targets;
 	bool warned;            /* that the table has no key */
-	struct row row;
 };
 
 static void
@@ -41,24 +47,36 @@ table_close(struct store *st)
 }
 
 static void
+conn_set(struct store *st, struct sql_conn *conn)
+{
+	pthread_mutex_lock(&st->lock);
+	st->conn = conn;
+	pthread_mutex_unlock(&st->lock);
+}
+
+static void
 store_disconnect(struct store *st)
 {
+	struct sql_conn *conn = st->conn;
+
 	table_close(st);
-	st->c.driver->finish(st->batch_insert);
+	st->driver->finish(st->batch_insert);
 	st->batch_insert = NULL;
-	if (st->conn != NULL)
-		st->c.driver->close(st->conn);
-	st->conn = NULL;
+	conn_set(st, NULL);
+	if (conn != NULL)
+		st->driver->close(conn);
 }
 
 static int
 store_connect(struct store *st, struct err *e)
 {
-	const struct sql_driver *d = st->c.driver;
+	const struct sql_driver *d = st->driver;
+	struct sql_conn *conn = NULL;
 	struct sql_text t = { 0 };
-	int rc = d->open(&st->c.sql, &st->conn, e);
+	int rc = d->open(&st->sql, &conn, e);
 	bool there = false;
 
+	conn_set(st, conn);
 	if (rc == 0)
 		rc = d->table_exists(st->conn, SCHEMA_BATCH_TABLE, &there, e);
 	if (rc == 0 && !there) {
@@ -74,261 +92,253 @@ store_connect(struct store *st, struct err *e)
 	return rc;
 }
 
+/* Make the table, by weir's own statement or the operator's. */
+static int
+table_make(struct store *st, const char *table, uint64_t start, struct err *e)
+{
+	struct text_line sql = { 0 };
+	int rc = ddl_text(&sql, &st->driver->dialect, &st->sql, &st->head.schema, table,
+	    start, e);
+
+	if (rc == 0)
+		rc = ddl_make(st->driver, st->conn, sql.p, table, e);
+	text_line_free(&sql);
+	if (rc == 0)
+		log_info("%s: table %s of %s made", st->name, table, st->sql.db);
+	return rc;
+}
+
 /* Be ready to write to `table`: make it where there is none, and prepare. */
 static int
-table_open(struct store *st, const char *table, uint64_t start, struct err *e)
+table_open(struct store *st, const struct batch_head *h, const char *table,
+    uint64_t start, struct err *e)
 {
-	const struct sql_driver *d = st->c.driver;
+	const struct sql_driver *d = st->driver;
 	struct err cause = ERR_INIT;
 	bool there;
 	int rc;
 
 	table_close(st);
+	batch_head_copy(&st->head, h);
+	st->sql.dont_try_update = h->only_insert;
 	if ((rc = d->table_exists(st->conn, table, &there, e)) != 0)
 		return rc;
-	if (!there) {
-		struct text_line sql = { 0 };
-
-		rc = ddl_text(&sql, &d->dialect, &st->c.sql, &st->c.schema, table, start, e);
-		if (rc == 0)
-			rc = ddl_make(d, st->conn, sql.p, table, e);
-		text_line_free(&sql);
-		if (rc != 0)
-			return rc;
-		log_info("%s: table %s of %s made", st->c.collector, table,
-		    st->c.sql.db);
-	}
-	st->loader = loader_open(d, st->conn, &st->c.sql, &st->c.schema, table, &cause);
+	if (!there && (rc = table_make(st, table, start, e)) != 0)
+		return rc;
+	st->loader = loader_open(d, st->conn, &st->sql, &st->head.schema, table, &cause);
+	if (st->loader == NULL && !d->alive(st->conn))
+		return err_set(e, WEIR_EIO, "%s", cause.text);
 	if (st->loader == NULL)
-		return err_set(e, WEIR_EIO,
+		return err_set(e, WEIR_EINVAL,
 		    "table %s does not fit sql_table_version and aggregate: %s", table,
 		    cause.text);
 	if (loader_is_keyless(st->loader) && there && !st->warned) {
 		log_warn("%s: table %s has no unique key of what is aggregated: "
-		    "writing it is slow", st->c.collector, table);
+			 "writing it is slow",
+		    st->name, table);
 		st->warned = true;
 	}
-	memcpy(st->table, table, sizeof(st->table));
+	snprintf(st->table, sizeof(st->table), "%s", table);
+	st->schema_sum = h->schema_sum;
 	return 0;
 }
 
-/* Have a connection, and statements for the table of the bin that starts at `start`. */
-static int
-store_ready(struct store *st, uint64_t start, struct err *e)
+int
+store_ready(struct store *st, const struct batch_head *head, const char *table,
+    uint64_t start, struct err *e)
 {
-	char table[TABLENAME_MAX + 1] = "";
-	struct variables vars = st->c.sql.vars;
 	int rc;
 
-	vars.time = start;
-	if ((rc = tablename_expand(st->c.sql.table, &vars, table, e)) != 0)
-		return rc;
-	if (st->conn != NULL && !st->c.driver->alive(st->conn))
+	if (st->conn != NULL && !st->driver->alive(st->conn))
 		store_disconnect(st);
-	if (st->conn == NULL && (rc = store_connect(st, e)) != 0)
-		return rc;
-	return strcmp(table, st->table) == 0 ? 0 : table_open(st, table, start, e);
+	rc = st->conn == NULL ? store_connect(st, e) : 0;
+	if (rc == 0 && table != NULL &&
+	    (strcmp(table, st->table) != 0 || head->schema_sum != st->schema_sum))
+		rc = table_open(st, head, table, start, e);
+	if (rc != 0)
+		store_disconnect(st);
+	return rc;
 }
 
 struct store *
-store_open(const struct store_config *c, struct err *e)
+store_new(const struct sql_driver *d, const struct sql_config *c, const char *name)
 {
 	struct store *st = calloc(1, sizeof(*st));
-	uint32_t chance = 0;
-	int rc;
 
-	if (st == NULL) {
-		err_set(e, WEIR_ENOMEM, "no memory for a database connection");
+	if (st == NULL)
 		return NULL;
-	}
-	st->c = *c;
-	/* Two that start in the same moment under one name must not pass for one. */
-	if (getrandom(&chance, sizeof(chance), 0) < 0)
-		chance = (uint32_t)clock_mono();
-	st->boot = (int64_t)((clock_real() & ~UINT64_C(0xfffff)) | (chance & 0xfffff));
-	row_init(&st->row, c->driver, &st->c.schema, c->rs, c->sql.vars.utc);
-	if (variables_have_time(c->sql.table))
-		rc = store_connect(st, e);
-	else
-		rc = store_ready(st, 0, e);
-	if (rc == 0)
-		return st;
-	store_close(st);
-	return NULL;
+	st->driver = d;
+	st->sql = *c;
+	snprintf(st->name, sizeof(st->name), "%s", name);
+	pthread_mutex_init(&st->lock, NULL);
+	return st;
 }
 
 void
-store_close(struct store *st)
+store_free(struct store *st)
 {
 	if (st == NULL)
 		return;
 	store_disconnect(st);
+	pthread_mutex_destroy(&st->lock);
 	free(st);
 }
 
-/*
- * The first row of `s` whose bin starts at or (`after`) after `start`; they are sorted.
- */
-static uint32_t
-rows_bound(const struct snapshot *s, uint64_t start, bool after)
+void
+store_interrupt(struct store *st)
 {
-	uint32_t low = 0, high = s->n;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		uint64_t t = snapshot_bin(s, snapshot_row(s, mid)).start;
-
-		if (t < start || (after && t == start))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	pthread_mutex_lock(&st->lock);
+	if (st->conn != NULL && st->driver->interrupt != NULL)
+		st->driver->interrupt(st->conn);
+	pthread_mutex_unlock(&st->lock);
 }
 
-static bool
-has_other(const struct snapshot *s, uint16_t bin)
+uint64_t
+store_progress(const struct store *st)
 {
-	return !sums_equal(snapshot_other(s, bin), &(struct sums){ 0 });
+	return atomic_load_explicit(&st->progress, memory_order_relaxed);
 }
 
-uint32_t
-store_batch_rows(const struct snapshot *s, uint16_t bin)
-{
-	uint64_t start = snapshot_bin_no(s, bin).start;
-
-	return rows_bound(s, start, true) - rows_bound(s, start, false) +
-	    has_other(s, bin);
-}
-
-/* Say that the batch is in, within its transaction. `*first`: it was not yet. */
+/* Say that the bin is in, within its transaction. `*first`: it was not yet. */
 static int
-batch_claim(struct store *st, uint64_t seq, uint64_t bin_start, bool *first,
-    struct err *e)
+batch_claim(struct store *st, const struct batch_reader *b, bool *first, struct err *e)
 {
-	const struct sql_driver *d = st->c.driver;
+	const struct batch_head *h = &b->head;
+	const struct sql_driver *d = st->driver;
 	struct sql_stmt *s = st->batch_insert;
 	const uint16_t *param = st->batch_param;
 	uint64_t changed;
 	int rc;
 
-	d->bind_text(s, param[0], st->c.collector, strlen(st->c.collector));
-	d->bind_int(s, param[1], st->boot);
-	d->bind_int(s, param[2], (int64_t)seq);
-	d->bind_int(s, param[3], (int64_t)(bin_start / CLOCK_S));
+	d->bind_text(s, param[0], h->collector, strlen(h->collector));
+	d->bind_int(s, param[1], h->boot);
+	d->bind_int(s, param[2], (int64_t)h->seq);
+	d->bind_int(s, param[3], (int64_t)(b->start / CLOCK_S));
 	d->bind_int(s, param[4], (int64_t)(clock_real() / CLOCK_S));
 	rc = d->step(st->conn, s, &changed, e);
 	*first = rc == 0 && changed > 0;
 	return rc;
 }
 
-static int
-batch_rows_store(struct store *st, const struct snapshot *s, uint16_t bin,
-    uint64_t *refused, struct err *e)
-{
-	uint64_t start = snapshot_bin_no(s, bin).start;
-	uint32_t end = rows_bound(s, start, true);
-	struct row_target targets[ROW_TARGETS];
-	unsigned n;
-	int rc = loader_begin(st->loader, start, targets, &n, e);
-
-	if (rc != 0)
-		return rc;
-	row_targets_set(&st->row, targets, n);
-	row_bind_times(&st->row, start, s->cut);
-	for (uint32_t i = rows_bound(s, start, false); i < end; i++) {
-		row_bind(&st->row, snapshot_row(s, i));
-		if ((rc = loader_row(st->loader, refused, e)) != 0)
-			return rc;
-	}
-	if (has_other(s, bin)) {
-		row_bind_other(&st->row, snapshot_other(s, bin));
-		rc = loader_row(st->loader, refused, e);
-	}
-	return rc == 0 ? loader_end(st->loader, refused, e) : rc;
-}
-
-/*
- * Forget batches that are too old to come again. What fails now is done another time.
- */
+/* Bind what differs from the row before; a column may be a parameter of any statement. */
 static void
-batches_prune(struct store *st)
+row_bind_values(struct store *st, const struct batch_reader *b)
 {
-	const struct sql_driver *d = st->c.driver;
-	uint64_t now = clock_mono(), changed;
-	struct sql_stmt *prune = NULL;
-	struct sql_text t = { 0 };
-	struct err e = ERR_INIT;
+	const struct sql_driver *d = st->driver;
 
-	if (st->pruned != 0 && now - st->pruned < PRUNE_EVERY)
-		return;
-	st->pruned = now;
-	compose_prune(&t, &d->dialect, SCHEMA_BATCH_TABLE, "stored", "collector");
-	if (d->prepare(st->conn, t.line.p, &prune, &e) == 0) {
-		d->bind_int(prune, 1,
-		    (int64_t)(clock_real() / CLOCK_S - BATCHES_KEEP_S));
-		d->bind_text(prune, 2, st->c.collector, strlen(st->c.collector));
-		(void)d->step(st->conn, prune, &changed, &e);
+	for (unsigned i = 0; i < b->head.schema.n; i++) {
+		const struct batch_value *v = &b->values[i];
+
+		if (!batch_changed(b, i))
+			continue;
+		for (unsigned t = 0; t < st->n_targets; t++) {
+			const struct row_target *to = &st->targets[t];
+
+			if (to->param[i] == 0)
+				continue;
+			if (v->text != NULL)
+				d->bind_text(to->st, to->param[i], v->text, v->len);
+			else
+				d->bind_int(to->st, to->param[i], v->number);
+		}
 	}
-	d->finish(prune);
-	sql_text_fini(&t);
-	if (e.code != 0)
-		log_debug(LOG_SQL, "%s: %s", st->c.collector, e.text);
 }
 
-/* One transaction. */
 static int
-batch_try(struct store *st, const struct snapshot *s, uint16_t bin, uint64_t *refused,
+rows_store(struct store *st, struct batch_reader *b, struct output_result *r,
     struct err *e)
 {
-	const struct sql_driver *d = st->c.driver;
-	uint64_t start = snapshot_bin_no(s, bin).start;
+	int rc = loader_begin(st->loader, b->start, st->targets, &st->n_targets, e);
+
+	while (rc == 0 && batch_next_row(b)) {
+		row_bind_values(st, b);
+		rc = loader_row(st->loader, &r->refused, e);
+		r->rows++;
+		atomic_fetch_add_explicit(&st->progress, 1, memory_order_relaxed);
+	}
+	return rc == 0 ? loader_end(st->loader, &r->refused, e) : rc;
+}
+
+/* The bin in one transaction. */
+static int
+bin_try(struct store *st, struct batch_reader *b, struct output_result *r, bool *unsure,
+    struct err *e)
+{
+	const struct sql_driver *d = st->driver;
 	bool first = true;
 	int rc = d->begin(st->conn, e);
 
-	*refused = 0;
 	if (rc == 0)
 		rc = loader_lock(st->loader, e);
 	if (rc == 0)
-		rc = batch_claim(st, s->seq, start, &first, e);
+		rc = batch_claim(st, b, &first, e);
 	if (rc == 0 && first)
-		rc = batch_rows_store(st, s, bin, refused, e);
-	if (rc == 0 && first)
+		rc = rows_store(st, b, r, e);
+	if (rc == 0 && first) {
 		rc = d->commit(st->conn, e);
+		*unsure = rc != 0;
+	}
 	if (rc != 0 || !first)
 		d->rollback(st->conn);
-	if (rc == 0 && !first)
-		log_debug(LOG_SQL, "%s: batch %" PRIu64 " was in already",
-		    st->c.collector, s->seq);
+	if (rc == 0 && !first) {
+		log_debug(LOG_SQL, "%s: batch %" PRIu64 " was in already", st->name,
+		    b->head.seq);
+		while (batch_next_row(b))
+			r->rows++;
+	}
 	return rc;
 }
 
 int
-store_write(struct store *st, const struct snapshot *s, uint16_t bin,
-    struct output_result *r, struct err *e)
+store_write(struct store *st, struct batch_reader *b, struct output_result *r,
+    bool *unsure, struct err *e)
 {
-	uint64_t refused = 0;
-	uint32_t n = store_batch_rows(s, bin);
-	int rc;
+	struct output_result bin = { 0 };
+	int rc = store_ready(st, &b->head, b->table, b->start, e);
 
-	if (n == 0)
-		return 0;
-	rc = store_ready(st, snapshot_bin_no(s, bin).start, e);
-	for (unsigned try = 0; rc == 0; try++) {
-		rc = batch_try(st, s, bin, &refused, e);
+	*unsure = false;
+	if (rc != 0)
+		return rc;
+	for (unsigned try = 0;; try++) {
+		rc = bin_try(st, b, &bin, unsure, e);
 		if ((rc != -WEIR_EAGAIN && rc != -WEIR_EEXIST) || try == BATCH_TRIES)
 			break;
-		log_debug(LOG_SQL, "%s: once more: %s", st->c.collector, e->text);
+		log_debug(LOG_SQL, "%s: once more: %s", st->name, e->text);
 		*e = (struct err)ERR_INIT;
-		rc = 0;
+		memset(&bin, 0, sizeof(bin));
+		batch_again(b);
 	}
 	if (rc != 0) {
 		store_disconnect(st);
 		return rc;
 	}
-	r->rows += n;
-	r->written += n - refused;
-	r->refused += refused;
-	batches_prune(st);
+	r->rows += bin.rows;
+	r->refused += bin.refused;
+	r->written += bin.rows - bin.refused;
 	return 0;
+}
+
+void
+store_prune(struct store *st, const char *collector)
+{
+	const struct sql_driver *d = st->driver;
+	uint64_t now = clock_mono(), changed;
+	struct sql_stmt *prune = NULL;
+	struct sql_text t = { 0 };
+	struct err e = ERR_INIT;
+
+	if (st->conn == NULL || (st->pruned != 0 && now - st->pruned < PRUNE_EVERY))
+		return;
+	st->pruned = now;
+	compose_prune(&t, &d->dialect, SCHEMA_BATCH_TABLE, "stored", "collector");
+	if (d->prepare(st->conn, t.line.p, &prune, &e) == 0) {
+		d->bind_int(
+		    prune, 1, (int64_t)(clock_real() / CLOCK_S - BATCHES_KEEP_S));
+		d->bind_text(prune, 2, collector, strlen(collector));
+		(void)d->step(st->conn, prune, &changed, &e);
+	}
+	d->finish(prune);
+	sql_text_fini(&t);
+	if (e.code != 0)
+		log_debug(LOG_SQL, "%s: %s", st->name, e.text);
 }

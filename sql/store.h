@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * store: a connection to a database with its prepared statements, which takes the rows
- * of one time bin of a snapshot in one transaction and exactly once.
+ * of one time bin of a batch in one transaction and exactly once.
  *
  * Each transaction also inserts a row (collector, boot, seq, bin) into weir_batch.
  * Where that row is there already, the batch is in: an earlier commit had succeeded
- * though its answer was lost. So a batch may be handed over again after any error.
+ * though its answer was lost, or weir ended before it knew. So a batch may be handed over
+ * again after any error.
  *
- * Any error closes the connection; the next batch opens another, makes tables that have
- * gone, and prepares anew. One thread at a time.
+ * What others got in the way of is tried again at once, some times. Any other error closes
+ * the connection; the next batch opens another, makes tables that have gone, and prepares
+ * anew. One thread at a time, but for store_interrupt and
+ * store_progress.
  */
 #ifndef WEIR_SQL_STORE_H
 #define WEIR_SQL_STORE_H
@@ -17,37 +20,49 @@
 #include <stdint.h>
 
 #include "core/output.h"
-#include "core/snapshot.h"
+#include "sql/batch.h"
 #include "sql/driver.h"
 #include "sql/schema.h"
-#include "sql/tablename.h"
-
-struct store_config {
-	const struct sql_driver *driver; /* borrowed */
-	struct sql_config sql;           /* with every default filled in */
-	struct sql_schema schema;
-	const struct rowspec *rs;        /* of the view, borrowed */
-	char collector[160];             /* who writes: host and plugin */
-};
 
 struct store;
 
 /*
- * Connect and, where its name does not depend on time, open the table. NULL with `e`.
+ * A store for the database of `c` (copied; its texts are borrowed), with every default
+ * filled in. `name` is whose it is, for messages. Connects to nothing yet. NULL: no
+ * memory.
  */
-struct store *store_open(const struct store_config *c, struct err *e);
-void store_close(struct store *st);
-
-/* Rows of bin number `bin` of `s`, its other row included. */
-uint32_t store_batch_rows(const struct snapshot *s, uint16_t bin);
+struct store *store_new(
+    const struct sql_driver *d, const struct sql_config *c, const char *name);
+void store_free(struct store *st);
 
 /*
- * Write the rows of bin number `bin` of `s`, and add to `r` what became of them; rows
- * are refused one by one only where sql_dont_try_update finds their key taken. Returns
- * 0, or -WEIR_E... with `e`: then nothing of the batch is in, or all, and `r` is as it
- * was.
+ * Connect, and be ready to write `table`, made for the bin that starts at `start` (ns)
+ * where there is none, with these columns. Returns 0; -WEIR_EIO when the database cannot
+ * be had now; -WEIR_EINVAL when the table does not fit; with `e`. `table` may be NULL: just
+ * connect.
  */
-int store_write(struct store *st, const struct snapshot *s, uint16_t bin,
-    struct output_result *r, struct err *e);
+int store_ready(struct store *st, const struct batch_head *head, const char *table,
+    uint64_t start, struct err *e);
+
+/*
+ * Write the rows of the bin that `b` came to, and add to `r` what became of them; rows
+ * are refused one by one only where sql_dont_try_update finds their key taken. Returns
+ * 0, or -WEIR_E... with `e`: then nothing of the bin is in, and `r` is as it was. But
+ * with `*unsure` all of it may be in: the answer to the commit is missing.
+ */
+int store_write(struct store *st, struct batch_reader *b, struct output_result *r,
+    bool *unsure, struct err *e);
+
+/*
+ * Forget batches of `collector` that are too old to come again. Not while any waits that
+ * may be in. What fails now is done another time.
+ */
+void store_prune(struct store *st, const char *collector);
+
+/* Have a call that waits for the database end with an error. Any thread. */
+void store_interrupt(struct store *st);
+
+/* Grows with every row that is written: to see whether it goes on. Any thread. */
+uint64_t store_progress(const struct store *st);
 
 #endif

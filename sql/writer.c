@@ -3,26 +3,37 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "core/collector.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sql/drain.h"
+#include "sql/encode.h"
 #include "sql/schema.h"
+#include "sql/spool.h"
 #include "sql/store.h"
+#include "sql/trigger.h"
 
-#define LAST_TRIES 3 /* of the final snapshot: there will be no next one */
+#define LAST_TRIES 20 /* to find room for the final snapshot, */
+#define LAST_PAUSE_MS 100
 
 struct writer {
-	struct store *store;
+	struct encoder encoder;
+	struct spool *spool;
+	struct store *primary, *backup;
+	struct trigger *trigger;
+	struct drain *drain;
+	struct sql_config config, backup_config; /* with every default filled in */
+	pthread_mutex_t lock; /* of what follows, and of encoding */
 	unsigned n;
-	struct {
-		struct snapshot *s;  /* a reference */
-		uint16_t next;       /* number of the first bin that is not in */
-	} pending[WRITER_PENDING + 1];
+	struct snapshot *pending[WRITER_PENDING + 1]; /* references */
 };
 
 /* The column set and table name that `o` is configured for. */
@@ -76,6 +87,9 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	bool history = !bins_are_none(&vc->bins);
 	char name[TABLENAME_MAX + 1];
 	struct sql_schema schema;
+	struct preprocess preprocess;
+	struct bins trigger_bins;
+	struct err cause = ERR_INIT;
 	struct sql_shape shape;
 	int rc;
 
@@ -88,14 +102,20 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (c->table != NULL && variables_have_time(c->table) && !history)
 		return err_set(e, WEIR_EINVAL,
 		    "sql_table '%s': its variables are those of a time bin: write "
-		    "sql_history too", c->table);
+		    "sql_history too",
+		    c->table);
+	if ((rc = preprocess_parse(&preprocess, c->preprocess, false, e)) != 0)
+		return rc;
+	if (c->trigger_time != NULL &&
+	    bins_parse_history(c->trigger_time, &trigger_bins, &cause) != 0)
+		return err_set(e, WEIR_EINVAL, "sql_trigger_time: %s", cause.text);
 	if (c->log) {
 		plan_log(c, vc);
 		return 0;
 	}
 	if (c->dont_try_update && (!history || vc->bins.seconds != vc->refresh_s))
 		log_warn("%s %s: sql_dont_try_update without sql_history equal to "
-		    "sql_refresh_time: rows whose key is taken are refused",
+			 "sql_refresh_time: rows whose key is taken are refused",
 		    o->ops->type, o->name);
 	/*
 	 * Written more often than bins end, the open bin is written too and added to.
@@ -121,34 +141,205 @@ writer_schema(const struct output *o, struct sql_schema *schema, struct sql_conf
 	return schema_plan(schema, &shape, e);
 }
 
+/* A number for this run of weir, larger than those before it. */
+static int64_t
+boot_number(void)
+{
+	uint32_t chance = 0;
+
+	/* Two that start in the same moment under one name must not pass for one. */
+	if (getrandom(&chance, sizeof(chance), 0) < 0)
+		chance = (uint32_t)clock_mono();
+	return (int64_t)((clock_real() & ~UINT64_C(0xfffff)) | (chance & 0xfffff));
+}
+
+static int
+encoder_set_up(
+    struct writer *w, const struct output *o, const struct sql_driver *d, struct err *e)
+{
+	struct batch_head *h = &w->encoder.head;
+	char host[64] = "";
+	int rc = writer_schema(o, &h->schema, &w->config, e);
+
+	if (rc != 0)
+		return rc;
+	gethostname(host, sizeof(host) - 1);
+	snprintf(h->collector, sizeof(h->collector), "%s/%s", host, o->name);
+	snprintf(h->engine, sizeof(h->engine), "%s", d->name);
+	snprintf(h->db, sizeof(h->db), "%s", w->config.db);
+	snprintf(h->plugin, sizeof(h->plugin), "%s", o->name);
+	h->boot = boot_number();
+	h->only_insert = w->config.dont_try_update;
+	w->encoder.table = w->config.table;
+	w->encoder.vars = w->config.vars;
+	encoder_init(&w->encoder, &o->view->rs);
+	return preprocess_parse(&w->encoder.preprocess, w->config.preprocess,
+	    w->config.preprocess_type == SQL_PREPROCESS_ALL, e);
+}
+
+/* The second database: another host of a server, another file of what is none. */
+static void
+backup_config_make(struct writer *w, const struct sql_driver *d)
+{
+	w->backup_config = w->config;
+	if (d->server)
+		w->backup_config.host = w->config.backup_host;
+	else
+		w->backup_config.db = w->config.backup_host;
+}
+
+static int
+trigger_set_up(struct writer *w, const struct output *o, struct err *e)
+{
+	const struct sql_config *c = &w->config;
+	struct trigger_config tc = {
+		.name = o->name,
+		.command = c->trigger_exec,
+		.async = c->trigger_async,
+		.limit_s = c->trigger_limit,
+		.db = c->db,
+		.table = c->table,
+		.host = c->host,
+		.user = c->user,
+		.backup = c->backup_host,
+		.refresh_s = o->common.refresh,
+		.history_s = w->encoder.vars.history_s,
+		.sampling_rate = o->common.sampling_rate,
+		.max_writers = c->max_writers,
+	};
+
+	if (c->trigger_exec == NULL)
+		return 0;
+	if (c->trigger_time != NULL)
+		(void)bins_parse_history(c->trigger_time, &tc.period, NULL);
+	return (w->trigger = trigger_new(&tc, e)) != NULL ? 0 : -WEIR_EINVAL;
+}
+
+static int
+spool_set_up(struct writer *w, const struct output *o, struct err *e)
+{
+	const struct sql_config *c = &w->config;
+	char dir[PATH_MAX];
+
+	if (c->spool_path != NULL)
+		w->spool = spool_open(c->spool_path, o->name, c->spool_max, e);
+	else if ((size_t)snprintf(dir, sizeof(dir), "%s/spool", c->state_dir) <
+		 sizeof(dir))
+		w->spool = spool_open(dir, o->name, c->spool_max, e);
+	else
+		err_set(e, WEIR_EINVAL, "state_dir: too long a name");
+	return w->spool != NULL ? 0 : -WEIR_EIO;
+}
+
+static void retry(void *arg);
+
+static int
+drain_set_up(
+    struct writer *w, struct output *o, const struct sql_driver *d, struct err *e)
+{
+	const char *name = w->encoder.head.collector;
+	struct drain_config dc = { .output = o,
+		.spool = w->spool,
+		.trigger = w->trigger,
+		.max_writers = w->config.max_writers,
+		.collector = name,
+		.retry = retry,
+		.arg = o };
+
+	backup_config_make(w, d);
+	w->primary = dc.primary = store_new(d, &w->config, name);
+	if (w->config.backup_host != NULL)
+		w->backup = dc.backup = store_new(d, &w->backup_config, name);
+	w->drain = drain_new(&dc);
+	if (w->drain != NULL && w->primary != NULL &&
+	    (w->backup != NULL || w->config.backup_host == NULL))
+		return 0;
+	return err_set(e, WEIR_ENOMEM, "%s: no memory", o->name);
+}
+
+/* A table that does not fit refuses the start; a database that is away does not. */
+static int
+database_try(struct writer *w, struct output *o, struct err *e)
+{
+	char name[TABLENAME_MAX + 1];
+	struct err cause = ERR_INIT;
+	bool varies = variables_have_time(w->config.table);
+	int rc;
+
+	if (!varies &&
+	    (rc = tablename_expand(w->config.table, &w->encoder.vars, name, e)) != 0)
+		return rc;
+	rc = store_ready(w->primary, &w->encoder.head, varies ? NULL : name, 0, &cause);
+	if (rc == 0)
+		return 0;
+	if (rc == -WEIR_EINVAL)
+		return err_set(e, WEIR_EINVAL, "%s", cause.text);
+	output_fails(o, &cause);
+	log_warn("%s %s: rows wait in %s until it can be reached", o->ops->type,
+	    o->name, spool_path(w->spool));
+	return 0;
+}
+
+static void
+writer_free(struct writer *w)
+{
+	drain_free(w->drain);
+	trigger_free(w->trigger);
+	store_free(w->primary);
+	store_free(w->backup);
+	spool_close(w->spool);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
 int
 writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	struct store_config *sc = calloc(1, sizeof(*sc));
-	char host[64] = "";
-	int rc = -WEIR_ENOMEM;
+	int rc;
 
-	if (w == NULL || sc == NULL) {
-		err_set(e, WEIR_ENOMEM, "%s %s: no memory", o->ops->type, o->name);
-		goto out;
-	}
-	sc->driver = d;
-	sc->rs = &o->view->rs;
-	gethostname(host, sizeof(host) - 1);
-	snprintf(sc->collector, sizeof(sc->collector), "%s/%s", host, o->name);
-	if ((rc = writer_schema(o, &sc->schema, &sc->sql, e)) != 0)
-		goto out;
-	rc = -WEIR_EIO;
-	if ((w->store = store_open(sc, e)) != NULL)
-		rc = 0;
-out:
-	free(sc);
-	if (rc != 0) {
-		free(w);
+	if (w == NULL)
+		return err_set(
+		    e, WEIR_ENOMEM, "%s %s: no memory", o->ops->type, o->name);
+	pthread_mutex_init(&w->lock, NULL);
+	if ((rc = encoder_set_up(w, o, d, e)) != 0 ||
+	    (rc = trigger_set_up(w, o, e)) != 0 || (rc = spool_set_up(w, o, e)) != 0 ||
+	    (rc = drain_set_up(w, o, d, e)) != 0 || (rc = database_try(w, o, e)) != 0) {
+		writer_free(w);
 		return rc;
 	}
 	o->priv = w;
+	return 0;
+}
+
+int
+writer_start(struct output *o, struct err *e)
+{
+	struct writer *w = o->priv;
+
+	return drain_start(w->drain, e);
+}
+
+/* Put a snapshot into the spool, and account for its rows. */
+static int
+snapshot_spool(struct output *o, const struct snapshot *s, struct err *e)
+{
+	struct writer *w = o->priv;
+	struct output_result r = { 0 };
+	struct spool_file *f;
+	struct encoded got;
+	int rc = encoder_run(&w->encoder, s, w->spool, &f, &got, e);
+
+	if (rc == 0 && f != NULL)
+		rc = spool_end(w->spool, f, got.spooled, e);
+	if (rc != 0)
+		return rc;
+	r.rows = got.rows;
+	r.spooled = got.spooled;
+	r.refused = got.rejected;
+	output_account(o, &r, 0);
+	if (f != NULL) /* not before: the drain may be quick */
+		spool_add(w->spool, f);
 	return 0;
 }
 
@@ -156,73 +347,106 @@ out:
 static void
 pending_drop(struct writer *w)
 {
-	snapshot_unref(w->pending[0].s);
+	snapshot_unref(w->pending[0]);
 	memmove(w->pending, w->pending + 1, --w->n * sizeof(w->pending[0]));
 }
 
-/* Write what waits, in order, up to the first fault. */
+/* Put what waits into the spool, in order, up to the first fault. */
 static int
-pending_write(struct writer *w, struct output_result *r, struct err *e)
+pending_spool(struct output *o, struct err *e)
 {
-	while (w->n > 0) {
-		const struct snapshot *s = w->pending[0].s;
+	struct writer *w = o->priv;
+	int rc = 0;
 
-		while (w->pending[0].next < snapshot_n_bins(s)) {
-			int rc = store_write(w->store, s, w->pending[0].next, r, e);
-
-			if (rc != 0)
-				return rc;
-			w->pending[0].next++;
-		}
+	while (w->n > 0 && (rc = snapshot_spool(o, w->pending[0], e)) == 0)
 		pending_drop(w);
-	}
-	return 0;
+	output_stalls(o, rc != 0 ? e : NULL);
+	return rc;
 }
 
 /* Give up snapshots, the oldest first, until `keep` are left. */
 static void
-pending_refuse(struct writer *w, unsigned keep, struct output_result *r)
+pending_refuse(struct output *o, unsigned keep)
 {
+	struct writer *w = o->priv;
+	struct output_result r = { 0 };
+
 	while (w->n > keep) {
-		const struct snapshot *s = w->pending[0].s;
-
-		for (uint16_t b = w->pending[0].next; b < snapshot_n_bins(s); b++) {
-			uint32_t n = store_batch_rows(s, b);
-
-			r->rows += n;
-			r->refused += n;
-		}
+		r.refused += encoder_rows(w->pending[0]);
 		pending_drop(w);
 	}
+	r.rows = r.refused;
+	if (r.refused == 0)
+		return;
+	output_account(o, &r, 0);
+	log_err("%s %s: %" PRIu64 " rows refused: they found no room in %s",
+	    o->ops->type, o->name, r.refused, spool_path(w->spool));
+}
+
+/* The drain's: try again. */
+static void
+retry(void *arg)
+{
+	struct output *o = arg;
+	struct writer *w = o->priv;
+	struct err e = ERR_INIT;
+
+	pthread_mutex_lock(&w->lock);
+	(void)pending_spool(o, &e);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Spool what waits and have the drain look; what is returned is the first error. */
+static int
+pending_move(struct output *o, struct err *e)
+{
+	struct writer *w = o->priv;
+	struct err drained = ERR_INIT;
+	int rc, drain_rc;
+
+	pthread_mutex_lock(&w->lock);
+	rc = pending_spool(o, e);
+	pthread_mutex_unlock(&w->lock);
+	drain_rc = drain_wake(w->drain, &drained);
+	if (rc == 0 && drain_rc != 0)
+		return err_set(e, (enum weir_errno)drained.code, "%s", drained.text);
+	return rc;
+}
+
+/* There is no next time: wait for the database to make room, for a while. */
+static void
+last_try(struct output *o)
+{
+	struct writer *w = o->priv;
+	struct err e = ERR_INIT;
+
+	for (unsigned i = 0; i < LAST_TRIES && atomic_load(&o->stalled); i++) {
+		nanosleep(&(struct timespec){ 0, LAST_PAUSE_MS * 1000000L }, NULL);
+		(void)pending_move(o, &e);
+	}
+	pthread_mutex_lock(&w->lock);
+	pending_refuse(o, 0);
+	pthread_mutex_unlock(&w->lock);
 }
 
 int
-writer_write(struct output *o, const struct snapshot *s, struct output_result *r,
-    struct err *e)
+writer_write(
+    struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
 {
 	struct writer *w = o->priv;
-	struct err cause = ERR_INIT;
-	int rc, tries = s->last ? LAST_TRIES : 1;
+	int rc;
 
-	assert(w != NULL && w->n <= WRITER_PENDING);
-	w->pending[w->n].s = snapshot_ref((struct snapshot *)s);
-	w->pending[w->n++].next = 0;
-	do
-		rc = pending_write(w, r, &cause);
-	while (rc != 0 && --tries > 0);
-	if (rc == 0) {
-		if (r->refused == 0)
-			return 0;
-		return err_set(e, WEIR_EEXIST,
-		    "%" PRIu64 " rows refused: their key is taken", r->refused);
-	}
-	pending_refuse(w, s->last ? 0 : WRITER_PENDING, r);
-	if (r->refused > 0)
-		err_set(e, (enum weir_errno)-rc, "%s; %" PRIu64 " rows given up",
-		    cause.text, r->refused);
-	else
-		err_set(e, (enum weir_errno)-rc, "%s; rows kept for the next time",
-		    cause.text);
+	(void)r; /* output_account has them */
+	pthread_mutex_lock(&w->lock);
+	assert(w->n <= WRITER_PENDING);
+	w->pending[w->n++] = snapshot_ref((struct snapshot *)s);
+	pthread_mutex_unlock(&w->lock);
+	rc = pending_move(o, e);
+	pthread_mutex_lock(&w->lock);
+	pending_refuse(o, WRITER_PENDING);
+	pthread_mutex_unlock(&w->lock);
+	if (s->last)
+		last_try(o);
 	return rc;
 }
 
@@ -230,23 +454,17 @@ void
 writer_close(struct output *o)
 {
 	struct writer *w = o->priv;
-	struct output_result r = { 0 };
 	struct err e = ERR_INIT;
+	uint64_t left;
 
 	assert(w != NULL);
-	if (pending_write(w, &r, &e) != 0) {
-		pending_refuse(w, 0, &r);
-		log_err("%s %s: %s; %" PRIu64 " rows given up", o->ops->type, o->name,
-		    e.text, r.refused);
-	}
-	/*
-	 * Nobody takes a result any more: these are the books that core keeps of
-	 * others.
-	 */
-	counter_add(&o->rows, r.rows);
-	counter_add(&o->written, r.written);
-	counter_add(&o->refused, r.refused);
-	store_close(w->store);
-	free(w);
+	(void)pending_move(o, &e);
+	last_try(o);
+	if ((left = drain_stop(w->drain)) > 0)
+		log_warn("%s %s: %" PRIu64
+			 " batches are left in %s: they are written at the "
+			 "next start",
+		    o->ops->type, o->name, left, spool_path(w->spool));
+	writer_free(w);
 	o->priv = NULL;
 }

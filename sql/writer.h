@@ -2,14 +2,16 @@
 /*
  * writer: the SQL door, whatever the engine. It plans the view (the columns of the
  * table's version, closed bins only where rows are written no more often than bins
- * end), takes snapshots, and hands each bin of each to the store.
+ * end), and puts each snapshot into the plugin's spool, from where a drain brings it to the
+ * database.
  *
- * A snapshot that cannot be written (the database is locked, the disk is full) is kept
- * and tried again before the next one, at most WRITER_PENDING of them; then the oldest
- * is given up. Its rows are accounted for when they are written or given up, not
- * before: a call's result may so be about rows of earlier snapshots, or about none.
+ *   snapshot ── encode ──► spool: a file, synced ── drain ──► store: one transaction a bin
  *
- * plan and open: main thread; write: the output's thread; close: main thread, after it.
+ * A snapshot that the spool does not take (the disk is full, or sql_spool_max reached) is
+ * kept and tried again every second; meanwhile the output is `stalled`, and rows stay in
+ * the view.
+ *
+ * plan, open, start: main thread; write: the output's thread; close: main thread, after it.
  */
 #ifndef WEIR_SQL_WRITER_H
 #define WEIR_SQL_WRITER_H
@@ -19,11 +21,16 @@
 #include "sql/driver.h"
 #include "sql/schema.h"
 
-#define WRITER_PENDING 2U /* snapshots kept; their rows stay in the view's memory */
+/*
+ * Snapshots kept: the one that found no room, those that were in the queue then, and the
+ * last one of all.
+ */
+#define WRITER_PENDING 4U
 
 /* The members of an engine's struct output_ops. */
 int writer_plan(struct output *o, struct view_config *vc, struct err *e);
 int writer_open(struct output *o, const struct sql_driver *d, struct err *e);
+int writer_start(struct output *o, struct err *e);
 int writer_write(struct output *o, const struct snapshot *s, struct output_result *r,
     struct err *e);
 void writer_close(struct output *o);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/sql/rig.h"
 
+#include <ftw.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,7 +19,7 @@
 #include "lib/clock.h"
 #include "sql/writer.h"
 
-char rig_dir[64], rig_db[96];
+char rig_dir[64], rig_db[96], rig_file[256];
 
 int
 rig_plan(struct rig *g, struct view_config *vc)
@@ -30,6 +32,14 @@ rig_plan(struct rig *g, struct view_config *vc)
 		g->sc.db = rig_db;
 	if (g->sc.table_version == 0)
 		g->sc.table_version = 1;
+	if (g->sc.state_dir == NULL)
+		g->sc.state_dir = rig_dir;
+	if (g->sc.spool_max == 0)
+		g->sc.spool_max = 1 << 30;
+	if (g->sc.max_writers == 0)
+		g->sc.max_writers = 10;
+	if (g->sc.trigger_limit == 0)
+		g->sc.trigger_limit = 60;
 	if (g->o.common.refresh == 0)
 		g->o.common.refresh = 300;
 	g->o.config = &g->sc;
@@ -62,6 +72,8 @@ rig_close(struct rig *g)
 {
 	if (g->o.priv != NULL)
 		g->o.ops->close(&g->o);
+	if (g->v != NULL)
+		rig_books(g);
 	view_free(g->v);
 }
 
@@ -82,6 +94,14 @@ rig_snapshot(struct rig *g, const struct flow *flows, unsigned n, uint64_t seq)
 	return s;
 }
 
+void
+rig_books(struct rig *g)
+{
+	g->r = (struct output_result){ g->o.rows, g->o.written, g->o.spooled,
+		g->o.refused };
+	assert_int_equal(g->r.rows, g->r.written + g->r.spooled + g->r.refused);
+}
+
 int
 rig_write_snapshot(struct rig *g, struct snapshot *s)
 {
@@ -90,11 +110,8 @@ rig_write_snapshot(struct rig *g, struct snapshot *s)
 
 	g->e = (struct err)ERR_INIT;
 	rc = g->o.ops->write(&g->o, s, &r, &g->e);
-	assert_int_equal(r.rows, r.written + r.spooled + r.refused);
-	g->r.rows += r.rows;
-	g->r.written += r.written;
-	g->r.refused += r.refused;
 	snapshot_unref(s);
+	rig_books(g);
 	return rc;
 }
 
@@ -183,16 +200,31 @@ rig_setup(void **state)
 	return 0;
 }
 
+static int
+path_remove(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st, (void)kind, (void)ftw;
+	return remove(path);
+}
+
 int
 rig_teardown(void **state)
 {
-	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
-	char path[128];
-
 	(void)state;
-	for (size_t i = 0; i < N(tails); i++) {
-		snprintf(path, sizeof(path), "%s%s", rig_db, tails[i]);
-		unlink(path);
-	}
-	return rmdir(rig_dir);
+	return nftw(rig_dir, path_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+unsigned
+rig_files(const char *tail)
+{
+	char pattern[128];
+	glob_t found;
+	unsigned n;
+
+	snprintf(pattern, sizeof(pattern), "%s/spool/*/*.%s", rig_dir, tail);
+	n = glob(pattern, 0, NULL, &found) == 0 ? (unsigned)found.gl_pathc : 0;
+	if (n > 0)
+		snprintf(rig_file, sizeof(rig_file), "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return n;
 }

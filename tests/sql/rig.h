@@ -28,12 +28,16 @@ struct rig {
 	struct output o;
 	struct view *v;
 	uint64_t seq;
-	struct output_result r; /* sums over all writes */
+	struct output_result r; /* the output's books after the last write */
 	struct err e; /* of the last */
 };
 
 /* The folder of the test, and the database in it that a rig writes to. */
 extern char rig_dir[64], rig_db[96];
+
+/* How many files in spools are called *.`tail`; the first of them is `rig_file`. */
+unsigned rig_files(const char *tail);
+extern char rig_file[256];
 
 int rig_setup(void **state);
 int rig_teardown(void **state);
@@ -56,7 +60,10 @@ void rig_close(struct rig *g);
 struct snapshot *rig_snapshot(
     struct rig *g, const struct flow *flows, unsigned n, uint64_t seq);
 
-/* Write `s`, which it takes; counts into g->r, which must add up. */
+/* Take over the output's books, which must balance. */
+void rig_books(struct rig *g);
+
+/* Write `s`, which it takes, and what waits, on this thread. */
 int rig_write_snapshot(struct rig *g, struct snapshot *s);
 
 /* Write a snapshot of `flows` with the next number. */

@@ -86,10 +86,12 @@ test_crash_leaves_nothing_half(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 9);
 	assert_string_equal(rig_rows("SELECT count(*) FROM acct"), "0");
 	assert_string_equal(rig_rows("SELECT count(*) FROM weir_batch"), "0");
+	/* What it had collected was in the spool. */
 	rig_open(&g);
 	rig_write(&g, f, 2);
 	rig_close(&g);
-	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "6");
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "12");
+	assert_int_equal(g.r.written, 4);
 }
 
 static void *

@@ -203,8 +203,7 @@ test_only_insert(void **state)
 	(void)state;
 	rig_open(&g);
 	rig_write(&g, f, 1);
-	assert_int_not_equal(rig_try(&g, f, 2), 0);
-	assert_non_null(strstr(g.e.text, "1 rows refused"));
+	rig_write(&g, f, 2);
 	rig_close(&g);
 	assert_string_equal(rig_rows("SELECT sum(packets), count(*) FROM acct"), "6|2");
 	assert_int_equal(g.r.rows, 3);
@@ -346,7 +345,7 @@ test_old_batches_are_forgotten(void **state)
 	    "collector, 2, 1, 1, stored + 86400 * 2 FROM weir_batch WHERE collector "
 	    "LIKE "
 	    "'%%/test'",
-	    8 * 86400);
+	    32 * 86400);
 	rig_run(sql);
 	rig_open(&g);
 	rig_write(&g, &f, 1);

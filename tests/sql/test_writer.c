@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -110,21 +111,24 @@ step_fails(struct sql_conn *c, struct sql_stmt *st, uint64_t *changed, struct er
 	return err_set(e, WEIR_EIO, "disk is full");
 }
 
+static const struct output_config five = { .aggregate = "src_host", .history = "5m" };
+
 static void
 test_lost_answer(void **state)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
+	struct rig g = { .o.common = five };
 	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
 		rig_flow("192.0.2.1", NULL, 0, 0, 6, 5, 50) };
 	struct sql_driver d = sqlite_driver;
 
 	(void)state;
-	f[1].stamp += 300 * CLOCK_S; /* two bins, two batches */
+	f[1].stamp += 300 * CLOCK_S; /* two bins, two transactions */
 	d.commit = commit_unheard;
 	assert_int_equal(rig_open_with(&g, &d, 100), 0);
 	faults = 1;
 	assert_int_not_equal(rig_try(&g, f, 2), 0);
-	assert_int_equal(g.r.rows, 0); /* not yet known */
+	assert_int_equal(g.r.written, 0); /* not yet known */
+	assert_int_equal(g.r.spooled, 2);
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
 	rig_write(&g, f, 2);
 	rig_close(&g);
@@ -132,12 +136,13 @@ test_lost_answer(void **state)
 	    rig_rows("SELECT sum(packets), count(*) FROM acct"), "12|2");
 	assert_int_equal(g.r.rows, 4);
 	assert_int_equal(g.r.written, 4);
+	assert_int_equal(rig_files("batch"), 0);
 }
 
 static void
 test_failed_batch_is_tried_again(void **state)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
+	struct rig g = { .o.common = five };
 	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
 		rig_flow("192.0.2.2", NULL, 0, 0, 6, 5, 50) };
 	struct sql_driver d = sqlite_driver;
@@ -147,69 +152,190 @@ test_failed_batch_is_tried_again(void **state)
 	assert_int_equal(rig_open_with(&g, &d, 100), 0);
 	faults = 1;
 	assert_int_not_equal(rig_try(&g, f, 2), 0);
-	assert_non_null(strstr(g.e.text, "disk is full; rows kept"));
+	assert_non_null(strstr(g.e.text, "disk is full"));
 	assert_string_equal(rig_rows("SELECT count(*) FROM acct"), "0");
+	assert_int_equal(g.o.state, OUTPUT_FAILING);
+	assert_int_equal(g.o.waiting, 1);
+	assert_true(g.o.waiting_octets > 0 && g.o.waiting_since > 0);
 	rig_write(&g, f, 1);
+	assert_int_equal(g.o.state, OUTPUT_OK);
+	assert_int_equal(g.o.waiting, 0);
 	rig_close(&g);
 	assert_string_equal(rig_rows("SELECT ip_src, packets FROM acct ORDER BY 1"),
 	    "192.0.2.1|2 192.0.2.2|5");
 	assert_int_equal(g.r.written, 3);
 }
 
+static struct flow four[4];
+
 static void
-test_what_cannot_be_written_is_counted(void **state)
+four_make(void)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
-	struct flow f[4] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
-		rig_flow("192.0.2.2", NULL, 0, 0, 6, 2, 10),
-		rig_flow("192.0.2.3", NULL, 0, 0, 6, 4, 10),
-		rig_flow("192.0.2.4", NULL, 0, 0, 6, 8, 10) };
+	static const char *const hosts[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3",
+		"192.0.2.4" };
+
+	for (unsigned i = 0; i < 4; i++)
+		four[i] = rig_flow(hosts[i], NULL, 0, 0, 6, UINT64_C(1) << i, 10);
+}
+
+static void
+test_rows_wait_in_the_spool(void **state)
+{
+	struct rig g = { .o.common = five };
 	struct sql_driver d = sqlite_driver;
-	struct snapshot *last;
 
 	(void)state;
+	four_make();
 	d.begin = begin_fails;
 	assert_int_equal(rig_open_with(&g, &d, 100), 0);
 	faults = 1000;
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_not_equal(rig_try(&g, &f[i], 1), 0);
-	/* Two wait, two were given up: the oldest. */
-	assert_int_equal(g.r.refused, 2);
-	assert_int_equal(g.r.rows, 2);
-	assert_non_null(strstr(g.e.text, "1 rows given up"));
-	last = rig_snapshot(&g, f, 1, ++g.seq);
-	last->last = true;
-	faults = 2; /* the final one tries harder */
-	assert_int_equal(rig_write_snapshot(&g, last), 0);
+		assert_int_not_equal(rig_try(&g, &four[i], 1), 0);
+	assert_int_equal(g.r.rows, 4);
+	assert_int_equal(g.r.spooled, 4);
+	assert_int_equal(rig_files("batch"), 4);
+	faults = 0;
+	rig_write(&g, four, 1);
 	rig_close(&g);
-	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "13");
-	assert_int_equal(g.r.rows, 5);
-	assert_int_equal(g.r.written, 3);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "16");
+	assert_string_equal(rig_rows("SELECT ip_src, packets FROM acct ORDER BY 1"),
+	    "192.0.2.1|2 192.0.2.2|2 192.0.2.3|4 192.0.2.4|8");
+	assert_int_equal(g.r.written, 5);
+	assert_int_equal(g.r.refused, 0);
 }
 
 static void
-test_last_snapshot_is_given_up(void **state)
+test_next_run_writes_what_is_left(void **state)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
-	struct flow f = rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10);
+	struct rig g = { .o.common = five }, next = { .o.common = five };
 	struct sql_driver d = sqlite_driver;
 	struct snapshot *last;
 
 	(void)state;
+	four_make();
 	d.begin = begin_fails;
 	assert_int_equal(rig_open_with(&g, &d, 100), 0);
 	faults = 1000;
-	assert_int_not_equal(rig_try(&g, &f, 1), 0);
-	last = rig_snapshot(&g, &f, 1, ++g.seq);
+	assert_int_not_equal(rig_try(&g, four, 2), 0);
+	last = rig_snapshot(&g, four, 4, ++g.seq);
 	last->last = true;
 	assert_int_not_equal(rig_write_snapshot(&g, last), 0);
-	assert_int_equal(g.r.refused, 2);
-	/* What waits when there was no last one is in the books after close. */
-	assert_int_not_equal(rig_try(&g, &f, 1), 0);
 	rig_close(&g);
-	assert_int_equal(g.o.refused, 1);
-	assert_int_equal(g.o.rows, 1);
+	assert_int_equal(g.r.spooled, 6);
+	assert_int_equal(g.r.refused, 0);
 	faults = 0;
+	rig_open(&next);
+	rig_close(&next);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "18");
+	assert_int_equal(next.r.rows, 6); /* its books have them, too */
+	assert_int_equal(next.r.written, 6);
+}
+
+/* A second weir, or one that was not stopped, must not write the same files. */
+static void
+test_one_weir_each_spool(void **state)
+{
+	struct rig g = { .o.common = five }, second = { .o.common = five };
+
+	(void)state;
+	rig_open(&g);
+	assert_int_not_equal(rig_open_with(&second, NULL, 100), 0);
+	assert_non_null(strstr(second.e.text, "another weir"));
+	rig_close(&second);
+	rig_close(&g);
+}
+
+static void
+test_full_spool(void **state)
+{
+	struct rig g = { .o.common = five, .sc.spool_max = 700 };
+	struct sql_driver d = sqlite_driver;
+
+	(void)state;
+	four_make();
+	d.begin = begin_fails;
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	faults = 1000;
+	assert_int_not_equal(
+	    rig_try(&g, &four[0], 1), 0); /* one fits whatever it has */
+	assert_false(g.o.stalled);
+	assert_int_not_equal(rig_try(&g, &four[1], 1), 0);
+	assert_non_null(strstr(g.e.text, "sql_spool_max"));
+	assert_true(g.o.stalled); /* the publisher keeps rows in the view */
+	assert_int_equal(g.r.rows, 1); /* the others are in memory, not handed over */
+	assert_int_equal(rig_files("batch"), 1);
+	faults = 0;
+	(void)rig_try(&g, &four[2], 1);
+	(void)rig_try(&g, &four[3], 1);
+	for (unsigned i = 0; i < 4 && g.o.stalled; i++)
+		(void)rig_try(&g, NULL, 0); /* one makes room for the next */
+	assert_false(g.o.stalled);
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "15");
+	assert_int_equal(g.r.written, 4);
+	assert_int_equal(g.r.refused, 0);
+}
+
+static void
+test_full_to_the_end(void **state)
+{
+	struct rig g = { .o.common = five, .sc.spool_max = 700 };
+	struct sql_driver d = sqlite_driver;
+
+	(void)state;
+	four_make();
+	d.begin = begin_fails;
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	faults = 1000;
+	for (unsigned i = 0; i < 4; i++)
+		(void)rig_try(&g, &four[i], 1);
+	rig_close(&g);
+	assert_int_equal(g.r.rows, 4);
+	assert_int_equal(g.r.spooled, 1);
+	assert_int_equal(g.r.refused, 3);
+	faults = 0;
+}
+
+static const char *away; /* the database that is; NULL: none */
+
+static int
+open_fails(const struct sql_config *c, struct sql_conn **conn, struct err *e)
+{
+	if (away == NULL || strcmp(c->db, away) != 0)
+		return sqlite_driver.open(c, conn, e);
+	*conn = NULL;
+	return err_set(e, WEIR_EIO, "%s: nobody is there", c->db);
+}
+
+static void
+test_backup(void **state)
+{
+	static char second[128];
+	struct rig g = { .o.common = five };
+	struct sql_driver d = sqlite_driver;
+
+	(void)state;
+	four_make();
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	g.sc.backup_host = second;
+	d.open = open_fails;
+	d.commit = commit_unheard;
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	rig_write(&g, &four[0], 1);
+	faults = 1; /* the primary has it, but its answer is missing: */
+	assert_int_not_equal(rig_try(&g, &four[1], 1), 0);
+	away = rig_db;
+	assert_int_not_equal(rig_try(&g, &four[2], 1), 0); /* goes to the backup, */
+	assert_int_equal(g.r.spooled, 1); /* that one waits */
+	assert_int_equal(g.r.written, 2);
+	away = NULL;
+	rig_write(&g, &four[3], 1);
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT ip_src FROM acct ORDER BY 1"),
+	    "192.0.2.1 192.0.2.2 192.0.2.4");
+	strcpy(rig_db, second);
+	assert_string_equal(
+	    rig_rows("SELECT ip_src FROM acct ORDER BY 1"), "192.0.2.3");
 }
 
 int
@@ -220,8 +346,12 @@ main(void)
 		RIG_TEST(test_flows_from_version_4),
 		RIG_TEST(test_lost_answer),
 		RIG_TEST(test_failed_batch_is_tried_again),
-		RIG_TEST(test_what_cannot_be_written_is_counted),
-		RIG_TEST(test_last_snapshot_is_given_up),
+		RIG_TEST(test_rows_wait_in_the_spool),
+		RIG_TEST(test_next_run_writes_what_is_left),
+		RIG_TEST(test_one_weir_each_spool),
+		RIG_TEST(test_full_spool),
+		RIG_TEST(test_full_to_the_end),
+		RIG_TEST(test_backup),
 	};
 
 	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);

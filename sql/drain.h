@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * drain: brings what waits in a spool to the database, the oldest first, on a thread of
+ * its own or, where none was started, on its caller's. What the database does not take is
+ * tried again, with pauses that grow; with sql_recovery_backup_host it goes to that one
+ * instead, unless the first may have it already.
+ *
+ * At most sql_max_writers plugins write at a time; the others' batches wait.
+ */
+#ifndef WEIR_SQL_DRAIN_H
+#define WEIR_SQL_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/output.h"
+#include "lib/err.h"
+#include "sql/spool.h"
+#include "sql/store.h"
+#include "sql/trigger.h"
+
+struct drain;
+
+struct drain_config {
+	struct output *output; /* whose rows they are; borrowed, as the next */
+	struct spool *spool;
+	struct store *primary;
+	struct store *backup; /* NULL: none */
+	struct trigger *trigger; /* NULL: none */
+	uint32_t max_writers;
+	const char *collector; /* who counts, as its batches say; borrowed */
+	/*
+	 * Called about once a second while the output takes no more: to try again to put
+	 * rows into the spool.
+	 */
+	void (*retry)(void *arg);
+	void *arg;
+};
+
+/* NULL: no memory. */
+struct drain *drain_new(const struct drain_config *c);
+
+/* Start the thread. Returns 0, or -WEIR_EIO with `e`. */
+int drain_start(struct drain *d, struct err *e);
+
+/*
+ * Something new waits: wake the thread. Without one, write it now: returns 0, or the first
+ * error with `e`.
+ */
+int drain_wake(struct drain *d, struct err *e);
+
+/*
+ * Write what waits, up to the first fault or as long as the database goes on taking
+ * rows, and end the thread. Returns how many batches are left in the spool.
+ */
+uint64_t drain_stop(struct drain *d);
+
+void drain_free(struct drain *d);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The operator's program: what it is given, when it runs, and that it ends in time. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "sql/trigger.h"
+#include "sql/writer.h"
+#include "tests/sql/rig.h"
+
+static char command[256], out[128];
+
+/* A program of `body`; `command` becomes its path and `arguments`, `out` is for it. */
+static void
+program_make(const char *body, const char *arguments)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/program", rig_dir);
+	snprintf(out, sizeof(out), "%s/out", rig_dir);
+	assert_non_null(f = fopen(path, "w"));
+	fprintf(f, "#!/bin/sh\nOUT=%s\n%s\n", out, body);
+	fclose(f);
+	assert_int_equal(chmod(path, 0755), 0);
+	snprintf(command, sizeof(command), "%s%s", path, arguments);
+}
+
+static const char *
+out_read(void)
+{
+	static char text[4096];
+	FILE *f = fopen(out, "r");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static struct trigger *
+trigger_of(struct trigger_config c)
+{
+	struct trigger *t;
+	struct err e = ERR_INIT;
+
+	c.name = "test";
+	c.command = command;
+	if (c.limit_s == 0)
+		c.limit_s = 60;
+	t = trigger_new(&c, &e);
+	if (t == NULL)
+		fail_msg("%s", e.text);
+	return t;
+}
+
+static void
+test_environment(void **state)
+{
+	struct trigger_config c = { .db = "a db; with $(things)",
+		.table = "acct_%d",
+		.user = "me",
+		.refresh_s = 60,
+		.history_s = 300,
+		.sampling_rate = 7,
+		.max_writers = 10 };
+	struct trigger_batch b = { .table = "acct_15",
+		.rows = 12,
+		.written = 11,
+		.start = T_BIN * CLOCK_S,
+		.elapsed = 2500 * CLOCK_MS,
+		.writers = 2 };
+	struct trigger *t;
+
+	(void)state;
+	setenv("SECRET", "x", 1);
+	program_make("/usr/bin/env | /usr/bin/grep -v ^PWD= | LC_ALL=C /usr/bin/sort > "
+		     "$OUT; echo \"$# $1 $2\" >> $OUT",
+	    " a  'b\t");
+	t = trigger_of(c);
+	trigger_after(t, &b);
+	trigger_free(t);
+	assert_string_equal(out_read(),
+	    "EFFECTIVE_ELEM_NUMBER=11\nEFFECTIVE_SQL_TABLE=acct_15\nELAPSED_TIME=2\n"
+	    "INSERT_QUERIES_NUMBER=0\n"
+	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+	    "SAMPLING_RATE=7\nSQL_ACTIVE_WRITERS=2\nSQL_DB=a db; with $(things)\n"
+	    "SQL_HISTORY_BASETIME=1699999800\nSQL_HISTORY_TIMESLOT=300\n"
+	    "SQL_MAX_WRITERS=10\nSQL_REFRESH_TIME=60\nSQL_TABLE=acct_%d\nSQL_USER=me\n"
+	    "TOTAL_ELEM_NUMBER=12\nUPDATE_QUERIES_NUMBER=11\n2 a 'b\n");
+}
+
+static void
+test_programs_that_are_none(void **state)
+{
+	static const struct {
+		const char *command, *error;
+	} cases[] = {
+		{ "", "names no program" },
+		{ " ", "names no program" },
+		{ "/no/such/program -x", "No such file" },
+		{ "/etc/passwd", "Permission denied" },
+		{ "/bin/echo 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 "
+		  "23 24 "
+		  "25 26 27 28 29 30 31 32",
+		    "more than 31 arguments" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		struct trigger_config c = { .name = "x", .command = cases[i].command };
+		struct err e = ERR_INIT;
+
+		if (trigger_new(&c, &e) != NULL ||
+		    strstr(e.text, cases[i].error) == NULL)
+			fail_msg("%s: %s", cases[i].command, e.text);
+	}
+}
+
+static bool
+is_alive(const char *pid)
+{
+	return kill((pid_t)atoi(pid), 0) == 0;
+}
+
+/* It and what it started are gone when its time is over. */
+static void
+test_time_limit(void **state)
+{
+	struct trigger_batch b = { .table = "t" };
+	uint64_t start = clock_mono();
+	struct trigger *t;
+
+	(void)state;
+	program_make("sleep 100 &\necho $! > $OUT\nwait", "");
+	t = trigger_of((struct trigger_config){ .limit_s = 1 });
+	trigger_after(t, &b);
+	trigger_free(t);
+	assert_true(clock_mono() - start < 20 * CLOCK_S);
+	assert_true(atoi(out_read()) > 0);
+	for (int i = 0; i < 200 && is_alive(out_read()); i++) /* init reaps it */
+		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+	assert_false(is_alive(out_read()));
+}
+
+static void
+test_async_goes_on_and_is_bounded(void **state)
+{
+	struct trigger_batch b = { .table = "t" };
+	struct trigger *t;
+
+	(void)state;
+	program_make("echo >> $OUT; exec sleep 100", "");
+	t = trigger_of((struct trigger_config){ .async = true });
+	for (unsigned i = 0; i < TRIGGER_RUNNING + 3; i++)
+		trigger_after(t, &b);
+	assert_true(trigger_busy(t));
+	for (int i = 0; i < 500 && strlen(out_read()) < TRIGGER_RUNNING; i++)
+		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+	assert_int_equal(strlen(out_read()), TRIGGER_RUNNING);
+	trigger_free(t); /* does not wait for a minute and a half */
+}
+
+static void
+test_times_of_its_own(void **state)
+{
+	struct trigger_batch b = { .table = "t" };
+	struct trigger_config c = { 0 };
+	struct trigger *t;
+	uint64_t now = clock_real();
+
+	(void)state;
+	program_make("echo \"${EFFECTIVE_SQL_TABLE-none}\" >> $OUT", "");
+	assert_int_equal(bins_parse_history("1h", &c.period, NULL), 0);
+	t = trigger_of(c);
+	trigger_after(t, &b); /* not after batches, */
+	trigger_tick(t, now); /* and not yet */
+	trigger_tick(t, now + 3600 * CLOCK_S);
+	trigger_tick(t, now + 3601 * CLOCK_S);
+	trigger_tick(t, now + 7200 * CLOCK_S);
+	trigger_free(t);
+	assert_string_equal(out_read(), "none\nnone\n");
+}
+
+/* As the plugin calls it: once for each bin that is in. */
+static void
+test_after_each_batch(void **state)
+{
+	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
+	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
+		rig_flow("192.0.2.2", NULL, 0, 0, 6, 5, 50) };
+
+	(void)state;
+	f[1].stamp += 300 * CLOCK_S;
+	program_make(
+	    "echo $EFFECTIVE_SQL_TABLE $EFFECTIVE_ELEM_NUMBER $SQL_HISTORY_BASETIME "
+	    "$SQL_HISTORY_TIMESLOT $SQL_ACTIVE_WRITERS >> $OUT",
+	    "");
+	g.sc.trigger_exec = command;
+	rig_open(&g);
+	rig_write(&g, f, 2);
+	rig_close(&g);
+	assert_string_equal(
+	    out_read(), "acct 1 1699999800 300 1\nacct 1 1700000100 300 1\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(test_environment),
+		RIG_TEST(test_programs_that_are_none),
+		RIG_TEST(test_time_limit),
+		RIG_TEST(test_async_goes_on_and_is_bounded),
+		RIG_TEST(test_times_of_its_own),
+		RIG_TEST(test_after_each_batch),
+	};
+
+	return cmocka_run_group_tests_name("trigger", tests, NULL, NULL);
+}
