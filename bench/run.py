@@ -808,6 +808,8 @@ def arguments():
                    help="highest loss-free datagram rate instead of files")
     p.add_argument("--live", action="store_true",
                    help="highest loss-free packet rate on an interface (needs root)")
+    p.add_argument("--sql", action="store_true",
+                   help="rows into SQLite, PostgreSQL and MariaDB")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -820,6 +822,13 @@ def arguments():
     if args.live and os.geteuid() != 0:
         p.error("--live makes a network namespace, which needs root")
     return args
+
+
+def measure_sql(work, args):
+    import sqlbench
+    for engine in ("sqlite3", "pgsql", "mysql"):
+        if args.only in engine:
+            sqlbench.measure(engine, work, args, sys.modules[__name__])
 
 
 def main():
@@ -836,6 +845,9 @@ def main():
             return
         if args.live:
             measure_wire(work, args)
+            return
+        if args.sql:
+            measure_sql(work, args)
             return
         for case in CASES:
             if args.only in case.name:

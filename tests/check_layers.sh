@@ -35,7 +35,7 @@ ndpi*: collectors
 net-snmp/*: agent
 rrd.h: rrd
 rrd_client.h: rrd
-sqlite3.h: sql
+sqlite3.h: sql bench
 libpq-fe.h: sql
 mysql*: sql
 mariadb/*: sql

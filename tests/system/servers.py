@@ -34,7 +34,9 @@ class Server:
     """A server program: how it is set up and started is its subclass's."""
     owner = None  # the user that it runs as, where we are root
 
-    def __init__(self):
+    def __init__(self, durable=False):
+        """`durable`: as one would run it, for timing; else quick, and with a log of queries."""
+        self.durable = durable
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"weir-{self.engine}-"))
         self.data, self.log = self.dir / "data", self.dir / "log"
         self.port = free_port()
@@ -107,8 +109,9 @@ class Postgres(Server):
 
     def argv(self):
         return [self.program("postgres"), "-D", self.data, "-k", self.dir, "-p", self.port,
-                "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c",
-                "shared_buffers=64MB", "-c", "log_statement=all", "-c", "timezone=Asia/Tokyo"]
+                "-c", "listen_addresses=127.0.0.1", "-c", "timezone=Asia/Tokyo",
+                *(["-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB"] if self.durable else
+                  ["-c", "fsync=off", "-c", "log_statement=all"])]
 
     def answers(self):
         probe = subprocess.run(["psql", "-qAt", self.uri("postgres"), "-c", "SELECT 1"],
@@ -157,9 +160,10 @@ class MariaDB(Server):
         return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}",
                 f"--socket={self.dir}/sock", f"--port={self.port}",
                 "--bind-address=127.0.0.1", f"--pid-file={self.dir}/pid",
-                "--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
-                "--default-time-zone=+09:00", f"--general-log-file={self.dir}/queries",
-                "--general-log=1", "--innodb-fast-shutdown=2"]
+                "--default-time-zone=+09:00", "--innodb-fast-shutdown=2",
+                *(["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G"] if self.durable
+                  else ["--innodb-flush-method=nosync", "--innodb-log-file-size=64M",
+                        f"--general-log-file={self.dir}/queries", "--general-log=1"])]
 
     def answers(self):
         probe = subprocess.run(["mariadb", "--no-defaults", "-uroot", "-S", self.dir / "sock",
@@ -190,7 +194,7 @@ class SQLite:
     """No server: a file for each database."""
     engine = "sqlite3"
 
-    def __init__(self):
+    def __init__(self, durable=True):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-sqlite3-"))
 
     def path(self, db):
