@@ -57,6 +57,7 @@ engine_free(struct engine *en)
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_free(en->views[i]);
 	watches_free(en->watches);
+	alarms_free(en->alarms);
 	for (unsigned i = 0; i < en->n_rules; i++)
 		rules_free(en->rules[i].rules);
 	for (unsigned i = 0; i < en->n_taggings; i++)
@@ -318,6 +319,8 @@ engine_reload(struct engine *en, struct problems *ps)
 			en->outputs[i]->ops->reload(en->outputs[i], ps);
 	if (en->watches != NULL)
 		watches_reload(en->watches, ps);
+	if (en->alarms != NULL)
+		alarms_reload(en->alarms, ps);
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "core/alarms.h"
 #include "core/collector.h"
 #include "core/exporter.h"
 #include "core/output.h"
@@ -42,7 +43,8 @@ struct engine {
 	struct output *outputs[ENGINE_OUTPUTS];
 	struct exporters *exporters;
 	struct publisher *publisher;
-	struct watches *watches;  /* NULL: none. Owned; made by the caller before engine_start */
+	struct watches *watches;  /* NULL: none. Owned; made by the caller before engine_start, */
+	struct alarms *alarms;    /* and these, too */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */

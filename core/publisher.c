@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/alarms.h"
 #include "core/engine.h"
 #include "core/output.h"
 #include "core/watch.h"
@@ -331,6 +332,8 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 		view_round(p, i, now, last);
 	if (en->watches != NULL)
 		watches_tick(en->watches, now);
+	if (en->alarms != NULL)
+		alarms_look(en->alarms, now);
 	/* All views first: what outputs see belongs to one moment. */
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_tell(en, en->views[i]);

@@ -249,6 +249,10 @@ lens_make(struct watches *w, struct watch_list *l, unsigned no, struct err *e)
 		n += l->list[i].view == no;
 	if (n == 0)
 		return 0;
+	if (w->now != NULL && v->ledger == NULL) /* the publisher may be about to look */
+		return err_set(e, WEIR_EINVAL,
+		    "watch_map: view '%s' keeps no running totals; those that the map names when "
+		    "weir starts do", v->name);
 	if (view_ledger_want(v, e) != 0)
 		return -WEIR_ENOMEM;
 	lens->all = w;
@@ -261,7 +265,9 @@ lens_make(struct watches *w, struct watch_list *l, unsigned no, struct err *e)
 			lens->selectors[lens->n] = &l->list[i].selector;
 			lens->members[lens->n++] = i;
 		}
+	ledger_lock(v->ledger);
 	lens->map = rowmap_new(v->ledger, lens->selectors, n, e);
+	ledger_unlock(v->ledger);
 	return lens->map != NULL ? 0 : -WEIR_ENOMEM;
 }
 

@@ -211,7 +211,8 @@ run_start(struct run *r, struct err *e)
 	if (!r->settings.reads_file &&
 	    (r->keeper = keeper_new(r->engine, c->state_dir, c->checkpoint_interval, e)) == NULL)
 		return -e->code;
-	if ((rc = engine_start(r->engine, e)) != 0)
+	rc = alarms_start(r->engine->alarms, r->settings.reads_file ? NULL : c->state_dir, e);
+	if (rc != 0 || (rc = engine_start(r->engine, e)) != 0)
 		return rc;
 	r->started = true;
 	return r->keeper != NULL ? keeper_start(r->keeper, e) : 0;
@@ -221,6 +222,7 @@ static void
 run_end(struct run *r)
 {
 	engine_stop(r->engine);
+	alarms_stop(r->engine->alarms);
 	keeper_end(r->keeper, r->started);
 	state_save(&r->state);
 	if (!books_balance(r->engine))

@@ -32,6 +32,7 @@ settings_sets(void)
 	sets[n++] = &rules_directives;
 	sets[n++] = &sampling_directives;
 	sets[n++] = &watch_directives;
+	sets[n++] = &alarm_directives;
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		sets[n++] = doors_in[i].directives;
 	for (size_t i = 0; door_directives[i] != NULL; i++)
@@ -277,6 +278,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
 	directive_apply(&sampling_directives, &s->config, NULL, &s->sampling, &s->problems);
 	directive_apply(&watch_directives, &s->config, NULL, &s->watch, &s->problems);
+	directive_apply(&alarm_directives, &s->config, NULL, &s->alarm, &s->problems);
 	customs_read(s);
 	workers_read(s);
 	plugins_read(s, fallback);
@@ -365,6 +367,7 @@ settings_print(const struct settings *s, FILE *to)
 	directive_print(&weir_directives, &s->weir, NULL, to);
 	directive_print(&sampling_directives, &s->sampling, NULL, to);
 	directive_print(&watch_directives, &s->watch, NULL, to);
+	directive_print(&alarm_directives, &s->alarm, NULL, to);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		directive_print(doors_in[i].directives, s->in[i], NULL, to);
 	for (unsigned i = 0; i < s->n_plugins; i++) {
@@ -409,6 +412,10 @@ settings_engine(struct settings *s)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	errors = s->problems.n_errors;
 	if (en != NULL && watches_new(en, &s->watch, &en->watches, &s->problems, &e) != 0 &&
+	    s->problems.n_errors == errors)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	errors = s->problems.n_errors;
+	if (en != NULL && alarms_new(en, &s->alarm, &en->alarms, &s->problems, &e) != 0 &&
 	    s->problems.n_errors == errors)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (en == NULL)

@@ -46,6 +46,7 @@ struct settings {
 	struct weir_config weir;
 	struct sampling_config sampling;
 	struct watch_config watch;
+	struct alarm_config alarm;
 	unsigned workers;
 	struct plugin *plugins;
 	unsigned n_plugins;
