@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NetFlow with times: v9 datagrams made by hand, captures of datagrams, v5 read back."""
+"""NetFlow and IPFIX made by hand: v9 with times, v5, records of any elements; captures of
+datagrams; v5 read back."""
+import ipaddress
 import socket
 import struct
 
@@ -22,14 +24,58 @@ def v9(*records, seconds=None):
     return struct.pack("!HHIIII", 9, 1 + len(records), 1000, seconds, 0, 7) + sets
 
 
+def v5(src, dst, nexthop="0.0.0.0", ifaces=(1, 2), ports=(0, 0), proto=17, flags=0, tos=0,
+       ases=(0, 0), engine=(0, 0), sequence=0, seconds=1700000000):
+    """A datagram of one record; `engine` is type and number."""
+    record = struct.pack("!4s4s4sHHIIIIHHxBBBHHxxxx", socket.inet_aton(src),
+                         socket.inet_aton(dst), socket.inet_aton(nexthop), *ifaces, 1, 100, 0, 0,
+                         *ports, flags, proto, tos, *ases)
+    return struct.pack("!HHIIIIBBH", 5, 1, 1000, seconds, 0, sequence, *engine, 0) + record
+
+
+def record(version, fields, template=300, domain=0, sequence=0, scopes=0, seconds=1700000000):
+    """A datagram of NetFlow v9 or IPFIX (version 10) with a template and a record of it, whose
+    fields are [(element, octets)], an element of an enterprise being (enterprise, number). The
+    first `scopes` of them are scopes: then it is one of options."""
+    specs = b""
+    for element, value in fields:
+        enterprise, number = element if isinstance(element, tuple) else (0, element)
+        specs += struct.pack("!HH", number | (0x8000 if enterprise else 0), len(value))
+        specs += struct.pack("!I", enterprise) if enterprise else b""
+    if scopes == 0:
+        told = struct.pack("!HH", template, len(fields)) + specs
+    elif version == 9:
+        told = struct.pack("!HHH", template, 4 * scopes, 4 * (len(fields) - scopes)) + specs
+    else:
+        told = struct.pack("!HHH", template, len(fields), scopes) + specs
+    sets = b""
+    for number, body in (((0 if version == 9 else 2) + (scopes > 0), told),
+                         (template, b"".join(value for _, value in fields))):
+        body += bytes(-len(body) % 4)
+        sets += struct.pack("!HH", number, 4 + len(body)) + body
+    if version == 9:
+        return struct.pack("!HHIIII", 9, 2, 1000, seconds, sequence, domain) + sets
+    return struct.pack("!HHIII", 10, 16 + len(sets), seconds, sequence, domain) + sets
+
+
+def datagram(source, data, port):
+    """An IP packet with UDP from `source`, to an address of its family."""
+    a = ipaddress.ip_address(source)
+    to = ipaddress.ip_address("192.0.2.8" if a.version == 4 else "2001:db8::8")
+    udp = struct.pack("!HHHH", 5000, port, 8 + len(data), 0) + data
+    if a.version == 6:
+        return struct.pack("!IHBB", 6 << 28, len(udp), 17, 64) + a.packed + to.packed + udp
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + \
+        a.packed + to.packed + udp
+
+
 def capture(path, datagrams, port=2055):
-    """A file of raw IPv4 packets (LINKTYPE_RAW): [(seconds, datagram)]."""
+    """A file of raw IP packets (LINKTYPE_RAW): [(seconds, datagram)], or with the address of
+    the sender behind."""
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
-        for seconds, data in datagrams:
-            packet = struct.pack("!BBHHHBBH4s4sHHHH", 0x45, 0, 28 + len(data), 0, 0, 64, 17, 0,
-                                 socket.inet_aton("192.0.2.7"), socket.inet_aton("192.0.2.8"),
-                                 5000, port, 8 + len(data), 0) + data
+        for seconds, data, *source in datagrams:
+            packet = datagram(*source or ["192.0.2.7"], data, port)
             f.write(struct.pack("=IIII", seconds, 0, len(packet), len(packet)) + packet)
 
 

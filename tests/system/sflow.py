@@ -32,6 +32,24 @@ def decoded_ipv4(src, dst, sport, dport, octets, proto=17):
                 ipaddress.ip_address(dst).packed + words(sport, dport, 0, 0))
 
 
+def frame(octets, protocol=1):
+    """The start of a frame, here all of it; protocol 1 is Ethernet."""
+    return part(1, words(protocol, len(octets), 0) + opaque(octets))
+
+
+def switch(in_vlan, out_vlan):
+    return part(1001, words(in_vlan, 0, out_vlan, 0))
+
+
+def circuit(number):
+    """A virtual circuit of MPLS, without name."""
+    return part(1009, opaque(b"") + words(number, 0))
+
+
+def probe_tags(tag, tag2, enterprise=43874):
+    return part(2, struct.pack("!QQ", tag, tag2), enterprise)
+
+
 def router(nexthop, src_mask, dst_mask):
     return part(1002, address(nexthop) + words(src_mask, dst_mask))
 
@@ -45,6 +63,11 @@ def gateway(nexthop, source_as, peer_as, *path):
 def flow(sequence, *records, source=3, rate=100, pool=0, drops=0, ifaces=(1, 2)):
     return part(1, words(sequence, source, rate, pool, drops, *ifaces, len(records)) +
                 b"".join(records))
+
+
+def flow_expanded(sequence, *records, source=3, rate=100, pool=0, drops=0, ifaces=(1, 2)):
+    return part(3, words(sequence, 0, source, rate, pool, drops, 0, ifaces[0], 0, ifaces[1],
+                         len(records)) + b"".join(records))
 
 
 def interface(index, octets_in, octets_out):
