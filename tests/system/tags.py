@@ -11,7 +11,7 @@ from records import E1, E2, E3, E6, MAC1, MAC2, MAC3, MULTICAST, NETFLOW, PACKET
 # Why pmacct 1.7.7 differs.
 PMACCT = {
     "carried": "tags of the protocol stay there, against its own manual, whatever rules set",
-    "direction": "what has no flowDirection goes in, there, but not of v5",
+    "direction": "there nothing of v5 has a direction",
     "json": "it writes numbers from 2^63 on as negative ones",
     "jeq=next of IPv6": "it does not go on in the rules for IPv6 exporters",
     "key": "it does not know the key; later versions do",
@@ -104,7 +104,7 @@ NETFLOW_CASES = [
     ("an event of translation", "set_tag=1 nat_event=2", "nel"),
     # Direction, next hops.
     ("out", "set_tag=1 direction=1", "lan2 lan3"),
-    ("in", "set_tag=1 direction=0", "lan", "direction"),
+    ("in, where nothing says out", "set_tag=1 direction=0", but(ALL, "lan2 lan3"), "direction"),
     ("next hop", "set_tag=1 nexthop=192.0.2.254", "v5a a", "next hop"),
     ("next hop of IPv6", "set_tag=1 nexthop=2001:db8::fe", "six", "next hop"),
     ("not a next hop", "set_tag=1 nexthop=-192.0.2.254 in=1 out=2 src_net=192.0.2.0/28",
