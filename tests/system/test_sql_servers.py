@@ -12,6 +12,9 @@ import ipfix
 import netflow
 from conftest import TUPLE, WEIR, generate, run_file, truth
 
+# The servers, and what runs against them, once.
+pytestmark = pytest.mark.xdist_group("sql")
+
 SERVERS = pytest.mark.parametrize("engine", ["pgsql", "mysql"], indirect=True)
 
 

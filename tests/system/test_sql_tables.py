@@ -24,6 +24,9 @@ import pytest
 import netflow
 from conftest import PROTOS, TUPLE, WEIR, generate
 
+# The servers, and what runs against them, once.
+pytestmark = pytest.mark.xdist_group("sql")
+
 SCRIPTS = pathlib.Path("/usr/share/doc/pmacct/sql")
 BIN = 60
 
