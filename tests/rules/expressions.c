@@ -306,7 +306,7 @@ put_ipv6(struct dice *d, struct wbuf *w)
 
 	wbuf_u32(w, UINT32_C(6) << 28 | dice_roll(d, 1 << 28));
 	wbuf_u16(w, (uint16_t)dice_roll(d, 1500));
-	wbuf_u16(w, (uint16_t)(PICK(d, protos) << 8 | dice_roll(d, 20)));
+	wbuf_u16(w, (uint16_t)((unsigned)PICK(d, protos) << 8 | dice_roll(d, 20)));
 	wbuf_put(w, src.b, sizeof(src.b));
 	wbuf_put(w, dst.b, sizeof(dst.b));
 	if (dice_roll(d, 4) == 0) { /* the start of an extension header */

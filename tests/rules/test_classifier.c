@@ -82,9 +82,9 @@ term_any(void)
 
 	value_any(m, t.value);
 	for (unsigned i = 0; i < m->octets; i++) {
-		t.mask[i] = i < bits / 8    ? 0xff
-			    : i == bits / 8 ? (uint8_t)(0xff << (8 - bits % 8))
-					    : 0;
+		t.mask[i] = (uint8_t)(i < bits / 8    ? 0xff
+				      : i == bits / 8 ? 0xff << (8 - bits % 8)
+						      : 0);
 		t.value[i] &= t.mask[i];
 	}
 	t.negated = any(8) == 0;
