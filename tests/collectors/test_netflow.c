@@ -74,9 +74,8 @@ test_time_secs(void **state)
 
 	(void)state;
 	bench_open(&b, false);
-	netflow_decoder.close(b.decoder);
 	b.config.time_secs = true;
-	b.decoder = netflow_decoder.open(&b.collector, NULL);
+	bench_reopen(&b);
 	f = b.pipeline.flows;
 	v5_header(&w, 1, 0);
 	v5_record(&w, 6, UPTIME_MS - 100, UPTIME_MS - 40);
@@ -121,9 +120,8 @@ test_clocks(void **state)
 		struct wbuf w;
 
 		bench_open(&b, false);
-		netflow_decoder.close(b.decoder);
 		b.config.time_tolerance = (uint32_t)clocks[i].tolerance_s;
-		b.decoder = netflow_decoder.open(&b.collector, NULL);
+		bench_reopen(&b);
 		b.arrival = clocks[i].arrival_s * CLOCK_S;
 		v9_header(&w, 0, 7);
 		w.start[8] = (uint8_t)(clocks[i].header_s >> 24);

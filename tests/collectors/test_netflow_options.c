@@ -63,9 +63,8 @@ test_samplers(void **state)
 		struct wbuf w;
 
 		bench_open(&b, false);
-		netflow_decoder.close(b.decoder);
 		b.config.disable_opt_scope_check = samplers[i].any_scope;
-		b.decoder = netflow_decoder.open(&b.collector, NULL);
+		bench_reopen(&b);
 		v9_header(&w, 0, 7);
 		sampler_template(&w, samplers[i].scope);
 		sampler_record(&w, 3, 100);
@@ -225,9 +224,8 @@ test_exporter_address(void **state)
 	(void)state;
 	for (int ignore = 0; ignore <= 1; ignore++) {
 		bench_open(&b, false);
-		netflow_decoder.close(b.decoder);
 		b.config.ignore_exporter_address = ignore;
-		b.decoder = netflow_decoder.open(&b.collector, NULL);
+		bench_reopen(&b);
 		ipfix_header(&w, 0, 7);
 		WORDS(&w, 3, 18, 300, 2, 1, 149, 4, 130, 4);
 		WORDS(&w, 300, 12, 0, 7);
@@ -284,9 +282,8 @@ test_accounted(void **state)
 
 	(void)state;
 	bench_open(&b, false);
-	netflow_decoder.close(b.decoder);
 	b.config.account_options = true;
-	b.decoder = netflow_decoder.open(&b.collector, NULL);
+	bench_reopen(&b);
 	f = b.pipeline.flows;
 	v9_header(&w, 0, 7);
 	WORDS(&w, 1, 22, 300, 4, 8, 1, 2, 48, 2, 34, 2);
