@@ -124,7 +124,7 @@ ddl_print(const struct output *o, FILE *to, struct err *e)
 	const struct sql_driver *d = sql_driver_find(o->ops->type);
 	struct text_line line = { 0 };
 	struct sql_text batch = { 0 };
-	char table[TABLENAME_MAX + 1];
+	char name[TABLENAME_MAX + 1], table[TABLENAME_MAX + 1];
 	struct sql_schema schema;
 	struct sql_config c;
 	struct variables v;
@@ -134,8 +134,9 @@ ddl_print(const struct output *o, FILE *to, struct err *e)
 	if ((rc = writer_schema(o, &schema, &c, e)) != 0)
 		return rc;
 	v = c.vars;
-	if ((rc = tablename_expand(c.table, &v, table, e)) != 0)
+	if ((rc = tablename_expand(c.table, &v, name, e)) != 0)
 		return rc;
+	tablename_fold(name, d->dialect.fold, table);
 	rc = ddl_text(&line, &d->dialect, &c, &schema, table, v.time, e);
 	if (rc == 0) {
 		fprintf(to, "-- %s[%s], database %s\n", d->name, o->name, c.db);

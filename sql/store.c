@@ -147,14 +147,17 @@ int
 store_ready(struct store *st, const struct batch_head *head, const char *table,
     uint64_t start, struct err *e)
 {
+	char name[TABLENAME_MAX + 1] = "";
 	int rc;
 
+	if (table != NULL)
+		tablename_fold(table, st->driver->dialect.fold, name);
 	if (st->conn != NULL && !st->driver->alive(st->conn))
 		store_disconnect(st);
 	rc = st->conn == NULL ? store_connect(st, e) : 0;
 	if (rc == 0 && table != NULL &&
-	    (strcmp(table, st->table) != 0 || head->schema_sum != st->schema_sum))
-		rc = table_open(st, head, table, start, e);
+	    (strcmp(name, st->table) != 0 || head->schema_sum != st->schema_sum))
+		rc = table_open(st, head, name, start, e);
 	if (rc != 0)
 		store_disconnect(st);
 	return rc;

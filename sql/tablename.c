@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sql/tablename.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -64,4 +65,14 @@ tablename_expand(const char *pattern, const struct variables *v,
 		return err_set(e, WEIR_EINVAL,
 		    "sql_table: " BATCH_TABLE " is weir's own table");
 	return 0;
+}
+
+void
+tablename_fold(const char *name, bool fold, char buf[TABLENAME_MAX + 1])
+{
+	size_t i;
+
+	for (i = 0; name[i] != '\0' && i < TABLENAME_MAX; i++)
+		buf[i] = (char)(fold ? tolower((unsigned char)name[i]) : name[i]);
+	buf[i] = '\0';
 }

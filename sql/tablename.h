@@ -7,6 +7,8 @@
 #ifndef WEIR_SQL_TABLENAME_H
 #define WEIR_SQL_TABLENAME_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "lib/variable.h"
 
@@ -18,5 +20,8 @@
  */
 int tablename_expand(const char *pattern, const struct variables *v,
     char buf[TABLENAME_MAX + 1], struct err *e);
+
+/* `name` as an engine takes names that are not quoted: in lower case, with `fold`. */
+void tablename_fold(const char *name, bool fold, char buf[TABLENAME_MAX + 1]);
 
 #endif

@@ -227,6 +227,24 @@ def test_names_that_do_not_fit_stop_no_batch(engine, tmp_path):
     assert 10 < n <= len(NAMES)
 
 
+def test_keys_of_many_texts(engine, tmp_path):
+    """More text than an index of MariaDB takes: rows are added to all the same."""
+    names_capture(tmp_path / "x.pcap")
+    (tmp_path / "own.map").write_text("".join(
+        f"name={n} field_type={PEN}:1001 len=vlen semantics=str\n" for n in ("one", "two", "three")))
+    engine.fresh("x")
+    text = config(engine, tmp_path / "x.pcap", f"""
+        aggregate_primitives: {tmp_path}/own.map
+        aggregate: src_host, class, one, two, three
+        sql_optimize_clauses: true
+        sql_table: Big_T
+        """)
+    for _ in range(2):
+        log = run_file(tmp_path, text, "--as", "nfacctd")
+        assert "no unique key" not in log
+    assert totals(engine, "Big_T")[0][:2] == (len(NAMES), 2 * len(NAMES))
+
+
 def test_a_latin1_database_takes_all_names(engines, tmp_path):
     """PostgreSQL refuses a letter that the database's encoding has not; weir asks first."""
     server = engines("pgsql")
