@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "agent/census.h"
+#include "agent/control.h"
+#include "agent/notify.h"
 #include "agent/rows.h"
 #include "agent/session.h"
 #include "agent/tree.h"
@@ -38,6 +40,15 @@ static const struct directive snmp_rows[] = {
 	{ .name = "snmp_reconnect", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(reconnect), .min = 1, .max = 3600, .def = "2", .unit = "s",
 	    .doc = "How often to look for snmpd while it is away." },
+	{ .name = "snmp_write", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(write), .def = "false",
+	    .doc = "Thresholds may be set through SNMP, by whom snmpd.conf lets write. Nothing "
+	           "else is ever writable." },
+	{ .name = "snmp_notify_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(notify_rate), .min = 1, .max = 10000, .def = "100",
+	    .unit = "per second",
+	    .doc = "Notifications that are sent in a second at most; others are counted, and "
+	           "one tells how many." },
 	{ .name = "snmp_max_rows", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(max_rows), .min = 1, .max = 10000000, .def = "10000", .unit = "rows",
 	    .doc = "Rows of the view that are shown at most: those with most traffic. The "
@@ -77,6 +88,8 @@ static struct {
 	struct exhibit *exhibits[ENGINE_OUTPUTS]; /* by index */
 	struct census *census;
 	struct session *session;
+	struct control *control; /* NULL: nothing may be set */
+	struct notify *notify;
 	uint64_t serial;
 	struct log_limit limit;
 } agent;
@@ -120,6 +133,19 @@ snmp_plan(struct output *o, struct view_config *vc, struct err *e)
 	return oid_base_parse(c->oid_base, &sc, e);
 }
 
+static void
+agent_end(void)
+{
+	session_stop(agent.session);
+	control_free(agent.control);
+	notify_free(agent.notify);
+	census_free(agent.census);
+	agent.session = NULL;
+	agent.control = NULL;
+	agent.notify = NULL;
+	agent.census = NULL;
+}
+
 /* The first plugin opens: start what all share. */
 static int
 agent_begin(const struct output *o, struct err *e)
@@ -127,6 +153,8 @@ agent_begin(const struct output *o, struct err *e)
 	const struct snmp_config *c = o->config;
 	struct session_config sc = { .socket = c->socket, .boot_file = c->boot_file,
 		.reconnect = c->reconnect };
+	const struct notify_config nc = { .alarms = o->engine->alarms,
+		.rate = c->notify_rate, .started = o->engine->started };
 	int rc = oid_base_parse(c->oid_base, &sc, e);
 
 	if (rc != 0)
@@ -136,22 +164,19 @@ agent_begin(const struct output *o, struct err *e)
 	agent.census = census_new(o->engine, e);
 	if (agent.census == NULL)
 		return -e->code;
-	agent.session = session_start(&sc, e);
-	if (agent.session == NULL) {
-		census_free(agent.census);
-		agent.census = NULL;
-		return -e->code;
-	}
-	return 0;
-}
-
-static void
-agent_end(void)
-{
-	session_stop(agent.session);
-	census_free(agent.census);
-	agent.session = NULL;
-	agent.census = NULL;
+	agent.notify = notify_new(&nc);
+	if (c->write && o->engine->alarms != NULL)
+		agent.control = control_new(o->engine->alarms);
+	sc.notify = agent.notify;
+	sc.control = agent.control;
+	if (agent.notify != NULL)
+		agent.session = session_start(&sc, e);
+	else
+		err_set(e, WEIR_ENOMEM, "no memory for notifications");
+	if (agent.session != NULL)
+		return 0;
+	agent_end();
+	return -e->code;
 }
 
 static void
@@ -232,6 +257,7 @@ exhibit_new(struct output *o, struct err *e)
 	x->output = o;
 	x->index = x->row.index = c->index != 0 ? c->index : hash_index(o->name);
 	snprintf(x->row.name, sizeof(x->row.name), "%s", o->name);
+	snprintf(x->row.view, sizeof(x->row.view), "%s", v->name);
 	key_spec_write(&v->rs, x->row.key_spec, sizeof(x->row.key_spec));
 	x->row.interval = bins->months != 0 ? (uint64_t)bins->months * MONTH_S : bins->seconds;
 	x->row.capacity = v->max_rows;
@@ -330,12 +356,18 @@ agent_publish(const struct engine *en)
 	t->started = en->started;
 	census_take(agent.census, t);
 	t->watches = watches_copy(en->watches, &t->n_watches);
+	control_show(en->alarms, t);
+	t->notified = notify_sent(agent.notify);
+	t->not_notified = notify_suppressed(agent.notify);
+	t->not_acted = en->alarms != NULL ? alarms_suppressed(en->alarms) : 0;
 	for (unsigned i = 0; i < agent.n; i++) {
 		t->views[i] = agent.exhibits[i]->row;
 		rows_ref(t->views[i].rows);
 	}
 	tree_seal(t);
 	session_publish(agent.session, t);
+	if (notify_is_due(agent.notify))
+		session_wake(agent.session);
 }
 
 /* Bring the row of `x` up to what its view has now. Publisher's thread. */

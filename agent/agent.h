@@ -29,6 +29,8 @@ struct snmp_config {
 	uint32_t max_rows;
 	uint32_t row_linger;
 	uint32_t index;
+	bool write;
+	uint32_t notify_rate;
 };
 
 extern const struct output_ops snmp_output;

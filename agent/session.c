@@ -18,6 +18,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/control.h"
+#include "agent/notify.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
@@ -28,6 +30,7 @@
 #define NAME "weir"
 #define POLL_FDS 32            /* the library has two or three */
 #define MASTER_WAIT_US 1000000 /* how long a call may wait for the master to answer */
+#define NOTIFY_BURST 32        /* notifications that are sent before acknowledgements are read */
 #define BOOT_NAME "boot"
 #define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
 
@@ -36,7 +39,8 @@ _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are 
 struct session {
 	struct session_config config;
 	pthread_t thread;
-	int stop_fd;                  /* eventfd */
+	int wake_fd;                  /* eventfd */
+	_Atomic bool stop;
 	_Atomic(struct mib_tree *) newest; /* given, and not taken up yet */
 
 	/* the thread's */
@@ -61,6 +65,14 @@ session_publish(struct session *s, struct mib_tree *t)
 	tree_free(atomic_exchange_explicit(&s->newest, t, memory_order_acq_rel));
 }
 
+void
+session_wake(struct session *s)
+{
+	uint64_t one = 1;
+
+	(void)!write(s->wake_fd, &one, sizeof(one));
+}
+
 /* Take up a newer tree if there is one. */
 static void
 session_refresh(struct session *s)
@@ -71,6 +83,8 @@ session_refresh(struct session *s)
 		return;
 	tree_free(s->tree);
 	s->tree = t;
+	if (s->config.control != NULL)
+		control_update(s->config.control, t);
 }
 
 static uint64_t
@@ -229,6 +243,81 @@ request_getnext(const struct session *s, netsnmp_request_info *request)
 	request_fill(s, &c, vb);
 }
 
+/* Setting */
+
+/* What a manager wants an object to be, in our terms; false for types that none has. */
+static bool
+varbind_read(const netsnmp_variable_list *vb, enum value_type *type, struct value *v)
+{
+	v->n = 0;
+	v->len = 0;
+	switch (vb->type) {
+	case ASN_INTEGER:
+		*type = VALUE_INTEGER;
+		v->n = (uint64_t)*vb->val.integer;
+		return true;
+	case ASN_GAUGE: /* Unsigned32 is the same */
+		*type = VALUE_UNSIGNED;
+		v->n = (uint32_t)*vb->val.integer;
+		return true;
+	case ASN_OCTET_STR:
+		*type = VALUE_OCTETS;
+		if (vb->val_len > sizeof(v->octets)) {
+			v->len = sizeof(v->octets) + 1; /* longer than anything may be */
+			return true;
+		}
+		memcpy(v->octets, vb->val.string, vb->val_len);
+		v->len = vb->val_len;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum set_error
+request_ask(const struct session *s, const netsnmp_variable_list *vb)
+{
+	size_t n = s->config.n_base;
+	enum value_type type;
+	struct value v;
+
+	if (vb->name_length < n || !varbind_read(vb, &type, &v))
+		return SET_WRONG_TYPE;
+	return control_ask(s->config.control, vb->name + n, vb->name_length - n, type, &v);
+}
+
+/*
+ * One of the steps of a SET. In the first, requests are taken in their order; the second
+ * asks for verdicts in the same order.
+ */
+static void
+session_set(struct session *s, netsnmp_agent_request_info *info,
+    netsnmp_request_info *requests)
+{
+	struct control *c = s->config.control;
+	enum set_error rc = SET_OK;
+	unsigned n = 0;
+
+	if (info->mode == MODE_SET_RESERVE1)
+		control_begin(c);
+	if (info->mode == MODE_SET_COMMIT) {
+		rc = control_commit(c);
+		control_update(c, s->tree);
+	}
+	for (netsnmp_request_info *r = requests; r != NULL; r = r->next) {
+		if (r->processed)
+			continue;
+		if (info->mode == MODE_SET_RESERVE1)
+			rc = request_ask(s, r->requestvb);
+		else if (info->mode == MODE_SET_RESERVE2)
+			rc = control_verdict(c, n++);
+		if (rc == SET_OK)
+			continue;
+		netsnmp_set_request_error(info, r, (int)rc);
+		return;
+	}
+}
+
 static int
 session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
     netsnmp_agent_request_info *info, netsnmp_request_info *requests)
@@ -237,6 +326,11 @@ session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
 
 	(void)reg;
 	session_moment(s);
+	if (info->mode != MODE_GET && info->mode != MODE_GETNEXT) {
+		if (s->config.control != NULL)
+			session_set(s, info, requests);
+		return SNMP_ERR_NOERROR;
+	}
 	for (netsnmp_request_info *r = requests; r != NULL; r = r->next) {
 		if (r->processed)
 			continue;
@@ -346,7 +440,7 @@ session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 	int n = 0, block = 1, ms = -1;
 	nfds_t n_fds = 0;
 
-	fds[n_fds++] = (struct pollfd){ .fd = s->stop_fd, .events = POLLIN };
+	fds[n_fds++] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
 	NETSNMP_LARGE_FD_ZERO(set);
 	(void)snmp_select_info2(&n, set, &tv, &block);
 	for (int fd = 0; fd < n && n_fds < POLL_FDS; fd++)
@@ -361,6 +455,66 @@ session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 	return n_fds;
 }
 
+/* Notifying */
+
+static void
+notification_send(const struct session *s, const struct notification *n)
+{
+	static const oid trap_oid[] = { 1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0 }; /* RFC 3418 */
+	oid name[OID_BASE_MAX + NAME_MAX_LEN];
+	size_t base = s->config.n_base;
+	netsnmp_variable_list *list = NULL;
+
+	memcpy(name, s->config.base, base * sizeof(oid));
+	name[base] = 0; /* weirNotifications */
+	name[base + 1] = n->number;
+	snmp_varlist_add_variable(&list, trap_oid, sizeof(trap_oid) / sizeof(oid),
+	    ASN_OBJECT_ID, name, (base + 2) * sizeof(oid));
+	for (unsigned i = 0; i < n->n; i++) {
+		netsnmp_variable_list *vb;
+
+		memcpy(name + base, n->objects[i].name, n->objects[i].len * sizeof(oid));
+		vb = snmp_varlist_add_variable(&list, name, base + n->objects[i].len, ASN_NULL,
+		    NULL, 0);
+		if (vb != NULL)
+			varbind_fill(vb, n->objects[i].type, &n->objects[i].value);
+	}
+	send_v2trap(list);
+	snmp_free_varbind(list);
+}
+
+/* Read what there is, and do not wait for more. */
+static void
+session_drain(struct session *s, netsnmp_large_fd_set *set)
+{
+	struct timeval tv = { 0, 0 };
+	int n = 0, block = 1;
+
+	(void)s;
+	NETSNMP_LARGE_FD_ZERO(set);
+	(void)snmp_select_info2(&n, set, &tv, &block);
+	tv = (struct timeval){ 0, 0 };
+	if (n > 0 && netsnmp_large_fd_set_select(n, set, NULL, NULL, &tv) > 0)
+		snmp_read2(set);
+}
+
+/*
+ * Send what is due. The master acknowledges each, and while nobody reads that, it will
+ * in the end neither take notifications nor answer anybody: so never many in a row
+ * without reading.
+ */
+static void
+session_notify(struct session *s, netsnmp_large_fd_set *set)
+{
+	struct notification n;
+
+	for (unsigned i = 1; s->connected && notify_next(s->config.notify, s->tree, &n); i++) {
+		notification_send(s, &n);
+		if (i % NOTIFY_BURST == 0)
+			session_drain(s, set);
+	}
+}
+
 /* Serve until told to stop. */
 static void
 session_run(struct session *s)
@@ -369,10 +523,13 @@ session_run(struct session *s)
 	struct pollfd fds[POLL_FDS] = { { .fd = -1 } };
 
 	netsnmp_large_fd_set_init(&set, FD_SETSIZE);
-	while ((fds[0].revents & POLLIN) == 0) {
+	while (!atomic_load(&s->stop)) {
 		nfds_t n = session_wait(s, &set, fds);
 		bool ready = false;
+		uint64_t woken;
 
+		if (fds[0].revents != 0)
+			(void)!read(s->wake_fd, &woken, sizeof(woken));
 		for (nfds_t i = 1; i < n; i++)
 			if (fds[i].revents != 0)
 				ready = true;
@@ -385,6 +542,8 @@ session_run(struct session *s)
 			snmp_timeout();
 		run_alarms();
 		netsnmp_check_outstanding_agent_requests();
+		if (s->config.notify != NULL)
+			session_notify(s, &set);
 	}
 	netsnmp_large_fd_set_cleanup(&set);
 }
@@ -436,7 +595,8 @@ static bool
 session_register(struct session *s)
 {
 	netsnmp_handler_registration *reg = netsnmp_create_handler_registration(NAME,
-	    session_handle, s->config.base, s->config.n_base, HANDLER_CAN_RONLY);
+	    session_handle, s->config.base, s->config.n_base,
+	    s->config.control != NULL ? HANDLER_CAN_RWRITE : HANDLER_CAN_RONLY);
 
 	if (reg == NULL)
 		return false;
@@ -480,14 +640,14 @@ session_start(const struct session_config *c, struct err *e)
 	}
 	s->config = *c;
 	s->limit = (struct log_limit)LOG_LIMIT_INIT;
-	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Signals are blocked there, SIGPIPE too: writing to a master that has gone is no
 	 * reason to die. */
-	rc = s->stop_fd != -1 ? thread_start(&s->thread, "weir-agentx", session_main, s, e)
+	rc = s->wake_fd != -1 ? thread_start(&s->thread, "weir-agentx", session_main, s, e)
 	                      : err_set(e, WEIR_EIO, "snmp: eventfd: %s", strerror(errno));
 	if (rc != 0) {
-		if (s->stop_fd != -1)
-			close(s->stop_fd);
+		if (s->wake_fd != -1)
+			close(s->wake_fd);
 		free(s);
 		return NULL;
 	}
@@ -497,13 +657,12 @@ session_start(const struct session_config *c, struct err *e)
 void
 session_stop(struct session *s)
 {
-	uint64_t one = 1;
-
 	if (s == NULL)
 		return;
-	(void)!write(s->stop_fd, &one, sizeof(one));
+	atomic_store(&s->stop, true);
+	session_wake(s);
 	pthread_join(s->thread, NULL);
-	close(s->stop_fd);
+	close(s->wake_fd);
 	tree_free(atomic_load(&s->newest));
 	tree_free(s->tree);
 	free(s);

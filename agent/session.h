@@ -16,12 +16,17 @@
 #include "agent/tree.h"
 #include "lib/err.h"
 
-#define OID_BASE_MAX 100U /* sub-identifiers of the root: 128 less the longest name */
+#define OID_BASE_MAX 80U /* sub-identifiers of the root: 128 less the longest name */
+
+struct control;
+struct notify;
 
 struct session_config {
 	const char *socket;          /* NULL: libnetsnmp's default */
 	const char *boot_file;       /* keeps when sysUpTime was 0; NULL: nothing does */
 	uint32_t reconnect;          /* s between attempts; also how often it looks for the master */
+	struct control *control;     /* SETs; NULL: nothing may be set */
+	struct notify *notify;       /* what managers are told */
 	size_t n_base;
 	subid_t base[OID_BASE_MAX];  /* the root of the MIB */
 };
@@ -43,6 +48,9 @@ struct session *session_start(const struct session_config *c, struct err *e);
 
 /* Close the session and end the thread. */
 void session_stop(struct session *s);
+
+/* There may be something to notify. Any thread. */
+void session_wake(struct session *s);
 
 /* Give the thread a newer tree. Takes `t`. Never waits; one other thread at a time. */
 void session_publish(struct session *s, struct mib_tree *t);

@@ -13,7 +13,7 @@
 
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
-	&output_table, &watch_table,
+	&output_table, &threshold_table, &alarm_table, &watch_table,
 };
 
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
@@ -95,6 +95,9 @@ static const struct column general_columns[] = {
 	{ 5, VALUE_UNSIGNED, "weirSnapshotAge", get_age, 0 },
 	/* The configuration of the start is the only one: reloads do not change views. */
 	CONSTANT(6, UNSIGNED, "weirConfigGeneration", 1),
+	NUMBER(7, COUNTER32, "weirNotificationsSent", struct mib_tree, notified),
+	NUMBER(8, COUNTER32, "weirNotificationsSuppressed", struct mib_tree, not_notified),
+	NUMBER(9, COUNTER32, "weirActionsSuppressed", struct mib_tree, not_acted),
 };
 
 static uint32_t

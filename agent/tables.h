@@ -9,20 +9,23 @@
 
 #include "agent/tree.h"
 
-#define N_MIB_TABLES 7U
+#define N_MIB_TABLES 9U
 
 /* In the order of their names. */
 extern const struct mib_table *const mib_tables[N_MIB_TABLES];
 
 /*
  * The scalars, and the tables of things (agent/tables.c); the entries (agent/entry.c);
- * watches (agent/watches.c).
+ * watches (agent/watches.c); thresholds and alarms (agent/thresholds.c).
  */
 extern const struct mib_table general_table, collector_table, exporter_table, view_table,
-    entry_table, output_table, watch_table;
+    entry_table, output_table, threshold_table, alarm_table, watch_table;
 
 /* Of a value at `ns` since 1970: the TimeStamp. */
 uint64_t moment_timestamp(const struct moment *m, uint64_t ns);
+
+/* The index of an alarm in weirAlarmTable, to `out`; returns its length. */
+size_t alarm_index_write(const char *name, uint64_t id, subid_t *out);
 
 /* Getters: of the number `arg`; of the uint64_t, the text, the time in ns at `arg` in a row. */
 void get_number(const struct moment *m, const void *row, size_t arg, struct value *v);

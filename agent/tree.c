@@ -54,6 +54,8 @@ tree_free(struct mib_tree *t)
 	free(t->outputs);
 	free(t->views);
 	free(t->watches);
+	free(t->thresholds);
+	free(t->alarms);
 	free(t);
 }
 

@@ -23,7 +23,7 @@
 
 typedef unsigned long subid_t; /* a sub-identifier, as libnetsnmp's oid */
 
-#define NAME_MAX_LEN 24U /* sub-identifiers of the longest name below the root: exporters */
+#define NAME_MAX_LEN 44U /* sub-identifiers of the longest name below the root: alarms */
 
 /* Numbers are uint64_t throughout, whatever the MIB makes of them: one getter serves all. */
 struct collector_row {
@@ -54,7 +54,8 @@ struct exporter_row {
 
 struct view_row {
 	uint32_t index;
-	char name[64];
+	char name[64];           /* of the plugin */
+	char view[64];           /* and of the view, which others may share */
 	char key_spec[VALUE_OCTETS_MAX + 1];
 	uint64_t interval;       /* s */
 	uint64_t n_rows, hidden, capacity;
@@ -77,7 +78,9 @@ struct output_row {
 	uint64_t queued, rows, written, spooled, refused, errors;
 };
 
-struct watch; /* core/watch.h */
+struct watch;         /* core/watch.h */
+struct threshold_row; /* core/alarms.h */
+struct alarm_row;
 
 /* How many rows the tables of things have. */
 struct tree_size {
@@ -89,12 +92,17 @@ struct mib_tree {
 	uint64_t cut_real;       /* ns since 1970 */
 	uint64_t cut_mono;
 	uint64_t started;        /* ns since 1970 */
-	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches;
+	uint64_t notified, not_notified; /* notifications */
+	uint64_t not_acted;      /* programs and results for Nagios */
+	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
-	struct watch *watches;            /* by index; the tree's own copy, or NULL */
+	struct watch *watches;            /* by index; the tree's own copy, or NULL; as are */
+	struct threshold_row *thresholds; /* by name, */
+	struct alarm_row *alarms;         /* and by length of name, name, id */
+	uint64_t control_changes;         /* of what can be set, when these two were made */
 	uint32_t n_entries;      /* set by tree_seal */
 };
 

@@ -85,6 +85,9 @@ alarms_tell(void *arg, const struct crossing_event *x)
 		.scope = c->scope, .metric = c->metric, .direction = c->direction,
 		.window = c->window, .id = x->instance->id, .value = x->instance->value,
 		.limit = x->limit, .notify = c->notify };
+	if (c->scope <= SCOPE_TOP)
+		snprintf(e->view, sizeof(e->view), "%s",
+		    engine_view(a->engine, c->subject)->name);
 	memcpy(e->name, c->name, sizeof(e->name));
 	memcpy(e->subject, c->subject, sizeof(e->subject));
 	memcpy(e->label, x->instance->label, sizeof(e->label));
@@ -103,6 +106,17 @@ alarm_event_text(const struct alarm_event *e, char *buf, size_t room)
 	    e->raised ? "alarm at" : "well again at", (unsigned long long)e->limit);
 
 	return (size_t)n < room ? (size_t)n : room - 1;
+}
+
+size_t
+alarm_row_text(const struct alarm_row *r, char *buf, size_t room)
+{
+	struct alarm_event e = { .raised = true, .scope = r->scope, .metric = r->metric,
+		.value = r->value, .limit = r->limit };
+
+	memcpy(e.subject, r->subject, sizeof(e.subject));
+	memcpy(e.label, r->label, sizeof(e.label));
+	return alarm_event_text(&e, buf, room);
 }
 
 unsigned
@@ -649,6 +663,8 @@ alarms_raised(struct alarms *a, uint32_t *n)
 			memcpy(r->subject, x->config.subject, sizeof(r->subject));
 			memcpy(r->label, in->label, sizeof(r->label));
 			r->scope = x->config.scope;
+			r->metric = x->config.metric;
+			r->limit = x->config.direction == DIRECTION_ABOVE ? x->rising : x->falling;
 			r->id = in->id;
 			r->raised = in->raised;
 			r->value = in->value;

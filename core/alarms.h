@@ -43,6 +43,7 @@ struct alarm_event {
 	char name[THRESHOLD_NAME + 1];
 	uint32_t scope, metric, direction, window;
 	char subject[THRESHOLD_SUBJECT];
+	char view[64];            /* of entries: the view's own name */
 	char label[CROSSING_LABEL]; /* of what it is */
 	uint64_t id;              /* struct instance's */
 	uint64_t value, limit;
@@ -68,8 +69,13 @@ struct alarm_row {
 	uint64_t id;
 	uint32_t scope;
 	char subject[THRESHOLD_SUBJECT], label[CROSSING_LABEL];
-	uint64_t raised, value;
+	uint32_t metric;
+	uint64_t raised;          /* ns since 1970 */
+	uint64_t value, limit;
 };
+
+/* The text of the event by which it was raised, with its value of now. */
+size_t alarm_row_text(const struct alarm_row *r, char *buf, size_t room);
 
 /*
  * No alarms as yet for `en`, but for those of the map, whose faults go to `ps`. After all

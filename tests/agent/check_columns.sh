@@ -22,7 +22,7 @@ export SMIPATH LC_ALL
 root=1.3.6.1.4.1.$(sed -n 's/^ *::= { enterprises \([0-9 ]*[0-9]\) *}$/\1/p' "$mib" |
     tr ' ' '.')
 
-# "NAME OID TYPE" of each object that can be read; TYPE is what the syntax is on the wire.
+# "NAME OID TYPE" of each object that can be read, and "written" behind it; TYPE is what the syntax is on the wire.
 smidump -c /dev/null -f xml "$mib" 2>/dev/null | awk -v root="$root." '
 function attr(key,   s) {
 	s = $0
@@ -32,7 +32,7 @@ function attr(key,   s) {
 	return s
 }
 BEGIN {
-	split("Integer32 InetAddressType Enumeration", list, " ")
+	split("Integer32 InetAddressType Enumeration RowStatus StorageType TruthValue", list, " ")
 	for (i in list) wire[list[i]] = "integer"
 	split("Unsigned32 Gauge32 InetPortNumber InetAutonomousSystemNumber " \
 	    "InetAddressPrefixLength", list, " ")
@@ -48,9 +48,10 @@ BEGIN {
 /<typedef basetype=/     { type = attr("basetype") }
 /<type / && name         { type = attr("name") }
 /<\/?refinement/         { name = "" }
-/<access>readonly/ && name {
+/<access>read/ && name {
 	sub("^" root, "", oid)
-	print name, oid, (type in wire) ? wire[type] : type
+	print name, oid, ((type in wire) ? wire[type] : type) \
+	    (/readonly/ ? "" : " written")
 	name = ""
 }' | sort >"$tmp/mib"
 "$build/tests/agent/columns" | sort >"$tmp/agent"

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Prints what the agent serves, "NAME OID TYPE" on a line, for check_columns.sh. */
+/*
+ * Prints what the agent serves, "NAME OID TYPE" on a line, and "written" behind it where it
+ * can be, for check_columns.sh.
+ */
 #include <stdio.h>
 
+#include "agent/control.h"
 #include "agent/tables.h"
 
 int
@@ -19,7 +23,8 @@ main(void)
 			printf("%s ", c->name);
 			for (unsigned p = 0; p < mib_tables[m]->n_prefix; p++)
 				printf("%u.", mib_tables[m]->prefix[p]);
-			printf("%u %s\n", c->number, types[c->type]);
+			printf("%u %s%s\n", c->number, types[c->type],
+			    control_writes(mib_tables[m], c->number) ? " written" : "");
 		}
 	return 0;
 }

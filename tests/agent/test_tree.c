@@ -12,6 +12,7 @@
 
 #include "agent/tables.h"
 #include "agent/tree.h"
+#include "core/alarms.h"
 #include "core/watch.h"
 #include "tests/agent/scene.h"
 
@@ -81,6 +82,16 @@ tree_random(struct scene *s)
 	}
 	for (uint32_t i = 0; i < outputs; i++)
 		t->outputs[i].index = 7 * i + 3;
+	t->n_thresholds = (uint32_t)rand() % 4;
+	t->thresholds = calloc(t->n_thresholds + 1, sizeof(*t->thresholds));
+	for (uint32_t i = 0; i < t->n_thresholds; i++) /* one begins with the other */
+		memset(t->thresholds[i].config.name, 'a', 1 + 10 * i);
+	t->n_alarms = (uint32_t)rand() % 6;
+	t->alarms = calloc(t->n_alarms + 1, sizeof(*t->alarms));
+	for (uint32_t i = 0; i < t->n_alarms; i++) { /* by length of the name, name, id */
+		strcpy(t->alarms[i].name, i < 2 ? "b" : i < 4 ? "c" : "aa");
+		t->alarms[i].id = (uint64_t)i << 40 | i;
+	}
 	t->n_watches = (uint32_t)rand() % 5;
 	t->watches = calloc(t->n_watches + 1, sizeof(*t->watches));
 	for (uint32_t i = 0; i < t->n_watches; i++)
@@ -268,7 +279,7 @@ static const struct {
 	{ "a scalar without .0 has no instance", { { 1, 1, 1 }, 3 }, TREE_NO_INSTANCE },
 	{ "a scalar has one instance only", { { 1, 1, 1, 1 }, 4 }, TREE_NO_INSTANCE },
 	{ "nothing follows .0", { { 1, 1, 1, 0, 0 }, 5 }, TREE_NO_INSTANCE },
-	{ "an unknown scalar is no object", { { 1, 1, 7, 0 }, 4 }, TREE_NO_OBJECT },
+	{ "an unknown scalar is no object", { { 1, 1, 99, 0 }, 4 }, TREE_NO_OBJECT },
 	{ "indexes are not accessible", { { 1, 2, 1, 1, 1 }, 5 }, TREE_NO_OBJECT },
 	{ "a column between others is no object", { { 1, 5, 1, 12, 1, 2, 3 }, 7 },
 	    TREE_NO_OBJECT },

@@ -179,7 +179,7 @@ def tuple_key(row):
 class Snmpd:
     """A private snmpd: own port, own AgentX socket, own state."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, more=""):
         self.dir = pathlib.Path(directory) / "snmpd"
         (self.dir / "state").mkdir(parents=True)  # snmpd writes a snmpd.conf of its own there
         self.port = free_port()
@@ -187,7 +187,8 @@ class Snmpd:
         (self.dir / "snmpd.conf").write_text(
             f"agentAddress udp:127.0.0.1:{self.port}\nmaster agentx\n"
             f"agentXSocket unix:{self.agentx}\nview weir included .{OID}\n"
-            "rocommunity public 127.0.0.1 -V weir\n")
+            "rocommunity public 127.0.0.1 -V weir\nrwcommunity private 127.0.0.1 -V weir\n"
+            + more)
         self.process = None
         self.start()
 
@@ -214,7 +215,8 @@ class Snmpd:
         for line in out.stdout.splitlines():
             oid, eq, value = line.partition(" = ")
             prefix = f".{OID}.{arc}."
-            if eq and oid.startswith(prefix) and "No Such" not in value:
+            if (eq and oid.startswith(prefix) and "No Such" not in value
+                    and "No more variables" not in value):
                 rows[oid[len(prefix):]] = value.split(": ", 1)[-1].strip('"')
         return rows
 

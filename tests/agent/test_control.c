@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SETs to thresholds, without an SNMP library: what RFC 2579 says of RowStatus. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/agent.h"
+#include "agent/control.h"
+#include "agent/notify.h"
+#include "agent/tables.h"
+#include "core/engine.h"
+#include "lib/clock.h"
+
+enum { SCOPE = 2, SUBJECT, SELECTOR, METRIC, DIRECTION, RISING, FALLING, SCALE, WINDOW, HOLD,
+	STARTUP, NOTIFY, STATE, STORAGE = 19, STATUS = 20 };
+enum { ACTIVE = 1, NOT_IN_SERVICE, NOT_READY, GO, WAIT, DESTROY };
+
+/* An engine with a view `talkers` and no threads. */
+struct bench {
+	struct engine *engine;
+	struct config config;
+	struct problems problems;
+	struct output_config common;
+	struct rules_config rules;
+	struct alarm_config alarm;
+	void *snmp;
+	struct control *control;
+};
+
+static void
+bench_init(struct bench *b)
+{
+	struct engine_config ec = { .workers = 1, .max_entries = 10, .max_exporters = 10 };
+	struct err e = ERR_INIT;
+
+	memset(b, 0, sizeof(*b));
+	b->engine = engine_new(&ec, &e);
+	b->snmp = calloc(1, snmp_directives.config_octets);
+	directive_apply(&output_directives, &b->config, "talkers", &b->common, &b->problems);
+	directive_apply(&snmp_directives, &b->config, "talkers", b->snmp, &b->problems);
+	b->common.aggregate = "src_host";
+	assert_int_equal(engine_output(b->engine, &snmp_output, "talkers", &b->common,
+	                     &b->rules, b->snmp, &e), 0);
+	assert_int_equal(alarms_new(b->engine, &b->alarm, &b->engine->alarms, &b->problems, &e),
+	    0);
+	b->control = control_new(b->engine->alarms);
+	assert_non_null(b->control);
+}
+
+static void
+bench_fini(struct bench *b)
+{
+	control_free(b->control);
+	engine_free(b->engine);
+	free(b->snmp);
+	config_free(&b->config);
+	problems_free(&b->problems);
+}
+
+/* A variable of a SET: a number, or a text. */
+struct variable {
+	subid_t column;
+	enum value_type type;
+	uint64_t n;
+	const char *text;
+};
+#define I(column, n) { column, VALUE_INTEGER, n, NULL }
+#define U(column, n) { column, VALUE_UNSIGNED, n, NULL }
+#define S(column, text) { column, VALUE_OCTETS, 0, text }
+
+static enum set_error
+ask(struct bench *b, const char *row, const struct variable *v)
+{
+	subid_t name[NAME_MAX_LEN] = { 1, 9, 1, v->column };
+	struct value value = { .n = v->n };
+	size_t len = 4;
+
+	for (; *row != '\0'; row++)
+		name[len++] = (uint8_t)*row;
+	if (v->text != NULL)
+		value_octets(&value, v->text, strlen(v->text));
+	return control_ask(b->control, name, len, v->type, &value);
+}
+
+/* A whole SET of row `row`; returns the first error. */
+static enum set_error
+set(struct bench *b, const char *row, const struct variable *list, unsigned n)
+{
+	enum set_error rc = SET_OK;
+
+	control_begin(b->control);
+	for (unsigned i = 0; rc == SET_OK && i < n; i++)
+		rc = ask(b, row, &list[i]);
+	for (unsigned i = 0; rc == SET_OK && i < n; i++)
+		rc = control_verdict(b->control, i);
+	return rc == SET_OK ? control_commit(b->control) : rc;
+}
+#define SET(b, row, ...) \
+	set(b, row, (const struct variable[]){ __VA_ARGS__ }, \
+	    sizeof((const struct variable[]){ __VA_ARGS__ }) / sizeof(struct variable))
+
+/* The RowStatus of row `row`; 0: there is none. */
+static uint32_t
+status_of(struct bench *b, const char *row)
+{
+	struct threshold_config c;
+
+	return alarms_get(b->engine->alarms, row, &c) ? c.status : 0;
+}
+
+#define WHOLE \
+	I(SCOPE, SCOPE_VIEW), S(SUBJECT, "talkers"), I(METRIC, METRIC_BYTES), U(RISING, 5)
+
+/* The matrix of RFC 2579: in each state, what each request does. */
+static const struct {
+	const char *says;
+	uint32_t before;          /* the row's status; 0: it is not there */
+	uint32_t request;
+	bool whole;               /* the row can be active */
+	enum set_error want;
+	uint32_t after;
+} matrix[] = {
+	{ "created, and active at once", 0, GO, true, SET_OK, ACTIVE },
+	{ "not active without what it needs", 0, GO, false, SET_INCONSISTENT_VALUE, 0 },
+	{ "created to be filled", 0, WAIT, false, SET_OK, NOT_READY },
+	{ "created, and there is nothing to fill", 0, WAIT, true, SET_OK, NOT_IN_SERVICE },
+	{ "what is not there cannot be active", 0, ACTIVE, true, SET_INCONSISTENT_VALUE, 0 },
+	{ "nor out of service", 0, NOT_IN_SERVICE, true, SET_INCONSISTENT_VALUE, 0 },
+	{ "nobody asks for notReady", 0, NOT_READY, true, SET_WRONG_VALUE, 0 },
+	{ "what is not there can be destroyed", 0, DESTROY, false, SET_OK, 0 },
+
+	{ "not ready, and now it is", NOT_READY, ACTIVE, true, SET_OK, ACTIVE },
+	{ "not ready, and it is not", NOT_READY, ACTIVE, false, SET_INCONSISTENT_VALUE,
+	    NOT_READY },
+	{ "it is there already", NOT_READY, GO, true, SET_INCONSISTENT_VALUE, NOT_READY },
+	{ "and cannot be created once more", NOT_READY, WAIT, true, SET_INCONSISTENT_VALUE,
+	    NOT_READY },
+	{ "destroyed before it was ready", NOT_READY, DESTROY, false, SET_OK, 0 },
+	{ "not ready is not in service, but less", NOT_READY, NOT_IN_SERVICE, false, SET_OK,
+	    NOT_READY },
+
+	{ "into service", NOT_IN_SERVICE, ACTIVE, true, SET_OK, ACTIVE },
+	{ "out of it is out of it", NOT_IN_SERVICE, NOT_IN_SERVICE, true, SET_OK,
+	    NOT_IN_SERVICE },
+	{ "there already, out of service", NOT_IN_SERVICE, GO, true, SET_INCONSISTENT_VALUE,
+	    NOT_IN_SERVICE },
+	{ "destroyed, out of service", NOT_IN_SERVICE, DESTROY, false, SET_OK, 0 },
+
+	{ "active is active", ACTIVE, ACTIVE, true, SET_OK, ACTIVE },
+	{ "out of service", ACTIVE, NOT_IN_SERVICE, true, SET_OK, NOT_IN_SERVICE },
+	{ "there already, active", ACTIVE, WAIT, true, SET_INCONSISTENT_VALUE, ACTIVE },
+	{ "notReady, of what is active", ACTIVE, NOT_READY, true, SET_WRONG_VALUE, ACTIVE },
+	{ "destroyed while active", ACTIVE, DESTROY, false, SET_OK, 0 },
+};
+
+static void
+rows_come_and_go_as_their_status_says(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+		struct bench b;
+
+		print_message("# %s\n", matrix[i].says);
+		bench_init(&b);
+		if (matrix[i].before == NOT_READY)
+			assert_int_equal(SET(&b, "x", I(STATUS, WAIT)), SET_OK);
+		else if (matrix[i].before == NOT_IN_SERVICE)
+			assert_int_equal(SET(&b, "x", I(STATUS, WAIT), WHOLE), SET_OK);
+		else if (matrix[i].before == ACTIVE)
+			assert_int_equal(SET(&b, "x", WHOLE, I(STATUS, GO)), SET_OK);
+		assert_int_equal(status_of(&b, "x"), matrix[i].before);
+		if (matrix[i].whole && matrix[i].before != ACTIVE)
+			assert_int_equal(SET(&b, "x", WHOLE, I(STATUS, matrix[i].request)),
+			    matrix[i].want);
+		else
+			assert_int_equal(SET(&b, "x", I(STATUS, matrix[i].request)),
+			    matrix[i].want);
+		assert_int_equal(status_of(&b, "x"), matrix[i].after);
+		bench_fini(&b);
+	}
+}
+
+static const struct {
+	const char *says;
+	struct variable v;
+	enum set_error want;
+} variables[] = {
+	{ "a number of the wrong type", U(SCOPE, 1), SET_WRONG_TYPE },
+	{ "a limit that is signed", I(RISING, 1), SET_WRONG_TYPE },
+	{ "a text as a number", S(RISING, "1"), SET_WRONG_TYPE },
+	{ "a number as a text", U(SUBJECT, 1), SET_WRONG_TYPE },
+	{ "a counter", { RISING, VALUE_COUNTER64, 1, NULL }, SET_WRONG_TYPE },
+	{ "no such scope", I(SCOPE, 8), SET_WRONG_VALUE },
+	{ "no scope at all", I(SCOPE, 0), SET_WRONG_VALUE },
+	{ "a negative number", I(SCOPE, UINT64_MAX), SET_WRONG_VALUE },
+	{ "too many zeros", U(SCALE, 13), SET_WRONG_VALUE },
+	{ "a window of no time", U(WINDOW, 0), SET_WRONG_VALUE },
+	{ "a window of days", U(WINDOW, 86401), SET_WRONG_VALUE },
+	{ "no truth", I(NOTIFY, 3), SET_WRONG_VALUE },
+	{ "a storage that we cannot give", I(STORAGE, 4), SET_WRONG_VALUE },
+	{ "a storage that is the map's", I(STORAGE, 5), SET_WRONG_VALUE },
+	{ "a subject that is too long",
+	    S(SUBJECT, "0123456789012345678901234567890123456789012345678901234567890123"),
+	    SET_WRONG_LENGTH },
+	{ "a control character", S(SELECTOR, "src_host=\n"), SET_WRONG_VALUE },
+	{ "what weir alone writes", I(STATE, 2), SET_NOT_WRITABLE },
+	{ "what is not there", I(21, 2), SET_NOT_WRITABLE },
+	{ "the index", S(1, "x"), SET_NOT_WRITABLE },
+	{ "the largest limit", U(RISING, UINT32_MAX), SET_OK },
+	{ "an empty text", S(SUBJECT, ""), SET_OK },
+};
+
+static void
+each_variable_is_looked_at_by_itself(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		print_message("# %s\n", variables[i].says);
+		control_begin(b.control);
+		assert_int_equal(ask(&b, "x", &variables[i].v), variables[i].want);
+	}
+	assert_int_equal(status_of(&b, "x"), 0);
+	bench_fini(&b);
+}
+
+static const struct {
+	const char *says;
+	subid_t name[NAME_MAX_LEN];
+	size_t len;
+	enum set_error want;
+} names[] = {
+	{ "a scalar", { 1, 1, 1, 0 }, 4, SET_NOT_WRITABLE },
+	{ "another table", { 1, 5, 1, 6, 1, 2, 3 }, 7, SET_NOT_WRITABLE },
+	{ "a column", { 1, 9, 1, 7 }, 4, SET_NOT_WRITABLE },
+	{ "a name of what is no octet", { 1, 9, 1, 7, 300 }, 5, SET_NO_CREATION },
+	{ "a name with a blank", { 1, 9, 1, 7, 'a', ' ', 'b' }, 7, SET_NO_CREATION },
+	{ "a name with a newline", { 1, 9, 1, 7, '\n' }, 5, SET_NO_CREATION },
+	{ "a name that is too long", { 1, 9, 1, 7, [4] = 'a' }, 4 + 33, SET_NO_CREATION },
+};
+
+static void
+only_thresholds_can_be_written(void **state)
+{
+	const struct value v = { .n = 1 };
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		subid_t name[NAME_MAX_LEN];
+
+		memcpy(name, names[i].name, sizeof(name));
+		for (size_t k = 5; k < names[i].len && name[k] == 0; k++)
+			name[k] = 'a';
+		print_message("# %s\n", names[i].says);
+		control_begin(b.control);
+		assert_int_equal(
+		    control_ask(b.control, name, names[i].len, VALUE_UNSIGNED, &v),
+		    names[i].want);
+	}
+	bench_fini(&b);
+}
+
+static void
+rows_are_judged_as_a_whole(void **state)
+{
+	struct bench b;
+	struct threshold_config c;
+
+	(void)state;
+	bench_init(&b);
+	/* Without RowStatus there is no row. */
+	assert_int_equal(SET(&b, "x", WHOLE), SET_INCONSISTENT_NAME);
+	assert_int_equal(SET(&b, "x", WHOLE, I(STATUS, GO), U(FALLING, 6)),
+	    SET_INCONSISTENT_VALUE);
+	assert_int_equal(SET(&b, "x", I(STATUS, GO), WHOLE, U(FALLING, 4), U(SCALE, 6)), SET_OK);
+	/* The limits change together, or not at all. */
+	assert_int_equal(SET(&b, "x", U(FALLING, 9)), SET_INCONSISTENT_VALUE);
+	assert_int_equal(SET(&b, "x", U(RISING, 10), U(FALLING, 9)), SET_OK);
+	assert_true(alarms_get(b.engine->alarms, "x", &c));
+	assert_int_equal(threshold_limit(&c, c.rising), 10000000);
+	assert_int_equal(c.storage, STORAGE_NONVOLATILE);
+	assert_int_equal(c.status, ACTIVE);
+	/* One that is out of service may say what makes no sense as yet. */
+	assert_int_equal(SET(&b, "x", I(STATUS, NOT_IN_SERVICE)), SET_OK);
+	assert_int_equal(SET(&b, "x", S(SUBJECT, "nobody")), SET_OK);
+	assert_int_equal(status_of(&b, "x"), NOT_READY);
+	assert_int_equal(SET(&b, "x", S(SUBJECT, "talkers")), SET_OK);
+	assert_int_equal(status_of(&b, "x"), NOT_IN_SERVICE);
+	bench_fini(&b);
+}
+
+static void
+a_request_is_done_whole_or_not_at_all(void **state)
+{
+	static const struct variable good[] = { WHOLE, I(STATUS, GO) };
+	static const struct variable bad = I(STATUS, GO);
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	control_begin(b.control);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(ask(&b, "one", &good[i]), SET_OK);
+	assert_int_equal(ask(&b, "two", &bad), SET_OK);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(control_verdict(b.control, i), SET_OK);
+	assert_int_equal(control_verdict(b.control, 5), SET_INCONSISTENT_VALUE);
+	assert_int_equal(status_of(&b, "one"), 0);
+
+	/* As many rows as there is room for. */
+	control_begin(b.control);
+	for (int i = 0; i < 40; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(ask(&b, name, &bad) == SET_OK, i < 32);
+	}
+	bench_fini(&b);
+}
+
+static void
+a_tree_shows_what_was_committed(void **state)
+{
+	struct bench b;
+	struct mib_tree *t = tree_new(&(struct tree_size){ .views = 0 });
+
+	(void)state;
+	bench_init(&b);
+	control_show(b.engine->alarms, t);
+	assert_int_equal(t->n_thresholds, 0);
+	assert_int_equal(SET(&b, "zz", WHOLE, I(STATUS, GO)), SET_OK);
+	assert_int_equal(SET(&b, "a", WHOLE, I(STATUS, GO)), SET_OK);
+	control_update(b.control, t);
+	assert_int_equal(t->n_thresholds, 2);
+	assert_string_equal(t->thresholds[0].config.name, "a");
+	assert_int_equal(SET(&b, "a", I(STATUS, DESTROY)), SET_OK);
+	control_update(b.control, t);
+	assert_int_equal(t->n_thresholds, 1);
+	tree_seal(t);
+	tree_free(t);
+	bench_fini(&b);
+}
+
+/* Many things happen at once: some are told, the others are counted. */
+static void
+no_more_is_notified_than_is_wanted(void **state)
+{
+	struct bench b;
+	struct notify *n;
+	struct notification out;
+	unsigned cleared = 0;
+
+	(void)state;
+	bench_init(&b);
+	clock_set(UINT64_C(1767225600) * CLOCK_S);
+	n = notify_new(&(struct notify_config){ .alarms = b.engine->alarms, .rate = 10,
+	    .started = clock_real() });
+	assert_true(notify_next(n, NULL, &out));
+	assert_int_equal(out.number, 1);
+	assert_false(notify_next(n, NULL, &out));
+	/* A threshold of a second that is crossed, or well again, 50 times. */
+	assert_int_equal(SET(&b, "x", I(SCOPE, SCOPE_VIEW), S(SUBJECT, "talkers"),
+	                     I(METRIC, METRIC_ROWS), U(RISING, 1), U(WINDOW, 1),
+	                     I(STARTUP, STARTUP_EITHER), I(STATUS, GO)), SET_OK);
+	for (unsigned i = 1; i <= 50; i++) {
+		struct err e = ERR_INIT;
+		struct threshold_config c;
+
+		clock_set(clock_real() + CLOCK_S);
+		alarms_look(b.engine->alarms, clock_real());
+		assert_true(alarms_get(b.engine->alarms, "x", &c));
+		assert_int_equal(alarms_put(b.engine->alarms, &c, &e), 0); /* begins anew */
+	}
+	assert_int_equal(alarms_serial(b.engine->alarms), 50);
+	assert_true(notify_is_due(n));
+	while (notify_next(n, NULL, &out)) {
+		assert_int_equal(out.number, 3);
+		assert_int_equal(out.n, 3);
+		assert_int_equal(out.objects[0].len, 4 + 2 + 2); /* length, name, two halves */
+		cleared++;
+	}
+	assert_int_equal(cleared, 10);
+	assert_int_equal(notify_suppressed(n), 40);
+	assert_true(notify_is_due(n));
+	clock_set(clock_real() + CLOCK_S);
+	assert_true(notify_next(n, NULL, &out));
+	assert_int_equal(out.number, 4);
+	assert_int_equal(out.objects[0].value.n, 40);
+	assert_false(notify_next(n, NULL, &out));
+	assert_false(notify_is_due(n));
+	assert_int_equal(notify_sent(n), 12);
+	notify_free(n);
+	clock_set(0);
+	bench_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_come_and_go_as_their_status_says),
+		cmocka_unit_test(each_variable_is_looked_at_by_itself),
+		cmocka_unit_test(only_thresholds_can_be_written),
+		cmocka_unit_test(rows_are_judged_as_a_whole),
+		cmocka_unit_test(a_request_is_done_whole_or_not_at_all),
+		cmocka_unit_test(a_tree_shows_what_was_committed),
+		cmocka_unit_test(no_more_is_notified_than_is_wanted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
