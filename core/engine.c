@@ -25,9 +25,10 @@ engine_new(const struct engine_config *c, struct err *e)
 	en->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	en->exporters = exporters_new(c->workers, c->max_exporters, c->exporter_state_free);
 	en->publisher = publisher_new(en, e);
+	en->files = files_new();
 	en->workers = calloc(c->workers, sizeof(*en->workers));
 	if (en->exporters == NULL || en->publisher == NULL || en->workers == NULL ||
-	    en->finished_fd == -1) {
+	    en->files == NULL || en->finished_fd == -1) {
 		err_set(e, WEIR_ENOMEM, "no memory for %u workers", c->workers);
 		engine_free(en);
 		return NULL;
@@ -62,6 +63,7 @@ engine_free(struct engine *en)
 		rules_free(en->rules[i].rules);
 	for (unsigned i = 0; i < en->n_taggings; i++)
 		tagging_free(&en->taggings[i]);
+	files_free(en->files);
 	sampling_free(en->sampling);
 	publisher_free(en->publisher);
 	if (en->finished_fd != -1)
@@ -264,8 +266,8 @@ files_read(struct engine *en, struct problems *ps, struct err *e)
 	if (rc != 0)
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
 	for (unsigned r = 0; r < en->n_rules; r++) {
-		one = rules_new(&en->rules[r].config, &en->rules[r].needed, &en->rules[r].rules,
-		    ps, e);
+		one = rules_new(&en->rules[r].config, &en->rules[r].needed, en->files,
+		    &en->rules[r].rules, ps, e);
 		if (one != 0)
 			problem_add(ps, PROBLEM_ERROR, NULL, "%s", e->text);
 		rc = one != 0 ? one : rc;
@@ -309,8 +311,7 @@ engine_reload(struct engine *en, struct problems *ps)
 {
 	if (en->sampling != NULL)
 		sampling_reload(en->sampling, ps);
-	for (unsigned r = 0; r < en->n_rules; r++)
-		rules_reload(en->rules[r].rules, ps);
+	files_reload(en->files, ps);
 	for (unsigned t = 0; t < en->n_taggings; t++)
 		tagging_reload(&en->taggings[t], en->n_workers, &en->workers[0].pipeline.needs,
 		    ps);

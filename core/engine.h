@@ -46,6 +46,7 @@ struct engine {
 	struct watches *watches;  /* NULL: none. Owned; made by the caller before engine_start, */
 	struct alarms *alarms;    /* and these, too */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
+	struct files *files;      /* what rules look at */
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */
 	unsigned n_rules;

@@ -15,7 +15,6 @@
 #include "daemon/directives.h"
 #include "flow/custom.h"
 #include "lib/log.h"
-#include "rules/filters.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -210,9 +209,9 @@ plugin_check(struct settings *s, const struct plugin *p)
 	const struct output_config *c = &p->common;
 	struct field_set set;
 	struct bins bins = { 0 };
-	struct err e[4] = { ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT };
-	static const char *const keys[] = { "aggregate", "sql_history", "sql_history_roundoff",
-		"aggregate_filter" };
+	struct err e[3] = { ERR_INIT, ERR_INIT, ERR_INIT };
+	static const char *const keys[] = { "aggregate", "sql_history", "sql_history_roundoff" };
+	const char *list;
 	bool fine = true;
 
 	(void)field_set_parse(c->aggregate, &set, &e[0]);
@@ -220,8 +219,6 @@ plugin_check(struct settings *s, const struct plugin *p)
 		(void)bins_parse_history(c->history, &bins, &e[1]);
 	if (c->history_roundoff != NULL)
 		(void)bins_parse_roundoff(c->history_roundoff, &bins, &e[2]);
-	if (p->rules.aggregate_filter != NULL)
-		filters_free(filters_new(p->rules.aggregate_filter, &e[3]));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (e[i].code == 0)
 			continue;
@@ -229,7 +226,11 @@ plugin_check(struct settings *s, const struct plugin *p)
 		    "%s[%s]: %s", keys[i], p->name, e[i].text);
 		fine = false;
 	}
-	return fine;
+	list = rules_lists_check(&p->rules, &e[0]);
+	if (list != NULL)
+		problem_add(&s->problems, PROBLEM_ERROR, plugin_line(s, p, list), "%s[%s]: %s",
+		    list, p->name, e[0].text);
+	return fine && list == NULL;
 }
 
 static void

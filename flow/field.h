@@ -103,6 +103,13 @@ field_is_free(const struct field *f)
 	return field_is_interned(f) || f->value == FIELD_CUSTOM;
 }
 
+/* Whether values of `f` are networks: an address that is none is then that of IPv6, "::". */
+static inline bool
+field_is_network(const struct field *f)
+{
+	return f == &fields[F_SRC_NET] || f == &fields[F_DST_NET];
+}
+
 /* A set of fields, by field_no. */
 struct field_set {
 	uint64_t bits[(FIELD_COUNT + 63) / 64];

@@ -152,6 +152,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 	switch (f->value) {
 	case FIELD_IP:
 		memcpy(&ip, value, sizeof(ip));
+		if (field_is_network(f) && ip_is_none(&ip))
+			return text_string("::", buf);
 		return ip_format(&ip, buf);
 	case FIELD_MAC:
 		memcpy(&mac, value, sizeof(mac));

@@ -152,15 +152,3 @@ networks_find_many(const struct networks *n, const ip16_t *const *a, unsigned co
 		__builtin_prefetch(found[i]);
 	}
 }
-
-size_t
-networks_count(const struct networks *n)
-{
-	return n->n;
-}
-
-size_t
-networks_octets(const struct networks *n)
-{
-	return sizeof(*n) + n->room * sizeof(*n->list) + lpm_octets(n->lpm);
-}

@@ -6,7 +6,6 @@
 #ifndef WEIR_RULES_NETWORKS_H
 #define WEIR_RULES_NETWORKS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/directive.h"
@@ -36,9 +35,5 @@ const struct network *networks_find(const struct networks *n, const ip16_t *a);
 /* The same for `count` (to LPM_BATCH) addresses, which is several times as fast. */
 void networks_find_many(const struct networks *n, const ip16_t *const *a, unsigned count,
     const struct network **found);
-
-/* How many networks there are, and the octets of memory that they take. */
-size_t networks_count(const struct networks *n);
-size_t networks_octets(const struct networks *n);
 
 #endif

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rules/rules.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
-#include "lib/rcu.h"
 #include "rules/filters.h"
-#include "rules/networks.h"
 #include "rules/rdmap.h"
+#include "rules/routes.h"
+#include "rules/tagfilter.h"
+#include "rules/valuelist.h"
 
 #define AT(member) offsetof(struct rules_config, member)
-#define ORIGINS "default|protocol|file|longest|mask"
+/* The words of enum rules_origin; the exporter's own word is behind these. */
+#define ORIGINS "default|protocol|file|longest|mask|fallback|"
+#define FROM " come from: the exporter (protocol), networks_file (file), "
+#define NET_FROM FROM "the longer prefix of both (longest, fallback), networks_mask (mask)."
+#define AS_FROM FROM "the one whose prefix is longer (longest, fallback)."
 static const struct directive rules_rows[] = {
 	{ .name = "pre_tag_map", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(pre_tag_map), .reload = DIRECTIVE_RELOAD,
@@ -67,19 +70,60 @@ static const struct directive rules_rows[] = {
 	    .doc = "Where the exporter gives no BGP next hop, take the IP next hop for "
 	           "peer_dst_ip." },
 	{ .name = "pmacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_PACKETS]),
-	    .words = ORIGINS, .doc = "Where the prefixes of captured packets come from." },
+	    .words = ORIGINS "none", .doc = "Where the prefixes of captured packets" NET_FROM },
 	{ .name = "pmacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_PACKETS]),
-	    .words = ORIGINS, .doc = "Where the AS of captured packets come from." },
+	    .words = ORIGINS "none", .doc = "Where the AS of captured packets" AS_FROM },
 	{ .name = "nfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_NETFLOW]),
-	    .words = ORIGINS "|netflow", .doc = "Where the prefixes of NetFlow come from." },
+	    .words = ORIGINS "netflow", .doc = "Where the prefixes of NetFlow" NET_FROM },
 	{ .name = "nfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_NETFLOW]),
-	    .words = ORIGINS "|netflow", .doc = "Where the AS of NetFlow come from." },
+	    .words = ORIGINS "netflow", .doc = "Where the AS of NetFlow" AS_FROM },
 	{ .name = "sfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_SFLOW]),
-	    .words = ORIGINS "|sflow", .doc = "Where the prefixes of sFlow come from." },
+	    .words = ORIGINS "sflow", .doc = "Where the prefixes of sFlow" NET_FROM },
 	{ .name = "sfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_SFLOW]),
-	    .words = ORIGINS "|sflow", .doc = "Where the AS of sFlow come from." },
+	    .words = ORIGINS "sflow", .doc = "Where the AS of sFlow" AS_FROM },
+	{ .name = "nfacctd_as_new", .type = DIRECTIVE_BOOL, .offset = AT(as_new[SOURCE_NETFLOW]),
+	    .def = "false", .doc = "Old name of nfacctd_as: file." },
+	{ .name = "sfacctd_as_new", .type = DIRECTIVE_BOOL, .offset = AT(as_new[SOURCE_SFLOW]),
+	    .def = "false", .doc = "Old name of sfacctd_as: file." },
+	{ .name = "nfacctd_peer_as", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(peer_as[SOURCE_NETFLOW]), .def = "false",
+	    .doc = "The AS that NetFlow tells are those of peers: take them for peer_src_as and "
+	           "peer_dst_as; src_as and dst_as are then 0, or what networks_file says." },
+	{ .name = "sfacctd_peer_as", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(peer_as[SOURCE_SFLOW]), .def = "false",
+	    .doc = "The same of sFlow." },
+	{ .name = "ports_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(ports_file), .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of ports, one or a range like 6000-6063 a line: all others become 0." },
+	{ .name = "protos_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(protos_file), .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of IP protocols, a number, a name or a range a line: all others "
+	           "become 255, which is shown as others." },
+	{ .name = "tos_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(tos_file), .reload = DIRECTIVE_RELOAD,
+	    .doc = "File of types of service (with tos_encode_as_dscp: of DSCPs), one or a range "
+	           "a line, in decimal or as 0xb8: all others become 255." },
+	{ .name = "pre_tag_filter", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
+	    .offset = AT(pre_tag_filter),
+	    .doc = "Count only what has one of these tags: a comma list of numbers and ranges like "
+	           "10-20; with '-' before it, what has not. The first that holds the tag "
+	           "decides; of several with '-', none may." },
+	{ .name = "pre_tag2_filter", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
+	    .offset = AT(pre_tag2_filter), .doc = "The same for tag2." },
+	{ .name = "pre_tag_label_filter", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
+	    .offset = AT(pre_tag_label_filter),
+	    .doc = "Count only what has one of these labels, be it as one of several with commas "
+	           "between: a comma list; null is no label; '-' as in pre_tag_filter." },
+	{ .name = "post_tag", .type = DIRECTIVE_U64, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(post_tag), .min = 1,
+	    .doc = "The tag of all that this plugin counts, whatever maps say; filters see theirs." },
+	{ .name = "post_tag2", .type = DIRECTIVE_U64, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(post_tag2), .min = 1, .doc = "The same for tag2." },
 	{ .name = NULL },
 };
+#undef AS_FROM
+#undef NET_FROM
+#undef FROM
 #undef ORIGINS
 #undef AT
 
@@ -87,96 +131,87 @@ const struct directive_set rules_directives = {
 	"rules", rules_rows, sizeof(struct rules_config)
 };
 
-/* Source and destination alike: which members of struct flow make one side. */
-static const struct side {
-	size_t host, net, mask, as;
-	enum field_no host_no, net_no, mask_no, as_no;
-} sides[2] = {
-	{ offsetof(struct flow, src_host), offsetof(struct flow, src_net),
-	    offsetof(struct flow, src_mask), offsetof(struct flow, src_as), F_SRC_HOST,
-	    F_SRC_NET, F_SRC_MASK, F_SRC_AS },
-	{ offsetof(struct flow, dst_host), offsetof(struct flow, dst_net),
-	    offsetof(struct flow, dst_mask), offsetof(struct flow, dst_as), F_DST_HOST,
-	    F_DST_NET, F_DST_MASK, F_DST_AS },
+/* The files of a configuration: their directives' places in it. */
+static const struct {
+	enum file_kind kind;
+	size_t path;
+} paths[] = {
+	{ FILE_NETWORKS, offsetof(struct rules_config, networks_file) },
+	{ FILE_RDMAP, offsetof(struct rules_config, flow_to_rd_map) },
+	{ FILE_PORTS, offsetof(struct rules_config, ports_file) },
+	{ FILE_PROTOS, offsetof(struct rules_config, protos_file) },
+	{ FILE_TOS, offsetof(struct rules_config, tos_file) },
 };
+#define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
-/* The operator's files, each loaded into an object of its own. */
-enum file { FILE_NETWORKS, FILE_RDMAP, FILES };
-
-static void *
-file_networks_load(const char *path, struct problems *ps, struct err *e)
-{
-	return networks_load(path, ps, e);
-}
-
-static void
-file_networks_free(void *file)
-{
-	networks_free(file);
-}
-
-static void *
-file_rdmap_load(const char *path, struct problems *ps, struct err *e)
-{
-	return rdmap_load(path, ps, e);
-}
-
-static void
-file_rdmap_free(void *file)
-{
-	rdmap_free(file);
-}
-
+/* The lists that a flow must pass, and what they look at. */
 static const struct {
 	const char *directive;
-	size_t path; /* place in struct rules_config */
-	void *(*load)(const char *path, struct problems *ps, struct err *e);
-	void (*free)(void *file); /* NULL is no file */
-} files[FILES] = {
-	[FILE_NETWORKS] = { "networks_file", offsetof(struct rules_config, networks_file),
-	    file_networks_load, file_networks_free },
-	[FILE_RDMAP] = { "flow_to_rd_map", offsetof(struct rules_config, flow_to_rd_map),
-	    file_rdmap_load, file_rdmap_free },
+	size_t list; /* place in struct rules_config */
+	enum field_no field;
+} tag_lists[] = {
+	{ "pre_tag_filter", offsetof(struct rules_config, pre_tag_filter), F_TAG },
+	{ "pre_tag2_filter", offsetof(struct rules_config, pre_tag2_filter), F_TAG2 },
+	{ "pre_tag_label_filter", offsetof(struct rules_config, pre_tag_label_filter), F_LABEL },
 };
+#define N_TAG_LISTS (sizeof(tag_lists) / sizeof(tag_lists[0]))
+
+static const struct {
+	enum file_kind file;
+	enum valuelist_kind values;
+} value_files[] = {
+	{ FILE_PORTS, VALUELIST_PORTS },
+	{ FILE_PROTOS, VALUELIST_PROTOS },
+	{ FILE_TOS, VALUELIST_TOS },
+};
+#define N_VALUE_FILES (sizeof(value_files) / sizeof(value_files[0]))
 
 struct rules {
-	_Atomic(void *) files[FILES];   /* NULL: there is none, or nobody needs it */
+	struct file *files[FILE_KINDS]; /* borrowed; NULL: there is none, or nobody needs it */
 	struct filters *filters;        /* aggregate_filter; NULL: none */
+	struct tagfilter *tags[N_TAG_LISTS]; /* NULL: none */
 	bool rd;                        /* somebody needs the route distinguisher */
 	bool dscp, next_hop;            /* tos, peer_dst_ip */
+	bool routes_any;                /* routes have something to do */
 	struct rules_config config;
-	uint8_t net[SOURCE_COUNT];      /* enum rules_origin, defaults resolved */
-	uint8_t as[SOURCE_COUNT];
-	bool prefixes[2];               /* by side: somebody needs network or mask, */
-	bool systems[2];                /* somebody needs the AS */
+	struct routes routes;
 };
 
-/* pmacct's defaults: a file decides for packets; exporters' own words for the others. */
-static uint8_t
-origin_resolve(int origin, enum flow_source source, const struct rules_config *c)
+/* The text at `offset` of `c`, NULL when there is none. */
+static const char *
+config_text(const struct rules_config *c, size_t offset)
 {
-	if (origin > ORIGIN_MASK) /* "netflow", "sflow": the exporter's word */
-		return ORIGIN_PROTOCOL;
-	if (origin != ORIGIN_DEFAULT)
-		return (uint8_t)origin;
-	if (source != SOURCE_PACKETS)
-		return ORIGIN_PROTOCOL;
-	return c->networks_file != NULL ? ORIGIN_FILE : ORIGIN_MASK;
+	const char *text;
+
+	memcpy(&text, (const char *)c + offset, sizeof(text));
+	return text;
 }
 
 static bool
-paths_equal(const char *a, const char *b)
+text_equal(const char *a, const char *b)
 {
 	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* Whether the files and lists of `a` and `b` are the same. */
+static bool
+texts_equal(const struct rules_config *a, const struct rules_config *b)
+{
+	for (size_t i = 0; i < N_PATHS; i++)
+		if (!text_equal(config_text(a, paths[i].path), config_text(b, paths[i].path)))
+			return false;
+	for (size_t i = 0; i < N_TAG_LISTS; i++)
+		if (!text_equal(config_text(a, tag_lists[i].list),
+		        config_text(b, tag_lists[i].list)))
+			return false;
+	return text_equal(a->aggregate_filter, b->aggregate_filter);
 }
 
 bool
 rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 {
-	return paths_equal(a->pre_tag_map, b->pre_tag_map) &&
-	    paths_equal(a->networks_file, b->networks_file) &&
-	    paths_equal(a->flow_to_rd_map, b->flow_to_rd_map) &&
-	    paths_equal(a->aggregate_filter, b->aggregate_filter) &&
+	return texts_equal(a, b) && text_equal(a->pre_tag_map, b->pre_tag_map) &&
+	    a->post_tag == b->post_tag && a->post_tag2 == b->post_tag2 &&
 	    a->networks_mask == b->networks_mask &&
 	    a->networks_file_filter == b->networks_file_filter &&
 	    a->networks_file_no_lpm == b->networks_file_no_lpm &&
@@ -184,25 +219,16 @@ rules_config_equal(const struct rules_config *a, const struct rules_config *b)
 	    a->tos_as_dscp == b->tos_as_dscp &&
 	    a->use_ip_next_hop == b->use_ip_next_hop &&
 	    memcmp(a->net, b->net, sizeof(a->net)) == 0 &&
-	    memcmp(a->as, b->as, sizeof(a->as)) == 0;
+	    memcmp(a->as, b->as, sizeof(a->as)) == 0 &&
+	    memcmp(a->as_new, b->as_new, sizeof(a->as_new)) == 0 &&
+	    memcmp(a->peer_as, b->peer_as, sizeof(a->peer_as)) == 0;
 }
 
 void
 rules_reads(const struct rules_config *c, const struct field_set *needed,
     struct field_set *reads)
 {
-	for (int i = 0; i < 2; i++) {
-		const struct side *s = &sides[i];
-
-		if (field_set_has(needed, s->net_no) || field_set_has(needed, s->mask_no)) {
-			field_set_add(reads, s->host_no);
-			field_set_add(reads, s->mask_no);
-		}
-		if (field_set_has(needed, s->as_no) && c->networks_file != NULL) {
-			field_set_add(reads, s->host_no);
-			field_set_add(reads, s->mask_no); /* "longest" compares them */
-		}
-	}
+	routes_reads(c, needed, reads);
 	if (field_set_has(needed, F_PEER_DST_IP) && c->use_ip_next_hop)
 		field_set_add(reads, F_NEXTHOP);
 	if (field_set_has(needed, F_MPLS_VPN_RD)) {
@@ -214,106 +240,140 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
 	}
 }
 
-/* The path of file `i`, NULL when there is none. */
-static const char *
-file_path(const struct rules *r, int i)
+/* Whether somebody needs what file `kind` decides. */
+static bool
+file_needed(const struct rules *r, enum file_kind kind, const struct field_set *needed)
 {
-	const char *path;
-
-	memcpy(&path, (const char *)&r->config + files[i].path, sizeof(path));
-	return path;
+	if (kind == FILE_NETWORKS)
+		return r->routes_any;
+	if (kind == FILE_RDMAP)
+		return r->rd;
+	for (size_t i = 0; i < N_VALUE_FILES; i++)
+		if (value_files[i].file == kind)
+			return valuelist_changes(value_files[i].values, needed);
+	return false;
 }
 
-static const void *
-file_get(const struct rules *r, enum file i)
-{
-	return atomic_load_explicit(&r->files[i], memory_order_acquire);
-}
-
-/* Read the files. Returns 0, or -WEIR_EIO with `e` filled. */
+/* Read the files. Returns how many there are, or -WEIR_EIO with `e` filled. */
 static int
-files_load(struct rules *r, struct problems *ps, struct err *e)
+rules_files(struct rules *r, struct files *fs, const struct field_set *needed,
+    struct problems *ps, struct err *e)
 {
-	for (int i = 0; i < FILES; i++) {
-		const char *path = file_path(r, i);
-		void *file;
+	int n = 0;
 
-		if (path == NULL || (i == FILE_RDMAP && !r->rd))
+	for (size_t i = 0; i < N_PATHS; i++) {
+		enum file_kind kind = paths[i].kind;
+		const char *path = config_text(&r->config, paths[i].path);
+
+		if (path == NULL || !file_needed(r, kind, needed))
 			continue;
-		file = files[i].load(path, ps, e);
-		if (file == NULL)
+		r->files[kind] = files_open(fs, kind, path, ps, e);
+		if (r->files[kind] == NULL)
 			return -WEIR_EIO;
-		atomic_init(&r->files[i], file);
+		n++;
 	}
+	return n;
+}
+
+/* Compile the lists of tags. Returns how many there are, or -WEIR_EINVAL. */
+static int
+rules_tags(struct rules *r, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int n = 0;
+
+	for (size_t i = 0; i < N_TAG_LISTS; i++) {
+		const char *list = config_text(&r->config, tag_lists[i].list);
+
+		if (list == NULL)
+			continue;
+		r->tags[i] = tagfilter_new(tag_lists[i].field, list, &why);
+		if (r->tags[i] == NULL)
+			return err_set(e, WEIR_EINVAL, "%s: %s", tag_lists[i].directive, why.text);
+		n++;
+	}
+	return n;
+}
+
+const char *
+rules_lists_check(const struct rules_config *c, struct err *e)
+{
+	struct filters *filters;
+
+	for (size_t i = 0; i < N_TAG_LISTS; i++) {
+		const char *list = config_text(c, tag_lists[i].list);
+		struct tagfilter *t;
+
+		if (list == NULL)
+			continue;
+		if ((t = tagfilter_new(tag_lists[i].field, list, e)) == NULL)
+			return tag_lists[i].directive;
+		tagfilter_free(t);
+	}
+	if (c->aggregate_filter == NULL)
+		return NULL;
+	if ((filters = filters_new(c->aggregate_filter, e)) == NULL)
+		return "aggregate_filter";
+	filters_free(filters);
+	return NULL;
+}
+
+/* What needs a file that there is not. */
+static int
+rules_check(const struct rules_config *c, const struct field_set *needed, struct err *e)
+{
+	static const char *const keys[SOURCE_COUNT] = { "pmacctd_as", "nfacctd_as", "sfacctd_as" };
+
+	if (c->networks_file != NULL ||
+	    (!field_set_has(needed, F_SRC_AS) && !field_set_has(needed, F_DST_AS)))
+		return 0;
+	for (int i = 0; i < SOURCE_COUNT; i++)
+		if (c->as[i] == ORIGIN_FILE || c->as_new[i])
+			return err_set(e, WEIR_EINVAL, "%s: file: write networks_file, too, for src_as "
+			    "and dst_as", keys[i]);
 	return 0;
 }
 
-/* Put what is read from file `i` in place of what there is, unless it has faults. */
-static void
-file_reload(struct rules *r, int i, struct problems *ps)
+/* Make ready what `r` consists of. Returns how much it is, or -WEIR_E... */
+static int
+rules_fill(struct rules *r, struct files *fs, const struct field_set *needed,
+    struct problems *ps, struct err *e)
 {
-	const char *path = file_path(r, i);
-	size_t errors = ps->n_errors;
-	struct err e = ERR_INIT;
-	void *fresh = files[i].load(path, ps, &e);
+	const struct rules_config *c = &r->config;
+	int n_files, n_tags;
 
-	if (fresh == NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
-	if (ps->n_errors != errors) {
-		files[i].free(fresh);
-		return;
-	}
-	log_info("%s %s: read anew", files[i].directive, path);
-	rcu_enter();
-	rcu_defer(files[i].free, atomic_exchange(&r->files[i], fresh));
-	rcu_leave();
-}
-
-void
-rules_reload(struct rules *r, struct problems *ps)
-{
-	for (int i = 0; r != NULL && i < FILES; i++)
-		if (file_get(r, (enum file)i) != NULL)
-			file_reload(r, i, ps);
+	r->routes_any = routes_init(&r->routes, c, needed);
+	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
+	r->dscp = c->tos_as_dscp && field_set_has(needed, F_TOS);
+	r->next_hop = c->use_ip_next_hop && field_set_has(needed, F_PEER_DST_IP);
+	if (rules_check(c, needed, e) != 0)
+		return -WEIR_EINVAL;
+	if ((n_files = rules_files(r, fs, needed, ps, e)) < 0)
+		return n_files;
+	if ((n_tags = rules_tags(r, e)) < 0)
+		return n_tags;
+	if (c->aggregate_filter != NULL &&
+	    (r->filters = filters_new(c->aggregate_filter, e)) == NULL)
+		return -WEIR_EINVAL;
+	return n_files + n_tags + (r->filters != NULL) + r->routes_any + r->rd + r->dscp +
+	    r->next_hop + (c->post_tag != 0) + (c->post_tag2 != 0);
 }
 
 int
-rules_new(const struct rules_config *c, const struct field_set *needed,
+rules_new(const struct rules_config *c, const struct field_set *needed, struct files *fs,
     struct rules **out, struct problems *ps, struct err *e)
 {
 	struct rules *r = calloc(1, sizeof(*r));
-	bool any = c->networks_file_filter || c->aggregate_filter != NULL;
+	int n;
 
 	*out = NULL;
 	if (r == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory for rules");
 	r->config = *c;
-	for (int i = 0; i < SOURCE_COUNT; i++) {
-		r->net[i] = origin_resolve(c->net[i], (enum flow_source)i, c);
-		r->as[i] = origin_resolve(c->as[i], (enum flow_source)i, c);
-	}
-	for (int i = 0; i < 2; i++) {
-		r->prefixes[i] = field_set_has(needed, sides[i].net_no) ||
-		    field_set_has(needed, sides[i].mask_no);
-		r->systems[i] = field_set_has(needed, sides[i].as_no) &&
-		    c->networks_file != NULL;
-		any |= r->prefixes[i] || r->systems[i];
-	}
-	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
-	r->dscp = c->tos_as_dscp && field_set_has(needed, F_TOS);
-	r->next_hop = c->use_ip_next_hop && field_set_has(needed, F_PEER_DST_IP);
-	if (!any && !r->rd && !r->dscp && !r->next_hop) {
-		free(r);
-		return 0;
-	}
-	if (files_load(r, ps, e) != 0) {
+	n = rules_fill(r, fs, needed, ps, e);
+	if (n <= 0) {
 		rules_free(r);
-		return -WEIR_EIO;
-	}
-	if (c->aggregate_filter != NULL &&
-	    (r->filters = filters_new(c->aggregate_filter, e)) == NULL) {
-		rules_free(r);
-		return -WEIR_EINVAL;
+		return n;
 	}
 	*out = r;
 	return 0;
@@ -324,97 +384,17 @@ rules_free(struct rules *r)
 {
 	if (r == NULL)
 		return;
-	for (int i = 0; i < FILES; i++)
-		files[i].free(atomic_load(&r->files[i]));
+	for (size_t i = 0; i < N_TAG_LISTS; i++)
+		tagfilter_free(r->tags[i]);
 	filters_free(r->filters);
 	free(r);
-}
-
-/* The prefix length, in bits of its own family, that counts for a host; -1: none is known. */
-static int
-prefix_bits(const struct rules *r, enum rules_origin origin, const struct network *w,
-    int protocol, int own_bits)
-{
-	switch (origin) {
-	case ORIGIN_FILE:
-		return w != NULL ? w->bits : -1;
-	case ORIGIN_LONGEST:
-		if (w != NULL && (w->bits > protocol || r->config.networks_file_no_lpm))
-			return w->bits;
-		return protocol;
-	case ORIGIN_MASK:
-		if (r->config.networks_mask == 0)
-			return -1;
-		return (int)r->config.networks_mask < own_bits ? (int)r->config.networks_mask
-		                                               : own_bits;
-	case ORIGIN_PROTOCOL:
-	case ORIGIN_DEFAULT:
-		break;
-	}
-	return protocol;
-}
-
-static void
-prefix_apply(const struct rules *r, enum rules_origin origin, const struct network *w,
-    const ip16_t *host, uint8_t *mask, ip16_t *net)
-{
-	int own_bits = ip_is_v4(host) ? 32 : 128;
-	int bits;
-
-	if (origin == ORIGIN_PROTOCOL && !ip_is_none(net))
-		return; /* the record told the prefix itself, and maybe no host */
-	bits = prefix_bits(r, origin, w, *mask != 0 ? *mask : -1, own_bits);
-
-	if (bits > own_bits)
-		bits = own_bits;
-	if (bits <= 0) {
-		*mask = 0;
-		*net = r->config.networks_no_mask_if_zero ? *host : (ip16_t){ { 0 } };
-		return;
-	}
-	*mask = (uint8_t)bits;
-	*net = ip_mask(host, (unsigned)(bits + 128 - own_bits));
-}
-
-/* Whether the file decides the AS: with "longest", where its prefix is not the shorter one. */
-static bool
-as_from_file(const struct rules *r, enum rules_origin origin, const struct network *w,
-    uint8_t protocol_bits)
-{
-	if (origin != ORIGIN_LONGEST)
-		return origin == ORIGIN_FILE;
-	return w != NULL && (w->bits >= protocol_bits || r->config.networks_file_no_lpm);
-}
-
-static void
-side_apply(const struct rules *r, enum flow_source source, struct flow *f, int i)
-{
-	const struct side *s = &sides[i];
-	uint8_t *base = (uint8_t *)f;
-	ip16_t *host = (ip16_t *)(void *)(base + s->host);
-	uint32_t *as = (uint32_t *)(void *)(base + s->as);
-	const struct networks *networks = file_get(r, FILE_NETWORKS);
-	const struct network *w = networks != NULL ? networks_find(networks, host) : NULL;
-
-	if (r->config.networks_file_filter && networks != NULL && w == NULL) {
-		memset(host, 0, sizeof(*host));
-		memset(base + s->net, 0, sizeof(ip16_t));
-		base[s->mask] = 0;
-		*as = 0;
-		return;
-	}
-	if (r->systems[i] && as_from_file(r, r->as[source], w, base[s->mask]))
-		*as = w != NULL ? w->as : 0;
-	if (r->prefixes[i])
-		prefix_apply(r, r->net[source], w, host, base + s->mask,
-		    (ip16_t *)(void *)(base + s->net));
 }
 
 /* Route distinguishers: the map's, else the exporter's, else the number of a VRF. */
 static void
 rd_apply(const struct rules *r, struct flow *flows, unsigned n)
 {
-	const struct rdmap *rdmap = file_get(r, FILE_RDMAP);
+	const struct rdmap *rdmap = file_content(r->files[FILE_RDMAP]);
 
 	if (rdmap != NULL)
 		rdmap_apply(rdmap, flows, n);
@@ -457,11 +437,26 @@ dscp_apply(struct flow *flows, unsigned n)
 		flows[k].tos >>= 2;
 }
 
+/* Overrides maps and exporters; the filters of tags have looked at theirs before. */
+static void
+post_tag_apply(const struct rules_config *c, struct flow *flows, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++) {
+		flows[k].tag = c->post_tag != 0 ? c->post_tag : flows[k].tag;
+		flows[k].tag2 = c->post_tag2 != 0 ? c->post_tag2 : flows[k].tag2;
+	}
+}
+
 void
 rules_select_reads(const struct rules *r, struct field_set *reads)
 {
-	if (r != NULL && r->filters != NULL)
+	if (r == NULL)
+		return;
+	if (r->filters != NULL)
 		filters_reads(r->filters, reads);
+	for (size_t i = 0; i < N_TAG_LISTS; i++)
+		if (r->tags[i] != NULL)
+			field_set_add(reads, tag_lists[i].field);
 }
 
 bool
@@ -488,6 +483,9 @@ rules_select(const struct rules *r, const struct batch *b)
 {
 	uint64_t mask = batch_all(b);
 
+	for (size_t i = 0; i < N_TAG_LISTS; i++)
+		if (r->tags[i] != NULL)
+			mask = tagfilter_run(r->tags[i], b, mask);
 	if (r->filters != NULL)
 		mask = filters_run(r->filters, b, mask);
 	return mask;
@@ -502,8 +500,12 @@ rules_apply(const struct rules *r, struct batch *b)
 		next_hop_apply(b->flows, b->n);
 	if (r->dscp)
 		dscp_apply(b->flows, b->n);
-	for (int i = 0; i < 2; i++)
-		if (r->prefixes[i] || r->systems[i] || r->config.networks_file_filter)
-			for (unsigned k = 0; k < b->n; k++)
-				side_apply(r, b->source, &b->flows[k], i);
+	if (r->routes_any)
+		routes_apply(&r->routes, file_content(r->files[FILE_NETWORKS]), b);
+	for (size_t i = 0; i < N_VALUE_FILES; i++)
+		if (r->files[value_files[i].file] != NULL)
+			valuelist_apply(
+			    file_content(r->files[value_files[i].file]), b->flows, b->n);
+	if (r->config.post_tag != 0 || r->config.post_tag2 != 0)
+		post_tag_apply(&r->config, b->flows, b->n);
 }

@@ -2,12 +2,12 @@
 /*
  * rules: what the operator says about flows, compiled once and run over each batch
  * between the collectors and the views. Views whose rules are equal share one struct
- * rules. Workers read it without a lock (lib/rcu.h); the main thread makes it, and puts
- * files that were read anew in place of the old ones.
+ * rules. Workers read it without a lock; the main thread makes it.
  *
- * First they select: a flow that a filter leaves out goes no further (aggregate_filter). Then they fill
- * members of the others: networks (networks_file, networks_mask and the derivation of
- * src_net/dst_net), route distinguishers (flow_to_rd_map), next hops, the bits of tos.
+ * First they select: a flow that a filter leaves out goes no further (aggregate_filter,
+ * pre_tag_filter and its kin). Then they fill members of the others: route distinguishers
+ * (flow_to_rd_map), next hops, the bits of tos, networks and AS (routes.h), ports, protocols
+ * and types of service that are told apart (valuelist.h), tags (post_tag).
  */
 #ifndef WEIR_RULES_RULES_H
 #define WEIR_RULES_RULES_H
@@ -20,15 +20,30 @@
 #include "lib/directive.h"
 #include "lib/err.h"
 #include "rules/batch.h"
+#include "rules/files.h"
 
-/* Which prefix or AS counts: pmacct's *_net and *_as. */
-enum rules_origin { ORIGIN_DEFAULT, ORIGIN_PROTOCOL, ORIGIN_FILE, ORIGIN_LONGEST, ORIGIN_MASK };
+/*
+ * Which prefix or AS counts: pmacct's *_net and *_as, in the order of their words. The last
+ * two are other words for ORIGIN_LONGEST and ORIGIN_PROTOCOL.
+ */
+enum rules_origin {
+	ORIGIN_DEFAULT,
+	ORIGIN_PROTOCOL,
+	ORIGIN_FILE,
+	ORIGIN_LONGEST,
+	ORIGIN_MASK,
+	ORIGIN_FALLBACK,
+	ORIGIN_EXPORTER,
+};
 
 struct rules_config {
 	const char *pre_tag_map;        /* NULL: none; applied by core/tagging.h, before the rest */
 	const char *networks_file;      /* NULL: none */
 	const char *flow_to_rd_map;     /* NULL: none */
 	const char *aggregate_filter;   /* NULL: none */
+	const char *ports_file, *protos_file, *tos_file; /* NULL: none */
+	const char *pre_tag_filter, *pre_tag2_filter, *pre_tag_label_filter; /* NULL: none */
+	uint64_t post_tag, post_tag2;   /* 0: none */
 	uint32_t networks_mask;         /* bits, 0: none */
 	bool networks_file_filter;
 	bool networks_file_no_lpm;
@@ -37,24 +52,27 @@ struct rules_config {
 	bool use_ip_next_hop;           /* where there is no BGP next hop */
 	int net[SOURCE_COUNT];          /* enum rules_origin, by source */
 	int as[SOURCE_COUNT];
+	bool as_new[SOURCE_COUNT];      /* as[] is ORIGIN_FILE */
+	bool peer_as[SOURCE_COUNT];     /* the exporter's AS are those of peers */
 };
 
 struct rules;
 
 /*
- * Compile `c` for views that need the fields of `needed`. `*out` is NULL when there is
- * nothing to do. Problems in map files go to `ps` with file:line; a file that cannot be
- * read is an error. Returns 0, or -WEIR_E... with `e` filled.
+ * Compile `c` for views that need the fields of `needed`. Its files are loaded through `fs`,
+ * which owns them and must outlive the rules. `*out` is NULL when there is nothing to do.
+ * Problems in map files go to `ps` with file:line; a file that cannot be read is an error.
+ * Returns 0, or -WEIR_E... with `e` filled.
  */
 int rules_new(const struct rules_config *c, const struct field_set *needed,
-    struct rules **out, struct problems *ps, struct err *e);
+    struct files *fs, struct rules **out, struct problems *ps, struct err *e);
 void rules_free(struct rules *r);
 
 /*
- * Read the files of `r` (may be NULL) anew. One with faults, which go to `ps`, changes
- * nothing. Main thread, while workers apply the rules.
+ * The directive of `c` whose list or expression cannot be read, with `e` saying why; NULL
+ * when all can.
  */
-void rules_reload(struct rules *r, struct problems *ps);
+const char *rules_lists_check(const struct rules_config *c, struct err *e);
 
 /* Whether two configurations (over equal needs) give equal rules. */
 bool rules_config_equal(const struct rules_config *a, const struct rules_config *b);

@@ -200,7 +200,6 @@ test_nested(void **state)
 	networks_find_many(n, at, 7, found);
 	for (size_t i = 0; i < 7; i++)
 		assert_int_equal(found[i]->as, finds[i].as);
-	assert_int_equal(networks_count(n), 7);
 	assert_null(find(n, "2001:db9::1")); /* IPv4's default route does not hold it */
 	networks_free(n);
 }

@@ -175,12 +175,13 @@ test_order(void **state)
 	struct rules_config c = { .flow_to_rd_map = path };
 	struct problems ps = { NULL, 0, 0 };
 	struct field_set needed;
+	struct files *fs = files_new();
 	struct rules *r;
 
 	(void)state;
 	map_write("id=0:5:1 in=1\n");
 	assert_int_equal(field_set_parse("mpls_vpn_rd", &needed, NULL), 0);
-	assert_int_equal(rules_new(&c, &needed, &r, &ps, NULL), 0);
+	assert_int_equal(rules_new(&c, &needed, fs, &r, &ps, NULL), 0);
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
 		struct flow f = { .in_iface = orders[i].in,
 			.ingress_vrf_id = orders[i].vrf_in,
@@ -198,7 +199,7 @@ test_order(void **state)
 	for (int sound = 1; sound >= 0; sound--) {
 		struct flow f = { .in_iface = 1 };
 
-		rules_reload(r, &ps);
+		files_reload(fs, &ps);
 		assert_int_equal(ps.n_errors, !sound);
 		apply(r, SOURCE_NETFLOW, &f, 1);
 		assert_int_equal(rd_plain(f.mpls_vpn_rd), 0x0000000500000002);
@@ -209,10 +210,11 @@ test_order(void **state)
 
 	/* Who does not need it does not read the file. */
 	c.flow_to_rd_map = "/nonexistent/rd.map";
-	assert_int_equal(rules_new(&c, &needed, &r, &ps, NULL), -WEIR_EIO);
+	assert_int_equal(rules_new(&c, &needed, fs, &r, &ps, NULL), -WEIR_EIO);
 	assert_int_equal(field_set_parse("src_host", &needed, NULL), 0);
-	assert_int_equal(rules_new(&c, &needed, &r, &ps, NULL), 0);
+	assert_int_equal(rules_new(&c, &needed, fs, &r, &ps, NULL), 0);
 	assert_null(r);
+	files_free(fs);
 }
 
 static void

@@ -45,6 +45,24 @@ path_remove(void **state)
 	return unlink(path);
 }
 
+static struct files *files; /* of all rules of a test */
+
+static int
+files_make(void **state)
+{
+	(void)state;
+	files = files_new();
+	return files == NULL ? -1 : 0;
+}
+
+static int
+files_remove(void **state)
+{
+	(void)state;
+	files_free(files);
+	return 0;
+}
+
 static struct rules *
 rules_make(const struct rules_config *c, const char *needed)
 {
@@ -54,7 +72,7 @@ rules_make(const struct rules_config *c, const char *needed)
 	struct rules *r;
 
 	assert_int_equal(field_set_parse(needed, &set, &e), 0);
-	if (rules_new(c, &set, &r, &ps, &e) != 0)
+	if (rules_new(c, &set, files, &r, &ps, &e) != 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(ps.n, 0);
 	return r;
@@ -138,8 +156,8 @@ static const struct {
 	    { .net = { [NETFLOW] = ORIGIN_FILE }, .as = { [NETFLOW] = ORIGIN_FILE } },
 	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 7 },
 	{ "nfacctd_net: netflow is the exporter's word", NETFLOW, true,
-	    { .net = { [NETFLOW] = ORIGIN_MASK + 1 },
-		.as = { [NETFLOW] = ORIGIN_MASK + 1 } },
+	    { .net = { [NETFLOW] = ORIGIN_EXPORTER },
+		.as = { [NETFLOW] = ORIGIN_EXPORTER } },
 	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.0.0", 20, 7 },
 	{ "pmacctd_net: protocol, where packets say nothing", PACKETS, true,
 	    { .net = { [PACKETS] = ORIGIN_PROTOCOL } }, "10.1.2.3", 0, 0, "10.1.2.3",
@@ -193,6 +211,25 @@ static const struct {
 	{ "no_mask_if_zero without a file", NETFLOW, false,
 	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 0, 7, "10.9.9.9",
 	    "10.9.9.9", 0, 7 },
+	{ "an IPv6 network that nothing lists", PACKETS, true, { 0 }, "2001:db9::1", 0, 0,
+	    "2001:db9::1", "::", 0, 0 },
+	{ "fallback is longest", NETFLOW, true,
+	    { .net = { [NETFLOW] = ORIGIN_FALLBACK },
+		.as = { [NETFLOW] = ORIGIN_FALLBACK } },
+	    "10.1.2.3", 20, 7, "10.1.2.3", "10.1.2.0", 24, 200 },
+	{ "nfacctd_as_new is nfacctd_as: file", NETFLOW, true,
+	    { .as_new = { [NETFLOW] = true } }, "10.1.2.3", 20, 7, "10.1.2.3",
+	    "10.1.0.0", 20, 200 },
+	{ "networks_mask beside a file: the file decides", PACKETS, true,
+	    { .networks_mask = 12 }, "10.1.2.3", 0, 0, "10.1.2.3", "10.1.2.0", 24, 200 },
+	{ "networks_mask beside a file that does not list", PACKETS, true,
+	    { .networks_mask = 12 }, "10.9.2.3", 0, 0, "10.9.2.3", NULL, 0, 0 },
+	{ "nfacctd_net: mask", NETFLOW, false,
+	    { .networks_mask = 20, .net = { [NETFLOW] = ORIGIN_MASK } }, "10.9.255.3", 24,
+	    7, "10.9.255.3", "10.9.240.0", 20, 7 },
+	{ "the filter goes before no_mask_if_zero", PACKETS, true,
+	    { .networks_file_filter = true, .networks_no_mask_if_zero = true }, "10.9.9.9",
+	    0, 0, NULL, NULL, 0, 0 },
 	{ "no_mask_if_zero leaves known networks alone", NETFLOW, false,
 	    { .networks_no_mask_if_zero = true }, "10.9.9.9", 8, 7, "10.9.9.9",
 	    "10.0.0.0", 8, 7 },
@@ -218,7 +255,8 @@ test_cases(void **state)
 		struct rules *r;
 		struct flow flows[FLOW_BATCH];
 		ip16_t host = address(cases[i].want_host),
-		       net = address(cases[i].want_net);
+		       net = address(cases[i].want_net != NULL ? cases[i].want_net :
+				       strchr(cases[i].host, ':') ? "::" : "0.0.0.0");
 
 		c.networks_file = cases[i].file ? path : NULL;
 		r = rules_make(&c, ALL);
@@ -251,6 +289,182 @@ test_cases(void **state)
 		}
 		rules_free(r);
 	}
+}
+
+static const char peers[] = "10.0.0.1,65000_100,10.1.0.0/16\n200,10.1.2.0/24\n";
+
+/* What becomes of the peers of a record, whose own are 1, 2 (peers 11, 12) and 192.0.2.1. */
+static const struct {
+	const char *says;
+	enum flow_source source;
+	struct rules_config c;
+	const char *src, *dst;
+	uint8_t mask;
+	uint32_t src_as, dst_as, peer_src, peer_dst;
+	const char *hop;
+} peer_cases[] = {
+	{ "of exporters all stays as it is told", NETFLOW, { 0 }, "10.1.0.1", "10.1.2.1", 16, 1, 2,
+	    11, 12, "192.0.2.1" },
+	{ "a file tells of packets what no packet tells", PACKETS, { 0 }, "10.1.2.1", "10.1.0.1", 0,
+	    200, 100, 0, 65000, "10.0.0.1" },
+	{ "*_as: file decides AS and peers", NETFLOW, { .as = { [NETFLOW] = ORIGIN_FILE } },
+	    "10.1.0.1", "10.1.2.1", 16, 100, 200, 65000, 0, "192.0.2.1" },
+	{ "*_net: file decides the next hop", SFLOW, { .net = { [SFLOW] = ORIGIN_FILE } },
+	    "10.1.2.1", "10.1.0.1", 16, 1, 2, 11, 12, "10.0.0.1" },
+	{ "a line without a next hop says that there is none", SFLOW,
+	    { .net = { [SFLOW] = ORIGIN_FILE } }, "10.1.2.1", "10.1.2.1", 16, 1, 2, 11, 12, NULL },
+	{ "nor is there one where no line is", SFLOW, { .net = { [SFLOW] = ORIGIN_FILE } },
+	    "10.1.2.1", "10.9.2.1", 16, 1, 2, 11, 12, NULL },
+	{ "longest: the file's prefix is as long", NETFLOW,
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    "10.1.0.1", "10.1.0.1", 16, 100, 100, 65000, 65000, "10.0.0.1" },
+	{ "longest: the exporter's prefix is longer", NETFLOW,
+	    { .net = { [NETFLOW] = ORIGIN_LONGEST }, .as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    "10.1.0.1", "10.1.0.1", 17, 1, 2, 11, 12, "192.0.2.1" },
+	{ "no_lpm: it does not help", NETFLOW,
+	    { .networks_file_no_lpm = true,
+		.net = { [NETFLOW] = ORIGIN_LONGEST },
+		.as = { [NETFLOW] = ORIGIN_LONGEST } },
+	    "10.1.0.1", "10.1.0.1", 17, 100, 100, 65000, 65000, "10.0.0.1" },
+	{ "*_peer_as: the AS are the peers'", NETFLOW, { .peer_as = { [NETFLOW] = true } },
+	    "10.1.0.1", "10.1.0.1", 16, 0, 0, 1, 2, "192.0.2.1" },
+	{ "*_peer_as of others is not meant", SFLOW, { .peer_as = { [NETFLOW] = true } },
+	    "10.1.0.1", "10.1.0.1", 16, 1, 2, 11, 12, "192.0.2.1" },
+	{ "*_peer_as beside a file", NETFLOW,
+	    { .peer_as = { [NETFLOW] = true }, .as = { [NETFLOW] = ORIGIN_FILE } }, "10.1.0.1",
+	    "10.1.2.1", 16, 100, 200, 65000, 0, "192.0.2.1" },
+};
+
+static void
+test_peers(void **state)
+{
+	char file[] = "/tmp/weir-peers-XXXXXX";
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_int_equal(write(fd, peers, sizeof(peers) - 1), sizeof(peers) - 1);
+	close(fd);
+	for (size_t i = 0; i < sizeof(peer_cases) / sizeof(peer_cases[0]); i++) {
+		struct rules_config c = peer_cases[i].c;
+		ip16_t hop = address(peer_cases[i].hop);
+		struct flow f = { .src_host = address(peer_cases[i].src),
+			.dst_host = address(peer_cases[i].dst), .src_mask = peer_cases[i].mask,
+			.dst_mask = peer_cases[i].mask, .src_as = 1, .dst_as = 2,
+			.peer_src_as = 11, .peer_dst_as = 12,
+			.peer_dst_ip = address("192.0.2.1") };
+		struct rules *r;
+
+		c.networks_file = file;
+		r = rules_make(&c, ALL ",peer_src_as,peer_dst_as,peer_dst_ip");
+		apply(r, peer_cases[i].source, &f, 1);
+		if (f.src_as != peer_cases[i].src_as || f.dst_as != peer_cases[i].dst_as ||
+		    f.peer_src_as != peer_cases[i].peer_src ||
+		    f.peer_dst_as != peer_cases[i].peer_dst || !ip_equal(&f.peer_dst_ip, &hop))
+			fail_msg("%s: AS %u, %u, peers %u, %u", peer_cases[i].says, f.src_as,
+			    f.dst_as, f.peer_src_as, f.peer_dst_as);
+		rules_free(r);
+	}
+	unlink(file);
+}
+
+/* A host that is not there is in no network, not even in the default route. */
+static void
+test_no_host(void **state)
+{
+	char file[] = "/tmp/weir-default-XXXXXX";
+	int fd = mkstemp(file);
+	struct rules_config c = { .networks_file = file };
+	struct flow f[2];
+	struct rules *r;
+
+	(void)state;
+	assert_int_equal(write(fd, "9,::/0\n", 7), 7);
+	close(fd);
+	flow_clear(&f[0]);
+	flow_clear(&f[1]);
+	f[1].src_host = address("2001:db8::1");
+	r = rules_make(&c, "src_as");
+	apply(r, PACKETS, f, 2);
+	assert_int_equal(f[0].src_as, 0);
+	assert_int_equal(f[1].src_as, 9);
+	rules_free(r);
+	unlink(file);
+}
+
+/* Filters of tags: all of them must let a flow pass; post_tag comes behind. */
+static void
+test_tags(void **state)
+{
+	struct rules_config c = { .pre_tag_filter = "1-2", .pre_tag2_filter = "-5",
+		.pre_tag_label_filter = "null", .post_tag = 77, .post_tag2 = 88 };
+	struct rules *r = rules_make(&c, "tag,tag2");
+	struct flow f[4];
+	struct batch b = { .flows = f, .n = 4 };
+	struct field_set reads = { { 0 } };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		flow_clear(&f[i]);
+	f[0].tag = f[1].tag = f[3].tag = 1;
+	f[1].tag2 = 5;
+	f[2].tag = 3;
+	f[3].label = 1;
+	assert_true(rules_select(r, &b) == 1);
+	rules_apply(r, &b);
+	assert_int_equal(f[0].tag, 77);
+	assert_int_equal(f[3].tag2, 88);
+	rules_select_reads(r, &reads);
+	assert_true(field_set_has(&reads, F_TAG) && field_set_has(&reads, F_TAG2) &&
+	    field_set_has(&reads, F_LABEL));
+	rules_free(r);
+	c = (struct rules_config){ .pre_tag_filter = "1" };
+	r = rules_make(&c, "src_host");
+	assert_non_null(r);
+	rules_free(r);
+}
+
+static void
+test_bad_lists(void **state)
+{
+	static const struct {
+		struct rules_config c;
+		const char *directive;
+	} bad[] = {
+		{ { .pre_tag_filter = "x" }, "pre_tag_filter" },
+		{ { .pre_tag2_filter = "1," }, "pre_tag2_filter" },
+		{ { .pre_tag_label_filter = "," }, "pre_tag_label_filter" },
+		{ { .aggregate_filter = "tcp or" }, "aggregate_filter" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct err e = ERR_INIT;
+		const char *key = rules_lists_check(&bad[i].c, &e);
+
+		assert_non_null(key);
+		assert_string_equal(key, bad[i].directive);
+		assert_int_not_equal(e.code, 0);
+	}
+	assert_null(rules_lists_check(&(struct rules_config){ .pre_tag_filter = "1" }, NULL));
+}
+
+/* *_as: file is nothing without a file, where somebody wants AS. */
+static void
+test_a_file_is_missing(void **state)
+{
+	struct rules_config c = { .as = { [NETFLOW] = ORIGIN_FILE } }, as_new = {
+		.as_new = { [SFLOW] = true } };
+	struct problems ps = { NULL, 0, 0 };
+	struct field_set needed;
+	struct err e = ERR_INIT;
+	struct rules *r;
+
+	(void)state;
+	assert_int_equal(field_set_parse("dst_as", &needed, NULL), 0);
+	assert_int_equal(rules_new(&c, &needed, files, &r, &ps, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "nfacctd_as"));
+	assert_int_equal(rules_new(&as_new, &needed, files, &r, &ps, &e), -WEIR_EINVAL);
+	assert_null(rules_make(&c, "src_host"));
 }
 
 /* Each side is worked out where a view needs it, and left alone where none does. */
@@ -291,7 +505,7 @@ test_a_prefix_in_the_record(void **state)
 {
 	struct rules_config none = { 0 }, file = { .networks_file = path,
 		.net = { [NETFLOW] = ORIGIN_FILE } };
-	ip16_t told = address("10.64.0.0");
+	ip16_t told = address("10.64.0.0"), unknown = address("0.0.0.0");
 	struct rules *r = rules_make(&none, "src_net,dst_net,src_mask");
 	struct flow f;
 
@@ -302,12 +516,12 @@ test_a_prefix_in_the_record(void **state)
 	apply(r, NETFLOW, &f, 1);
 	assert_true(ip_equal(&f.src_net, &told));
 	assert_int_equal(f.src_mask, 10);
-	assert_true(ip_is_none(&f.dst_net));
+	assert_true(ip_equal(&f.dst_net, &unknown));
 	rules_free(r);
 	/* Of other origins it is not. */
 	r = rules_make(&file, "src_net");
 	apply(r, NETFLOW, &f, 1);
-	assert_true(ip_is_none(&f.src_net));
+	assert_true(ip_equal(&f.src_net, &unknown));
 	rules_free(r);
 }
 
@@ -424,6 +638,16 @@ test_equal(void **state)
 		{ .net = { 0, ORIGIN_FILE } },
 		{ .as = { ORIGIN_FILE } },
 		{ .as = { 0, 0, ORIGIN_FILE } },
+		{ .as_new = { false, true } },
+		{ .peer_as = { false, true } },
+		{ .ports_file = "/a" },
+		{ .protos_file = "/a" },
+		{ .tos_file = "/a" },
+		{ .pre_tag_filter = "1" },
+		{ .pre_tag2_filter = "1" },
+		{ .pre_tag_label_filter = "1" },
+		{ .post_tag = 1 },
+		{ .post_tag2 = 1 },
 		{ 0 },
 	};
 	char copy[] = "/a";
@@ -448,7 +672,7 @@ test_bad_file(void **state)
 
 	(void)state;
 	assert_int_equal(field_set_parse("src_net", &needed, NULL), 0);
-	assert_int_equal(rules_new(&c, &needed, &r, &ps, &e), -WEIR_EIO);
+	assert_int_equal(rules_new(&c, &needed, files, &r, &ps, &e), -WEIR_EIO);
 	assert_non_null(strstr(e.text, "/nonexistent/networks"));
 	assert_null(r);
 }
@@ -491,16 +715,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_only_what_is_needed),
-		cmocka_unit_test(test_a_prefix_in_the_record),
-		cmocka_unit_test(test_dscp),
-		cmocka_unit_test(test_next_hop),
-		cmocka_unit_test(test_nothing_to_do),
-		cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_bad_file),
-		cmocka_unit_test(test_directives),
+		cmocka_unit_test_setup_teardown(test_cases, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_peers, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_no_host, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_tags, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_bad_lists, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_a_file_is_missing, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_only_what_is_needed, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_a_prefix_in_the_record, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_dscp, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_next_hop, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_nothing_to_do, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_reads, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_equal, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_bad_file, files_make, files_remove),
+		cmocka_unit_test_setup_teardown(test_directives, files_make, files_remove),
 	};
 
 	return cmocka_run_group_tests_name("rules", tests, path_make, path_remove);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/log.h"
+#include "lib/rcu.h"
+#include "rules/files.h"
+#include "rules/networks.h"
+#include "rules/valuelist.h"
+
+static char path[] = "/tmp/weir-files-XXXXXX";
+
+static void
+file_write(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static uint32_t
+as_of(const struct file *f, const char *addr)
+{
+	const struct network *w;
+	ip16_t a;
+
+	assert_int_equal(ip_parse(addr, &a), 0);
+	w = networks_find(file_content(f), &a);
+	return w != NULL ? w->as : 0;
+}
+
+/* Who asks for the same file gets the same; by kind, for the same path may be read as two. */
+static void
+test_shared(void **state)
+{
+	struct files *fs = files_new();
+	struct problems ps = { NULL, 0, 0 };
+	struct err e = ERR_INIT;
+	struct file *f;
+
+	(void)state;
+	file_write("7,10.0.0.0/8\n");
+	f = files_open(fs, FILE_NETWORKS, path, &ps, &e);
+	assert_non_null(f);
+	assert_ptr_equal(files_open(fs, FILE_NETWORKS, path, &ps, &e), f);
+	file_write("80\n");
+	assert_ptr_not_equal(files_open(fs, FILE_PORTS, path, &ps, &e), f);
+	assert_int_equal(as_of(f, "10.1.2.3"), 7);
+	assert_null(files_open(fs, FILE_NETWORKS, "/nonexistent/list", &ps, &e));
+	assert_int_equal(e.code, WEIR_EIO);
+	assert_null(file_content(NULL));
+	files_free(fs);
+	files_free(NULL);
+}
+
+static const struct {
+	const char *says, *text;
+	uint32_t want; /* AS of 10.1.2.3 then */
+	size_t errors;
+} reloads[] = {
+	{ "a sound file is taken", "2,10.0.0.0/8\n", 2, 0 },
+	{ "one that lists less, too", "! nothing\n", 0, 0 },
+	{ "what cannot be read of it is left out", "3,10.0.0.0/8\nbad\n", 3, 0 },
+	{ "one that is something else changes nothing", "<html>\n<body>\n", 3, 1 },
+	{ "and the next sound one is taken", "4,10.0.0.0/8\n", 4, 0 },
+};
+
+static void
+test_reload(void **state)
+{
+	struct files *fs = files_new();
+	struct problems ps = { NULL, 0, 0 };
+	struct err e = ERR_INIT;
+	struct file *f;
+
+	(void)state;
+	file_write("1,10.0.0.0/8\n");
+	f = files_open(fs, FILE_NETWORKS, path, &ps, &e);
+	assert_int_equal(as_of(f, "10.1.2.3"), 1);
+	for (size_t i = 0; i < sizeof(reloads) / sizeof(reloads[0]); i++) {
+		file_write(reloads[i].text);
+		files_reload(fs, &ps);
+		if (ps.n_errors != reloads[i].errors || as_of(f, "10.1.2.3") != reloads[i].want)
+			fail_msg("%s: %zu errors, AS %u", reloads[i].says, ps.n_errors,
+			    as_of(f, "10.1.2.3"));
+		problems_free(&ps);
+	}
+	rcu_drain();
+	unlink(path);
+	files_reload(fs, &ps);
+	assert_int_equal(ps.n_errors, 1);
+	assert_non_null(strstr(ps.list[0].text, path));
+	assert_int_equal(as_of(f, "10.1.2.3"), 4);
+	problems_free(&ps);
+	files_free(fs);
+}
+
+static int
+path_make(void **state)
+{
+	static const struct log_config quiet = { .file = "/dev/null" };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(log_open(&quiet, NULL), 0);
+	return fd == -1 ? -1 : close(fd);
+}
+
+static int
+path_remove(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_reload),
+	};
+
+	return cmocka_run_group_tests_name("files", tests, path_make, path_remove);
+}
