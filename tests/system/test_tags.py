@@ -11,8 +11,6 @@ import pytest
 import beside
 import tags
 
-PLUGINS_MAX = 60  # of one weir
-
 
 class Case:
     def __init__(self, given, says, rules, hits, why=None):
@@ -36,7 +34,8 @@ def tags_of(given, directory, command, maps):
     aggregate = "src_host, tag, tag2, label" + (", peer_src_ip" if given.port else "")
     got = []
     for rows in beside.rows_of(directory, command, aggregate, [
-            f"pre_tag_map[{{p}}]: {directory}/{i}.map" for i in range(len(maps))]):
+            f"pre_tag_map[{{p}}]: {directory}/{i}.map" for i in range(len(maps))],
+            "maps_entries: 5000"):
         got.append({(r["ip_src"], r.get("peer_ip_src", "")): (r["tag"], r["tag2"], r["label"])
                     for r in rows})
         assert len(got[-1]) == len(rows)
@@ -110,12 +109,10 @@ def test_enough():
 
 @INPUTS
 def test_table(tmp_path, given):
+    cases = CASES[given]
     given.write(tmp_path / "x.pcap")
-    for at in range(0, len(CASES[given]), PLUGINS_MAX):
-        cases = CASES[given][at:at + PLUGINS_MAX]
-        got = tags_of(given, tmp_path, given.weir(), [c.rules for c in cases])
-        assert wrong(given, [(c, i, beside.at_home) for i, c in enumerate(cases)], got,
-                     by_table) == []
+    got = tags_of(given, tmp_path, given.weir(), [c.rules for c in cases])
+    assert wrong(given, [(c, i, beside.at_home) for i, c in enumerate(cases)], got, by_table) == []
 
 
 @INPUTS
