@@ -87,3 +87,14 @@ def rows_of(directory, command, aggregate, plugins, lines=""):
     (directory / "conf").write_text(config)
     run([*command, "-f", str(directory / "conf")])
     return [json_rows(file) if (file := directory / f"{p}.json").exists() else [] for p in names]
+
+
+def ask_pmacct(ask, faults):
+    """What `faults` finds in the answer of `ask`, a function of more lines of configuration.
+    pmacct's core begins some seconds after its start, whether its plugins are there to take
+    records or not: on a busy machine it is asked again, and waits for longer."""
+    for delay in (2, 5, 12, 30):
+        found = faults(ask(f"pcap_savefile_delay: {delay}"))
+        if not found:
+            break
+    return found

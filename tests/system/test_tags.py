@@ -27,7 +27,7 @@ CASES = {given: [Case(given, *c) for c in cases] for given, cases in (
 INPUTS = pytest.mark.parametrize("given", CASES, ids=lambda given: given.daemon)
 
 
-def tags_of(given, directory, command, maps):
+def tags_of(given, directory, command, maps, lines=""):
     """[{(source, exporter): (tag, tag2, label)}] of plugins with these maps."""
     for i, rules in enumerate(maps):
         (directory / f"{i}.map").write_text(rules + "\n")
@@ -35,7 +35,7 @@ def tags_of(given, directory, command, maps):
     got = []
     for rows in beside.rows_of(directory, command, aggregate, [
             f"pre_tag_map[{{p}}]: {directory}/{i}.map" for i in range(len(maps))],
-            "maps_entries: 5000"):
+            f"maps_entries: 5000\n{lines}"):
         got.append({(r["ip_src"], r.get("peer_ip_src", "")): (r["tag"], r["tag2"], r["label"])
                     for r in rows})
         assert len(got[-1]) == len(rows)
@@ -120,5 +120,6 @@ def test_pmacct(tmp_path, given):
     maps, moves, where = joined(given)
     given.write(tmp_path / "x.pcap", moves)
     assert wrong(given, where, tags_of(given, tmp_path, given.weir(), maps), by_table) == []
-    assert wrong(given, where, tags_of(given, tmp_path, given.pmacct(), maps),
-                 where_pmacct_is_right) == []
+    assert beside.ask_pmacct(
+        lambda more: tags_of(given, tmp_path, given.pmacct(), maps, more),
+        lambda got: wrong(given, where, got, where_pmacct_is_right)) == []
