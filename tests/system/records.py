@@ -41,7 +41,8 @@ ELEMENTS = {
     "nat_event": (230, number(1)), "fw_event": (233, number(1)), "initiator": (231, number(4)),
     "responder": (232, number(4)), "told_exporter": (130, address), "tag": ((43874, 1), number(8)),
     "tag2": ((43874, 2), number(8)), "label": ((43874, 3), str.encode),
-    "dst_prefix": (45, address), "old_tag": (201, number(2)), "old_tag2": (202, number(2)),
+    "src_mask": (9, number(1)), "dst_mask": (13, number(1)), "dst_prefix": (45, address),
+    "old_tag": (201, number(2)),
 }
 COUNTS = [(2, number(4)(1)), (1, number(4)(100))]
 
