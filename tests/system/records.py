@@ -27,8 +27,8 @@ def number(octets):
 # Elements by what they are called here; those of addresses differ by family.
 ELEMENTS = {
     "dst": (12, address), "dst6": (28, address), "proto": (4, number(1)), "sport": (7, number(2)),
-    "dport": (11, number(2)), "flags": (6, number(1)), "in_": (10, number(4)),
-    "out": (14, number(4)), "in2": (10, number(2)), "in_phys": (252, number(4)),
+    "dport": (11, number(2)), "flags": (6, number(1)), "tos": (5, number(1)),
+    "in_": (10, number(4)), "out": (14, number(4)), "in2": (10, number(2)), "in_phys": (252, number(4)),
     "out_phys": (253, number(4)), "nexthop": (15, address), "nexthop6": (62, address),
     "bgp": (18, address), "bgp6": (63, address), "mpls_top": (47, address),
     "src_mac": (56, mac), "dst_mac": (80, mac), "post_src_mac": (81, mac),

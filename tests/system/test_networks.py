@@ -66,4 +66,4 @@ def test_networks(tmp_path, lines, of_file):
     assert all(len(own) == len(RECORDS) for own in ours)
     assert beside.ask_pmacct(
         lambda more: rows(NETFLOW.pmacct(), more),
-        lambda got: [(p, *pair) for p, *pair in zip(plugins, ours, got) if pair[0] != pair[1]]) == []
+        lambda got: [(p, o, t) for p, o, t in zip(plugins, ours, got) if o != t]) == []

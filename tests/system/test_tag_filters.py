@@ -51,9 +51,9 @@ CASES = [
 
 def wrong(directory, command, cases, lines=""):
     """Cases that let others pass: (what is so, who passes, who should)."""
-    rows = beside.rows_of(directory, command, "src_host, tag, tag2", [
-        f"pre_tag_map[{{p}}]: {directory}/map\n" + "\n".join(
-            line.replace(":", "[{p}]:", 1) for line in case[1].split("\n")) for case in cases], lines)
+    plugins = [f"pre_tag_map[{{p}}]: {directory}/map\n" + "\n".join(
+        line.replace(":", "[{p}]:", 1) for line in case[1].split("\n")) for case in cases]
+    rows = beside.rows_of(directory, command, "src_host, tag, tag2", plugins, lines)
     faults = []
     for case, own in zip(cases, rows):
         names = {name for name, r in NETFLOW.items() if any(r.src == row["ip_src"] for row in own)}
