@@ -64,9 +64,8 @@ plant 2 "a column at another number" 's/{ weirEntryEntry 6 }/{ weirEntryEntry 12
 plant 3 "a module that does not parse" 's/^weirVersion OBJECT-TYPE/weirVersion OBJECT TYPE/'
 plant 4 "a writable Counter64" "$(of weirEntryBytes) s/read-only/read-write/"
 plant 4 "a writable object with a 64-bit convention" "$(of weirEntryTag) s/read-only/read-create/"
-plant 5 "a notification with a Counter64" "s/^    MODULE-IDENTITY, /&NOTIFICATION-TYPE, /
-/^-- General/i\\
- weirPlanted NOTIFICATION-TYPE OBJECTS { weirViewBytes } STATUS current DESCRIPTION \"\" ::= { weirNotifications 1 }"
+plant 5 "a notification with a Counter64" "/^-- General/i\\
+ weirPlanted NOTIFICATION-TYPE OBJECTS { weirViewBytes } STATUS current DESCRIPTION \"\" ::= { weirNotifications 999 }"
 plant 6 "a label with a digit" 's/pcap(1)/pcap2(1)/'
 plant 7 "a template that was not filled in" 's/^    ORGANIZATION "/&@PACKAGE@ /'
 
