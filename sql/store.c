@@ -15,27 +15,27 @@
 #include "sql/loader.h"
 
 #define BATCHES_KEEP_S (31 * UINT64_C(86400))
-#define BATCH_TRIES    10 /* of a transaction that others got in the way of */
+#define BATCH_TRIES 10 /* of a transaction that others got in the way of */
 #define PRUNE_EVERY (3600 * CLOCK_S)
 
 struct store {
 	const struct sql_driver *driver;
 	struct sql_config sql;
-	char name[BATCH_WORD];  /* whose it is */
-	pthread_mutex_t lock;   /* of `conn` as a pointer: others may interrupt it */
-	struct sql_conn *conn;  /* NULL: to be opened */
+	char name[BATCH_WORD]; /* whose it is */
+	pthread_mutex_t lock; /* of `conn` as a pointer: others may interrupt it */
+	struct sql_conn *conn; /* NULL: to be opened */
 	struct sql_stmt *batch_insert;
 	uint16_t batch_param[SCHEMA_COLUMNS];
-	uint64_t pruned;        /* monotonic ns */
+	uint64_t pruned; /* monotonic ns */
 	_Atomic uint64_t progress;
 
 	char table[TABLENAME_MAX + 1]; /* that the loader is for; "": none */
-	uint64_t schema_sum;    /* and the columns, as the head of its batch has them */
+	uint64_t schema_sum; /* and the columns, as the head of its batch has them */
 	struct batch_head head; /* its schema is the loader's */
 	struct loader *loader;
 	struct row_target targets[ROW_TARGETS]; /* of the bin that is written */
 	unsigned n_targets;
-	bool warned;            /* that the table has no key */
+	bool warned; /* that the table has no key */
 };
 
 static void
@@ -97,8 +97,8 @@ static int
 table_make(struct store *st, const char *table, uint64_t start, struct err *e)
 {
 	struct text_line sql = { 0 };
-	int rc = ddl_text(&sql, &st->driver->dialect, &st->sql, &st->head.schema, table,
-	    start, e);
+	int rc = ddl_text(
+	    &sql, &st->driver->dialect, &st->sql, &st->head.schema, table, start, e);
 
 	if (rc == 0)
 		rc = ddl_make(st->driver, st->conn, sql.p, table, e);
@@ -125,7 +125,8 @@ table_open(struct store *st, const struct batch_head *h, const char *table,
 		return rc;
 	if (!there && (rc = table_make(st, table, start, e)) != 0)
 		return rc;
-	st->loader = loader_open(d, st->conn, &st->sql, &st->head.schema, table, &cause);
+	st->loader =
+	    loader_open(d, st->conn, &st->sql, &st->head.schema, table, &cause);
 	if (st->loader == NULL && !d->alive(st->conn))
 		return err_set(e, WEIR_EIO, "%s", cause.text);
 	if (st->loader == NULL)
@@ -248,8 +249,8 @@ row_bind_values(struct store *st, const struct batch_reader *b)
 }
 
 static int
-rows_store(struct store *st, struct batch_reader *b, struct output_result *r,
-    struct err *e)
+rows_store(
+    struct store *st, struct batch_reader *b, struct output_result *r, struct err *e)
 {
 	int rc = loader_begin(st->loader, b->start, st->targets, &st->n_targets, e);
 
