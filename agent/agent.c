@@ -42,8 +42,8 @@ static const struct directive snmp_rows[] = {
 	    .doc = "How often to look for snmpd while it is away." },
 	{ .name = "snmp_write", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(write), .def = "false",
-	    .doc = "Thresholds may be set through SNMP, by whom snmpd.conf lets write. Nothing "
-	           "else is ever writable." },
+	    .doc = "Thresholds and reports of who has most may be set through SNMP, by whom "
+	           "snmpd.conf lets write. Nothing else is ever writable." },
 	{ .name = "snmp_notify_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(notify_rate), .min = 1, .max = 10000, .def = "100",
 	    .unit = "per second",
@@ -58,6 +58,13 @@ static const struct directive snmp_rows[] = {
 	    .doc = "How long a row without traffic is shown; at least twice the interval of the "
 	           "pollers. Where only SNMP shows the view, such rows go to make room when it "
 	           "is nearly full. 0: for ever." },
+	{ .name = "snmp_topn", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(topn), .max = TOPN_SIZE, .def = "10", .unit = "rows",
+	    .doc = "Size of the report of who has most bytes that the view has in weirTopNTable. "
+	           "0: none." },
+	{ .name = "snmp_topn_interval", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(topn_interval), .min = 1, .max = TOPN_INTERVAL, .def = "60",
+	    .unit = "s", .doc = "How often that report is made, of what was counted since." },
 	{ .name = "snmp_index", .type = DIRECTIVE_U32, .scope = DIRECTIVE_NAMED,
 	    .offset = AT(index), .min = 1, .max = 2147483647,
 	    .doc = "weirViewIndex of the view. Default: made from the name of the plugin, so "
@@ -89,6 +96,7 @@ static struct {
 	struct census *census;
 	struct session *session;
 	struct control *control; /* NULL: nothing may be set */
+	bool shows_control;      /* there are thresholds and reports to show */
 	struct notify *notify;
 	uint64_t serial;
 	struct log_limit limit;
@@ -164,9 +172,12 @@ agent_begin(const struct output *o, struct err *e)
 	agent.census = census_new(o->engine, e);
 	if (agent.census == NULL)
 		return -e->code;
+	if (o->engine->topns == NULL)
+		o->engine->topns = topns_new(o->engine, e);
+	agent.shows_control = o->engine->alarms != NULL && o->engine->topns != NULL;
 	agent.notify = notify_new(&nc);
-	if (c->write && o->engine->alarms != NULL)
-		agent.control = control_new(o->engine->alarms);
+	if (c->write && agent.shows_control)
+		agent.control = control_new(o->engine->alarms, o->engine->topns);
 	sc.notify = agent.notify;
 	sc.control = agent.control;
 	if (agent.notify != NULL)
@@ -283,6 +294,39 @@ agent_add(struct exhibit *x, struct err *e)
 	return 0;
 }
 
+/* Take `x` out of its place; the last one ends what all share. */
+static void
+agent_drop(const struct exhibit *x)
+{
+	unsigned i = 0;
+
+	while (agent.exhibits[i] != x)
+		i++;
+	memmove(&agent.exhibits[i], &agent.exhibits[i + 1],
+	    (agent.n - i - 1) * sizeof(agent.exhibits[0]));
+	if (--agent.n == 0)
+		agent_end();
+}
+
+/* The report of who has most that the plugin asks for. */
+static int
+exhibit_report(const struct exhibit *x, struct err *e)
+{
+	const struct snmp_config *c = x->output->config;
+	struct topn_config report;
+
+	if (c->topn == 0 || x->output->engine->topns == NULL)
+		return 0;
+	topn_defaults(&report);
+	report.index = x->index;
+	report.size = c->topn;
+	report.interval = c->topn_interval;
+	report.storage = STORAGE_READONLY;
+	snprintf(report.view, sizeof(report.view), "%s", x->output->name);
+	snprintf(report.owner, sizeof(report.owner), "weir.conf");
+	return topns_put(x->output->engine->topns, &report, e);
+}
+
 static int
 snmp_open(struct output *o, struct err *e)
 {
@@ -294,6 +338,8 @@ snmp_open(struct output *o, struct err *e)
 		rc = agent_begin(o, &why);
 	if (rc == 0)
 		rc = agent_add(x, &why);
+	if (rc == 0 && (rc = exhibit_report(x, &why)) != 0)
+		agent_drop(x);
 	if (rc != 0) {
 		exhibit_free(x);
 		return err_set(e, (enum weir_errno)why.code, "%s", why.text);
@@ -305,16 +351,8 @@ snmp_open(struct output *o, struct err *e)
 static void
 snmp_close(struct output *o)
 {
-	struct exhibit *x = o->priv;
-	unsigned i = 0;
-
-	while (agent.exhibits[i] != x)
-		i++;
-	memmove(&agent.exhibits[i], &agent.exhibits[i + 1],
-	    (agent.n - i - 1) * sizeof(agent.exhibits[0]));
-	if (--agent.n == 0)
-		agent_end();
-	exhibit_free(x);
+	agent_drop(o->priv);
+	exhibit_free(o->priv);
 }
 
 /* Count anew when there are more collectors. */
@@ -356,7 +394,8 @@ agent_publish(const struct engine *en)
 	t->started = en->started;
 	census_take(agent.census, t);
 	t->watches = watches_copy(en->watches, &t->n_watches);
-	control_show(en->alarms, t);
+	if (agent.shows_control)
+		control_show(en->alarms, en->topns, t);
 	t->notified = notify_sent(agent.notify);
 	t->not_notified = notify_suppressed(agent.notify);
 	t->not_acted = en->alarms != NULL ? alarms_suppressed(en->alarms) : 0;

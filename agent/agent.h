@@ -31,6 +31,7 @@ struct snmp_config {
 	uint32_t index;
 	bool write;
 	uint32_t notify_rate;
+	uint32_t topn, topn_interval;
 };
 
 extern const struct output_ops snmp_output;

@@ -6,6 +6,7 @@
 
 #include "agent/tables.h"
 #include "core/alarms.h"
+#include "core/topn.h"
 
 #define ROWS_MAX 32U      /* that one request may change */
 #define VARIABLES_MAX 512U
@@ -14,29 +15,57 @@
 enum { ACTIVE = 1, NOT_IN_SERVICE = 2, NOT_READY = 3, CREATE_AND_GO = 4, CREATE_AND_WAIT = 5,
 	DESTROY = 6 };
 
+/* A row of either table. */
+union asked {
+	struct threshold_config threshold;
+	struct topn_config topn;
+};
+
+/* The columns that may be written. */
+enum kind { KIND_U32, KIND_BOOL, KIND_TEXT, KIND_STATUS };
+struct writable {
+	uint16_t column;
+	enum kind kind;
+	size_t offset;
+	uint32_t min, max;       /* of numbers; of texts, their octets */
+};
+
+/* A table that may be written. */
+struct writable_table {
+	const struct mib_table *table;
+	const struct writable *columns;
+	size_t n_columns;
+	size_t status, storage;  /* where in the row */
+	/* Make `to` a row with the defaults and this index; false: nothing can have it. */
+	bool (*begin)(const subid_t *index, size_t len, union asked *to);
+	bool (*same)(const union asked *a, const union asked *b);
+	/* The row with the index of `row`, into it; false: there is none. */
+	bool (*get)(const struct control *c, union asked *row);
+	int (*check)(const struct control *c, const union asked *row, struct err *e);
+	int (*put)(const struct control *c, const union asked *row, struct err *e);
+	int (*remove)(const struct control *c, const union asked *row, struct err *e);
+};
+
 /* A row that shall change. */
 struct staged {
-	struct threshold_config was, config;
-	bool exists;
+	const struct writable_table *of;
+	union asked config;
+	uint32_t was;            /* its status; 0: there is none */
+	bool fixed;              /* it is the configuration's */
 	uint32_t wanted;         /* RowStatus that was asked for; 0: none was */
-	bool changes;            /* some column was asked for */
 };
 
 struct control {
 	struct alarms *alarms;
+	struct topns *topns;
 	unsigned n_rows, n_variables;
 	struct staged rows[ROWS_MAX];
 	uint8_t row_of[VARIABLES_MAX]; /* by number of the variable */
 };
 
-/* The columns that may be written. */
-enum kind { KIND_U32, KIND_BOOL, KIND_TEXT, KIND_STORAGE, KIND_STATUS };
-static const struct writable {
-	uint16_t column;
-	enum kind kind;
-	size_t offset;
-	uint32_t min, max;       /* of numbers; of texts, their octets */
-} writables[] = {
+/* Thresholds: the index is a name, printable ASCII, so that it can be typed and logged. */
+
+static const struct writable threshold_writables[] = {
 #define AT(member) offsetof(struct threshold_config, member)
 	{ 2, KIND_U32, AT(scope), SCOPE_VIEW, SCOPE_COLLECTOR },
 	{ 3, KIND_TEXT, AT(subject), 0, THRESHOLD_SUBJECT - 1 },
@@ -50,18 +79,127 @@ static const struct writable {
 	{ 11, KIND_U32, AT(hold), 0, THRESHOLD_WINDOW },
 	{ 12, KIND_U32, AT(startup), STARTUP_RISING, STARTUP_EITHER },
 	{ 13, KIND_BOOL, AT(notify), 1, 2 },
-	{ 19, KIND_STORAGE, AT(storage), STORAGE_VOLATILE, STORAGE_NONVOLATILE },
-	{ 20, KIND_STATUS, 0, ACTIVE, DESTROY },
+	{ 19, KIND_U32, AT(storage), STORAGE_VOLATILE, STORAGE_NONVOLATILE },
+	{ 20, KIND_STATUS, AT(status), ACTIVE, DESTROY },
 #undef AT
 };
 
+static bool
+threshold_begin(const subid_t *index, size_t len, union asked *to)
+{
+	threshold_defaults(&to->threshold);
+	if (len == 0 || len > THRESHOLD_NAME)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (index[i] < '!' || index[i] > '~')
+			return false;
+		to->threshold.name[i] = (char)index[i];
+	}
+	return true;
+}
+
+static bool
+threshold_same(const union asked *a, const union asked *b)
+{
+	return strcmp(a->threshold.name, b->threshold.name) == 0;
+}
+
+static bool
+threshold_get(const struct control *c, union asked *row)
+{
+	return alarms_get(c->alarms, row->threshold.name, &row->threshold);
+}
+
+static int
+threshold_row_check(const struct control *c, const union asked *row, struct err *e)
+{
+	return alarms_check(c->alarms, &row->threshold, e);
+}
+
+static int
+threshold_put(const struct control *c, const union asked *row, struct err *e)
+{
+	return alarms_put(c->alarms, &row->threshold, e);
+}
+
+static int
+threshold_remove(const struct control *c, const union asked *row, struct err *e)
+{
+	return alarms_remove(c->alarms, row->threshold.name, e);
+}
+
+/* Reports of who has most: the index is a number. */
+
+static const struct writable topn_writables[] = {
+#define AT(member) offsetof(struct topn_config, member)
+	{ 2, KIND_TEXT, AT(view), 0, TOPN_TEXT - 1 },
+	{ 3, KIND_U32, AT(metric), TOPN_BYTES, TOPN_FLOWS },
+	{ 4, KIND_U32, AT(interval), 1, TOPN_INTERVAL },
+	{ 5, KIND_U32, AT(size), 1, UINT32_MAX },
+	{ 9, KIND_TEXT, AT(owner), 0, TOPN_TEXT - 1 },
+	{ 10, KIND_U32, AT(lease), 0, TOPN_LEASE },
+	{ 12, KIND_STATUS, AT(status), ACTIVE, DESTROY },
+#undef AT
+};
+
+static bool
+topn_begin(const subid_t *index, size_t len, union asked *to)
+{
+	topn_defaults(&to->topn);
+	to->topn.index = len == 1 && index[0] <= INT32_MAX ? (uint32_t)index[0] : 0;
+	return to->topn.index != 0;
+}
+
+static bool
+topn_same(const union asked *a, const union asked *b)
+{
+	return a->topn.index == b->topn.index;
+}
+
+static bool
+topn_get(const struct control *c, union asked *row)
+{
+	return topns_get(c->topns, row->topn.index, &row->topn);
+}
+
+static int
+topn_row_check(const struct control *c, const union asked *row, struct err *e)
+{
+	return topns_check(c->topns, &row->topn, e);
+}
+
+static int
+topn_put(const struct control *c, const union asked *row, struct err *e)
+{
+	return topns_put(c->topns, &row->topn, e);
+}
+
+static int
+topn_remove(const struct control *c, const union asked *row, struct err *e)
+{
+	return topns_remove(c->topns, row->topn.index, e);
+}
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+static const struct writable_table tables[] = {
+	{ &topn_control_table, topn_writables, N(topn_writables),
+	    offsetof(struct topn_config, status), offsetof(struct topn_config, storage),
+	    topn_begin, topn_same, topn_get, topn_row_check, topn_put, topn_remove },
+	{ &threshold_table, threshold_writables, N(threshold_writables),
+	    offsetof(struct threshold_config, status),
+	    offsetof(struct threshold_config, storage), threshold_begin, threshold_same,
+	    threshold_get, threshold_row_check, threshold_put, threshold_remove },
+};
+
 struct control *
-control_new(struct alarms *a)
+control_new(struct alarms *a, struct topns *t)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
-	if (c != NULL)
+	if (c != NULL) {
 		c->alarms = a;
+		c->topns = t;
+	}
 	return c;
 }
 
@@ -78,57 +216,56 @@ control_begin(struct control *c)
 }
 
 static const struct writable *
-writable_find(subid_t column)
+writable_find(const struct writable_table *t, subid_t column)
 {
-	for (size_t i = 0; i < sizeof(writables) / sizeof(writables[0]); i++)
-		if (writables[i].column == column)
-			return &writables[i];
+	for (size_t i = 0; i < t->n_columns; i++)
+		if (t->columns[i].column == column)
+			return &t->columns[i];
 	return NULL;
 }
 
 bool
 control_writes(const struct mib_table *t, uint16_t column)
 {
-	return t == &threshold_table && writable_find(column) != NULL;
+	for (size_t i = 0; i < N(tables); i++)
+		if (tables[i].table == t)
+			return writable_find(&tables[i], column) != NULL;
+	return false;
 }
 
-/* The staged row of threshold `name`, made when it is the first time; NULL: too many. */
+static uint32_t *
+member_u32(union asked *c, size_t offset)
+{
+	return (uint32_t *)(void *)((char *)c + offset);
+}
+
+/*
+ * The staged row of `t` with this index, made when it is the first time. NULL with `rc`
+ * set when nothing can have this index, or there are too many.
+ */
 static struct staged *
-staged_get(struct control *c, const char *name)
+staged_get(struct control *c, const struct writable_table *t, const subid_t *index,
+    size_t len, enum set_error *rc)
 {
-	struct staged *s;
+	struct staged fresh = { .of = t }, *s;
 
-	for (unsigned i = 0; i < c->n_rows; i++)
-		if (strcmp(c->rows[i].config.name, name) == 0)
-			return &c->rows[i];
-	if (c->n_rows == ROWS_MAX)
+	memset(&fresh.config, 0, sizeof(fresh.config));
+	*rc = SET_NO_CREATION;
+	if (!t->begin(index, len, &fresh.config))
 		return NULL;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		if (c->rows[i].of == t && t->same(&c->rows[i].config, &fresh.config))
+			return &c->rows[i];
+	*rc = SET_RESOURCE_UNAVAILABLE;
+	if (c->n_rows == ROWS_MAX || c->n_variables == VARIABLES_MAX)
+		return NULL;
+	if (t->get(c, &fresh.config)) {
+		fresh.was = *member_u32(&fresh.config, t->status);
+		fresh.fixed = *member_u32(&fresh.config, t->storage) == STORAGE_READONLY;
+	}
 	s = &c->rows[c->n_rows++];
-	memset(s, 0, sizeof(*s));
-	s->exists = alarms_get(c->alarms, name, &s->was);
-	if (s->exists) {
-		s->config = s->was;
-	} else {
-		threshold_defaults(&s->config);
-		s->config.status = NOT_READY;
-		strcpy(s->config.name, name);
-	}
+	*s = fresh;
 	return s;
-}
-
-/* A name as the index of a row: printable ASCII, so that it can be typed and logged. */
-static bool
-name_read(const subid_t *index, size_t len, char name[THRESHOLD_NAME + 1])
-{
-	if (len == 0 || len > THRESHOLD_NAME)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (index[i] < '!' || index[i] > '~')
-			return false;
-		name[i] = (char)index[i];
-	}
-	name[len] = '\0';
-	return true;
 }
 
 static enum set_error
@@ -148,11 +285,11 @@ text_ask(const struct writable *w, enum value_type type, const struct value *v, 
 
 /* The type that the MIB gives to `w`: enumerations are integers, amounts are unsigned. */
 static enum value_type
-writable_type(const struct writable *w)
+writable_type(const struct mib_table *t, const struct writable *w)
 {
-	for (uint16_t i = 0; i < threshold_table.n_columns; i++)
-		if (threshold_table.columns[i].number == w->column)
-			return threshold_table.columns[i].type;
+	for (uint16_t i = 0; i < t->n_columns; i++)
+		if (t->columns[i].number == w->column)
+			return t->columns[i].type;
 	return VALUE_OCTETS;
 }
 
@@ -160,60 +297,56 @@ static enum set_error
 number_ask(const struct writable *w, enum value_type type, const struct value *v,
     struct staged *s)
 {
-	char *at = (char *)&s->config + w->offset;
-
-	if (type != writable_type(w))
+	if (type != writable_type(s->of->table, w))
 		return SET_WRONG_TYPE;
 	if (v->n < w->min || v->n > w->max)
 		return SET_WRONG_VALUE;
-	switch (w->kind) {
-	case KIND_BOOL:
-		*(bool *)at = v->n == 1; /* TruthValue */
-		break;
-	case KIND_STATUS:
-		if (v->n == NOT_READY) /* which nobody may ask for */
-			return SET_WRONG_VALUE;
+	if (w->kind == KIND_STATUS) {
 		s->wanted = (uint32_t)v->n;
-		return SET_OK;
-	case KIND_STORAGE:
-	case KIND_U32:
-		*(uint32_t *)(void *)at = (uint32_t)v->n;
-		break;
-	case KIND_TEXT:
-		break;
+		return v->n == NOT_READY ? SET_WRONG_VALUE : SET_OK; /* nobody may ask for it */
 	}
+	if (w->kind == KIND_BOOL)
+		*((bool *)((char *)&s->config + w->offset)) = v->n == 1; /* TruthValue */
+	else
+		*member_u32(&s->config, w->offset) = (uint32_t)v->n;
 	return SET_OK;
+}
+
+/* The table that `name` is in a column of; what follows the prefix is column and index. */
+static const struct writable_table *
+writable_table_find(const subid_t *name, size_t len)
+{
+	for (size_t i = 0; i < N(tables); i++) {
+		const struct mib_table *t = tables[i].table;
+		size_t k = 0;
+
+		while (k < t->n_prefix && k < len && name[k] == t->prefix[k])
+			k++;
+		if (k == t->n_prefix && len > k + 1)
+			return &tables[i];
+	}
+	return NULL;
 }
 
 enum set_error
 control_ask(struct control *c, const subid_t *name, size_t len, enum value_type type,
     const struct value *v)
 {
-	size_t prefix = threshold_table.n_prefix;
-	const struct writable *w;
-	char row[THRESHOLD_NAME + 1];
+	const struct writable_table *t = writable_table_find(name, len);
+	size_t prefix = t != NULL ? t->table->n_prefix : 0;
+	const struct writable *w = t != NULL ? writable_find(t, name[prefix]) : NULL;
 	enum set_error rc;
 	struct staged *s;
 
-	if (len <= prefix + 1)
-		return SET_NOT_WRITABLE;
-	for (size_t i = 0; i < prefix; i++)
-		if (name[i] != threshold_table.prefix[i])
-			return SET_NOT_WRITABLE;
-	w = writable_find(name[prefix]);
 	if (w == NULL)
 		return SET_NOT_WRITABLE;
-	if (!name_read(name + prefix + 1, len - prefix - 1, row))
-		return SET_NO_CREATION;
-	s = c->n_variables < VARIABLES_MAX ? staged_get(c, row) : NULL;
+	s = staged_get(c, t, name + prefix + 1, len - prefix - 1, &rc);
 	if (s == NULL)
-		return SET_RESOURCE_UNAVAILABLE;
+		return rc;
 	c->row_of[c->n_variables++] = (uint8_t)(s - c->rows);
-	rc = w->kind == KIND_TEXT
-	         ? text_ask(w, type, v, (char *)&s->config + w->offset)
-	         : number_ask(w, type, v, s);
-	s->changes |= w->kind != KIND_STATUS;
-	return rc;
+	if (w->kind == KIND_TEXT)
+		return text_ask(w, type, v, (char *)&s->config + w->offset);
+	return number_ask(w, type, v, s);
 }
 
 /* What RowStatus a row will have; 0: what is asked for cannot be. */
@@ -224,86 +357,85 @@ status_next(const struct staged *s)
 
 	if (s->wanted == DESTROY)
 		return DESTROY;
-	if (create == s->exists)
+	if (create == (s->was != 0))
 		return 0;
 	if (s->wanted == CREATE_AND_GO)
 		return ACTIVE;
 	if (s->wanted == CREATE_AND_WAIT)
 		return NOT_IN_SERVICE;
-	return s->wanted != 0 ? s->wanted : s->was.status;
+	return s->wanted != 0 ? s->wanted : s->was;
 }
 
 enum set_error
 control_verdict(struct control *c, unsigned n)
 {
 	struct staged *s = &c->rows[c->row_of[n]];
+	uint32_t *status = member_u32(&s->config, s->of->status), next;
 	struct err e = ERR_INIT;
-	uint32_t next;
 
-	if (s->exists && s->was.storage == STORAGE_READONLY)
+	if (s->fixed)
 		return SET_INCONSISTENT_VALUE;
 	/* Without RowStatus no row is made. */
-	if (!s->exists && s->wanted == 0)
+	if (s->was == 0 && s->wanted == 0)
 		return SET_INCONSISTENT_NAME;
 	next = status_next(s);
 	if (next == 0)
 		return SET_INCONSISTENT_VALUE;
-	s->config.status = next;
+	*status = next;
 	if (next == DESTROY)
 		return SET_OK;
-	if (alarms_check(c->alarms, &s->config, &e) == 0) {
+	if (s->of->check(c, &s->config, &e) == 0) {
 		if (next == NOT_READY)
-			s->config.status = NOT_IN_SERVICE;
+			*status = NOT_IN_SERVICE;
 		return SET_OK;
 	}
-	if (next == ACTIVE)
-		return SET_INCONSISTENT_VALUE;
-	s->config.status = NOT_READY;
-	return SET_OK;
+	*status = NOT_READY;
+	return next == ACTIVE ? SET_INCONSISTENT_VALUE : SET_OK;
 }
 
 enum set_error
 control_commit(struct control *c)
 {
-	struct err e = ERR_INIT;
+	enum set_error rc = SET_OK;
 
 	for (unsigned i = 0; i < c->n_rows; i++) {
 		struct staged *s = &c->rows[i];
-		int rc = s->config.status == DESTROY
-		             ? alarms_remove(c->alarms, s->config.name, &e)
-		             : alarms_put(c->alarms, &s->config, &e);
+		struct err e = ERR_INIT;
+		bool gone = *member_u32(&s->config, s->of->status) == DESTROY;
 
-		if (rc != 0)
-			return SET_COMMIT_FAILED;
+		if ((gone ? s->of->remove : s->of->put)(c, &s->config, &e) != 0)
+			rc = SET_COMMIT_FAILED;
 	}
-	return SET_OK;
+	return rc;
+}
+
+/* A number that changes with either. */
+static uint64_t
+changes_of(const struct alarms *a, const struct topns *t)
+{
+	return alarms_changes(a) + topns_changes(t);
 }
 
 void
-control_show(struct alarms *a, struct mib_tree *t)
+control_show(struct alarms *a, struct topns *r, struct mib_tree *t)
 {
-	uint64_t changes;
-	struct threshold_row *thresholds;
-	struct alarm_row *alarms;
-	uint32_t n, m;
+	/* Before the copies: what changes in between is copied once more. */
+	uint64_t changes = changes_of(a, r);
 
-	if (a == NULL)
-		return;
-	changes = alarms_changes(a);
-	thresholds = alarms_thresholds(a, &n);
-	alarms = alarms_raised(a, &m);
 	free(t->thresholds);
 	free(t->alarms);
-	t->thresholds = thresholds;
-	t->n_thresholds = n;
-	t->alarms = alarms;
-	t->n_alarms = m;
+	free(t->topns);
+	free(t->topn_entries);
+	t->thresholds = alarms_thresholds(a, &t->n_thresholds);
+	t->alarms = alarms_raised(a, &t->n_alarms);
+	t->topns = topns_rows(r, &t->n_topns);
+	t->topn_entries = topns_entries(r, &t->n_topn_entries);
 	t->control_changes = changes;
 }
 
 void
 control_update(const struct control *c, struct mib_tree *t)
 {
-	if (t != NULL && alarms_changes(c->alarms) != t->control_changes)
-		control_show(c->alarms, t);
+	if (t != NULL && changes_of(c->alarms, c->topns) != t->control_changes)
+		control_show(c->alarms, c->topns, t);
 }

@@ -18,6 +18,7 @@
 
 struct alarms;
 struct control;
+struct topns;
 
 /* error-status of RFC 3416 s3. */
 enum set_error {
@@ -34,7 +35,7 @@ enum set_error {
 };
 
 /* NULL when memory is short. */
-struct control *control_new(struct alarms *a);
+struct control *control_new(struct alarms *a, struct topns *t);
 void control_free(struct control *c);
 
 /* Whether column number `column` of `t` may be set at all. */
@@ -57,7 +58,7 @@ enum set_error control_verdict(struct control *c, unsigned n);
 enum set_error control_commit(struct control *c);
 
 /* What `t` shows of these tables, anew. Where memory is short it stays as it is. */
-void control_show(struct alarms *a, struct mib_tree *t);
+void control_show(struct alarms *a, struct topns *r, struct mib_tree *t);
 
 /* Bring `t` up to date where it does not show what was committed since it was made. */
 void control_update(const struct control *c, struct mib_tree *t);

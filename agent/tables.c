@@ -13,7 +13,7 @@
 
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
-	&output_table, &threshold_table, &alarm_table, &watch_table,
+	&topn_control_table, &topn_table, &output_table, &threshold_table, &alarm_table, &watch_table,
 };
 
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
@@ -41,6 +41,13 @@ get_u64(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)m;
 	v->n = *(const uint64_t *)member(row, arg);
+}
+
+void
+get_u32(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m;
+	v->n = *(const uint32_t *)member(row, arg);
 }
 
 void

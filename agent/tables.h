@@ -9,17 +9,19 @@
 
 #include "agent/tree.h"
 
-#define N_MIB_TABLES 9U
+#define N_MIB_TABLES 11U
 
 /* In the order of their names. */
 extern const struct mib_table *const mib_tables[N_MIB_TABLES];
 
 /*
  * The scalars, and the tables of things (agent/tables.c); the entries (agent/entry.c);
- * watches (agent/watches.c); thresholds and alarms (agent/thresholds.c).
+ * watches (agent/watches.c); thresholds and alarms (agent/thresholds.c);
+ * reports of who has most (agent/topns.c).
  */
 extern const struct mib_table general_table, collector_table, exporter_table, view_table,
-    entry_table, output_table, threshold_table, alarm_table, watch_table;
+    entry_table, topn_control_table, topn_table, output_table, threshold_table,
+    alarm_table, watch_table;
 
 /* Of a value at `ns` since 1970: the TimeStamp. */
 uint64_t moment_timestamp(const struct moment *m, uint64_t ns);
@@ -27,9 +29,13 @@ uint64_t moment_timestamp(const struct moment *m, uint64_t ns);
 /* The index of an alarm in weirAlarmTable, to `out`; returns its length. */
 size_t alarm_index_write(const char *name, uint64_t id, subid_t *out);
 
-/* Getters: of the number `arg`; of the uint64_t, the text, the time in ns at `arg` in a row. */
+/*
+ * Getters: of the number `arg`; of the uint64_t, uint32_t, text, time in ns at `arg` in a
+ * row.
+ */
 void get_number(const struct moment *m, const void *row, size_t arg, struct value *v);
 void get_u64(const struct moment *m, const void *row, size_t arg, struct value *v);
+void get_u32(const struct moment *m, const void *row, size_t arg, struct value *v);
 void get_text(const struct moment *m, const void *row, size_t arg, struct value *v);
 void get_date(const struct moment *m, const void *row, size_t arg, struct value *v);
 void get_stamp(const struct moment *m, const void *row, size_t arg, struct value *v);

@@ -21,14 +21,6 @@ name_put(subid_t *out, const char *name)
 #define T struct threshold_row
 #define CONFIG(member) offsetof(T, config.member)
 
-/* Getters: of a uint32_t, of a text, at `arg`. */
-static void
-get_u32(const struct moment *m, const void *row, size_t arg, struct value *v)
-{
-	(void)m;
-	v->n = *(const uint32_t *)(const void *)((const char *)row + arg);
-}
-
 static void
 get_notify(const struct moment *m, const void *row, size_t arg, struct value *v)
 {

@@ -56,6 +56,8 @@ tree_free(struct mib_tree *t)
 	free(t->watches);
 	free(t->thresholds);
 	free(t->alarms);
+	free(t->topns);
+	free(t->topn_entries);
 	free(t);
 }
 

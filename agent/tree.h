@@ -81,6 +81,8 @@ struct output_row {
 struct watch;         /* core/watch.h */
 struct threshold_row; /* core/alarms.h */
 struct alarm_row;
+struct topn_row;      /* core/topn.h */
+struct topn_entry;
 
 /* How many rows the tables of things have. */
 struct tree_size {
@@ -94,15 +96,18 @@ struct mib_tree {
 	uint64_t started;        /* ns since 1970 */
 	uint64_t notified, not_notified; /* notifications */
 	uint64_t not_acted;      /* programs and results for Nagios */
-	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms;
+	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
+	    n_topns, n_topn_entries;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
 	struct watch *watches;            /* by index; the tree's own copy, or NULL; as are */
 	struct threshold_row *thresholds; /* by name, */
-	struct alarm_row *alarms;         /* and by length of name, name, id */
-	uint64_t control_changes;         /* of what can be set, when these two were made */
+	struct alarm_row *alarms;         /* by length of name, name, id, */
+	struct topn_row *topns;           /* by index, */
+	struct topn_entry *topn_entries;  /* and by index, rank */
+	uint64_t control_changes;         /* of what can be set, when these four were made */
 	uint32_t n_entries;      /* set by tree_seal */
 };
 

@@ -14,6 +14,15 @@
 
 _Static_assert(sizeof(struct instance) % 8 == 0, "a row of a table");
 
+/* Which counter of rows a rate is made of. */
+static size_t
+metric_counter(uint32_t metric)
+{
+	return metric == METRIC_BYTES     ? offsetof(struct sums, bytes)
+	       : metric == METRIC_PACKETS ? offsetof(struct sums, packets)
+	                                  : offsetof(struct sums, flows);
+}
+
 struct crossing *
 crossing_new(const struct threshold_config *c, struct engine *en,
     void (*tell)(void *arg, const struct crossing_event *event), void *arg, uint64_t now,
@@ -35,13 +44,12 @@ crossing_new(const struct threshold_config *c, struct engine *en,
 	x->rising = threshold_limit(c, c->rising);
 	x->falling = threshold_limit(c, c->falling);
 	(void)selector_parse(&x->selector, c->selector, NULL);
-	if (v != NULL)
-		x->counts = calloc((size_t)v->ledger->table.max + 1, sizeof(*x->counts));
-	if ((v != NULL && x->counts == NULL) ||
+	if ((v != NULL &&
+	        rowcounts_init(&x->counts, v->ledger, metric_counter(c->metric)) != 0) ||
 	    table_init(&x->instances, sizeof(uint64_t), sizeof(struct instance), INSTANCES_MAX,
 	        e) != 0) {
 		err_set(e, WEIR_ENOMEM, "no memory for threshold %s", c->name);
-		free(x->counts);
+		rowcounts_fini(&x->counts);
 		free(x);
 		return NULL;
 	}
@@ -54,7 +62,7 @@ crossing_free(struct crossing *x)
 	if (x == NULL)
 		return;
 	table_fini(&x->instances);
-	free(x->counts);
+	rowcounts_fini(&x->counts);
 	free(x);
 }
 
@@ -382,44 +390,19 @@ collector_figures(struct crossing *x, uint64_t span, uint64_t now)
 
 /* Rows of a view */
 
-static uint64_t
-row_count(const struct crossing *x, const struct ledger *l, uint32_t row)
-{
-	const struct sums *s = rowspec_sums_get(l->rs, ledger_row(l, row));
-
-	return x->config.metric == METRIC_BYTES ? s->bytes
-	       : x->config.metric == METRIC_PACKETS ? s->packets : s->flows;
-}
-
-/* Follow the rows of the ledger to their new numbers; or begin to count anew. */
+/* Follow the rows of the ledger to their new numbers. */
 static void
-counts_follow(struct crossing *x, const struct ledger *l)
+rows_follow(struct crossing *x, const struct ledger *l)
 {
-	bool anew = x->cleared != l->cleared && x->cleared != 0;
+	bool anew = rowcounts_began_anew(&x->counts, l);
 
-	if (anew)
-		memset(x->counts, 0, l->table.max * sizeof(*x->counts));
-	for (uint32_t i = 0; !anew && x->sweeps != l->sweeps && i < l->table.max; i++) {
-		uint64_t count = x->counts[i];
-		uint32_t to = count != 0 ? ledger_moved(l, i, x->sweeps) : i;
-
-		if (to == i)
-			continue;
-		x->counts[i] = 0;
-		if (to != LEDGER_GONE)
-			x->counts[to] = count;
-	}
 	for (uint32_t i = 0; i < x->instances.n; i++) {
 		struct instance *in = (struct instance *)(void *)table_row(&x->instances, i);
 
 		if (in->row != LEDGER_GONE)
-			in->row = anew ? LEDGER_GONE : ledger_moved(l, in->row, x->sweeps);
+			in->row = anew ? LEDGER_GONE : ledger_moved(l, in->row, x->counts.sweeps);
 	}
-	/* A sweep that was missed: what counters stood at is not known. */
-	if (x->sweeps + 1 < l->sweeps)
-		x->counted = false;
-	x->cleared = l->cleared;
-	x->sweeps = l->sweeps;
+	rowcounts_follow(&x->counts, l);
 }
 
 static void
@@ -436,12 +419,10 @@ entries_known(struct crossing *x, const struct ledger *l, uint64_t span, uint64_
 {
 	for (uint32_t i = 0; i < x->instances.n; i++) {
 		struct instance *in = (struct instance *)(void *)table_row(&x->instances, i);
-		uint64_t n;
 
-		if (in->row == LEDGER_GONE)
-			continue; /* it is gone: instances_sweep clears it */
-		n = row_count(x, l, in->row) - x->counts[in->row];
-		instance_step(x, in, rate_of(n, span), false, now);
+		if (in->row != LEDGER_GONE) /* else it is gone: instances_sweep clears it */
+			instance_step(x, in, rate_of(rowcounts_since(&x->counts, l, in->row), span),
+			    false, now);
 	}
 }
 
@@ -498,16 +479,15 @@ rows_figures(struct crossing *x, uint64_t span, uint64_t now)
 	uint64_t best = 0;
 
 	ledger_lock(l);
-	counts_follow(x, l);
-	if (!x->counted)
+	rows_follow(x, l);
+	if (!x->counts.known)
 		instances_pass(x);
 	else if (entries)
 		entries_known(x, l, span, now);
 	for (uint32_t i = 0; i < l->table.n; i++) {
-		uint64_t n = row_count(x, l, i), more = n - x->counts[i];
+		uint64_t more = rowcounts_take(&x->counts, l, i);
 
-		x->counts[i] = n;
-		if (!x->counted || more <= best)
+		if (!x->counts.known || more <= best)
 			continue;
 		if (!entries && selector_matches(&x->selector, l->rs, ledger_row(l, i))) {
 			best = more;
@@ -516,9 +496,9 @@ rows_figures(struct crossing *x, uint64_t span, uint64_t now)
 			entry_new(x, l, i, rate_of(more, span), now);
 		}
 	}
-	if (!entries && x->counted)
+	if (!entries && x->counts.known)
 		top_take(x, l, top, rate_of(best, span), now);
-	x->counted = true;
+	rowcounts_done(&x->counts);
 	ledger_unlock(l);
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/rowcounts.h"
 #include "core/threshold.h"
 #include "flow/selector.h"
 #include "lib/table.h"
@@ -63,9 +64,7 @@ struct crossing {
 	void (*tell)(void *arg, const struct crossing_event *event);
 	void *arg;
 	struct table instances;  /* by id; rows are struct instance */
-	uint64_t *counts;        /* of entries: where each row's counter stood */
-	bool counted;            /* they stand for something */
-	uint64_t cleared, sweeps; /* of the ledger, when they did */
+	struct rowcounts counts; /* of entries */
 };
 
 /*

@@ -59,6 +59,7 @@ engine_free(struct engine *en)
 		view_free(en->views[i]);
 	watches_free(en->watches);
 	alarms_free(en->alarms);
+	topns_free(en->topns);
 	for (unsigned i = 0; i < en->n_rules; i++)
 		rules_free(en->rules[i].rules);
 	for (unsigned i = 0; i < en->n_taggings; i++)

@@ -14,6 +14,7 @@
 #include "core/exporter.h"
 #include "core/output.h"
 #include "core/publisher.h"
+#include "core/topn.h"
 #include "core/tagging.h"
 #include "core/view.h"
 #include "core/watch.h"
@@ -44,7 +45,8 @@ struct engine {
 	struct exporters *exporters;
 	struct publisher *publisher;
 	struct watches *watches;  /* NULL: none. Owned; made by the caller before engine_start, */
-	struct alarms *alarms;    /* and these, too */
+	struct alarms *alarms;    /* and these, too, */
+	struct topns *topns;      /* and these */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	struct files *files;      /* what rules look at */
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */

@@ -10,6 +10,7 @@
 #include "core/alarms.h"
 #include "core/engine.h"
 #include "core/output.h"
+#include "core/topn.h"
 #include "core/watch.h"
 #include "core/worker.h"
 #include "lib/clock.h"
@@ -334,6 +335,8 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 		watches_tick(en->watches, now);
 	if (en->alarms != NULL)
 		alarms_look(en->alarms, now);
+	if (en->topns != NULL)
+		topns_look(en->topns, now);
 	/* All views first: what outputs see belongs to one moment. */
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_tell(en, en->views[i]);

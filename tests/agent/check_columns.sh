@@ -35,7 +35,7 @@ BEGIN {
 	split("Integer32 InetAddressType Enumeration RowStatus StorageType TruthValue", list, " ")
 	for (i in list) wire[list[i]] = "integer"
 	split("Unsigned32 Gauge32 InetPortNumber InetAutonomousSystemNumber " \
-	    "InetAddressPrefixLength", list, " ")
+	    "InetAddressPrefixLength WeirKeyHash", list, " ")
 	for (i in list) wire[list[i]] = "unsigned"
 	split("SnmpAdminString DateAndTime InetAddress MacAddress OctetString", list, " ")
 	for (i in list) wire[list[i]] = "octets"

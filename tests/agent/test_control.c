@@ -50,7 +50,8 @@ bench_init(struct bench *b)
 	                     &b->rules, b->snmp, &e), 0);
 	assert_int_equal(alarms_new(b->engine, &b->alarm, &b->engine->alarms, &b->problems, &e),
 	    0);
-	b->control = control_new(b->engine->alarms);
+	b->engine->topns = topns_new(b->engine, &e);
+	b->control = control_new(b->engine->alarms, b->engine->topns);
 	assert_non_null(b->control);
 }
 
@@ -337,7 +338,7 @@ a_tree_shows_what_was_committed(void **state)
 
 	(void)state;
 	bench_init(&b);
-	control_show(b.engine->alarms, t);
+	control_show(b.engine->alarms, b.engine->topns, t);
 	assert_int_equal(t->n_thresholds, 0);
 	assert_int_equal(SET(&b, "zz", WHOLE, I(STATUS, GO)), SET_OK);
 	assert_int_equal(SET(&b, "a", WHOLE, I(STATUS, GO)), SET_OK);
@@ -349,6 +350,59 @@ a_tree_shows_what_was_committed(void **state)
 	assert_int_equal(t->n_thresholds, 1);
 	tree_seal(t);
 	tree_free(t);
+	bench_fini(&b);
+}
+
+/* Reports of who has most are written in the same way. */
+static enum set_error
+topn_set(struct bench *b, uint32_t index, subid_t column, enum value_type type,
+    const char *text, uint64_t n)
+{
+	const subid_t name[] = { 1, 6, 1, column, index };
+	struct value v = { .n = n };
+	enum set_error rc;
+
+	control_begin(b->control);
+	if (text != NULL)
+		value_octets(&v, text, strlen(text));
+	rc = control_ask(b->control, name, 5, type, &v);
+	if (rc == SET_OK)
+		rc = control_verdict(b->control, 0);
+	return rc == SET_OK ? control_commit(b->control) : rc;
+}
+
+static void
+reports_are_written_in_the_same_way(void **state)
+{
+	enum { VIEW = 2, SIZE = 5, SERIAL = 7, TOPN_STATUS = 12 };
+	struct bench b;
+	struct topn_config c;
+
+	(void)state;
+	bench_init(&b);
+	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, GO),
+	    SET_INCONSISTENT_VALUE);
+	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, WAIT), SET_OK);
+	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, ACTIVE),
+	    SET_INCONSISTENT_VALUE);
+	assert_int_equal(topn_set(&b, 5, VIEW, VALUE_OCTETS, "talkers", 0), SET_OK);
+	assert_int_equal(topn_set(&b, 5, SIZE, VALUE_UNSIGNED, NULL, 0), SET_WRONG_VALUE);
+	assert_int_equal(topn_set(&b, 5, SIZE, VALUE_UNSIGNED, NULL, 25), SET_OK);
+	assert_int_equal(topn_set(&b, 5, SERIAL, VALUE_COUNTER32, NULL, 1), SET_NOT_WRITABLE);
+	assert_true(topns_get(b.engine->topns, 5, &c));
+	assert_int_equal(c.status, NOT_IN_SERVICE);
+	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, ACTIVE), SET_OK);
+	assert_true(topns_get(b.engine->topns, 5, &c));
+	assert_int_equal(c.size, 25);
+	assert_int_equal(c.status, ACTIVE);
+	assert_int_equal(topn_set(&b, 0, TOPN_STATUS, VALUE_INTEGER, NULL, GO), SET_NO_CREATION);
+	c.index = 6;
+	c.storage = STORAGE_READONLY;
+	assert_int_equal(topns_put(b.engine->topns, &c, NULL), 0);
+	assert_int_equal(topn_set(&b, 6, TOPN_STATUS, VALUE_INTEGER, NULL, DESTROY),
+	    SET_INCONSISTENT_VALUE);
+	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, DESTROY), SET_OK);
+	assert_false(topns_get(b.engine->topns, 5, &c));
 	bench_fini(&b);
 }
 
@@ -415,6 +469,7 @@ main(void)
 		cmocka_unit_test(rows_are_judged_as_a_whole),
 		cmocka_unit_test(a_request_is_done_whole_or_not_at_all),
 		cmocka_unit_test(a_tree_shows_what_was_committed),
+		cmocka_unit_test(reports_are_written_in_the_same_way),
 		cmocka_unit_test(no_more_is_notified_than_is_wanted),
 	};
 

@@ -13,6 +13,7 @@
 #include "agent/tables.h"
 #include "agent/tree.h"
 #include "core/alarms.h"
+#include "core/topn.h"
 #include "core/watch.h"
 #include "tests/agent/scene.h"
 
@@ -91,6 +92,14 @@ tree_random(struct scene *s)
 	for (uint32_t i = 0; i < t->n_alarms; i++) { /* by length of the name, name, id */
 		strcpy(t->alarms[i].name, i < 2 ? "b" : i < 4 ? "c" : "aa");
 		t->alarms[i].id = (uint64_t)i << 40 | i;
+	}
+	t->n_topns = (uint32_t)rand() % 3;
+	t->topns = calloc(t->n_topns + 1, sizeof(*t->topns));
+	t->n_topn_entries = 4 * t->n_topns;
+	t->topn_entries = calloc(t->n_topn_entries + 1, sizeof(*t->topn_entries));
+	for (uint32_t i = 0; i < t->n_topn_entries; i++) {
+		t->topns[i / 4].config.index = t->topn_entries[i].index = 9 * (i / 4) + 1;
+		t->topn_entries[i].rank = i % 4 + 1;
 	}
 	t->n_watches = (uint32_t)rand() % 5;
 	t->watches = calloc(t->n_watches + 1, sizeof(*t->watches));

@@ -142,3 +142,19 @@ def test_watches_have_their_totals_and_keep_them(tmp_path, weir, snmpd):
     again = poll(lambda: snmpd.walk(f"{WATCH}.5"))
     assert again["17"] == str(tcp) and again.keys() == names.keys()
     assert w.stop() == 0
+
+
+def test_the_report_of_who_has_most_is_right(tmp_path, weir, snmpd):
+    w, port = begin(weir, snmpd, "snmp_topn: 5\nsnmp_topn_interval: 2")
+    csv = tmp_path / "t.csv"
+    poll(lambda: snmpd.walk("1.6.1.12"))
+    generate("netflow9", 4000, 50, udp=f"127.0.0.1:{port}", truth=csv)
+    most = max(row["bytes"] for row in truth(csv).values())
+    values = poll(lambda: [int(v) for v in snmpd.walk("1.7.1.5").values()])
+    assert values == sorted(values, reverse=True) and len(values) == 5 and values[0] <= most
+    keys, entries = snmpd.walk("1.7.1.4"), snmpd.walk(f"{ENTRY}.4")
+    halves = snmpd.walk("1.7.1.2"), snmpd.walk("1.7.1.3")
+    for rank, key in keys.items():  # a rank leads to its row
+        view = rank.split(".")[0]
+        assert entries[f"{view}.{halves[0][rank]}.{halves[1][rank]}"] == key
+    assert w.stop() == 0

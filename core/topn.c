@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/topn.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine.h"
+#include "core/rowcounts.h"
+#include "core/threshold.h"
+#include "flow/text.h"
+#include "lib/clock.h"
+
+/* A row that may be among the first. */
+struct rival {
+	uint64_t value;
+	uint32_t row;
+};
+
+struct report {
+	struct topn_row row;
+	uint64_t until;          /* ns since 1970: when its lease ends; 0: never */
+	uint64_t begun;          /* when the present interval began */
+	struct rowcounts counts;
+	uint64_t total;          /* of the view, then */
+	uint32_t n;
+	struct topn_entry *entries;
+};
+
+struct topns {
+	struct engine *engine;
+	pthread_mutex_t lock;
+	_Atomic uint64_t changes;
+	_Atomic uint32_t n;
+	struct report *reports[TOPN_REPORTS]; /* by index */
+	struct rival heap[TOPN_SIZE];         /* of the report that is being made; least first */
+};
+
+void
+topn_defaults(struct topn_config *c)
+{
+	*c = (struct topn_config){ .metric = TOPN_BYTES, .interval = 60, .size = 10,
+		.storage = STORAGE_VOLATILE, .status = STATUS_ACTIVE };
+}
+
+struct topns *
+topns_new(struct engine *en, struct err *e)
+{
+	struct topns *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for reports of who has most");
+		return NULL;
+	}
+	t->engine = en;
+	pthread_mutex_init(&t->lock, NULL);
+	return t;
+}
+
+static void
+report_free(struct report *r)
+{
+	if (r == NULL)
+		return;
+	rowcounts_fini(&r->counts);
+	free(r->entries);
+	free(r);
+}
+
+void
+topns_free(struct topns *t)
+{
+	if (t == NULL)
+		return;
+	for (uint32_t i = 0; i < t->n; i++)
+		report_free(t->reports[i]);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+int
+topns_check(const struct topns *t, const struct topn_config *c, struct err *e)
+{
+	const struct view *v = engine_view(t->engine, c->view);
+
+	if (v == NULL || v->ledger == NULL)
+		return err_set(e, WEIR_EINVAL, "there is no view '%s' with running totals", c->view);
+	if (c->metric < TOPN_BYTES || c->metric > TOPN_FLOWS || c->interval == 0 ||
+	    c->interval > TOPN_INTERVAL || c->size == 0 || c->lease > TOPN_LEASE)
+		return err_set(e, WEIR_EINVAL, "no such report");
+	return 0;
+}
+
+static size_t
+metric_counter(uint32_t metric)
+{
+	return metric == TOPN_BYTES     ? offsetof(struct sums, bytes)
+	       : metric == TOPN_PACKETS ? offsetof(struct sums, packets)
+	                                : offsetof(struct sums, flows);
+}
+
+/* A report that is at work. */
+static struct report *
+report_new(struct topns *t, const struct topn_config *c, struct err *e)
+{
+	const struct view *v = engine_view(t->engine, c->view);
+	struct report *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for report %u", c->index);
+		return NULL;
+	}
+	r->row.config = *c;
+	r->row.granted = c->size < TOPN_SIZE ? c->size : TOPN_SIZE;
+	r->begun = clock_real();
+	r->until = c->lease != 0 ? r->begun + c->lease * CLOCK_S : 0;
+	if (c->status != STATUS_ACTIVE)
+		return r;
+	r->entries = calloc((size_t)r->row.granted, sizeof(*r->entries));
+	if (r->entries != NULL &&
+	    rowcounts_init(&r->counts, v->ledger, metric_counter(c->metric)) == 0)
+		return r;
+	report_free(r);
+	err_set(e, WEIR_ENOMEM, "no memory for report %u", c->index);
+	return NULL;
+}
+
+static uint32_t
+report_seek(const struct topns *t, uint32_t index, bool *found)
+{
+	uint32_t i = 0;
+
+	while (i < t->n && t->reports[i]->row.config.index < index)
+		i++;
+	*found = i < t->n && t->reports[i]->row.config.index == index;
+	return i;
+}
+
+static void
+report_remove(struct topns *t, uint32_t at)
+{
+	report_free(t->reports[at]);
+	memmove(&t->reports[at], &t->reports[at + 1],
+	    (t->n - at - 1) * sizeof(t->reports[0]));
+	t->n--;
+	atomic_fetch_add(&t->changes, 1);
+}
+
+int
+topns_put(struct topns *t, const struct topn_config *c, struct err *e)
+{
+	struct report *r = NULL;
+	bool found;
+	uint32_t at;
+	int rc = 0;
+
+	if (c->status == STATUS_ACTIVE && (rc = topns_check(t, c, e)) != 0)
+		return rc;
+	pthread_mutex_lock(&t->lock);
+	at = report_seek(t, c->index, &found);
+	if (found && t->reports[at]->row.config.storage == STORAGE_READONLY)
+		rc = err_set(e, WEIR_EEXIST, "report %u is the configuration's", c->index);
+	else if (!found && t->n == TOPN_REPORTS)
+		rc = err_set(e, WEIR_EFULL, "more than %u reports", TOPN_REPORTS);
+	else if ((r = report_new(t, c, e)) == NULL)
+		rc = -WEIR_ENOMEM;
+	if (rc == 0) {
+		if (found)
+			report_remove(t, at);
+		memmove(&t->reports[at + 1], &t->reports[at],
+		    (t->n - at) * sizeof(t->reports[0]));
+		t->reports[at] = r;
+		t->n++;
+		atomic_fetch_add(&t->changes, 1);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+int
+topns_remove(struct topns *t, uint32_t index, struct err *e)
+{
+	bool found;
+	uint32_t at;
+	int rc = 0;
+
+	pthread_mutex_lock(&t->lock);
+	at = report_seek(t, index, &found);
+	if (found && t->reports[at]->row.config.storage == STORAGE_READONLY)
+		rc = err_set(e, WEIR_EEXIST, "report %u is the configuration's", index);
+	else if (found)
+		report_remove(t, at);
+	pthread_mutex_unlock(&t->lock);
+	return rc;
+}
+
+bool
+topns_get(struct topns *t, uint32_t index, struct topn_config *c)
+{
+	bool found;
+	uint32_t at;
+
+	pthread_mutex_lock(&t->lock);
+	at = report_seek(t, index, &found);
+	if (found)
+		*c = t->reports[at]->row.config;
+	pthread_mutex_unlock(&t->lock);
+	return found;
+}
+
+/* Ranking */
+
+/* Whether `a` ranks behind `b`: of equals the row that came first is before. */
+static bool
+rival_less(const struct rival *a, const struct rival *b)
+{
+	return a->value != b->value ? a->value < b->value : a->row > b->row;
+}
+
+/* Let the first of the heap (`n`) sink to where it belongs. */
+static void
+heap_sink(struct rival *heap, uint32_t n)
+{
+	for (uint32_t at = 0;;) {
+		uint32_t least = at, child = 2 * at + 1;
+		struct rival swap = heap[at];
+
+		if (child < n && rival_less(&heap[child], &heap[least]))
+			least = child;
+		if (child + 1 < n && rival_less(&heap[child + 1], &heap[least]))
+			least = child + 1;
+		if (least == at)
+			return;
+		heap[at] = heap[least];
+		heap[least] = swap;
+		at = least;
+	}
+}
+
+/* Put `r` into a heap of `n`, which then has one more; `max` at most, the greatest. */
+static uint32_t
+heap_put(struct rival *heap, uint32_t n, uint32_t max, struct rival r)
+{
+	uint32_t at = n;
+
+	if (n == max) {
+		if (!rival_less(&heap[0], &r))
+			return n;
+		heap[0] = r;
+		heap_sink(heap, n);
+		return n;
+	}
+	heap[at] = r;
+	while (at > 0 && rival_less(&heap[at], &heap[(at - 1) / 2])) {
+		struct rival swap = heap[at];
+
+		heap[at] = heap[(at - 1) / 2];
+		heap[(at - 1) / 2] = swap;
+		at = (at - 1) / 2;
+	}
+	return n + 1;
+}
+
+static void
+entry_make(struct report *r, const struct ledger *l, uint32_t rank,
+    const struct rival *rival, uint64_t all, uint64_t span)
+{
+	static const struct text_opts opts = { .since_epoch = true };
+	struct topn_entry *x = &r->entries[rank];
+
+	x->index = r->row.config.index;
+	x->rank = rank + 1;
+	x->id = rowspec_identity(l->rs, ledger_row(l, rival->row)) >> 2;
+	x->value = rival->value;
+	x->rate = (uint64_t)((double)rival->value * 1e9 / (double)span + .5);
+	x->share = all != 0 ? (uint64_t)((double)rival->value * 1000 / (double)all + .5) : 0;
+	(void)text_key(l->rs, ledger_row(l, rival->row), &opts, x->key, sizeof(x->key));
+}
+
+static void
+report_make(struct topns *t, struct report *r, uint64_t span, uint64_t now)
+{
+	struct ledger *l = engine_view(t->engine, r->row.config.view)->ledger;
+	uint64_t total, all;
+	uint32_t n = 0;
+
+	ledger_lock(l);
+	rowcounts_follow(&r->counts, l);
+	total = *(const uint64_t *)(const void *)((const char *)&l->total + r->counts.counter);
+	all = total > r->total ? total - r->total : 0;
+	for (uint32_t i = 0; i < l->table.n; i++) {
+		uint64_t value = rowcounts_take(&r->counts, l, i);
+
+		if (value > 0 && r->counts.known)
+			n = heap_put(t->heap, n, (uint32_t)r->row.granted,
+			    (struct rival){ value, i });
+	}
+	if (r->counts.known) {
+		r->n = n;
+		for (; n > 0; n--) { /* the least is the last */
+			entry_make(r, l, n - 1, &t->heap[0], all, span);
+			t->heap[0] = t->heap[n - 1];
+			heap_sink(t->heap, n - 1);
+		}
+		r->row.serial++;
+		r->row.generated = now;
+	}
+	r->total = total;
+	rowcounts_done(&r->counts);
+	ledger_unlock(l);
+}
+
+static void
+report_look(struct topns *t, struct report *r, uint64_t now)
+{
+	uint64_t span = now - r->begun;
+
+	if (r->entries == NULL)
+		return; /* not active */
+	/* The first look only sees where counters stand. */
+	if (now >= r->begun && span < r->row.config.interval * CLOCK_S && r->counts.known)
+		return;
+	r->begun = now;
+	report_make(t, r, span != 0 ? span : 1, now);
+}
+
+void
+topns_look(struct topns *t, uint64_t now)
+{
+	if (t->n == 0)
+		return;
+	pthread_mutex_lock(&t->lock);
+	for (uint32_t i = t->n; i-- > 0;)
+		if (t->reports[i]->until != 0 && now >= t->reports[i]->until)
+			report_remove(t, i);
+	for (uint32_t i = 0; i < t->n; i++)
+		report_look(t, t->reports[i], now);
+	pthread_mutex_unlock(&t->lock);
+}
+
+uint64_t
+topns_changes(const struct topns *t)
+{
+	return atomic_load(&t->changes);
+}
+
+struct topn_row *
+topns_rows(struct topns *t, uint32_t *n)
+{
+	uint64_t now = clock_real();
+	struct topn_row *list;
+
+	*n = 0;
+	if (t->n == 0)
+		return NULL;
+	pthread_mutex_lock(&t->lock);
+	list = calloc(t->n + 1, sizeof(*list));
+	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
+		const struct report *r = t->reports[i];
+
+		list[*n] = r->row;
+		if (r->until != 0) /* a second before the end it still has one */
+			list[*n].config.lease = r->until > now
+			                            ? (uint32_t)((r->until - now) / CLOCK_S) + 1
+			                            : 1;
+		++*n;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return list;
+}
+
+struct topn_entry *
+topns_entries(struct topns *t, uint32_t *n)
+{
+	struct topn_entry *list = NULL;
+	size_t room = 0;
+
+	*n = 0;
+	if (t->n == 0)
+		return NULL;
+	pthread_mutex_lock(&t->lock);
+	for (uint32_t i = 0; i < t->n; i++)
+		room += t->reports[i]->n;
+	if (room > 0)
+		list = malloc(room * sizeof(*list));
+	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
+		memcpy(list + *n, t->reports[i]->entries, t->reports[i]->n * sizeof(*list));
+		*n += t->reports[i]->n;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return list;
+}
