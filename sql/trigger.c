@@ -88,7 +88,7 @@ trigger_new(const struct trigger_config *c, struct err *e)
 	return t;
 }
 
-static void
+static void __attribute__((format(printf, 2, 3)))
 variable_set(struct environment *env, const char *fmt, ...)
 {
 	va_list ap;
