@@ -49,7 +49,7 @@ flow_clear(struct flow *f)
 static inline void
 flow_clear_always(struct flow *f)
 {
-	enum { PIECE = FLOW_ALWAYS_OCTETS / 2 };
+	enum { PIECE = 48 };
 
 	memset(f, 0, PIECE);
 	memset((char *)f + PIECE, 0, FLOW_ALWAYS_OCTETS - PIECE);
