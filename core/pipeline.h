@@ -71,21 +71,25 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 }
 
 /*
- * Whether anybody reads more than what every record has; members behind that need not be
- * filled otherwise.
+ * Whether anybody reads more than what every record has and is tagged with; members behind
+ * that need not be filled otherwise.
  */
 static inline bool
 pipeline_needs_more(const struct pipeline *p)
 {
-	return p->clear_octets > FLOW_ALWAYS_OCTETS;
+	return p->clear_octets > FLOW_TAGGED_OCTETS;
 }
 
 static inline void
 pipeline_clear(const struct pipeline *p, struct flow *f)
 {
+	char *rest = (char *)f + FLOW_ALWAYS_OCTETS;
+
 	flow_clear_always(f);
 	if (pipeline_needs_more(p))
-		memset((char *)f + FLOW_ALWAYS_OCTETS, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
+		memset(rest, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
+	else if (p->clear_octets > FLOW_ALWAYS_OCTETS)
+		memset(rest, 0, FLOW_TAGGED_OCTETS - FLOW_ALWAYS_OCTETS);
 }
 
 /*

@@ -33,6 +33,9 @@ struct flow {
 /* What every record has, whoever asks: from the start of the flow to here. */
 #define FLOW_ALWAYS_OCTETS (offsetof(struct flow, timestamp_start) + sizeof(uint64_t))
 
+/* The same, and what rules tag it with. */
+#define FLOW_TAGGED_OCTETS (offsetof(struct flow, label) + sizeof(uint32_t))
+
 /* In pieces: one memset of this size becomes `rep stos` in gcc, four times slower. */
 static inline void
 flow_clear(struct flow *f)
