@@ -29,10 +29,12 @@ tagging_free(struct tagging *t)
 void
 tagging_reads(const struct tagging *t, struct field_set *reads)
 {
-	static const enum field_no sets[] = { F_TAG, F_TAG2, F_LABEL, F_TOS };
+	/* Behind those that it sets: most rules that will be added compare these. */
+	static const enum field_no always[] = { F_TAG, F_TAG2, F_LABEL, F_TOS, F_EXPORTER_IP,
+		F_IN_IFACE, F_OUT_IFACE };
 
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-		field_set_add(reads, sets[i]);
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		field_set_add(reads, always[i]);
 	tagmap_reads(tagging_map(t), reads);
 }
 

@@ -27,7 +27,10 @@ struct tagging {
 int tagging_load(struct tagging *t, unsigned workers, struct problems *ps, struct err *e);
 void tagging_free(struct tagging *t);
 
-/* Add the fields that the map compares, and those that it or a later one may set. */
+/*
+ * Add the fields that the map compares, and those that it or a later one may set or, as most
+ * do, compare: exporter and interfaces.
+ */
 void tagging_reads(const struct tagging *t, struct field_set *reads);
 
 /*

@@ -103,6 +103,7 @@ test_reload(void **state)
 		{ "set_tag=2 dst_port=53\n", NULL, 2 },
 		{ "set_tag=3 dst_port=53\nset_tag=x\n", ":2: ", 2 },
 		{ "set_tag=4 src_mac=00:01:02:03:04:05\n", "(src_mac): restart weir", 2 },
+		{ "set_tag=6 ip=0.0.0.0/0 in=-9 out=-9\nset_tag=6\n", NULL, 6 },
 		{ "set_tag=5\n", NULL, 5 },
 	};
 	struct engine *en = fake_engine(1, 100);
