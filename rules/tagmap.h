@@ -23,7 +23,7 @@ struct tagmap;
 
 /*
  * Load `path` for workers 0 to `workers` - 1. Rules that cannot be meant are errors in `ps`,
- * with file:line, and left out; those that compare what weir does not have, warnings. NULL
+ * with file:line, and left out; what they ask for or set in vain is a warning. NULL
  * with `e` filled when the file cannot be read, or memory is short.
  */
 struct tagmap *tagmap_load(

@@ -10,7 +10,7 @@
 
 #define RULES_MAX (1U << 24)
 #define ROOM 64U
-#define WARNINGS 10U /* of rules that fit nothing, in one file */
+#define WARNINGS 20U /* in one file */
 
 /* A name that a rule has, or goes to. */
 struct name {
@@ -27,7 +27,7 @@ struct names {
 struct reader {
 	struct tagmap *m;
 	struct names labels, jumps;
-	unsigned idle; /* rules that fit nothing */
+	unsigned warnings;
 };
 
 /* Room in `*list` for one more than `n` of `octets` each. */
@@ -103,7 +103,21 @@ names_find(const struct names *sorted, const char *text, uint32_t rule)
 		   : CLASSIFIER_END;
 }
 
-/* Set where rules with `jeq` go on. */
+/*
+ * Complain of what can be meant, but not done, at `at`; not for ever: somebody may have a
+ * hundred thousand rules of that kind.
+ */
+static void
+warn(struct reader *r, struct problems *ps, const struct config_line *at,
+    const char *what, const char *name)
+{
+	if (++r->warnings <= WARNINGS)
+		problem_add(ps, PROBLEM_WARNING, at, "pre_tag_map: %s%.64s%s", what,
+		    name,
+		    r->warnings == WARNINGS ? "; more of that kind is not told" : "");
+}
+
+/* Set where rules with `jeq` go on: nowhere, where there is no such name behind them. */
 static void
 jumps_resolve(struct reader *r, struct problems *ps)
 {
@@ -119,14 +133,13 @@ jumps_resolve(struct reader *r, struct problems *ps)
 		rule->next = strcmp(jump->text, "next") == 0
 				 ? jump->rule + 1
 				 : names_find(&r->labels, jump->text, jump->rule);
-		if (rule->next != CLASSIFIER_END)
-			continue;
 		at.line = r->m->origins[jump->rule].line;
-		problem_add(ps, PROBLEM_ERROR, &at,
-		    "pre_tag_map: jeq: no rule behind this one has label=%.64s; a jump "
-		    "goes "
-		    "forward only",
-		    jump->text);
+		if (rule->next == CLASSIFIER_END)
+			warn(r, ps, &at,
+			    "the rule ends the search, as jumps go forward only and "
+			    "none "
+			    "behind it has label=",
+			    jump->text);
 	}
 }
 
@@ -241,25 +254,22 @@ which_close(struct tagmap *m)
 	return 0;
 }
 
-/* Complain of what can be meant, but not done. */
+/* Complain of what the rule asks for, or sets, in vain. */
 static void
 rule_warn(struct reader *rd, const struct mapfile_rule *r, const struct tagkeys *k,
     struct problems *ps)
 {
 	const char *elsewhere = tagkeys_elsewhere(r);
 
-	if (elsewhere != NULL && ++rd->idle <= WARNINGS)
-		problem_add(ps, PROBLEM_WARNING, &r->at,
-		    "pre_tag_map: weir has nothing to compare %s with: the rule fits "
-		    "nothing%s",
-		    elsewhere,
-		    rd->idle == WARNINGS ? ", as others may of which no more is said"
-					 : "");
+	if (elsewhere != NULL)
+		warn(rd, ps, &r->at,
+		    "the rule fits nothing, as weir has nothing to compare with ",
+		    elsewhere);
 	if (k->end_here && mapfile_has(r, TAGKEYS_JEQ))
-		problem_add(ps, PROBLEM_WARNING, &r->at,
-		    "pre_tag_map: return=true: a flow is counted once, with the tags "
-		    "that "
-		    "it has here; jeq=%.64s is not followed",
+		warn(rd, ps, &r->at,
+		    "return=true ends the search, as a flow is counted once, with the "
+		    "tags "
+		    "it has there; nothing goes on at jeq=",
 		    k->jeq);
 }
 
