@@ -32,7 +32,7 @@ struct rdmap {
 	.at = offsetof(struct flow, member), .octets = sizeof(((struct flow *)0)->member)
 static const struct mapfile_key rule_keys[] = {
 	[ROW_ID] = { "id", rd_read, AT(rd), .doc = "The route distinguisher." },
-	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(peer_src_ip), .prefix = true,
+	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(exporter_ip), .prefix = true,
 	    .doc = "Whose records." },
 	[ROW_IN] = { "in", mapfile_u32, AT(in), WITH(in_iface), .negates = true,
 	    .doc = "Input interface." },
@@ -122,7 +122,7 @@ rdmap_free(struct rdmap *m)
 void
 rdmap_reads(struct field_set *reads)
 {
-	static const enum field_no looked_at[] = { F_PEER_SRC_IP, F_IN_IFACE,
+	static const enum field_no looked_at[] = { F_EXPORTER_IP, F_IN_IFACE,
 		F_OUT_IFACE, F_PEER_DST_IP, F_INGRESS_VRF_ID, F_EGRESS_VRF_ID,
 		F_MPLS_LABEL_BOTTOM };
 

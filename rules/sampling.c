@@ -68,7 +68,7 @@ enum { ROW_ID, ROW_IP, ROW_IN, ROW_OUT };
 static const struct mapfile_key rule_keys[] = {
 	[ROW_ID] = { "id", mapfile_u32, AT(rate), .min = 1,
 	    .doc = "The rate, 1 in N." },
-	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(peer_src_ip), .prefix = true,
+	[ROW_IP] = { "ip", mapfile_prefix, AT(from), WITH(exporter_ip), .prefix = true,
 	    .doc = "Whose records." },
 	[ROW_IN] = { "in", mapfile_u32, AT(in), WITH(in_iface), .negates = true,
 	    .doc = "Input interface." },
@@ -226,7 +226,7 @@ sampling_reads(const struct sampling_config *c, struct field_set *needs)
 			field_set_add(needs, F_SAMPLING_RATE);
 	if (c->map == NULL || !field_set_has(needs, F_SAMPLING_RATE))
 		return;
-	field_set_add(needs, F_PEER_SRC_IP);
+	field_set_add(needs, F_EXPORTER_IP);
 	field_set_add(needs, F_IN_IFACE);
 	field_set_add(needs, F_OUT_IFACE);
 }

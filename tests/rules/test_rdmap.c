@@ -134,7 +134,7 @@ test_rules(void **state)
 		struct flow *f = &flows[i];
 
 		flow_clear(f);
-		f->peer_src_ip = address(cases[i].exporter);
+		f->exporter_ip = address(cases[i].exporter);
 		f->peer_dst_ip = address(cases[i].nexthop);
 		f->in_iface = cases[i].in, f->out_iface = cases[i].out;
 		f->ingress_vrf_id = cases[i].vrf_in;

@@ -102,7 +102,7 @@ static void
 flow_fill(struct flow *f, size_t row)
 {
 	flow_clear(f);
-	f->peer_src_ip = address(rates[row].exporter);
+	f->exporter_ip = address(rates[row].exporter);
 	f->in_iface = rates[row].in;
 	f->out_iface = rates[row].out;
 	f->sampling_rate = rates[row].announced;
@@ -348,12 +348,12 @@ test_reads(void **state)
 	} cases[] = {
 		{ "nobody shows the rate", "src_host", "src_host", true, false },
 		{ "a view shows it", "sampling_rate",
-		    "sampling_rate,peer_src_ip,in_iface,out_iface", true, false },
+		    "sampling_rate,exporter_ip,in_iface,out_iface", true, false },
 		{ "there is no map", "sampling_rate", "sampling_rate", false, false },
 		{ "counters are multiplied", "src_host", "src_host,sampling_rate",
 		    false, true },
 		{ "by the map's rate", "src_host",
-		    "src_host,sampling_rate,peer_src_ip,in_iface,out_iface", true,
+		    "src_host,sampling_rate,exporter_ip,in_iface,out_iface", true,
 		    true },
 	};
 

@@ -140,6 +140,22 @@ def test_map(weir, tmp_path, says, rules, ext, address, in_, want, by):
     assert shown[address] == by
 
 
+def test_map_goes_by_the_sender(weir, tmp_path):
+    """As in other maps, ip is who sends, whatever a record tells of its exporter; what is
+    applied is what `weir show exporters` says."""
+    path = tmp_path / "sampling.map"
+    path.write_text("id=8 ip=10.9.9.9\nid=7 ip=127.0.0.1\n")
+    w, port = start(weir, "peer_src_ip, sampling_rate", f"sampling_map: {path}")
+    x = Exporter(port)
+    x.send(flowset(0, template(300, [(8, 4), (130, 4), (2, 4), (1, 4)])),
+           flowset(300, struct.pack("!4s4sII", socket.inet_aton("192.0.2.1"),
+                                    socket.inet_aton("10.9.9.9"), 1, 40)))
+    settled(w, 1)
+    row, = poll(lambda: w.rows("m"))
+    assert (row["peer_ip_src"], row["sampling_rate"]) == ("10.9.9.9", 7)
+    assert [(r["address"], r["sampling"]) for r in w.rows("exporters")] == [("127.0.0.1", 7)]
+
+
 def test_reload(weir, tmp_path):
     """SIGUSR2 reads maps and networks anew; a map with a fault leaves the old one."""
     path, networks = tmp_path / "sampling.map", tmp_path / "networks"
