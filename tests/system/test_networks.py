@@ -26,15 +26,16 @@ RECORDS = {
 }
 NETFLOW = beside.Input("nfacctd", RECORDS, 2100)
 NETWORKS = """! the most special counts
-65103,192.0.0.0/16
+65110_65103,192.0.0.0/16
 65101,192.0.2.0/24
 65102,192.0.2.128/25
 
 65104,198.51.100.0/24
-65106,198.51.100.128/25
+192.0.2.254,65111_65106,198.51.100.128/25
 192.0.2.7/32
 """
-AGGREGATE = "src_host, dst_host, src_as, dst_as, src_net, dst_net, src_mask, dst_mask"
+AGGREGATE = ("src_host, dst_host, src_as, dst_as, src_net, dst_net, src_mask, dst_mask, "
+             "peer_src_as, peer_dst_as, peer_dst_ip")
 FILE = "networks_file[{p}]: {dir}/networks\n"
 PLUGINS = [  # and whether rows are compared where nothing comes of the file
     ("", True),
@@ -67,3 +68,22 @@ def test_networks(tmp_path, lines, of_file):
     assert beside.ask_pmacct(
         lambda more: rows(NETFLOW.pmacct(), more),
         lambda got: [(p, o, t) for p, o, t in zip(plugins, ours, got) if o != t]) == []
+
+
+def test_ipv6(tmp_path):
+    """What nfacctd 1.7.7 cannot: the most special of the networks that hold an address."""
+    sources = {  # AS, neighbouring AS, network, mask
+        "2001:db8:1::1": (65201, 0, "2001:db8:1::", 48),
+        "2001:db8:1:1::1": (65202, 65203, "2001:db8:1:1::", 64),
+        "2001:db8:2::1": (0, 0, "2001:db8::", 32),
+        "2001:db9::1": (0, 0, "::", 0),
+    }
+    given = beside.Input("nfacctd", {src: Record(src, src_as=65001) for src in sources}, 2100)
+    given.write(tmp_path / "x.pcap")
+    (tmp_path / "networks").write_text("2001:db8::/32\n65201,2001:db8:1::/48\n"
+                                       "65203_65202,2001:db8:1:1::/64\n")
+    rows, = beside.rows_of(tmp_path, given.weir(), "src_host, src_as, peer_src_as, src_net, src_mask",
+                           [f"networks_file[{{p}}]: {tmp_path}/networks"],
+                           "nfacctd_as: file\nnfacctd_net: file")
+    assert {r["ip_src"]: (r["as_src"], r["peer_as_src"], r["net_src"], r["mask_src"])
+            for r in rows} == sources
