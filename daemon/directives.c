@@ -78,6 +78,8 @@ static const struct directive pmacct_rows[] = {
 	NOTICE("pmacctd_nonroot", "weir needs no root where it has the capabilities."),
 	NOTICE("nfacctd_nonroot", "weir needs no root where it has the capabilities."),
 	NOTICE("sfacctd_nonroot", "weir needs no root where it has the capabilities."),
+	REFUSED("geoip_ipv4_file", "Databases of the first format are not read: write geoipv2_file."),
+	REFUSED("geoip_ipv6_file", "Databases of the first format are not read: write geoipv2_file."),
 	REFUSED("bgp_daemon", NO_BGP),
 	REFUSED("bmp_daemon", NO_BGP),
 	REFUSED("isis_daemon", NO_BGP),

@@ -28,6 +28,7 @@ static const char *const kinds[] = {
 	[FIELD_RD] = "route distinguisher",
 	[FIELD_DIRECTION] = "i, e or u",
 	[FIELD_STATUS] = "number or words",
+	[FIELD_DEGREES] = "degrees",
 	[FIELD_SAMPLE] = "name, or enterprise:format",
 	[FIELD_CUSTOM] = "as defined",
 };

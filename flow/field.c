@@ -82,19 +82,51 @@ field_uint_set(void *p, unsigned octets, uint64_t v)
 	}
 }
 
+/* Names for two primitives at once. */
+static const struct {
+	const char *name;
+	enum field_no fields[2];
+} pairs[] = {
+	{ "src_host_coords", { F_SRC_LAT, F_SRC_LON } },
+	{ "dst_host_coords", { F_DST_LAT, F_DST_LON } },
+};
+#define N_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+
+/* Take `word` where it is a name of two. Returns whether it is, or -WEIR_EINVAL. */
+static int
+field_set_pair(const char *word, struct field_set *out, struct err *e)
+{
+	for (size_t i = 0; i < N_PAIRS; i++) {
+		if (strcmp(word, pairs[i].name) != 0)
+			continue;
+		if (field_set_has(out, pairs[i].fields[0]) ||
+		    field_set_has(out, pairs[i].fields[1]))
+			return err_set(e, WEIR_EINVAL, "primitive '%s' stands twice", word);
+		field_set_add(out, pairs[i].fields[0]);
+		field_set_add(out, pairs[i].fields[1]);
+		return 1;
+	}
+	return 0;
+}
+
 /* Take one word of `aggregate` into `out`. */
 static int
 field_set_word(const char *word, struct field_set *out, struct err *e)
 {
 	const struct field *f = field_find(word, strlen(word));
+	int pair = field_set_pair(word, out, e);
 
+	if (pair != 0)
+		return pair > 0 ? 0 : pair;
 	if (f == NULL) {
-		const char *names[FIELD_COUNT], *near;
+		const char *names[FIELD_COUNT + N_PAIRS], *near;
 		size_t n = 0;
 
 		for (size_t i = 0; i < FIELD_COUNT; i++)
 			if (field_is_defined(&fields[i]))
 				names[n++] = fields[i].config;
+		for (size_t i = 0; i < N_PAIRS; i++)
+			names[n++] = pairs[i].name;
 		near = nearest_word(word, names, n);
 		return err_set(e, WEIR_EINVAL, "unknown primitive '%s'%s%s%s", word,
 		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",

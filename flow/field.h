@@ -27,6 +27,7 @@ enum field_value {
 	FIELD_RD,     /* route distinguisher and its origin, uint64_t: rd_from */
 	FIELD_DIRECTION, /* enum field_direction, uint8_t */
 	FIELD_STATUS, /* forwarding status, uint8_t: RFC 7270 s4.12 */
+	FIELD_DEGREES, /* millionths of a degree, int32_t kept in uint32_t */
 	FIELD_SAMPLE, /* kind of a record, uint32_t: sample_type.h */
 	FIELD_CUSTOM, /* custom_t: custom.h knows how it reads */
 };
@@ -103,6 +104,13 @@ field_is_free(const struct field *f)
 	return field_is_interned(f) || f->value == FIELD_CUSTOM;
 }
 
+/* Whether JSON has values of `f` as numbers. */
+static inline bool
+field_is_number(const struct field *f)
+{
+	return f->value == FIELD_UINT || f->value == FIELD_DEGREES;
+}
+
 /* Whether values of `f` are networks: an address that is none is then that of IPv6, "::". */
 static inline bool
 field_is_network(const struct field *f)
@@ -160,7 +168,8 @@ void field_uint_set(void *p, unsigned octets, uint64_t v);
 
 /*
  * Parse the value of `aggregate`: a comma list of primitive names, blanks ignored, any
- * letter case; "none" means one grand total. `flows`, `packets` and `bytes` may be named.
+ * letter case; "none" means one grand total. `flows`, `packets` and `bytes` may be named;
+ * `src_host_coords` and `dst_host_coords` are two primitives each.
  * Returns 0, or -WEIR_EINVAL with `e` saying which word is wrong and what is near it, or
  * that a word stands twice.
  */

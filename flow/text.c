@@ -142,6 +142,17 @@ text_direction(uint64_t v, char *buf)
 	return text_string(v == DIRECTION_IN ? "i" : v == DIRECTION_OUT ? "e" : "u", buf);
 }
 
+/* Always six decimals, as pmacct has them in text. */
+static size_t
+text_degrees(uint32_t v, char *buf)
+{
+	bool south = v >> 31 != 0;
+	uint32_t millionths = south ? 0 - v : v;
+
+	return (size_t)snprintf(buf, TEXT_MAX, "%s%u.%06u", south ? "-" : "",
+	    (unsigned)(millionths / 1000000), (unsigned)(millionths % 1000000));
+}
+
 size_t
 text_value(const struct field *f, const void *value, const struct text_opts *o, char *buf)
 {
@@ -177,6 +188,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		v = field_uint(value, 1);
 		return o->status_names ? text_string(fwd_status_name((uint8_t)v), buf)
 				       : text_uint(v, buf);
+	case FIELD_DEGREES:
+		return text_degrees((uint32_t)field_uint(value, 4), buf);
 	case FIELD_SAMPLE:
 		return sample_type_text((uint32_t)field_uint(value, 4), buf);
 	case FIELD_CUSTOM:
@@ -307,7 +320,7 @@ void
 text_line_json_text(struct text_line *l, const struct field *f, const char *text,
     const struct text_opts *o)
 {
-	if (f->value == FIELD_UINT)
+	if (field_is_number(f))
 		text_line_put(l, text, strlen(text));
 	else if (f->value == FIELD_FLAGS && o->flags_array)
 		json_flags(l, text);

@@ -42,6 +42,10 @@ AC_DEFUN([AX_WEIR_LIBS], [
 	])
 	AM_CONDITIONAL([WITH_SQL],
 		[test "x$with_sqlite" = xyes || test "x$with_pgsql" = xyes || test "x$with_mysql" = xyes])
+	AX_WEIR_DOOR([geoip], [GEOIP], [countries and AS by address (MaxMind)], [
+		PKG_CHECK_MODULES([MAXMINDDB], [libmaxminddb >= 1.4], [weir_found=yes],
+			[weir_found=no])
+	])
 	AX_WEIR_DOOR([ncurses], [NCURSES], [weir top], [
 		PKG_CHECK_MODULES([NCURSES], [ncursesw], [weir_found=yes], [weir_found=no])
 	])

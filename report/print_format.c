@@ -65,6 +65,8 @@ value_width(const struct field *f)
 		return 1;
 	case FIELD_STATUS:
 		return 3;
+	case FIELD_DEGREES:
+		return 11;
 	case FIELD_SAMPLE:
 		return 15;
 	case FIELD_TIME:
@@ -103,7 +105,7 @@ value_is_free(const struct print_format *pf, const struct field *f)
 static bool
 value_is_quoted(const struct print_format *pf, const struct field *f)
 {
-	return f->value != FIELD_UINT && !value_is_free(pf, f);
+	return !field_is_number(f) && !value_is_free(pf, f);
 }
 
 static void

@@ -237,7 +237,7 @@ kind_name(const struct field *f)
 		[FIELD_PROTO] = "proto", [FIELD_STR] = "str", [FIELD_TIME] = "time",
 		[FIELD_LIST] = "list", [FIELD_LABELS] = "labels", [FIELD_RD] = "rd",
 		[FIELD_DIRECTION] = "direction", [FIELD_STATUS] = "status",
-		[FIELD_SAMPLE] = "sample",
+		[FIELD_SAMPLE] = "sample", [FIELD_DEGREES] = "degrees",
 		[FIELD_CUSTOM] = "custom" };
 
 	return names[f->value];

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/rcu.h"
+#include "rules/geoip.h"
 #include "rules/networks.h"
 #include "rules/rdmap.h"
 #include "rules/valuelist.h"
@@ -62,6 +63,26 @@ free_values(void *content)
 	valuelist_free(content);
 }
 
+static void *
+load_geoip(const char *path, struct problems *ps, struct err *e)
+{
+	(void)ps;
+	return geoip_load("geoipv2_file", path, e);
+}
+
+static void *
+load_geoip_as(const char *path, struct problems *ps, struct err *e)
+{
+	(void)ps;
+	return geoip_load("geoip_as_file", path, e);
+}
+
+static void
+free_geoip(void *content)
+{
+	geoip_free(content);
+}
+
 static const struct kind {
 	const char *directive;
 	void *(*load)(const char *path, struct problems *ps, struct err *e);
@@ -72,6 +93,8 @@ static const struct kind {
 	[FILE_PORTS] = { "ports_file", load_ports, free_values },
 	[FILE_PROTOS] = { "protos_file", load_protos, free_values },
 	[FILE_TOS] = { "tos_file", load_tos, free_values },
+	[FILE_GEOIP] = { "geoipv2_file", load_geoip, free_geoip },
+	[FILE_GEOIP_AS] = { "geoip_as_file", load_geoip_as, free_geoip },
 };
 
 struct files *

@@ -13,12 +13,21 @@
 #include "lib/directive.h"
 #include "lib/err.h"
 
-enum file_kind { FILE_NETWORKS, FILE_RDMAP, FILE_PORTS, FILE_PROTOS, FILE_TOS, FILE_KINDS };
+enum file_kind {
+	FILE_NETWORKS,
+	FILE_RDMAP,
+	FILE_PORTS,
+	FILE_PROTOS,
+	FILE_TOS,
+	FILE_GEOIP,
+	FILE_GEOIP_AS,
+	FILE_KINDS
+};
 
 struct files;
 
 struct file {
-	_Atomic(void *) content; /* struct networks, struct rdmap, struct valuelist, ... */
+	_Atomic(void *) content; /* struct networks, struct rdmap, struct geoip, ... */
 	enum file_kind kind;
 	char *path;
 	struct file *next;
@@ -41,7 +50,7 @@ struct file *files_open(struct files *fs, enum file_kind kind, const char *path,
 void files_reload(struct files *fs, struct problems *ps);
 
 /* What the file says now, good until the worker is quiet; NULL where there is no file. */
-static inline const void *
+static inline void *
 file_content(const struct file *f)
 {
 	return f != NULL ? atomic_load_explicit(&f->content, memory_order_acquire) : NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rules/filters.h"
+#include "rules/geoip.h"
 #include "rules/rdmap.h"
 #include "rules/routes.h"
 #include "rules/tagfilter.h"
@@ -15,7 +16,7 @@
 #define ORIGINS "default|protocol|file|longest|mask|fallback|"
 #define FROM " come from: the exporter (protocol), networks_file (file), "
 #define NET_FROM FROM "the longer prefix of both (longest, fallback), networks_mask (mask)."
-#define AS_FROM FROM "the one whose prefix is longer (longest, fallback)."
+#define AS_FROM FROM "the one whose prefix is longer (longest, fallback), geoip_as_file (geoip)."
 static const struct directive rules_rows[] = {
 	{ .name = "pre_tag_map", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(pre_tag_map), .reload = DIRECTIVE_RELOAD,
@@ -72,15 +73,15 @@ static const struct directive rules_rows[] = {
 	{ .name = "pmacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_PACKETS]),
 	    .words = ORIGINS "none", .doc = "Where the prefixes of captured packets" NET_FROM },
 	{ .name = "pmacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_PACKETS]),
-	    .words = ORIGINS "none", .doc = "Where the AS of captured packets" AS_FROM },
+	    .words = ORIGINS "none|geoip", .doc = "Where the AS of captured packets" AS_FROM },
 	{ .name = "nfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_NETFLOW]),
 	    .words = ORIGINS "netflow", .doc = "Where the prefixes of NetFlow" NET_FROM },
 	{ .name = "nfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_NETFLOW]),
-	    .words = ORIGINS "netflow", .doc = "Where the AS of NetFlow" AS_FROM },
+	    .words = ORIGINS "netflow|geoip", .doc = "Where the AS of NetFlow" AS_FROM },
 	{ .name = "sfacctd_net", .type = DIRECTIVE_ENUM, .offset = AT(net[SOURCE_SFLOW]),
 	    .words = ORIGINS "sflow", .doc = "Where the prefixes of sFlow" NET_FROM },
 	{ .name = "sfacctd_as", .type = DIRECTIVE_ENUM, .offset = AT(as[SOURCE_SFLOW]),
-	    .words = ORIGINS "sflow", .doc = "Where the AS of sFlow" AS_FROM },
+	    .words = ORIGINS "sflow|geoip", .doc = "Where the AS of sFlow" AS_FROM },
 	{ .name = "nfacctd_as_new", .type = DIRECTIVE_BOOL, .offset = AT(as_new[SOURCE_NETFLOW]),
 	    .def = "false", .doc = "Old name of nfacctd_as: file." },
 	{ .name = "sfacctd_as_new", .type = DIRECTIVE_BOOL, .offset = AT(as_new[SOURCE_SFLOW]),
@@ -103,6 +104,15 @@ static const struct directive rules_rows[] = {
 	    .offset = AT(tos_file), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of types of service (with tos_encode_as_dscp: of DSCPs), one or a range "
 	           "a line, in decimal or as 0xb8: all others become 255." },
+	{ .name = "geoipv2_file", .type = DIRECTIVE_PATH, .offset = AT(geoipv2_file),
+	    .reload = DIRECTIVE_RELOAD,
+	    .doc = "Database in MaxMind's format (.mmdb) that tells country, postal code and "
+	           "coordinates of addresses." },
+	{ .name = "geoip_as_file", .type = DIRECTIVE_PATH, .offset = AT(geoip_as_file),
+	    .reload = DIRECTIVE_RELOAD,
+	    .doc = "Database in MaxMind's format that tells the AS of addresses and its name, "
+	           "for src_as_name, dst_as_name and *_as: geoip; without it geoipv2_file is "
+	           "asked." },
 	{ .name = "pre_tag_filter", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
 	    .offset = AT(pre_tag_filter),
 	    .doc = "Count only what has one of these tags: a comma list of numbers and ranges like "
@@ -141,6 +151,8 @@ static const struct {
 	{ FILE_PORTS, offsetof(struct rules_config, ports_file) },
 	{ FILE_PROTOS, offsetof(struct rules_config, protos_file) },
 	{ FILE_TOS, offsetof(struct rules_config, tos_file) },
+	{ FILE_GEOIP, offsetof(struct rules_config, geoipv2_file) },
+	{ FILE_GEOIP_AS, offsetof(struct rules_config, geoip_as_file) },
 };
 #define N_PATHS (sizeof(paths) / sizeof(paths[0]))
 
@@ -172,7 +184,9 @@ struct rules {
 	struct tagfilter *tags[N_TAG_LISTS]; /* NULL: none */
 	bool rd;                        /* somebody needs the route distinguisher */
 	bool dscp, next_hop;            /* tos, peer_dst_ip */
-	bool routes_any;                /* routes have something to do */
+	bool routes_any;                /* routes have something to do, */
+	bool geoip_any;                 /* and so have databases of places */
+	struct geoip_wants geoip[SOURCE_COUNT];
 	struct rules_config config;
 	struct routes routes;
 };
@@ -229,6 +243,8 @@ rules_reads(const struct rules_config *c, const struct field_set *needed,
     struct field_set *reads)
 {
 	routes_reads(c, needed, reads);
+	for (int i = 0; i < SOURCE_COUNT; i++)
+		geoip_reads(needed, c->as[i] == ORIGIN_GEOIP, reads);
 	if (field_set_has(needed, F_PEER_DST_IP) && c->use_ip_next_hop)
 		field_set_add(reads, F_NEXTHOP);
 	if (field_set_has(needed, F_MPLS_VPN_RD)) {
@@ -248,6 +264,8 @@ file_needed(const struct rules *r, enum file_kind kind, const struct field_set *
 		return r->routes_any;
 	if (kind == FILE_RDMAP)
 		return r->rd;
+	if (kind == FILE_GEOIP || kind == FILE_GEOIP_AS)
+		return r->geoip_any;
 	for (size_t i = 0; i < N_VALUE_FILES; i++)
 		if (value_files[i].file == kind)
 			return valuelist_changes(value_files[i].values, needed);
@@ -318,12 +336,34 @@ rules_lists_check(const struct rules_config *c, struct err *e)
 	return NULL;
 }
 
+/* What databases of places are asked, by source. Returns whether there is anything. */
+static bool
+rules_geoip(struct rules *r, const struct field_set *needed)
+{
+	struct geoip_wants w;
+	bool any = geoip_wants_init(&w, needed);
+
+	for (int i = 0; i < SOURCE_COUNT; i++) {
+		bool as = r->routes.as[i] == ORIGIN_GEOIP;
+
+		r->geoip[i] = w;
+		r->geoip[i].as[0] = as && field_set_has(needed, F_SRC_AS);
+		r->geoip[i].as[1] = as && field_set_has(needed, F_DST_AS);
+		any |= r->geoip[i].as[0] || r->geoip[i].as[1];
+	}
+	return any;
+}
+
 /* What needs a file that there is not. */
 static int
-rules_check(const struct rules_config *c, const struct field_set *needed, struct err *e)
+rules_check(const struct rules *r, const struct field_set *needed, struct err *e)
 {
+	const struct rules_config *c = &r->config;
 	static const char *const keys[SOURCE_COUNT] = { "pmacctd_as", "nfacctd_as", "sfacctd_as" };
 
+	if (r->geoip_any && c->geoipv2_file == NULL && c->geoip_as_file == NULL)
+		return err_set(e, WEIR_EINVAL, "countries, coordinates and AS by address: write "
+		    "geoipv2_file or geoip_as_file, too");
 	if (c->networks_file != NULL ||
 	    (!field_set_has(needed, F_SRC_AS) && !field_set_has(needed, F_DST_AS)))
 		return 0;
@@ -346,7 +386,8 @@ rules_fill(struct rules *r, struct files *fs, const struct field_set *needed,
 	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
 	r->dscp = c->tos_as_dscp && field_set_has(needed, F_TOS);
 	r->next_hop = c->use_ip_next_hop && field_set_has(needed, F_PEER_DST_IP);
-	if (rules_check(c, needed, e) != 0)
+	r->geoip_any = rules_geoip(r, needed);
+	if (rules_check(r, needed, e) != 0)
 		return -WEIR_EINVAL;
 	if ((n_files = rules_files(r, fs, needed, ps, e)) < 0)
 		return n_files;
@@ -355,7 +396,7 @@ rules_fill(struct rules *r, struct files *fs, const struct field_set *needed,
 	if (c->aggregate_filter != NULL &&
 	    (r->filters = filters_new(c->aggregate_filter, e)) == NULL)
 		return -WEIR_EINVAL;
-	return n_files + n_tags + (r->filters != NULL) + r->routes_any + r->rd + r->dscp +
+	return n_files + n_tags + (r->filters != NULL) + r->routes_any + r->geoip_any + r->rd + r->dscp +
 	    r->next_hop + (c->post_tag != 0) + (c->post_tag2 != 0);
 }
 
@@ -502,6 +543,11 @@ rules_apply(const struct rules *r, struct batch *b)
 		dscp_apply(b->flows, b->n);
 	if (r->routes_any)
 		routes_apply(&r->routes, file_content(r->files[FILE_NETWORKS]), b);
+	if (r->geoip_any)
+		geoip_apply(file_content(r->files[FILE_GEOIP]),
+		    file_content(r->files[r->files[FILE_GEOIP_AS] != NULL ? FILE_GEOIP_AS
+		                                                          : FILE_GEOIP]),
+		    &r->geoip[b->source], b);
 	for (size_t i = 0; i < N_VALUE_FILES; i++)
 		if (r->files[value_files[i].file] != NULL)
 			valuelist_apply(

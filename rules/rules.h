@@ -6,7 +6,8 @@
  *
  * First they select: a flow that a filter leaves out goes no further (aggregate_filter,
  * pre_tag_filter and its kin). Then they fill members of the others: route distinguishers
- * (flow_to_rd_map), next hops, the bits of tos, networks and AS (routes.h), ports, protocols
+ * (flow_to_rd_map), next hops, the bits of tos, networks and AS (routes.h), countries
+ * (geoip.h), ports, protocols
  * and types of service that are told apart (valuelist.h), tags (post_tag).
  */
 #ifndef WEIR_RULES_RULES_H
@@ -23,8 +24,8 @@
 #include "rules/files.h"
 
 /*
- * Which prefix or AS counts: pmacct's *_net and *_as, in the order of their words. The last
- * two are other words for ORIGIN_LONGEST and ORIGIN_PROTOCOL.
+ * Which prefix or AS counts: pmacct's *_net and *_as, in the order of their words. FALLBACK
+ * and EXPORTER are other words for LONGEST and PROTOCOL.
  */
 enum rules_origin {
 	ORIGIN_DEFAULT,
@@ -34,6 +35,7 @@ enum rules_origin {
 	ORIGIN_MASK,
 	ORIGIN_FALLBACK,
 	ORIGIN_EXPORTER,
+	ORIGIN_GEOIP, /* of AS alone */
 };
 
 struct rules_config {
@@ -42,6 +44,7 @@ struct rules_config {
 	const char *flow_to_rd_map;     /* NULL: none */
 	const char *aggregate_filter;   /* NULL: none */
 	const char *ports_file, *protos_file, *tos_file; /* NULL: none */
+	const char *geoipv2_file, *geoip_as_file; /* NULL: none */
 	const char *pre_tag_filter, *pre_tag2_filter, *pre_tag_label_filter; /* NULL: none */
 	uint64_t post_tag, post_tag2;   /* 0: none */
 	uint32_t networks_mask;         /* bits, 0: none */

@@ -35,6 +35,7 @@ enum sql_type {
 	SQL_HOST,     /* the same as 4 or 16 octets: sql_num_hosts */
 	SQL_MAC,      /* "xx:xx:xx:xx:xx:xx" */
 	SQL_TEXT,     /* to 255 characters of UTF-8 */
+	SQL_DEGREES,  /* decimal, three digits before the point and six behind */
 	SQL_STAMP,    /* "YYYY-MM-DD HH:MM:SS" */
 	SQL_TYPES
 };

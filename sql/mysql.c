@@ -583,7 +583,8 @@ const struct sql_driver mysql_driver = {
 			[SQL_ADDRESS] = "CHAR(45) CHARACTER SET ascii",
 			[SQL_HOST] = "VARBINARY(16)",
 			[SQL_MAC] = "CHAR(17) CHARACTER SET ascii",
-			[SQL_TEXT] = "VARCHAR(255)", [SQL_STAMP] = "DATETIME",
+			[SQL_TEXT] = "VARCHAR(255)", [SQL_DEGREES] = "DECIMAL(9,6)",
+			[SQL_STAMP] = "DATETIME",
 		},
 		.stamp_none = "0000-00-00 00:00:00",
 		/* Else values that differ in case only would be one. */

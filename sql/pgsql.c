@@ -618,6 +618,7 @@ const struct sql_driver pgsql_driver = {
 			[SQL_WIDE] = "BIGINT", [SQL_PROTO] = "SMALLINT",
 			[SQL_ADDRESS] = "INET", [SQL_HOST] = "INET", [SQL_MAC] = "MACADDR",
 			[SQL_TEXT] = "VARCHAR(255)",
+			[SQL_DEGREES] = "DECIMAL(9,6)",
 			[SQL_STAMP] = "TIMESTAMP(0) WITHOUT TIME ZONE",
 		},
 		.stamp_none = "0001-01-01 00:00:00",

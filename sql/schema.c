@@ -105,6 +105,7 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 		[FIELD_RD] = { SQL_TEXT, false, "0:0:0" },
 		[FIELD_DIRECTION] = { SQL_TEXT, false, "u" },
 		[FIELD_STATUS] = { SQL_TEXT, false, "0" },
+		[FIELD_DEGREES] = { SQL_DEGREES, false, "0" },
 		[FIELD_SAMPLE] = { SQL_TEXT, false, "none" },
 		[FIELD_CUSTOM] = { SQL_TEXT, false, "" },
 	};

@@ -341,6 +341,7 @@ const struct sql_driver sqlite_driver = {
 			[SQL_BIGINT] = "BIGINT", [SQL_WIDE] = "BIGINT",
 			[SQL_HOST] = "BLOB", [SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = "CHAR(45)",
 			[SQL_MAC] = "CHAR(17)", [SQL_TEXT] = "VARCHAR(255)",
+			[SQL_DEGREES] = "DECIMAL(9,6)",
 			[SQL_STAMP] = "DATETIME",
 		},
 		/* Rows lie in the index of their key: half the pages to write. */

@@ -33,6 +33,7 @@ zlib.h: collectors
 pcap/*: collectors rules
 ndpi*: collectors
 net-snmp/*: agent
+maxminddb.h: rules
 rrd.h: rrd
 rrd_client.h: rrd
 sqlite3.h: sql bench

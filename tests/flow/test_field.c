@@ -34,6 +34,7 @@ static const struct {
 	{ FIELD_RD, { 8 } },
 	{ FIELD_DIRECTION, { 1 } },
 	{ FIELD_STATUS, { 1 } },
+	{ FIELD_DEGREES, { 4 } },
 	{ FIELD_SAMPLE, { 4 } },
 	{ FIELD_CUSTOM, { sizeof(custom_t) } },
 };
@@ -69,7 +70,7 @@ test_rows_are_complete(void **state)
 		    !words_are_clean(f->config, "_") ||
 		    !words_are_clean(f->json, "_") || !words_are_clean(f->title, "_") ||
 		    !words_are_clean(f->sql, "_") ||
-		    !words_are_clean(f->sql_type, "()"))
+		    !words_are_clean(f->sql_type, "(),"))
 			fail_msg("%s: a name is missing or odd", f->member);
 		if (*f->mib != '\0' &&
 		    (!words_are_clean(f->mib, "") || !isupper(*f->mib)))

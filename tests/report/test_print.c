@@ -253,7 +253,7 @@ static const struct {
 	    "{\"event_type\": \"purge\", \"tag\": 0, \"tag2\": 0, \"label\": \"\", "
 	    "\"mac_src\": \"02:00:00:00:00:aa\", \"vlan\": 100, \"cos\": 5, \"etype\": "
 	    "\"800\", \"as_src\": 0, \"peer_ip_dst\": \"\", \"iface_in\": 0, \"net_src\": "
-	    "\"0.0.0.0\", \"mask_src\": 0, \"sampling_rate\": 0, \"packets\": 1, "
+	    "\"::\", \"mask_src\": 0, \"sampling_rate\": 0, \"packets\": 1, "
 	    "\"bytes\": 40}\n" },
 	{ "every column has the width that pmacct gives it", PRINT_FORMATTED,
 	    "tag,tag2,src_mac,vlan,cos,etype,src_as,in_iface,src_mask,src_port,sampling_rate",
@@ -265,7 +265,7 @@ static const struct {
 	{ "hosts and nets alternate, as pmacct has them", PRINT_CSV,
 	    "dst_net,src_net,dst_host,src_host", NULL, ",", 0, 1,
 	    "SRC_IP,SRC_NET,DST_IP,DST_NET,PACKETS,BYTES\n"
-	    "192.0.2.1,0.0.0.0,198.51.100.7,0.0.0.0,1,40\n" },
+	    "192.0.2.1,::,198.51.100.7,::,1,40\n" },
 	{ "a route distinguisher has its origin behind it", PRINT_JSON, "mpls_vpn_rd", NULL, ",",
 	    0, 6,
 	    "{\"event_type\": \"purge\", \"mpls_vpn_rd\": \"0:0:0\", "

@@ -16,7 +16,7 @@
 	{ [SQL_SMALL] = "SMALLINT", [SQL_INT] = "INT", [SQL_BIGINT] = "BIGINT", \
 		[SQL_WIDE] = "NUMERIC", [SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = address, \
 		[SQL_HOST] = "VARBINARY(16)", [SQL_MAC] = mac, [SQL_TEXT] = text, \
-		[SQL_STAMP] = stamp }
+		[SQL_DEGREES] = "DECIMAL(9,6)", [SQL_STAMP] = stamp }
 static const struct sql_dialect postgres_like = {
 	.quote = '"', .numbered = true, .on_conflict = true, .update_from = true,
 	.types = TYPES("INET", "MACADDR", "TEXT", "TIMESTAMP"),

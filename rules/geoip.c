@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: A database is a tree over the bits of addresses whose leaves are records of nested
+ * maps. Walking it takes a microsecond or two, so each worker has a table of the addresses
+ * that it met last: two places for each hash, the older of which gives way. Workers make
+ * theirs when they first look something up: not per record, but once.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "config.h"
+
+#include "rules/geoip.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef WITH_GEOIP
+#include <errno.h>
+#include <fcntl.h>
+#include <maxminddb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/hash.h"
+#include "lib/intern.h"
+
+#define SETS      8192U        /* a power of two; of two addresses each */
+#define FILE_MAX  (4ULL << 30) /* octets: the format addresses no more */
+#define COPY_STEP 65536U
+
+struct entry {
+	ip16_t addr; /* none: the entry is free */
+	struct geoip_place place;
+};
+
+struct set {
+	struct entry entries[2]; /* the one met last first */
+};
+
+struct geoip {
+	MMDB_s db;
+	struct set *seen[GEOIP_WORKERS]; /* by worker, SETS each; made by the worker */
+};
+
+/* Copy file `in` to `out`. Returns 0, or -1 with errno set. */
+static int
+file_copy(int in, int out)
+{
+	char *buf = malloc(COPY_STEP);
+	uint64_t total = 0;
+	ssize_t n = -1;
+
+	while (buf != NULL && (n = read(in, buf, COPY_STEP)) > 0) {
+		for (ssize_t at = 0, done; at < n; at += done)
+			if ((done = write(out, buf + at, (size_t)(n - at))) <= 0) {
+				free(buf);
+				return -1;
+			}
+		if ((total += (uint64_t)n) > FILE_MAX) {
+			errno = EFBIG;
+			n = -1;
+			break;
+		}
+	}
+	free(buf);
+	return n == 0 ? 0 : -1;
+}
+
+/* Open a copy of `path` that lives in memory. */
+static int
+db_open(struct geoip *g, const char *directive, const char *path, struct err *e)
+{
+	int in = open(path, O_RDONLY | O_CLOEXEC), copy = -1, rc = 0, status;
+	char name[32];
+
+	if (in != -1)
+		copy = memfd_create("weir-geoip", MFD_CLOEXEC);
+	if (copy == -1 || file_copy(in, copy) != 0) {
+		rc = err_set(e, WEIR_EIO, "%s %s: %s", directive, path, strerror(errno));
+	} else {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
+		status = MMDB_open(name, MMDB_MODE_MMAP, &g->db);
+		if (status != MMDB_SUCCESS)
+			rc = err_set(e, WEIR_EINVAL, "%s %s: %s; write a database in MaxMind's "
+			    "format (.mmdb)", directive, path, MMDB_strerror(status));
+	}
+	if (in != -1)
+		close(in);
+	if (copy != -1)
+		close(copy); /* the mapping stays */
+	return rc;
+}
+
+struct geoip *
+geoip_load(const char *directive, const char *path, struct err *e)
+{
+	struct geoip *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		err_set(e, WEIR_ENOMEM, "%s %s: no memory", directive, path);
+		return NULL;
+	}
+	if (db_open(g, directive, path, e) != 0) {
+		free(g);
+		return NULL;
+	}
+	return g;
+}
+
+void
+geoip_free(struct geoip *g)
+{
+	if (g == NULL)
+		return;
+	MMDB_close(&g->db);
+	for (unsigned i = 0; i < GEOIP_WORKERS; i++)
+		free(g->seen[i]);
+	free(g);
+}
+
+/* The value at `path` of record `r`, when it is there and of type `type`. */
+static bool
+value_get(MMDB_entry_s *r, const char *const *path, uint32_t type, MMDB_entry_data_s *v)
+{
+	return MMDB_aget_value(r, v, path) == MMDB_SUCCESS && v->has_data && v->type == type;
+}
+
+/* The text at one of the paths (the second may be NULL), interned. */
+static uint32_t
+text_get(MMDB_entry_s *r, const char *const *path, const char *const *other)
+{
+	MMDB_entry_data_s v;
+
+	if (value_get(r, path, MMDB_DATA_TYPE_UTF8_STRING, &v) ||
+	    (other != NULL && value_get(r, other, MMDB_DATA_TYPE_UTF8_STRING, &v)))
+		return intern(v.utf8_string, v.data_size);
+	return 0;
+}
+
+/* Degrees from -180 to 180, in millionths; what is none is 0. */
+static uint32_t
+degrees_get(MMDB_entry_s *r, const char *const *path)
+{
+	MMDB_entry_data_s v;
+
+	if (!value_get(r, path, MMDB_DATA_TYPE_DOUBLE, &v) ||
+	    !(v.double_value >= -180 && v.double_value <= 180))
+		return 0;
+	v.double_value *= 1e6;
+	return (uint32_t)(int32_t)(v.double_value + (v.double_value < 0 ? -0.5 : 0.5));
+}
+
+#define PATH(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+/* What the record says, in the words of MaxMind's City and ASN databases, and Enterprise. */
+static struct geoip_place
+record_read(MMDB_entry_s *r)
+{
+	struct geoip_place p = { 0 };
+	MMDB_entry_data_s v;
+
+	p.country = text_get(r, PATH("country", "iso_code"), NULL);
+	p.pocode = text_get(r, PATH("postal", "code"), NULL);
+	p.lat = degrees_get(r, PATH("location", "latitude"));
+	p.lon = degrees_get(r, PATH("location", "longitude"));
+	if (value_get(r, PATH("autonomous_system_number"), MMDB_DATA_TYPE_UINT32, &v) ||
+	    value_get(r, PATH("traits", "autonomous_system_number"), MMDB_DATA_TYPE_UINT32,
+	        &v))
+		p.as = v.uint32;
+	p.as_name = text_get(r, PATH("autonomous_system_organization"),
+	    PATH("traits", "autonomous_system_organization"));
+	return p;
+}
+
+/* Ask the database. */
+static struct geoip_place
+db_find(const struct geoip *g, const ip16_t *a)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	bool is_v4 = ip_is_v4(a);
+	MMDB_lookup_result_s found;
+	int status;
+
+	memcpy(&v4.sin_addr, a->b + 12, 4);
+	memcpy(&v6.sin6_addr, a->b, 16);
+	found = MMDB_lookup_sockaddr(&g->db,
+	    is_v4 ? (const struct sockaddr *)(const void *)&v4
+	          : (const struct sockaddr *)(const void *)&v6, &status);
+	if (status != MMDB_SUCCESS || !found.found_entry)
+		return (struct geoip_place){ 0 };
+	return record_read(&found.entry);
+}
+
+struct geoip_place
+geoip_find(struct geoip *g, unsigned worker, const ip16_t *a)
+{
+	struct set **seen = &g->seen[worker], *s;
+	struct entry *e;
+
+	assert(worker < GEOIP_WORKERS);
+	if (ip_is_none(a))
+		return (struct geoip_place){ 0 };
+	if (*seen == NULL && (*seen = calloc(SETS, sizeof(**seen))) == NULL)
+		return db_find(g, a); /* slow, but right */
+	s = &(*seen)[hash_seeded(a, sizeof(*a)) % SETS];
+	e = s->entries;
+	if (ip_equal(&e[0].addr, a))
+		return e[0].place;
+	if (ip_equal(&e[1].addr, a)) {
+		struct entry swap = e[1];
+
+		e[1] = e[0];
+		e[0] = swap;
+		return e[0].place;
+	}
+	e[1] = e[0];
+	e[0] = (struct entry){ *a, db_find(g, a) };
+	return e[0].place;
+}
+
+#else /* without libmaxminddb */
+
+struct geoip *
+geoip_load(const char *directive, const char *path, struct err *e)
+{
+	err_set(e, WEIR_EUNSUPPORTED, "%s %s: this weir was built without libmaxminddb; leave "
+	    "the directive out, or build weir with it", directive, path);
+	return NULL;
+}
+
+void
+geoip_free(struct geoip *g)
+{
+	assert(g == NULL);
+}
+
+struct geoip_place
+geoip_find(struct geoip *g, unsigned worker, const ip16_t *a)
+{
+	(void)g, (void)worker, (void)a;
+	return (struct geoip_place){ 0 };
+}
+
+#endif
+
+/* Source and destination alike: the members that are filled. */
+static const struct side {
+	enum field_no host_no, place[4], as, as_name; /* country, postal code, latitude, longitude */
+	size_t host;
+} sides[2] = {
+	{ F_SRC_HOST, { F_SRC_COUNTRY, F_SRC_POCODE, F_SRC_LAT, F_SRC_LON }, F_SRC_AS, F_SRC_AS_NAME,
+	    offsetof(struct flow, src_host) },
+	{ F_DST_HOST, { F_DST_COUNTRY, F_DST_POCODE, F_DST_LAT, F_DST_LON }, F_DST_AS, F_DST_AS_NAME,
+	    offsetof(struct flow, dst_host) },
+};
+
+bool
+geoip_wants_init(struct geoip_wants *w, const struct field_set *needed)
+{
+	bool any = false;
+
+	*w = (struct geoip_wants){ 0 };
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 4; k++)
+			w->place[i] |= field_set_has(needed, sides[i].place[k]);
+		w->as_name[i] = field_set_has(needed, sides[i].as_name);
+		any |= w->place[i] || w->as_name[i];
+	}
+	return any;
+}
+
+void
+geoip_reads(const struct field_set *needed, bool as, struct field_set *reads)
+{
+	struct geoip_wants w;
+
+	(void)geoip_wants_init(&w, needed);
+	for (int i = 0; i < 2; i++)
+		if (w.place[i] || w.as_name[i] || (as && field_set_has(needed, sides[i].as)))
+			field_set_add(reads, sides[i].host_no);
+}
+
+static void
+flow_set(struct flow *f, enum field_no no, uint32_t v)
+{
+	memcpy((char *)f + fields[no].offset, &v, sizeof(v));
+}
+
+static void
+place_set(struct flow *f, const struct side *s, const struct geoip_place *p)
+{
+	const uint32_t values[4] = { p->country, p->pocode, p->lat, p->lon };
+
+	for (int k = 0; k < 4; k++)
+		flow_set(f, s->place[k], values[k]);
+}
+
+static struct geoip_place
+find(struct geoip *g, unsigned worker, const struct flow *f, const struct side *s)
+{
+	ip16_t host;
+
+	memcpy(&host, (const char *)f + s->host, sizeof(host));
+	return g != NULL ? geoip_find(g, worker, &host) : (struct geoip_place){ 0 };
+}
+
+void
+geoip_apply(struct geoip *places, struct geoip *systems, const struct geoip_wants *w,
+    struct batch *b)
+{
+	for (int i = 0; i < 2; i++) {
+		for (unsigned k = 0; w->place[i] && k < b->n; k++) {
+			struct geoip_place p = find(places, b->worker, &b->flows[k], &sides[i]);
+
+			place_set(&b->flows[k], &sides[i], &p);
+		}
+		for (unsigned k = 0; (w->as[i] || w->as_name[i]) && k < b->n; k++) {
+			struct geoip_place p = find(systems, b->worker, &b->flows[k], &sides[i]);
+
+			if (w->as[i])
+				flow_set(&b->flows[k], sides[i].as, p.as);
+			if (w->as_name[i])
+				flow_set(&b->flows[k], sides[i].as_name, p.as_name);
+		}
+	}
+}
