@@ -82,6 +82,10 @@ static const struct directive output_rows[] = {
 	{ .name = "fwd_status_encode_as_string", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(text.status_names), .def = "false",
 	    .doc = "In text and JSON, write the forwarding status in words." },
+	{ .name = "pre_tag_label_encode_as_map", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(text.label_map), .def = "false",
+	    .doc = "In JSON, write a label like key%value,other%value as an object; of keys that "
+	           "stand twice the last counts, and one without a % has an empty value." },
 	{ .name = "mpls_label_stack_encode_as_array", .type = DIRECTIVE_BOOL,
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(text.labels_array), .def = "false",
 	    .doc = "In JSON, write a stack of MPLS labels as an array of position-label." },

@@ -315,6 +315,53 @@ json_flags(struct text_line *l, const char *text)
 	text_line_put(l, "]", 1);
 }
 
+/* Whether a later part of `text`, which begins behind a part, has the `len` octets of `key`. */
+static bool
+key_follows(const char *text, const char *key, size_t len)
+{
+	while (*text != '\0') {
+		size_t part = strcspn(text, ",");
+
+		if (strcspn(text, "%,") == len && memcmp(text, key, len) == 0)
+			return true;
+		text += part + (text[part] == ',');
+	}
+	return false;
+}
+
+static void
+json_part(struct text_line *l, const char *text, size_t len)
+{
+	char part[TEXT_MAX];
+
+	snprintf(part, sizeof(part), "%.*s", (int)len, text);
+	text_line_json(l, part);
+}
+
+/* The parts key%value of a label, divided by commas, as an object. */
+static void
+json_map(struct text_line *l, const char *text)
+{
+	bool first = true;
+
+	text_line_put(l, "{", 1);
+	while (*text != '\0') {
+		size_t len = strcspn(text, ","), key = strcspn(text, "%,");
+		const char *next = text + len + (text[len] == ',');
+
+		if (len > 0 && !key_follows(next, text, key)) {
+			if (!first)
+				text_line_put(l, ", ", 2);
+			first = false;
+			json_part(l, text, key);
+			text_line_put(l, ": ", 2);
+			json_part(l, text + key + (key < len), key < len ? len - key - 1 : 0);
+		}
+		text = next;
+	}
+	text_line_put(l, "}", 1);
+}
+
 /* pmacct writes numbers as numbers, but flags, EtherTypes and protocols as strings. */
 void
 text_line_json_text(struct text_line *l, const struct field *f, const char *text,
@@ -324,6 +371,8 @@ text_line_json_text(struct text_line *l, const struct field *f, const char *text
 		text_line_put(l, text, strlen(text));
 	else if (f->value == FIELD_FLAGS && o->flags_array)
 		json_flags(l, text);
+	else if (f == &fields[F_LABEL] && o->label_map)
+		json_map(l, text);
 	else if (f->value == FIELD_LIST || (f->value == FIELD_LABELS && o->labels_array))
 		json_list(l, text, f->value == FIELD_LABELS);
 	else

@@ -20,6 +20,7 @@ struct text_opts {
 	bool secs;         /* times without a fraction */
 	bool status_names; /* the forwarding status in words */
 	bool flags_array;  /* in JSON: TCP flags as an array of names */
+	bool label_map;    /* in JSON: a label "key%value,..." as an object */
 	bool labels_array; /* in JSON: MPLS labels as an array of "position-label" */
 };
 
