@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine of MariaDB and MySQL. Rows go in by LOAD DATA LOCAL, which reads from weir's
- * memory, never from a file; straight into the table or by way of a temporary one. The
+ * memory, never from a file, or where the server forbids that by prepared statements of
+ * many rows; straight into the table or by way of a temporary one. The
  * session is not strict: text that is longer than its column is cut and told of, as one
  * row must not stop a batch. Time columns get local time or UTC as text; the session's zone
  * is the same, so that TIMESTAMP columns hold the right instant, too.
@@ -28,6 +29,7 @@
 #include "sql/writer.h"
 
 #define LOAD_CHUNK (4U << 20) /* octets that one LOAD DATA brings */
+#define MULTI_PARAMS 4096     /* parameters of a statement of many rows; 65535 at most */
 #define STATEMENT_S 600       /* the longest that a statement may take */
 
 /* Codes that only one of the two servers has, or only newer headers. */
@@ -44,18 +46,24 @@ struct sql_conn {
 	struct sql_stmt *loading;   /* whose rows the server may ask for; NULL: none */
 };
 
-/* A prepared statement or a load. */
+/* A prepared statement, or a load: by LOAD DATA, or by INSERTs of many rows. */
 struct sql_stmt {
 	struct sql_conn *conn;
-	unsigned n;            /* parameters */
+	unsigned n;            /* parameters; of a row of a load */
 	MYSQL_STMT *st;        /* NULL: a load */
 	MYSQL_BIND *binds;
 	long long *numbers;
 
-	char *load;            /* the LOAD DATA statement */
+	char *load;            /* the LOAD DATA statement, or */
+	char *insert;          /* what stands before the rows of an INSERT; else NULL */
 	struct rowtext rows;
 	size_t sent;           /* octets of rows.out that the server has */
 	bool warned;
+	struct sql_stmt *full; /* an INSERT of as many rows as one takes */
+	unsigned gathered;     /* rows in rows.out, each value at its place */
+	struct multi_value {
+		size_t at, len;
+	} *values;
 };
 
 static const struct {
@@ -345,6 +353,9 @@ maria_finish(struct sql_stmt *s)
 	free(s->binds);
 	free(s->numbers);
 	free(s->load);
+	maria_finish(s->full);
+	free(s->insert);
+	free(s->values);
 	rowtext_fini(&s->rows);
 	free(s);
 }
@@ -458,9 +469,86 @@ load_send(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 	return rc;
 }
 
+static unsigned
+multi_rows(const struct sql_stmt *s)
+{
+	return MULTI_PARAMS / s->n;
+}
+
+/* Prepare an INSERT of `rows` rows. */
+static int
+multi_prepare(struct sql_stmt *s, unsigned rows, struct sql_stmt **st, struct err *e)
+{
+	struct text_line sql = { 0 };
+	int rc;
+
+	text_line_put(&sql, s->insert, strlen(s->insert));
+	for (unsigned i = 0; i < rows * s->n; i++) {
+		const char *before = i == 0 ? "(?" : i % s->n == 0 ? "),(?" : ",?";
+
+		text_line_put(&sql, before, strlen(before));
+	}
+	text_line_put(&sql, ")", 2);
+	rc = maria_prepare(s->conn, sql.p, st, e);
+	text_line_free(&sql);
+	return rc;
+}
+
+/* Insert the rows that are gathered, with `st` for so many. */
+static int
+multi_insert(struct sql_stmt *s, struct sql_stmt *st, struct err *e)
+{
+	for (unsigned i = 0; i < st->n; i++)
+		maria_bind_text(st, i + 1, s->rows.out.p + s->values[i].at,
+		    s->values[i].len);
+	s->rows.out.len = 0;
+	s->gathered = 0;
+	if (mysql_stmt_bind_param(st->st, st->binds) != 0 ||
+	    mysql_stmt_execute(st->st) != 0)
+		return stmt_error(st, e);
+	warning_log(s);
+	return 0;
+}
+
+static int
+multi_step(struct sql_stmt *s, struct err *e)
+{
+	struct text_line *out = &s->rows.out;
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct rowtext_cell *cell = &s->rows.cells[i];
+
+		s->values[s->gathered * s->n + i] =
+		    (struct multi_value){ out->len, cell->len };
+		text_line_put(out, cell->p, cell->len);
+	}
+	if (++s->gathered < multi_rows(s))
+		return 0;
+	if (s->full == NULL)
+		rc = multi_prepare(s, multi_rows(s), &s->full, e);
+	return rc == 0 ? multi_insert(s, s->full, e) : rc;
+}
+
+/* Insert the last rows, which are fewer. */
+static int
+multi_end(struct sql_stmt *s, struct err *e)
+{
+	struct sql_stmt *st;
+	int rc = 0;
+
+	if (s->gathered > 0 && (rc = multi_prepare(s, s->gathered, &st, e)) == 0) {
+		rc = multi_insert(s, st, e);
+		maria_finish(st);
+	}
+	return rc;
+}
+
 static int
 maria_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err *e)
 {
+	if (s->insert != NULL)
+		return multi_step(s, e);
 	if (s->st == NULL) {
 		rowtext_put(&s->rows);
 		return s->rows.out.len < LOAD_CHUNK ? 0 : load_send(c, s, e);
@@ -539,25 +627,52 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 
 /* ---- loads ---- */
 
+/* INSERT INTO `table` (`a`, `b`) VALUES, for a load without LOAD DATA. */
+static int
+multi_open(struct sql_stmt *s, const char *table, const char *const *columns)
+{
+	struct text_line sql = { 0 };
+
+	text_line_put(&sql, "INSERT INTO `", 13);
+	text_line_put(&sql, table, strlen(table));
+	text_line_put(&sql, "` (", 3);
+	for (unsigned i = 0; i < s->n; i++) {
+		text_line_put(&sql, i == 0 ? "`" : ",`", i == 0 ? 1 : 2);
+		text_line_put(&sql, columns[i], strlen(columns[i]));
+		text_line_put(&sql, "`", 1);
+	}
+	text_line_put(&sql, ") VALUES ", 10);
+	s->insert = sql.p;
+	s->rows.plain = true;
+	s->values = calloc((size_t)multi_rows(s) * s->n, sizeof(*s->values));
+	return s->values != NULL ? 0 : -1;
+}
+
 static int
 maria_load_open(struct sql_conn *c, const char *sql, const char *table,
     const char *const *columns, unsigned n, struct sql_stmt **out, struct err *e)
 {
 	struct sql_stmt *s;
+	bool fine;
 
-	(void)table, (void)columns;
 	*out = NULL;
-	if (!c->may_load)
+	if (!c->may_load && strchr(sql, '@') != NULL)
 		return err_set(e, WEIR_EUNSUPPORTED,
-		    "%s: local_infile is off: it makes writing many times as fast",
+		    "%s: local_infile is off, which sql_num_hosts needs to be quick",
 		    c->where);
-	if ((s = calloc(1, sizeof(*s))) == NULL || (s->load = strdup(sql)) == NULL ||
-	    rowtext_init(&s->rows, n) != 0) {
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
+	s->conn = c;
+	s->n = n;
+	fine = rowtext_init(&s->rows, n) == 0;
+	if (fine && c->may_load)
+		fine = (s->load = strdup(sql)) != NULL;
+	else if (fine)
+		fine = multi_open(s, table, columns) == 0;
+	if (!fine) {
 		maria_finish(s);
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
 	}
-	s->conn = c;
-	s->n = n;
 	*out = s;
 	return 0;
 }
@@ -567,7 +682,14 @@ maria_load_begin(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 {
 	(void)c, (void)e;
 	s->rows.out.len = 0;
+	s->gathered = 0;
 	return 0;
+}
+
+static int
+maria_load_end(struct sql_conn *c, struct sql_stmt *s, struct err *e)
+{
+	return s->insert != NULL ? multi_end(s, e) : load_send(c, s, e);
 }
 
 const struct sql_driver mysql_driver = {
@@ -618,7 +740,7 @@ const struct sql_driver mysql_driver = {
 	.step = maria_step,
 	.load_open = maria_load_open,
 	.load_begin = maria_load_begin,
-	.load_end = load_send,
+	.load_end = maria_load_end,
 };
 
 static int

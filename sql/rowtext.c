@@ -81,7 +81,7 @@ rowtext_text(struct rowtext *r, unsigned i, const char *text, size_t len)
 	assert(i < r->n);
 	if (len > TEXT_MAX)
 		len = TEXT_MAX;
-	plain = escape_find(text, len);
+	plain = r->plain ? len : escape_find(text, len);
 	c->p = text;
 	c->len = len;
 	if (plain == len)

@@ -8,6 +8,7 @@
 #ifndef WEIR_SQL_ROWTEXT_H
 #define WEIR_SQL_ROWTEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct rowtext_cell {
 
 struct rowtext {
 	unsigned n;
+	bool plain;                /* values stand as they are, without escapes */
 	struct rowtext_cell *cells;
 	struct text_line out;      /* rows that are put; the caller takes them out */
 };

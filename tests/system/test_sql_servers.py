@@ -331,18 +331,32 @@ def test_the_statements_of_weir_sql_schema_make_the_tables(engine, one, tmp_path
                   else "DROP USER low@'%'", "x")
 
 
-def test_a_server_without_local_infile(engines, one, tmp_path):
+@pytest.mark.parametrize("hosts", [False, True])
+def test_a_server_without_local_infile(engines, tmp_path, hosts):
+    """Rows then go many a statement, or one by one where addresses are octets; the names in
+    them as they came."""
     server = engines("mysql")
+    names_capture(tmp_path / "x.pcap")
+    generate("netflow5", 3000, 2000, "--uniform", "--pps", 20, pcap=tmp_path / "y.pcap",
+             truth=tmp_path / "y.csv")
     server.fresh("x")
     server.client("SET GLOBAL local_infile = 0", "x")
+    more = f"sql_optimize_clauses: true\nsql_num_hosts: {'true' if hosts else 'false'}\n"
     try:
         for _ in range(2):
-            log = run_file(tmp_path, config(server, one, "aggregate: src_host\nsql_table: t"),
-                           "--as", "nfacctd")
-            assert "local_infile is off" in log
+            log = run_file(tmp_path, config(server, tmp_path / "x.pcap", more +
+                           "aggregate: src_host, class\nsql_table: names"), "--as", "nfacctd")
+            assert ("go one by one" in log) == hosts
+            run_file(tmp_path, config(server, tmp_path / "y.pcap", more +
+                     f"aggregate: {TUPLE}\nsql_table: t"), "--as", "nfacctd")
     finally:
         server.client("SET GLOBAL local_infile = 1", "x")
-    assert totals(server) == [(1, 6, 666)]
+    rows = server.rows(f"SELECT {HEX['mysql'].format('class_id')}, bytes FROM names", "x")
+    assert {bytes.fromhex(name).decode(): int(n) for name, n in rows} == {
+        clean(n): 2 * (10 + i) for i, n in enumerate(NAMES)}
+    want = truth(tmp_path / "y.csv").values()
+    assert totals(server)[0][1:] == (2 * sum(r["packets"] for r in want),
+                                     2 * sum(r["bytes"] for r in want))
 
 
 # ---------------------------------------------------------------- connections and secrets
