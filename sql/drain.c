@@ -18,7 +18,8 @@
 #define PAUSE_LAST (30 * CLOCK_S)
 #define HOPELESS 3 /* tries in a row, after which others need not wait for it */
 #define FAULTS 4 /* of batches in one run */
-#define PATIENCE (4 * CLOCK_S) /* with a database that stands still while weir ends */
+#define PATIENCE (4 * CLOCK_S) /* with a database that stands still while weir ends, */
+#define PATIENCE_ROW (50 * CLOCK_US) /* and for each row that it has in hand */
 
 struct drain {
 	struct drain_config c;
@@ -408,6 +409,16 @@ progress(struct drain *d)
 	       (d->c.backup != NULL ? store_progress(d->c.backup) : 0);
 }
 
+/* How long the database may stand still. */
+static uint64_t
+patience(struct drain *d)
+{
+	uint64_t rows = store_in_hand(d->c.primary) +
+	    (d->c.backup != NULL ? store_in_hand(d->c.backup) : 0);
+
+	return PATIENCE + rows * PATIENCE_ROW;
+}
+
 /* Wait for the end of the thread, and call it off the database where nothing moves. */
 static void
 end_wait(struct drain *d)
@@ -423,7 +434,7 @@ end_wait(struct drain *d)
 		if (progress(d) != seen) {
 			seen = progress(d);
 			since = clock_mono();
-		} else if (!d->ended && clock_mono() - since >= PATIENCE) {
+		} else if (!d->ended && clock_mono() - since >= patience(d)) {
 			store_interrupt(d->c.primary);
 			if (d->c.backup != NULL)
 				store_interrupt(d->c.backup);

@@ -27,7 +27,7 @@ struct store {
 	struct sql_stmt *batch_insert;
 	uint16_t batch_param[SCHEMA_COLUMNS];
 	uint64_t pruned; /* monotonic ns */
-	_Atomic uint64_t progress;
+	_Atomic uint64_t progress, in_hand;
 
 	char table[TABLENAME_MAX + 1]; /* that the loader is for; "": none */
 	uint64_t schema_sum; /* and the columns, as the head of its batch has them */
@@ -203,6 +203,12 @@ store_progress(const struct store *st)
 	return atomic_load_explicit(&st->progress, memory_order_relaxed);
 }
 
+uint64_t
+store_in_hand(const struct store *st)
+{
+	return atomic_load_explicit(&st->in_hand, memory_order_relaxed);
+}
+
 /* Say that the bin is in, within its transaction. `*first`: it was not yet. */
 static int
 batch_claim(struct store *st, const struct batch_reader *b, bool *first, struct err *e)
@@ -259,6 +265,7 @@ rows_store(
 		rc = loader_row(st->loader, &r->refused, e);
 		r->rows++;
 		atomic_fetch_add_explicit(&st->progress, 1, memory_order_relaxed);
+		atomic_store_explicit(&st->in_hand, r->rows, memory_order_relaxed);
 	}
 	return rc == 0 ? loader_end(st->loader, &r->refused, e) : rc;
 }
@@ -284,6 +291,7 @@ bin_try(struct store *st, struct batch_reader *b, struct output_result *r, bool 
 	}
 	if (rc != 0 || !first)
 		d->rollback(st->conn);
+	atomic_store_explicit(&st->in_hand, 0, memory_order_relaxed);
 	if (rc == 0 && !first) {
 		log_debug(LOG_SQL, "%s: batch %" PRIu64 " was in already", st->name,
 		    b->head.seq);

@@ -65,4 +65,10 @@ void store_interrupt(struct store *st);
 /* Grows with every row that is written: to see whether it goes on. Any thread. */
 uint64_t store_progress(const struct store *st);
 
+/*
+ * Rows of the transaction that is open: the more, the longer the database may be silent over
+ * the statement that merges them and over the commit. Any thread.
+ */
+uint64_t store_in_hand(const struct store *st);
+
 #endif
