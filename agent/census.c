@@ -336,6 +336,9 @@ output_take(const struct desk *d, struct output_row *r)
 	r->rows = atomic_load(&o->rows);
 	r->written = atomic_load(&o->written);
 	r->spooled = atomic_load(&o->spooled);
+	r->waiting = atomic_load(&o->waiting);
+	r->waiting_octets = atomic_load(&o->waiting_octets);
+	r->waiting_since = atomic_load(&o->waiting_since);
 	r->refused = atomic_load(&o->refused);
 	r->errors = atomic_load(&o->errors);
 }

@@ -273,6 +273,16 @@ get_success_age(const struct moment *m, const void *row, size_t arg, struct valu
 		v->n = (m->tree->cut_real - last) / CLOCK_S;
 }
 
+static void
+get_waiting_age(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	const struct output_row *o = row;
+
+	(void)arg;
+	if (o->waiting_since != 0 && m->tree->cut_real > o->waiting_since)
+		v->n = (m->tree->cut_real - o->waiting_since) / CLOCK_S;
+}
+
 #define O struct output_row
 static const struct column output_columns[] = {
 	TEXT(2, "weirOutputName", O, name),
@@ -288,6 +298,9 @@ static const struct column output_columns[] = {
 	NUMBER(12, COUNTER64, "weirOutputRefused", O, refused),
 	NUMBER(13, COUNTER64, "weirOutputErrors", O, errors),
 	START_STAMP(14, "weirOutputDiscontinuityTime"),
+	NUMBER(15, UNSIGNED, "weirOutputWaiting", O, waiting),
+	NUMBER(16, COUNTER64, "weirOutputWaitingBytes", O, waiting_octets),
+	{ 17, VALUE_UNSIGNED, "weirOutputSecondsWaiting", get_waiting_age, 0 },
 };
 #undef O
 

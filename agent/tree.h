@@ -76,6 +76,8 @@ struct output_row {
 	bool writes;             /* it has rows to write, now and then */
 	uint64_t last_success;   /* ns since 1970; 0: never */
 	uint64_t queued, rows, written, spooled, refused, errors;
+	uint64_t waiting, waiting_octets; /* batches in its spool */
+	uint64_t waiting_since;  /* the oldest, ns since 1970; 0: none */
 };
 
 struct watch;         /* core/watch.h */

@@ -302,6 +302,9 @@ static const struct reply_column output_columns[] = {
 	COLUMN("refused", "REFUSED", "uint"),
 	COLUMN("errors", "ERRORS", "uint"),
 	COLUMN("queued", "QUEUED", "uint"),
+	COLUMN("waiting", "WAITING", "uint"),
+	COLUMN("waiting_octets", "WAITING_OCTETS", "uint"),
+	COLUMN("waiting_since", "WAITING_SINCE", "stamp"),
 	COLUMN("last_success", "LAST_SUCCESS", "stamp"),
 };
 
@@ -324,6 +327,9 @@ outputs_reply(const struct engine *en, struct reply *r)
 		reply_uint(r, "refused", atomic_load(&o->refused));
 		reply_uint(r, "errors", atomic_load(&o->errors));
 		reply_uint(r, "queued", atomic_load(&o->queued));
+		reply_uint(r, "waiting", atomic_load(&o->waiting));
+		reply_uint(r, "waiting_octets", atomic_load(&o->waiting_octets));
+		reply_stamp(r, "waiting_since", atomic_load(&o->waiting_since));
 		reply_stamp(r, "last_success", atomic_load(&o->last_success));
 		reply_row_end(r);
 	}
