@@ -50,6 +50,10 @@ static const struct command {
 #ifdef WITH_RRD
 	{ "graph", graph_main, "draw a graph from RRD archives" },
 #endif
+#ifdef WITH_SNMP
+	{ "oid", cmd_oid, "print where in SNMP something is" },
+	{ "doctor", cmd_doctor, "find out why SNMP does not show weir" },
+#endif
 	{ "directives", cmd_directives, "print what weir.conf(5) says of all directives" },
 	{ "version", cmd_version, "print the version" },
 };

@@ -8,6 +8,8 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_oid(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_sql(int argc, char **argv);
 
 #endif

@@ -242,6 +242,45 @@ prefix_is_none(const struct prefix *p)
 	       memcmp(p->addr.b + 12, zeros, sizeof(zeros)) == 0;
 }
 
+/* Put the one value that `t` asks for at `to`; false if it is not one. */
+static bool
+term_put(const struct selector_term *t, uint8_t *to)
+{
+	const struct field *f = &fields[t->field];
+
+	if (t->kind == SELECTOR_NUMBER) {
+		field_uint_set(to, f->octets, t->number);
+		return true;
+	}
+	if (t->kind == SELECTOR_PREFIX && t->prefix.len == 128) {
+		if (!prefix_is_none(&t->prefix))
+			memcpy(to, &t->prefix.addr, sizeof(t->prefix.addr));
+		return true;
+	}
+	return f->value == FIELD_MAC &&
+	       mac_parse(intern_text((uint32_t)t->number), (mac_t *)(void *)to) == 0;
+}
+
+int
+selector_row(const struct selector *s, const struct rowspec *rs, uint8_t *row, struct err *e)
+{
+	memset(row, 0, rs->row_octets);
+	for (uint16_t k = 0; k < rs->n_shown; k++) {
+		const struct field *f = &fields[rs->shown[k]];
+		unsigned i = 0;
+
+		if (f->merge != FIELD_KEY)
+			continue;
+		while (i < s->n && s->terms[i].field != field_no(f))
+			i++;
+		if (i == s->n)
+			return err_set(e, WEIR_EINVAL, "the key lacks %s", f->config);
+		if (!term_put(&s->terms[i], row + rs->offset[rs->shown[k]]))
+			return err_set(e, WEIR_EINVAL, "%s is not one value", f->config);
+	}
+	return 0;
+}
+
 static bool
 term_matches(const struct selector_term *t, const void *value)
 {

@@ -52,6 +52,13 @@ int selector_parse(struct selector *s, const char *text, struct err *e);
 size_t selector_text(const struct selector *s, char *buf, size_t room);
 
 /*
+ * Put the key that `s` (which fits `rs`) is into `row`, zero otherwise, of rs->row_octets.
+ * Returns 0, or -WEIR_EINVAL with `e` where it is more than one key.
+ */
+int selector_row(const struct selector *s, const struct rowspec *rs, uint8_t *row,
+    struct err *e);
+
+/*
  * Whether rows of `rs` have in their keys what `s` asks for. Returns 0, or -WEIR_EINVAL
  * with `e` saying what they have.
  */

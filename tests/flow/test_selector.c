@@ -160,6 +160,52 @@ the_key_of_a_row_selects_it(void **state)
 	assert_true(selector_matches(&s, &rs, (uint8_t *)row));
 }
 
+static const struct {
+	const char *says, *text, *why; /* NULL: it is one key */
+} keys[] = {
+	{ "every primitive has one value",
+	    "src_host=192.0.2.7 src_mac=00:00:5e:00:53:ff dst_port=443 label='a b' src_net=0.0.0.0",
+	    NULL },
+	{ "one is missing", "src_host=192.0.2.7 src_mac=00:00:5e:00:53:ff dst_port=443 label=x",
+	    "the key lacks src_net" },
+	{ "a network is many", "src_host=192.0.2.0/24 src_mac=00:00:5e:00:53:ff dst_port=443 "
+	                       "label=x src_net=0.0.0.0", "src_host is not one value" },
+};
+
+static void
+a_whole_key_makes_a_row(void **state)
+{
+	struct rowspec view;
+	struct field_set set;
+	struct flow f;
+	uint16_t bin = 0;
+	uint64_t want[64] = { 0 }, got[64];
+
+	(void)state;
+	assert_int_equal(field_set_parse("src_host,src_mac,dst_port,label,src_net", &set, NULL), 0);
+	rowspec_compile(&view, &set);
+	flow_clear(&f);
+	f.src_host = ip_from_v4("\300\0\2\7");
+	f.src_mac = (mac_t){ { 0, 0, 0x5e, 0, 0x53, 0xff } };
+	f.dst_port = 443;
+	f.label = intern("a b", 3);
+	rowspec_pack(&view, &f, &bin, 1, (uint8_t *)want);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct selector s;
+		struct err e = ERR_INIT;
+		int rc;
+
+		print_message("# %s\n", keys[i].says);
+		assert_int_equal(selector_parse(&s, keys[i].text, &e), 0);
+		rc = selector_row(&s, &view, (uint8_t *)got, &e);
+		assert_int_equal(rc == 0, keys[i].why == NULL);
+		if (rc == 0)
+			assert_memory_equal(got, want, view.key_octets);
+		else if (strstr(e.text, keys[i].why) == NULL)
+			fail_msg("%s", e.text);
+	}
+}
+
 static void
 a_view_must_have_what_is_asked_for(void **state)
 {
@@ -185,6 +231,7 @@ main(void)
 		cmocka_unit_test(conditions_on_all_kinds_of_fields),
 		cmocka_unit_test(what_cannot_be_meant_is_said),
 		cmocka_unit_test(the_key_of_a_row_selects_it),
+		cmocka_unit_test(a_whole_key_makes_a_row),
 		cmocka_unit_test(a_view_must_have_what_is_asked_for),
 	};
 

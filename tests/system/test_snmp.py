@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The subagent behind a real snmpd."""
 import signal
+import subprocess
 
-from conftest import TUPLE, free_port, generate, poll, truth
+from conftest import OID, TUPLE, WEIR, free_port, generate, poll, truth
 from test_doors import send_from
 
 ENTRY, VIEW, WATCH = "1.5.1", "1.4.1", "1.11.1"
@@ -157,4 +158,46 @@ def test_the_report_of_who_has_most_is_right(tmp_path, weir, snmpd):
     for rank, key in keys.items():  # a rank leads to its row
         view = rank.split(".")[0]
         assert entries[f"{view}.{halves[0][rank]}.{halves[1][rank]}"] == key
+    assert w.stop() == 0
+
+
+def tool(*args):
+    out = subprocess.run([str(WEIR), *map(str, args)], capture_output=True, text=True)
+    return out.returncode, out.stdout + out.stderr
+
+
+def test_weir_oid_says_where_things_are(tmp_path, weir, snmpd):
+    watches = tmp_path / "watch.map"
+    watches.write_text("name=all view=talkers\n")
+    w, wanted = start(tmp_path, weir, snmpd, 100, 5, f"watch_map: {watches}")
+    keys = poll(lambda: (k := snmpd.walk(f"{ENTRY}.4")) and len(k) == len(wanted) and k)
+    for index, key in keys.items():
+        status, text = tool("oid", "-f", w.file, "talkers", *key.split())
+        assert status == 0
+        assert f" .{OID}.{ENTRY}.6.{index}\n" in text
+    status, text = tool("oid", "-f", w.file, "--watch", "all")
+    assert f" .{OID}.{WATCH}.5.{next(iter(snmpd.walk(f'{WATCH}.5')))}\n" in text
+    assert tool("oid", "-f", w.file, "nobody") == (1, "weir: there is no plugin snmp[nobody]\n")
+    assert w.stop() == 0
+
+
+def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
+    w, _ = begin(weir, snmpd)
+    poll(lambda: snmpd.walk(f"{VIEW}.2"))
+    ask = ("doctor", "snmp", "-f", w.file, "-a", f"127.0.0.1:{snmpd.port}")
+    status, text = tool(*ask)
+    assert status == 0 and text.count("ok ") == 2 and "sees weir " in text
+    status, text = tool(*ask, "-c", "wrong")
+    assert status == 1 and "no answer" in text and "rocommunity wrong" in text
+    # Debian's own view hides weir.
+    conf = snmpd.dir / "snmpd.conf"
+    conf.write_text(conf.read_text().replace(f"included .{OID}", "included .1.3.6.1.2.1.1"))
+    snmpd.stop()
+    snmpd.start()
+    status, text = poll(lambda: (t := tool(*ask)) and "shows nothing" in t[1] and t)
+    assert status == 1 and f"view weir included .{OID}" in text
+    snmpd.stop()
+    status, text = tool(*ask)
+    assert status == 1 and "snmpd does not run" in text
+    snmpd.start()
     assert w.stop() == 0
