@@ -232,14 +232,13 @@ selector_check(const struct selector *s, const struct rowspec *rs, struct err *e
 	return 0;
 }
 
-/* Whether `p` is the text form of no address, 0.0.0.0. */
+/* Whether `p` is a text form of no address: 0.0.0.0, or :: as networks have it. */
 static bool
 prefix_is_none(const struct prefix *p)
 {
-	static const uint8_t zeros[4];
+	static const ip16_t v4 = { { [10] = 0xff, [11] = 0xff } };
 
-	return p->len == 128 && ip_is_v4(&p->addr) &&
-	       memcmp(p->addr.b + 12, zeros, sizeof(zeros)) == 0;
+	return p->len == 128 && (ip_is_none(&p->addr) || ip_equal(&p->addr, &v4));
 }
 
 /* Put the one value that `t` asks for at `to`; false if it is not one. */
