@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes docs/primitives.md and docs/elements.md from the tables that the program itself
- * uses: `tables primitives`, `tables elements`. After a new row: `make docs-tables`.
+ * Writes docs/primitives.md, docs/elements.md and docs/tag_keys.md from the tables that the
+ * program itself uses: `tables primitives`, `tables elements`, `tables tag_keys`. After a
+ * new row: `make docs-tables`.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "flow/field.h"
 #include "proto/ie.h"
+#include "rules/tagkeys.h"
 
 #define MADE \
 	"<!-- Made from %s by docs/tables.c: change that, then `make docs-tables`. -->\n\n"
@@ -180,6 +182,53 @@ elements(void)
 	}
 }
 
+/* The primitive that begins at octet `at` of a flow; "" when there is none. */
+static const char *
+primitive_at(size_t at)
+{
+	for (size_t i = 0; at != 0 && i < FIELD_COUNT; i++)
+		if (fields[i].offset == at)
+			return fields[i].config;
+	return "";
+}
+
+/* Rows that set something, or those that ask for something. */
+static void
+tag_keys_of(bool sets)
+{
+	for (const struct mapfile_key *k = tagkeys_rows; k->name != NULL; k++) {
+		if (k->alias_of != NULL || (k - tagkeys_rows < TAGKEYS_FILTER) != sets)
+			continue;
+		printf("| `%s`", k->name);
+		for (const struct mapfile_key *a = tagkeys_rows; a->name != NULL; a++)
+			if (a->alias_of != NULL && strcmp(a->alias_of, k->name) == 0)
+				printf(", `%s`", a->name);
+		if (!sets) {
+			const char *with = k->octets != 0 ? primitive_at(k->at) : "";
+
+			printf(" | %s | %s%s%s", k->negates ? "yes" : "",
+			    with[0] != '\0' ? "`" : "", with, with[0] != '\0' ? "`" : "");
+		}
+		printf(" | %s |\n", k->doc);
+	}
+}
+
+static void
+tag_keys(void)
+{
+	printf(MADE, "rules/tagkeys.c");
+	printf("# Keys of pre_tag_map\n\n"
+	       "What the words of a rule mean; [tags.md](tags.md) shows how rules work.\n\n"
+	       "## What a rule sets, and where it goes on\n\n| key | |\n|---|---|\n");
+	tag_keys_of(true);
+	printf("\n## What a rule asks for\n\n"
+	       "All must fit. `-` before a value means any other, where the key allows it. Keys\n"
+	       "are compared with the primitive, as the exporter or the packet tells it; what\n"
+	       "nobody tells is 0, or no address.\n\n"
+	       "| key | `-` | primitive | |\n|---|---|---|---|\n");
+	tag_keys_of(false);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -189,8 +238,10 @@ main(int argc, char **argv)
 		primitives();
 	} else if (argc == 2 && strcmp(argv[1], "elements") == 0) {
 		elements();
+	} else if (argc == 2 && strcmp(argv[1], "tag_keys") == 0) {
+		tag_keys();
 	} else {
-		fprintf(stderr, "usage: tables primitives|elements\n");
+		fprintf(stderr, "usage: tables primitives|elements|tag_keys\n");
 		return 2;
 	}
 	return fflush(stdout) == 0 ? 0 : 1;

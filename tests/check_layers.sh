@@ -21,7 +21,7 @@ export: lib flow proto core
 client: lib flow
 daemon: lib flow rules proto core collectors agent rrd sql report export client
 bench:
-docs: flow proto
+docs: flow rules proto
 '
 # External libraries, the folders that may include them, in .c files only: HEADER: FOLDER...
 # A trailing * stands for anything.

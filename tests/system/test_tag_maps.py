@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Maps of rules that attach tags and labels (pre_tag_map): over generated traffic, in all
 that shows tags, and while the rules are read anew. What each key means: test_tags.py."""
+import pathlib
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 
-from conftest import free_port, generate, json_rows, poll, run_file
+from conftest import WEIR, free_port, generate, json_rows, poll, run_file
 from test_pmacct import compare
 
 RULES = """set_tag=1 filter='dst port 53' src_net=-10.0.0.0/9
@@ -30,6 +32,27 @@ def test_nfacctd(tmp_path, kind):
     path.write_text(RULES)
     compare(tmp_path, "nfacctd", pcap, "tag, tag2, label, in_iface, out_iface, dst_port, proto",
             f"pre_tag_map: {path}")
+
+
+def check(tmp_path, rules):
+    conf = tmp_path / "weir.conf"
+    conf.write_text(f"nfacctd_port: 2100\nplugins: memory\naggregate: tag\npre_tag_map: {rules}\n")
+    return subprocess.run([str(WEIR), "check", "-f", str(conf)], capture_output=True, text=True)
+
+
+def test_check(tmp_path):
+    """The example is fine; what is not is told with its line."""
+    example = pathlib.Path(__file__).parents[2] / "examples" / "pretag.map"
+    out = check(tmp_path, example)
+    assert out.returncode == 0 and "pretag.map" not in out.stdout + out.stderr
+    bad = tmp_path / "bad.map"
+    bad.write_text("set_tag=1\nset_tag=-1\nset_tag=2 inn=3\nset_tag=3 jeq=x\n")
+    out = check(tmp_path, bad)
+    text = out.stdout + out.stderr
+    assert out.returncode == 1
+    for line in ("bad.map:2: pre_tag_map: set_tag: '-1'", "did you mean 'in'?",
+                 "warning: " + str(bad) + ":4: pre_tag_map: the rule ends the search"):
+        assert line in text
 
 
 def test_each_its_own(tmp_path):
