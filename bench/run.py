@@ -11,6 +11,7 @@ import ctypes
 import ipaddress
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -59,14 +60,16 @@ class Case:
     records: int = 5_000_000
     options: list = field(default_factory=list)
     aggregate: str = AGGREGATE
-    networks: bool = False  # with a networks_file of all networks that come
+    # a networks_file: "own" has all networks that come, "full" is as large as the Internet's
+    networks: str = ""
+    lines: list = field(default_factory=list)  # more of the configuration
     filters: int = 0  # expressions in aggregate_filter, of which the last passes everything
 
 
 CASES = [
     Case("packets, 100 k keys", "packets", "pmacctd", 100_000),
     Case("packets, 1 M keys", "packets", "pmacctd", 1_000_000),
-    Case("packets, by network", "packets", "pmacctd", 100_000, networks=True,
+    Case("packets, by network", "packets", "pmacctd", 100_000, networks="own",
          aggregate="src_net, dst_net"),
     Case("NetFlow v5, 100 k keys", "netflow5", "nfacctd", 100_000),
     Case("NetFlow v9, 100 k keys", "netflow9", "nfacctd", 100_000),
@@ -77,6 +80,9 @@ CASES = [
     Case("NetFlow v5, 2 filters", "netflow5", "nfacctd", 100_000, filters=2),
     Case("NetFlow v5, 128 filters", "netflow5", "nfacctd", 100_000, 2_000_000, filters=128),
     Case("sFlow v5, 2 filters", "sflow5", "sfacctd", 100_000, filters=2),
+    Case("networks-full: NetFlow v9 by network and AS", "netflow9", "nfacctd", 100_000,
+         networks="full", aggregate="src_net, dst_net, src_as, dst_as",
+         lines=["nfacctd_net: file", "nfacctd_as: file"]),
 ]
 # For memory every key is as likely, so that they all come.
 MEMORY_CASE = Case("memory, 1 M keys", "packets", "pmacctd", 1_000_000,
@@ -99,6 +105,59 @@ def write_networks(truth, path):
     path.write_text("".join(f"{n}\n" for n in sorted(found, key=str)))
 
 
+# How many in a hundred prefixes have a length, about as in the Internet's tables.
+V4_LENGTHS = {24: 60, 23: 8, 22: 10, 21: 5, 20: 5, 19: 3, 18: 2, 17: 1, 16: 2, 15: 1, 14: 1,
+              13: 1, 12: 1}
+V6_LENGTHS = {48: 47, 32: 14, 44: 10, 40: 8, 36: 4, 46: 4, 47: 3, 45: 2, 42: 2, 38: 1, 34: 1,
+              33: 2, 29: 2}
+V6_BLOCKS = [0x2001, 0x2400, 0x2404, 0x2600, 0x2604, 0x2620, 0x2800, 0x2804, 0x2a00, 0x2a02,
+             0x2a0c, 0x2c0f]
+
+
+def write_full_table(path, v4=1_000_000, v6=250_000):
+    """A table of the Internet's size and shape, with AS; a tenth is where the traffic is."""
+    draw = random.Random(1)
+    systems = [draw.randrange(1, 400_000) for _ in range(80_000)]
+    blocks = [draw.choice(V6_BLOCKS) << 16 | draw.randrange(1 << 16) for _ in range(60_000)]
+    found = set()
+
+    def lengths(shares, n):
+        return draw.choices(list(shares), list(shares.values()), k=n)
+
+    def prefix(bits, length, width, left):
+        first = bits >> (width - length) << (width - length + left)
+        return f"{ipaddress.ip_address(first)}/{length}"
+    with open(path, "w") as out:
+        for family, shares, n in ((4, V4_LENGTHS, v4), (6, V6_LENGTHS, v6)):
+            while n > 0:
+                for length in lengths(shares, n):
+                    if family == 4:
+                        here = draw.random() < 0.1
+                        bits = (0xc6120000 | draw.randrange(1 << 17) if here else
+                                draw.randrange(0x01000000, 0xe0000000))
+                        text = prefix(bits, length, 32, 0)
+                    else:
+                        bits = draw.choice(blocks) << 32 | draw.randrange(1 << 32)
+                        text = prefix(bits, length, 64, 64)
+                    if text not in found:
+                        found.add(text)
+                        out.write(f"{draw.choice(systems)},{text}\n")
+                        n -= 1
+
+
+def networks_for(case, directory, pcap):
+    """The networks_file of a case, None when it has none."""
+    if case.networks == "own":
+        write_networks(pcap.with_suffix(".csv"), pcap.with_suffix(".networks"))
+        return pcap.with_suffix(".networks")
+    if case.networks != "full":
+        return None
+    path = directory / "full.networks"
+    if not path.exists():
+        write_full_table(path, scaled(1_000_000), scaled(250_000))
+    return path
+
+
 def generate(case, directory, records=None, keys=None):
     records = records or scaled(case.records)
     keys = keys or scaled(case.keys)
@@ -106,12 +165,9 @@ def generate(case, directory, records=None, keys=None):
     out = subprocess.run(
         [BIN / "weir-gen", "--kind", case.kind, "--records", str(records),
          "--keys", str(keys), "--pcap", path, *case.options,
-         *(["--truth", path.with_suffix(".csv")] if case.networks else [])],
+         *(["--truth", path.with_suffix(".csv")] if case.networks == "own" else [])],
         check=True, stdout=subprocess.PIPE, text=True).stdout
-    networks = None
-    if case.networks:
-        networks = path.with_suffix(".networks")
-        write_networks(path.with_suffix(".csv"), networks)
+    networks = networks_for(case, directory, path)
     t = dict(word.split("=") for word in out.split())
     octets = t["bytes_l2"] if case.kind == "sflow5" else t["bytes"]
     return Input(path, records, int(t["keys"]), int(t["packets"]), int(octets),
@@ -293,6 +349,7 @@ class Daemon:
         lines = [f"networks_file: {data.networks}"] if data.networks else []
         if case.filters:
             lines.append(self.filter_line(filter_list(case.filters)))
+        lines += case.lines
         self.configure(data.keys, f"pcap_savefile: {data.path}", *lines,
                        aggregate=case.aggregate)
         result = runner(self.argv(case), self.log)
