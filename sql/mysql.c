@@ -23,13 +23,13 @@
 
 #include "lib/log.h"
 #include "sql/driver.h"
+#include "sql/multirow.h"
 #include "sql/rowtext.h"
 #include "sql/schema.h"
 #include "sql/server.h"
 #include "sql/writer.h"
 
 #define LOAD_CHUNK (4U << 20) /* octets that one LOAD DATA brings */
-#define MULTI_PARAMS 4096     /* parameters of a statement of many rows; 65535 at most */
 #define STATEMENT_S 600       /* the longest that a statement may take */
 
 /* Codes that only one of the two servers has, or only newer headers. */
@@ -54,16 +54,12 @@ struct sql_stmt {
 	MYSQL_BIND *binds;
 	long long *numbers;
 
-	char *load;            /* the LOAD DATA statement, or */
-	char *insert;          /* what stands before the rows of an INSERT; else NULL */
+	char *load;            /* the LOAD DATA statement */
 	struct rowtext rows;
 	size_t sent;           /* octets of rows.out that the server has */
+	struct multirow multi; /* rows of INSERTs; n 0: not used */
+	struct sql_stmt *full; /* of as many rows as one takes */
 	bool warned;
-	struct sql_stmt *full; /* an INSERT of as many rows as one takes */
-	unsigned gathered;     /* rows in rows.out, each value at its place */
-	struct multi_value {
-		size_t at, len;
-	} *values;
 };
 
 static const struct {
@@ -354,8 +350,7 @@ maria_finish(struct sql_stmt *s)
 	free(s->numbers);
 	free(s->load);
 	maria_finish(s->full);
-	free(s->insert);
-	free(s->values);
+	multirow_fini(&s->multi);
 	rowtext_fini(&s->rows);
 	free(s);
 }
@@ -469,12 +464,6 @@ load_send(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 	return rc;
 }
 
-static unsigned
-multi_rows(const struct sql_stmt *s)
-{
-	return MULTI_PARAMS / s->n;
-}
-
 /* Prepare an INSERT of `rows` rows. */
 static int
 multi_prepare(struct sql_stmt *s, unsigned rows, struct sql_stmt **st, struct err *e)
@@ -482,13 +471,7 @@ multi_prepare(struct sql_stmt *s, unsigned rows, struct sql_stmt **st, struct er
 	struct text_line sql = { 0 };
 	int rc;
 
-	text_line_put(&sql, s->insert, strlen(s->insert));
-	for (unsigned i = 0; i < rows * s->n; i++) {
-		const char *before = i == 0 ? "(?" : i % s->n == 0 ? "),(?" : ",?";
-
-		text_line_put(&sql, before, strlen(before));
-	}
-	text_line_put(&sql, ")", 2);
+	multirow_text(&s->multi, rows, &sql);
 	rc = maria_prepare(s->conn, sql.p, st, e);
 	text_line_free(&sql);
 	return rc;
@@ -499,10 +482,9 @@ static int
 multi_insert(struct sql_stmt *s, struct sql_stmt *st, struct err *e)
 {
 	for (unsigned i = 0; i < st->n; i++)
-		maria_bind_text(st, i + 1, s->rows.out.p + s->values[i].at,
-		    s->values[i].len);
-	s->rows.out.len = 0;
-	s->gathered = 0;
+		maria_bind_text(st, i + 1, s->multi.out.p + s->multi.values[i].at,
+		    s->multi.values[i].len);
+	multirow_clear(&s->multi); /* its memory stays */
 	if (mysql_stmt_bind_param(st->st, st->binds) != 0 ||
 	    mysql_stmt_execute(st->st) != 0)
 		return stmt_error(st, e);
@@ -513,20 +495,14 @@ multi_insert(struct sql_stmt *s, struct sql_stmt *st, struct err *e)
 static int
 multi_step(struct sql_stmt *s, struct err *e)
 {
-	struct text_line *out = &s->rows.out;
+	unsigned room = multirow_room(&s->multi);
 	int rc = 0;
 
-	for (unsigned i = 0; i < s->n; i++) {
-		const struct rowtext_cell *cell = &s->rows.cells[i];
-
-		s->values[s->gathered * s->n + i] =
-		    (struct multi_value){ out->len, cell->len };
-		text_line_put(out, cell->p, cell->len);
-	}
-	if (++s->gathered < multi_rows(s))
+	multirow_put(&s->multi, &s->rows);
+	if (s->multi.rows < room)
 		return 0;
 	if (s->full == NULL)
-		rc = multi_prepare(s, multi_rows(s), &s->full, e);
+		rc = multi_prepare(s, room, &s->full, e);
 	return rc == 0 ? multi_insert(s, s->full, e) : rc;
 }
 
@@ -537,7 +513,7 @@ multi_end(struct sql_stmt *s, struct err *e)
 	struct sql_stmt *st;
 	int rc = 0;
 
-	if (s->gathered > 0 && (rc = multi_prepare(s, s->gathered, &st, e)) == 0) {
+	if (s->multi.rows > 0 && (rc = multi_prepare(s, s->multi.rows, &st, e)) == 0) {
 		rc = multi_insert(s, st, e);
 		maria_finish(st);
 	}
@@ -547,7 +523,7 @@ multi_end(struct sql_stmt *s, struct err *e)
 static int
 maria_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err *e)
 {
-	if (s->insert != NULL)
+	if (s->multi.n != 0)
 		return multi_step(s, e);
 	if (s->st == NULL) {
 		rowtext_put(&s->rows);
@@ -627,27 +603,6 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 
 /* ---- loads ---- */
 
-/* INSERT INTO `table` (`a`, `b`) VALUES, for a load without LOAD DATA. */
-static int
-multi_open(struct sql_stmt *s, const char *table, const char *const *columns)
-{
-	struct text_line sql = { 0 };
-
-	text_line_put(&sql, "INSERT INTO `", 13);
-	text_line_put(&sql, table, strlen(table));
-	text_line_put(&sql, "` (", 3);
-	for (unsigned i = 0; i < s->n; i++) {
-		text_line_put(&sql, i == 0 ? "`" : ",`", i == 0 ? 1 : 2);
-		text_line_put(&sql, columns[i], strlen(columns[i]));
-		text_line_put(&sql, "`", 1);
-	}
-	text_line_put(&sql, ") VALUES ", 10);
-	s->insert = sql.p;
-	s->rows.plain = true;
-	s->values = calloc((size_t)multi_rows(s) * s->n, sizeof(*s->values));
-	return s->values != NULL ? 0 : -1;
-}
-
 static int
 maria_load_open(struct sql_conn *c, const char *sql, const char *table,
     const char *const *columns, unsigned n, struct sql_stmt **out, struct err *e)
@@ -668,7 +623,8 @@ maria_load_open(struct sql_conn *c, const char *sql, const char *table,
 	if (fine && c->may_load)
 		fine = (s->load = strdup(sql)) != NULL;
 	else if (fine)
-		fine = multi_open(s, table, columns) == 0;
+		fine = multirow_init(&s->multi, table, columns, n, '`') == 0;
+	s->rows.plain = s->multi.n != 0;
 	if (!fine) {
 		maria_finish(s);
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
@@ -682,14 +638,15 @@ maria_load_begin(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 {
 	(void)c, (void)e;
 	s->rows.out.len = 0;
-	s->gathered = 0;
+	if (s->multi.n != 0)
+		multirow_clear(&s->multi);
 	return 0;
 }
 
 static int
 maria_load_end(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 {
-	return s->insert != NULL ? multi_end(s, e) : load_send(c, s, e);
+	return s->multi.n != 0 ? multi_end(s, e) : load_send(c, s, e);
 }
 
 const struct sql_driver mysql_driver = {

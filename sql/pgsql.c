@@ -16,6 +16,7 @@
 
 #include "lib/log.h"
 #include "sql/driver.h"
+#include "sql/holds.h"
 #include "sql/rowtext.h"
 #include "sql/server.h"
 #include "sql/writer.h"
@@ -31,14 +32,6 @@ struct sql_conn {
 	unsigned n_prepared;
 };
 
-/* What the column of a load can hold. */
-struct copy_column {
-	char name[64];
-	size_t chars;          /* of text; 0: any number */
-	int64_t max;           /* of an integer; 0: it is none, or large enough */
-	bool warned;
-};
-
 /* A prepared statement or a load. */
 struct sql_stmt {
 	struct sql_conn *conn;
@@ -49,7 +42,7 @@ struct sql_stmt {
 
 	char *copy;            /* the COPY statement of a load; NULL: prepared */
 	struct rowtext rows;
-	struct copy_column *columns;
+	struct holds *columns;
 	char (*plain)[TEXT_MAX]; /* text made ASCII; NULL: not needed */
 };
 
@@ -402,27 +395,13 @@ pgsql_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out, struct
 	return 0;
 }
 
-/* A number that the column's type has; sums stay at its end. */
-static int64_t
-column_clamp(struct sql_stmt *s, unsigned i, int64_t v)
-{
-	struct copy_column *col = &s->columns[i];
-
-	if (col->max == 0 || v <= col->max)
-		return v;
-	if (!col->warned)
-		log_warn("%s: column %s takes numbers to %" PRId64 " only: larger ones are kept "
-		    "as that; make it a BIGINT", s->conn->where, col->name, col->max);
-	col->warned = true;
-	return col->max;
-}
-
 static void
 pgsql_bind_int(struct sql_stmt *s, unsigned i, int64_t v)
 {
 	assert(i >= 1 && i <= s->n);
 	if (s->copy != NULL) {
-		rowtext_int(&s->rows, i - 1, column_clamp(s, i - 1, v));
+		rowtext_int(&s->rows, i - 1,
+		    holds_number(&s->columns[i - 1], v, s->conn->where));
 		return;
 	}
 	snprintf(s->texts[i - 1], TEXT_MAX, "%" PRId64, v);
@@ -443,7 +422,7 @@ text_plain(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 static void
 pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 {
-	const struct copy_column *col;
+	const struct holds *col;
 
 	assert(i >= 1 && i <= s->n);
 	if (s->copy == NULL) {
@@ -457,8 +436,7 @@ pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 		rowtext_int(&s->rows, i - 1, (int64_t)strtoull(text, NULL, 10));
 		return;
 	}
-	if (col->chars != 0 && len > col->chars)
-		len = server_text_cut(text, len, col->chars);
+	len = holds_text(col, text, len);
 	if (s->plain != NULL)
 		text = text_plain(s, i - 1, text, len);
 	rowtext_text(&s->rows, i - 1, text, len);
@@ -502,7 +480,7 @@ enum { TYPE_INT8 = 20, TYPE_INT2 = 21, TYPE_INT4 = 23, TYPE_BPCHAR = 1042,
 #define TYPMOD_HEAD 4 /* of a text type: characters and this */
 
 static void
-column_describe(struct copy_column *col, long type, long typmod)
+column_describe(struct holds *col, long type, long typmod)
 {
 	switch (type) {
 	case TYPE_INT2:

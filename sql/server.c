@@ -74,15 +74,3 @@ server_zone(bool utc, char buf[SERVER_ZONE_MAX])
 	snprintf(buf, SERVER_ZONE_MAX, "%c%02u:%02u", minutes < 0 ? '-' : '+',
 	    (unsigned)labs(minutes) / 60 % 24, (unsigned)labs(minutes) % 60);
 }
-
-size_t
-server_text_cut(const char *text, size_t len, size_t chars)
-{
-	for (size_t i = 0; i < len; i++) {
-		bool starts = ((unsigned char)text[i] & 0xc0) != 0x80;
-
-		if (starts && chars-- == 0)
-			return i;
-	}
-	return len;
-}

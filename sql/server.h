@@ -35,9 +35,4 @@ const char *server_unix_path(const char *host);
 /* Offset of local time (UTC with `utc`) from UTC as it is now: "+02:00". */
 void server_zone(bool utc, char buf[SERVER_ZONE_MAX]);
 
-/*
- * The octets of the first `chars` characters of UTF-8 text; `len` where it has no more.
- */
-size_t server_text_cut(const char *text, size_t len, size_t chars);
-
 #endif

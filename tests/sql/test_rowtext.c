@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "sql/rowtext.h"
-#include "sql/server.h"
 
 static const struct {
 	const char *says;
@@ -94,40 +93,6 @@ test_longest(void **state)
 	rowtext_fini(&r);
 }
 
-static const struct {
-	const char *says;
-	const char *text;
-	size_t chars, want;
-} cuts[] = {
-	{ "shorter text stays", "abc", 5, 3 },
-	{ "as long as may be stays", "abc", 3, 3 },
-	{ "longer text is cut", "abc", 2, 2 },
-	{ "characters count, not octets", "\xc3\xbc\xc3\xbc\xc3\xbc", 2, 4 },
-	{ "no character is cut in two", "a\xe6\x97\xa5" "b", 2, 4 },
-	{ "nothing may be", "abc", 0, 0 },
-};
-
-static void
-test_cuts(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
-		size_t got = server_text_cut(cuts[i].text, strlen(cuts[i].text), cuts[i].chars);
-
-		if (got != cuts[i].want)
-			fail_msg("%s: got %zu", cuts[i].says, got);
-	}
-}
-
-static void
-test_unix_paths(void **state)
-{
-	(void)state;
-	assert_string_equal(server_unix_path("unix:/run/x"), "/run/x");
-	assert_null(server_unix_path("unix.example.net"));
-	assert_null(server_unix_path(NULL));
-}
-
 int
 main(void)
 {
@@ -135,8 +100,6 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_values_stay),
 		cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_unix_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sql/holds.h"
+
+#include <inttypes.h>
+
+#include "lib/log.h"
+
+int64_t
+holds_number(struct holds *h, int64_t v, const char *where)
+{
+	if (h->max == 0 || v <= h->max)
+		return v;
+	if (!h->warned)
+		log_warn("%s: column %s takes numbers to %" PRId64 " only: larger ones are kept "
+		    "as that; make it a BIGINT", where, h->name, h->max);
+	h->warned = true;
+	return h->max;
+}
+
+size_t
+holds_text(const struct holds *h, const char *text, size_t len)
+{
+	size_t chars = 0;
+
+	if (h->chars == 0 || len <= h->chars)
+		return len;
+	for (size_t i = 0; i < len; i++) {
+		bool starts = ((unsigned char)text[i] & 0xc0) != 0x80;
+
+		if (starts && chars++ == h->chars)
+			return i;
+	}
+	return len;
+}
