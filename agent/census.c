@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/hash.h"
+
+#define INTERFACES_EVERY (5 * CLOCK_S)
 
 /* One row: a collector's instances in all workers. */
 struct door {
@@ -33,6 +36,7 @@ struct census {
 	struct exporter **exporters; /* in the order of their rows; with references */
 	uint32_t n_exporters;
 	uint64_t changes;            /* of the registry, when they were taken */
+	struct interface_set *interfaces; /* a reference; NULL: none */
 };
 
 /* Split "[::]:2100" or "192.0.2.1:2100"; returns whether `where` is of that form. */
@@ -196,6 +200,7 @@ census_free(struct census *c)
 	free(c->doors);
 	free(c->desks);
 	exporters_give(c->exporters, c->n_exporters);
+	interface_set_unref(c->interfaces);
 	free(c);
 }
 
@@ -343,9 +348,52 @@ output_take(const struct desk *d, struct output_row *r)
 	r->errors = atomic_load(&o->errors);
 }
 
-void
-census_take(const struct census *c, struct mib_tree *t)
+/* Interfaces of one exporter, behind the rows that `s` has; NULL when memory is short. */
+static struct interface_set *
+interfaces_add(struct interface_set *s, const struct exporter *x, uint32_t collector)
 {
+	uint32_t n;
+	struct interface_counters *list = exporter_interfaces(x, &n);
+	struct interface_set *grown = s;
+
+	if (list == NULL)
+		return s;
+	grown = realloc(s, sizeof(*s) + ((size_t)s->n + n) * sizeof(s->rows[0]));
+	for (uint32_t i = 0; grown != NULL && i < n; i++)
+		grown->rows[grown->n++] = (struct interface_row){ collector, x->domain, x->addr,
+			list[i] };
+	free(list);
+	if (grown == NULL)
+		free(s);
+	return grown;
+}
+
+/* Take the interfaces of all exporters anew, if those that there are are old. */
+static void
+interfaces_take(struct census *c)
+{
+	uint64_t now = clock_mono();
+	struct interface_set *s;
+
+	if (c->interfaces != NULL && now - c->interfaces->taken < INTERFACES_EVERY)
+		return;
+	s = calloc(1, sizeof(*s));
+	for (uint32_t i = 0; s != NULL && i < c->n_exporters; i++)
+		s = interfaces_add(s, c->exporters[i], c->home[c->exporters[i]->kind]);
+	if (s == NULL)
+		return; /* older ones stand */
+	atomic_init(&s->refs, 1);
+	s->taken = now;
+	interface_set_unref(c->interfaces);
+	c->interfaces = s;
+}
+
+void
+census_take(struct census *c, struct mib_tree *t)
+{
+	interfaces_take(c);
+	t->interfaces = interface_set_ref(c->interfaces);
+	t->n_interfaces = t->interfaces != NULL ? t->interfaces->n : 0;
 	for (uint32_t i = 0; i < c->n_doors; i++)
 		door_take(&c->doors[i], &t->collectors[i]);
 	for (uint32_t i = 0, d = 0; i < c->n_exporters; i++) {

@@ -32,7 +32,10 @@ bool census_is_stale(const struct census *c);
  */
 void census_count(struct census *c, struct tree_size *n);
 
-/* Fill t->collectors, t->exporters and t->outputs, as many rows as census_count said. */
-void census_take(const struct census *c, struct mib_tree *t);
+/*
+ * Fill t->collectors, t->exporters and t->outputs, as many rows as census_count said; and
+ * t->interfaces, which are taken anew every some seconds, as they are told no oftener.
+ */
+void census_take(struct census *c, struct mib_tree *t);
 
 #endif

@@ -14,6 +14,7 @@
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
 	&topn_control_table, &topn_table, &output_table, &threshold_table, &alarm_table, &watch_table,
+	&interface_table,
 };
 
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
@@ -206,20 +207,28 @@ static const struct column exporter_columns[] = {
 ARRAY_TABLE(exporter, exporters)
 
 /* An address has its length before it: its size is not fixed (RFC 2578 s7.7). */
+size_t
+exporter_index_write(uint32_t collector, const ip16_t *address, uint32_t domain,
+    subid_t *out)
+{
+	bool v4 = ip_is_v4(address);
+	size_t len = 0;
+
+	out[len++] = collector;
+	out[len++] = v4 ? INET_IPV4 : INET_IPV6;
+	out[len++] = v4 ? 4 : 16;
+	for (size_t i = v4 ? 12 : 0; i < 16; i++)
+		out[len++] = address->b[i];
+	out[len++] = domain;
+	return len;
+}
+
 static size_t
 exporter_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
 {
 	const struct exporter_row *x = &t->exporters[pos];
-	bool v4 = ip_is_v4(&x->address);
-	size_t len = 0;
 
-	out[len++] = x->collector;
-	out[len++] = v4 ? INET_IPV4 : INET_IPV6;
-	out[len++] = v4 ? 4 : 16;
-	for (size_t i = v4 ? 12 : 0; i < 16; i++)
-		out[len++] = x->address.b[i];
-	out[len++] = x->domain;
-	return len;
+	return exporter_index_write(x->collector, &x->address, x->domain, out);
 }
 
 const struct mib_table exporter_table = {

@@ -9,7 +9,7 @@
 
 #include "agent/tree.h"
 
-#define N_MIB_TABLES 11U
+#define N_MIB_TABLES 12U
 
 /* In the order of their names. */
 extern const struct mib_table *const mib_tables[N_MIB_TABLES];
@@ -21,7 +21,11 @@ extern const struct mib_table *const mib_tables[N_MIB_TABLES];
  */
 extern const struct mib_table general_table, collector_table, exporter_table, view_table,
     entry_table, topn_control_table, topn_table, output_table, threshold_table,
-    alarm_table, watch_table;
+    alarm_table, watch_table, interface_table;
+
+/* The index of an exporter's row, to `out`; returns its length. */
+size_t exporter_index_write(uint32_t collector, const ip16_t *address, uint32_t domain,
+    subid_t *out);
 
 /* Of a value at `ns` since 1970: the TimeStamp. */
 uint64_t moment_timestamp(const struct moment *m, uint64_t ns);

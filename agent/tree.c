@@ -49,6 +49,7 @@ tree_free(struct mib_tree *t)
 	if (t->views != NULL)
 		for (uint32_t i = 0; i < t->n_views; i++)
 			rows_unref(t->views[i].rows);
+	interface_set_unref(t->interfaces);
 	free(t->collectors);
 	free(t->exporters);
 	free(t->outputs);

@@ -12,13 +12,16 @@
 #ifndef WEIR_AGENT_TREE_H
 #define WEIR_AGENT_TREE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "agent/rows.h"
 #include "agent/value.h"
 #include "core/exporter.h"
+#include "core/iftable.h"
 #include "flow/rowspec.h"
 
 typedef unsigned long subid_t; /* a sub-identifier, as libnetsnmp's oid */
@@ -86,6 +89,36 @@ struct alarm_row;
 struct topn_row;      /* core/topn.h */
 struct topn_entry;
 
+/* Interfaces of exporters, of which sFlow tells counters. */
+struct interface_row {
+	uint32_t collector, domain; /* of the exporter's row */
+	ip16_t address;
+	struct interface_counters counters;
+};
+
+/* All of them; counted by reference, as trees share them while nothing new is told. */
+struct interface_set {
+	_Atomic uint32_t refs;
+	uint64_t taken;          /* by the monotonic clock */
+	uint32_t n;
+	struct interface_row rows[]; /* by exporter, as their rows are; by number */
+};
+
+static inline struct interface_set *
+interface_set_ref(struct interface_set *s)
+{
+	if (s != NULL)
+		atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+static inline void
+interface_set_unref(struct interface_set *s)
+{
+	if (s != NULL && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		free(s);
+}
+
 /* How many rows the tables of things have. */
 struct tree_size {
 	uint32_t collectors, exporters, outputs, views;
@@ -99,11 +132,12 @@ struct mib_tree {
 	uint64_t notified, not_notified; /* notifications */
 	uint64_t not_acted;      /* programs and results for Nagios */
 	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
-	    n_topns, n_topn_entries;
+	    n_topns, n_topn_entries, n_interfaces;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
+	struct interface_set *interfaces; /* a reference; NULL: none */
 	struct watch *watches;            /* by index; the tree's own copy, or NULL; as are */
 	struct threshold_row *thresholds; /* by name, */
 	struct alarm_row *alarms;         /* by length of name, name, id, */

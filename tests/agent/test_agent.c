@@ -18,7 +18,9 @@
 #include "agent/census.h"
 #include "agent/tables.h"
 #include "core/engine.h"
+#include "lib/clock.h"
 #include "lib/hash.h"
+#include "lib/rcu.h"
 
 #define PLUGINS_MAX 4
 
@@ -339,10 +341,69 @@ exporters_are_sorted_as_their_indexes_are(void **state)
 	}
 	/* The one of sFlow has no collector that it could have come through. */
 	assert_int_equal(t->n_exporters, 5);
+	assert_int_equal(t->n_interfaces, 0);
 	assert_int_equal(t->collectors[0].templates, 15);
 	tree_free(t);
 	census_free(c);
 	bench_fini(&b);
+}
+
+/* Told by an sFlow agent; and what it does not know. */
+static void
+interfaces_are_rows_by_exporter_and_number(void **state)
+{
+	struct interface_counters told = { .index = 7, .updated = 5 * CLOCK_S, .type = 6,
+		.speed = 10000000000, .direction = 1, .status = 1, .in_octets = 1,
+		.in_unicast = UINT32_MAX, .in_errors = INTERFACE_UNKNOWN };
+	struct bench b;
+	struct err e = ERR_INIT;
+	struct census *c;
+	struct mib_tree *t;
+	static const struct { const char *name; uint64_t want; } wants[] = {
+		{ "weirInterfaceType", 6 }, { "weirInterfaceSpeed", 10000000000 },
+		{ "weirInterfaceDirection", 1 }, { "weirInterfaceAdminStatus", 1 },
+		{ "weirInterfaceOperStatus", 2 }, { "weirInterfaceInOctets", 1 },
+		{ "weirInterfaceInUcastPkts", UINT32_MAX }, { "weirInterfaceInErrors", 0 },
+	};
+
+	(void)state;
+	bench_init(&b, 1);
+	rcu_enter();
+	assert_int_equal(engine_collector(b.engine, &sflow_door, "[::]:6343", 0, &e), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		const uint8_t v4[4] = { 192, 0, 2, (uint8_t)(9 - i) };
+		ip16_t a = ip_from_v4(v4);
+		struct exporter *x =
+		    exporter_get(&b.engine->workers[0].exporters, EXPORTER_SFLOW, &a, 3);
+
+		for (told.index = 7; told.index < 9; told.index++)
+			assert_true(exporter_interface(x, &told));
+	}
+	c = census_new(b.engine, &e);
+	t = census_tree(c);
+	assert_int_equal(t->n_interfaces, 6);
+	for (uint32_t i = 0; i < 6; i++) {
+		subid_t index[NAME_MAX_LEN];
+
+		assert_int_equal(interface_table.index(t, i, index), 9);
+		assert_int_equal(index[6], 7 + i / 2);
+		assert_int_equal(index[8], 7 + i % 2);
+	}
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+		for (uint16_t k = 0; k < interface_table.n_columns; k++) {
+			const struct cell cell = { &interface_table, &interface_table.columns[k], 0 };
+			const struct moment m = { t, 0, 0 };
+			struct value v;
+
+			if (strcmp(cell.column->name, wants[i].name) != 0)
+				continue;
+			cell_value(&m, &cell, &v);
+			assert_int_equal(v.n, wants[i].want);
+		}
+	tree_free(t);
+	census_free(c);
+	bench_fini(&b);
+	rcu_leave();
 }
 
 static void
@@ -393,6 +454,7 @@ main(void)
 		cmocka_unit_test(plugins_share_a_session_that_can_begin_anew),
 		cmocka_unit_test(instances_of_a_collector_are_one_row),
 		cmocka_unit_test(exporters_are_sorted_as_their_indexes_are),
+		cmocka_unit_test(interfaces_are_rows_by_exporter_and_number),
 		cmocka_unit_test(outputs_are_rows_by_the_index_of_their_names),
 	};
 

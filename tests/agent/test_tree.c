@@ -106,6 +106,20 @@ tree_random(struct scene *s)
 	for (uint32_t i = 0; i < t->n_watches; i++)
 		t->watches[i].index = 5 * i + 1;
 	qsort(t->exporters, exporters, sizeof(*t->exporters), exporter_order);
+	t->n_interfaces = exporters > 0 ? 2 * exporters : 0;
+	t->interfaces = calloc(1, sizeof(*t->interfaces) +
+	    t->n_interfaces * sizeof(t->interfaces->rows[0]));
+	atomic_init(&t->interfaces->refs, 1);
+	t->interfaces->n = t->n_interfaces;
+	for (uint32_t i = 0; i < t->n_interfaces; i++) {
+		const struct exporter_row *x = &t->exporters[i / 2];
+		struct interface_row *r = &t->interfaces->rows[i];
+
+		r->collector = x->collector;
+		r->address = x->address;
+		r->domain = x->domain;
+		r->counters.index = i % 2 == 0 ? 0 : UINT32_MAX;
+	}
 	for (uint32_t i = 0; i < views; i++)
 		view_fill(&t->views[i], (i == 0 ? 0 : t->views[i - 1].index) + 1 +
 		    (uint32_t)rand() % 3, s, (uint32_t)rand() % 30, 20);
