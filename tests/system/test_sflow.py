@@ -88,19 +88,21 @@ def test_agent_or_sender(weir, ignore, peer):
     assert w.stop() == 0
 
 
-ORIGINS = [  # sfacctd_as, sfacctd_net; AS and prefix of the source, AS and prefix of the other
-    ("sflow", "sflow", 65001, "198.51.100.0/24", 65011, "203.0.112.0/20"),
-    ("file", "file", 64500, "198.51.0.0/16", 64501, "203.0.113.0/24"),
-    ("longest", "longest", 65001, "198.51.100.0/24", 64501, "203.0.113.0/24"),
-    ("sflow", "mask", 65001, "198.0.0.0/8", 65011, "203.0.0.0/8"),
+# sfacctd_as, sfacctd_net; AS, neighbouring AS and prefix of the source, and of the other.
+ORIGINS = [
+    ("sflow", "sflow", 65001, 65002, "198.51.100.0/24", 65011, 65010, "203.0.112.0/20"),
+    ("file", "file", 64500, 0, "198.51.0.0/16", 64501, 64502, "203.0.113.0/24"),
+    ("longest", "longest", 65001, 65002, "198.51.100.0/24", 64501, 64502, "203.0.113.0/24"),
+    ("sflow", "mask", 65001, 65002, "198.0.0.0/8", 65011, 65010, "203.0.0.0/8"),
 ]
 
 
-@pytest.mark.parametrize("as_,net,src_as,src_net,dst_as,dst_net", ORIGINS)
-def test_as_and_net(tmp_path, weir, as_, net, src_as, src_net, dst_as, dst_net):
+@pytest.mark.parametrize("as_,net,src_as,src_peer,src_net,dst_as,dst_peer,dst_net", ORIGINS)
+def test_as_and_net(tmp_path, weir, as_, net, src_as, src_peer, src_net, dst_as, dst_peer,
+                    dst_net):
     """Whose word counts: the router's and the gateway's records, or networks_file."""
     networks = tmp_path / "networks"
-    networks.write_text("64500,198.51.0.0/16\n64501,203.0.113.0/24\n")
+    networks.write_text("64500,198.51.0.0/16\n64502_64501,203.0.113.0/24\n")
     w = collect(
         weir, f"aggregate: src_as, dst_as, src_net, dst_net, src_mask, dst_mask, peer_src_as, "
         f"peer_dst_as, nexthop\nsfacctd_as: {as_}\nsfacctd_net: {net}\n"
@@ -110,10 +112,11 @@ def test_as_and_net(tmp_path, weir, as_, net, src_as, src_net, dst_as, dst_net):
             sflow.gateway("192.0.2.253", 65001, 65002, 65010, 65011))))
     poll(lambda: w.rows("m"))
     row = w.rows("m")[0]
-    assert (row["as_src"], f"{row['net_src']}/{row['mask_src']}") == (src_as, src_net)
-    assert (row["as_dst"], f"{row['net_dst']}/{row['mask_dst']}") == (dst_as, dst_net)
-    assert (row["peer_as_src"], row["peer_as_dst"], row["nexthop"]) == (65002, 65010,
-                                                                       "192.0.2.254")
+    assert (row["as_src"], row["peer_as_src"], f"{row['net_src']}/{row['mask_src']}") == (
+        src_as, src_peer, src_net)
+    assert (row["as_dst"], row["peer_as_dst"], f"{row['net_dst']}/{row['mask_dst']}") == (
+        dst_as, dst_peer, dst_net)
+    assert row["nexthop"] == "192.0.2.254"
     assert w.stop() == 0
 
 
