@@ -17,4 +17,7 @@ int client_show(int argc, char **argv);
 /* weir top: the largest rows of a view, live or once. As above. */
 int client_top(int argc, char **argv);
 
+/* weir reload maps: let weir read lists and maps anew. As above; 1 when one has errors, too. */
+int client_reload(int argc, char **argv);
+
 #endif

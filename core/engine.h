@@ -49,6 +49,13 @@ struct engine {
 	struct topns *topns;      /* and these */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	struct files *files;      /* what rules look at */
+	/*
+	 * Read the operator's files anew; what is wrong goes to `ps`. Any thread but the main one,
+	 * which does it meanwhile. Returns 0, or -WEIR_EIO at the end. Set by the caller
+	 * before clients come; NULL: it cannot be asked for.
+	 */
+	int (*reload)(void *reload_arg, struct problems *ps);
+	void *reload_arg;
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */
 	unsigned n_rules;

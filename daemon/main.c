@@ -46,6 +46,7 @@ static const struct command {
 	{ "check", cmd_check, "check a configuration, showing all problems at once" },
 	{ "sql", cmd_sql, "print the statements that make the tables of a configuration" },
 	{ "show", client_show, "show views, exporters, books, ... of a running weir" },
+	{ "reload", client_reload, "let a running weir read lists and maps anew" },
 	{ "top", client_top, "show the largest talkers, live" },
 #ifdef WITH_RRD
 	{ "graph", graph_main, "draw a graph from RRD archives" },

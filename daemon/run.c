@@ -20,6 +20,7 @@
 #include "daemon/control.h"
 #include "daemon/main.h"
 #include "daemon/options.h"
+#include "daemon/reload.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "lib/log.h"
@@ -35,6 +36,7 @@ struct run {
 	struct event *events[8];
 	unsigned n_events;
 	struct control *control;
+	struct reload *reload;
 	struct state state;
 	struct keeper *keeper;       /* NULL: nothing outlives this run */
 	bool started;                /* the engine was */
@@ -56,13 +58,15 @@ static void
 on_reload(int sig, short what, void *arg)
 {
 	struct run *r = arg;
+	struct problems ps = { 0 };
 
 	(void)what;
 	if (sig == SIGHUP) {
 		log_reopen();
 		log_info("weir: log opened anew");
 	}
-	settings_reload(&r->settings, r->engine);
+	settings_reload(&r->settings, r->engine, &ps);
+	problems_free(&ps);
 }
 
 /* All input has come to its end: files. */
@@ -199,7 +203,11 @@ run_start(struct run *r, struct err *e)
 	(void)mkdir(c->state_dir, 0750); /* who needs it says so when it is missing */
 	if ((rc = settings_collectors(&r->settings, &r->options, r->engine, e)) != 0)
 		return rc;
-	if ((rc = events_set(r, e)) != 0 || (rc = control_start(r, e)) != 0 ||
+	if ((rc = events_set(r, e)) != 0)
+		return rc;
+	if ((r->reload = reload_new(r->base, &r->settings, r->engine, e)) == NULL)
+		return -e->code;
+	if ((rc = control_start(r, e)) != 0 ||
 	    (rc = pidfile_write(r, e)) != 0)
 		return rc;
 	state_load(&r->state, r->engine, c->state_dir, !r->settings.reads_file,
@@ -221,6 +229,7 @@ run_start(struct run *r, struct err *e)
 static void
 run_end(struct run *r)
 {
+	reload_stop(r->reload);
 	engine_stop(r->engine);
 	alarms_stop(r->engine->alarms);
 	keeper_end(r->keeper, r->started);
@@ -228,6 +237,7 @@ run_end(struct run *r)
 	if (!books_balance(r->engine))
 		log_err("weir: the books do not balance: please report this as a bug");
 	control_close(r->control);
+	reload_free(r->reload);
 	for (unsigned i = 0; i < r->n_events; i++)
 		event_free(r->events[i]);
 	if (r->base != NULL)

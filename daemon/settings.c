@@ -332,16 +332,14 @@ settings_interfaces(struct settings *s, struct engine *en, struct problems *ps)
 }
 
 void
-settings_reload(struct settings *s, struct engine *en)
+settings_reload(struct settings *s, struct engine *en, struct problems *ps)
 {
-	struct problems ps = { 0 };
-
-	engine_reload(en, &ps);
-	settings_interfaces(s, en, &ps);
+	engine_reload(en, ps);
+	settings_interfaces(s, en, ps);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
-		datagram_config_reload(s->in[i], &ps);
-	for (size_t i = 0; i < ps.n; i++) {
-		const struct problem *p = &ps.list[i];
+		datagram_config_reload(s->in[i], ps);
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct problem *p = &ps->list[i];
 
 		if (p->level == PROBLEM_ERROR)
 			log_err("%s (nothing of this file is taken: what was read before stays)",
@@ -349,7 +347,6 @@ settings_reload(struct settings *s, struct engine *en)
 		else
 			log_warn("%s", p->text);
 	}
-	problems_free(&ps);
 }
 
 void

@@ -70,7 +70,7 @@ void settings_free(struct settings *s);
  * rules of `en`. Workers may use them meanwhile. A file with faults stays as it was read
  * before; the log says why.
  */
-void settings_reload(struct settings *s, struct engine *en);
+void settings_reload(struct settings *s, struct engine *en, struct problems *ps);
 
 /* Write the problems to `to`, one a line. */
 void settings_complain(const struct settings *s, FILE *to);

@@ -16,7 +16,7 @@
 
 #define DEPTH_MAX 8 /* a request is a flat object; the parser recurses on our stack */
 
-#define COMMANDS "view, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books"
+#define COMMANDS "view, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books, reload"
 
 struct connection {
 	struct engine *engine;
@@ -109,6 +109,35 @@ view_answer(struct connection *c, const json_t *request)
 		query_view(c->engine, &q, &c->marks, &c->reply);
 }
 
+/* Files are read by the main thread; we wait for it. */
+static void
+reload_answer(struct connection *c)
+{
+	static const struct reply_column columns[] = {
+		{ "level", "level", "LEVEL", "str" },
+		{ "text", "text", "TEXT", "str" },
+	};
+	static const char *const levels[] = { [PROBLEM_NOTICE] = "notice",
+		[PROBLEM_WARNING] = "warning", [PROBLEM_ERROR] = "error" };
+	struct engine *en = c->engine;
+	struct problems ps = { 0 };
+
+	if (en->reload == NULL || en->reload(en->reload_arg, &ps) != 0) {
+		answer_error(c, "files cannot be read anew now");
+	} else {
+		reply_start(&c->reply, "reload");
+		reply_columns(&c->reply, columns, sizeof(columns) / sizeof(columns[0]));
+		for (size_t i = 0; i < ps.n; i++) {
+			reply_row_start(&c->reply);
+			reply_text(&c->reply, "level", levels[ps.list[i].level]);
+			reply_text(&c->reply, "text", ps.list[i].text);
+			reply_row_end(&c->reply);
+		}
+		reply_end(&c->reply);
+	}
+	problems_free(&ps);
+}
+
 static void
 request_answer(struct connection *c, const json_t *request)
 {
@@ -119,6 +148,8 @@ request_answer(struct connection *c, const json_t *request)
 		answer_error(c, "\"cmd\" is missing: one of " COMMANDS);
 	else if (strcmp(json_string_value(cmd), "view") == 0)
 		view_answer(c, request);
+	else if (strcmp(json_string_value(cmd), "reload") == 0)
+		reload_answer(c);
 	else if (!query_table(c->engine, json_string_value(cmd), &c->reply))
 		answer_error(c, "no command '%.64s'; there are: " COMMANDS,
 		    json_string_value(cmd));

@@ -16,6 +16,7 @@
  *   {"cmd": "rules"}                  rules that tag, and how many flows each fitted
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
+ *   {"cmd": "reload"}                 read lists and maps anew; a row for each problem
  *
  * An answer is a line with a JSON object; when that has "ok": true, a line with an
  * object for each row follows, then {"end": true, "rows": N}:
