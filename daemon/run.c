@@ -263,6 +263,7 @@ cmd_run(int argc, char **argv)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a fault of the disk, said as such */
 	r.engine = engine_load(&r, argc, argv, &status);
 	settings_complain(&r.settings, stderr);
 	if (r.engine == NULL) {
