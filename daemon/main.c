@@ -44,6 +44,9 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run, "measure: the daemon" },
 	{ "check", cmd_check, "check a configuration, showing all problems at once" },
+#if defined(WITH_SQLITE) || defined(WITH_PGSQL) || defined(WITH_MYSQL)
+	{ "replay", cmd_replay, "play what waits for a database, or list it" },
+#endif
 	{ "sql", cmd_sql, "print the statements that make the tables of a configuration" },
 	{ "show", client_show, "show views, exporters, books, ... of a running weir" },
 	{ "reload", client_reload, "let a running weir read lists and maps anew" },

@@ -11,5 +11,6 @@ int cmd_check(int argc, char **argv);
 int cmd_oid(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_sql(int argc, char **argv);
+int cmd_replay(int argc, char **argv); /* with an SQL engine built in */
 
 #endif

@@ -2,6 +2,7 @@
 #include "sql/encode.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,16 +185,21 @@ static void
 rejected_write(struct encoder *en, const struct snapshot *s, const struct judgement *j,
     struct spool *sp)
 {
+	char *collector = en->head.collector;
+	size_t len = strlen(collector);
 	struct err e = ERR_INIT;
 	struct spool_file *f;
 	uint64_t n = 0;
 
+	/* Or a database that has the others would take these for the same. */
+	snprintf(collector + len, BATCH_WORD - len, " rejected");
 	if (file_write(en, s, j, true, sp, &f, &n, &e) == 0 &&
 	    spool_end(sp, f, n, &e) == 0)
 		spool_add(sp, f);
 	else
 		log_err("%s: rows that sql_preprocess rejected are lost: %s",
 		    en->head.plugin, e.text);
+	collector[len] = '\0';
 }
 
 int

@@ -36,6 +36,7 @@ struct store {
 	struct row_target targets[ROW_TARGETS]; /* of the bin that is written */
 	unsigned n_targets;
 	bool warned; /* that the table has no key */
+	bool knew; /* the last bin was in already */
 };
 
 static void
@@ -289,6 +290,7 @@ bin_try(struct store *st, struct batch_reader *b, struct output_result *r, bool 
 		rc = d->commit(st->conn, e);
 		*unsure = rc != 0;
 	}
+	st->knew = rc == 0 && !first;
 	if (rc != 0 || !first)
 		d->rollback(st->conn);
 	atomic_store_explicit(&st->in_hand, 0, memory_order_relaxed);
@@ -328,6 +330,12 @@ store_write(struct store *st, struct batch_reader *b, struct output_result *r,
 	r->refused += bin.refused;
 	r->written += bin.rows - bin.refused;
 	return 0;
+}
+
+unsigned
+store_knew(const struct store *st)
+{
+	return st->knew;
 }
 
 void

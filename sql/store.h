@@ -53,6 +53,9 @@ int store_ready(struct store *st, const struct batch_head *head, const char *tab
 int store_write(struct store *st, struct batch_reader *b, struct output_result *r,
     bool *unsure, struct err *e);
 
+/* Whether the bin that store_write wrote last was in already: 1 or 0. */
+unsigned store_knew(const struct store *st);
+
 /*
  * Forget batches of `collector` that are too old to come again. Not while any waits that
  * may be in. What fails now is done another time.

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sql/replay.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "flow/text.h"
+#include "lib/clock.h"
+#include "sql/batch.h"
+#include "sql/store.h"
+
+struct replay {
+	struct replay_config c;
+	FILE *out;
+	struct replay_tally tally;
+	struct store *store; /* NULL: there was nothing to write yet */
+	const struct sql_driver *to; /* its engine, */
+	char db[BATCH_WORD * 4]; /* and database */
+	struct batch_reader reader;
+};
+
+struct replay *
+replay_new(const struct replay_config *c, FILE *out)
+{
+	struct replay *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->c = *c;
+	p->out = out;
+	return p;
+}
+
+void
+replay_free(struct replay *p)
+{
+	if (p == NULL)
+		return;
+	store_free(p->store);
+	free(p);
+}
+
+const struct replay_tally *
+replay_tally(const struct replay *p)
+{
+	return &p->tally;
+}
+
+/* Have a store for the database that the file was meant for, or the one asked for. */
+static int
+store_get(struct replay *p, struct err *e)
+{
+	const struct batch_head *h = &p->reader.head;
+	const struct sql_driver *d =
+	    p->c.driver != NULL ? p->c.driver : sql_driver_find(h->engine);
+	const char *db = p->c.sql.db != NULL ? p->c.sql.db : h->db;
+	struct sql_config sql = p->c.sql;
+
+	if (d == NULL)
+		return err_set(e, WEIR_EUNSUPPORTED,
+		    "a batch for %s, which this build does not have: say another with "
+		    "-e",
+		    h->engine);
+	if (p->store != NULL && d == p->to && strcmp(db, p->db) == 0)
+		return 0;
+	store_free(p->store);
+	snprintf(p->db, sizeof(p->db), "%s", db);
+	p->to = d;
+	sql.db = p->db;
+	p->store = store_new(d, &sql, h->collector);
+	return p->store != NULL ? 0
+				: err_set(e, WEIR_ENOMEM, "no memory for a database");
+}
+
+static void
+row_print(const struct replay *p)
+{
+	const struct batch_reader *r = &p->reader;
+
+	for (unsigned i = 0; i < r->head.schema.n; i++) {
+		const struct sql_column *c = &r->head.schema.columns[i];
+		const struct batch_value *v = &r->values[i];
+
+		if (!c->written)
+			continue;
+		if (v->text == NULL)
+			fprintf(p->out, " %s=%" PRId64, c->name, v->number);
+		else
+			fprintf(p->out, " %s=%.*s", c->name, (int)v->len, v->text);
+	}
+	fputc('\n', p->out);
+}
+
+/* The rows of a bin that is not written: count them, and show them where asked for. */
+static void
+bin_look(struct replay *p)
+{
+	struct batch_reader *r = &p->reader;
+	const struct batch_head *h = &r->head;
+	char start[TEXT_MAX];
+	uint64_t n = 0;
+
+	while (batch_next_row(r)) {
+		n++;
+		if (p->c.rows)
+			row_print(p);
+	}
+	p->tally.rows += n;
+	if (!p->c.list)
+		return;
+	text_time(r->start, &(struct text_opts){ .utc = true, .secs = true }, start);
+	fprintf(p->out, "%" PRIu64 " %s %" PRId64 " %" PRIu64 " %s %s %s %" PRIu64 "\n",
+	    p->tally.number, h->collector, h->boot, h->seq, r->start == 0 ? "-" : start,
+	    h->engine, r->table, n);
+}
+
+static int
+bin_write(struct replay *p, struct err *e)
+{
+	struct batch_reader *r = &p->reader;
+	struct output_result got = { 0 };
+	bool unsure;
+	int rc = store_get(p, e);
+
+	if (rc != 0)
+		return rc;
+	if (p->c.table != NULL)
+		snprintf(r->table, sizeof(r->table), "%s", p->c.table);
+	if ((rc = store_write(p->store, r, &got, &unsure, e)) != 0)
+		return rc;
+	p->tally.rows += got.rows;
+	p->tally.written += got.written;
+	p->tally.refused += got.refused;
+	p->tally.known += store_knew(p->store);
+	return 0;
+}
+
+static bool
+is_wanted(const struct replay *p)
+{
+	return p->tally.number >= p->c.first &&
+	       (p->c.count == 0 || p->tally.number - p->c.first < p->c.count);
+}
+
+static int
+bins_play(struct replay *p, struct err *e)
+{
+	struct batch_reader *r = &p->reader;
+	int rc = 0;
+
+	while (rc == 0 && batch_next_bin(r)) {
+		p->tally.number++;
+		if (!is_wanted(p))
+			continue;
+		p->tally.batches++;
+		if (p->c.list || p->c.test || p->c.rows)
+			bin_look(p);
+		else
+			rc = bin_write(p, e);
+	}
+	return rc;
+}
+
+static int
+file_play(struct replay *p, const char *path, struct err *e)
+{
+	int rc = batch_open(&p->reader, path, e);
+
+	if (rc != 0)
+		return rc;
+	if (p->c.only_insert)
+		p->reader.head.only_insert = true;
+	rc = bins_play(p, e);
+	if (rc == 0 && !batch_is_whole(&p->reader)) {
+		p->tally.damaged++;
+		fprintf(stderr, "%s: damaged or unfinished: what can be read is used\n",
+		    path);
+	}
+	batch_close(&p->reader);
+	return rc;
+}
+
+static int
+is_file_of_ours(const struct dirent *d)
+{
+	static const char *const tails[] = { ".batch", ".damaged", ".rejected" };
+	const char *dot = strrchr(d->d_name, '.');
+	int yes = 0;
+
+	for (size_t i = 0; dot != NULL && i < sizeof(tails) / sizeof(tails[0]); i++)
+		yes |= strcmp(dot, tails[i]) == 0;
+	return yes;
+}
+
+static int
+folder_play(struct replay *p, const char *path, struct err *e)
+{
+	struct dirent **names;
+	int n = scandir(path, &names, is_file_of_ours, alphasort);
+	int rc = 0;
+
+	if (n < 0)
+		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		char file[PATH_MAX];
+
+		snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
+		if (rc == 0)
+			rc = file_play(p, file, e);
+		free(names[i]);
+	}
+	free(names);
+	return rc;
+}
+
+int
+replay_path(struct replay *p, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+	return S_ISDIR(st.st_mode) ? folder_play(p, path, e) : file_play(p, path, e);
+}
