@@ -290,6 +290,42 @@ any_name_is_followed_by_the_first_object_behind_it(void **state)
 	}
 }
 
+/* Managers give up when a name does not ascend; whatever changes between two steps. */
+static void
+a_walk_over_a_hundred_trees_ascends_to_the_end(void **state)
+{
+	(void)state;
+	srand(4);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct name at = { .len = 0 };
+		unsigned steps = 0;
+		struct cell c;
+		bool on = true;
+
+		while (on) {
+			struct scene s;
+			struct mib_tree *t;
+
+			scene_init(&s, "src_host", 1000);
+			t = tree_random(&s);
+			/* Some steps in each tree, then the next one. */
+			for (int i = rand() % 8; on && i >= 0; i--) {
+				struct name before = at;
+
+				on = tree_next(t, at.s, at.len, false, &c);
+				if (!on)
+					break;
+				at.len = cell_name(t, &c, at.s);
+				assert_true(name_order(before.s, before.len, at.s, at.len) < 0);
+				steps++;
+			}
+			tree_free(t);
+			scene_fini(&s);
+		}
+		assert_true(steps > 50);
+	}
+}
+
 static const struct {
 	const char *says;
 	struct name name;
@@ -337,6 +373,7 @@ main(void)
 		cmocka_unit_test(a_walk_gives_every_object_once_in_ascending_order),
 		cmocka_unit_test(every_object_can_be_asked_for_by_its_name),
 		cmocka_unit_test(any_name_is_followed_by_the_first_object_behind_it),
+		cmocka_unit_test(a_walk_over_a_hundred_trees_ascends_to_the_end),
 		cmocka_unit_test(what_is_not_there_is_told_apart),
 	};
 

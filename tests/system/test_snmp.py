@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The subagent behind a real snmpd."""
+import os
 import signal
 import subprocess
 
-from conftest import OID, TUPLE, WEIR, free_port, generate, poll, truth
+import agentx
+from conftest import OID, TUPLE, WEIR, Snmpd, free_port, generate, poll, truth
 from test_doors import send_from
 
 ENTRY, VIEW, WATCH = "1.5.1", "1.4.1", "1.11.1"
@@ -201,3 +203,116 @@ def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
     assert status == 1 and "snmpd does not run" in text
     snmpd.start()
     assert w.stop() == 0
+
+
+VERSION = f"{OID}.1.1.1.0"
+
+
+def null_oid():
+    return b"\0\0\0\0"
+
+
+def test_a_master_that_misbehaves(tmp_path, weir):
+    """Either byte order, duplicates, contexts, GetBulk, garbage; and one that hangs up."""
+    master = agentx.Master(tmp_path / "agentx")
+
+    port = free_port()
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: snmp[talkers]
+        aggregate: src_host
+        snmp_agentx_socket: unix:{master.path}
+        snmp_reconnect: 1
+        """).ready()
+    master.accept()
+    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    for order in "<>":
+        packet, error, values = master.ask(agentx.GET, VERSION, order)
+        assert error == 0 and values[0][2].startswith(b"weir ")
+        _, _, values = master.ask(agentx.GETNEXT, OID, order)
+        assert values[0][1] == VERSION
+        _, _, values = master.ask(agentx.GETNEXT, f"{OID}.2", order)
+        assert values[0][0] == agentx.END
+    # A master that has not had its answer in time asks once more, in the same words.
+    for _ in range(3):
+        master.send(agentx.GET, agentx.oid(VERSION, ">") + null_oid(), packet=4242)
+    assert [master.response()[0] for _ in range(3)] == [4242] * 3
+    # A context that nobody has, and a GetBulk.
+    master.send(agentx.GET, b"\0\0\0\3abc\0" + agentx.oid(VERSION, ">") + null_oid(),
+                flags=agentx.CONTEXT)
+    _, error, values = master.response()
+    assert error != 0 or values[0][0] == agentx.NO_OBJECT
+    master.send(agentx.GETBULK, b"\0\0\0\3" + agentx.oid(OID, ">") + null_oid())
+    _, error, values = master.response()
+    assert error == 0 and values[0][1] == VERSION
+    # Cut short; then the connection is gone: it comes back, and goes on counting meanwhile.
+    master.agent.sendall(b"\1\5\x10\0" + b"\0" * 12 + b"\0\0\1\0" + b"\5")
+    master.drop()
+    generate("netflow9", 100, 5, udp=f"127.0.0.1:{port}")
+    master.accept()
+    view = poll(lambda: (v := master.ask(agentx.GETNEXT, f"{OID}.{VIEW}.9")[2][0])[2] and v)
+    assert view[0] == agentx.COUNTER64 and view[2] > 0
+    # What is no AgentX at all.
+    master.agent.sendall(b"GET / HTTP/1.1\r\n\r\n" * 20)
+    master.drop()
+    master.accept()
+    assert master.ask(agentx.GET, VERSION)[2][0][2].startswith(b"weir ")
+    w.books()
+    master.drop()
+    assert w.stop() == 0
+    master.close()
+
+
+def test_a_master_that_takes_no_notification_holds_up_nobody(tmp_path, weir):
+    master = agentx.Master(tmp_path / "agentx")
+    thresholds = tmp_path / "threshold.map"
+    thresholds.write_text("name=each scope=entry subject=talkers metric=packets rising=1 "
+                          "falling=0 window=1\n")
+    port = free_port()
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: snmp[talkers]
+        aggregate: src_host
+        snmp_agentx_socket: unix:{master.path}
+        threshold_map: {thresholds}
+        snmp_notify_rate: 10000
+        """).ready()
+    master.acknowledges = False
+    master.accept()
+    # It reads nothing: weir counts all the same, and acts on what it finds.
+    poll(lambda: generate("netflow9", 8000, 4000, udp=f"127.0.0.1:{port}") and
+         "alarm each raised" in w.log_text(), every=1)
+    before = int(w.stats()["records"])
+    generate("netflow9", 100, 5, udp=f"127.0.0.1:{port}")
+    poll(lambda: int(w.stats()["records"]) >= before + 100)
+    w.books()
+    master.drop()
+    assert w.stop() == 0
+    master.close()
+
+
+def test_old_and_new_versions_of_snmp(tmp_path, weir):
+    master = Snmpd(tmp_path, "createUser ro SHA-256 authpass123 AES privpass123\n"
+                             "rouser ro authPriv -V weir\n")
+    w, wanted = start(tmp_path, weir, master, 100, 5)
+    poll(lambda: len(master.walk(f"{ENTRY}.4")) == len(wanted))
+
+    def walk(*args):
+        out = subprocess.run(["snmpwalk", "-On", "-Cc", *args, f"127.0.0.1:{master.port}",
+                              f".{OID}"], env=dict(os.environ, MIBS=""), capture_output=True,
+                             text=True)
+        assert out.returncode == 0, out.stderr
+        return out.stdout
+    # What is secret is shown to whom it may be, in full.
+    secret = walk("-v3", "-l", "authPriv", "-u", "ro", "-a", "SHA-256", "-A", "authpass123",
+                  "-x", "AES", "-X", "privpass123")
+    assert f".{OID}.{ENTRY}.6." in secret and "Counter64" in secret
+    # SNMPv1 has no 64-bit counters: it steps over them, and misses nothing else.
+    first = walk("-v1", "-c", "public")
+    assert "Counter64" not in first
+    assert first.count(f".{OID}.{ENTRY}.4.") == len(wanted)
+    assert first.count(f".{OID}.1.8.1.14.") == 1
+    assert w.stop() == 0
+    master.stop()
