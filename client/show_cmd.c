@@ -14,7 +14,7 @@
 
 #define USAGE \
 	"usage: weir show VIEW|views|exporters|interfaces|collectors|outputs|targets\n" \
-	"           |rules|stats|books [--json|--csv] [--top N] [--sort COLUMN [--reverse]]\n" \
+	"           |rules|watches|thresholds|alarms|stats|books [--json|--csv] [--top N] [--sort COLUMN [--reverse]]\n" \
 	"           [--columns LIST|--all] [-s SOCKET]\n" \
 	"\n" \
 	"Show what a running weir has counted. VIEW is a plugin that keeps running totals\n" \
@@ -126,7 +126,8 @@ static bool
 is_table(const char *what)
 {
 	static const char *const tables[] = { "views", "exporters", "interfaces",
-		"collectors", "outputs", "targets", "rules", "stats", "books" };
+		"collectors", "outputs", "targets", "rules", "watches", "thresholds", "alarms",
+		"stats", "books" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (strcmp(what, tables[i]) == 0)

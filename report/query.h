@@ -14,6 +14,9 @@
  *   {"cmd": "outputs"}                what became of the rows
  *   {"cmd": "targets"}                where outputs send to, and what was sent
  *   {"cmd": "rules"}                  rules that tag, and how many flows each fitted
+ *   {"cmd": "watches"}                what the operator has an eye on
+ *   {"cmd": "thresholds"}             figures and their limits
+ *   {"cmd": "alarms"}                 which of them are crossed
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
  *   {"cmd": "reload"}                 read lists and maps anew; a row for each problem

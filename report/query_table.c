@@ -8,6 +8,7 @@
 #include "core/books.h"
 #include "core/stats.h"
 #include "lib/clock.h"
+#include "report/query_alarms.h"
 
 #define BOOKS_TRIES 10                   /* see books_settled */
 #define BOOKS_PAUSE (20 * CLOCK_MS)
@@ -510,6 +511,9 @@ static const struct {
 	{ "outputs", outputs_reply },
 	{ "targets", targets_reply },
 	{ "rules", rules_reply },
+	{ "watches", watches_reply },
+	{ "thresholds", thresholds_reply },
+	{ "alarms", alarms_reply },
 	{ "stats", stats_reply },
 	{ "books", books_reply },
 };

@@ -508,7 +508,8 @@ test_columns_say_what_rows_hold(void **state)
 	static const char *const requests[] = { "{\"cmd\":\"views\"}",
 		"{\"cmd\":\"exporters\"}", "{\"cmd\":\"interfaces\"}",
 		"{\"cmd\":\"collectors\"}",
-		"{\"cmd\":\"outputs\"}", "{\"cmd\":\"stats\"}", "{\"cmd\":\"books\"}",
+		"{\"cmd\":\"outputs\"}", "{\"cmd\":\"watches\"}",
+		"{\"cmd\":\"thresholds\"}", "{\"cmd\":\"alarms\"}", "{\"cmd\":\"stats\"}", "{\"cmd\":\"books\"}",
 		"{\"cmd\":\"view\",\"view\":\"talkers\"}",
 		"{\"cmd\":\"view\",\"view\":\"ports\",\"delta\":true}" };
 	struct fixture *x = *state;

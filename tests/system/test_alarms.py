@@ -140,7 +140,10 @@ def test_what_may_not_be_written_is_not(tmp_path, weir, snmpd):
                    (20, "volatile", "i", 4)) == ""
     poll(lambda: (tmp_path / "state" / "thresholds").exists())
     generate("netflow9", 100, 5, udp=f"127.0.0.1:{port}")
-    # An alarm has a row, as long as it stands.
+    # An alarm has a row, as long as it stands; here, too.
+    poll(lambda: [a["threshold"] for a in w.rows("alarms")] == ["kept", "mine", "volatile"]
+         or [a["threshold"] for a in w.rows("alarms")] == ["mine"])
+    assert {t["threshold"]: t["rising"] for t in w.rows("thresholds")}["mine"] == 1
     alarm = poll(lambda: snmpd.walk(f"{ALARM}.5"))
     assert alarm == {f"4.{name('mine')}.0.0": next(iter(alarm.values()))}
     assert w.stop() == 0

@@ -132,6 +132,8 @@ def test_watches_have_their_totals_and_keep_them(tmp_path, weir, snmpd):
     names = {v: k for k, v in poll(lambda: snmpd.walk(f"{WATCH}.2")).items()}
     assert names["tcp"] == "17"
     poll(lambda: snmpd.walk(f"{WATCH}.5") == {names["everything"]: str(everything), "17": str(tcp)})
+    assert {x["watch"]: x["bytes"] for x in w.rows("watches")} == {"everything": everything,
+                                                                   "tcp": tcp}
     assert snmpd.walk(f"{WATCH}.4") == {names["everything"]: "total", "17": "proto=tcp"}
 
     # One more on SIGHUP; the others stay.
