@@ -46,13 +46,10 @@ v5_record_more(
     const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
 {
 	f->nexthop = ip_from_v4(p + NETFLOW5_NEXTHOP);
-	f->in_iface = wire_u16(p + NETFLOW5_INPUT);
-	f->out_iface = wire_u16(p + NETFLOW5_OUTPUT);
 	f->src_as = wire_u16(p + NETFLOW5_SRC_AS);
 	f->dst_as = wire_u16(p + NETFLOW5_DST_AS);
 	f->src_mask = p[NETFLOW5_SRC_MASK];
 	f->dst_mask = p[NETFLOW5_DST_MASK];
-	f->etype = ETHERTYPE_IPV4;
 	f->timestamp_end = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms,
 	    wire_u32(p + NETFLOW5_LAST) * nf->tick_ms);
 }
@@ -68,12 +65,17 @@ v5_record(const struct netflow *nf, struct message *m, const uint8_t *p, struct 
 	f->src_port = (ports & PORT_SRC) != 0 ? wire_u16(p + NETFLOW5_SRC_PORT) : 0;
 	f->dst_port = (ports & PORT_DST) != 0 ? wire_u16(p + NETFLOW5_DST_PORT) : 0;
 	f->proto = proto;
+	f->etype = ETHERTYPE_IPV4;
 	f->tos = p[NETFLOW5_TOS];
 	f->tcp_flags = p[NETFLOW5_TCP_FLAGS];
 	f->packets = wire_u32(p + NETFLOW5_PACKETS);
 	f->bytes = wire_u32(p + NETFLOW5_OCTETS);
 	f->timestamp_start =
 	    netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms, first);
+	if (pipeline_needs_tagged(nf->pipeline)) {
+		f->in_iface = wire_u16(p + NETFLOW5_INPUT);
+		f->out_iface = wire_u16(p + NETFLOW5_OUTPUT);
+	}
 	if (pipeline_needs_more(nf->pipeline))
 		v5_record_more(nf, m, p, f);
 	f->stamp = message_stamp(nf, m, fixed_start(m, first));

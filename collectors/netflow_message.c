@@ -38,8 +38,8 @@ message_fault(struct message *m, enum stat_no why)
 
 /* Primitives that the header tells, and those that a record's template does. */
 static const enum field_no header_fields[] = { F_TIMESTAMP_EXPORT, F_EXPORT_PROTO_SEQNO,
-	F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_EXPORTER_IP, F_ENGINE_TYPE,
-	F_ENGINE_ID, F_SAMPLE_TYPE };
+	F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_ENGINE_TYPE, F_ENGINE_ID,
+	F_SAMPLE_TYPE };
 static const enum field_no template_fields[] = { F_FLOWSET_ID, F_SAMPLE_TYPE,
 	F_IS_BI_FLOW, F_IS_NEL, F_IS_NSEL };
 
@@ -61,7 +61,6 @@ message_header(const struct message *m, struct flow *f)
 	f->export_proto_seqno = m->number;
 	f->export_proto_version = m->version;
 	f->export_proto_sysid = domain;
-	f->exporter_ip = m->exporter->addr;
 	f->engine_type = m->version < 9 ? (uint8_t)(domain >> 8) : 0;
 	f->engine_id = m->version < 9 ? domain & 0xff : domain;
 	f->sample_type =

@@ -109,6 +109,8 @@ static inline void
 message_fill(const struct netflow *nf, const struct message *m, struct flow *f)
 {
 	f->flows = 1;
+	if (pipeline_needs_tagged(nf->pipeline))
+		f->exporter_ip = m->exporter->addr;
 	if (pipeline_needs_more(nf->pipeline)) {
 		f->peer_src_ip = m->exporter_ip;
 		f->timestamp_arrival = m->datagram->arrival;

@@ -182,8 +182,7 @@ static bool
 header_is_needed(const struct field_set *needs)
 {
 	static const enum field_no told[] = { F_EXPORT_PROTO_SEQNO,
-		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_EXPORTER_IP, F_ENGINE_ID,
-		F_SAMPLE_TYPE };
+		F_EXPORT_PROTO_VERSION, F_EXPORT_PROTO_SYSID, F_ENGINE_ID, F_SAMPLE_TYPE };
 
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (field_set_has(needs, told[i]))

@@ -105,8 +105,6 @@ sample_fill(const struct sflow *s, const struct sflow_message *m,
 {
 	f->sampling_rate = sm->rate;
 	f->sampling_direction = sample_direction(sm);
-	f->in_iface = sm->in;
-	f->out_iface = sm->out;
 	f->peer_src_ip = m->peer;
 	f->timestamp_arrival = m->datagram->arrival;
 	if (!s->header_shown)
@@ -114,7 +112,6 @@ sample_fill(const struct sflow *s, const struct sflow_message *m,
 	f->export_proto_seqno = m->sequence;
 	f->export_proto_version = (uint16_t)m->version;
 	f->export_proto_sysid = m->exporter->domain;
-	f->exporter_ip = m->agent;
 	f->engine_id = sm->source_index;
 	f->sample_type = sm->type; /* of sFlow.org, whose number is 0 */
 }
@@ -134,6 +131,11 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 		return verdict;
 	f->flows = 1;
 	f->stamp = m->datagram->arrival;
+	if (pipeline_needs_tagged(p)) {
+		f->exporter_ip = m->agent;
+		f->in_iface = sm->in;
+		f->out_iface = sm->out;
+	}
 	if (pipeline_needs_more(p))
 		sample_fill(s, m, sm, f);
 	if (rs->frame.octets != NULL)

@@ -71,9 +71,16 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 }
 
 /*
- * Whether anybody reads more than what every record has and is tagged with; members behind
- * that need not be filled otherwise.
+ * Whether anybody reads more than what every record has; members behind that need not be
+ * filled otherwise.
  */
+static inline bool
+pipeline_needs_tagged(const struct pipeline *p)
+{
+	return p->clear_octets > FLOW_ALWAYS_OCTETS;
+}
+
+/* Whether anybody reads more than FLOW_TAGGED_OCTETS; likewise. */
 static inline bool
 pipeline_needs_more(const struct pipeline *p)
 {
@@ -88,7 +95,7 @@ pipeline_clear(const struct pipeline *p, struct flow *f)
 	flow_clear_always(f);
 	if (pipeline_needs_more(p))
 		memset(rest, 0, p->clear_octets - FLOW_ALWAYS_OCTETS);
-	else if (p->clear_octets > FLOW_ALWAYS_OCTETS)
+	else if (pipeline_needs_tagged(p))
 		memset(rest, 0, FLOW_TAGGED_OCTETS - FLOW_ALWAYS_OCTETS);
 }
 

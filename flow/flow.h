@@ -33,8 +33,8 @@ struct flow {
 /* What every record has, whoever asks: from the start of the flow to here. */
 #define FLOW_ALWAYS_OCTETS (offsetof(struct flow, timestamp_start) + sizeof(uint64_t))
 
-/* The same, and what rules tag it with. */
-#define FLOW_TAGGED_OCTETS (offsetof(struct flow, label) + sizeof(uint32_t))
+/* The same, what rules tag it with, and what most of them compare: exporter, interfaces. */
+#define FLOW_TAGGED_OCTETS (offsetof(struct flow, exporter_ip) + sizeof(ip16_t))
 
 /* In pieces: one memset of this size becomes `rep stos` in gcc, four times slower. */
 static inline void

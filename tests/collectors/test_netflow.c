@@ -240,6 +240,44 @@ test_header_primitives(void **state)
 	bench_close(&b);
 }
 
+/* A record of v5 is filled as far as somebody reads it, wherever that ends. */
+static void
+test_v5_as_far_as_needed(void **state)
+{
+	static const char *const wanted[] = { "etype", "tag, in_iface, out_iface",
+		"exporter_ip", "src_mask, dst_as", "nexthop", "export_proto_version" };
+	struct flow want = { .etype = 0x800, .in_iface = 0x0102, .out_iface = 0x0304,
+		.src_mask = 24, .dst_as = 65002,
+		.exporter_ip = ip_from_v4(bench_sender),
+		.nexthop = { { [10] = 0xff, 0xff, 192, 0, 2, 254 } },
+		.export_proto_version = 5 };
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct field_set needs;
+
+		bench_open(&b, false);
+		memset(b.pipeline.flows, 0xee, FLOW_BATCH * sizeof(struct flow));
+		assert_int_equal(field_set_parse(wanted[i], &needs, NULL), 0);
+		b.pipeline.needs = needs;
+		pipeline_prepare(&b.pipeline);
+		v5_header(&w, 1, 6);
+		v5_record(&w, 6, 0, 0);
+		assert_int_equal(bench_feed(&b, &w), 1);
+		for (int k = 0; k < FIELD_COUNT; k++) {
+			size_t at = fields[k].offset;
+
+			if (field_set_has(&needs, (enum field_no)k) &&
+			    memcmp((const char *)b.pipeline.flows + at,
+				(const char *)&want + at, fields[k].octets) != 0)
+				fail_msg("%s: %s", wanted[i], fields[k].config);
+		}
+		bench_close(&b);
+	}
+}
+
 /*
  * What operators' rules compare beside what records hold: whose they are, their set and
  * its kind. Of those that tell their exporter's address, too.
@@ -808,6 +846,7 @@ main(void)
 		cmocka_unit_test(test_v9_record),
 		cmocka_unit_test(test_exporter_in_the_record),
 		cmocka_unit_test(test_header_primitives),
+		cmocka_unit_test(test_v5_as_far_as_needed),
 		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_sample_type_by_host),
 		cmocka_unit_test(test_v9_without_time),
