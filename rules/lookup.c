@@ -154,6 +154,8 @@ lookup_tuple(const struct runs *r, const struct tuple *t, struct lookup *l)
 		USUAL(2, 2);
 		USUAL(3, 1);
 		USUAL(3, 2);
+		USUAL(4, 1);
+		USUAL(4, 2);
 	default:
 		lookup_words(r, t, t->n_words, t->n_hashed, l);
 		break;
