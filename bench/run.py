@@ -49,6 +49,7 @@ class Input:
     octets: int  # as the daemons count: link octets for sFlow, IP octets otherwise
     frames: int  # records of the pcap file
     networks: Path = None  # networks_file, where the case wants one
+    tags: Path = None  # pre_tag_map, likewise
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Case:
     networks: str = ""
     lines: list = field(default_factory=list)  # more of the configuration
     filters: int = 0  # expressions in aggregate_filter, of which the last passes everything
+    tags: int = 0  # rules in pre_tag_map, each for a source, and the last for everything
 
 
 CASES = [
@@ -83,6 +85,10 @@ CASES = [
     Case("networks-full: NetFlow v9 by network and AS", "netflow9", "nfacctd", 100_000,
          networks="full", aggregate="src_net, dst_net, src_as, dst_as",
          lines=["nfacctd_net: file", "nfacctd_as: file"]),
+    Case("NetFlow v5, 10 rules that tag, 2 filters", "netflow5", "nfacctd", 100_000,
+         aggregate=f"{AGGREGATE}, tag", tags=10, filters=2),
+    Case("NetFlow v5, 100 k rules that tag", "netflow5", "nfacctd", 200_000,
+         aggregate=f"{AGGREGATE}, tag", tags=100_000),
 ]
 # For memory every key is as likely, so that they all come.
 MEMORY_CASE = Case("memory, 1 M keys", "packets", "pmacctd", 1_000_000,
@@ -158,6 +164,20 @@ def networks_for(case, directory, pcap):
     return path
 
 
+def tags_for(case, pcap):
+    """The pre_tag_map of a case, None when it has none: a rule for each of the first sources,
+    as far as there are any, and one for the rest."""
+    if not case.tags:
+        return None
+    truth, path = pcap.with_suffix(".csv"), pcap.with_suffix(f".{case.tags}.map")
+    sources = {line.split(",")[0]: None for line in truth.read_text().splitlines()
+               if line[0].isdigit()}
+    rules = [f"set_tag={i} ip=0.0.0.0/0 src_net={source}"
+             for i, source in enumerate([*sources][:case.tags - 1], 1)]
+    path.write_text("\n".join([*rules, f"set_tag={case.tags} ip=0.0.0.0/0", ""]))
+    return path
+
+
 def generate(case, directory, records=None, keys=None):
     records = records or scaled(case.records)
     keys = keys or scaled(case.keys)
@@ -165,13 +185,14 @@ def generate(case, directory, records=None, keys=None):
     out = subprocess.run(
         [BIN / "weir-gen", "--kind", case.kind, "--records", str(records),
          "--keys", str(keys), "--pcap", path, *case.options,
-         *(["--truth", path.with_suffix(".csv")] if case.networks == "own" else [])],
+         *(["--truth", path.with_suffix(".csv")] if case.networks == "own" or case.tags
+           else [])],
         check=True, stdout=subprocess.PIPE, text=True).stdout
     networks = networks_for(case, directory, path)
     t = dict(word.split("=") for word in out.split())
     octets = t["bytes_l2"] if case.kind == "sflow5" else t["bytes"]
     return Input(path, records, int(t["keys"]), int(t["packets"]), int(octets),
-                 int(t.get("frames") or t["datagrams"]), networks)
+                 int(t.get("frames") or t["datagrams"]), networks, tags_for(case, path))
 
 
 # ---------------------------------------------------------------- running
@@ -350,6 +371,9 @@ class Daemon:
         if case.filters:
             lines.append(self.filter_line(filter_list(case.filters)))
         lines += case.lines
+        if data.tags:
+            lines += [f"pre_tag_map: {data.tags}", "maps_index: true",
+                      f"maps_entries: {2 * case.tags}"]
         self.configure(data.keys, f"pcap_savefile: {data.path}", *lines,
                        aggregate=case.aggregate)
         result = runner(self.argv(case), self.log)
@@ -415,7 +439,8 @@ def programs_for(case, work, args):
         out.append(Weir(work, args.workers))
     if not args.without_peers and shutil.which(case.daemon):
         out.append(Pmacct(case.daemon, work))
-    if case.kind in ("packets", "netflow5") and not case.networks and not case.filters:
+    if case.aggregate == AGGREGATE and case.kind in ("packets", "netflow5") and \
+            not case.filters:
         five = ["-5"] if case.kind == "netflow5" else []
         out.append(Limit("pcapagg", work, *five, "-w", "CSV"))
         out.append(Limit("pcapagg", work, *five))
