@@ -77,6 +77,7 @@ enum {
 enum {
 	SFLOW_PMACCT_CLASS = 1, /* 16 octets of text, NULs behind it */
 	SFLOW_PMACCT_TAG = 2,   /* two numbers of 64 bits */
+	SFLOW_PMACCT_NDPI = 3,  /* what nDPI makes of it: two numbers of 32 bits */
 };
 
 /* What stands in a flow sample of version 2 or 4, and what may stand behind it. */

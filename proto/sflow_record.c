@@ -485,6 +485,7 @@ static const struct {
 	{ SFLOW_RECORD_VNI_EGRESS, record_vni },
 	{ PMACCT(SFLOW_PMACCT_TAG), record_tag },
 	{ PMACCT(SFLOW_PMACCT_CLASS), record_class },
+	{ PMACCT(SFLOW_PMACCT_NDPI), NULL },
 	{ PMACCT_OLD(SFLOW_PMACCT_TAG), record_tag },
 	{ PMACCT_OLD(SFLOW_PMACCT_CLASS), record_class },
 };

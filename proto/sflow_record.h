@@ -26,7 +26,7 @@
 #include "proto/packet.h"
 #include "proto/sflow.h"
 
-#define SFLOW_RECORD_ROWS 27U /* formats that are known */
+#define SFLOW_RECORD_ROWS 28U /* formats that are known */
 
 /* What all records of a datagram are read with. */
 struct sflow_reading {
