@@ -32,6 +32,8 @@ frames_list(struct frames *fs, unsigned n)
 {
 	if (fs->kept == 0)
 		return NULL;
+	if (fs->kept == UINT64_MAX >> (FLOW_BATCH - n))
+		return fs->list;
 	for (unsigned i = 0; i < n; i++)
 		if ((fs->kept >> i & 1) == 0)
 			fs->list[i].octets = NULL;

@@ -72,6 +72,24 @@ kind_of(const struct batch *b, unsigned i)
 	return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_SEEN * SHAPES + s);
 }
 
+/* Where the headers of flow `i` are. */
+static inline void
+headers_find(struct columns *c, const struct batch *b, unsigned i)
+{
+	static const uint8_t zeros[SHAPE_IPV6_OCTETS];
+	enum shape s = (enum shape)c->kind[i];
+	unsigned ipv6 = !shape_is_ipv4(s);
+	const uint8_t *network = zeros, *transport = zeros;
+
+	if (c->kind[i] < SHAPES) {
+		network = b->frames[i].octets + shape_network(s);
+		transport = b->frames[i].octets + shape_transport(s);
+	}
+	c->network[ipv6][i] = network;
+	c->network[!ipv6][i] = zeros;
+	c->transport[i] = transport;
+}
+
 void
 columns_sort(struct columns *c, const struct batch *b)
 {
@@ -88,6 +106,8 @@ columns_sort(struct columns *c, const struct batch *b)
 		c->seen |= *seen;
 		c->made |= *made;
 	}
+	for (unsigned i = 0; c->seen != 0 && i < b->n; i++)
+		headers_find(c, b, i);
 	c->sorted = true;
 }
 
@@ -99,40 +119,46 @@ load(const uint8_t *p, unsigned octets)
 	return octets == 2 ? shape_load16(p) : shape_load32(p);
 }
 
-/*
- * Where `spot` stands in seen frames of each shape; at their start, where there are other
- * octets, in shapes that do not have it.
- */
-static void
-spot_places(enum spot spot, uint8_t at[SHAPES])
-{
-	const struct spot_row *row = &spot_rows[spot];
-
-	for (unsigned s = 0; s < SHAPES; s++) {
-		int start = shape_layer_start((enum shape)s, (enum layer)row->layer);
-
-		at[s] = (uint8_t)(start >= 0 ? start + row->at : 0);
-	}
-}
-
 /* `octets` is constant where this is called. */
 static inline void
-fetch_octets(const struct columns *c, uint32_t *out, const struct batch *b,
-    const uint8_t at[SHAPES], unsigned octets)
+fetch_octets(uint32_t *out, unsigned n, const uint8_t *const *headers, unsigned at,
+    unsigned octets)
 {
-	for (unsigned i = 0; i < b->n; i++)
-		if (c->kind[i] < SHAPES)
-			out[i] = load(b->frames[i].octets + at[c->kind[i]], octets);
+	for (unsigned i = 0; i < n; i++)
+		out[i] = load(headers[i] + at, octets);
 }
 
-/* One that not every frame of a shape reaches: what is not there is not asked for. */
+/* From headers that all have it. */
+static void
+fetch_near(
+    uint32_t *out, unsigned n, const uint8_t *const *headers, const struct spot_row *row)
+{
+	if (row->octets == 1)
+		fetch_octets(out, n, headers, row->at, 1);
+	else if (row->octets == 2)
+		fetch_octets(out, n, headers, row->at, 2);
+	else
+		fetch_octets(out, n, headers, row->at, 4);
+}
+
+/*
+ * What is not in every frame of a shape, or not in those of every shape; 0 where it is
+ * not: nobody looks at it there.
+ */
 static void
 fetch_far(const struct columns *c, uint32_t *out, const struct batch *b,
-    const uint8_t at[SHAPES], unsigned octets)
+    const struct spot_row *row)
 {
-	for (unsigned i = 0; i < b->n; i++)
-		if (c->kind[i] < SHAPES && b->frames[i].caplen >= at[c->kind[i]] + octets)
-			out[i] = load(b->frames[i].octets + at[c->kind[i]], octets);
+	for (unsigned i = 0; i < b->n; i++) {
+		int at = c->kind[i] < SHAPES
+		    ? shape_layer_start((enum shape)c->kind[i], (enum layer)row->layer)
+		    : -1;
+
+		if (at >= 0 && b->frames[i].caplen >= (unsigned)at + row->at + row->octets)
+			out[i] = load(b->frames[i].octets + at + row->at, row->octets);
+		else
+			out[i] = 0;
+	}
 }
 
 /* What is no octet of the frame. */
@@ -151,39 +177,63 @@ fetch_around(const struct columns *c, uint32_t *out, const struct batch *b, enum
 }
 
 static void
-fetch_seen(struct columns *c, const struct batch *b, enum spot spot)
+fetch_seen(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
 {
 	const struct spot_row *row = &spot_rows[spot];
-	uint32_t *out = c->values[spot];
-	uint8_t at[SHAPES];
 
-	if (row->layer == LAYER_AROUND) {
+	switch ((enum layer)row->layer) {
+	case LAYER_AROUND:
 		fetch_around(c, out, b, spot);
 		return;
+	case LAYER_IPV4:
+		fetch_near(out, b->n, c->network[0], row);
+		return;
+	case LAYER_IPV6:
+		fetch_near(out, b->n, c->network[1], row);
+		return;
+	case LAYER_TRANSPORT:
+	case LAYER_NOT_ICMP:
+		if (row->at + row->octets <= SHAPE_TRANSPORT_PROMISED) {
+			fetch_near(out, b->n, c->transport, row);
+			return;
+		}
+		break;
+	default:
+		break;
 	}
-	spot_places(spot, at);
-	if (row->layer == LAYER_TRANSPORT &&
-	    row->at + row->octets > SHAPE_TRANSPORT_PROMISED)
-		fetch_far(c, out, b, at, row->octets);
-	else if (row->octets == 1)
-		fetch_octets(c, out, b, at, 1);
-	else if (row->octets == 2)
-		fetch_octets(c, out, b, at, 2);
-	else
-		fetch_octets(c, out, b, at, 4);
+	fetch_far(c, out, b, row);
+}
+
+/* Of a batch in which only some flows have a frame. */
+static void
+fetch_some(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
+{
+	uint32_t values[FLOW_BATCH];
+	uint64_t mask = c->seen;
+
+	fetch_seen(c, values, b, spot);
+	while (mask != 0) {
+		unsigned i = batch_take(&mask);
+
+		out[i] = values[i];
+	}
 }
 
 const uint32_t *
 columns_get(struct columns *c, const struct batch *b, enum spot spot)
 {
-	if ((c->have[spot / 64] >> spot % 64 & 1) == 0) {
-		if (c->made != 0)
-			spot_rows[spot].fill(b->flows, b->n, c->values[spot]);
-		if (c->seen != 0)
-			fetch_seen(c, b, spot);
-		c->have[spot / 64] |= UINT64_C(1) << spot % 64;
-	}
-	return c->values[spot];
+	uint32_t *values = c->values[spot];
+
+	if ((c->have[spot / 64] >> spot % 64 & 1) != 0)
+		return values;
+	if (c->made != 0)
+		spot_rows[spot].fill(b->flows, b->n, values);
+	if (c->made != 0 && c->seen != 0)
+		fetch_some(c, values, b, spot);
+	else if (c->seen != 0)
+		fetch_seen(c, values, b, spot);
+	c->have[spot / 64] |= UINT64_C(1) << spot % 64;
+	return values;
 }
 
 /* Members that nobody asked for hold what some earlier flow had. */

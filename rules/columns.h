@@ -26,6 +26,9 @@ struct columns {
 	uint64_t shapes[SHAPE_ORIGINS][SHAPES]; /* masks of the flows with such a frame */
 	uint64_t seen, made;              /* flows of some shape, by origin */
 	bool sorted;                      /* the masks are filled */
+	/* Headers of seen frames; of other flows, and of those without one, some zeros. */
+	const uint8_t *network[2][FLOW_BATCH]; /* of IPv4, of IPv6 */
+	const uint8_t *transport[FLOW_BATCH];
 	struct field_set absent;          /* that frames are made of, but no decoder fills */
 	uint64_t synthesised;             /* flows whose frame was made: */
 	struct frame frames[FLOW_BATCH];

@@ -18,6 +18,7 @@
 #include "flow/flow.h"
 #include "flow/frame.h"
 
+/* One bit tells the version of IP, one the tag. */
 enum shape { SHAPE_IPV4, SHAPE_IPV6, SHAPE_IPV4_TAGGED, SHAPE_IPV6_TAGGED, SHAPES };
 
 /* Whether a frame was captured or sampled, or is made of a flow. */
@@ -67,13 +68,13 @@ extern const struct spot_row spot_rows[SPOTS];
 static inline bool
 shape_is_ipv4(enum shape s)
 {
-	return s == SHAPE_IPV4 || s == SHAPE_IPV4_TAGGED;
+	return (s & 1U) == 0;
 }
 
 static inline bool
 shape_is_tagged(enum shape s)
 {
-	return s == SHAPE_IPV4_TAGGED || s == SHAPE_IPV6_TAGGED;
+	return (s & 2U) != 0;
 }
 
 /* Where the IP header begins, */
