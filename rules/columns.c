@@ -11,6 +11,18 @@
 
 #include "rules/bpf.h"
 
+static bool
+reads_absent(const struct columns *c, enum spot spot)
+{
+	struct field_set reads = { { 0 } };
+	uint64_t absent = 0;
+
+	spot_reads(spot, &reads);
+	for (size_t i = 0; i < sizeof(reads.bits) / sizeof(reads.bits[0]); i++)
+		absent |= reads.bits[i] & c->absent.bits[i];
+	return absent != 0;
+}
+
 struct columns *
 columns_new(const struct field_set *needs)
 {
@@ -22,6 +34,9 @@ columns_new(const struct field_set *needs)
 	synth_reads(&c->absent);
 	for (size_t i = 0; i < sizeof(needs->bits) / sizeof(needs->bits[0]); i++)
 		c->absent.bits[i] &= ~needs->bits[i];
+	for (unsigned i = 0; i < SPOTS; i++)
+		if (reads_absent(c, (enum spot)i))
+			c->blind[i / 64] |= UINT64_C(1) << i % 64;
 	return c;
 }
 
@@ -219,6 +234,33 @@ fetch_some(const struct columns *c, uint32_t *out, const struct batch *b, enum s
 	}
 }
 
+/* `flow` as decoders filled it: members that nobody asked for hold what an earlier one had. */
+static struct flow
+flow_told(const struct columns *c, const struct flow *flow)
+{
+	struct flow f = *flow;
+
+	for (unsigned k = 0; k < FIELD_COUNT; k++)
+		if (field_set_has(&c->absent, (enum field_no)k))
+			memset((uint8_t *)&f + fields[k].offset, 0, fields[k].octets);
+	return f;
+}
+
+/* From flows; of a filter that came later and reads what no decoder fills: slowly. */
+static void
+fill_made(const struct columns *c, const struct batch *b, enum spot spot, uint32_t *values)
+{
+	if ((c->blind[spot / 64] >> spot % 64 & 1) == 0) {
+		spot_rows[spot].fill(b->flows, b->n, values);
+		return;
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct flow f = flow_told(c, &b->flows[i]);
+
+		spot_rows[spot].fill(&f, 1, &values[i]);
+	}
+}
+
 const uint32_t *
 columns_get(struct columns *c, const struct batch *b, enum spot spot)
 {
@@ -227,7 +269,7 @@ columns_get(struct columns *c, const struct batch *b, enum spot spot)
 	if ((c->have[spot / 64] >> spot % 64 & 1) != 0)
 		return values;
 	if (c->made != 0)
-		spot_rows[spot].fill(b->flows, b->n, values);
+		fill_made(c, b, spot, values);
 	if (c->made != 0 && c->seen != 0)
 		fetch_some(c, values, b, spot);
 	else if (c->seen != 0)
@@ -236,25 +278,15 @@ columns_get(struct columns *c, const struct batch *b, enum spot spot)
 	return values;
 }
 
-/* Members that nobody asked for hold what some earlier flow had. */
-static void
-frame_make(struct columns *c, const struct flow *flow, unsigned i)
-{
-	struct flow f = *flow;
-
-	for (unsigned k = 0; k < FIELD_COUNT; k++)
-		if (field_set_has(&c->absent, (enum field_no)k))
-			memset((uint8_t *)&f + fields[k].offset, 0, fields[k].octets);
-	synth_frame(&f, c->octets[i], &c->frames[i]);
-}
-
 const struct frame *
 columns_frame(struct columns *c, const struct batch *b, unsigned i)
 {
 	if (has_frame(b, i))
 		return &b->frames[i];
 	if ((c->synthesised >> i & 1) == 0) {
-		frame_make(c, &b->flows[i], i);
+		const struct flow f = flow_told(c, &b->flows[i]);
+
+		synth_frame(&f, c->octets[i], &c->frames[i]);
 		c->synthesised |= UINT64_C(1) << i;
 	}
 	return &c->frames[i];

@@ -29,7 +29,8 @@ struct columns {
 	/* Headers of seen frames; of other flows, and of those without one, some zeros. */
 	const uint8_t *network[2][FLOW_BATCH]; /* of IPv4, of IPv6 */
 	const uint8_t *transport[FLOW_BATCH];
-	struct field_set absent;          /* that frames are made of, but no decoder fills */
+	struct field_set absent;          /* that frames are made of, but no decoder fills; */
+	uint64_t blind[(SPOTS + 63) / 64]; /* spots that are taken from such */
 	uint64_t synthesised;             /* flows whose frame was made: */
 	struct frame frames[FLOW_BATCH];
 	uint8_t octets[FLOW_BATCH][SYNTH_MAX];

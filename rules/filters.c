@@ -9,6 +9,7 @@
 #define BLANKS " \t\r\n\v\f"
 
 struct filters {
+	uint32_t reach; /* the most of all */
 	unsigned n;
 	struct filter *list[];
 };
@@ -32,6 +33,8 @@ filters_add(struct filters *fs, const char *text, size_t len, struct err *e)
 	free(copy);
 	if (fs->list[fs->n] == NULL)
 		return -WEIR_EINVAL;
+	if (filter_reach(fs->list[fs->n]) > fs->reach)
+		fs->reach = filter_reach(fs->list[fs->n]);
 	fs->n++;
 	return 0;
 }
@@ -79,14 +82,7 @@ filters_reads(const struct filters *fs, struct field_set *reads)
 uint32_t
 filters_reach(const struct filters *fs)
 {
-	uint32_t reach = 0;
-
-	for (unsigned i = 0; i < fs->n; i++) {
-		uint32_t one = filter_reach(fs->list[i]);
-
-		reach = one > reach ? one : reach;
-	}
-	return reach;
+	return fs->reach;
 }
 
 void

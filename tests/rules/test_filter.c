@@ -421,6 +421,7 @@ static void
 test_absent(void **state)
 {
 	struct filter *f = compile("mpls and ether src 02:00:00:00:00:01");
+	struct filter *plain = compile("ether src 02:00:00:00:00:01");
 	struct field_set none = { { 0 } };
 	struct columns *c = columns_new(&none);
 	struct flow flow;
@@ -432,7 +433,12 @@ test_absent(void **state)
 	flow.mpls_label_top = 16;
 	assert_int_equal(run(f, &flow, NULL, 1, 1), 1);
 	assert_int_equal(filter_run(f, &b, 1), 0);
+	flow.mpls_label_top = 0;
+	assert_int_equal(run(plain, &flow, NULL, 1, 1), 1);
+	columns_clear(c);
+	assert_int_equal(filter_run(plain, &b, 1), 0);
 	columns_free(c);
+	filter_free(plain);
 	filter_free(f);
 }
 
