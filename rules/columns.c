@@ -156,23 +156,33 @@ fetch_near(
 		fetch_octets(out, n, headers, row->at, 4);
 }
 
+/* The same of a frame that ends somewhere within: what is not there is 0. */
+static uint32_t
+load_part(const struct frame *f, unsigned at, unsigned octets)
+{
+	uint32_t value = 0;
+
+	for (unsigned i = at; i < at + octets; i++)
+		value = value << 8 | (i < f->caplen ? f->octets[i] : 0);
+	return value;
+}
+
 /*
- * What is not in every frame of a shape, or not in those of every shape; 0 where it is
- * not: nobody looks at it there.
+ * What is not in every frame of a shape, or not in those of every shape. Whether a frame has
+ * the octets that are asked for is another step's concern.
  */
 static void
 fetch_far(const struct columns *c, uint32_t *out, const struct batch *b,
     const struct spot_row *row)
 {
 	for (unsigned i = 0; i < b->n; i++) {
-		int at = c->kind[i] < SHAPES
+		int start = c->kind[i] < SHAPES
 		    ? shape_layer_start((enum shape)c->kind[i], (enum layer)row->layer)
 		    : -1;
 
-		if (at >= 0 && b->frames[i].caplen >= (unsigned)at + row->at + row->octets)
-			out[i] = load(b->frames[i].octets + at + row->at, row->octets);
-		else
-			out[i] = 0;
+		out[i] = start >= 0
+		    ? load_part(&b->frames[i], (unsigned)start + row->at, row->octets)
+		    : 0;
 	}
 }
 

@@ -362,6 +362,39 @@ test_links(void **state)
 	}
 }
 
+/* A frame that ends within what is looked at, octet by octet. */
+static void
+test_ends(void **state)
+{
+	static const char *const texts[] = { "ip[37:1] = 0", "ip[36:2] = 0", "ip[36:4] = 0",
+		"ip[38] = 0", "ip[39] = 0", "ip[36:2] != 0", "ip[33] & 1 = 0", "ip[28:4] = 0",
+		"len > 10" };
+	static const uint8_t packet[14 + 40] = { [12] = 8, [14] = 0x45, [23] = 132, [50] = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct bpf_program program;
+		struct filter *f = compile(texts[i]);
+		struct flow flow;
+
+		assert_true(compile_reference(texts[i], DLT_EN10MB, &program));
+		usual_flow(&flow);
+		for (uint32_t len = 0; len <= sizeof(packet); len++) {
+			uint8_t *copy = malloc(len + 1);
+			const struct frame frame = { .octets = copy, .caplen = len,
+				.wirelen = sizeof(packet), .linktype = FRAME_ETHERNET };
+
+			assert_non_null(copy);
+			memcpy(copy, packet, len);
+			if ((run(f, &flow, &frame, 1, 1) != 0) != reference(&program, &frame))
+				fail_msg("%s of %u octets", texts[i], len);
+			free(copy);
+		}
+		pcap_freecode(&program);
+		filter_free(f);
+	}
+}
+
 /* In one batch, a flow with a frame and one without. */
 static void
 test_mixture(void **state)
@@ -544,6 +577,7 @@ main(void)
 		cmocka_unit_test(test_random_frames),
 		cmocka_unit_test(test_random_frames_octets),
 		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_mixture),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_absent),
