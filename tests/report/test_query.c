@@ -585,6 +585,7 @@ static const struct {
 	{ "no command", "{}", "\"cmd\" is missing: one of view, views" },
 	{ "a command that is no text", "{\"cmd\": 7}", "\"cmd\" is missing" },
 	{ "an unknown command", "{\"cmd\": \"halt\"}", "no command 'halt'; there are: view" },
+	{ "reloading, where nobody can", "{\"cmd\": \"reload\"}", "files cannot be read anew now" },
 	{ "no view", "{\"cmd\": \"view\"}", "\"view\" is missing" },
 	{ "an unknown view", "{\"cmd\": \"view\", \"view\": \"x\"}",
 	    "no view 'x'; there are: talkers, ports" },
