@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * DOC: A database is a tree over the bits of addresses whose leaves are records of nested
- * maps. Walking it takes a microsecond or two, so each worker has a table of the addresses
- * that it met last: two places for each hash, the older of which gives way. Workers make
- * theirs when they first look something up: not per record, but once.
+ * maps. Walking it and reading a record take a microsecond or two, so each worker
+ * remembers the addresses that it met last (two places for each hash, the older of which
+ * gives way), and beside them the records, as many addresses share one. Workers make their
+ * memory when they first look something up: not per flow, but once.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -29,7 +30,8 @@
 #include "lib/hash.h"
 #include "lib/intern.h"
 
-#define SETS      8192U        /* a power of two; of two addresses each */
+#define SETS      16384U       /* a power of two; of two addresses each */
+#define RECORDS   4096U        /* a power of two */
 #define FILE_MAX  (4ULL << 30) /* octets: the format addresses no more */
 #define COPY_STEP 65536U
 
@@ -42,9 +44,20 @@ struct set {
 	struct entry entries[2]; /* the one met last first */
 };
 
+struct record {
+	uint64_t place_in_file; /* + 1; 0: none */
+	struct geoip_place place;
+};
+
+/* What a worker has met. */
+struct memory {
+	struct set sets[SETS];
+	struct record records[RECORDS];
+};
+
 struct geoip {
 	MMDB_s db;
-	struct set *seen[GEOIP_WORKERS]; /* by worker, SETS each; made by the worker */
+	struct memory *seen[GEOIP_WORKERS]; /* by worker, made by it */
 };
 
 /* Copy file `in` to `out`. Returns 0, or -1 with errno set. */
@@ -177,9 +190,24 @@ record_read(MMDB_entry_s *r)
 	return p;
 }
 
-/* Ask the database. */
 static struct geoip_place
-db_find(const struct geoip *g, const ip16_t *a)
+record_find(struct memory *m, MMDB_entry_s *entry)
+{
+	struct record *r;
+
+	if (m == NULL)
+		return record_read(entry);
+	r = &m->records[(entry->offset ^ entry->offset >> 12) % RECORDS];
+	if (r->place_in_file != (uint64_t)entry->offset + 1) {
+		r->place = record_read(entry);
+		r->place_in_file = (uint64_t)entry->offset + 1;
+	}
+	return r->place;
+}
+
+/* Ask the database; `m` may be NULL. */
+static struct geoip_place
+db_find(const struct geoip *g, struct memory *m, const ip16_t *a)
 {
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
@@ -194,22 +222,22 @@ db_find(const struct geoip *g, const ip16_t *a)
 	          : (const struct sockaddr *)(const void *)&v6, &status);
 	if (status != MMDB_SUCCESS || !found.found_entry)
 		return (struct geoip_place){ 0 };
-	return record_read(&found.entry);
+	return record_find(m, &found.entry);
 }
 
 struct geoip_place
 geoip_find(struct geoip *g, unsigned worker, const ip16_t *a)
 {
-	struct set **seen = &g->seen[worker], *s;
+	struct memory *m;
 	struct entry *e;
 
 	assert(worker < GEOIP_WORKERS);
 	if (ip_is_none(a))
 		return (struct geoip_place){ 0 };
-	if (*seen == NULL && (*seen = calloc(SETS, sizeof(**seen))) == NULL)
-		return db_find(g, a); /* slow, but right */
-	s = &(*seen)[hash_seeded(a, sizeof(*a)) % SETS];
-	e = s->entries;
+	m = g->seen[worker];
+	if (m == NULL && (m = g->seen[worker] = calloc(1, sizeof(*m))) == NULL)
+		return db_find(g, NULL, a); /* slow, but right */
+	e = m->sets[hash_seeded(a, sizeof(*a)) % SETS].entries;
 	if (ip_equal(&e[0].addr, a))
 		return e[0].place;
 	if (ip_equal(&e[1].addr, a)) {
@@ -220,7 +248,7 @@ geoip_find(struct geoip *g, unsigned worker, const ip16_t *a)
 		return e[0].place;
 	}
 	e[1] = e[0];
-	e[0] = (struct entry){ *a, db_find(g, a) };
+	e[0] = (struct entry){ *a, db_find(g, m, a) };
 	return e[0].place;
 }
 
