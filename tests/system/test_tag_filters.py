@@ -71,3 +71,15 @@ def test_filters(tmp_path):
     agreed = [c for c in CASES if len(c) == 3]
     assert beside.ask_pmacct(
         lambda more: wrong(tmp_path, beside.NETFLOW.pmacct(), agreed, more), lambda got: got) == []
+
+
+def test_label_as_a_map(tmp_path):
+    """pre_tag_label_encode_as_map, which pmacct 1.7.7 has not got: JSON alone changes."""
+    (tmp_path / "map").write_text("set_label=region%north jeq=next\nset_label=class%gold\n")
+    beside.NETFLOW.write(tmp_path / "x.pcap")
+    plain, mapped = beside.rows_of(
+        tmp_path, beside.NETFLOW.weir(), "label",
+        [f"pre_tag_map[{{p}}]: {tmp_path}/map\npre_tag_label_encode_as_map[{{p}}]: {value}"
+         for value in ("false", "true")])
+    assert "region%north,class%gold" in [row["label"] for row in plain]
+    assert {"region": "north", "class": "gold"} in [row["label"] for row in mapped]
