@@ -288,19 +288,15 @@ static const struct side {
 	    offsetof(struct flow, dst_host) },
 };
 
-bool
+void
 geoip_wants_init(struct geoip_wants *w, const struct field_set *needed)
 {
-	bool any = false;
-
 	*w = (struct geoip_wants){ 0 };
 	for (int i = 0; i < 2; i++) {
 		for (int k = 0; k < 4; k++)
 			w->place[i] |= field_set_has(needed, sides[i].place[k]);
 		w->as_name[i] = field_set_has(needed, sides[i].as_name);
-		any |= w->place[i] || w->as_name[i];
 	}
-	return any;
 }
 
 void
@@ -308,7 +304,7 @@ geoip_reads(const struct field_set *needed, bool as, struct field_set *reads)
 {
 	struct geoip_wants w;
 
-	(void)geoip_wants_init(&w, needed);
+	geoip_wants_init(&w, needed);
 	for (int i = 0; i < 2; i++)
 		if (w.place[i] || w.as_name[i] || (as && field_set_has(needed, sides[i].as)))
 			field_set_add(reads, sides[i].host_no);

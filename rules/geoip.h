@@ -41,8 +41,8 @@ struct geoip_wants {
 	bool as[2];    /* the AS, where *_as is geoip */
 };
 
-/* Fill `w` from `needed`, but for w->as. Returns whether anything is wanted. */
-bool geoip_wants_init(struct geoip_wants *w, const struct field_set *needed);
+/* Fill `w` from `needed`, but for w->as. */
+void geoip_wants_init(struct geoip_wants *w, const struct field_set *needed);
 
 /* Add the hosts that are looked up for `needed`; `as`: the AS comes from here, too. */
 void geoip_reads(const struct field_set *needed, bool as, struct field_set *reads);

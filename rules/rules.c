@@ -185,7 +185,7 @@ struct rules {
 	bool rd;                        /* somebody needs the route distinguisher */
 	bool dscp, next_hop;            /* tos, peer_dst_ip */
 	bool routes_any;                /* routes have something to do, */
-	bool geoip_any;                 /* and so have databases of places */
+	bool places, systems;           /* somebody needs countries or such, AS by address */
 	struct geoip_wants geoip[SOURCE_COUNT];
 	struct rules_config config;
 	struct routes routes;
@@ -264,8 +264,10 @@ file_needed(const struct rules *r, enum file_kind kind, const struct field_set *
 		return r->routes_any;
 	if (kind == FILE_RDMAP)
 		return r->rd;
-	if (kind == FILE_GEOIP || kind == FILE_GEOIP_AS)
-		return r->geoip_any;
+	if (kind == FILE_GEOIP)
+		return r->places || (r->systems && r->config.geoip_as_file == NULL);
+	if (kind == FILE_GEOIP_AS)
+		return r->systems;
 	for (size_t i = 0; i < N_VALUE_FILES; i++)
 		if (value_files[i].file == kind)
 			return valuelist_changes(value_files[i].values, needed);
@@ -336,22 +338,23 @@ rules_lists_check(const struct rules_config *c, struct err *e)
 	return NULL;
 }
 
-/* What databases of places are asked, by source. Returns whether there is anything. */
-static bool
+/* What databases of places are asked, by source. */
+static void
 rules_geoip(struct rules *r, const struct field_set *needed)
 {
 	struct geoip_wants w;
-	bool any = geoip_wants_init(&w, needed);
 
+	geoip_wants_init(&w, needed);
+	r->places = w.place[0] || w.place[1];
+	r->systems = w.as_name[0] || w.as_name[1];
 	for (int i = 0; i < SOURCE_COUNT; i++) {
 		bool as = r->routes.as[i] == ORIGIN_GEOIP;
 
 		r->geoip[i] = w;
 		r->geoip[i].as[0] = as && field_set_has(needed, F_SRC_AS);
 		r->geoip[i].as[1] = as && field_set_has(needed, F_DST_AS);
-		any |= r->geoip[i].as[0] || r->geoip[i].as[1];
+		r->systems |= r->geoip[i].as[0] || r->geoip[i].as[1];
 	}
-	return any;
 }
 
 /* What needs a file that there is not. */
@@ -361,9 +364,12 @@ rules_check(const struct rules *r, const struct field_set *needed, struct err *e
 	const struct rules_config *c = &r->config;
 	static const char *const keys[SOURCE_COUNT] = { "pmacctd_as", "nfacctd_as", "sfacctd_as" };
 
-	if (r->geoip_any && c->geoipv2_file == NULL && c->geoip_as_file == NULL)
-		return err_set(e, WEIR_EINVAL, "countries, coordinates and AS by address: write "
-		    "geoipv2_file or geoip_as_file, too");
+	if (r->places && c->geoipv2_file == NULL)
+		return err_set(e, WEIR_EINVAL, "countries, postal codes and coordinates: write "
+		    "geoipv2_file, too");
+	if (r->systems && c->geoipv2_file == NULL && c->geoip_as_file == NULL)
+		return err_set(e, WEIR_EINVAL, "AS by address and their names: write "
+		    "geoip_as_file, too");
 	if (c->networks_file != NULL ||
 	    (!field_set_has(needed, F_SRC_AS) && !field_set_has(needed, F_DST_AS)))
 		return 0;
@@ -386,7 +392,7 @@ rules_fill(struct rules *r, struct files *fs, const struct field_set *needed,
 	r->rd = field_set_has(needed, F_MPLS_VPN_RD);
 	r->dscp = c->tos_as_dscp && field_set_has(needed, F_TOS);
 	r->next_hop = c->use_ip_next_hop && field_set_has(needed, F_PEER_DST_IP);
-	r->geoip_any = rules_geoip(r, needed);
+	rules_geoip(r, needed);
 	if (rules_check(r, needed, e) != 0)
 		return -WEIR_EINVAL;
 	if ((n_files = rules_files(r, fs, needed, ps, e)) < 0)
@@ -396,7 +402,7 @@ rules_fill(struct rules *r, struct files *fs, const struct field_set *needed,
 	if (c->aggregate_filter != NULL &&
 	    (r->filters = filters_new(c->aggregate_filter, e)) == NULL)
 		return -WEIR_EINVAL;
-	return n_files + n_tags + (r->filters != NULL) + r->routes_any + r->geoip_any + r->rd + r->dscp +
+	return n_files + n_tags + (r->filters != NULL) + r->routes_any + r->places + r->systems + r->rd + r->dscp +
 	    r->next_hop + (c->post_tag != 0) + (c->post_tag2 != 0);
 }
 
@@ -543,7 +549,7 @@ rules_apply(const struct rules *r, struct batch *b)
 		dscp_apply(b->flows, b->n);
 	if (r->routes_any)
 		routes_apply(&r->routes, file_content(r->files[FILE_NETWORKS]), b);
-	if (r->geoip_any)
+	if (r->places || r->systems)
 		geoip_apply(file_content(r->files[FILE_GEOIP]),
 		    file_content(r->files[r->files[FILE_GEOIP_AS] != NULL ? FILE_GEOIP_AS
 		                                                          : FILE_GEOIP]),

@@ -465,6 +465,17 @@ test_a_file_is_missing(void **state)
 	assert_non_null(strstr(e.text, "nfacctd_as"));
 	assert_int_equal(rules_new(&as_new, &needed, files, &r, &ps, &e), -WEIR_EINVAL);
 	assert_null(rules_make(&c, "src_host"));
+	c = (struct rules_config){ .geoip_as_file = "/nonexistent" };
+	assert_int_equal(field_set_parse("src_host_country", &needed, NULL), 0);
+	assert_int_equal(rules_new(&c, &needed, files, &r, &ps, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "geoipv2_file"));
+	c = (struct rules_config){ .as = { [NETFLOW] = ORIGIN_GEOIP } };
+	assert_int_equal(field_set_parse("dst_as", &needed, NULL), 0);
+	assert_int_equal(rules_new(&c, &needed, files, &r, &ps, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "geoip_as_file"));
+	/* A database that nobody asks is not loaded. */
+	c.geoipv2_file = "/nonexistent";
+	assert_null(rules_make(&c, "src_host"));
 }
 
 /* Each side is worked out where a view needs it, and left alone where none does. */
