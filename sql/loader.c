@@ -133,10 +133,13 @@ loads_open(struct loader *l, struct err *e)
 	struct sql_text t = { 0 };
 	int rc = 0;
 
-	/* A load would not see that the key is there already, where there is none. */
+	/*
+	 * A load would not see that the key is there already, where there is none; and one
+	 * that the engine could not take back must not be tried.
+	 */
 	if (!loader_is_keyless(l))
 		rc = load_open(l, &l->straight, l->table, e);
-	if (rc != 0)
+	if (rc != 0 && rc != -WEIR_EUNSUPPORTED)
 		return rc;
 	compose_stage(&t, d, l->schema, l->table);
 	rc = l->d->run(l->conn, d->stage_drop, e);

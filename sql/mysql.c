@@ -603,14 +603,35 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 
 /* ---- loads ---- */
 
+/* MyISAM and its like know no transactions. A temporary table needs none. */
+static int
+table_check(struct sql_conn *c, const char *table, struct err *e)
+{
+	long long n;
+	int rc = conn_ask(c,
+	    "SELECT COUNT(*) FROM information_schema.tables AS t JOIN "
+	    "information_schema.engines AS e ON e.engine = t.engine WHERE t.table_schema = "
+	    "DATABASE() AND t.table_name = ? AND e.transactions <> 'YES' AND t.table_type = "
+	    "'BASE TABLE'", &table, 1, &n, e);
+
+	if (rc != 0 || n == 0)
+		return rc;
+	log_warn("%s: table %s has no transactions: what a server that fails was about to write "
+	    "may count twice; ALTER TABLE %s ENGINE=InnoDB", c->where, table, table);
+	return err_set(e, WEIR_EUNSUPPORTED, "%s: table %s has no transactions", c->where, table);
+}
+
 static int
 maria_load_open(struct sql_conn *c, const char *sql, const char *table,
     const char *const *columns, unsigned n, struct sql_stmt **out, struct err *e)
 {
 	struct sql_stmt *s;
 	bool fine;
+	int rc = table_check(c, table, e);
 
 	*out = NULL;
+	if (rc != 0)
+		return rc;
 	if (!c->may_load && strchr(sql, '@') != NULL)
 		return err_set(e, WEIR_EUNSUPPORTED,
 		    "%s: local_infile is off, which sql_num_hosts needs to be quick",
