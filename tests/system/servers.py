@@ -51,6 +51,17 @@ class Server:
         self.set_up()
         self.start()
 
+    def certificates(self):
+        """ca.pem, which vouches for cert.pem with key.pem: 127.0.0.1."""
+        new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+               "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        self.run(*new, "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem")
+        self.run(*new, "-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.pem", "-CAkey",
+                 "ca.key", "-keyout", "key.pem", "-out", "cert.pem")
+        os.chmod(self.dir / "key.pem", 0o600)
+        return self.dir / "ca.pem"
+
     def run(self, *argv, **more):
         done = subprocess.run([str(a) for a in argv], cwd=self.dir, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, env=self.env(),
@@ -101,6 +112,7 @@ class Postgres(Server):
         return self.dir  # of the folder that the socket is in
 
     def set_up(self):
+        self.certificates()
         password = self.dir / "password"
         password.write_text(PASSWORD + "\n")
         os.chmod(password, 0o644)
@@ -110,8 +122,10 @@ class Postgres(Server):
     def argv(self):
         return [self.program("postgres"), "-D", self.data, "-k", self.dir, "-p", self.port,
                 "-c", "listen_addresses=127.0.0.1", "-c", "timezone=Asia/Tokyo",
+                "-c", "ssl=on", "-c", f"ssl_cert_file={self.dir}/cert.pem",
+                "-c", f"ssl_key_file={self.dir}/key.pem",
                 *(["-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB"] if self.durable else
-                  ["-c", "fsync=off", "-c", "log_statement=all"])]
+                  ["-c", "fsync=off", "-c", "log_statement=all", "-c", "log_connections=on"])]
 
     def answers(self):
         probe = subprocess.run(["psql", "-qAt", self.uri("postgres"), "-c", "SELECT 1"],
@@ -150,6 +164,7 @@ class MariaDB(Server):
     def set_up(self):
         install = shutil.which("mariadb-install-db")
         assert install, "MariaDB is not installed: packaging/install test"
+        self.certificates()
         self.data.mkdir()
         if self.as_user:
             os.chown(self.data, self.as_user["user"], self.as_user["group"])
@@ -160,6 +175,8 @@ class MariaDB(Server):
         return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}",
                 f"--socket={self.dir}/sock", f"--port={self.port}",
                 "--bind-address=127.0.0.1", f"--pid-file={self.dir}/pid",
+                f"--ssl-ca={self.dir}/ca.pem", f"--ssl-cert={self.dir}/cert.pem",
+                f"--ssl-key={self.dir}/key.pem",
                 "--default-time-zone=+09:00", "--innodb-fast-shutdown=2",
                 *(["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G"] if self.durable
                   else ["--innodb-flush-method=nosync", "--innodb-log-file-size=64M",

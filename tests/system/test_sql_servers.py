@@ -412,3 +412,49 @@ def test_connections(engine, one, tmp_path, monkeypatch):
     out = subprocess.run([str(WEIR), "check", "--print", "--as", "nfacctd", "-f",
                           str(tmp_path / "x.conf")], capture_output=True, text=True, check=True)
     assert secret not in out.stdout and "! sql_passwd[s]: (not shown)" in out.stdout
+
+
+def test_several_hosts(engines, one, tmp_path):
+    """The first that answers."""
+    server = engines("pgsql")
+    server.fresh("x")
+    run_file(tmp_path, config(server, one, f"""
+        aggregate: src_host
+        sql_table: t
+        sql_host: {tmp_path},{server.host}
+        """), "--as", "nfacctd")
+    assert totals(server) == [(1, 3, 333)]
+
+
+@SERVERS
+def test_tls(engine, one, tmp_path):
+    """With sql_conn_ca_file the server must be one that the CA vouches for, by its name."""
+    ca, other = engine.dir / "ca.pem", tmp_path / "other"
+    other.mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=ca", "-keyout",
+                    other / "key.pem", "-out", other / "ca.pem"], check=True, capture_output=True)
+    engine.fresh("x")
+    if engine.engine == "mysql":
+        engine.client("CREATE OR REPLACE USER tls@'%' IDENTIFIED BY 'tls' REQUIRE SSL; "
+                      "GRANT ALL ON x.* TO tls@'%'", "x")
+        user = "sql_user: tls\nsql_passwd: tls\n"
+    else:
+        user = ""
+    base = config(engine, one, f"aggregate: src_host\nsql_table: t\nsql_host: 127.0.0.1\n{user}")
+    assert "ERR" not in run_file(tmp_path, base + f"sql_conn_ca_file: {ca}", "--as", "nfacctd")
+    assert totals(engine) == [(1, 3, 333)]
+    (tmp_path / "weir.log").unlink()
+    log = run_file(tmp_path, base + f"sql_conn_ca_file: {other}/ca.pem", "--as", "nfacctd")
+    assert re.search("(?i)ERR.*certificate", log)
+    (tmp_path / "weir.log").unlink()
+    # The same server by a name that is not in its certificate; to MySQL localhost is a socket.
+    name = {"pgsql": "localhost", "mysql": "127.1"}[engine.engine]
+    log = run_file(tmp_path, base.replace("127.0.0.1", name) + f"sql_conn_ca_file: {ca}",
+                   "--as", "nfacctd")
+    assert re.search("(?i)ERR.*(certificate|TLS|SSL)", log), log
+    assert totals(engine) == [(1, 3, 333)]
+    if engine.engine == "mysql":
+        engine.client("DROP USER tls@'%'", "x")
+    else:
+        assert "SSL enabled" in engine.log.read_text()
