@@ -84,24 +84,31 @@ def test_several_weirs_write_the_same_rows(engines, tmp_path, engine, way):
 
 
 def test_dashboards_read_while_weir_writes(engine, tmp_path):
-    """Two plugins feed acct_in and acct_out; whoever adds up a minute meanwhile gets all of it
+    """Plugins feed acct_in, acct_out by week day, and the sums of customers; whoever adds up a minute meanwhile gets all of it
     or nothing, and what the datagrams had."""
     pcap = tmp_path / "x.pcap"
     generate("netflow5", 60000, 100, "--uniform", "--pps", 60, pcap=pcap)
     netflow.v5_settle(pcap, 60)
-    source, want_in, want_out = None, {}, {}
-    for (src, dst, *_), _, _, octets, began in netflow.v5_rows(pcap):
+    (tmp_path / "tags").write_text("set_tag=10 filter='dst port 443'\n"
+                                   "set_tag=20 filter='dst port 53'\n")
+    source, want_in, want_out, customers = None, {}, {}, {}
+    for (src, dst, _, dport, _), _, _, octets, began in netflow.v5_rows(pcap):
         source = source or src
+        tag = {443: 10, 53: 20}.get(dport, 0)
+        customers[tag] = customers.get(tag, 0) + octets
         for host, sums in ((src, want_in), (dst, want_out)):
             at = (host, began // 60000 * 60)
             sums[at] = sums.get(at, 0) + octets
     engine.fresh("x")
     w = start(tmp_path / "w", f"""
         pcap_savefile: {pcap}
-        plugins: {engine.engine}[in], {engine.engine}[out]
+        plugins: {engine.engine}[in], {engine.engine}[out], {engine.engine}[customers]
         {engine.config("x")}
         aggregate[in]: src_host
         aggregate[out]: dst_host
+        aggregate[customers]: tag
+        pre_tag_map[customers]: {tmp_path}/tags
+        sql_table_version[customers]: 2
         sql_table[in]: acct_in
         sql_table[out]: acct_out_%w
         sql_history: 1m
@@ -128,6 +135,8 @@ def test_dashboards_read_while_weir_writes(engine, tmp_path):
     assert w.returncode == 0
     assert read("ip_src", "acct_in") == want_in
     assert read("ip_dst", "acct_out_2") == want_out  # 2023-11-14 was a Tuesday
+    assert len(customers) == 3 and customers == {int(tag): int(octets) for tag, octets in engine.rows(
+        "SELECT agent_id, SUM(bytes) FROM acct_v2 GROUP BY agent_id", "x")}
     one = engine.rows(f"SELECT stamp_inserted, SUM(bytes) FROM acct_in WHERE ip_src='{source}' "
                       "GROUP BY stamp_inserted", "x")
     assert {int(at): int(octets) for at, octets in one} == {
