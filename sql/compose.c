@@ -498,7 +498,12 @@ put_from_stage(struct sql_text *t, const struct sql_dialect *d,
 		put_name(t, d, COMPOSE_STAGE);
 		put(t, " AS n");
 	}
-	/* Or the ON of an INSERT ... SELECT may be taken for that of a join. */
+}
+
+/* Or the ON of an INSERT ... SELECT may be taken for that of a join. */
+static void
+put_no_join(struct sql_text *t)
+{
 	put(t, " WHERE TRUE");
 }
 
@@ -508,6 +513,7 @@ compose_merge(struct sql_text *t, const struct sql_dialect *d, const struct sql_
 {
 	text_begin(t);
 	put_from_stage(t, d, s, table, grouped);
+	put_no_join(t);
 	put_adding(t, d, s, table, full_key);
 	text_end(t);
 }
@@ -518,6 +524,7 @@ compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
 {
 	text_begin(t);
 	put_from_stage(t, d, s, table, false);
+	put_no_join(t);
 	put_yielding(t, d, s, table);
 	text_end(t);
 }
@@ -543,17 +550,38 @@ compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
 	text_end(t);
 }
 
+/* A column that has a value in each row that a key matched. */
+static const struct sql_column *
+column_never_null(const struct sql_schema *s)
+{
+	const struct sql_column *found = NULL;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct sql_column *c = &s->columns[i];
+
+		if (c->written && c->role == SQL_KEY)
+			return c; /* it was equal to something */
+		if (c->written && c->role == SQL_ADD)
+			found = c;
+	}
+	assert(found != NULL); /* packets */
+	return found;
+}
+
 void
 compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *table)
 {
 	text_begin(t);
 	put_from_stage(t, d, s, table, true);
-	put(t, " AND NOT EXISTS (SELECT 1 FROM ");
+	/* Engines make more of a join than of NOT EXISTS, where there is no index. */
+	put(t, " LEFT JOIN ");
 	put_name(t, d, table);
-	put(t, " AS o");
-	put_match(t, d, s, "o", " WHERE ");
-	put(t, ")");
+	put(t, " AS o ON TRUE");
+	put_match(t, d, s, "o", " AND ");
+	put(t, " WHERE o.");
+	put_name(t, d, column_never_null(s)->name);
+	put(t, " IS NULL");
 	text_end(t);
 }
 

@@ -229,8 +229,11 @@ static int
 conn_set_up(struct sql_conn *c, struct err *e)
 {
 	long long v = 0;
-	int rc = maria_run(c, "SET SESSION sql_mode = ''", e);
+	int rc = maria_run(c, "SET SESSION sql_mode = '', join_buffer_size = 33554432", e);
 
+	/* MySQL hashes joins that have no index by itself, MariaDB when it is told to. */
+	if (rc == 0 && mariadb_connection(c->my))
+		rc = maria_run(c, "SET SESSION join_cache_level = 4", e);
 	if (rc == 0 && (rc = conn_number(c, "SELECT @@local_infile", &v, e)) == 0)
 		c->may_load = v != 0;
 	if (rc == 0)

@@ -229,9 +229,9 @@ static const struct {
 	    "\"stamp_inserted\", \"ip_src\", BIT_OR(\"tcp_flags\") AS \"tcp_flags\", "
 	    "SUM(\"packets\") AS \"packets\", SUM(\"bytes\") AS \"bytes\", "
 	    "MAX(\"stamp_updated\") AS \"stamp_updated\" FROM \"weir_stage\" GROUP BY "
-	    "\"stamp_inserted\", \"ip_src\") AS n WHERE TRUE AND NOT EXISTS (SELECT 1 FROM \"t\" "
-	    "AS o WHERE \"o\".\"stamp_inserted\" = n.\"stamp_inserted\" AND \"o\".\"ip_src\" = "
-	    "n.\"ip_src\")" },
+	    "\"stamp_inserted\", \"ip_src\") AS n LEFT JOIN \"t\" AS o ON TRUE AND "
+	    "\"o\".\"stamp_inserted\" = n.\"stamp_inserted\" AND \"o\".\"ip_src\" = "
+	    "n.\"ip_src\" WHERE o.\"stamp_inserted\" IS NULL" },
 };
 
 static void

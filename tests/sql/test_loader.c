@@ -45,7 +45,7 @@ stmt_name(const char *sql, char name[32])
 		{ "CREATE TEMP", "", "stage" }, { "COPY \"t\"", "", "straight" },
 		{ "COPY \"weir_stage\"", "", "staged" }, { "SAVEPOINT", "", "savepoint" },
 		{ "ROLLBACK TO", "", "back" }, { "DELETE", "", "empty" }, { "DROP", "", "drop" },
-		{ "INSERT", "NOT EXISTS", "rest" }, { "INSERT", "GROUP BY", "merge-sums" },
+		{ "INSERT", "LEFT JOIN", "rest" }, { "INSERT", "GROUP BY", "merge-sums" },
 		{ "INSERT", "weir_stage\" AS n WHERE TRUE ON CONFLICT (", "merge" },
 		{ "INSERT", "weir_stage", "merge-new" }, { "UPDATE", "weir_stage", "old" },
 		{ "INSERT", "ON CONFLICT (", "upsert" }, { "INSERT", "", "insert" },
