@@ -146,6 +146,14 @@ column_role(const struct field *f)
 	return roles[f->merge];
 }
 
+/* Whether the table has addresses as text, where the engine has types of its own for them. */
+static bool
+is_unified(const struct sql_shape *shape)
+{
+	return shape->dialect->typed && shape->config->data == SQL_DATA_UNIFIED &&
+	    !shape->config->optimize_clauses && shape->config->table_version < 6;
+}
+
 static struct sql_column *
 column_new(struct sql_schema *s, const char *name)
 {
@@ -241,6 +249,8 @@ schema_add_defaults(struct sql_schema *s, const struct sql_shape *shape,
 			c->number = true;
 			c->filler = "0";
 		}
+		if (is_unified(shape) && (c->type == SQL_ADDRESS || c->type == SQL_MAC))
+			c->type = SQL_TEXT;
 		c->source = wanted ? SQL_FROM_FIELD : SQL_FROM_FILLER;
 		c->written = c->made = wanted || !optimize;
 	}
@@ -377,7 +387,7 @@ schema_default_table(const struct sql_shape *shape)
 	int kind = is_as_table(shape) ? AS : PLAIN;
 
 	assert(version >= 1 && version <= SQL_VERSION_MAX);
-	if (shape->dialect->typed && shape->config->data == SQL_DATA_UNIFIED && version < 6)
+	if (is_unified(shape))
 		kind = UNIFIED;
 	return names[kind][version];
 }

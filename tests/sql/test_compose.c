@@ -362,6 +362,9 @@ test_typed(void **state)
 	assert_string_equal(schema_default_table(&shape), "acct_v2");
 	c.data = SQL_DATA_UNIFIED;
 	assert_string_equal(schema_default_table(&shape), "acct_uni_v2");
+	assert_int_equal(schema_plan(&s, &shape, &e), 0);
+	assert_int_equal(schema_find(&s, "ip_src")->type, SQL_TEXT);
+	assert_int_equal(schema_find(&s, "mac_src")->type, SQL_TEXT);
 
 	c.data = SQL_DATA_TYPED;
 	assert_int_equal(field_set_parse("src_as", &shape.fields, &e), 0);

@@ -22,7 +22,7 @@ import time
 import pytest
 
 import netflow
-from conftest import PROTOS, TUPLE, WEIR, generate
+from conftest import PROTOS, TUPLE, WEIR, generate, run_file
 
 # The servers, and what runs against them, once.
 pytestmark = pytest.mark.xdist_group("sql")
@@ -263,3 +263,34 @@ def test_weir_adds_to_the_rows_of_pmacct(runs, engine, name):
         sums = values[:len(values) - len(flags)]
         return (*(2 * v for v in sums), *values[len(sums):])
     assert r.continued[name] == {k: twice(v) for k, v in r.begun[name].items()}
+
+
+@pytest.mark.parametrize("engine,data,table", [
+    ("sqlite3", "typed", "acct_v5"), ("mysql", "typed", "acct_v5"),
+    ("pgsql", "typed", "acct_as_v5"), ("pgsql", "unified", "acct_uni_v5")])
+def test_as_numbers_before_version_6(engines, tmp_path, engine, data, table):
+    """They stand where addresses do: as text, or in PostgreSQL's tables for them as numbers;
+    in tables of weir's own and of pmacct's scripts."""
+    server, pcap = engines(engine), tmp_path / "x.pcap"
+    generate("netflow5", 2000, 200, "--uniform", "--pps", 10, pcap=pcap)
+    want = {}
+    for _, more, packets, octets, _ in netflow.v5_rows(pcap):
+        at = want.setdefault((more["src_as"], more["dst_as"]), [0, 0, 0])
+        at[:] = at[0] + packets, at[1] + octets, at[2] + 1
+    for made_by in ("weir", "pmacct"):
+        server.fresh("x")
+        if made_by == "pmacct":
+            server.client(script(engine, 5), "x")
+        run_file(tmp_path, f"""
+            pcap_savefile: {pcap}
+            plugins: {engine}[s]
+            {server.config("x")}
+            aggregate: src_as, dst_as
+            sql_table_version: 5
+            sql_data: {data}
+            sql_history: 1m
+            sql_refresh_time: 60
+            """, "--as", "nfacctd")
+        rows = server.rows(f"SELECT ip_src, ip_dst, SUM(packets), SUM(bytes), SUM(flows) FROM "
+                           f"{table} GROUP BY ip_src, ip_dst", "x")
+        assert {(int(a), int(b)): [int(v) for v in sums] for a, b, *sums in rows} == want
