@@ -682,7 +682,7 @@ const struct sql_driver mysql_driver = {
 		.types = {
 			[SQL_SMALL] = "INT UNSIGNED", [SQL_INT] = "INT UNSIGNED",
 			[SQL_BIGINT] = "BIGINT UNSIGNED", [SQL_WIDE] = "BIGINT UNSIGNED",
-			[SQL_PROTO] = "CHAR(6) CHARACTER SET ascii",
+			[SQL_PROTO] = "CHAR(20) CHARACTER SET ascii",
 			[SQL_ADDRESS] = "CHAR(45) CHARACTER SET ascii",
 			[SQL_HOST] = "VARBINARY(16)",
 			[SQL_MAC] = "CHAR(17) CHARACTER SET ascii",

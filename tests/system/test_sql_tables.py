@@ -14,15 +14,17 @@ a plugin for every case. Where pmacct 1.7.7 is at fault a case is for weir alone
 """
 import calendar
 import concurrent.futures
+import ipaddress
 import os
 import pathlib
+import re
 import subprocess
 import time
 
 import pytest
 
 import netflow
-from conftest import PROTOS, TUPLE, WEIR, generate, run_file
+from conftest import PROTOS, TUPLE, WEIR, generate, run_file, truth
 
 # The servers, and what runs against them, once.
 pytestmark = pytest.mark.xdist_group("sql")
@@ -294,3 +296,42 @@ def test_as_numbers_before_version_6(engines, tmp_path, engine, data, table):
         rows = server.rows(f"SELECT ip_src, ip_dst, SUM(packets), SUM(bytes), SUM(flows) FROM "
                            f"{table} GROUP BY ip_src, ip_dst", "x")
         assert {(int(a), int(b)): [int(v) for v in sums] for a, b, *sums in rows} == want
+
+
+@pytest.mark.parametrize("hosts", [False, True])
+def test_addresses_of_both_families(engine, tmp_path, hosts):
+    """IPv4 and IPv6 in one column, and MAC addresses, as text, as PostgreSQL's own types and as
+    octets; two bins, twice."""
+    pcap, csv = tmp_path / "x.pcap", tmp_path / "x.csv"
+    generate("packets", 3000, 300, "--ipv4", 50, "--pps", 30, pcap=pcap, truth=csv)
+    engine.fresh("x")
+    for _ in range(2):
+        run_file(tmp_path, f"""
+            pcap_savefile: {pcap}
+            plugins: {engine.engine}[s]
+            {engine.config("x")}
+            aggregate: {TUPLE}, src_mac, dst_mac
+            sql_table: t
+            sql_table_version: 9
+            sql_num_hosts: {"true" if hosts else "false"}
+            sql_history: 1m
+            sql_refresh_time: 60
+            """)
+    host = {"mysql": "INET6_NTOA({})", "sqlite3": "hex({})", "pgsql": "host({})"}[engine.engine]
+    host = host if hosts or engine.engine == "pgsql" else "{}"
+    got = {}
+    for src, dst, *key, packets, octets in engine.rows(
+            f"SELECT {host.format('ip_src')}, {host.format('ip_dst')}, port_src, port_dst, "
+            "ip_proto, packets, bytes FROM t", "x"):
+        if hosts and engine.engine == "sqlite3":
+            src, dst = (bytes.fromhex(a) for a in (src, dst))
+        key = (ipaddress.ip_address(src), ipaddress.ip_address(dst), int(key[0]), int(key[1]),
+               PROTOS.get(key[2]) or int(key[2]))
+        at = got.setdefault(key, [0, 0])
+        at[:] = at[0] + int(packets), at[1] + int(octets)
+    want = {(ipaddress.ip_address(k[0]), ipaddress.ip_address(k[1]), *k[2:]):
+            [2 * r["packets"], 2 * r["bytes"]] for k, r in truth(csv).items()}
+    assert {k[0].version for k in want} == {4, 6}
+    assert got == want
+    macs = engine.rows("SELECT DISTINCT mac_src FROM t", "x")
+    assert len(macs) > 0 and all(re.fullmatch("([0-9a-f]{2}:){5}[0-9a-f]{2}", m) for m, in macs)
