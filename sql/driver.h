@@ -149,8 +149,9 @@ struct sql_driver {
 	 * step may send its row at once or keep it; `*changed` is left alone.
 	 *
 	 * load_open: 0, or -WEIR_EUNSUPPORTED where the server's settings or the user's
-	 * rights forbid it, or where it could not be rolled back, or -WEIR_EIO. load_end: all rows are in (0), or none of them
-	 * counts and the caller rolls back: -WEIR_EEXIST when keys were taken.
+	 * rights forbid it, or where it could not be rolled back, or -WEIR_EIO. load_end:
+	 * all rows are in (0), or none of them counts and the caller rolls back:
+	 * -WEIR_EEXIST when keys were taken.
 	 */
 	int (*load_open)(struct sql_conn *conn, const char *sql, const char *table,
 	    const char *const *columns, unsigned n, struct sql_stmt **st, struct err *e);
