@@ -35,17 +35,30 @@ is_plain(char c, bool first)
 	       (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && !first);
 }
 
+static int
+folder_have(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (mkdir(path, 0750) == 0)
+		return 0;
+	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	return err_set(e, WEIR_EIO,
+	    "%s: %s: batches need a folder that weir may write to: see state_dir and "
+	    "sql_recovery_logfile",
+	    path, errno == EEXIST ? "is a file" : strerror(errno));
+}
+
 /* Make `dir`/`name`, which become `to`. */
 static int
 folder_make(const char *dir, const char *name, char to[PATH_MAX], struct err *e)
 {
+	int rc = folder_have(dir, e);
 	size_t len;
 
-	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-		return err_set(e, WEIR_EIO,
-		    "%s: %s: set state_dir to a folder that weir "
-		    "may write to",
-		    dir, strerror(errno));
+	if (rc != 0)
+		return rc;
 	/* Room for names of files below it is left. */
 	if (strlen(dir) + 3 * strlen(name) + 128 > PATH_MAX)
 		return err_set(e, WEIR_EIO, "%s: too long a name", dir);
@@ -53,12 +66,7 @@ folder_make(const char *dir, const char *name, char to[PATH_MAX], struct err *e)
 	for (const char *p = name; *p != '\0'; p++)
 		len += (size_t)sprintf(to + len,
 		    is_plain(*p, p == name) ? "%c" : "%%%02X", (unsigned char)*p);
-	if (mkdir(to, 0750) != 0 && errno != EEXIST)
-		return err_set(e, WEIR_EIO,
-		    "%s: %s: set state_dir to a folder that weir "
-		    "may write to",
-		    to, strerror(errno));
-	return 0;
+	return folder_have(to, e);
 }
 
 static int

@@ -178,6 +178,34 @@ test_what_is_written_is_read(void **state)
 	}
 }
 
+/* A bin that is begun anew after some rows, as after a deadlock. */
+static void
+test_a_bin_again(void **state)
+{
+	struct batch_reader r;
+	struct err e = ERR_INIT;
+	unsigned n = 0;
+	int rc;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x.batch", rig_dir);
+	file_make(2, 30000, UINT64_MAX, &rc); /* several blocks each */
+	assert_int_equal(batch_open(&r, path, &e), 0);
+	for (unsigned i = 1; batch_next_bin(&r); i++) {
+		for (unsigned k = 0; k < 17 * i * i * i * i * i * i; k++)
+			assert_true(batch_next_row(&r));
+		batch_again(&r);
+		for (n = 0; batch_next_row(&r); n++)
+			assert_int_equal(r.values[1].number, n + 1);
+		assert_int_equal(n, 30000);
+		assert_int_equal(r.rows, i * 30000);
+		batch_again(&r); /* and after all of them */
+	}
+	assert_true(batch_is_whole(&r));
+	assert_int_equal(r.rows, 60000);
+	batch_close(&r);
+}
+
 static uint8_t *
 octets_load(size_t *len)
 {
@@ -550,11 +578,40 @@ test_names_that_are_no_file_names(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+static void
+test_folders(void **state)
+{
+	static const struct {
+		const char *says, *at, *error; /* NULL: it works */
+	} cases[] = {
+		{ "a folder of the operator's choice", "mine", NULL },
+		{ "a file, as pmacct's log was", "file", "is a file" },
+		{ "below what is not there", "no/such", "No such file" },
+	};
+	char at[160];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/file", rig_dir);
+	octets_store((const uint8_t *)"log", 3);
+	for (size_t i = 0; i < N(cases); i++) {
+		struct rig g = { .o.common = five, .sc.spool_path = at };
+		int rc;
+
+		snprintf(at, sizeof(at), "%s/%s", rig_dir, cases[i].at);
+		rc = rig_open_with(&g, NULL, 100);
+		if ((rc == 0) != (cases[i].error == NULL) ||
+		    (rc != 0 && strstr(g.e.text, cases[i].error) == NULL))
+			fail_msg("%s: %s", cases[i].says, g.e.text);
+		rig_close(&g);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_what_is_written_is_read),
+		RIG_TEST(test_a_bin_again),
 		RIG_TEST(test_every_octet_may_be_damaged),
 		RIG_TEST(test_every_length_may_be_cut),
 		RIG_TEST(test_blocks_twice_or_gone),
@@ -566,6 +623,7 @@ main(void)
 		RIG_TEST(test_file_of_nothing_is_set_aside),
 		RIG_TEST(test_file_of_a_newer_weir_is_left),
 		RIG_TEST(test_file_that_comes_again),
+		RIG_TEST(test_folders),
 		RIG_TEST(test_names_that_are_no_file_names),
 	};
 
