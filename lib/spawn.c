@@ -29,21 +29,18 @@ struct spawn_pool {
 	struct log_limit log;
 };
 
-void
-spawn_fact(struct spawn_facts *f, const char *name, const char *fmt, ...)
+static void __attribute__((format(printf, 4, 0)))
+fact_put(struct spawn_facts *f, const char *prefix, const char *name, const char *fmt,
+    va_list ap)
 {
 	char *at = f->text + f->used;
 	size_t room = sizeof(f->text) - f->used, len;
-	va_list ap;
 
 	if (f->n == SPAWN_FACTS || room < 2)
 		return;
-	len = (size_t)snprintf(at, room, "WEIR_%s=", name);
-	if (len < room) {
-		va_start(ap, fmt);
+	len = (size_t)snprintf(at, room, "%s%s=", prefix, name);
+	if (len < room)
 		len += (size_t)vsnprintf(at + len, room - len, fmt, ap);
-		va_end(ap);
-	}
 	len = len < room ? len : room - 1;
 	for (char *c = at; *c != '\0'; c++)
 		if (iscntrl((unsigned char)*c))
@@ -51,6 +48,26 @@ spawn_fact(struct spawn_facts *f, const char *name, const char *fmt, ...)
 	f->used += len + 1;
 	f->list[f->n++] = at;
 	f->list[f->n] = NULL;
+}
+
+void
+spawn_fact(struct spawn_facts *f, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fact_put(f, "WEIR_", name, fmt, ap);
+	va_end(ap);
+}
+
+void
+spawn_variable(struct spawn_facts *f, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fact_put(f, "", name, fmt, ap);
+	va_end(ap);
 }
 
 struct spawn_pool *
@@ -105,9 +122,8 @@ attributes_make(posix_spawnattr_t *a)
 }
 
 static int
-program_start(const char *path, char *const env[], pid_t *pid)
+program_start(char *const argv[], char *const env[], pid_t *pid)
 {
-	char *argv[] = { (char *)(uintptr_t)path, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	int rc = posix_spawn_file_actions_init(&files);
@@ -120,7 +136,7 @@ program_start(const char *path, char *const env[], pid_t *pid)
 			rc = posix_spawn_file_actions_addopen(&files, fd, "/dev/null",
 			    fd == 0 ? O_RDONLY : O_WRONLY, 0);
 		if (rc == 0)
-			rc = posix_spawn(pid, path, &files, &attributes, argv, env);
+			rc = posix_spawn(pid, argv[0], &files, &attributes, argv, env);
 		posix_spawnattr_destroy(&attributes);
 	}
 	posix_spawn_file_actions_destroy(&files);
@@ -129,6 +145,15 @@ program_start(const char *path, char *const env[], pid_t *pid)
 
 int
 spawn_start(struct spawn_pool *p, const char *path, struct spawn_facts *facts,
+    struct err *e)
+{
+	char *argv[] = { (char *)(uintptr_t)path, NULL };
+
+	return spawn_start_with(p, argv, facts, e);
+}
+
+int
+spawn_start_with(struct spawn_pool *p, char *const argv[], struct spawn_facts *facts,
     struct err *e)
 {
 	static char home[] = "HOME=/";
@@ -140,16 +165,16 @@ spawn_start(struct spawn_pool *p, const char *path, struct spawn_facts *facts,
 	while (r < p->running + SPAWN_RUNNING && r->pid != 0)
 		r++;
 	if (r == p->running + SPAWN_RUNNING)
-		return err_set(e, WEIR_EFULL, "%s: not started: %u programs run already", path,
+		return err_set(e, WEIR_EFULL, "%s: not started: %u programs run already", argv[0],
 		    SPAWN_RUNNING);
 	for (unsigned i = 0; facts != NULL && i < facts->n; i++)
 		env[2 + i] = facts->list[i];
-	rc = program_start(path, env, &r->pid);
+	rc = program_start(argv, env, &r->pid);
 	if (rc != 0) {
 		r->pid = 0;
-		return err_set(e, WEIR_EIO, "%s: cannot be started: %s", path, strerror(rc));
+		return err_set(e, WEIR_EIO, "%s: cannot be started: %s", argv[0], strerror(rc));
 	}
-	snprintf(r->path, sizeof(r->path), "%s", path);
+	snprintf(r->path, sizeof(r->path), "%s", argv[0]);
 	r->until = clock_mono() + p->limit;
 	r->killed = false;
 	return 0;
@@ -192,4 +217,15 @@ spawn_reap(struct spawn_pool *p)
 		}
 	}
 	return n;
+}
+
+void
+spawn_hurry(struct spawn_pool *p, uint32_t seconds)
+{
+	uint64_t until = clock_mono() + seconds * CLOCK_S;
+
+	p->limit = seconds * CLOCK_S < p->limit ? seconds * CLOCK_S : p->limit;
+	for (unsigned i = 0; i < SPAWN_RUNNING; i++)
+		if (p->running[i].until > until)
+			p->running[i].until = until;
 }

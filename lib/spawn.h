@@ -17,7 +17,7 @@
 
 #define SPAWN_RUNNING 16U /* programs of a pool at a time */
 
-/* Facts for the environment of a program: "WEIR_NAME=value" each. Built, used, dropped. */
+/* What the environment of a program says: "NAME=value" each. Built, used, dropped. */
 #define SPAWN_FACTS 24U
 struct spawn_facts {
 	unsigned n;
@@ -31,6 +31,10 @@ struct spawn_facts {
  * does not fit is cut, and more than SPAWN_FACTS are left out.
  */
 void spawn_fact(struct spawn_facts *f, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for a name that stands as it is. */
+void spawn_variable(struct spawn_facts *f, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 struct spawn_pool;
@@ -48,6 +52,13 @@ void spawn_pool_free(struct spawn_pool *p);
  */
 int spawn_start(struct spawn_pool *p, const char *path, struct spawn_facts *facts,
     struct err *e);
+
+/* The same with arguments: `argv` ends in NULL, and its first is the path. */
+int spawn_start_with(struct spawn_pool *p, char *const argv[], struct spawn_facts *facts,
+    struct err *e);
+
+/* From now on no program may run longer than `seconds` more. */
+void spawn_hurry(struct spawn_pool *p, uint32_t seconds);
 
 /*
  * Look after the programs: take note of those that ended, kill those that run too long.

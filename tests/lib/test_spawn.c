@@ -95,6 +95,42 @@ a_program_gets_the_facts_and_nothing_else(void **state)
 }
 
 static void
+arguments_and_names_stand_as_they_are(void **state)
+{
+	struct spawn_pool *p = spawn_pool_new(10);
+	struct spawn_facts facts = { .n = 0 };
+	char *argv[] = { (char *)(uintptr_t)program("argv", "echo \"$#|$1|$2|$NAME\" >args"),
+		"a  b", "$(id)", NULL };
+	char text[256];
+
+	(void)state;
+	spawn_variable(&facts, "NAME", "%s", "plain");
+	assert_int_equal(spawn_start_with(p, argv, &facts, NULL), 0);
+	reap_until(p, 0);
+	file_read("args", text, sizeof(text));
+	assert_string_equal(text, "2|a  b|$(id)|plain\n");
+	spawn_pool_free(p);
+}
+
+/* Those that run, and those that come. */
+static void
+who_is_in_a_hurry_gives_less_time(void **state)
+{
+	struct spawn_pool *p = spawn_pool_new(1000);
+
+	(void)state;
+	assert_int_equal(spawn_start(p, program("long", "exec sleep 100"), NULL, NULL), 0);
+	spawn_hurry(p, 0);
+	reap_until(p, 0);
+	assert_int_equal(spawn_start(p, in_dir("long"), NULL, NULL), 0);
+	reap_until(p, 0);
+	spawn_hurry(p, 1000); /* does not give back what was taken */
+	assert_int_equal(spawn_start(p, in_dir("long"), NULL, NULL), 0);
+	reap_until(p, 0);
+	spawn_pool_free(p);
+}
+
+static void
 signals_are_as_a_shell_gives_them(void **state)
 {
 	struct spawn_pool *p = spawn_pool_new(10);
@@ -191,6 +227,8 @@ main(void)
 	static const struct log_config quiet = { .file = "/dev/null" };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_program_gets_the_facts_and_nothing_else),
+		cmocka_unit_test(arguments_and_names_stand_as_they_are),
+		cmocka_unit_test(who_is_in_a_hurry_gives_less_time),
 		cmocka_unit_test(signals_are_as_a_shell_gives_them),
 		cmocka_unit_test(what_does_not_end_is_killed_with_its_children),
 		cmocka_unit_test(only_so_many_run_at_a_time),
