@@ -122,10 +122,10 @@ static const struct directive sql_rows[] = {
 	    .offset = AT(trigger_exec),
 	    .doc = "Program, with arguments divided by blanks, that is run after each batch "
 	           "that was written, or as sql_trigger_time says; without a shell, and with "
-	           "nothing but pmacct's variables and PATH in its environment." },
+	           "nothing but pmacct's variables, PATH and HOME in its environment." },
 	{ .name = "sql_trigger_exec_async", .type = DIRECTIVE_BOOL,
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(trigger_async), .def = "false",
-	    .doc = "Go on while the trigger runs; at most 8 run at a time." },
+	    .doc = "Go on while the trigger runs; at most 16 run at a time." },
 	{ .name = "sql_trigger_time", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(trigger_time),
 	    .doc = "Run the trigger every N[s|m|h|d|w|M] instead of after each batch; what "

@@ -2,8 +2,7 @@
 /*
  * trigger: the operator's program that runs after batches were written, or at times of its
  * own (sql_trigger_exec, pmacct's). It is run without a shell, with an environment of
- * nothing but PATH and what tells of the batch, in a process group of its own, which is
- * killed when its time is over. One thread at a time.
+ * little but what tells of the batch, and killed when its time is over (lib/spawn.h). One thread at a time.
  */
 #ifndef WEIR_SQL_TRIGGER_H
 #define WEIR_SQL_TRIGGER_H
@@ -13,8 +12,6 @@
 
 #include "core/bins.h"
 #include "lib/err.h"
-
-#define TRIGGER_RUNNING 8U /* at once, with sql_trigger_exec_async */
 
 /* What is the same for every run. Texts are borrowed; NULL: the variable is left out. */
 struct trigger_config {
@@ -56,9 +53,6 @@ void trigger_after(struct trigger *t, const struct trigger_batch *b);
  * once a second or so.
  */
 void trigger_tick(struct trigger *t, uint64_t now);
-
-/* Whether something runs. */
-bool trigger_busy(const struct trigger *t);
 
 /* No run may take longer than a second from now on: weir ends. Any thread. */
 void trigger_hurry(struct trigger *t);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "lib/spawn.h"
 #include "sql/trigger.h"
 #include "sql/writer.h"
 #include "tests/sql/rig.h"
@@ -97,6 +98,7 @@ test_environment(void **state)
 	trigger_free(t);
 	assert_string_equal(out_read(),
 	    "EFFECTIVE_ELEM_NUMBER=11\nEFFECTIVE_SQL_TABLE=acct_15\nELAPSED_TIME=2\n"
+	    "HOME=/\n"
 	    "INSERT_QUERIES_NUMBER=0\n"
 	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 	    "SAMPLING_RATE=7\nSQL_ACTIVE_WRITERS=2\nSQL_DB=a db; with $(things)\n"
@@ -167,12 +169,11 @@ test_async_goes_on_and_is_bounded(void **state)
 	(void)state;
 	program_make("echo >> $OUT; exec sleep 100", "");
 	t = trigger_of((struct trigger_config){ .async = true });
-	for (unsigned i = 0; i < TRIGGER_RUNNING + 3; i++)
+	for (unsigned i = 0; i < SPAWN_RUNNING + 3; i++)
 		trigger_after(t, &b);
-	assert_true(trigger_busy(t));
-	for (int i = 0; i < 500 && strlen(out_read()) < TRIGGER_RUNNING; i++)
+	for (int i = 0; i < 500 && strlen(out_read()) < SPAWN_RUNNING; i++)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
-	assert_int_equal(strlen(out_read()), TRIGGER_RUNNING);
+	assert_int_equal(strlen(out_read()), SPAWN_RUNNING);
 	trigger_free(t); /* does not wait for a minute and a half */
 }
 
