@@ -60,7 +60,10 @@ static void
 row_texts(unsigned bin, unsigned i, char src[32], char label[64])
 {
 	snprintf(src, 32, "192.0.%u.%u", bin, i / 10);
-	snprintf(label, 64, i % 7 == 0 ? "" : "label %u of\tmany", i % 3);
+	if (i % 7 == 0)
+		label[0] = '\0';
+	else
+		snprintf(label, 64, "label %u of\tmany", i % 3);
 }
 
 /* A file of `bins` bins with `rows` rows each; packets of row i are i + 1. */
