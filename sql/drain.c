@@ -19,6 +19,7 @@
 #define HOPELESS 3 /* tries in a row, after which others need not wait for it */
 #define FAULTS 4 /* of batches in one run */
 #define PATIENCE (4 * CLOCK_S) /* with a database that stands still while weir ends, */
+#define HUNG (2 * CLOCK_S) /* a fault that takes so long comes of silence */
 #define PATIENCE_ROW (50 * CLOCK_US) /* and for each row that it has in hand */
 
 struct drain {
@@ -30,6 +31,7 @@ struct drain {
 	bool woken, stop, ended;
 	/* the thread's */
 	uint64_t pause, again; /* after a fault: how long, until when (monotonic ns) */
+	bool hung; /* the last one was long in coming */
 };
 
 /* Plugins that write now, all engines and databases together. */
@@ -51,20 +53,22 @@ stopping(struct drain *d)
 }
 
 /*
- * Wait until fewer than sql_max_writers write; at the end not for those that hang. Returns
- * how many do, this one included.
+ * Wait until fewer than sql_max_writers write; at the end not for ever for those that hang.
+ * Returns how many do, this one included.
  */
 static unsigned
 turn_take(struct drain *d)
 {
 	struct timespec until;
-	unsigned n;
+	unsigned n, waited = 0; /* s, since weir began to end */
 
 	pthread_mutex_lock(&turns.lock);
-	while (turns.n >= d->c.max_writers && !stopping(d)) {
+	while (turns.n >= d->c.max_writers && waited < PATIENCE / CLOCK_S) {
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += 1;
-		pthread_cond_timedwait(&turns.changed, &turns.lock, &until);
+		if (pthread_cond_timedwait(&turns.changed, &turns.lock, &until) ==
+		    ETIMEDOUT)
+			waited += stopping(d);
 	}
 	n = ++turns.n;
 	pthread_mutex_unlock(&turns.lock);
@@ -298,6 +302,7 @@ item_try(struct drain *d, struct spool_item *it, struct err *e)
 static int
 drain_run(struct drain *d, struct err *e)
 {
+	uint64_t began = clock_mono();
 	struct spool_item *next;
 	unsigned faults = 0;
 	int rc = 0;
@@ -315,10 +320,12 @@ drain_run(struct drain *d, struct err *e)
 	}
 	if (faults == 0) {
 		d->pause = d->again = 0;
+		d->hung = false;
 		if (spool_first(d->c.spool) == NULL)
 			store_prune(d->c.primary, d->c.collector);
 		return 0;
 	}
+	d->hung = clock_mono() - began >= HUNG;
 	output_fails(d->c.output, e);
 	if (d->c.backup != NULL)
 		backup_write(d);
@@ -363,7 +370,8 @@ drain_main(void *arg)
 		go = drain_wait(d, &woken);
 		if (atomic_load(&d->c.output->stalled))
 			d->c.retry(d->c.arg);
-		if (!go || clock_mono() >= d->again)
+		/* At the end once more, but not for one that lets us wait. */
+		if (go ? clock_mono() >= d->again : !d->hung)
 			(void)drain_run(d, &e);
 		else if (woken && d->c.backup != NULL)
 			backup_write(d);
@@ -414,7 +422,7 @@ static uint64_t
 patience(struct drain *d)
 {
 	uint64_t rows = store_in_hand(d->c.primary) +
-	    (d->c.backup != NULL ? store_in_hand(d->c.backup) : 0);
+			(d->c.backup != NULL ? store_in_hand(d->c.backup) : 0);
 
 	return PATIENCE + rows * PATIENCE_ROW;
 }

@@ -3,6 +3,7 @@
  * What an SQL plugin asks of its view, and what becomes of rows when the database fails:
  * faults come from a driver that is SQLite's with one call replaced.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -338,6 +340,68 @@ test_backup(void **state)
 	    rig_rows("SELECT ip_src FROM acct ORDER BY 1"), "192.0.2.3");
 }
 
+static struct {
+	pthread_mutex_t lock;
+	unsigned n, most;
+} writing = { PTHREAD_MUTEX_INITIALIZER, 0, 0 };
+
+/* Between begin and commit somebody writes; long enough for others to try. */
+static int
+begin_counts(struct sql_conn *c, struct err *e)
+{
+	pthread_mutex_lock(&writing.lock);
+	if (++writing.n > writing.most)
+		writing.most = writing.n;
+	pthread_mutex_unlock(&writing.lock);
+	nanosleep(&(struct timespec){ 0, 3000000 }, NULL);
+	return sqlite_driver.begin(c, e);
+}
+
+static int
+commit_counts(struct sql_conn *c, struct err *e)
+{
+	int rc = sqlite_driver.commit(c, e);
+
+	pthread_mutex_lock(&writing.lock);
+	writing.n--;
+	pthread_mutex_unlock(&writing.lock);
+	return rc;
+}
+
+#define PLUGINS 4U
+
+/* On threads of their own, each in a database of its own. */
+static void
+test_writers_are_bounded(void **state)
+{
+	static char dbs[PLUGINS][128];
+	struct sql_driver d = sqlite_driver;
+	struct rig g[PLUGINS];
+
+	(void)state;
+	memset(g, 0, sizeof(g));
+	four_make();
+	d.begin = begin_counts;
+	d.commit = commit_counts;
+	for (unsigned i = 0; i < PLUGINS; i++) {
+		g[i].o.common = five;
+		g[i].sc.max_writers = 2;
+		snprintf(dbs[i], sizeof(dbs[i]), "%s/%u.db", rig_dir, i);
+		g[i].sc.db = dbs[i];
+		snprintf(g[i].o.name, sizeof(g[i].o.name), "p%u", i);
+		assert_int_equal(rig_open_with(&g[i], &d, 100), 0);
+		assert_int_equal(writer_start(&g[i].o, &g[i].e), 0);
+	}
+	for (unsigned n = 0; n < 10; n++)
+		for (unsigned i = 0; i < PLUGINS; i++)
+			rig_write(&g[i], four, 4);
+	for (unsigned i = 0; i < PLUGINS; i++) {
+		rig_close(&g[i]);
+		assert_int_equal(g[i].r.written, 40);
+	}
+	assert_int_equal(writing.most, 2);
+}
+
 int
 main(void)
 {
@@ -352,6 +416,7 @@ main(void)
 		RIG_TEST(test_full_spool),
 		RIG_TEST(test_full_to_the_end),
 		RIG_TEST(test_backup),
+		RIG_TEST(test_writers_are_bounded),
 	};
 
 	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);

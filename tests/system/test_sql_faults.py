@@ -178,8 +178,10 @@ def test_server_dies_within_a_transaction(engine, weir, tmp_path):
 
 
 @engines_of("pgsql", rest=["mysql"])
-def test_server_stands_still(engine, weir):
-    """It answers nothing for a while: what waits is seen, and collecting does not care."""
+@pytest.mark.parametrize("end", ["weir ends meanwhile"] + ["it goes on"] * (KILLS > 8))
+def test_server_stands_still(engine, weir, end):
+    """It answers nothing for a while: what waits is seen, and collecting does not care. A weir
+    that ends does not wait for it, and leaves what waits to the next."""
     scene = Scene(weir, engine)
     scene.wait_rows()
     pids = [engine.process.pid] + [
@@ -193,10 +195,21 @@ def test_server_stands_still(engine, weir):
         poll(lambda: scene.weir.stats()["datagrams"] > before + 10)
         at = output(scene.weir)
         assert at["spooled"] > 0 and at["waiting_octets"] > 0 and at["waiting_since"]
+        if end == "weir ends meanwhile":
+            scene.sender.stop()
+            poll(lambda: scene.weir.stats()["datagrams"] == scene.sender.datagrams)
+            assert scene.weir.stop() == 0
+            assert "are left in" in scene.weir.log_text()
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-    scene.end()
+    if end == "it goes on":
+        scene.end()
+        return
+    again = weir(config(engine, scene.port), "--as", "nfacctd").ready()
+    poll(lambda: output(again)["waiting"] == 0)
+    assert again.stop() == 0
+    assert table(engine) == scene.sender.sent
 
 
 @engines_of("mysql", rest=["pgsql"])
