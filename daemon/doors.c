@@ -11,6 +11,7 @@
 #include "collectors/pcap.h"
 #include "collectors/tcp.h"
 #include "collectors/udp.h"
+#include "core/engine.h"
 #include "export/tee.h"
 #include "report/memory.h"
 #include "report/print.h"
@@ -24,6 +25,7 @@
 #if defined(WITH_SQLITE) || defined(WITH_PGSQL) || defined(WITH_MYSQL)
 #define WITH_SQL
 #include "sql/ddl.h"
+#include "sql/spool.h"
 #include "sql/writer.h"
 #endif
 
@@ -131,6 +133,24 @@ door_output_defaults(const struct output_ops *ops, void *config, const char *sta
 		((struct sql_config *)config)->state_dir = state_dir;
 #endif
 	(void)ops, (void)config, (void)state_dir;
+}
+
+void
+door_outputs_check(const struct engine *en, const char *state_dir)
+{
+#ifdef WITH_SQL
+	const char *names[ENGINE_OUTPUTS];
+	char dir[PATH_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->ops->directives == &sql_directives)
+			names[n++] = en->outputs[i]->name;
+	if ((size_t)snprintf(dir, sizeof(dir), "%s/spool", state_dir) < sizeof(dir))
+		spool_orphans(dir, names, n);
+#else
+	(void)en, (void)state_dir;
+#endif
 }
 
 int

@@ -31,6 +31,10 @@ void door_output_defaults(const struct output_ops *ops, void *config,
  */
 int door_schema_print(const struct output *o, FILE *to, struct err *e);
 
+/* Say what outputs that are no more have left in the state_dir to be written. */
+struct engine;
+void door_outputs_check(const struct engine *en, const char *state_dir);
+
 /* The directive sets of all doors, ended by NULL. */
 extern const struct directive_set *const door_directives[];
 

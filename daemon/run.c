@@ -18,6 +18,7 @@
 #include "core/engine.h"
 #include "core/keeper.h"
 #include "daemon/control.h"
+#include "daemon/doors.h"
 #include "daemon/main.h"
 #include "daemon/options.h"
 #include "daemon/reload.h"
@@ -216,6 +217,7 @@ run_start(struct run *r, struct err *e)
 	         "most %llu MiB", r->engine->n_workers, r->engine->n_views,
 	    r->engine->n_outputs,
 	    (unsigned long long)(engine_max_octets(r->engine) >> 20));
+	door_outputs_check(r->engine, c->state_dir);
 	if (!r->settings.reads_file &&
 	    (r->keeper = keeper_new(r->engine, c->state_dir, c->checkpoint_interval, e)) == NULL)
 		return -e->code;

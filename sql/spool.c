@@ -50,22 +50,30 @@ folder_have(const char *path, struct err *e)
 	    path, errno == EEXIST ? "is a file" : strerror(errno));
 }
 
+/* The name of the folder of plugin `name`. */
+static size_t
+name_encode(const char *name, char *to)
+{
+	size_t len = 0;
+
+	for (const char *p = name; *p != '\0'; p++)
+		len += (size_t)sprintf(to + len,
+		    is_plain(*p, p == name) ? "%c" : "%%%02X", (unsigned char)*p);
+	return len;
+}
+
 /* Make `dir`/`name`, which become `to`. */
 static int
 folder_make(const char *dir, const char *name, char to[PATH_MAX], struct err *e)
 {
 	int rc = folder_have(dir, e);
-	size_t len;
 
 	if (rc != 0)
 		return rc;
 	/* Room for names of files below it is left. */
 	if (strlen(dir) + 3 * strlen(name) + 128 > PATH_MAX)
 		return err_set(e, WEIR_EIO, "%s: too long a name", dir);
-	len = (size_t)sprintf(to, "%s/", dir);
-	for (const char *p = name; *p != '\0'; p++)
-		len += (size_t)sprintf(to + len,
-		    is_plain(*p, p == name) ? "%c" : "%%%02X", (unsigned char)*p);
+	(void)name_encode(name, to + sprintf(to, "%s/", dir));
 	return folder_have(to, e);
 }
 
@@ -395,4 +403,57 @@ spool_depth(struct spool *sp)
 		sp->first != NULL ? sp->first->since : 0 };
 	pthread_mutex_unlock(&sp->lock);
 	return d;
+}
+
+static int
+is_waiting(const struct dirent *d)
+{
+	return has_tail(d->d_name, BATCH_TAIL);
+}
+
+/* Say how much waits in the folder at `path`, if nobody uses it. */
+static void
+orphan_tell(const char *path)
+{
+	char lock[PATH_MAX];
+	struct dirent **names;
+	int fd, n;
+
+	if ((size_t)snprintf(lock, sizeof(lock), "%s/lock", path) >= sizeof(lock) ||
+	    (fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	    (n = scandir(path, &names, is_waiting, NULL)) >= 0) {
+		if (n > 0)
+			log_warn(
+			    "%s: %d batches wait there for a plugin that is no more: "
+			    "weir replay writes them",
+			    path, n);
+		for (int i = 0; i < n; i++)
+			free(names[i]);
+		free(names);
+	}
+	(void)close(fd);
+}
+
+void
+spool_orphans(const char *dir, const char *const *names, unsigned n)
+{
+	DIR *folder = opendir(dir);
+	struct dirent *d;
+
+	while (folder != NULL && (d = readdir(folder)) != NULL) {
+		char name[3 * 64 + 1], path[PATH_MAX];
+		bool known = d->d_name[0] == '.';
+
+		for (unsigned i = 0; i < n && !known; i++) {
+			(void)name_encode(names[i], name);
+			known = strcmp(name, d->d_name) == 0;
+		}
+		if (!known && (size_t)snprintf(path, sizeof(path), "%s/%s", dir,
+				  d->d_name) < sizeof(path))
+			orphan_tell(path);
+	}
+	if (folder != NULL)
+		(void)closedir(folder);
 }

@@ -95,4 +95,10 @@ void spool_done(struct spool *sp, struct spool_item *item, bool keep);
 
 struct spool_depth spool_depth(struct spool *sp);
 
+/*
+ * Say in the log which folders of `dir` hold batches of plugins that are not among the `n`
+ * `names` (of at most 63 characters), and of no other weir that runs.
+ */
+void spool_orphans(const char *dir, const char *const *names, unsigned n);
+
 #endif

@@ -10,13 +10,14 @@ import resource
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 
 import netflow
-from conftest import free_port, generate, poll, truth
+from conftest import WEIR, free_port, generate, poll, run_file, truth
 
 pytestmark = pytest.mark.xdist_group("sql")
 
@@ -277,6 +278,60 @@ def test_disk_full(engine, weir, room):
                      (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     poll(lambda: output(scene.weir)["state"] == "ok")
     scene.end()
+
+
+# ---------------------------------------------------------------- spools
+
+
+def replay(*args, check=True):
+    done = subprocess.run([str(WEIR), "replay", *map(str, args)], capture_output=True, text=True)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def test_spool_of_a_plugin_that_is_no_more(tmp_path):
+    """What waits for a table that does not fit is told of when its plugin has gone, listed, and
+    played to another table, once."""
+    pcap, none, db = (tmp_path / name for name in ("x.pcap", "none.pcap", "x.db"))
+    at = 1700000000
+    netflow.capture(pcap, [(at, netflow.v9(("192.0.2.1", at, at, 3, 30), ("192.0.2.2", at + 90,
+                                                                         at + 90, 4, 40)))])
+    netflow.capture(none, [])
+    with sqlite3.connect(db) as c:
+        c.execute("CREATE TABLE t_2023 (something INT)")
+
+    def run(source, plugin):
+        return run_file(tmp_path, f"""
+            pcap_savefile: {source}
+            plugins: sqlite3[{plugin}]
+            sql_db: {db}
+            sql_table: t_%Y
+            sql_history: 1m
+            sql_refresh_time: 60
+            timestamps_utc: true
+            """, "--as", "nfacctd")
+
+    log = run(pcap, "old/one")
+    assert "t_2023 does not fit" in log and "are left in" in log
+    spool = tmp_path / "state" / "spool" / "old%2Fone"
+    log = run(none, "new")
+    assert f"{spool}: 1 batches wait there for a plugin that is no more" in log
+    listed = replay("-l", spool)
+    assert [line.split()[4:] for line in listed.stdout.splitlines()] == [
+        ["2023-11-14", "22:13:00", "sqlite3", "t_2023", "1"],
+        ["2023-11-14", "22:14:00", "sqlite3", "t_2023", "1"]]
+    assert "ip_src=192.0.2.2" in replay("-d", "-o", 2, spool).stdout
+    assert replay("-t", spool).stderr == "2 batches read, 2 rows\n"
+    for known in (0, 2):
+        done = replay("-T", "mine", spool)
+        assert done.stderr.endswith(
+            f"2 batches read, 2 rows; {known} batches were there already, 0 rows refused\n")
+    with sqlite3.connect(db) as c:
+        assert c.execute("SELECT stamp_inserted, ip_src, packets, bytes FROM mine ORDER BY 1"
+                         ).fetchall() == [("2023-11-14 22:13:00", "192.0.2.1", 3, 30),
+                                          ("2023-11-14 22:14:00", "192.0.2.2", 4, 40)]
+    assert "WEIR_SQL_PASSWD" in replay("-P", "secret", spool, check=False).stderr
+    assert replay(pcap, check=False).returncode == 1
 
 
 # ---------------------------------------------------------------- weir
