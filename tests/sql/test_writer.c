@@ -168,6 +168,41 @@ test_failed_batch_is_tried_again(void **state)
 	assert_int_equal(g.r.written, 3);
 }
 
+/* Others got in the way of the second row. */
+static int
+step_deadlock(struct sql_conn *c, struct sql_stmt *st, uint64_t *changed, struct err *e)
+{
+	static unsigned n;
+
+	if (faults == 0 || ++n % 3 != 0)
+		return sqlite_driver.step(c, st, changed, e);
+	faults--;
+	return err_set(e, WEIR_EAGAIN, "deadlock");
+}
+
+static void
+test_deadlocks_are_tried_at_once(void **state)
+{
+	struct rig g = { .o.common = five };
+	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
+		rig_flow("192.0.2.2", NULL, 0, 0, 6, 5, 50) };
+	struct sql_driver d = sqlite_driver;
+
+	(void)state;
+	d.step = step_deadlock;
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	faults = 4;
+	rig_write(&g, f, 2);
+	assert_int_equal(faults, 0);
+	assert_int_equal(g.o.errors, 0);
+	faults = 1000; /* but not for ever */
+	assert_int_not_equal(rig_try(&g, f, 2), 0);
+	faults = 0;
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT ip_src, packets FROM acct ORDER BY 1"),
+	    "192.0.2.1|2 192.0.2.2|10");
+}
+
 static struct flow four[4];
 
 static void
@@ -410,6 +445,7 @@ main(void)
 		RIG_TEST(test_flows_from_version_4),
 		RIG_TEST(test_lost_answer),
 		RIG_TEST(test_failed_batch_is_tried_again),
+		RIG_TEST(test_deadlocks_are_tried_at_once),
 		RIG_TEST(test_rows_wait_in_the_spool),
 		RIG_TEST(test_next_run_writes_what_is_left),
 		RIG_TEST(test_one_weir_each_spool),
