@@ -119,9 +119,9 @@ batch_changed(const struct batch_reader *r, unsigned column)
 }
 
 /*
- * Open the file and read its head. Returns 0; -WEIR_EUNSUPPORTED when a newer weir wrote
- * it; -WEIR_EMALFORMED when its head cannot be read; -WEIR_EIO, -WEIR_ENOMEM; each with
- * `e` naming the file.
+ * Open the file and read its head. Returns 0; -WEIR_ENOENT when there is none;
+ * -WEIR_EUNSUPPORTED when a newer weir wrote it; -WEIR_EMALFORMED when its head cannot be
+ * read; -WEIR_EIO, -WEIR_ENOMEM; each with `e` naming the file.
  */
 int batch_open(struct batch_reader *r, const char *path, struct err *e);
 void batch_close(struct batch_reader *r);

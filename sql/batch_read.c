@@ -258,7 +258,9 @@ batch_open(struct batch_reader *r, const char *path, struct err *e)
 	s->tries = SEARCH_TRIES;
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (s->fd == -1 || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		rc = err_set(e, WEIR_EIO, "%s: %s", path,
+		bool gone = s->fd == -1 && errno == ENOENT;
+
+		rc = err_set(e, gone ? WEIR_ENOENT : WEIR_EIO, "%s: %s", path,
 		    s->fd == -1 ? strerror(errno) : "is no file");
 		batch_close(r);
 		return rc;

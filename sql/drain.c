@@ -214,7 +214,7 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 	if (it->octets > 0) /* else weir ended when it had just begun */
 		log_err("%s: %" PRIu64 " rows are lost", e->text, lost);
 	output_account(d->c.output, &account, lost);
-	spool_done(d->c.spool, it, it->octets > 0);
+	spool_done(d->c.spool, it, it->octets > 0 && e->code != WEIR_ENOENT);
 	depth_show(d);
 	return 0;
 }
@@ -231,7 +231,7 @@ item_write(struct drain *d, struct spool_item *it, struct store *to, struct err 
 		return err_set(e, WEIR_ENOMEM, "no memory to read the spool");
 	spool_item_path(d->c.spool, it, path);
 	rc = batch_open(b, path, e);
-	if (rc == -WEIR_EMALFORMED || rc == -WEIR_EUNSUPPORTED) {
+	if (rc == -WEIR_EMALFORMED || rc == -WEIR_EUNSUPPORTED || rc == -WEIR_ENOENT) {
 		rc = item_unreadable(d, it, e);
 	} else if (rc == 0) {
 		rc = bins_write(d, it, b, to, e);

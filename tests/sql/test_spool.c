@@ -566,6 +566,27 @@ test_file_that_comes_again(void **state)
 	assert_int_equal(rig_files("batch"), 0);
 }
 
+/* Somebody removed what waits. */
+static void
+test_file_that_is_gone(void **state)
+{
+	struct rig g = { .o.common = five };
+	struct flow f = rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10);
+
+	(void)state;
+	rig_open(&g);
+	rig_run("DROP TABLE acct; CREATE TABLE acct (none INT)");
+	assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	assert_int_equal(rig_files("batch"), 1);
+	assert_int_equal(unlink(rig_file), 0);
+	rig_run("DROP TABLE acct");
+	rig_write(&g, &f, 1);
+	rig_close(&g);
+	assert_int_equal(g.r.written, 1);
+	assert_int_equal(g.r.refused, 1);
+	assert_int_equal(g.o.waiting, 0);
+}
+
 static void
 test_names_that_are_no_file_names(void **state)
 {
@@ -626,6 +647,7 @@ main(void)
 		RIG_TEST(test_file_of_nothing_is_set_aside),
 		RIG_TEST(test_file_of_a_newer_weir_is_left),
 		RIG_TEST(test_file_that_comes_again),
+		RIG_TEST(test_file_that_is_gone),
 		RIG_TEST(test_folders),
 		RIG_TEST(test_names_that_are_no_file_names),
 	};
