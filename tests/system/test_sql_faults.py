@@ -19,15 +19,17 @@ import pytest
 import netflow
 from conftest import WEIR, free_port, generate, poll, run_file, truth
 
-pytestmark = pytest.mark.xdist_group("sql")
-
 KILLS = int(os.environ.get("WEIR_KILLS", "8"))
 HOSTS = 40
 
 
 def engines_of(*some, rest=()):
-    """A test's engines; those of `rest` too when there is time."""
-    return pytest.mark.parametrize("engine", [*some, *(rest if KILLS > 8 else ())], indirect=True)
+    """A test's engines; those of `rest` too when there is time. Servers run once, so what needs
+    them runs one after the other."""
+    marks = {"sqlite3": ()}
+    return pytest.mark.parametrize("engine", [
+        pytest.param(e, marks=marks.get(e, pytest.mark.xdist_group("sql")))
+        for e in (*some, *(rest if KILLS > 8 else ()))], indirect=True)
 
 
 class Sender(threading.Thread):
