@@ -322,7 +322,7 @@ a_request_is_done_whole_or_not_at_all(void **state)
 	/* As many rows as there is room for. */
 	control_begin(b.control);
 	for (int i = 0; i < 40; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "n%d", i);
 		assert_int_equal(ask(&b, name, &bad) == SET_OK, i < 32);
