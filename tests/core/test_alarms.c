@@ -23,15 +23,21 @@
 
 static char dir[] = "/tmp/weir-alarms-XXXXXX";
 
+/* The path of `name` in the folder; it stays, for configurations point to it. */
 static const char *
 in_dir(const char *name)
 {
-	static char paths[4][128];
-	static unsigned next;
-	char *path = paths[next++ % 4];
+	static char paths[8][128];
+	char path[sizeof(paths[0])];
+	unsigned i = 0;
 
-	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-	return path;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	while (i < 8 && paths[i][0] != '\0' && strcmp(paths[i], path) != 0)
+		i++;
+	assert_true(i < 8);
+	if (paths[i][0] == '\0')
+		memcpy(paths[i], path, sizeof(path));
+	return paths[i];
 }
 
 static void
@@ -595,6 +601,27 @@ file_await(const char *path, unsigned lines, char *buf, size_t room)
 	fail_msg("%s: %s", path, buf);
 }
 
+/* Read from `fd`, which does not block, until there are `lines` lines. */
+static void
+fifo_await(int fd, unsigned lines, char *buf, size_t room)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		ssize_t more = read(fd, buf + n, room - 1 - n);
+		unsigned have = 0;
+
+		n += more > 0 ? (size_t)more : 0;
+		buf[n] = '\0';
+		for (char *c = buf; (c = strchr(c, '\n')) != NULL; c++)
+			have++;
+		if (have >= lines)
+			return;
+		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
+	}
+	fail_msg("not %u lines: %s", lines, buf);
+}
+
 static void
 programs_are_started_and_nagios_is_told(void **state)
 {
@@ -603,7 +630,6 @@ programs_are_started_and_nagios_is_told(void **state)
 	struct err e = ERR_INIT;
 	char text[4096], script[256], results[1024];
 	int fifo;
-	ssize_t len;
 
 	(void)state;
 	scene_begin(&s, 10);
@@ -631,9 +657,7 @@ programs_are_started_and_nagios_is_told(void **state)
 	assert_string_equal(text,
 	    "raised web|x web 200 100 bytes per second web: 200 bytes per second, alarm at 100\n"
 	    "cleared web|x web 0 50 bytes per second web: 0 bytes per second, well again at 50\n");
-	len = read(fifo, results, sizeof(results) - 1);
-	assert_true(len > 0);
-	results[len] = '\0';
+	fifo_await(fifo, 2, results, sizeof(results));
 	assert_non_null(strstr(results, "] PROCESS_SERVICE_CHECK_RESULT;router;web traffic;2;"
 	                                "web|x: CRITICAL - web: 200 bytes"));
 	assert_non_null(strstr(results, "|value=200;;100\n"));
