@@ -44,6 +44,10 @@ static const struct directive snmp_rows[] = {
 	    .offset = AT(write), .def = "false",
 	    .doc = "Thresholds and reports of who has most may be set through SNMP, by whom "
 	           "snmpd.conf lets write. Nothing else is ever writable." },
+	{ .name = "snmp_ipfix_mib", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_GLOBAL,
+	    .offset = AT(ipfix), .def = "false",
+	    .doc = "Serve sessions and their statistics in IPFIX-MIB (RFC 6615, mib-2 193), too; "
+	           "snmpd.conf must show .1.3.6.1.2.1.193." },
 	{ .name = "snmp_notify_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(notify_rate), .min = 1, .max = 10000, .def = "100",
 	    .unit = "per second",
@@ -179,6 +183,7 @@ agent_begin(const struct output *o, struct err *e)
 	if (c->write && agent.shows_control)
 		agent.control = control_new(o->engine->alarms, o->engine->topns);
 	sc.notify = agent.notify;
+	sc.ipfix = c->ipfix;
 	sc.control = agent.control;
 	if (agent.notify != NULL)
 		agent.session = session_start(&sc, e);

@@ -29,7 +29,7 @@ struct snmp_config {
 	uint32_t max_rows;
 	uint32_t row_linger;
 	uint32_t index;
-	bool write;
+	bool write, ipfix;
 	uint32_t notify_rate;
 	uint32_t topn, topn_interval;
 };

@@ -35,6 +35,10 @@ struct census {
 	uint32_t home[EXPORTER_KINDS]; /* index of the collector that they come through; 0: none */
 	struct exporter **exporters; /* in the order of their rows; with references */
 	uint32_t n_exporters;
+	struct pace {                /* how fast each sends; as many as exporters */
+		uint64_t octets, rate;
+	} *paces;
+	uint64_t paced;              /* by the monotonic clock: when that was last seen */
 	uint64_t changes;            /* of the registry, when they were taken */
 	struct interface_set *interfaces; /* a reference; NULL: none */
 };
@@ -201,6 +205,7 @@ census_free(struct census *c)
 	free(c->desks);
 	exporters_give(c->exporters, c->n_exporters);
 	interface_set_unref(c->interfaces);
+	free(c->paces);
 	free(c);
 }
 
@@ -258,6 +263,10 @@ census_exporters(struct census *c)
 	qsort_r(list, kept, sizeof(*list), exporter_compare, c);
 	c->exporters = list;
 	c->n_exporters = kept;
+	/* Others have come or gone: rates begin anew. */
+	free(c->paces);
+	c->paces = calloc((size_t)kept + 1, sizeof(*c->paces));
+	c->paced = 0;
 	c->changes = changes;
 	return kept;
 }
@@ -388,9 +397,29 @@ interfaces_take(struct census *c)
 	c->interfaces = s;
 }
 
+/* How fast exporters send, from one second to the next. */
+static void
+paces_take(struct census *c)
+{
+	uint64_t now = clock_mono(), span = now - c->paced;
+
+	if (c->paces == NULL || (c->paced != 0 && span < CLOCK_S))
+		return;
+	for (uint32_t i = 0; i < c->n_exporters; i++) {
+		uint64_t octets = exporter_sum(c->exporters[i], EXPORTER_OCTETS);
+		struct pace *p = &c->paces[i];
+
+		if (c->paced != 0)
+			p->rate = (uint64_t)((double)(octets - p->octets) * 1e9 / (double)span);
+		p->octets = octets;
+	}
+	c->paced = now;
+}
+
 void
 census_take(struct census *c, struct mib_tree *t)
 {
+	paces_take(c);
 	interfaces_take(c);
 	t->interfaces = interface_set_ref(c->interfaces);
 	t->n_interfaces = t->interfaces != NULL ? t->interfaces->n : 0;
@@ -400,6 +429,7 @@ census_take(struct census *c, struct mib_tree *t)
 		struct exporter_row *r = &t->exporters[i];
 
 		exporter_take(c->exporters[i], c->home[c->exporters[i]->kind], r);
+		r->rate = c->paces != NULL ? c->paces[i].rate : 0;
 		while (t->collectors[d].index != r->collector)
 			d++;
 		t->collectors[d].templates += r->counts[EXPORTER_TEMPLATES];

@@ -20,6 +20,7 @@
 
 #include "agent/control.h"
 #include "agent/notify.h"
+#include "agent/tables.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
@@ -36,8 +37,18 @@
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
 
+/* A module that is served, and where. */
+struct root {
+	struct session *session;
+	const struct mib *mib;
+	size_t n_base;
+	oid base[OID_BASE_MAX];
+	bool writes;                  /* SETs are handed on */
+};
+
 struct session {
 	struct session_config config;
+	struct root roots[2];
 	pthread_t thread;
 	int wake_fd;                  /* eventfd */
 	_Atomic bool stop;
@@ -201,16 +212,17 @@ request_fill(const struct session *s, const struct cell *c, netsnmp_variable_lis
 /* Requests */
 
 static void
-request_get(const struct session *s, netsnmp_agent_request_info *info,
+request_get(const struct root *root, netsnmp_agent_request_info *info,
     netsnmp_request_info *request)
 {
+	const struct session *s = root->session;
 	netsnmp_variable_list *vb = request->requestvb;
-	size_t n = s->config.n_base;
+	size_t n = root->n_base;
 	enum tree_found found = TREE_NO_OBJECT;
 	struct cell c;
 
 	if (s->tree != NULL && vb->name_length >= n)
-		found = tree_get(s->tree, vb->name + n, vb->name_length - n, &c);
+		found = tree_get(root->mib, s->tree, vb->name + n, vb->name_length - n, &c);
 	if (found == TREE_FOUND)
 		request_fill(s, &c, vb);
 	else
@@ -220,24 +232,25 @@ request_get(const struct session *s, netsnmp_agent_request_info *info,
 
 /* What is left untouched has no successor here: the library then says so. */
 static void
-request_getnext(const struct session *s, netsnmp_request_info *request)
+request_getnext(const struct root *root, netsnmp_request_info *request)
 {
+	const struct session *s = root->session;
 	netsnmp_variable_list *vb = request->requestvb;
 	oid name[OID_BASE_MAX + NAME_MAX_LEN];
-	size_t n = s->config.n_base, len = 0;
+	size_t n = root->n_base, len = 0;
 	struct cell c;
 
 	if (s->tree == NULL)
 		return;
 	if (vb->name_length >= n &&
-	    memcmp(vb->name, s->config.base, n * sizeof(oid)) == 0)
+	    memcmp(vb->name, root->base, n * sizeof(oid)) == 0)
 		len = vb->name_length - n;
-	else if (snmp_oid_compare(vb->name, vb->name_length, s->config.base, n) > 0)
+	else if (snmp_oid_compare(vb->name, vb->name_length, root->base, n) > 0)
 		return;
-	if (!tree_next(s->tree, vb->name + (vb->name_length - len), len,
+	if (!tree_next(root->mib, s->tree, vb->name + (vb->name_length - len), len,
 	        request->inclusive != 0, &c))
 		return;
-	memcpy(name, s->config.base, n * sizeof(oid));
+	memcpy(name, root->base, n * sizeof(oid));
 	len = n + cell_name(s->tree, &c, name + n);
 	snmp_set_var_objid(vb, name, len);
 	request_fill(s, &c, vb);
@@ -322,12 +335,13 @@ static int
 session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
     netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
-	struct session *s = handler->myvoid;
+	const struct root *root = handler->myvoid;
+	struct session *s = root->session;
 
 	(void)reg;
 	session_moment(s);
 	if (info->mode != MODE_GET && info->mode != MODE_GETNEXT) {
-		if (s->config.control != NULL)
+		if (root->writes)
 			session_set(s, info, requests);
 		return SNMP_ERR_NOERROR;
 	}
@@ -335,9 +349,9 @@ session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
 		if (r->processed)
 			continue;
 		if (info->mode == MODE_GET)
-			request_get(s, info, r);
+			request_get(root, info, r);
 		else if (info->mode == MODE_GETNEXT)
-			request_getnext(s, r);
+			request_getnext(root, r);
 	}
 	return SNMP_ERR_NOERROR;
 }
@@ -590,18 +604,36 @@ session_unconfigure(struct session *s)
 	    s, 1);
 }
 
-/* The whole subtree is registered once: each registration costs the master a round trip. */
+/*
+ * A whole subtree is registered at once: each registration costs the master a round trip.
+ */
 static bool
-session_register(struct session *s)
+root_register(struct root *root, const char *name)
 {
-	netsnmp_handler_registration *reg = netsnmp_create_handler_registration(NAME,
-	    session_handle, s->config.base, s->config.n_base,
-	    s->config.control != NULL ? HANDLER_CAN_RWRITE : HANDLER_CAN_RONLY);
+	netsnmp_handler_registration *reg = netsnmp_create_handler_registration(name,
+	    session_handle, root->base, root->n_base,
+	    root->writes ? HANDLER_CAN_RWRITE : HANDLER_CAN_RONLY);
 
 	if (reg == NULL)
 		return false;
-	reg->handler->myvoid = s;
+	reg->handler->myvoid = root;
 	return netsnmp_register_handler(reg) == MIB_REGISTERED_OK;
+}
+
+static bool
+session_register(struct session *s)
+{
+	static const oid ipfix[] = { 1, 3, 6, 1, 2, 1, 193 }; /* RFC 6615 */
+	struct root *weir = &s->roots[0], *other = &s->roots[1];
+
+	*weir = (struct root){ .session = s, .mib = &weir_mib, .n_base = s->config.n_base,
+		.writes = s->config.control != NULL };
+	memcpy(weir->base, s->config.base, s->config.n_base * sizeof(oid));
+	*other = (struct root){ .session = s, .mib = &ipfix_mib,
+		.n_base = sizeof(ipfix) / sizeof(oid) };
+	memcpy(other->base, ipfix, sizeof(ipfix));
+	return root_register(weir, NAME) &&
+	       (!s->config.ipfix || root_register(other, NAME "-ipfix"));
 }
 
 static void *

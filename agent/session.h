@@ -11,6 +11,7 @@
 #ifndef WEIR_AGENT_SESSION_H
 #define WEIR_AGENT_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/tree.h"
@@ -26,6 +27,7 @@ struct session_config {
 	const char *boot_file;       /* keeps when sysUpTime was 0; NULL: nothing does */
 	uint32_t reconnect;          /* s between attempts; also how often it looks for the master */
 	struct control *control;     /* SETs; NULL: nothing may be set */
+	bool ipfix;                  /* IPFIX-MIB is served, too */
 	struct notify *notify;       /* what managers are told */
 	size_t n_base;
 	subid_t base[OID_BASE_MAX];  /* the root of the MIB */

@@ -17,6 +17,8 @@ const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&interface_table,
 };
 
+const struct mib weir_mib = { mib_tables, N_MIB_TABLES };
+
 /* TimeStamp counts hundredths of a second; before the start of sysUpTime it is 0. */
 uint64_t
 moment_timestamp(const struct moment *m, uint64_t ns)

@@ -14,6 +14,9 @@
 /* In the order of their names. */
 extern const struct mib_table *const mib_tables[N_MIB_TABLES];
 
+/* WEIR-MIB, which has these; IPFIX-MIB (RFC 6615), below mib-2 193 (agent/ipfix.c). */
+extern const struct mib weir_mib, ipfix_mib;
+
 /*
  * The scalars, and the tables of things (agent/tables.c); the entries (agent/entry.c);
  * watches (agent/watches.c); thresholds and alarms (agent/thresholds.c);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "agent/tables.h"
+#include "lib/hash.h"
+#include "lib/wbuf.h"
 
 struct mib_tree *
 tree_new(const struct tree_size *n)
@@ -30,9 +32,60 @@ tree_new(const struct tree_size *n)
 	return t;
 }
 
+static int
+session_order(const void *a, const void *b)
+{
+	const struct session_row *x = a, *y = b;
+
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* The same on every host: of the address, then the domain in network order. */
+static uint32_t
+session_index_make(const struct exporter_row *x)
+{
+	uint8_t key[sizeof(x->address) + 4];
+	struct wbuf w = wbuf_of(key, sizeof(key));
+	uint32_t index;
+
+	wbuf_put(&w, &x->address, sizeof(x->address));
+	wbuf_u32(&w, x->domain);
+	index = (uint32_t)(hash_frozen(key, sizeof(key)) >> 33);
+	return index != 0 ? index : 1;
+}
+
+/*
+ * A session for each exporter that speaks NetFlow or IPFIX. Its index is made of what it
+ * is; of two with the same one, which is rare, one is left out.
+ */
+static void
+sessions_make(struct mib_tree *t)
+{
+	enum { SFLOW = 3 };
+	uint32_t n = 0, kept = 0;
+
+	t->sessions = calloc((size_t)t->n_exporters + 1, sizeof(*t->sessions));
+	for (uint32_t i = 0; t->sessions != NULL && i < t->n_exporters; i++) {
+		const struct exporter_row *x = &t->exporters[i];
+		uint32_t index = session_index_make(x);
+
+		for (uint32_t c = 0; x->protocol != SFLOW && c < t->n_collectors; c++)
+			if (t->collectors[c].index == x->collector)
+				t->sessions[n++] = (struct session_row){ index, x,
+					&t->collectors[c] };
+	}
+	if (n > 0)
+		qsort(t->sessions, n, sizeof(*t->sessions), session_order);
+	for (uint32_t i = 0; i < n; i++)
+		if (kept == 0 || t->sessions[kept - 1].index != t->sessions[i].index)
+			t->sessions[kept++] = t->sessions[i];
+	t->n_sessions = kept;
+}
+
 void
 tree_seal(struct mib_tree *t)
 {
+	sessions_make(t);
 	t->n_entries = 0;
 	for (uint32_t i = 0; i < t->n_views; i++) {
 		assert(i == 0 || t->views[i - 1].index < t->views[i].index);
@@ -54,6 +107,7 @@ tree_free(struct mib_tree *t)
 	free(t->exporters);
 	free(t->outputs);
 	free(t->views);
+	free(t->sessions);
 	free(t->watches);
 	free(t->thresholds);
 	free(t->alarms);
@@ -132,10 +186,10 @@ column_seek(const struct mib_table *table, subid_t number)
 }
 
 enum tree_found
-tree_get(const struct mib_tree *t, const subid_t *name, size_t len, struct cell *out)
+tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, struct cell *out)
 {
-	for (unsigned i = 0; i < N_MIB_TABLES; i++) {
-		const struct mib_table *table = mib_tables[i];
+	for (unsigned i = 0; i < mib->n; i++) {
+		const struct mib_table *table = mib->tables[i];
 		size_t rest;
 		uint16_t column;
 		bool exact;
@@ -186,11 +240,11 @@ table_next(const struct mib_table *table, const struct mib_tree *t, const subid_
 }
 
 bool
-tree_next(const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
+tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
     struct cell *out)
 {
-	for (unsigned i = 0; i < N_MIB_TABLES; i++) {
-		const struct mib_table *table = mib_tables[i];
+	for (unsigned i = 0; i < mib->n; i++) {
+		const struct mib_table *table = mib->tables[i];
 		size_t rest = 0;
 		int where = name_within(table, name, len, &rest);
 

@@ -45,6 +45,7 @@ struct collector_row {
 };
 
 struct exporter_row {
+	uint64_t rate;           /* octets per second of its datagrams, lately */
 	uint32_t collector;      /* index of the collector's row */
 	uint32_t domain;
 	ip16_t address;
@@ -68,6 +69,13 @@ struct view_row {
 	uint64_t cleared, last_commit; /* ns since 1970 */
 	struct rows *rows;       /* a reference */
 	uint32_t first;          /* place of its first row among all entries; set by tree_seal */
+};
+
+/* What IPFIX-MIB calls a session: an exporter, and where it sends to. */
+struct session_row {
+	uint32_t index;
+	const struct exporter_row *exporter;   /* in the same tree */
+	const struct collector_row *collector;
 };
 
 struct output_row {
@@ -132,12 +140,13 @@ struct mib_tree {
 	uint64_t notified, not_notified; /* notifications */
 	uint64_t not_acted;      /* programs and results for Nagios */
 	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
-	    n_topns, n_topn_entries, n_interfaces;
+	    n_topns, n_topn_entries, n_interfaces, n_sessions;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
 	struct interface_set *interfaces; /* a reference; NULL: none */
+	struct session_row *sessions;     /* by index; made by tree_seal */
 	struct watch *watches;            /* by index; the tree's own copy, or NULL; as are */
 	struct threshold_row *thresholds; /* by name, */
 	struct alarm_row *alarms;         /* by length of name, name, id, */
@@ -184,7 +193,7 @@ struct column {
 struct mib_table {
 	const char *name;
 	uint8_t n_prefix;
-	uint8_t prefix[3];       /* of its columns' names, below the root */
+	uint8_t prefix[4];       /* of its columns' names, below the root */
 	uint16_t n_columns;
 	const struct column *columns; /* by number */
 	uint32_t (*count)(const struct mib_tree *t);
@@ -192,6 +201,12 @@ struct mib_table {
 	size_t (*index)(const struct mib_tree *t, uint32_t pos, subid_t *out);
 	/* What the columns' getters take; `scratch` may be used to make it. */
 	const void *(*row)(const struct mib_tree *t, uint32_t pos, struct entry *scratch);
+};
+
+/* A module: its tables, in the order of their names, below a root of its own. */
+struct mib {
+	const struct mib_table *const *tables;
+	unsigned n;
 };
 
 /* One object's place. */
@@ -203,15 +218,15 @@ struct cell {
 
 enum tree_found { TREE_FOUND, TREE_NO_OBJECT, TREE_NO_INSTANCE };
 
-/* The object called exactly `name`. */
-enum tree_found tree_get(const struct mib_tree *t, const subid_t *name, size_t len,
+/* The object of `mib` called exactly `name`. */
+enum tree_found tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len,
     struct cell *out);
 
 /*
  * The first object whose name comes after `name`, or is `name` itself if `inclusive`.
  * Returns false at the end of the MIB.
  */
-bool tree_next(const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
+bool tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
     struct cell *out);
 
 /* Write the name of `c` below the root to `out` (NAME_MAX_LEN). Returns its length. */

@@ -168,7 +168,7 @@ a_walk_gives_every_object_once_in_ascending_order(void **state)
 		scene_init(&s, "src_host", 1000);
 		t = tree_random(&s);
 		names_list(t);
-		while (tree_next(t, at.s, at.len, false, &c)) {
+		while (tree_next(&weir_mib, t, at.s, at.len, false, &c)) {
 			struct name before = at;
 			struct moment m = { t, 0, 0 };
 			struct value v;
@@ -203,10 +203,10 @@ every_object_can_be_asked_for_by_its_name(void **state)
 			struct name back;
 			struct cell c;
 
-			assert_int_equal(tree_get(t, names[i].s, names[i].len, &c), TREE_FOUND);
+			assert_int_equal(tree_get(&weir_mib, t, names[i].s, names[i].len, &c), TREE_FOUND);
 			back.len = cell_name(t, &c, back.s);
 			assert_int_equal(name_order(back.s, back.len, names[i].s, names[i].len), 0);
-			assert_true(tree_next(t, names[i].s, names[i].len, true, &c));
+			assert_true(tree_next(&weir_mib, t, names[i].s, names[i].len, true, &c));
 			back.len = cell_name(t, &c, back.s);
 			assert_int_equal(name_order(back.s, back.len, names[i].s, names[i].len), 0);
 		}
@@ -275,9 +275,9 @@ any_name_is_followed_by_the_first_object_behind_it(void **state)
 			}
 			exact = want < n_names &&
 			    name_order(names[want].s, names[want].len, ask.s, ask.len) == 0;
-			assert_int_equal(tree_get(t, ask.s, ask.len, &c) == TREE_FOUND, exact);
+			assert_int_equal(tree_get(&weir_mib, t, ask.s, ask.len, &c) == TREE_FOUND, exact);
 			want += exact && !inclusive;
-			found = tree_next(t, ask.s, ask.len, inclusive, &c);
+			found = tree_next(&weir_mib, t, ask.s, ask.len, inclusive, &c);
 			assert_int_equal(found, want < n_names);
 			if (!found)
 				continue;
@@ -312,7 +312,7 @@ a_walk_over_a_hundred_trees_ascends_to_the_end(void **state)
 			for (int i = rand() % 8; on && i >= 0; i--) {
 				struct name before = at;
 
-				on = tree_next(t, at.s, at.len, false, &c);
+				on = tree_next(&weir_mib, t, at.s, at.len, false, &c);
 				if (!on)
 					break;
 				at.len = cell_name(t, &c, at.s);
@@ -323,6 +323,40 @@ a_walk_over_a_hundred_trees_ascends_to_the_end(void **state)
 			scene_fini(&s);
 		}
 		assert_true(steps > 50);
+	}
+}
+
+/* The other module, by the same functions: every object, in order, and each by its name. */
+static void
+sessions_can_be_walked_in_the_other_module(void **state)
+{
+	(void)state;
+	srand(6);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct scene s;
+		struct mib_tree *t;
+		struct name at = { .len = 0 };
+		uint32_t n = 0;
+		struct cell c, again;
+
+		scene_init(&s, "src_host", 1000);
+		t = tree_random(&s);
+		assert_int_equal(t->n_sessions, t->n_exporters);
+		while (tree_next(&ipfix_mib, t, at.s, at.len, false, &c)) {
+			struct name before = at;
+			struct moment m = { t, 0, 0 };
+			struct value v;
+
+			at.len = cell_name(t, &c, at.s);
+			assert_true(name_order(before.s, before.len, at.s, at.len) < 0);
+			assert_int_equal(tree_get(&ipfix_mib, t, at.s, at.len, &again), TREE_FOUND);
+			assert_true(again.column == c.column && again.pos == c.pos);
+			cell_value(&m, &c, &v);
+			n++;
+		}
+		assert_int_equal(n, t->n_sessions * (15 + 9));
+		tree_free(t);
+		scene_fini(&s);
 	}
 }
 
@@ -360,7 +394,7 @@ what_is_not_there_is_told_apart(void **state)
 	tree_seal(t);
 	for (size_t i = 0; i < sizeof(absences) / sizeof(absences[0]); i++) {
 		print_message("# %s\n", absences[i].says);
-		assert_int_equal(tree_get(t, absences[i].name.s, absences[i].name.len, &c),
+		assert_int_equal(tree_get(&weir_mib, t, absences[i].name.s, absences[i].name.len, &c),
 		    absences[i].want);
 	}
 	tree_free(t);
@@ -374,6 +408,7 @@ main(void)
 		cmocka_unit_test(every_object_can_be_asked_for_by_its_name),
 		cmocka_unit_test(any_name_is_followed_by_the_first_object_behind_it),
 		cmocka_unit_test(a_walk_over_a_hundred_trees_ascends_to_the_end),
+		cmocka_unit_test(sessions_can_be_walked_in_the_other_module),
 		cmocka_unit_test(what_is_not_there_is_told_apart),
 	};
 

@@ -318,3 +318,27 @@ def test_old_and_new_versions_of_snmp(tmp_path, weir):
     assert first.count(f".{OID}.1.8.1.14.") == 1
     assert w.stop() == 0
     master.stop()
+
+
+def test_sessions_in_ipfix_mib(tmp_path, weir):
+    ipfix = "1.3.6.1.2.1.193"
+    master = Snmpd(tmp_path, f"view weir included .{ipfix}\n")
+    w, wanted = start(tmp_path, weir, master, 100, 5, "snmp_ipfix_mib: true")
+
+    def walk(arc):
+        out = subprocess.run(["snmpwalk", "-v2c", "-c", "public", "-On", "-Oe",
+                              f"127.0.0.1:{master.port}", f".{ipfix}.{arc}"],
+                             env=dict(os.environ, MIBS=""), capture_output=True, text=True)
+        return [line.split(" = ")[1] for line in out.stdout.splitlines() if " = " in line]
+    poll(lambda: walk("1.2.1.1.6") == ["Counter64: 100"])      # records
+    assert walk("1.1.1.1.4") == ["Hex-STRING: 7F 00 00 01 "]   # who
+    assert walk("1.1.1.1.10") == ["INTEGER: 2"]                # collecting
+    assert walk("1.1.1.1.15") == ["Gauge32: 9"]
+    assert walk("1.1.1.1.16") == ["INTEGER: 2"]                # active
+    everything = walk("1")
+    assert len(everything) == 15 + 9
+    assert "No Such" not in "".join(everything)
+    assert master.walk(f"{ENTRY}.4")                           # and WEIR-MIB as ever
+    w.books()
+    assert w.stop() == 0
+    master.stop()
