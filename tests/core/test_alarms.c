@@ -349,13 +349,17 @@ watches_exporters_outputs_and_collectors_have_figures(void **state)
 		threshold("silent", SCOPE_EXPORTER, METRIC_SECONDS, "192.0.2.1", 30, 5),
 		threshold("lost", SCOPE_EXPORTER, METRIC_LOST, "", 1, 0),
 		threshold("refused", SCOPE_OUTPUT, METRIC_LOST, "", 1, 0),
+		threshold("drops", SCOPE_COLLECTOR, METRIC_LOST, "", 1, 0),
+		threshold("other", SCOPE_COLLECTOR, METRIC_LOST, "fake elsewhere", 1, 0),
 	};
+	struct fake_in in = { .keys = 1, .bins = 1 };
 	static const ip16_t address = { { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 } };
 	struct scene s;
 	struct exporter *x;
 
 	(void)state;
 	scene_begin(&s, 100);
+	assert_int_equal(engine_collector(s.engine, &fake_collector, &in, 0, NULL), 0);
 	assert_int_equal(scene_alarms(&s), 0);
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 		put(&s, &list[i]);
@@ -369,12 +373,13 @@ watches_exporters_outputs_and_collectors_have_figures(void **state)
 		scene_send(&s, 1, 443, 1);
 	exporter_add(x, 0, EXPORTER_SEQUENCE_LOST, 10);
 	atomic_store(&s.engine->outputs[0]->refused, 10);
+	atomic_store(&s.engine->workers[0].collectors[0]->drops, 10);
 	atomic_store(&x->parts[0].last_seen, s.now + 9 * CLOCK_S);
 	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "+lost(netflow 192.0.2.1/7)+refused(talkers)"
-	                                      "+rows(talkers)+web(web)");
+	assert_string_equal(scene_events(&s), "+drops(fake )+lost(netflow 192.0.2.1/7)"
+	                                      "+refused(talkers)+rows(talkers)+web(web)");
 	scene_round(&s, 35);
-	assert_string_equal(scene_events(&s), "+any(web)-lost(netflow 192.0.2.1/7)"
+	assert_string_equal(scene_events(&s), "+any(web)-drops(fake )-lost(netflow 192.0.2.1/7)"
 	                                      "-refused(talkers)+silent(netflow 192.0.2.1/7)"
 	                                      "-web(web)");
 	assert_in_range(row_of(&s, "silent").value, 35, 36);

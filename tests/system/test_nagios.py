@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""check_weir, the plugin for Nagios, beside a running weir."""
+"""check_weir, the plugin for Nagios, beside a running weir; and a real Nagios 4."""
+import grp
+import os
+import pwd
 import subprocess
+
+import pytest
 
 from conftest import BUILD, free_port, generate, poll
 
@@ -48,3 +53,132 @@ def test_check_weir_tells_how_things_are(tmp_path, weir):
         3, "WEIR UNKNOWN - view has no figure 'colour'")
     assert w.stop() == 0
     assert check(w, "books")[0] == 3
+
+
+CONFIG = """
+log_file={dir}/nagios.log
+cfg_file={dir}/objects.cfg
+object_cache_file={dir}/objects.cache
+precached_object_file={dir}/objects.precache
+status_file={dir}/status.dat
+status_update_interval=1
+nagios_user={user}
+nagios_group={group}
+check_external_commands=1
+command_file={dir}/nagios.cmd
+lock_file={dir}/nagios.lock
+temp_file={dir}/nagios.tmp
+temp_path={dir}
+check_result_path={dir}
+state_retention_file={dir}/retention.dat
+query_socket={dir}/nagios.qh
+use_large_installation_tweaks=1
+interval_length=1
+enable_notifications=0
+check_for_updates=0
+bare_update_check=1
+daemon_dumps_core=0
+"""
+OBJECTS = """
+define command {{
+    command_name check_weir
+    command_line {plugin} -s {socket} $ARG1$
+}}
+define timeperiod {{
+    timeperiod_name always
+    alias always
+    monday 00:00-24:00
+    tuesday 00:00-24:00
+    wednesday 00:00-24:00
+    thursday 00:00-24:00
+    friday 00:00-24:00
+    saturday 00:00-24:00
+    sunday 00:00-24:00
+}}
+define contact {{
+    contact_name nobody
+    host_notifications_enabled 0
+    service_notifications_enabled 0
+    host_notification_period always
+    service_notification_period always
+    host_notification_commands check_weir
+    service_notification_commands check_weir
+}}
+define host {{
+    host_name router
+    address 127.0.0.1
+    max_check_attempts 1
+    check_period always
+    contacts nobody
+}}
+define service {{
+    host_name router
+    service_description polled
+    check_command check_weir!alarms
+    max_check_attempts 1
+    check_interval 1
+    retry_interval 1
+    check_period always
+    contacts nobody
+}}
+define service {{
+    host_name router
+    service_description told
+    check_command check_weir!books
+    max_check_attempts 1
+    active_checks_enabled 0
+    passive_checks_enabled 1
+    check_period always
+    contacts nobody
+}}
+"""
+
+
+def states(directory):
+    """{service: current_state} of Nagios."""
+    found, name = {}, None
+    path = directory / "status.dat"
+    for line in path.read_text().splitlines() if path.exists() else ():
+        key, _, value = line.strip().partition("=")
+        if key == "service_description":
+            name = value
+        elif key == "current_state" and name:
+            found[name] = int(value)
+            name = None
+    return found
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/sbin/nagios4"), reason="no nagios4-core")
+def test_nagios_changes_states_polling_and_being_told(tmp_path, weir):
+    directory = tmp_path / "nagios"
+    directory.mkdir()
+    thresholds = tmp_path / "threshold.map"
+    thresholds.write_text("name=flood scope=view subject=talkers metric=packets rising=5 window=1 "
+                          "service=router;told\n")
+    port = free_port()
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: memory[talkers]
+        aggregate: src_host
+        threshold_map: {thresholds}
+        alarm_command_file: {directory}/nagios.cmd
+        """).ready()
+    user = pwd.getpwuid(os.getuid())
+    (directory / "nagios.cfg").write_text(CONFIG.format(
+        dir=directory, user=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name))
+    (directory / "objects.cfg").write_text(OBJECTS.format(plugin=BUILD / "check_weir",
+                                                          socket=w.socket))
+    nagios = subprocess.Popen(["/usr/sbin/nagios4", str(directory / "nagios.cfg")],
+                              stdout=(directory / "out").open("w"), stderr=subprocess.STDOUT)
+    try:
+        poll(lambda: (directory / "nagios.cmd").exists())
+        poll(lambda: states(directory).get("polled") == 0, 60)
+        # Both ways find that there is an alarm, and that it is over.
+        poll(lambda: generate("netflow9", 500, 50, udp=f"127.0.0.1:{port}") and
+             states(directory) == {"polled": 2, "told": 2}, 60, every=0.3)
+        poll(lambda: states(directory) == {"polled": 0, "told": 0}, 60)
+    finally:
+        nagios.terminate()
+        nagios.wait(30)
+    assert w.stop() == 0
