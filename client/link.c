@@ -39,7 +39,7 @@ advice(int error)
 	switch (error) {
 	case ENOENT:
 		return "is weir running? If its control_socket is elsewhere, say so "
-		       "with -s";
+		       "with -p";
 	case ECONNREFUSED:
 		return "weir has ended without removing it: start weir again";
 	case EACCES:

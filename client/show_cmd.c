@@ -14,8 +14,10 @@
 
 #define USAGE \
 	"usage: weir show VIEW|views|exporters|interfaces|collectors|outputs|targets\n" \
-	"           |rules|watches|thresholds|alarms|stats|books [--json|--csv] [--top N] [--sort COLUMN [--reverse]]\n" \
-	"           [--columns LIST|--all] [-s SOCKET]\n" \
+	"           |rules|watches|thresholds|alarms|stats|books [--json|--csv] [--top N]\n" \
+	"           [--sort COLUMN [--reverse]]\n" \
+	"           [--columns LIST|--all] [-p SOCKET]\n" \
+	"       weir show [TABLE] -s | -c LIST -M VALUES | ...; weir show -h tells more\n" \
 	"\n" \
 	"Show what a running weir has counted. VIEW is a plugin that keeps running totals\n" \
 	"(memory, snmp); `weir show views` lists them. `weir show books` exits with 1 when\n" \
@@ -28,7 +30,7 @@
 	"  --reverse      the other way round\n" \
 	"  --columns LIST only these, in this order, divided by commas\n" \
 	"  --all          all columns: counters that are zero for all, and details, too\n" \
-	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
+	"  -p SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 enum show_form { SHOW_TEXT, SHOW_JSON, SHOW_CSV };
 
@@ -69,14 +71,14 @@ options_parse(struct show *s, int argc, char **argv)
 		{ "reverse", no_argument, NULL, 'r' },
 		{ "columns", required_argument, NULL, 'C' },
 		{ "all", no_argument, NULL, 'a' },
-		{ "socket", required_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "s:h", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "p:h", longs, NULL)) != -1)
 		switch (opt) {
 		case 'j':
 			s->form = SHOW_JSON;
@@ -103,11 +105,11 @@ options_parse(struct show *s, int argc, char **argv)
 		case 'a':
 			s->all = true;
 			break;
-		case 's':
+		case 'p':
 			s->socket = optarg;
 			break;
 		case 'h':
-			fputs(USAGE, stdout);
+			fputs(USAGE "\n" CLIENT_MEMORY_OPTIONS, stdout);
 			return EXIT_SUCCESS;
 		default:
 			fputs(USAGE, stderr);
@@ -270,8 +272,8 @@ rows_print(struct rows *r, const struct show *s, struct err *e)
 	                                                                   : EXIT_SUCCESS;
 }
 
-int
-client_show(int argc, char **argv)
+static int
+show(int argc, char **argv)
 {
 	struct show s = { .form = SHOW_TEXT };
 	int status = options_parse(&s, argc, argv);
@@ -290,4 +292,10 @@ client_show(int argc, char **argv)
 	if (e.code != 0)
 		fprintf(stderr, "weir show: %s\n", e.text);
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
+}
+
+int
+client_show(int argc, char **argv)
+{
+	return client_is_memory(argc, argv) ? client_memory(argc, argv) : show(argc, argv);
 }

@@ -14,7 +14,7 @@
 
 #define USAGE \
 	"usage: weir top [VIEW] [--once [--json]] [-n ROWS] [--sort bytes|packets|flows]\n" \
-	"           [-s SOCKET]\n" \
+	"           [-p SOCKET]\n" \
 	"\n" \
 	"Show the rows of a view that grow fastest. VIEW is a plugin that keeps running totals\n" \
 	"(memory, snmp); without it, the first one. Keys: q quit, s sort, p pause, v next view,\n" \
@@ -24,7 +24,7 @@
 	"  --json         the same as a JSON object\n" \
 	"  -n ROWS        rows at most: 20 with --once, else 500\n" \
 	"  --sort WHAT    by bytes, packets or flows\n" \
-	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
+	"  -p SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 #define ROWS_ONCE   20
 #define ROWS_SCREEN 500
@@ -60,7 +60,7 @@ options_parse(struct options *o, int argc, char **argv)
 		{ "once", no_argument, NULL, '1' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "sort", required_argument, NULL, 'o' },
-		{ "socket", required_argument, NULL, 's' },
+		{ "socket", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -68,7 +68,7 @@ options_parse(struct options *o, int argc, char **argv)
 	int opt;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "n:s:h", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "n:p:h", longs, NULL)) != -1)
 		switch (opt) {
 		case '1':
 			o->once = true;
@@ -83,7 +83,7 @@ options_parse(struct options *o, int argc, char **argv)
 		case 'o':
 			o->top.sort = optarg;
 			break;
-		case 's':
+		case 'p':
 			given = optarg;
 			break;
 		case 'h':

@@ -29,6 +29,7 @@ struct client {
 
 struct control {
 	struct engine *engine;
+	const char *table;
 	struct event *event;
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -39,12 +40,12 @@ struct control {
 };
 
 static int
-address_set(struct sockaddr_un *a, const char *path, struct err *e)
+address_set(struct sockaddr_un *a, const char *what, const char *path, struct err *e)
 {
 	memset(a, 0, sizeof(*a));
 	a->sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(a->sun_path))
-		return err_set(e, WEIR_EINVAL, "control_socket %s: longer than %zu octets", path,
+		return err_set(e, WEIR_EINVAL, "%s %s: longer than %zu octets", what, path,
 		    sizeof(a->sun_path) - 1);
 	memcpy(a->sun_path, path, strlen(path) + 1);
 	return 0;
@@ -52,7 +53,7 @@ address_set(struct sockaddr_un *a, const char *path, struct err *e)
 
 /* Remove a socket that a dead process left; refuse where somebody answers. */
 static int
-stale_remove(const struct sockaddr_un *a, struct err *e)
+stale_remove(const struct sockaddr_un *a, const char *what, struct err *e)
 {
 	struct stat st;
 	int fd, rc;
@@ -60,14 +61,14 @@ stale_remove(const struct sockaddr_un *a, struct err *e)
 	if (lstat(a->sun_path, &st) != 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, WEIR_EEXIST, "control_socket %s: something else is there",
+		return err_set(e, WEIR_EEXIST, "%s %s: something else is there", what,
 		    a->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	rc = connect(fd, (const struct sockaddr *)(const void *)a, sizeof(*a));
 	close(fd);
 	if (rc == 0)
 		return err_set(e, WEIR_EEXIST,
-		    "control_socket %s: another weir listens there", a->sun_path);
+		    "%s %s: another weir listens there", what, a->sun_path);
 	(void)unlink(a->sun_path);
 	return 0;
 }
@@ -78,7 +79,7 @@ client_main(void *arg)
 	struct client *cl = arg;
 	struct control *c = cl->control;
 
-	query_serve(c->engine, cl->fd);
+	query_serve(c->engine, c->table, cl->fd);
 	pthread_mutex_lock(&c->lock);
 	close(cl->fd);
 	cl->fd = -1;
@@ -149,28 +150,29 @@ client_accept(int listener, short what, void *arg)
 static int
 socket_listen(struct control *c, const char *path, const char *group, struct err *e)
 {
+	const char *what = c->table != NULL ? "imt_path" : "control_socket";
 	struct sockaddr_un a;
 	struct group *gr = NULL;
 	int rc;
 
-	if ((rc = address_set(&a, path, e)) != 0 || (rc = stale_remove(&a, e)) != 0)
+	if ((rc = address_set(&a, what, path, e)) != 0 || (rc = stale_remove(&a, what, e)) != 0)
 		return rc;
 	if (group != NULL && (gr = getgrnam(group)) == NULL)
 		return err_set(e, WEIR_ENOENT, "control_group %s: no such group", group);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd == -1)
-		return err_set(e, WEIR_EIO, "control_socket: %s", strerror(errno));
+		return err_set(e, WEIR_EIO, "%s: %s", what, strerror(errno));
 	if (bind(c->fd, (struct sockaddr *)(void *)&a, sizeof(a)) != 0 ||
 	    (gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) ||
 	    chmod(path, gr != NULL ? 0660 : 0600) != 0 || listen(c->fd, BACKLOG) != 0)
-		return err_set(e, WEIR_EIO, "control_socket %s: %s", path, strerror(errno));
+		return err_set(e, WEIR_EIO, "%s %s: %s", what, path, strerror(errno));
 	memcpy(c->path, a.sun_path, sizeof(c->path));
 	return 0;
 }
 
 struct control *
 control_open(struct event_base *base, struct engine *en, const char *path,
-    const char *group, struct err *e)
+    const char *group, const char *table, struct err *e)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
@@ -179,6 +181,7 @@ control_open(struct event_base *base, struct engine *en, const char *path,
 		return NULL;
 	}
 	c->engine = en;
+	c->table = table;
 	c->fd = -1;
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		c->clients[i] = (struct client){ c, -1 };
@@ -190,7 +193,7 @@ control_open(struct event_base *base, struct engine *en, const char *path,
 	}
 	c->event = event_new(base, c->fd, EV_READ | EV_PERSIST, client_accept, c);
 	if (c->event == NULL || event_add(c->event, NULL) != 0) {
-		err_set(e, WEIR_ENOMEM, "control_socket %s: no event", path);
+		err_set(e, WEIR_ENOMEM, "%s: no event for it", path);
 		control_close(c);
 		return NULL;
 	}

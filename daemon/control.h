@@ -16,11 +16,12 @@ struct event_base;
 struct control;
 
 /*
- * Listen at `path`, for the owner and `group` (may be NULL). A socket that nobody answers
+ * Listen at `path`, for the owner and `group` (may be NULL); `table` (borrowed) is the
+ * memory table that is shown there, or NULL for all that there is. A socket that nobody answers
  * on is removed first. NULL with `e` filled.
  */
 struct control *control_open(struct event_base *base, struct engine *en, const char *path,
-    const char *group, struct err *e);
+    const char *group, const char *table, struct err *e);
 
 /* Stop listening, wait for clients to be served, remove the socket. NULL is fine. */
 void control_close(struct control *c);

@@ -7,6 +7,7 @@
 
 #include "daemon/main.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +72,19 @@ usage(FILE *to)
 		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].doc);
 }
 
+static bool
+is_called(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (is_called(argv[0], "pmacct"))
+		return client_memory(argc, argv);
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_FAILURE;

@@ -25,6 +25,7 @@
 #include "daemon/settings.h"
 #include "daemon/state.h"
 #include "lib/log.h"
+#include "report/memory.h"
 
 #define RUN_DIR        "/run/weir"
 #define DEFAULT_SOCKET RUN_DIR "/weir.sock"
@@ -38,6 +39,8 @@ struct run {
 	unsigned n_events;
 	struct control *control;
 	struct reload *reload;
+	struct control *tables[ENGINE_OUTPUTS]; /* sockets of memory tables */
+	unsigned n_tables;
 	struct state state;
 	struct keeper *keeper;       /* NULL: nothing outlives this run */
 	bool started;                /* the engine was */
@@ -165,12 +168,32 @@ control_start(struct run *r, struct err *e)
 		(void)mkdir(RUN_DIR, 0755);
 		path = DEFAULT_SOCKET;
 	}
-	r->control = control_open(r->base, r->engine, path, c->control_group, e);
+	r->control = control_open(r->base, r->engine, path, c->control_group, NULL, e);
 	if (r->control != NULL)
 		return 0;
 	if (c->control_socket != NULL)
 		return -WEIR_EIO;
 	log_warn("%s: weir show and weir top will not work; set control_socket", e->text);
+	return 0;
+}
+
+/* The sockets of memory tables of their own. */
+static int
+tables_start(struct run *r, struct err *e)
+{
+	for (unsigned i = 0; i < r->engine->n_outputs; i++) {
+		const struct output *o = r->engine->outputs[i];
+		const struct memory_config *c = o->config;
+		struct control *t;
+
+		if (o->ops != &memory_output || c == NULL || c->path == NULL)
+			continue;
+		t = control_open(r->base, r->engine, c->path, r->settings.weir.control_group,
+		    o->name, e);
+		if (t == NULL)
+			return -WEIR_EIO;
+		r->tables[r->n_tables++] = t;
+	}
 	return 0;
 }
 
@@ -209,7 +232,7 @@ run_start(struct run *r, struct err *e)
 	if ((r->reload = reload_new(r->base, &r->settings, r->engine, e)) == NULL)
 		return -e->code;
 	if ((rc = control_start(r, e)) != 0 ||
-	    (rc = pidfile_write(r, e)) != 0)
+	    (rc = tables_start(r, e)) != 0 || (rc = pidfile_write(r, e)) != 0)
 		return rc;
 	state_load(&r->state, r->engine, c->state_dir, !r->settings.reads_file,
 	    settings_templates_file(&r->settings));
@@ -232,13 +255,16 @@ static void
 run_end(struct run *r)
 {
 	reload_stop(r->reload);
+	/* Clients first: they look at what outputs keep. */
+	control_close(r->control);
+	for (unsigned i = 0; i < r->n_tables; i++)
+		control_close(r->tables[i]);
 	engine_stop(r->engine);
 	alarms_stop(r->engine->alarms);
 	keeper_end(r->keeper, r->started);
 	state_save(&r->state);
 	if (!books_balance(r->engine))
 		log_err("weir: the books do not balance: please report this as a bug");
-	control_close(r->control);
 	reload_free(r->reload);
 	for (unsigned i = 0; i < r->n_events; i++)
 		event_free(r->events[i]);

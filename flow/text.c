@@ -67,12 +67,24 @@ text_hex(uint64_t v, char *buf)
 	return n;
 }
 
+/* "Z", or the zone's hours and minutes before or after. */
+static size_t
+text_zone(const struct tm *tm, char *buf)
+{
+	long minutes = tm->tm_gmtoff / 60;
+
+	if (minutes == 0)
+		return text_string("Z", buf);
+	return (size_t)snprintf(buf, 8, "%+03d:%02d", (int)(minutes / 60) % 100,
+	    abs((int)(minutes % 60)));
+}
+
 size_t
 text_time(uint64_t ns, const struct text_opts *o, char *buf)
 {
 	time_t t = (time_t)(ns / CLOCK_S);
 	unsigned us = (unsigned)(ns % CLOCK_S / CLOCK_US);
-	struct tm tm;
+	struct tm tm = { 0 };
 	size_t len;
 
 	if (o->since_epoch) {
@@ -84,10 +96,14 @@ text_time(uint64_t ns, const struct text_opts *o, char *buf)
 			gmtime_r(&t, &tm);
 		else
 			localtime_r(&t, &tm);
-		len = strftime(buf, TEXT_MAX - 8, "%Y-%m-%d %H:%M:%S", &tm);
+		len = strftime(buf, TEXT_MAX - 16, "%Y-%m-%d %H:%M:%S", &tm);
 	}
 	if (!o->secs)
 		len += (size_t)snprintf(buf + len, 8, ".%06u", us);
+	if (o->rfc3339 && !o->since_epoch) {
+		buf[sizeof("0000-00-00") - 1] = 'T';
+		len += text_zone(&tm, buf + len);
+	}
 	return len;
 }
 

@@ -18,6 +18,7 @@ struct text_opts {
 	bool since_epoch;  /* times as seconds since 1970 */
 	bool utc;          /* times in UTC, not local time */
 	bool secs;         /* times without a fraction */
+	bool rfc3339;      /* times as RFC 3339 s5.6 has them: with 'T' and zone */
 	bool status_names; /* the forwarding status in words */
 	bool flags_array;  /* in JSON: TCP flags as an array of names */
 	bool label_map;    /* in JSON: a label "key%value,..." as an object */
@@ -33,7 +34,7 @@ struct text_opts {
 size_t text_value(const struct field *f, const void *value, const struct text_opts *o,
     char *buf);
 
-/* Time `ns` as "YYYY-MM-DD HH:MM:SS[.uuuuuu]" (or since_epoch) to `buf` (TEXT_MAX). */
+/* Time `ns` as "YYYY-MM-DD HH:MM:SS[.uuuuuu]" (or since_epoch, or rfc3339) to `buf` (TEXT_MAX). */
 size_t text_time(uint64_t ns, const struct text_opts *o, char *buf);
 
 /*

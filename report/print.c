@@ -85,17 +85,6 @@ const struct directive_set print_directives = {
 	"print", print_rows, sizeof(struct print_config)
 };
 
-/* The character that `text` means, or '\0'. */
-static char
-separator_parse(const char *text)
-{
-	if (strcmp(text, "\\t") == 0)
-		return '\t';
-	if (strcmp(text, "\\s") == 0)
-		return ' ';
-	return text[0] != '\0' && text[1] == '\0' ? text[0] : '\0';
-}
-
 static bool
 config_is_stdout(const struct print_config *c)
 {
@@ -109,7 +98,7 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 	struct variables vars = { .time = clock_real() };
 	char path[PATH_MAX];
 
-	if (separator_parse(c->separator) == '\0')
+	if (print_separator(c->separator) == '\0')
 		return err_set(e, WEIR_EINVAL,
 		    "print_output_separator: '%s' is not one character, \\t or \\s",
 		    c->separator);
@@ -144,7 +133,7 @@ print_open(struct output *o, struct err *e)
 	p->vars.refresh_s = o->view->config.refresh_s;
 	p->vars.history_s = o->view->config.bins.seconds;
 	print_format_init(&p->format, (enum print_form)c->form,
-	    separator_parse(c->separator), o);
+	    print_separator(c->separator), &o->common.text, o);
 	if (print_file_init(&p->file, p->format.row_max, e) != 0) {
 		free(p->other);
 		free(p);

@@ -8,10 +8,20 @@
 #define JSON_START "{\"event_type\": \"purge\""
 #define ADDED_MAX  512U /* of a line beyond its columns: start, stamps, end */
 
+char
+print_separator(const char *text)
+{
+	if (strcmp(text, "\\t") == 0)
+		return '\t';
+	if (strcmp(text, "\\s") == 0)
+		return ' ';
+	return text[0] != '\0' && text[1] == '\0' ? text[0] : '\0';
+}
+
 static bool
 form_is_json(enum print_form form)
 {
-	return form == PRINT_JSON;
+	return form == PRINT_JSON || form == PRINT_ROW_JSON;
 }
 
 static bool
@@ -118,7 +128,8 @@ column_add(struct print_format *pf, const struct output *o, enum field_no no)
 	c->f = &fields[no];
 	c->offset = o->view->rs.offset[no];
 	if (form_is_json(pf->form)) {
-		n = snprintf(c->lead, sizeof(c->lead), ", \"%s\": %s", c->f->json,
+		n = snprintf(c->lead, sizeof(c->lead), "%s\"%s\": %s",
+		    pf->form == PRINT_ROW_JSON && pf->n_columns == 0 ? "" : ", ", c->f->json,
 		    value_is_quoted(pf, c->f) ? "\"" : "");
 		assert(n > 0 && (size_t)n < sizeof(c->lead));
 		c->lead_len = (uint8_t)n;
@@ -137,7 +148,7 @@ counters_add(struct print_format *pf, const struct output *o)
 {
 	static const enum field_no orders[2][3] = { { F_PACKETS, F_FLOWS, F_BYTES },
 		{ F_FLOWS, F_PACKETS, F_BYTES } };
-	const enum field_no *order = orders[form_is_json(pf->form)];
+	const enum field_no *order = orders[pf->form == PRINT_JSON];
 
 	for (size_t i = 0; i < 3; i++)
 		for (uint16_t c = 0; c < o->n_columns; c++)
@@ -149,12 +160,12 @@ counters_add(struct print_format *pf, const struct output *o)
 
 void
 print_format_init(struct print_format *pf, enum print_form form, char separator,
-    const struct output *o)
+    const struct text_opts *text, const struct output *o)
 {
 	memset(pf, 0, sizeof(*pf));
 	pf->form = form;
 	pf->separator = separator;
-	pf->text = o->common.text;
+	pf->text = *text;
 	pf->row_max = ADDED_MAX;
 	for (uint16_t i = 0; i < o->n_columns; i++)
 		if (fields[o->columns[i]].merge != FIELD_SUM)
@@ -279,8 +290,10 @@ print_format_row(struct print_format *pf, const uint8_t *row, char *to)
 {
 	char *p = to;
 
-	if (form_is_json(pf->form))
+	if (pf->form == PRINT_JSON)
 		p = put(p, JSON_START, sizeof(JSON_START) - 1);
+	else if (pf->form == PRINT_ROW_JSON)
+		*p++ = '{';
 	for (unsigned i = 0; i < pf->n_columns; i++) {
 		const struct print_column *c = &pf->columns[i];
 		char *start;

@@ -23,6 +23,7 @@ enum print_form {
 	PRINT_JSON,
 	PRINT_EVENT_FORMATTED,  /* event_*: without counters */
 	PRINT_EVENT_CSV,
+	PRINT_ROW_JSON,         /* as pmacct's client has it: no event_type, counters as in text */
 };
 
 struct print_column {
@@ -37,7 +38,7 @@ struct print_column {
 struct print_format {
 	enum print_form form;
 	char separator;              /* of CSV */
-	struct text_opts text;
+	struct text_opts text;       /* how values are written */
 	unsigned n_columns;
 	unsigned stamps_before;      /* JSON: the column that the stamps precede */
 	struct print_column columns[FIELD_COUNT];
@@ -47,11 +48,14 @@ struct print_format {
 	size_t stamps_len;
 };
 
+/* The character that `text` means: one as it is, "\t" or "\s"; '\0' where it is none. */
+char print_separator(const char *text);
+
 /*
  * Compile for the columns of `o`, whose view exists; rows are laid out by its rowspec.
  */
 void print_format_init(struct print_format *pf, enum print_form form, char separator,
-    const struct output *o);
+    const struct text_opts *text, const struct output *o);
 void print_format_fini(struct print_format *pf);
 
 /*

@@ -10,16 +10,18 @@
 
 #include <jansson.h>
 
+#include "report/query_memory.h"
 #include "report/query_table.h"
 #include "report/query_view.h"
 #include "report/reply.h"
 
 #define DEPTH_MAX 8 /* a request is a flat object; the parser recurses on our stack */
 
-#define COMMANDS "view, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books, reload"
+#define COMMANDS "view, memory, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books, reload"
 
 struct connection {
 	struct engine *engine;
+	const char *table; /* the memory table whose socket this is; NULL: all are asked here */
 	int fd;
 	struct reply reply;
 	struct query_marks marks;
@@ -148,6 +150,8 @@ request_answer(struct connection *c, const json_t *request)
 		answer_error(c, "\"cmd\" is missing: one of " COMMANDS);
 	else if (strcmp(json_string_value(cmd), "view") == 0)
 		view_answer(c, request);
+	else if (strcmp(json_string_value(cmd), "memory") == 0)
+		query_memory(c->engine, request, c->table, &c->reply);
 	else if (strcmp(json_string_value(cmd), "reload") == 0)
 		reload_answer(c);
 	else if (!query_table(c->engine, json_string_value(cmd), &c->reply))
@@ -192,13 +196,14 @@ lines_answer(struct connection *c)
 }
 
 void
-query_serve(struct engine *en, int fd)
+query_serve(struct engine *en, const char *table, int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return;
 	c->engine = en;
+	c->table = table;
 	c->fd = fd;
 	reply_init(&c->reply, fd);
 	while (!c->reply.broken) {

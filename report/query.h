@@ -7,6 +7,8 @@
  *
  *   {"cmd": "view", "view": NAME [, "sort": "bytes"|"packets"|"flows"] [, "top": N]
  *       [, "delta": true]}            rows of a ledger
+ *   {"cmd": "memory" [, "view": NAME] [, "ask": "rows"|"sums"|"status"|"clear"] ...}
+ *                                     what pmacct's client asks of a memory table
  *   {"cmd": "views"}                  what can be shown, and how full it is
  *   {"cmd": "exporters"}              who sends to us
  *   {"cmd": "interfaces"}             what sFlow agents count on theirs
@@ -43,6 +45,14 @@
  * it changed, has interval 0, sorted by totals. Without "sort" rows come in the order
  * of their coming; "top" without "sort" goes by bytes.
  *
+ * "memory" takes "form" (formatted, csv, json, event_formatted, event_csv), "separator",
+ * "epoch", "utc" and "num_protos" (how values are written), "sort" and "top", "fields" (a
+ * comma list) with "match" (an array of comma lists of values, '*' for any), and "reset":
+ * what is shown will not be shown again. Its answer has "table", "entries", "max_entries",
+ * "cleared_s" where it was cleared, and "title"; a row is a line of text as a JSON string,
+ * or with json the object; for "sums", an object of packets, bytes, flows and entries for
+ * each list of values.
+ *
  * "books" has "balanced". Numbers belong together as of a cut that each request has made.
  */
 #ifndef WEIR_REPORT_QUERY_H
@@ -55,9 +65,10 @@
 /*
  * Serve the client at `fd`, a connected stream socket, until it leaves, breaks the
  * protocol, or a timeout that the caller has set on the socket ends a read or write.
- * `fd` stays the caller's. On a thread of its own; takes no lock that counting waits
+ * `fd` stays the caller's. `table` (may be NULL; borrowed) is the memory table that "memory"
+ * means when it names none. On a thread of its own; takes no lock that counting waits
  * for.
  */
-void query_serve(struct engine *en, int fd);
+void query_serve(struct engine *en, const char *table, int fd);
 
 #endif

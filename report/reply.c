@@ -104,13 +104,30 @@ reply_row_start(struct reply *r)
 	r->comma = false;
 }
 
+static void
+row_count(struct reply *r)
+{
+	r->rows++;
+	if (r->line.len >= FLUSH_AT)
+		reply_flush(r);
+}
+
 void
 reply_row_end(struct reply *r)
 {
 	put(r, "}\n");
-	r->rows++;
-	if (r->line.len >= FLUSH_AT)
-		reply_flush(r);
+	row_count(r);
+}
+
+void
+reply_line(struct reply *r, const char *text, bool object)
+{
+	if (object)
+		put(r, text);
+	else
+		text_line_json(&r->line, text);
+	put(r, "\n");
+	row_count(r);
 }
 
 void

@@ -42,6 +42,9 @@ void reply_columns(struct reply *r, const struct reply_column *columns, size_t n
 void reply_row_start(struct reply *r);
 void reply_row_end(struct reply *r);
 
+/* A whole row: `text` as it is, an object already, or as a JSON string. */
+void reply_line(struct reply *r, const char *text, bool object);
+
 /* The last line; everything goes out. */
 void reply_end(struct reply *r);
 

@@ -294,6 +294,13 @@ static const struct {
 	    { .since_epoch = true, .secs = true, .utc = true }, "1783598400" },
 	{ "no time", 0, { .secs = true }, "0000-00-00 00:00:00" },
 	{ "no time since 1970", 0, { .since_epoch = true, .secs = true }, "0" },
+	{ "RFC 3339, local time", SUMMER *CLOCK_S, { .rfc3339 = true },
+	    "2026-07-09T14:00:00.000000+02:00" },
+	{ "RFC 3339, UTC", SUMMER *CLOCK_S, { .rfc3339 = true, .utc = true, .secs = true },
+	    "2026-07-09T12:00:00Z" },
+	{ "RFC 3339 of no time", 0, { .rfc3339 = true, .secs = true }, "0000-00-00T00:00:00Z" },
+	{ "seconds since 1970 are no RFC 3339", SUMMER *CLOCK_S,
+	    { .rfc3339 = true, .since_epoch = true, .secs = true }, "1783598400" },
 	{ "the last time there is", UINT64_MAX, { .utc = true },
 	    "2554-07-21 23:34:33.709551" },
 };

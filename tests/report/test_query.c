@@ -44,7 +44,7 @@ server_main(void *arg)
 {
 	struct fixture *x = arg;
 
-	query_serve(x->en, x->server_fd);
+	query_serve(x->en, NULL, x->server_fd);
 	close(x->server_fd);
 	return NULL;
 }
@@ -101,6 +101,9 @@ setup(void **state)
 	assert_int_equal(engine_output(x->en, &print_output, "history", &x->history,
 	                     &x->rules, &x->print, &e), 0);
 	assert_int_equal(engine_prepare(x->en, &ps, &e), 0);
+	for (unsigned i = 0; i < x->en->n_outputs; i++)
+		if (x->en->outputs[i]->ops == &memory_output)
+			assert_int_equal(memory_output.open(x->en->outputs[i], &e), 0);
 	client_connect(x);
 	*state = x;
 	return 0;
@@ -158,7 +161,7 @@ line_read(struct fixture *x)
 		free(line);
 		return NULL;
 	}
-	v = json_loads(line, JSON_REJECT_DUPLICATES, &e);
+	v = json_loads(line, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 	if (v == NULL)
 		fail_msg("%s: %s", e.text, line);
 	free(line);
@@ -582,7 +585,7 @@ static const struct {
 	{ "deep arrays", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "flat object" },
 	{ "deep objects", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}",
 	    "flat object" },
-	{ "no command", "{}", "\"cmd\" is missing: one of view, views" },
+	{ "no command", "{}", "\"cmd\" is missing: one of view, memory, views" },
 	{ "a command that is no text", "{\"cmd\": 7}", "\"cmd\" is missing" },
 	{ "an unknown command", "{\"cmd\": \"halt\"}", "no command 'halt'; there are: view" },
 	{ "reloading, where nobody can", "{\"cmd\": \"reload\"}", "files cannot be read anew now" },
@@ -673,6 +676,139 @@ test_client_that_leaves(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What a client asks of `talkers`, and the lines of the answer, joined by '|'. */
+static const struct {
+	const char *says, *request, *want;
+	bool refused; /* with `want` in the error */
+} tables[] = {
+	{ "CSV, in the order of coming", "'form': 'csv'",
+	    "192.0.2.1,tcp,2,2,150|192.0.2.2,tcp,1,1,300|192.0.2.3,tcp,1,1,200", false },
+	{ "JSON", "'form': 'json', 'top': 1",
+	    "{'ip_src': '192.0.2.1', 'ip_proto': 'tcp', 'packets': 2, 'flows': 2, 'bytes': 150}", false },
+	{ "events have no counters", "'form': 'event_csv', 'num_protos': true",
+	    "192.0.2.1,6|192.0.2.2,6|192.0.2.3,6", false },
+	{ "another separator", "'form': 'csv', 'separator': '\\\\t', 'top': 1",
+	    "192.0.2.1\ttcp\t2\t2\t150", false },
+	{ "the largest first", "'form': 'csv', 'sort': 'bytes', 'top': 2",
+	    "192.0.2.2,tcp,1,1,300|192.0.2.3,tcp,1,1,200", false },
+	{ "those of two lists, by list",
+	    "'form': 'event_csv', 'fields': 'src_host', 'match': ['192.0.2.3', '192.0.2.1,x']",
+	    "192.0.2.3,tcp|192.0.2.1,tcp", false },
+	{ "who fits two lists is there twice",
+	    "'form': 'event_csv', 'fields': 'proto,src_host', 'match': ['*,192.0.2.3', 'tcp,192.0.2.3']",
+	    "192.0.2.3,tcp|192.0.2.3,tcp", false },
+	{ "sums of each list",
+	    "'ask': 'sums', 'fields': 'src_host', 'match': ['*', '192.0.2.2', '192.0.2.9']",
+	    "{'packets': 4, 'bytes': 650, 'flows': 4, 'entries': 3}|"
+	    "{'packets': 1, 'bytes': 300, 'flows': 1, 'entries': 1}|"
+	    "{'packets': 0, 'bytes': 0, 'flows': 0, 'entries': 0}", false },
+	{ "no form", "'form': 'avro'", "there is no such form", true },
+	{ "no question", "'ask': 'all'", "none of rows", true },
+	{ "no order", "'sort': 'size'", "none of bytes", true },
+	{ "no number", "'top': -1", "no number of rows", true },
+	{ "no separator", "'form': 'csv', 'separator': 'ab'", "one character", true },
+	{ "sums of nothing", "'ask': 'sums'", "what to match?", true },
+	{ "nothing to match", "'fields': 'proto', 'match': []", "what to match?", true },
+	{ "matches that are none", "'fields': 'proto', 'match': [6]", "no list of values", true },
+	{ "a value that is none", "'fields': 'proto', 'match': ['x']", "proto: 'x'", true },
+	{ "all is cleared, not reset", "'reset': true", "what is to be reset?", true },
+	{ "no such table", "'view': 'history'", "there are: talkers, ports", true },
+};
+
+/* The answer's rows, or the error, with ' for \". */
+static void
+table_ask(struct fixture *x, const char *members, char *to, size_t room)
+{
+	char request[512];
+	struct answer a;
+	const json_t *row;
+	size_t i, len = 0;
+
+	snprintf(request, sizeof(request), "{'cmd': 'memory'%s, %s}",
+	    strstr(members, "'view'") != NULL ? "" : ", 'view': 'talkers'", members);
+	for (char *p = request; *p != '\0'; p++)
+		if (*p == '\'')
+			*p = '"';
+	a = ask(x, request);
+	to[0] = '\0';
+	if (json_array_size(a.rows) == 0 && json_object_get(a.head, "error") != NULL)
+		snprintf(to, room, "%s", text(a.head, "error"));
+	json_array_foreach(a.rows, i, row) {
+		char *dump = json_is_string(row) ? strdup(json_string_value(row))
+		    : json_dumps(row, JSON_PRESERVE_ORDER);
+
+		len += (size_t)snprintf(to + len, room - len, "%s%s", i > 0 ? "|" : "", dump);
+		free(dump);
+	}
+	for (char *p = to; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '\'';
+	answer_free(&a);
+}
+
+static void
+test_memory(void **state)
+{
+	struct fixture *x = *state;
+	char got[1024];
+
+	feed(x, 1, 100);
+	feed(x, 2, 300);
+	feed(x, 3, 200);
+	feed(x, 1, 50);
+	pass(x);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		table_ask(x, tables[i].request, got, sizeof(got));
+		if (tables[i].refused ? strstr(got, tables[i].want) == NULL
+		                      : strcmp(got, tables[i].want) != 0)
+			fail_msg("%s: %s", tables[i].says, got);
+	}
+}
+
+/* What is reset or cleared is not shown again; the running totals go on. */
+static void
+test_memory_reset(void **state)
+{
+	static const char *const all = "'form': 'csv'";
+	struct fixture *x = *state;
+	char got[1024];
+	struct answer a;
+
+	feed(x, 1, 100);
+	feed(x, 2, 300);
+	pass(x);
+	table_ask(x, "'form': 'csv', 'reset': true, 'fields': 'src_host', "
+	             "'match': ['192.0.2.1', '*,x']", got, sizeof(got));
+	assert_string_equal(got,
+	    "192.0.2.1,tcp,1,1,100|192.0.2.1,tcp,1,1,100|192.0.2.2,tcp,1,1,300");
+	table_ask(x, all, got, sizeof(got));
+	assert_string_equal(got, "");
+	feed(x, 1, 11);
+	feed(x, 3, 33);
+	pass(x);
+	table_ask(x, all, got, sizeof(got));
+	assert_string_equal(got, "192.0.2.1,tcp,1,1,11|192.0.2.3,tcp,1,1,33");
+	a = ask(x, "{\"cmd\": \"view\", \"view\": \"talkers\"}");
+	assert_row(&a, 0, 1, 111);
+	answer_free(&a);
+
+	a = ask(x, "{\"cmd\": \"memory\", \"view\": \"talkers\", \"ask\": \"status\"}");
+	assert_int_equal(number(a.head, "entries"), 2);
+	assert_null(json_object_get(a.head, "cleared_s"));
+	answer_free(&a);
+	table_ask(x, "'ask': 'clear'", got, sizeof(got));
+	x->now += 7 * CLOCK_S;
+	clock_set(x->now);
+	a = ask(x, "{\"cmd\": \"memory\", \"view\": \"talkers\", \"ask\": \"status\"}");
+	assert_int_equal(number(a.head, "entries"), 0);
+	assert_int_equal(number(a.head, "cleared_s"), 7);
+	answer_free(&a);
+	feed(x, 1, 5);
+	pass(x);
+	table_ask(x, all, got, sizeof(got));
+	assert_string_equal(got, "192.0.2.1,tcp,1,1,5");
+}
+
 int
 main(void)
 {
@@ -685,6 +821,8 @@ main(void)
 		TEST(test_sampling_from),
 		TEST(test_columns_say_what_rows_hold),
 		TEST(test_books),
+		TEST(test_memory),
+		TEST(test_memory_reset),
 		TEST(test_refused),
 		TEST(test_line_without_end),
 		TEST(test_requests_in_pieces_and_in_bulk),

@@ -109,7 +109,7 @@ class Weir:
         return self.log.read_text() if self.log.exists() else ""
 
     def show(self, *args, check=True):
-        out = subprocess.run([str(WEIR), "show", *args, "-s", str(self.socket)],
+        out = subprocess.run([str(WEIR), "show", *args, "-p", str(self.socket)],
                              capture_output=True, text=True)
         assert not check or out.returncode == 0, out.stdout + out.stderr
         return out.stdout
