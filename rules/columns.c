@@ -73,17 +73,18 @@ has_frame(const struct batch *b, unsigned i)
 }
 
 static inline uint8_t
-kind_of(const struct batch *b, unsigned i)
+kind_made(const struct flow *f)
 {
-	enum shape s;
+	enum shape s = shape_made(f);
 
-	if (!has_frame(b, i)) {
-		s = shape_made(&b->flows[i]);
-		return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_MADE * SHAPES + s);
-	}
-	s = b->frames[i].shape != FRAME_SHAPE_UNKNOWN
-	    ? (enum shape)(b->frames[i].shape - 1)
-	    : shape_seen(&b->frames[i]);
+	return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_MADE * SHAPES + s);
+}
+
+static inline uint8_t
+kind_seen(const struct frame *f)
+{
+	enum shape s = f->shape != FRAME_SHAPE_UNKNOWN ? (enum shape)(f->shape - 1) : shape_seen(f);
+
 	return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_SEEN * SHAPES + s);
 }
 
@@ -110,8 +111,13 @@ columns_sort(struct columns *c, const struct batch *b)
 {
 	if (c->sorted)
 		return;
-	for (unsigned i = 0; i < b->n; i++)
-		c->kind[i] = kind_of(b, i);
+	if (b->frames == NULL)
+		for (unsigned i = 0; i < b->n; i++)
+			c->kind[i] = kind_made(&b->flows[i]);
+	else
+		for (unsigned i = 0; i < b->n; i++)
+			c->kind[i] = has_frame(b, i) ? kind_seen(&b->frames[i])
+			                             : kind_made(&b->flows[i]);
 	c->seen = c->made = 0;
 	for (unsigned s = 0; s < SHAPES; s++) {
 		uint64_t *seen = &c->shapes[SHAPE_SEEN][s], *made = &c->shapes[SHAPE_MADE][s];

@@ -556,7 +556,7 @@ plan_new(const struct bpf *b, enum shape s, enum shape_origin origin)
 	struct walk w = { .program = b, .ops = bpf_ops_count(b), .shape = s, .origin = origin };
 	struct plan *p = NULL;
 
-	w.nodes = calloc(PLAN_STEPS, sizeof(*w.nodes));
+	w.nodes = malloc(PLAN_STEPS * sizeof(*w.nodes)); /* cleared as they are made */
 	w.first = calloc(w.ops + 1, sizeof(*w.first));
 	if (w.nodes != NULL && w.first != NULL)
 		p = walk_all(&w);

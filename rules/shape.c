@@ -216,7 +216,7 @@ shape_made_not_ip(const struct flow *f)
 }
 
 enum shape
-shape_made(const struct flow *f)
+shape_made_any(const struct flow *f)
 {
 	bool ipv6;
 

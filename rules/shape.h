@@ -148,11 +148,30 @@ shape_seen(const struct frame *f)
 	return (enum shape)(ipv6 | tagged << 1);
 }
 
+/* The same as shape_made, of any flow. */
+enum shape shape_made_any(const struct flow *f);
+
 /*
  * The shape of the frame that is made of `f`; SHAPES: another, for it has MPLS labels or
- * is not IP.
+ * is not IP. Nearly all have two IPv4 addresses, and nothing else.
  */
-enum shape shape_made(const struct flow *f);
+static inline enum shape
+shape_made(const struct flow *f)
+{
+	static const uint8_t mapped[4] = { 0, 0, 0xff, 0xff };
+	uint64_t src, dst;
+	uint32_t src_next, dst_next, next;
+
+	memcpy(&src, f->src_host.b, sizeof(src));
+	memcpy(&dst, f->dst_host.b, sizeof(dst));
+	memcpy(&src_next, f->src_host.b + sizeof(src), sizeof(src_next));
+	memcpy(&dst_next, f->dst_host.b + sizeof(dst), sizeof(dst_next));
+	memcpy(&next, mapped, sizeof(next));
+	if ((src | dst | (src_next ^ next) | (dst_next ^ next) | f->mpls_label_top |
+	        f->vlan) == 0)
+		return SHAPE_IPV4;
+	return shape_made_any(f);
+}
 
 /* Whether the frame that is made of `f` is IPv6 (else IPv4, unless it is not IP). */
 bool shape_made_ipv6(const struct flow *f);

@@ -203,6 +203,7 @@ test_spots(void **state)
 
 		flow_random(&d, &f);
 		s = shape_made(&f);
+		assert_int_equal(s, shape_made_any(&f));
 		synth_frame(&f, octets, &frame);
 		if (s == SHAPES)
 			continue;
