@@ -271,9 +271,9 @@ backup_write(struct drain *d)
 static void
 pause_begin(struct drain *d)
 {
-	d->pause = d->pause == 0	       ? PAUSE_FIRST
-		   : d->pause * 2 < PAUSE_LAST ? d->pause * 2
-					       : PAUSE_LAST;
+	uint64_t longer = d->pause == 0 ? PAUSE_FIRST : 2 * d->pause;
+
+	d->pause = longer < PAUSE_LAST ? longer : PAUSE_LAST;
 	d->again = clock_mono() + d->pause;
 }
 
@@ -288,7 +288,9 @@ item_try(struct drain *d, struct spool_item *it, struct err *e)
 	int rc = item_write(d, it, d->c.primary, &cause);
 
 	if (rc == 0) {
-		if (!atomic_load(&d->c.output->stalled))
+		if (atomic_load(&d->c.output->stalled))
+			d->c.retry(d->c.arg); /* there is room again */
+		else
 			output_works(d->c.output);
 		return 0;
 	}

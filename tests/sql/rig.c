@@ -17,6 +17,8 @@
 
 #include "core/view.h"
 #include "lib/clock.h"
+#include "lib/hash.h"
+#include "sql/batch_block.h"
 #include "sql/writer.h"
 
 char rig_dir[64], rig_db[96], rig_file[256];
@@ -227,4 +229,43 @@ rig_files(const char *tail)
 		snprintf(rig_file, sizeof(rig_file), "%s", found.gl_pathv[0]);
 	globfree(&found);
 	return n;
+}
+
+uint8_t *
+rig_load(const char *path, size_t *len)
+{
+	FILE *f = fopen(path, "r");
+	uint8_t *p;
+
+	assert_non_null(f);
+	fseek(f, 0, SEEK_END);
+	*len = (size_t)ftell(f);
+	rewind(f);
+	assert_non_null(p = malloc(*len));
+	assert_int_equal(fread(p, 1, *len, f), *len);
+	fclose(f);
+	return p;
+}
+
+void
+rig_store(const char *path, const uint8_t *p, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(p, 1, len, f), len);
+	fclose(f);
+}
+
+void
+rig_batch_seal(uint8_t *p)
+{
+	size_t len =
+	    (size_t)p[16] << 24 | (size_t)p[17] << 16 | (size_t)p[18] << 8 | p[19];
+	uint64_t sum;
+
+	memset(p + BLOCK_SUM_AT, 0, 8);
+	sum = hash_frozen(p, BLOCK_HEAD + len);
+	for (unsigned i = 0; i < 8; i++)
+		p[BLOCK_SUM_AT + i] = (uint8_t)(sum >> (56 - 8 * i));
 }

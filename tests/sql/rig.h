@@ -60,6 +60,13 @@ void rig_close(struct rig *g);
 struct snapshot *rig_snapshot(
     struct rig *g, const struct flow *flows, unsigned n, uint64_t seq);
 
+/* All octets of a file, for the caller to free; put others in their place. */
+uint8_t *rig_load(const char *path, size_t *len);
+void rig_store(const char *path, const uint8_t *p, size_t len);
+
+/* Put the sum right of the head that a batch's file begins with, after it was changed. */
+void rig_batch_seal(uint8_t *p);
+
 /* Take over the output's books, which must balance. */
 void rig_books(struct rig *g);
 
