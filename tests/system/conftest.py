@@ -28,6 +28,16 @@ def pytest_configure(config):
                             "run side by side")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist takes note of the groups
+def pytest_collection_modifyitems(items):
+    """The tests of a database engine follow each other in one process, which starts it once;
+    those of another one go on beside them."""
+    for item in items:
+        engine = getattr(item, "callspec", None) and item.callspec.params.get("engine")
+        if engine:
+            item.add_marker(pytest.mark.xdist_group(engine))
+
+
 def poll(what, seconds=30.0, every=0.05):
     """Call `what` until it returns something true; that is the result."""
     end = time.monotonic() + seconds

@@ -58,7 +58,8 @@ def probe(tmp_path, pcap, port, plugin, *lines):
         "plugin_pipe_zmq_profile: large", *lines)) + "\n")
     out = subprocess.run([program("pmacctd"), "-f", str(file)], capture_output=True, text=True,
                          timeout=60)
-    assert out.returncode == 0, out.stdout + out.stderr
+    # Its plugin may be gone, all sent, before its core is: that ends with 1 then.
+    assert out.returncode == 0 or "no more plugins active" in out.stdout + out.stderr, out
 
 
 def flow_key(key):
