@@ -372,8 +372,7 @@ class Daemon:
             lines.append(self.filter_line(filter_list(case.filters)))
         lines += case.lines
         if data.tags:
-            lines += [f"pre_tag_map: {data.tags}", "maps_index: true",
-                      f"maps_entries: {2 * case.tags}"]
+            lines.append(f"pre_tag_map: {data.tags}")
         self.configure(data.keys, f"pcap_savefile: {data.path}", *lines,
                        aggregate=case.aggregate)
         result = runner(self.argv(case), self.log)
@@ -437,7 +436,8 @@ def programs_for(case, work, args):
     out = []
     if not args.without_weir:
         out.append(Weir(work, args.workers))
-    if not args.without_peers and shutil.which(case.daemon):
+    # nfacctd 1.7.7 does not come to an end with an index of sources, nor soon without.
+    if not args.without_peers and not case.tags and shutil.which(case.daemon):
         out.append(Pmacct(case.daemon, work))
     if case.aggregate == AGGREGATE and case.kind in ("packets", "netflow5") and \
             not case.filters:
