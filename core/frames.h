@@ -15,15 +15,15 @@
 #include "lib/err.h"
 #include "rules/shape.h"
 
-#define FRAMES_MAX      65536U /* octets kept of one */
-#define FRAMES_USUAL    80U    /* octets that are copied quickly */
+#define FRAMES_MAX 65536U /* octets kept of one */
+#define FRAMES_USUAL 80U /* octets that are copied quickly */
 
 struct frames {
 	struct frame list[FLOW_BATCH]; /* of slots; those in `kept` are filled */
 	uint64_t kept;
-	uint32_t reach;   /* octets of Ethernet frames that rules look at; 0: of no frame any */
-	uint32_t used;    /* octets of `octets` */
-	uint8_t *octets;  /* room for FLOW_BATCH of the longest */
+	uint32_t reach; /* octets of Ethernet frames that rules look at; 0: none */
+	uint32_t used; /* octets of `octets` */
+	uint8_t *octets; /* room for FLOW_BATCH of the longest */
 };
 
 /* NULL with `e` filled. */

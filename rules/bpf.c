@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_MAX     262144  /* what a program returns that passes a frame whole */
-#define IPV4_MAX      60U     /* the longest header */
+#define FRAME_MAX 262144 /* what a program returns that passes a frame whole */
+#define IPV4_MAX 60U /* the longest header */
 
 /* Link layers that have another number in files than libpcap has for the same. */
 static const struct {
@@ -67,27 +67,37 @@ static struct bpf_op
 op_arithmetic(const struct bpf_insn *in)
 {
 	static const uint8_t kinds[16] = {
-		[BPF_ADD >> 4] = OP_ADD, [BPF_SUB >> 4] = OP_SUBTRACT,
-		[BPF_MUL >> 4] = OP_MULTIPLY, [BPF_AND >> 4] = OP_AND_BITS,
-		[BPF_OR >> 4] = OP_OR_BITS, [BPF_XOR >> 4] = OP_XOR_BITS,
-		[BPF_LSH >> 4] = OP_LEFT, [BPF_RSH >> 4] = OP_RIGHT,
+		[BPF_ADD >> 4] = OP_ADD,
+		[BPF_SUB >> 4] = OP_SUBTRACT,
+		[BPF_MUL >> 4] = OP_MULTIPLY,
+		[BPF_AND >> 4] = OP_AND_BITS,
+		[BPF_OR >> 4] = OP_OR_BITS,
+		[BPF_XOR >> 4] = OP_XOR_BITS,
+		[BPF_LSH >> 4] = OP_LEFT,
+		[BPF_RSH >> 4] = OP_RIGHT,
 	};
 
 	return (struct bpf_op){ .kind = kinds[BPF_OP(in->code) >> 4],
-		.with_x = BPF_SRC(in->code) == BPF_X, .k = in->k };
+		.with_x = BPF_SRC(in->code) == BPF_X,
+		.k = in->k };
 }
 
 static struct bpf_op
 op_jump(const struct bpf_insn *in)
 {
 	static const uint8_t kinds[16] = {
-		[BPF_JA >> 4] = OP_GO, [BPF_JEQ >> 4] = OP_IF_EQUAL,
-		[BPF_JGT >> 4] = OP_IF_GREATER, [BPF_JGE >> 4] = OP_IF_NOT_LESS,
+		[BPF_JA >> 4] = OP_GO,
+		[BPF_JEQ >> 4] = OP_IF_EQUAL,
+		[BPF_JGT >> 4] = OP_IF_GREATER,
+		[BPF_JGE >> 4] = OP_IF_NOT_LESS,
 		[BPF_JSET >> 4] = OP_IF_BITS,
 	};
 
 	return (struct bpf_op){ .kind = kinds[BPF_OP(in->code) >> 4],
-		.with_x = BPF_SRC(in->code) == BPF_X, .yes = in->jt, .no = in->jf, .k = in->k };
+		.with_x = BPF_SRC(in->code) == BPF_X,
+		.yes = in->jt,
+		.no = in->jf,
+		.k = in->k };
 }
 
 static struct bpf_op
@@ -161,7 +171,8 @@ reach_find(const struct bpf *b)
 		}
 		reach = end > reach ? end : reach;
 	}
-	return (with_x && !bounded) || reach > UINT32_MAX ? UINT32_MAX : (uint32_t)reach;
+	return (with_x && !bounded) || reach > UINT32_MAX ? UINT32_MAX
+							  : (uint32_t)reach;
 }
 
 static int

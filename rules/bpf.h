@@ -13,33 +13,46 @@
 #include "flow/frame.h"
 #include "lib/err.h"
 
-#define BPF_TEXT_MAX   (64U << 10) /* octets of an expression */
-#define BPF_WORDS      16U         /* scratch memory of a program */
+#define BPF_TEXT_MAX (64U << 10) /* octets of an expression */
+#define BPF_WORDS 16U /* scratch memory of a program */
 
 /* What an instruction does; `A` is the accumulator, `X` the index register. */
 enum bpf_kind {
-	OP_OTHER,      /* none of these */
-	OP_A_FRAME,    /* A = `octets` of the frame from k on */
-	OP_A_FRAME_X,  /* the same from X + k on */
-	OP_A_LEN,      /* A = length of the frame on the wire */
-	OP_A_CONST,    /* A = k */
-	OP_A_WORD,     /* A = word k of the scratch memory */
-	OP_X_CONST, OP_X_LEN, OP_X_WORD,
-	OP_X_HEADER,   /* X = 4 * (octet k of the frame & 0xf): the length of an IPv4 header */
-	OP_WORD_A, OP_WORD_X, /* word k = A, X */
-	OP_X_A, OP_A_X,       /* X = A, A = X */
-	OP_ADD, OP_SUBTRACT, OP_MULTIPLY, OP_AND_BITS, OP_OR_BITS, OP_XOR_BITS,
-	OP_LEFT, OP_RIGHT,    /* A = A op k, or A op X */
-	OP_GO,                 /* k instructions on */
-	OP_IF_EQUAL, OP_IF_GREATER, OP_IF_NOT_LESS, OP_IF_BITS, /* A with k or X */
-	OP_END,                /* passes unless k is 0 */
-	OP_END_A,              /* passes unless A is 0 */
+	OP_OTHER, /* none of these */
+	OP_A_FRAME, /* A = `octets` of the frame from k on */
+	OP_A_FRAME_X, /* the same from X + k on */
+	OP_A_LEN, /* A = length of the frame on the wire */
+	OP_A_CONST, /* A = k */
+	OP_A_WORD, /* A = word k of the scratch memory */
+	OP_X_CONST,
+	OP_X_LEN,
+	OP_X_WORD,
+	OP_X_HEADER, /* X = 4 * (octet k of the frame & 0xf): the length of an IPv4 header */
+	OP_WORD_A,
+	OP_WORD_X, /* word k = A, X */
+	OP_X_A,
+	OP_A_X, /* X = A, A = X */
+	OP_ADD,
+	OP_SUBTRACT,
+	OP_MULTIPLY,
+	OP_AND_BITS,
+	OP_OR_BITS,
+	OP_XOR_BITS,
+	OP_LEFT,
+	OP_RIGHT, /* A = A op k, or A op X */
+	OP_GO, /* k instructions on */
+	OP_IF_EQUAL,
+	OP_IF_GREATER,
+	OP_IF_NOT_LESS,
+	OP_IF_BITS, /* A with k or X */
+	OP_END, /* passes unless k is 0 */
+	OP_END_A, /* passes unless A is 0 */
 };
 
 struct bpf_op {
-	uint8_t kind;    /* enum bpf_kind */
-	uint8_t octets;  /* 1, 2 or 4 */
-	bool with_x;     /* X stands in for k */
+	uint8_t kind; /* enum bpf_kind */
+	uint8_t octets; /* 1, 2 or 4 */
+	bool with_x; /* X stands in for k */
 	uint8_t yes, no; /* of OP_IF_...: instructions to leave out */
 	uint32_t k;
 };

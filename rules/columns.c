@@ -57,7 +57,8 @@ octets_equal(const uint8_t octets[FLOW_BATCH], uint8_t value)
 	for (unsigned i = 0; i < FLOW_BATCH; i += sizeof(v)) {
 		__m128i o = _mm_load_si128((const __m128i *)(const void *)(octets + i));
 
-		bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(o, v)) << i;
+		bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(o, v))
+			<< i;
 	}
 #else
 	for (unsigned i = 0; i < FLOW_BATCH; i++)
@@ -83,7 +84,8 @@ kind_made(const struct flow *f)
 static inline uint8_t
 kind_seen(const struct frame *f)
 {
-	enum shape s = f->shape != FRAME_SHAPE_UNKNOWN ? (enum shape)(f->shape - 1) : shape_seen(f);
+	enum shape s = f->shape != FRAME_SHAPE_UNKNOWN ? (enum shape)(f->shape - 1)
+						       : shape_seen(f);
 
 	return (uint8_t)(s == SHAPES ? COLUMN_NO_KIND : SHAPE_SEEN * SHAPES + s);
 }
@@ -117,13 +119,16 @@ columns_sort(struct columns *c, const struct batch *b)
 	else
 		for (unsigned i = 0; i < b->n; i++)
 			c->kind[i] = has_frame(b, i) ? kind_seen(&b->frames[i])
-			                             : kind_made(&b->flows[i]);
+						     : kind_made(&b->flows[i]);
 	c->seen = c->made = 0;
 	for (unsigned s = 0; s < SHAPES; s++) {
-		uint64_t *seen = &c->shapes[SHAPE_SEEN][s], *made = &c->shapes[SHAPE_MADE][s];
+		uint64_t *seen = &c->shapes[SHAPE_SEEN][s],
+			 *made = &c->shapes[SHAPE_MADE][s];
 
-		*seen = octets_equal(c->kind, (uint8_t)(SHAPE_SEEN * SHAPES + s)) & batch_all(b);
-		*made = octets_equal(c->kind, (uint8_t)(SHAPE_MADE * SHAPES + s)) & batch_all(b);
+		*seen = octets_equal(c->kind, (uint8_t)(SHAPE_SEEN * SHAPES + s)) &
+			batch_all(b);
+		*made = octets_equal(c->kind, (uint8_t)(SHAPE_MADE * SHAPES + s)) &
+			batch_all(b);
 		c->seen |= *seen;
 		c->made |= *made;
 	}
@@ -151,8 +156,8 @@ fetch_octets(uint32_t *out, unsigned n, const uint8_t *const *headers, unsigned 
 
 /* From headers that all have it. */
 static void
-fetch_near(
-    uint32_t *out, unsigned n, const uint8_t *const *headers, const struct spot_row *row)
+fetch_near(uint32_t *out, unsigned n, const uint8_t *const *headers,
+    const struct spot_row *row)
 {
 	if (row->octets == 1)
 		fetch_octets(out, n, headers, row->at, 1);
@@ -183,18 +188,20 @@ fetch_far(const struct columns *c, uint32_t *out, const struct batch *b,
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		int start = c->kind[i] < SHAPES
-		    ? shape_layer_start((enum shape)c->kind[i], (enum layer)row->layer)
-		    : -1;
+				? shape_layer_start(
+				      (enum shape)c->kind[i], (enum layer)row->layer)
+				: -1;
 
-		out[i] = start >= 0
-		    ? load_part(&b->frames[i], (unsigned)start + row->at, row->octets)
-		    : 0;
+		out[i] = start >= 0 ? load_part(&b->frames[i],
+					  (unsigned)start + row->at, row->octets)
+				    : 0;
 	}
 }
 
 /* What is no octet of the frame. */
 static void
-fetch_around(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
+fetch_around(
+    const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct frame *f = &b->frames[i];
@@ -202,13 +209,14 @@ fetch_around(const struct columns *c, uint32_t *out, const struct batch *b, enum
 		if (c->kind[i] >= SHAPES)
 			continue;
 		out[i] = spot == SPOT_LENGTH
-		    ? f->wirelen
-		    : f->caplen - shape_transport((enum shape)c->kind[i]);
+			     ? f->wirelen
+			     : f->caplen - shape_transport((enum shape)c->kind[i]);
 	}
 }
 
 static void
-fetch_seen(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
+fetch_seen(
+    const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
 {
 	const struct spot_row *row = &spot_rows[spot];
 
@@ -237,7 +245,8 @@ fetch_seen(const struct columns *c, uint32_t *out, const struct batch *b, enum s
 
 /* Of a batch in which only some flows have a frame. */
 static void
-fetch_some(const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
+fetch_some(
+    const struct columns *c, uint32_t *out, const struct batch *b, enum spot spot)
 {
 	uint32_t values[FLOW_BATCH];
 	uint64_t mask = c->seen;
@@ -264,7 +273,8 @@ flow_told(const struct columns *c, const struct flow *flow)
 
 /* From flows; of a filter that came later and reads what no decoder fills: slowly. */
 static void
-fill_made(const struct columns *c, const struct batch *b, enum spot spot, uint32_t *values)
+fill_made(
+    const struct columns *c, const struct batch *b, enum spot spot, uint32_t *values)
 {
 	if ((c->blind[spot / 64] >> spot % 64 & 1) == 0) {
 		spot_rows[spot].fill(b->flows, b->n, values);
@@ -336,16 +346,17 @@ column_equal(const uint32_t *column, uint32_t mask, uint32_t value)
 
 	for (unsigned i = 0; i < FLOW_BATCH; i += 4 * LANES)
 		bits |= lanes_pack(_mm_cmpeq_epi32(lanes_at(column, i, m), v),
-		            _mm_cmpeq_epi32(lanes_at(column, i + LANES, m), v),
-		            _mm_cmpeq_epi32(lanes_at(column, i + 2 * LANES, m), v),
-		            _mm_cmpeq_epi32(lanes_at(column, i + 3 * LANES, m), v))
-		    << i;
+			    _mm_cmpeq_epi32(lanes_at(column, i + LANES, m), v),
+			    _mm_cmpeq_epi32(lanes_at(column, i + 2 * LANES, m), v),
+			    _mm_cmpeq_epi32(lanes_at(column, i + 3 * LANES, m), v))
+			<< i;
 	return bits;
 }
 
 /* SSE2 compares numbers with a sign: the highest bit is turned over. */
 static inline __m128i
-lanes_greater(const uint32_t *column, unsigned i, __m128i mask, __m128i sign, __m128i value)
+lanes_greater(
+    const uint32_t *column, unsigned i, __m128i mask, __m128i sign, __m128i value)
 {
 	return _mm_cmpgt_epi32(_mm_xor_si128(lanes_at(column, i, mask), sign), value);
 }
@@ -359,10 +370,10 @@ column_greater(const uint32_t *column, uint32_t mask, uint32_t value)
 
 	for (unsigned i = 0; i < FLOW_BATCH; i += 4 * LANES)
 		bits |= lanes_pack(lanes_greater(column, i, m, sign, v),
-		            lanes_greater(column, i + LANES, m, sign, v),
-		            lanes_greater(column, i + 2 * LANES, m, sign, v),
-		            lanes_greater(column, i + 3 * LANES, m, sign, v))
-		    << i;
+			    lanes_greater(column, i + LANES, m, sign, v),
+			    lanes_greater(column, i + 2 * LANES, m, sign, v),
+			    lanes_greater(column, i + 3 * LANES, m, sign, v))
+			<< i;
 	return bits;
 }
 

@@ -16,22 +16,24 @@
 #include "rules/shape.h"
 #include "rules/synth.h"
 
-#define COLUMN_ALIGN   64
+#define COLUMN_ALIGN 64
 #define COLUMN_NO_KIND (SHAPE_ORIGINS * SHAPES)
 
 struct columns {
 	_Alignas(COLUMN_ALIGN) uint32_t values[SPOTS][FLOW_BATCH];
 	uint64_t have[(SPOTS + 63) / 64]; /* spots that were fetched */
-	_Alignas(COLUMN_ALIGN) uint8_t kind[FLOW_BATCH]; /* origin * SHAPES + shape; COLUMN_NO_KIND */
-	uint64_t shapes[SHAPE_ORIGINS][SHAPES]; /* masks of the flows with such a frame */
-	uint64_t seen, made;              /* flows of some shape, by origin */
-	bool sorted;                      /* the masks are filled */
+	_Alignas(COLUMN_ALIGN)
+	    uint8_t kind[FLOW_BATCH]; /* origin * SHAPES + shape; COLUMN_NO_KIND */
+	uint64_t shapes[SHAPE_ORIGINS]
+		       [SHAPES]; /* masks of the flows with such a frame */
+	uint64_t seen, made; /* flows of some shape, by origin */
+	bool sorted; /* the masks are filled */
 	/* Headers of seen frames; of other flows, and of those without one, some zeros. */
 	const uint8_t *network[2][FLOW_BATCH]; /* of IPv4, of IPv6 */
 	const uint8_t *transport[FLOW_BATCH];
-	struct field_set absent;          /* that frames are made of, but no decoder fills; */
+	struct field_set absent; /* that frames are made of, but no decoder fills; */
 	uint64_t blind[(SPOTS + 63) / 64]; /* spots that are taken from such */
-	uint64_t synthesised;             /* flows whose frame was made: */
+	uint64_t synthesised; /* flows whose frame was made: */
 	struct frame frames[FLOW_BATCH];
 	uint8_t octets[FLOW_BATCH][SYNTH_MAX];
 };

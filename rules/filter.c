@@ -71,8 +71,10 @@ filter_new(const char *text, struct err *e)
 	}
 	f->ether = bpf_new(text, FRAME_ETHERNET, &why);
 	if (f->ether == NULL) {
-		err_set(e, WEIR_EINVAL, "filter '%.200s': %s; write an expression as tcpdump "
-		    "takes it, such as 'src net 192.0.2.0/24 and tcp port 80'", text, why.text);
+		err_set(e, WEIR_EINVAL,
+		    "filter '%.200s': %s; write an expression as tcpdump "
+		    "takes it, such as 'src net 192.0.2.0/24 and tcp port 80'",
+		    text, why.text);
 		filter_free(f);
 		return NULL;
 	}
@@ -87,7 +89,8 @@ filter_free(struct filter *f)
 
 	if (f == NULL)
 		return;
-	for (struct filter_link *l = atomic_load(&f->links->first); l != NULL; l = next) {
+	for (struct filter_link *l = atomic_load(&f->links->first); l != NULL;
+	     l = next) {
 		next = l->next;
 		bpf_free(l->program);
 		free(l);
@@ -107,7 +110,8 @@ mentions_labels(const struct bpf *b)
 	for (unsigned i = 0; i < bpf_ops_count(b); i++) {
 		struct bpf_op op = bpf_op(b, i);
 
-		if (op.kind == OP_IF_EQUAL && (op.k == TYPE_MPLS || op.k == TYPE_MPLS_MULTICAST))
+		if (op.kind == OP_IF_EQUAL &&
+		    (op.k == TYPE_MPLS || op.k == TYPE_MPLS_MULTICAST))
 			return true;
 	}
 	return false;
@@ -131,8 +135,9 @@ filter_reads(const struct filter *f, struct field_set *reads)
 uint32_t
 filter_reach(const struct filter *f)
 {
-	uint32_t reach = bpf_reach(f->ether), plans = SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS +
-	    SHAPE_IPV6_OCTETS + SHAPE_TRANSPORT_OCTETS;
+	uint32_t reach = bpf_reach(f->ether),
+		 plans = SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS + SHAPE_IPV6_OCTETS +
+			 SHAPE_TRANSPORT_OCTETS;
 
 	return reach > plans ? reach : plans;
 }
@@ -160,8 +165,8 @@ link_add(const struct filter *f, uint32_t linktype)
 	l->linktype = linktype;
 	l->program = bpf_new(f->text, linktype, &e);
 	if (l->program == NULL)
-		log_warn("filter '%.200s': no frame of link type %u passes: %s", f->text,
-		    linktype, e.text);
+		log_warn("filter '%.200s': no frame of link type %u passes: %s",
+		    f->text, linktype, e.text);
 	l->next = atomic_load(&f->links->first);
 	while (!atomic_compare_exchange_weak(&f->links->first, &l->next, l))
 		;

@@ -25,8 +25,10 @@ filters_add(struct filters *fs, const char *text, size_t len, struct err *e)
 	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL)
 		len--;
 	if (len == 0)
-		return err_set(e, WEIR_EINVAL, "expression %u is empty; write one between the "
-		    "commas, or leave the comma out", fs->n + 1);
+		return err_set(e, WEIR_EINVAL,
+		    "expression %u is empty; write one between the "
+		    "commas, or leave the comma out",
+		    fs->n + 1);
 	if ((copy = strndup(text, len)) == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory for a filter");
 	fs->list[fs->n] = filter_new(copy, e);

@@ -16,13 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASSES = PLAN_STEPS, REFUSED, RESULTS }; /* where a step may lead, beside steps */
+enum {
+	PASSES = PLAN_STEPS,
+	REFUSED,
+	RESULTS
+}; /* where a step may lead, beside steps */
 
 enum { TEST_EQUAL, TEST_GREATER };
 
 struct step {
 	uint8_t test, spot;
-	uint16_t yes, no;    /* the next step, or PASSES or REFUSED */
+	uint16_t yes, no; /* the next step, or PASSES or REFUSED */
 	uint32_t mask, value;
 };
 
@@ -34,15 +38,15 @@ struct plan {
 
 /* What is known of a register: of a spot `mask`, after shifting right; or a constant. */
 struct part {
-	uint32_t mask;  /* of the constant: its value */
-	uint8_t spot;   /* SPOTS: a constant */
+	uint32_t mask; /* of the constant: its value */
+	uint8_t spot; /* SPOTS: a constant */
 	uint8_t shift;
-	uint16_t hole;  /* nothing: states are compared as octets */
+	uint16_t hole; /* nothing: states are compared as octets */
 };
 
 struct state {
-	uint32_t at;    /* instruction */
-	uint8_t there;  /* octets of the transport header that the frame has for certain */
+	uint32_t at; /* instruction */
+	uint8_t there; /* octets of the transport header that are certain */
 	bool not_icmp;
 	uint16_t hole;
 	struct part a, x, words[BPF_WORDS];
@@ -51,10 +55,10 @@ struct state {
 /* A test that is not decided, and in which state it was come to. */
 struct node {
 	struct state state;
-	uint32_t next;    /* of the same instruction, and one; 0: none */
+	uint32_t next; /* of the same instruction, and one; 0: none */
 	uint32_t yes, no; /* numbers of nodes, or PASSES or REFUSED */
-	uint16_t order;   /* its step's number */
-	bool turned;      /* the step's yes is the test's no */
+	uint16_t order; /* its step's number */
+	bool turned; /* the step's yes is the test's no */
 	struct step what;
 };
 
@@ -63,10 +67,10 @@ struct walk {
 	unsigned ops;
 	enum shape shape;
 	enum shape_origin origin;
-	bool failed;           /* there is no plan */
-	struct node *nodes;    /* PLAN_STEPS */
+	bool failed; /* there is no plan */
+	struct node *nodes; /* PLAN_STEPS */
 	unsigned n;
-	uint32_t *first;       /* of the nodes of each instruction, and one; 0: none */
+	uint32_t *first; /* of the nodes of each instruction, and one; 0: none */
 };
 
 static struct part
@@ -114,7 +118,8 @@ part_settle(const struct walk *w, struct part p)
 
 /* Whether it is not certain that the frame has these octets. */
 static bool
-is_in_question(const struct walk *w, const struct state *s, uint32_t at, unsigned octets)
+is_in_question(
+    const struct walk *w, const struct state *s, uint32_t at, unsigned octets)
 {
 	uint32_t transport = shape_transport(w->shape);
 
@@ -123,7 +128,8 @@ is_in_question(const struct walk *w, const struct state *s, uint32_t at, unsigne
 
 /* Take `octets` of the frame from `at` on; false: beyond its end, or what was not foreseen. */
 static bool
-load(struct walk *w, const struct state *s, uint64_t at, unsigned octets, struct part *to)
+load(struct walk *w, const struct state *s, uint64_t at, unsigned octets,
+    struct part *to)
 {
 	unsigned end = shape_transport(w->shape) + SHAPE_TRANSPORT_OCTETS, before;
 	enum spot spot;
@@ -171,7 +177,8 @@ compute(enum bpf_kind kind, uint32_t a, uint32_t k)
 
 /* Of a part of a spot only such parts can be made. */
 static void
-arithmetic(struct walk *w, const struct bpf_op *op, struct part *a, const struct part *by)
+arithmetic(
+    struct walk *w, const struct bpf_op *op, struct part *a, const struct part *by)
 {
 	if (!is_constant(by)) {
 		(void)fail(w);
@@ -213,7 +220,9 @@ verdict_equal(const struct walk *w, const struct part *a, uint32_t k, struct ste
 
 	if ((k & ~a->mask) != 0 || ((k ^ value) & known) != 0)
 		return VERDICT_NO;
-	*step = (struct step){ .test = TEST_EQUAL, .spot = a->spot, .mask = a->mask << a->shift,
+	*step = (struct step){ .test = TEST_EQUAL,
+		.spot = a->spot,
+		.mask = a->mask << a->shift,
 		.value = k << a->shift };
 	return VERDICT_STEP;
 }
@@ -229,7 +238,9 @@ verdict_bits(const struct walk *w, const struct part *a, uint32_t k, struct step
 	bits &= ~known;
 	if (bits == 0)
 		return VERDICT_NO;
-	*step = (struct step){ .test = TEST_EQUAL, .spot = a->spot, .mask = bits << a->shift };
+	*step = (struct step){
+		.test = TEST_EQUAL, .spot = a->spot, .mask = bits << a->shift
+	};
 	return VERDICT_STEP_TURNED;
 }
 
@@ -238,8 +249,10 @@ verdict_greater(const struct part *a, uint32_t k, struct step *step)
 {
 	if (k >= a->mask)
 		return VERDICT_NO;
-	*step = (struct step){ .test = TEST_GREATER, .spot = a->spot,
-		.mask = a->mask << a->shift, .value = k << a->shift };
+	*step = (struct step){ .test = TEST_GREATER,
+		.spot = a->spot,
+		.mask = a->mask << a->shift,
+		.value = k << a->shift };
 	return VERDICT_STEP;
 }
 
@@ -284,7 +297,9 @@ static uint32_t
 ask_length(struct walk *w, const struct state *s, uint64_t at, unsigned octets)
 {
 	uint32_t end = (uint32_t)(at + octets) - shape_transport(w->shape);
-	struct step what = { .test = TEST_GREATER, .spot = SPOT_BEHIND, .mask = UINT32_MAX,
+	struct step what = { .test = TEST_GREATER,
+		.spot = SPOT_BEHIND,
+		.mask = UINT32_MAX,
 		.value = end - 1 };
 
 	return node_find(w, s, &what, false);
@@ -294,8 +309,8 @@ ask_length(struct walk *w, const struct state *s, uint64_t at, unsigned octets)
  * A load into `to`. Returns whether the walk goes on; if not, `*result` is where it ended.
  */
 static bool
-walk_load(struct walk *w, struct state *s, uint64_t at, unsigned octets, struct part *to,
-    uint32_t *result)
+walk_load(struct walk *w, struct state *s, uint64_t at, unsigned octets,
+    struct part *to, uint32_t *result)
 {
 	struct part loaded = constant(0);
 
@@ -438,7 +453,8 @@ walk_op(struct walk *w, struct state *s, const struct bpf_op *op, uint32_t *resu
 		*result = op->k != 0 ? PASSES : REFUSED;
 		return false;
 	case OP_END_A:
-		*result = is_constant(&s->a) ? (s->a.mask != 0 ? PASSES : REFUSED) : fail(w);
+		*result =
+		    is_constant(&s->a) ? (s->a.mask != 0 ? PASSES : REFUSED) : fail(w);
 		return false;
 	case OP_OTHER:
 		break;
@@ -477,8 +493,8 @@ tells_not_icmp(const struct step *what)
 	enum { ICMP = 1, ICMPV6 = 58 };
 
 	return (what->spot == SPOT_IPV4_PROTO || what->spot == SPOT_IPV6_NEXT) &&
-	    what->test == TEST_EQUAL && what->mask == 0xff && what->value != ICMP &&
-	    what->value != ICMPV6;
+	       what->test == TEST_EQUAL && what->mask == 0xff && what->value != ICMP &&
+	       what->value != ICMPV6;
 }
 
 /* Walk on both ways from node `i`. */
@@ -534,8 +550,9 @@ plan_of(const struct walk *w, uint32_t first)
 static struct plan *
 walk_all(struct walk *w)
 {
-	struct state start = { .there = SHAPE_TRANSPORT_PROMISED,
-		.a = constant(0), .x = constant(0) };
+	struct state start = {
+		.there = SHAPE_TRANSPORT_PROMISED, .a = constant(0), .x = constant(0)
+	};
 	uint16_t order = 0;
 	uint32_t first;
 
@@ -553,7 +570,9 @@ walk_all(struct walk *w)
 struct plan *
 plan_new(const struct bpf *b, enum shape s, enum shape_origin origin)
 {
-	struct walk w = { .program = b, .ops = bpf_ops_count(b), .shape = s, .origin = origin };
+	struct walk w = {
+		.program = b, .ops = bpf_ops_count(b), .shape = s, .origin = origin
+	};
 	struct plan *p = NULL;
 
 	w.nodes = malloc(PLAN_STEPS * sizeof(*w.nodes)); /* cleared as they are made */
@@ -601,7 +620,7 @@ plan_run(const struct plan *p, struct columns *c, const struct batch *b, uint64_
 			continue;
 		column = columns_get(c, b, (enum spot)s->spot);
 		yes = s->test == TEST_EQUAL ? column_equal(column, s->mask, s->value)
-		                            : column_greater(column, s->mask, s->value);
+					    : column_greater(column, s->mask, s->value);
 		come[s->yes] |= come[i] & yes;
 		come[s->no] |= come[i] & ~yes;
 	}

@@ -59,15 +59,15 @@ frame_length(const struct flow *f)
 }
 
 /* What the rows of spots.def name: a value for each flow. */
-#define FILL(name, value)                                                          \
+#define FILL(name, value) \
 	static void fill_##name(const struct flow *flows, unsigned n, uint32_t *out) \
-	{                                                                          \
-		for (unsigned i = 0; i < n; i++) {                                 \
-			const struct flow *f = &flows[i];                          \
-                                                                                   \
-			(void)f;                                                   \
-			out[i] = (value);                                          \
-		}                                                                  \
+	{ \
+		for (unsigned i = 0; i < n; i++) { \
+			const struct flow *f = &flows[i]; \
+\
+			(void)f; \
+			out[i] = (value); \
+		} \
 	}
 
 FILL(zero, 0)
@@ -103,8 +103,9 @@ FILL(length, frame_length(f))
 #define ALL UINT32_MAX
 
 const struct spot_row spot_rows[SPOTS] = {
-#define SPOT(NAME, layer, at, octets, seen, made, value, fill, ...)                 \
-	[SPOT_##NAME] = { LAYER_##layer, at, octets, { seen, made }, value, fill_##fill },
+#define SPOT(NAME, layer, at, octets, seen, made, value, fill, ...) \
+	[SPOT_## \
+	    NAME] = { LAYER_##layer, at, octets, { seen, made }, value, fill_##fill },
 #include "rules/spots.def"
 #undef SPOT
 };
@@ -117,7 +118,8 @@ void
 spot_reads(enum spot spot, struct field_set *reads)
 {
 	static const uint16_t fields_of[SPOTS][3] = {
-#define SPOT(NAME, layer, at, octets, seen, made, value, fill, ...) [SPOT_##NAME] = { __VA_ARGS__ },
+#define SPOT(NAME, layer, at, octets, seen, made, value, fill, ...) \
+	[SPOT_##NAME] = { __VA_ARGS__ },
 #include "rules/spots.def"
 #undef SPOT
 	};
@@ -205,14 +207,14 @@ shape_made_ipv6(const struct flow *f)
 	if (ip_is_v4(&f->src_host))
 		return is_ipv6(&f->dst_host);
 	return is_ipv6(&f->src_host) || is_ipv6(&f->dst_host) ||
-	    (f->etype == TYPE_IPV6 && ip_is_none(&f->dst_host));
+	       (f->etype == TYPE_IPV6 && ip_is_none(&f->dst_host));
 }
 
 bool
 shape_made_not_ip(const struct flow *f)
 {
 	return f->etype != 0 && f->etype != TYPE_IPV4 && f->etype != TYPE_IPV6 &&
-	    ip_is_none(&f->src_host) && ip_is_none(&f->dst_host);
+	       ip_is_none(&f->src_host) && ip_is_none(&f->dst_host);
 }
 
 enum shape

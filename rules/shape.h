@@ -32,20 +32,21 @@ enum {
 	SHAPE_TYPE_IPV4 = 0x0800,
 	SHAPE_TYPE_TAG = 0x8100,
 	SHAPE_TYPE_IPV6 = 0x86dd,
-	SHAPE_TRANSPORT_OCTETS = 20,     /* that spots are known of; that frames are made with */
-	SHAPE_TRANSPORT_PROMISED = 8,    /* that every captured frame of a shape has */
+	SHAPE_TRANSPORT_OCTETS =
+	    20, /* that spots are known of; that frames are made with */
+	SHAPE_TRANSPORT_PROMISED = 8, /* that every captured frame of a shape has */
 };
 
 enum layer {
-	LAYER_ETHER,      /* the two addresses */
+	LAYER_ETHER, /* the two addresses */
 	LAYER_TAG,
 	LAYER_TYPE_IPV4,
 	LAYER_TYPE_IPV6,
 	LAYER_IPV4,
 	LAYER_IPV6,
 	LAYER_TRANSPORT,
-	LAYER_NOT_ICMP,   /* instead of LAYER_TRANSPORT */
-	LAYER_AROUND,     /* what is no octet of the frame */
+	LAYER_NOT_ICMP, /* instead of LAYER_TRANSPORT */
+	LAYER_AROUND, /* what is no octet of the frame */
 	LAYERS
 };
 
@@ -59,7 +60,7 @@ enum spot {
 struct spot_row {
 	uint8_t layer, at, octets;
 	uint32_t known[SHAPE_ORIGINS]; /* bits that are always the same, */
-	uint32_t value;                /* namely so */
+	uint32_t value; /* namely so */
 	void (*fill)(const struct flow *flows, unsigned n, uint32_t *out);
 };
 
@@ -88,7 +89,8 @@ shape_network(enum shape s)
 static inline unsigned
 shape_transport(enum shape s)
 {
-	return shape_network(s) + (shape_is_ipv4(s) ? SHAPE_IPV4_OCTETS : SHAPE_IPV6_OCTETS);
+	return shape_network(s) +
+	       (shape_is_ipv4(s) ? SHAPE_IPV4_OCTETS : SHAPE_IPV6_OCTETS);
 }
 
 /* Where `layer` begins in frames of shape `s`; -1: they have none. */
@@ -127,8 +129,10 @@ shape_load32(const uint8_t *p)
 static inline enum shape
 shape_seen(const struct frame *f)
 {
-	enum { LEAST = SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS + SHAPE_IPV4_OCTETS,
-		FRAGMENT = 0x3fff };
+	enum {
+		LEAST = SHAPE_ETHER_OCTETS + SHAPE_TAG_OCTETS + SHAPE_IPV4_OCTETS,
+		FRAGMENT = 0x3fff
+	};
 	const uint8_t *p = f->octets;
 	uint32_t tagged, network, type, left;
 	bool ipv4, ipv6;
@@ -140,9 +144,10 @@ shape_seen(const struct frame *f)
 	type = shape_load16(p + network - 2);
 	left = f->caplen - network;
 	ipv4 = (type == SHAPE_TYPE_IPV4) & (p[network] == 0x45) &
-	    ((shape_load16(p + network + 6) & FRAGMENT) == 0) &
-	    (left >= SHAPE_IPV4_OCTETS + SHAPE_TRANSPORT_PROMISED);
-	ipv6 = (type == SHAPE_TYPE_IPV6) & (left >= SHAPE_IPV6_OCTETS + SHAPE_TRANSPORT_PROMISED);
+	       ((shape_load16(p + network + 6) & FRAGMENT) == 0) &
+	       (left >= SHAPE_IPV4_OCTETS + SHAPE_TRANSPORT_PROMISED);
+	ipv6 = (type == SHAPE_TYPE_IPV6) &
+	       (left >= SHAPE_IPV6_OCTETS + SHAPE_TRANSPORT_PROMISED);
 	if (!(ipv4 | ipv6))
 		return SHAPES;
 	return (enum shape)(ipv6 | tagged << 1);
@@ -168,7 +173,7 @@ shape_made(const struct flow *f)
 	memcpy(&dst_next, f->dst_host.b + sizeof(dst), sizeof(dst_next));
 	memcpy(&next, mapped, sizeof(next));
 	if ((src | dst | (src_next ^ next) | (dst_next ^ next) | f->mpls_label_top |
-	        f->vlan) == 0)
+		f->vlan) == 0)
 		return SHAPE_IPV4;
 	return shape_made_any(f);
 }

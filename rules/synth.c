@@ -64,7 +64,8 @@ put_labels(struct wbuf *w, const struct flow *f)
 	if (n > 0)
 		wbuf_u16(w, TYPE_MPLS);
 	for (unsigned i = 0; i < n; i++)
-		wbuf_u32(w, (labels[i] & 0xfffff) << 12 | (i + 1 == n ? 1U << 8 : 0) | LABEL_TTL);
+		wbuf_u32(w, (labels[i] & 0xfffff) << 12 | (i + 1 == n ? 1U << 8 : 0) |
+				LABEL_TTL);
 	return 4 * n;
 }
 
