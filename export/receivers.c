@@ -187,23 +187,6 @@ resolver_main(void *arg)
 	return NULL;
 }
 
-/* Start the thread that looks up names, where there are any. */
-static int
-resolver_start(struct receivers *r, struct err *e)
-{
-	unsigned named = 0;
-	int rc;
-
-	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			named += atomic_load(&r->pools[i].targets[k].fd) == -1;
-	if (named == 0)
-		return 0;
-	rc = thread_start(&r->resolver, "weir-resolve", resolver_main, r, e);
-	r->resolving = rc == 0;
-	return rc;
-}
-
 static struct receivers *
 receivers_new(struct err *e)
 {
@@ -230,7 +213,7 @@ receivers_load(const char *path, uint16_t port, const struct target_options *bas
 
 	if (l.r == NULL)
 		return NULL;
-	if (mapfile_read(&receivers_map, path, &l, ps, e) != 0 || resolver_start(l.r, e) != 0) {
+	if (mapfile_read(&receivers_map, path, &l, ps, e) != 0) {
 		receivers_free(l.r);
 		return NULL;
 	}
@@ -255,11 +238,27 @@ receivers_one(const char *text, uint16_t port, const struct target_options *base
 	p->id = 1;
 	p->options = *base;
 	p->n = r->n_targets = 1;
-	if (target_open(&p->targets[0], text, port, base, e) != 0 || resolver_start(r, e) != 0) {
+	if (target_open(&p->targets[0], text, port, base, e) != 0) {
 		receivers_free(r);
 		return NULL;
 	}
 	return r;
+}
+
+int
+receivers_start(struct receivers *r, struct err *e)
+{
+	unsigned named = 0;
+	int rc;
+
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			named += atomic_load(&r->pools[i].targets[k].fd) == -1;
+	if (named == 0)
+		return 0;
+	rc = thread_start(&r->resolver, "weir-resolve", resolver_main, r, e);
+	r->resolving = rc == 0;
+	return rc;
 }
 
 void

@@ -47,9 +47,8 @@ struct receivers {
 /*
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr
  * (hash-agent, hash-crc32), src_port=N. `port` is that of receivers without one; `base` how
- * sockets are made where the pool says nothing else. Faults go to `ps` with file:line. A
- * name that cannot be looked up is tried again by a thread of the receivers' own, and said
- * once. NULL with `e` filled when the file cannot be read.
+ * sockets are made where the pool says nothing else. Faults go to `ps` with file:line. NULL
+ * with `e` filled when the file cannot be read.
  */
 struct receivers *receivers_load(const char *path, uint16_t port,
     const struct target_options *base, struct problems *ps, struct err *e);
@@ -57,6 +56,13 @@ struct receivers *receivers_load(const char *path, uint16_t port,
 /* A pool of one receiver, `text`. NULL with `e` filled. */
 struct receivers *receivers_one(const char *text, uint16_t port,
     const struct target_options *base, struct err *e);
+
+
+/*
+ * Start a thread that looks up names, where there are any; one that cannot be looked up is
+ * said once and tried again. Returns 0, or -WEIR_EIO with `e` filled.
+ */
+int receivers_start(struct receivers *r, struct err *e);
 
 void receivers_free(struct receivers *r);
 

@@ -299,11 +299,14 @@ static int
 tee_open(struct output *o, struct err *e)
 {
 	struct tee *t = o->priv;
-	const struct target *self = loop_find(o, atomic_load(&t->receivers));
+	struct receivers *r = atomic_load(&t->receivers);
+	const struct target *self = loop_find(o, r);
 
 	if (self != NULL)
 		return err_set(e, WEIR_EINVAL,
 		    "tee[%s]: %s is this weir itself: name another receiver", o->name, self->name);
+	if (receivers_start(r, e) != 0)
+		return -WEIR_EIO;
 	t->workers = calloc(t->n_workers, sizeof(*t->workers));
 	if (t->workers == NULL)
 		return err_set(e, WEIR_ENOMEM, "tee: no memory");
@@ -334,6 +337,7 @@ tee_reload(struct output *o, struct problems *ps)
 	struct tee *t = o->priv;
 	struct receivers *fresh;
 	const struct target *self;
+	struct err e = ERR_INIT;
 
 	if (t->config->receivers == NULL || (fresh = receivers_of(t, ps)) == NULL)
 		return;
@@ -341,6 +345,11 @@ tee_reload(struct output *o, struct problems *ps)
 	if (self != NULL) {
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "tee_receivers: %s is this weir itself: name another receiver", self->name);
+		receivers_free(fresh);
+		return;
+	}
+	if (receivers_start(fresh, &e) != 0) {
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
 		receivers_free(fresh);
 		return;
 	}

@@ -53,6 +53,7 @@ test_pools(void **state)
 	assert_int_equal(r->pools[1].options.ip_precedence, 5);
 	assert_int_equal(r->pools[0].options.source_port, 0);
 	assert_int_equal(r->pools[2].balance, BALANCE_HASH_AGENT);
+	assert_int_equal(receivers_start(r, NULL), 0);
 	assert_false(r->resolving); /* there is no name to look up */
 	receivers_free(r);
 }
@@ -115,6 +116,7 @@ test_names(void **state)
 
 	(void)state;
 	assert_int_equal(ps.n, 0);
+	assert_int_equal(receivers_start(r, NULL), 0);
 	assert_true(r->resolving);
 	while (atomic_load(&r->pools[0].targets[1].fd) == -1)
 		usleep(1000);
