@@ -10,12 +10,12 @@
 #include "client/link.h"
 
 #define USAGE \
-	"usage: weir reload maps [-s SOCKET]\n" \
+	"usage: weir reload maps [-p SOCKET]\n" \
 	"\n" \
 	"Let a running weir read its lists and maps anew, as on SIGUSR2, and say what is wrong\n" \
 	"with them. A file with errors changes nothing. The exit status is 1 then.\n" \
 	"\n" \
-	"  -s SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
+	"  -p SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 /* Ask, and tell each problem. Returns how many are errors, or -1 with `e` filled. */
 static int
@@ -42,7 +42,7 @@ reload(struct link *l, struct err *e)
 int
 client_reload(int argc, char **argv)
 {
-	static const struct option longs[] = { { "socket", required_argument, NULL, 's' },
+	static const struct option longs[] = { { "socket", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	struct err e = ERR_INIT;
 	const char *socket = NULL;
@@ -50,8 +50,8 @@ client_reload(int argc, char **argv)
 	int opt, errors;
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "s:h", longs, NULL)) != -1) {
-		if (opt == 's') {
+	while ((opt = getopt_long(argc, argv, "p:h", longs, NULL)) != -1) {
+		if (opt == 'p') {
 			socket = optarg;
 			continue;
 		}

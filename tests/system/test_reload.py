@@ -7,7 +7,7 @@ from conftest import WEIR, free_port, generate, poll
 
 
 def reload(w):
-    return subprocess.run([str(WEIR), "reload", "maps", "-s", str(w.socket)],
+    return subprocess.run([str(WEIR), "reload", "maps", "-p", str(w.socket)],
                           capture_output=True, text=True, timeout=30)
 
 
