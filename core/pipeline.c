@@ -213,6 +213,8 @@ groups_feed(struct pipeline *p)
 			else if (g->tags != end[-1].tags)
 				told_keep(p, told);
 			tagmap_apply(tagging_map(g->tags), &b);
+			if (tagmap_sets_tos(tagging_map(g->tags)))
+				columns_clear(p->columns);
 			tags = g->tags;
 		}
 		group_feed(p, g, g + 1 == end);

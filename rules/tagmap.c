@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/intern.h"
+#include "rules/columns.h"
 #include "rules/tagkeys.h"
 #include "rules/tagrule.h"
 
@@ -103,6 +104,12 @@ tagmap_reads(const struct tagmap *m, struct field_set *reads)
 	}
 	for (uint32_t i = 0; i < m->n_filters; i++)
 		filter_reads(m->filters[i], reads);
+}
+
+bool
+tagmap_sets_tos(const struct tagmap *m)
+{
+	return m->sets_tos;
 }
 
 uint32_t
@@ -242,7 +249,7 @@ pass_filters(struct pass *p, uint64_t mask, const uint32_t *start, uint32_t *fir
 	uint64_t look = mask;
 
 	memcpy(from, start, sizeof(from));
-	while (look != 0) {
+	for (;;) {
 		uint32_t no = CLASSIFIER_END;
 		uint64_t these = 0, fits;
 
@@ -311,5 +318,9 @@ tagmap_apply(struct tagmap *m, const struct batch *b)
 				__builtin_prefetch(&p.tagger->matches[first[i]]);
 			}
 		mask = pass_matches(&p, mask, first, start);
+		if (m->sets_tos && mask != 0 && b->columns != NULL) {
+			columns_clear(b->columns); /* filters see what was set */
+			p.tagger->batch++;
+		}
 	}
 }

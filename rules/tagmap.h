@@ -12,6 +12,7 @@
 #ifndef WEIR_RULES_TAGMAP_H
 #define WEIR_RULES_TAGMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "flow/field.h"
@@ -39,6 +40,9 @@ void tagmap_reads(const struct tagmap *m, struct field_set *reads);
  */
 uint32_t tagmap_reach(const struct tagmap *m);
 void tagmap_link(const struct tagmap *m, uint32_t linktype);
+
+/* Whether some rule sets tos, which filters look at. */
+bool tagmap_sets_tos(const struct tagmap *m);
 
 /*
  * Set tag, tag2, label and tos of the flows of `b`, as b->worker. `b` must have columns

@@ -185,6 +185,7 @@ rule_sets(struct tagmap *m, const struct mapfile_rule *r, const struct tagkeys *
 	}
 	if (mapfile_has(r, TAGKEYS_SET_TOS)) {
 		rule->sets |= SETS_TOS;
+		m->sets_tos = true;
 		rule->tos = (uint8_t)k->set_tos;
 	}
 	rule->stack = k->stack;

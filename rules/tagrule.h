@@ -74,6 +74,7 @@ struct tagmap {
 	struct tagwhich which[SOURCE_COUNT]; /* one and the same, if none differs */
 	struct filter **filters;
 	uint32_t n_filters, filters_room;
+	bool sets_tos; /* some rule does */
 	uint32_t reach; /* of the filters: octets of Ethernet frames */
 	_Atomic uint64_t *series; /* of rules that count: the next value */
 	uint32_t n_series, series_room;

@@ -591,6 +591,44 @@ test_workers(void **state)
 	tagmap_free(m);
 }
 
+/* What becomes of a flow does not depend on those beside it in the batch. */
+static void
+test_neighbours(void **state)
+{
+	static const struct {
+		const char *says, *map, *flow[2];
+		uint64_t tag[2];
+	} pairs[] = {
+		{ "each has a filter of its own, and all of the first pass",
+		    "set_tag=1 in=1 filter='tcp'\nset_tag=2 in=2 filter='udp'\n",
+		    { "in_iface=1 proto=6 etype=2048", "in_iface=2 proto=17 etype=2048" },
+		    { 1, 2 } },
+		{ "a filter sees the tos that was set before it",
+		    "set_tos=184 in=1 jeq=next\nset_tag=9 filter='ip[1]=184'\n",
+		    { "in_iface=1 proto=6 etype=2048", "in_iface=2 proto=6 etype=2048" },
+		    { 9, 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct tagmap *m = map_of(pairs[i].map, 1);
+
+		/* Alone, and beside the other. */
+		for (unsigned n = 1; n <= 2; n++) {
+			struct flow flows[2];
+
+			for (unsigned k = 0; k < 2; k++)
+				flow_of(pairs[i].flow[k], &flows[k]);
+			map_apply(m, N, flows, n);
+			for (unsigned k = 0; k < n; k++)
+				if (flows[k].tag != pairs[i].tag[k])
+					fail_msg("%s: of %u, flow %u has tag %llu", pairs[i].says, n, k,
+					    (unsigned long long)flows[k].tag);
+		}
+		tagmap_free(m);
+	}
+}
+
 /* More labels together than a worker keeps at hand, and such as are too long. */
 static void
 test_joined_labels(void **state)
@@ -704,6 +742,7 @@ main(void)
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_joined_labels),
 		cmocka_unit_test(test_reads),
 	};
