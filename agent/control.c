@@ -257,7 +257,7 @@ staged_get(struct control *c, const struct writable_table *t, const subid_t *ind
 		if (c->rows[i].of == t && t->same(&c->rows[i].config, &fresh.config))
 			return &c->rows[i];
 	*rc = SET_RESOURCE_UNAVAILABLE;
-	if (c->n_rows == ROWS_MAX || c->n_variables == VARIABLES_MAX)
+	if (c->n_rows == ROWS_MAX)
 		return NULL;
 	if (t->get(c, &fresh.config)) {
 		fresh.was = *member_u32(&fresh.config, t->status);
@@ -340,6 +340,8 @@ control_ask(struct control *c, const subid_t *name, size_t len, enum value_type 
 
 	if (w == NULL)
 		return SET_NOT_WRITABLE;
+	if (c->n_variables == VARIABLES_MAX)
+		return SET_RESOURCE_UNAVAILABLE;
 	s = staged_get(c, t, name + prefix + 1, len - prefix - 1, &rc);
 	if (s == NULL)
 		return rc;
