@@ -502,6 +502,19 @@ rows_figures(struct crossing *x, uint64_t span, uint64_t now)
 	ledger_unlock(l);
 }
 
+/* Rows may move more than once within a window. */
+static void
+rows_keep_up(struct crossing *x)
+{
+	struct ledger *l = engine_view(x->engine, x->config.subject)->ledger;
+
+	if (x->counts.sweeps == l->sweeps)
+		return;
+	ledger_lock(l);
+	rows_follow(x, l);
+	ledger_unlock(l);
+}
+
 void
 crossing_look(struct crossing *x, uint64_t now)
 {
@@ -517,6 +530,8 @@ crossing_look(struct crossing *x, uint64_t now)
 		x->begun = now;
 		return;
 	}
+	if (x->config.scope == SCOPE_ENTRY || x->config.scope == SCOPE_TOP)
+		rows_keep_up(x);
 	if (span < x->config.window * CLOCK_S)
 		return;
 	x->begun = now;

@@ -89,26 +89,33 @@ ledger_is_crowded(const struct ledger *l, uint64_t now)
 	       (now >= l->next_sweep || l->next_sweep > now + SWEEP_EVERY);
 }
 
+static bool
+row_is_idle(const struct ledger *l, uint32_t row, uint64_t now)
+{
+	uint64_t last = ledger_seen(l, ledger_row(l, row))->last;
+
+	return now > last && now - last > l->keep;
+}
+
 /* Let rows go that have been idle for l->keep. */
 static void
 ledger_sweep(struct ledger *l, uint64_t now)
 {
-	uint32_t before = l->table.n, left = 0;
+	uint32_t before = l->table.n, left = 0, first = 0;
 
 	l->next_sweep = now + SWEEP_EVERY;
+	while (first < before && !row_is_idle(l, first, now))
+		first++;
+	if (first == before)
+		return;
 	if (l->moved == NULL)
 		l->moved = calloc(l->table.max, sizeof(*l->moved));
 	if (l->moved == NULL)
 		return;
-	for (uint32_t i = 0; i < before; i++) {
-		uint64_t last = ledger_seen(l, ledger_row(l, i))->last;
-		bool idle = now > last && now - last > l->keep;
-
-		l->moved[i] = idle ? LEDGER_GONE : left++;
-	}
-	l->sweeps++; /* even if none went: `moved` has been written over */
-	if (left != before)
-		table_renumber(&l->table, l->moved, left);
+	for (uint32_t i = 0; i < before; i++)
+		l->moved[i] = row_is_idle(l, i, now) ? LEDGER_GONE : left++;
+	l->sweeps++;
+	table_renumber(&l->table, l->moved, left);
 	l->evictions += before - left;
 }
 
@@ -119,6 +126,8 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 	uint8_t *rows[TABLE_BATCH];
 
 	ledger_lock(l);
+	if (l->cleared == 0)
+		l->cleared = now;
 	if (l->lens != NULL)
 		watch_lens_open(l->lens, now);
 	for (uint32_t at = 0; at < s->table.n; at += TABLE_BATCH) {
@@ -145,8 +154,6 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 	sums_add(&l->other, &other);
 	l->serial++;
 	l->updated = now;
-	if (l->cleared == 0)
-		l->cleared = now;
 	if (ledger_is_crowded(l, now))
 		ledger_sweep(l, now);
 	ledger_unlock(l);

@@ -278,6 +278,15 @@ entry_make(struct report *r, const struct ledger *l, uint32_t rank,
 	(void)text_key(l->rs, ledger_row(l, rival->row), &opts, x->key, sizeof(x->key));
 }
 
+/* Follow the rows of the ledger, which may count from 0 again. */
+static void
+report_follow(struct report *r, const struct ledger *l)
+{
+	if (rowcounts_began_anew(&r->counts, l))
+		r->total = 0;
+	rowcounts_follow(&r->counts, l);
+}
+
 static void
 report_make(struct topns *t, struct report *r, uint64_t span, uint64_t now)
 {
@@ -286,7 +295,7 @@ report_make(struct topns *t, struct report *r, uint64_t span, uint64_t now)
 	uint32_t n = 0;
 
 	ledger_lock(l);
-	rowcounts_follow(&r->counts, l);
+	report_follow(r, l);
 	total = *(const uint64_t *)(const void *)((const char *)&l->total + r->counts.counter);
 	all = total > r->total ? total - r->total : 0;
 	for (uint32_t i = 0; i < l->table.n; i++) {
@@ -315,9 +324,17 @@ static void
 report_look(struct topns *t, struct report *r, uint64_t now)
 {
 	uint64_t span = now - r->begun;
+	struct ledger *l;
 
 	if (r->entries == NULL)
 		return; /* not active */
+	/* Rows may move more than once until there is a report. */
+	l = engine_view(t->engine, r->row.config.view)->ledger;
+	if (r->counts.sweeps != l->sweeps) {
+		ledger_lock(l);
+		report_follow(r, l);
+		ledger_unlock(l);
+	}
 	/* The first look only sees where counters stand. */
 	if (now >= r->begun && span < r->row.config.interval * CLOCK_S && r->counts.known)
 		return;
