@@ -6,6 +6,7 @@
 
 #include "lib/hash.h"
 
+#define POOL_LEAST (1U << 16) /* so large the pool may be in any case */
 #define SHARED 1024U /* sets that are looked at, before one is kept once more */
 
 /* A selector with the value that it is found by. */
@@ -258,11 +259,28 @@ rowmap_follow(struct rowmap *m)
 	m->sweeps = l->sweeps;
 }
 
+/* Sets of rows that are gone stay in the pool: begin it anew before it is all of that. */
+static bool
+pool_is_stale(const struct rowmap *m)
+{
+	return m->used > POOL_LEAST && m->used / 16 > m->ledger->table.max;
+}
+
+static void
+pool_empty(struct rowmap *m)
+{
+	memset(m->found, 0, m->ledger->table.max * sizeof(*m->found));
+	memset(m->shared, 0, sizeof(m->shared));
+	m->used = 1;
+}
+
 struct rowmap_set
 rowmap_get(struct rowmap *m, uint32_t row, const uint8_t *key)
 {
 	uint32_t n, at = 0;
 
+	if (pool_is_stale(m))
+		pool_empty(m);
 	if (m->cleared != m->ledger->cleared || m->sweeps != m->ledger->sweeps)
 		rowmap_follow(m);
 	if (row != LEDGER_GONE)

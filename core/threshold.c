@@ -62,9 +62,13 @@ threshold_scope_word(uint32_t s)
 void
 threshold_defaults(struct threshold_config *c)
 {
-	*c = (struct threshold_config){ .direction = DIRECTION_ABOVE, .window = 60,
-		.startup = STARTUP_RISING, .notify = true, .storage = STORAGE_NONVOLATILE,
-		.status = STATUS_ACTIVE };
+	memset(c, 0, sizeof(*c)); /* padding, too: they are compared */
+	c->direction = DIRECTION_ABOVE;
+	c->window = 60;
+	c->startup = STARTUP_RISING;
+	c->notify = true;
+	c->storage = STORAGE_NONVOLATILE;
+	c->status = STATUS_ACTIVE;
 }
 
 uint64_t

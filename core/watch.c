@@ -108,10 +108,11 @@ struct reading {
 static int
 list_add(struct watch_list *l, const struct watch *w, struct err *e)
 {
+	if (l->n == WATCHES_MAX)
+		return err_set(e, WEIR_EFULL, "watch_map: more than %u watches", WATCHES_MAX);
 	if (l->n == l->room) {
 		uint32_t room = l->room != 0 ? 2 * l->room : 64;
-		struct watch *grown =
-		    l->n < WATCHES_MAX ? realloc(l->list, room * sizeof(*grown)) : NULL;
+		struct watch *grown = realloc(l->list, room * sizeof(*grown));
 
 		if (grown == NULL)
 			return err_set(e, WEIR_ENOMEM, "watch_map: no room for more than %u watches",
