@@ -129,7 +129,13 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
     struct err *e)
 {
 	bool sourced = !ip_is_none(&o->source);
+	struct sockaddr_storage addr;
 	int fd;
+
+	memcpy(&addr, a->ai_addr, a->ai_addrlen);
+	if (o->refuse != NULL && o->refuse(o->arg, &addr, a->ai_addrlen))
+		return err_set(e, WEIR_EINVAL, "%s is this weir itself: name another receiver",
+		    t->name);
 
 	if (sourced && ip_is_v4(&o->source) != (a->ai_family == AF_INET))
 		return err_set(e, WEIR_EINVAL,
@@ -143,7 +149,7 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 			close(fd);
 		return -WEIR_EIO;
 	}
-	memcpy(&t->addr, a->ai_addr, a->ai_addrlen);
+	t->addr = addr;
 	t->addr_len = a->ai_addrlen;
 	atomic_store_explicit(&t->fd, fd, memory_order_release);
 	return 0;

@@ -38,6 +38,9 @@ struct target_options {
 	ip16_t source;        /* to send from; none: the kernel chooses */
 	uint16_t source_port; /* 0: the kernel chooses */
 	uint32_t send_buffer; /* octets; 0: the system's default */
+	/* Whether an address is not to be sent to, as that would be a loop; NULL: none is. */
+	bool (*refuse)(const void *arg, const struct sockaddr_storage *a, socklen_t len);
+	const void *arg;
 	uint8_t ip_precedence; /* 0-7: the upper three bits of TOS, or of the traffic class */
 };
 

@@ -209,21 +209,22 @@ address_is_ours(const struct sockaddr_storage *a, socklen_t len)
 	return ours;
 }
 
-/* Whether `en` listens where `t` leads: what is sent there would come back for ever. */
+/* Whether engine `arg` listens at `a`: what is sent there would come back for ever. */
 static bool
-target_is_ours(const struct engine *en, const struct target *t)
+is_this_weir(const void *arg, const struct sockaddr_storage *a, socklen_t len)
 {
+	const struct engine *en = arg;
 	const struct worker *w = &en->workers[0];
 
-	if (atomic_load(&t->fd) == -1 || !address_is_ours(&t->addr, t->addr_len))
+	if (!address_is_ours(a, len))
 		return false;
 	for (unsigned i = 0; i < w->n_collectors; i++) {
 		struct sockaddr_storage own;
-		socklen_t len = sizeof(own);
+		socklen_t own_len = sizeof(own);
 
 		if (w->collectors[i]->ops->kind != COLLECTOR_PCAP &&
-		    getsockname(w->collectors[i]->fd, (struct sockaddr *)&own, &len) == 0 &&
-		    target_port(&own) == target_port(&t->addr))
+		    getsockname(w->collectors[i]->fd, (struct sockaddr *)&own, &own_len) == 0 &&
+		    target_port(&own) == target_port(a))
 			return true;
 	}
 	return false;
@@ -234,9 +235,13 @@ static const struct target *
 loop_find(const struct output *o, const struct receivers *r)
 {
 	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			if (target_is_ours(o->engine, &r->pools[i].targets[k]))
-				return &r->pools[i].targets[k];
+		for (unsigned k = 0; k < r->pools[i].n; k++) {
+			const struct target *t = &r->pools[i].targets[k];
+
+			if (atomic_load(&t->fd) != -1 &&
+			    is_this_weir(o->engine, &t->addr, t->addr_len))
+				return t;
+		}
 	return NULL;
 }
 
@@ -278,6 +283,8 @@ tee_load(struct output *o, struct problems *ps)
 	t->n_workers = o->engine->n_workers;
 	t->options = (struct target_options){ .source = c->source,
 		.send_buffer = (uint32_t)c->pipe_size,
+		.refuse = is_this_weir,
+		.arg = o->engine,
 		.ip_precedence = (uint8_t)c->ip_precedence };
 	atomic_init(&t->receivers, receivers_of(t, ps));
 }
