@@ -13,6 +13,9 @@
 #include "report/query_match.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
+/* Rows may be picked by several lists; but so many times a row, and this often, at most. */
+#define HITS_EACH  4U
+#define HITS_LEAST 65536U
 
 enum ask { ASK_ROWS, ASK_SUMS, ASK_STATUS, ASK_CLEAR };
 
@@ -55,6 +58,7 @@ struct catch {
 	uint32_t n;
 	struct hit *hits;
 	size_t n_hits, room;
+	bool cut; /* lists fit more than that */
 };
 
 static void *
@@ -183,6 +187,10 @@ static void
 catch_add(struct catch *c, const struct question *q, const struct sums *s, uint32_t row,
     uint32_t list)
 {
+	if (c->n_hits == (size_t)HITS_EACH * c->n + HITS_LEAST) {
+		c->cut = true;
+		return;
+	}
 	if (c->n_hits == c->room) {
 		c->room = c->room * 2 + 256;
 		c->hits = must(realloc(c->hits, c->room * sizeof(*c->hits)));
@@ -199,7 +207,7 @@ catch_pick(struct catch *c, const struct question *q, const struct memory *m,
 {
 	size_t lists = q->match != NULL ? query_match_count(q->match) : 1;
 
-	for (uint32_t list = 0; list < lists; list++)
+	for (uint32_t list = 0; list < lists && !c->cut; list++)
 		for (uint32_t i = 0; i < c->n; i++) {
 			const struct sums *s = catch_sums(c, l, i);
 
@@ -327,12 +335,18 @@ memory_reply(struct question *q, const struct output *o, struct reply *r)
 			qsort(c.hits, c.n_hits, sizeof(*c.hits), hit_compare);
 		if (q->top != 0 && q->top < c.n_hits)
 			c.n_hits = q->top;
-		if (q->reset)
+		if (q->reset && !c.cut)
 			catch_take(&c, m, l);
 	}
 	cleared = m->cleared;
 	pthread_mutex_unlock(&m->lock);
 
+	if (c.cut) {
+		reply_error(r, "the lists fit too many rows: ask for fewer at a time");
+		free(c.rows);
+		free(c.hits);
+		return;
+	}
 	reply_start(r, "memory");
 	reply_text(r, "table", o->name);
 	reply_uint(r, "entries", c.n_hits);
