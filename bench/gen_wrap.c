@@ -13,6 +13,7 @@ enum {
 	ETHERTYPE_TAG = 0x8100,
 	ETHERTYPE_IPV6 = 0x86dd,
 	ETHERTYPE_MPLS = 0x8847,
+	ETHERTYPE_BRIDGED = 0x6558, /* transparent Ethernet bridging */
 	ETHERTYPE_PPPOE = 0x8864,
 	ETHERTYPE_SERVICE_TAG = 0x88a8,
 };
@@ -162,6 +163,29 @@ wrap_vxlan(uint8_t *p, const struct record *r)
 	return wrap_ethernet(p, r);
 }
 
+/* RFC 8926: Ethernet, without options. */
+static uint8_t *
+wrap_geneve(uint8_t *p, const struct record *r)
+{
+	p = wrap_udp(p, 6081, r->bytes + 8 + (r->key->vlan != 0 ? 18 : 14));
+	p = put_u32(p, ETHERTYPE_BRIDGED);
+	p = put_u32(p, 88 << 8);
+	return wrap_ethernet(p, r);
+}
+
+/* RFC 7637: the key is the virtual subnet and a flow's number. */
+static uint8_t *
+wrap_nvgre(uint8_t *p, const struct record *r)
+{
+	p = put_octets(p, wrap_macs, sizeof(wrap_macs));
+	p = put_u16(p, ETHERTYPE_IPV4);
+	p = wrap_ipv4(p, IPPROTO_GRE, r->bytes + 8 + (r->key->vlan != 0 ? 18 : 14));
+	p = put_u16(p, 0x2000);
+	p = put_u16(p, ETHERTYPE_BRIDGED);
+	p = put_u32(p, 99 << 8 | 1);
+	return wrap_ethernet(p, r);
+}
+
 /* 3GPP TS 29.281: user data. */
 static uint8_t *
 wrap_gtp(uint8_t *p, const struct record *r)
@@ -196,6 +220,27 @@ static uint8_t *
 wrap_null(uint8_t *p, const struct record *r)
 {
 	return put_u32(p, (uint32_t)(r->key->ipv6 ? 30 : 2) << 24);
+}
+
+/* OpenBSD's: in network order. */
+static uint8_t *
+wrap_loop(uint8_t *p, const struct record *r)
+{
+	return put_u32(p, r->key->ipv6 ? 24 : 2);
+}
+
+/* Frame control, then as Ethernet with LLC. */
+static uint8_t *
+wrap_fddi(uint8_t *p, const struct record *r)
+{
+	return wrap_llc(put_octets(put_u8(p, 0x50), wrap_macs, sizeof(wrap_macs)), r);
+}
+
+/* Access control and frame control. */
+static uint8_t *
+wrap_token_ring(uint8_t *p, const struct record *r)
+{
+	return wrap_llc(put_octets(put_u16(p, 0x1040), wrap_macs, sizeof(wrap_macs)), r);
 }
 
 static uint8_t *
@@ -254,10 +299,15 @@ static const struct wrap wraps[] = {
 	{ "gre", LINK_ETHERNET, 46, wrap_gre },
 	{ "vxlan", LINK_ETHERNET, 68, wrap_vxlan },
 	{ "gtp", LINK_ETHERNET, 50, wrap_gtp },
+	{ "geneve", LINK_ETHERNET, 68, wrap_geneve },
+	{ "nvgre", LINK_ETHERNET, 60, wrap_nvgre },
 	{ "null", 0, 4, wrap_null },
 	{ "ppp", LINK_PPP, 4, wrap_ppp },
 	{ "raw", LINK_RAW, 0, wrap_raw },
 	{ "chdlc", LINK_C_HDLC, 4, wrap_chdlc },
+	{ "token_ring", 6, 22, wrap_token_ring },
+	{ "fddi", 10, 21, wrap_fddi },
+	{ "loop", 108, 4, wrap_loop },
 	{ "sll", 113, 16, wrap_sll },
 	{ "radiotap", 127, 42, wrap_radiotap },
 	{ "nflog", 239, 20, wrap_nflog },

@@ -88,7 +88,7 @@ def test_packets_from_a_file_to_json_sqlite_and_rrd(tmp_path, keys):
 
 @pytest.mark.parametrize("wrap", [
     "ethernet", "qinq", "mpls", "pppoe", "snap", "null", "ppp", "raw", "chdlc", "sll", "sll2",
-    "radiotap", "nflog"])
+    "radiotap", "nflog", "loop", "fddi", "token_ring"])
 def test_packets_of_every_link_layer(tmp_path, wrap):
     """Whatever stands before IP, each key is what it was."""
     pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
@@ -120,7 +120,7 @@ def test_packets_within_tunnels(tmp_path, wrap):
 
 
 @pytest.mark.parametrize("wrap,around", [("ipip", 20), ("gre", 28), ("vxlan", 50),
-                                         ("gtp", 36)])
+                                         ("gtp", 36), ("geneve", 50), ("nvgre", 42)])
 def test_primitives_of_tunnels(tmp_path, wrap, around):
     """The outer packets count; who speaks to whom within is told by tunnel_..."""
     pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
