@@ -19,7 +19,7 @@
 
 #define STATE_NAME    "watches"
 #define STATE_VERSION 1U
-#define STATE_OCTETS  (1U + WATCH_NAME + 5U * 8U) /* of one, at most */
+#define STATE_OCTETS  (1U + WATCH_NAME + 6U * 8U) /* of one, at most */
 
 #define AT(member) offsetof(struct watch_config, member)
 static const struct directive watch_rows[] = {
@@ -487,6 +487,17 @@ watches_copy(struct watches *w, uint32_t *n)
 
 /* On disk */
 
+/* What a watch counts, as a number that is the same after a restart. */
+static uint64_t
+watch_meaning(const struct watch *w)
+{
+	char text[4096];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s\n", w->view_name);
+
+	len += selector_text(&w->selector, text + len, sizeof(text) - len);
+	return hash_frozen(text, len);
+}
+
 int
 watches_save(struct watches *w, const char *path, struct err *e)
 {
@@ -503,6 +514,7 @@ watches_save(struct watches *w, const char *path, struct err *e)
 
 			wbuf_u8(&b, (uint8_t)len);
 			wbuf_put(&b, list[i].name, len);
+			wbuf_u64(&b, watch_meaning(&list[i]));
 			wbuf_u64(&b, list[i].total.packets);
 			wbuf_u64(&b, list[i].total.bytes);
 			wbuf_u64(&b, list[i].total.flows);
@@ -519,7 +531,10 @@ watches_save(struct watches *w, const char *path, struct err *e)
 	return rc;
 }
 
-/* Read one, and where `l` is not NULL give it to the watch of its name, if there is one. */
+/*
+ * Read one, and where `l` is not NULL give it to the watch of its name, if there is one that
+ * counts the same.
+ */
 static void
 state_take(struct rbuf *r, const struct watch_list *l, uint64_t resumed)
 {
@@ -527,15 +542,16 @@ state_take(struct rbuf *r, const struct watch_list *l, uint64_t resumed)
 	size_t len = rbuf_u8(r);
 	struct watch *w;
 	struct sums total;
-	uint64_t seen, since;
+	uint64_t meaning, seen, since;
 
 	rbuf_copy(r, name, len);
+	meaning = rbuf_u64(r);
 	total.packets = rbuf_u64(r);
 	total.bytes = rbuf_u64(r);
 	total.flows = rbuf_u64(r);
 	seen = rbuf_u64(r);
 	since = rbuf_u64(r);
-	if (l == NULL || (w = list_find(l, name)) == NULL)
+	if (l == NULL || (w = list_find(l, name)) == NULL || watch_meaning(w) != meaning)
 		return;
 	w->total = w->mark = total;
 	w->last_seen = seen;

@@ -316,6 +316,15 @@ totals_go_on_after_a_restart(void **state)
 		watches_check(&s, 2);
 		scene_end(&s);
 	}
+
+	/* What counts something else now begins anew. */
+	scene_begin(&s, 100);
+	assert_int_equal(scene_watch(&s, "name=host view=talkers src_host=10.0.0.2\n"
+	                                 "name=web view=talkers dst_port=443\n"), 0);
+	assert_int_equal(watches_load(s.engine->watches, state_path, true, NULL), 0);
+	assert_int_equal(watch_get(&s, "host").total.bytes, 0);
+	assert_true(watch_get(&s, "web").total.bytes > 0);
+	scene_end(&s);
 }
 
 static void
