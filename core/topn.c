@@ -147,6 +147,22 @@ report_remove(struct topns *t, uint32_t at)
 	atomic_fetch_add(&t->changes, 1);
 }
 
+/* Whether `a` and `b` differ in owner and lease alone, by which no report begins anew. */
+static bool
+config_is_renewed(const struct topn_config *a, const struct topn_config *b)
+{
+	return strcmp(a->view, b->view) == 0 && a->metric == b->metric &&
+	       a->interval == b->interval && a->size == b->size &&
+	       a->storage == b->storage && a->status == b->status;
+}
+
+static void
+report_renew(struct report *r, const struct topn_config *c)
+{
+	r->row.config = *c;
+	r->until = c->lease != 0 ? clock_real() + c->lease * CLOCK_S : 0;
+}
+
 int
 topns_put(struct topns *t, const struct topn_config *c, struct err *e)
 {
@@ -163,16 +179,19 @@ topns_put(struct topns *t, const struct topn_config *c, struct err *e)
 		rc = err_set(e, WEIR_EEXIST, "report %u is the configuration's", c->index);
 	else if (!found && t->n == TOPN_REPORTS)
 		rc = err_set(e, WEIR_EFULL, "more than %u reports", TOPN_REPORTS);
+	else if (found && config_is_renewed(&t->reports[at]->row.config, c))
+		report_renew(t->reports[at], c);
 	else if ((r = report_new(t, c, e)) == NULL)
 		rc = -WEIR_ENOMEM;
-	if (rc == 0) {
+	if (rc == 0)
+		atomic_fetch_add(&t->changes, 1);
+	if (r != NULL) {
 		if (found)
 			report_remove(t, at);
 		memmove(&t->reports[at + 1], &t->reports[at],
 		    (t->n - at) * sizeof(t->reports[0]));
 		t->reports[at] = r;
 		t->n++;
-		atomic_fetch_add(&t->changes, 1);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return rc;

@@ -175,6 +175,35 @@ every_rank_is_the_greatest_that_is_left(void **state)
 	scene_end(&s);
 }
 
+/* A lease that is renewed in time keeps the report, and what it says. */
+static void
+a_lease_is_renewed(void **state)
+{
+	struct scene s;
+	struct topn_config c = report(1, 2);
+	struct topn_entry *list;
+	uint32_t n;
+
+	(void)state;
+	scene_begin(&s, 100);
+	c.lease = 100;
+	assert_int_equal(topns_put(s.engine->topns, &c, NULL), 0);
+	scene_round(&s, 1);
+	scene_send(&s, 1, 10);
+	scene_round(&s, 10);
+	c.lease = 200;
+	assert_int_equal(topns_put(s.engine->topns, &c, NULL), 0);
+	list = topns_entries(s.engine->topns, &n);
+	assert_int_equal(n, 1);
+	free(list);
+	c.size = 3; /* another report */
+	assert_int_equal(topns_put(s.engine->topns, &c, NULL), 0);
+	list = topns_entries(s.engine->topns, &n);
+	assert_int_equal(n, 0);
+	free(list);
+	scene_end(&s);
+}
+
 static void
 reports_come_and_go(void **state)
 {
@@ -231,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_ranks_what_an_interval_counted),
 		cmocka_unit_test(every_rank_is_the_greatest_that_is_left),
+		cmocka_unit_test(a_lease_is_renewed),
 		cmocka_unit_test(reports_come_and_go),
 	};
 
