@@ -170,7 +170,9 @@ target_look_up(struct target *t, int flags, const struct target_options *o, bool
 	*known = rc == 0;
 	if (rc != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", t->name, gai_strerror(rc));
-	rc = target_connect(t, list, o, e);
+	rc = -WEIR_EIO;
+	for (const struct addrinfo *a = list; rc != 0 && a != NULL; a = a->ai_next)
+		rc = target_connect(t, a, o, e);
 	freeaddrinfo(list);
 	return rc;
 }
