@@ -32,7 +32,8 @@ struct batch_source {
 	/* where the bin began that batch_next_bin came to, and what was read before */
 	uint64_t bin_at, bin_rows;
 	uint32_t bin_number, bin_blocks;
-	char table[TABLENAME_MAX + 1];
+	char table[TABLENAME_MAX + 1]; /* of the block, */
+	char bin_table[TABLENAME_MAX + 1]; /* and of the bin: who reads may write elsewhere */
 	uint8_t block[BLOCK_HEAD + BLOCK_MAX];
 };
 
@@ -292,7 +293,7 @@ rows_begin(struct batch_reader *r)
 	get_text(&s->body, s->table, sizeof(s->table));
 	s->whole_row = true;
 	s->row_blocks++;
-	return rbuf_ok(&s->body) && s->rows_left > 0;
+	return rbuf_ok(&s->body) && is_word(s->table, "_-.$") && s->rows_left > 0;
 }
 
 /* The end, and whether it tells of as much as was read. */
@@ -338,6 +339,7 @@ batch_next_bin(struct batch_reader *r)
 	s->bin_ahead = false;
 	r->start = s->start;
 	memcpy(r->table, s->table, sizeof(r->table));
+	memcpy(s->bin_table, s->table, sizeof(s->bin_table));
 	s->bin_at = s->block_at;
 	s->bin_number = s->number - 1;
 	s->bin_blocks = s->row_blocks - 1;
@@ -424,7 +426,7 @@ batch_next_row(struct batch_reader *r)
 			r->damaged |= s->kind == BLOCK_ROWS;
 		if (!rows_next(r))
 			return false;
-		s->bin_ahead = s->start != r->start || strcmp(s->table, r->table) != 0;
+		s->bin_ahead = s->start != r->start || strcmp(s->table, s->bin_table) != 0;
 	}
 }
 
