@@ -229,7 +229,9 @@ static int
 conn_set_up(struct sql_conn *c, struct err *e)
 {
 	long long v = 0;
-	int rc = maria_run(c, "SET SESSION sql_mode = '', join_buffer_size = 33554432", e);
+	/* What a load says of rows that it skipped is read: in English. */
+	int rc = maria_run(c, "SET SESSION sql_mode = '', lc_messages = 'en_US', "
+	                      "join_buffer_size = 33554432", e);
 
 	/* MySQL hashes joins that have no index by itself, MariaDB when it is told to. */
 	if (rc == 0 && mariadb_connection(c->my))

@@ -433,7 +433,10 @@ pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 	col = &s->columns[i - 1];
 	if (col->max == INT64_MAX) {
 		/* A key beyond 2^63: the type is signed, and its bits stay apart. */
-		rowtext_int(&s->rows, i - 1, (int64_t)strtoull(text, NULL, 10));
+		char digits[24]; /* `text` has no end of its own */
+
+		snprintf(digits, sizeof(digits), "%.*s", (int)len, text);
+		rowtext_int(&s->rows, i - 1, (int64_t)strtoull(digits, NULL, 10));
 		return;
 	}
 	len = holds_text(col, text, len);
