@@ -371,6 +371,26 @@ topn_set(struct bench *b, uint32_t index, subid_t column, enum value_type type,
 	return rc == SET_OK ? control_commit(b->control) : rc;
 }
 
+/* A request has a bound, though all that it asks for is of one row. */
+static void
+a_request_has_a_bound(void **state)
+{
+	static const subid_t name[] = { 1, 6, 1, 5, 7 };
+	const struct value v = { .n = 25 };
+	enum set_error rc = SET_OK;
+	struct bench b;
+	unsigned n;
+
+	(void)state;
+	bench_init(&b);
+	control_begin(b.control);
+	for (n = 0; rc == SET_OK && n < 2000; n++)
+		rc = control_ask(b.control, name, 5, VALUE_UNSIGNED, &v);
+	assert_int_equal(rc, SET_RESOURCE_UNAVAILABLE);
+	assert_int_equal(n, 513);
+	bench_fini(&b);
+}
+
 static void
 reports_are_written_in_the_same_way(void **state)
 {
@@ -469,6 +489,7 @@ main(void)
 		cmocka_unit_test(rows_are_judged_as_a_whole),
 		cmocka_unit_test(a_request_is_done_whole_or_not_at_all),
 		cmocka_unit_test(a_tree_shows_what_was_committed),
+		cmocka_unit_test(a_request_has_a_bound),
 		cmocka_unit_test(reports_are_written_in_the_same_way),
 		cmocka_unit_test(no_more_is_notified_than_is_wanted),
 	};
