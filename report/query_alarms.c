@@ -3,20 +3,19 @@
 
 #include <stdlib.h>
 
-#define COLUMN(json, title, kind) { json, json, title, kind }
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct reply_column watch_columns[] = {
-	COLUMN("watch", "WATCH", "str"),
-	COLUMN("view", "VIEW", "str"),
-	COLUMN("selector", "SELECTOR", "str"),
-	COLUMN("packets", "PACKETS", "uint"),
-	COLUMN("bytes", "BYTES", "uint"),
-	COLUMN("flows", "FLOWS", "uint"),
-	COLUMN("packets_per_second", "PACKETS/S", "uint"),
-	COLUMN("bytes_per_second", "BYTES/S", "uint"),
-	COLUMN("flows_per_second", "FLOWS/S", "uint"),
-	COLUMN("last_seen", "LAST_SEEN", "stamp"),
+	REPLY_COLUMN("watch", "WATCH", "str"),
+	REPLY_COLUMN("view", "VIEW", "str"),
+	REPLY_COLUMN("selector", "SELECTOR", "str"),
+	REPLY_COLUMN("packets", "PACKETS", "uint"),
+	REPLY_COLUMN("bytes", "BYTES", "uint"),
+	REPLY_COLUMN("flows", "FLOWS", "uint"),
+	REPLY_COLUMN("packets_per_second", "PACKETS/S", "uint"),
+	REPLY_COLUMN("bytes_per_second", "BYTES/S", "uint"),
+	REPLY_COLUMN("flows_per_second", "FLOWS/S", "uint"),
+	REPLY_COLUMN("last_seen", "LAST_SEEN", "stamp"),
 };
 
 void
@@ -46,18 +45,18 @@ watches_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column threshold_columns[] = {
-	COLUMN("threshold", "THRESHOLD", "str"),
-	COLUMN("scope", "SCOPE", "str"),
-	COLUMN("subject", "SUBJECT", "str"),
-	COLUMN("selector", "SELECTOR", "str"),
-	COLUMN("rising", "RISING", "uint"),
-	COLUMN("falling", "FALLING", "uint"),
-	COLUMN("unit", "UNIT", "str"),
-	COLUMN("active", "ACTIVE", "bool"),
-	COLUMN("value", "VALUE", "uint"),
-	COLUMN("alarms", "ALARMS", "uint"),
-	COLUMN("transitions", "TRANSITIONS", "uint"),
-	COLUMN("last_transition", "LAST_TRANSITION", "stamp"),
+	REPLY_COLUMN("threshold", "THRESHOLD", "str"),
+	REPLY_COLUMN("scope", "SCOPE", "str"),
+	REPLY_COLUMN("subject", "SUBJECT", "str"),
+	REPLY_COLUMN("selector", "SELECTOR", "str"),
+	REPLY_COLUMN("rising", "RISING", "uint"),
+	REPLY_COLUMN("falling", "FALLING", "uint"),
+	REPLY_COLUMN("unit", "UNIT", "str"),
+	REPLY_COLUMN("active", "ACTIVE", "bool"),
+	REPLY_COLUMN("value", "VALUE", "uint"),
+	REPLY_COLUMN("alarms", "ALARMS", "uint"),
+	REPLY_COLUMN("transitions", "TRANSITIONS", "uint"),
+	REPLY_COLUMN("last_transition", "LAST_TRANSITION", "stamp"),
 };
 
 void
@@ -90,13 +89,13 @@ thresholds_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column alarm_columns[] = {
-	COLUMN("threshold", "THRESHOLD", "str"),
-	COLUMN("subject", "SUBJECT", "str"),
-	COLUMN("what", "WHAT", "str"),
-	COLUMN("value", "VALUE", "uint"),
-	COLUMN("limit", "LIMIT", "uint"),
-	COLUMN("unit", "UNIT", "str"),
-	COLUMN("raised", "RAISED", "stamp"),
+	REPLY_COLUMN("threshold", "THRESHOLD", "str"),
+	REPLY_COLUMN("subject", "SUBJECT", "str"),
+	REPLY_COLUMN("what", "WHAT", "str"),
+	REPLY_COLUMN("value", "VALUE", "uint"),
+	REPLY_COLUMN("limit", "LIMIT", "uint"),
+	REPLY_COLUMN("unit", "UNIT", "str"),
+	REPLY_COLUMN("raised", "RAISED", "stamp"),
 };
 
 void

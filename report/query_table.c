@@ -14,20 +14,19 @@
 #define BOOKS_PAUSE (20 * CLOCK_MS)
 #define BOOKS_LINES (8 + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS)
 
-#define COLUMN(json, title, kind) { json, json, title, kind }
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct reply_column view_columns[] = {
-	COLUMN("view", "VIEW", "str"),
-	COLUMN("aggregate", "AGGREGATE", "str"),
-	COLUMN("outputs", "OUTPUTS", "str"),
-	COLUMN("ledger", "LEDGER", "bool"),
-	COLUMN("rows", "ROWS", "uint"),
-	COLUMN("max_rows", "MAX_ROWS", "uint"),
-	COLUMN("packets", "PACKETS", "uint"),
-	COLUMN("bytes", "BYTES", "uint"),
-	COLUMN("flows", "FLOWS", "uint"),
-	COLUMN("updated", "UPDATED", "stamp"),
+	REPLY_COLUMN("view", "VIEW", "str"),
+	REPLY_COLUMN("aggregate", "AGGREGATE", "str"),
+	REPLY_COLUMN("outputs", "OUTPUTS", "str"),
+	REPLY_COLUMN("ledger", "LEDGER", "bool"),
+	REPLY_COLUMN("rows", "ROWS", "uint"),
+	REPLY_COLUMN("max_rows", "MAX_ROWS", "uint"),
+	REPLY_COLUMN("packets", "PACKETS", "uint"),
+	REPLY_COLUMN("bytes", "BYTES", "uint"),
+	REPLY_COLUMN("flows", "FLOWS", "uint"),
+	REPLY_COLUMN("updated", "UPDATED", "stamp"),
 };
 
 /* Add `word` to the list in `to`, cut where there is no room. */
@@ -95,20 +94,20 @@ views_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column exporter_columns[] = {
-	COLUMN("exporter", "EXPORTER", "uint"),
-	COLUMN("address", "ADDRESS", "ip"),
-	COLUMN("domain", "DOMAIN", "uint"),
-	COLUMN("kind", "KIND", "str"),
-	COLUMN("version", "VERSION", "uint"),
-	COLUMN("sampling", "SAMPLING", "uint"),
-	COLUMN("sampling_from", "SAMPLING_FROM", "str"),
-#define X(NAME, name) COLUMN(name, #NAME, "count"),
+	REPLY_COLUMN("exporter", "EXPORTER", "uint"),
+	REPLY_COLUMN("address", "ADDRESS", "ip"),
+	REPLY_COLUMN("domain", "DOMAIN", "uint"),
+	REPLY_COLUMN("kind", "KIND", "str"),
+	REPLY_COLUMN("version", "VERSION", "uint"),
+	REPLY_COLUMN("sampling", "SAMPLING", "uint"),
+	REPLY_COLUMN("sampling_from", "SAMPLING_FROM", "str"),
+#define X(NAME, name) REPLY_COLUMN(name, #NAME, "count"),
 	EXPORTER_COUNTS(X)
 #undef X
-	COLUMN("missing", "MISSING", "count"),
-	COLUMN("first_seen", "FIRST_SEEN", "stamp"),
-	COLUMN("last_seen", "LAST_SEEN", "stamp"),
-	COLUMN("unknown_elements", "UNKNOWN_ELEMENTS", "detail"),
+	REPLY_COLUMN("missing", "MISSING", "count"),
+	REPLY_COLUMN("first_seen", "FIRST_SEEN", "stamp"),
+	REPLY_COLUMN("last_seen", "LAST_SEEN", "stamp"),
+	REPLY_COLUMN("unknown_elements", "UNKNOWN_ELEMENTS", "detail"),
 };
 
 /* The rate in use, and who says so. */
@@ -182,19 +181,19 @@ exporters_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column interface_columns[] = {
-	COLUMN("address", "ADDRESS", "ip"),
-	COLUMN("domain", "DOMAIN", "uint"),
-	COLUMN("index", "INDEX", "uint"),
-	COLUMN("type", "TYPE", "uint"),
-	COLUMN("speed", "SPEED", "uint"),
-	COLUMN("duplex", "DUPLEX", "str"),
-	COLUMN("admin", "ADMIN", "str"),
-	COLUMN("oper", "OPER", "str"),
-#define X(member, TITLE) COLUMN(#member, #TITLE, "count"),
+	REPLY_COLUMN("address", "ADDRESS", "ip"),
+	REPLY_COLUMN("domain", "DOMAIN", "uint"),
+	REPLY_COLUMN("index", "INDEX", "uint"),
+	REPLY_COLUMN("type", "TYPE", "uint"),
+	REPLY_COLUMN("speed", "SPEED", "uint"),
+	REPLY_COLUMN("duplex", "DUPLEX", "str"),
+	REPLY_COLUMN("admin", "ADMIN", "str"),
+	REPLY_COLUMN("oper", "OPER", "str"),
+#define X(member, TITLE) REPLY_COLUMN(#member, #TITLE, "count"),
 	INTERFACE_COUNTS(X)
 #undef X
-	COLUMN("promiscuous", "PROMISCUOUS", "count"),
-	COLUMN("updated", "UPDATED", "stamp"),
+	REPLY_COLUMN("promiscuous", "PROMISCUOUS", "count"),
+	REPLY_COLUMN("updated", "UPDATED", "stamp"),
 };
 
 static void
@@ -261,14 +260,14 @@ interfaces_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column collector_columns[] = {
-	COLUMN("collector", "COLLECTOR", "str"),
-	COLUMN("where", "WHERE", "str"),
-	COLUMN("worker", "WORKER", "uint"),
-	COLUMN("units", "UNITS", "uint"),
-	COLUMN("octets", "OCTETS", "uint"),
-	COLUMN("drops", "DROPS", "uint"),
-	COLUMN("errors", "ERRORS", "uint"),
-	COLUMN("last_seen", "LAST_SEEN", "stamp"),
+	REPLY_COLUMN("collector", "COLLECTOR", "str"),
+	REPLY_COLUMN("where", "WHERE", "str"),
+	REPLY_COLUMN("worker", "WORKER", "uint"),
+	REPLY_COLUMN("units", "UNITS", "uint"),
+	REPLY_COLUMN("octets", "OCTETS", "uint"),
+	REPLY_COLUMN("drops", "DROPS", "uint"),
+	REPLY_COLUMN("errors", "ERRORS", "uint"),
+	REPLY_COLUMN("last_seen", "LAST_SEEN", "stamp"),
 };
 
 static void
@@ -293,20 +292,20 @@ collectors_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column output_columns[] = {
-	COLUMN("output", "OUTPUT", "str"),
-	COLUMN("type", "TYPE", "str"),
-	COLUMN("view", "VIEW", "str"),
-	COLUMN("state", "STATE", "str"),
-	COLUMN("rows", "ROWS", "uint"),
-	COLUMN("written", "WRITTEN", "uint"),
-	COLUMN("spooled", "SPOOLED", "uint"),
-	COLUMN("refused", "REFUSED", "uint"),
-	COLUMN("errors", "ERRORS", "uint"),
-	COLUMN("queued", "QUEUED", "uint"),
-	COLUMN("waiting", "WAITING", "uint"),
-	COLUMN("waiting_octets", "WAITING_OCTETS", "uint"),
-	COLUMN("waiting_since", "WAITING_SINCE", "stamp"),
-	COLUMN("last_success", "LAST_SUCCESS", "stamp"),
+	REPLY_COLUMN("output", "OUTPUT", "str"),
+	REPLY_COLUMN("type", "TYPE", "str"),
+	REPLY_COLUMN("view", "VIEW", "str"),
+	REPLY_COLUMN("state", "STATE", "str"),
+	REPLY_COLUMN("rows", "ROWS", "uint"),
+	REPLY_COLUMN("written", "WRITTEN", "uint"),
+	REPLY_COLUMN("spooled", "SPOOLED", "uint"),
+	REPLY_COLUMN("refused", "REFUSED", "uint"),
+	REPLY_COLUMN("errors", "ERRORS", "uint"),
+	REPLY_COLUMN("queued", "QUEUED", "uint"),
+	REPLY_COLUMN("waiting", "WAITING", "uint"),
+	REPLY_COLUMN("waiting_octets", "WAITING_OCTETS", "uint"),
+	REPLY_COLUMN("waiting_since", "WAITING_SINCE", "stamp"),
+	REPLY_COLUMN("last_success", "LAST_SUCCESS", "stamp"),
 };
 
 static void
@@ -337,15 +336,15 @@ outputs_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column target_columns[] = {
-	COLUMN("output", "OUTPUT", "str"),
-	COLUMN("pool", "POOL", "uint"),
-	COLUMN("target", "TARGET", "str"),
-	COLUMN("resolved", "RESOLVED", "bool"),
-	COLUMN("sent", "SENT", "uint"),
-	COLUMN("octets", "OCTETS", "uint"),
-	COLUMN("unsent", "UNSENT", "uint"),
-	COLUMN("refusals", "REFUSALS", "uint"),
-	COLUMN("reasons", "REASONS", "detail"),
+	REPLY_COLUMN("output", "OUTPUT", "str"),
+	REPLY_COLUMN("pool", "POOL", "uint"),
+	REPLY_COLUMN("target", "TARGET", "str"),
+	REPLY_COLUMN("resolved", "RESOLVED", "bool"),
+	REPLY_COLUMN("sent", "SENT", "uint"),
+	REPLY_COLUMN("octets", "OCTETS", "uint"),
+	REPLY_COLUMN("unsent", "UNSENT", "uint"),
+	REPLY_COLUMN("refusals", "REFUSALS", "uint"),
+	REPLY_COLUMN("reasons", "REASONS", "detail"),
 };
 
 struct targets {
@@ -385,10 +384,10 @@ targets_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column rule_columns[] = {
-	COLUMN("file", "FILE", "str"),
-	COLUMN("line", "LINE", "uint"),
-	COLUMN("matches", "MATCHES", "uint"),
-	COLUMN("rule", "RULE", "str"),
+	REPLY_COLUMN("file", "FILE", "str"),
+	REPLY_COLUMN("line", "LINE", "uint"),
+	REPLY_COLUMN("matches", "MATCHES", "uint"),
+	REPLY_COLUMN("rule", "RULE", "str"),
 };
 
 static void
@@ -417,10 +416,10 @@ rules_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column stat_columns[] = {
-	COLUMN("name", "NAME", "str"),
-	COLUMN("value", "VALUE", "uint"),
-	COLUMN("unit", "UNIT", "str"),
-	COLUMN("doc", "MEANING", "str"),
+	REPLY_COLUMN("name", "NAME", "str"),
+	REPLY_COLUMN("value", "VALUE", "uint"),
+	REPLY_COLUMN("unit", "UNIT", "str"),
+	REPLY_COLUMN("doc", "MEANING", "str"),
 };
 
 static void
@@ -441,11 +440,11 @@ stats_reply(const struct engine *en, struct reply *r)
 }
 
 static const struct reply_column books_columns[] = {
-	COLUMN("subject", "SUBJECT", "str"),
-	COLUMN("left", "LEFT", "str"),
-	COLUMN("value", "VALUE", "uint"),
-	COLUMN("terms", "TERMS", "terms"),
-	COLUMN("balanced", "BALANCED", "bool"),
+	REPLY_COLUMN("subject", "SUBJECT", "str"),
+	REPLY_COLUMN("left", "LEFT", "str"),
+	REPLY_COLUMN("value", "VALUE", "uint"),
+	REPLY_COLUMN("terms", "TERMS", "terms"),
+	REPLY_COLUMN("balanced", "BALANCED", "bool"),
 };
 
 /*

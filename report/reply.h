@@ -27,6 +27,9 @@ struct reply_column {
 	const char *name, *json, *title, *kind;
 };
 
+/* One whose name is that in JSON. */
+#define REPLY_COLUMN(json, title, kind) { json, json, title, kind }
+
 void reply_init(struct reply *r, int fd);
 void reply_fini(struct reply *r);
 
