@@ -70,7 +70,8 @@ class Server:
         return done.stdout
 
     def env(self):
-        return dict(os.environ, HOME=str(self.dir), LC_ALL="C.UTF-8")
+        # MariaDB clears its temporary folder of what another may be using.
+        return dict(os.environ, HOME=str(self.dir), TMPDIR=str(self.dir), LC_ALL="C.UTF-8")
 
     def start(self):
         with open(self.log, "ab") as log:
