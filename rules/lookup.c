@@ -55,10 +55,11 @@ lookup_row(const struct runs *r, const struct lookup *l, const struct look *t,
 	unsigned i = l->who[k];
 	bool is = look_equal(t, row, &l->flows[i]);
 	uint64_t run = row[t->n_words];
-	uint32_t found = is ? run_rule(run) : CLASSIFIER_END;
+	uint32_t found = run_rule(run) | ((uint32_t)is - 1); /* CLASSIFIER_END: it is not */
+	bool odd = is & (!run_is_plain(run) | (found < l->start[i]));
 
 	/* Seldom: else there is no branch here. */
-	if (is && (!run_is_plain(run) || found < l->start[i]))
+	if (__builtin_expect(odd, false))
 		found = run_first(r, run, &l->flows[i], l->start[i], l->first[i]);
 	l->first[i] = found < l->first[i] ? found : l->first[i];
 	return is;

@@ -284,13 +284,16 @@ pass_filters(struct pass *p, uint64_t mask, const uint32_t *start, uint32_t *fir
 static uint64_t
 pass_matches(struct pass *p, uint64_t mask, const uint32_t *first, uint32_t *start)
 {
-	uint64_t on = 0;
+	uint64_t found = 0, on = 0;
 
 	while (mask != 0) {
 		unsigned i = batch_take(&mask);
 
-		if (first[i] == CLASSIFIER_END)
-			continue;
+		found |= (uint64_t)(first[i] != CLASSIFIER_END) << i;
+	}
+	while (found != 0) {
+		unsigned i = batch_take(&found);
+
 		start[i] = pass_match(p, i, first[i]);
 		on |= (uint64_t)(start[i] != CLASSIFIER_END) << i;
 	}
