@@ -342,8 +342,8 @@ output_take(const struct desk *d, struct output_row *r)
 	r->index = d->index;
 	snprintf(r->name, sizeof(r->name), "%s", o->name);
 	snprintf(r->type, sizeof(r->type), "%s", o->ops->type);
-	snprintf(r->view, sizeof(r->view), "%s", o->view->name);
-	r->writes = o->ops->wants == OUTPUT_SNAPSHOTS;
+	snprintf(r->view, sizeof(r->view), "%s", o->view != NULL ? o->view->name : "");
+	r->writes = o->ops->wants != OUTPUT_LEDGER;
 	r->oper_state = atomic_load(&o->state) == OUTPUT_OK ? OK : FAILING;
 	r->last_success = atomic_load(&o->last_success);
 	r->queued = atomic_load(&o->queued);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/feed.h"
 
 /* Lines as they come; those beyond the room are only counted. */
 struct writer {
@@ -133,6 +134,49 @@ view_lines(struct view *v, struct writer *w)
 	}
 }
 
+/* What the feeds of `o` counted in all workers, as of the last cut. */
+static struct feed_books
+feed_sum(const struct output *o)
+{
+	struct feed_books sum = { 0 };
+
+	for (unsigned i = 0; i < o->engine->n_workers; i++) {
+		struct pipeline *p = &o->engine->workers[i].pipeline;
+		struct feed_books b;
+
+		pthread_mutex_lock(&p->cut_lock);
+		b = o->feeds[i].cut;
+		pthread_mutex_unlock(&p->cut_lock);
+		sums_add(&sum.fed, &b.fed);
+		sums_add(&sum.scaled, &b.scaled);
+		sums_add(&sum.filtered, &b.filtered);
+		sums_add(&sum.sampled_out, &b.sampled_out);
+		sums_add(&sum.handed, &b.handed);
+	}
+	return sum;
+}
+
+static void
+feed_lines(const struct output *o, struct writer *w)
+{
+	struct feed_books b = feed_sum(o);
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		size_t at = counters[i].offset;
+		bool scaled = sums_at(&b.scaled, at) != 0;
+		char subject[72];
+		struct books_line *l;
+
+		snprintf(subject, sizeof(subject), "%.40s %s", o->name, counters[i].name);
+		l = line_add(w, "output", subject, scaled ? "fed and scaled" : "fed",
+		    sums_at(&b.fed, at) + sums_at(&b.scaled, at));
+		line_term(l, "filtered", sums_at(&b.filtered, at));
+		if (o->sampling_rate != 0)
+			line_term(l, "sampled_out", sums_at(&b.sampled_out, at));
+		line_term(l, "handed", sums_at(&b.handed, at));
+	}
+}
+
 static void
 output_lines(struct output *o, struct writer *w)
 {
@@ -140,6 +184,8 @@ output_lines(struct output *o, struct writer *w)
 
 	if (o->ops->wants == OUTPUT_LEDGER)
 		return;
+	if (o->feeds != NULL)
+		feed_lines(o, w);
 	pthread_mutex_lock(&o->lock);
 	l = line_add(w, "output", o->name,
 	    o->ops->wants == OUTPUT_DATAGRAMS ? "datagrams" : "rows", atomic_load(&o->rows));
@@ -165,7 +211,7 @@ books_lines(const struct engine *en, struct books_line *lines, size_t room)
 bool
 books_balance(const struct engine *en)
 {
-	struct books_line lines[N_IDENTITIES + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS];
+	struct books_line lines[N_IDENTITIES + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS * 4];
 	size_t n = books_lines(en, lines, sizeof(lines) / sizeof(lines[0]));
 
 	for (size_t i = 0; i < n; i++)

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/feed.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
@@ -53,8 +54,11 @@ engine_free(struct engine *en)
 	for (unsigned i = 0; i < en->n_workers; i++)
 		worker_fini(&en->workers[i]);
 	free(en->workers);
-	for (unsigned i = 0; i < en->n_outputs; i++)
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		for (unsigned k = 0; en->outputs[i]->feeds != NULL && k < en->n_workers; k++)
+			feed_fini(&en->outputs[i]->feeds[k]);
 		output_free(en->outputs[i]);
+	}
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_free(en->views[i]);
 	watches_free(en->watches);
@@ -124,6 +128,19 @@ engine_view_join(struct engine *en, struct output *o, const struct view_config *
 	return 0;
 }
 
+/* Give `o`, which takes flows as rules `rules` leave them, its part in each worker. */
+static int
+engine_feeds(struct engine *en, struct output *o, const struct view_config *vc,
+    uint16_t rules, struct err *e)
+{
+	o->sampling_rate = vc->sampling_rate;
+	o->feeds = calloc(en->n_workers, sizeof(*o->feeds));
+	if (o->feeds == NULL)
+		return err_set(e, WEIR_ENOMEM, "no memory for plugin '%s'", o->name);
+	en->output_rules[en->n_outputs - 1] = rules;
+	return 0;
+}
+
 int
 engine_output(struct engine *en, const struct output_ops *ops, const char *name,
     const struct output_config *common, const struct rules_config *rules,
@@ -146,10 +163,12 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 		return rc;
 	bins_start(&vc.bins, en->started);
 	rules_no = engine_rules(en, rules);
-	if ((rc = engine_view_join(en, o, &vc, rules_no, e)) != 0)
-		return rc;
 	field_set_join(&en->rules[rules_no].needed, &o->fields);
 	field_set_join(&en->rules[rules_no].needed, &vc.aggregate);
+	if (ops->wants == OUTPUT_FLOWS)
+		return engine_feeds(en, o, &vc, rules_no, e);
+	if ((rc = engine_view_join(en, o, &vc, rules_no, e)) != 0)
+		return rc;
 	if (vc.pro_rating)
 		field_set_add(&en->rules[rules_no].needed, F_TIMESTAMP_END);
 	o->view->wants_flow_starts |= field_set_has(&o->fields, F_FLOWS);
@@ -159,6 +178,26 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 	if (rc == 0)
 		o->view->ledger->outlives |= ops->outlives;
 	return rc;
+}
+
+/* Prepare the worker's part of outputs that take flows; their groups are not known yet. */
+static int
+worker_feeds(struct engine *en, struct worker *w, struct err *e)
+{
+	struct pipeline *p = &w->pipeline;
+
+	for (unsigned i = 0; i < en->n_outputs; i++) {
+		struct output *o = en->outputs[i];
+
+		if (o->feeds == NULL)
+			continue;
+		if (feed_init(&o->feeds[w->no], o, w->no, en->config.sampling.renormalize,
+		        p->clear_octets, e) != 0)
+			return -WEIR_ENOMEM;
+		if (o->frame_octets > p->feeds_reach)
+			p->feeds_reach = o->frame_octets;
+	}
+	return 0;
 }
 
 /* Tell worker `w` which outputs take datagrams. */
@@ -186,7 +225,7 @@ by_tags(const void *a, const void *b)
 	return (of_x > of_y) - (of_x < of_y);
 }
 
-/* Put the shards of worker `w` into groups of views with equal rules. */
+/* Put the shards and feeds of worker `w` into groups of views and outputs with equal rules. */
 static int
 worker_groups(struct engine *en, struct worker *w, struct err *e)
 {
@@ -207,6 +246,12 @@ worker_groups(struct engine *en, struct worker *w, struct err *e)
 		for (unsigned v = 0; v < en->n_views; v++)
 			if (en->view_rules[v] == r)
 				g->shards[g->n_shards++] = &w->shards[v];
+		g->feeds = calloc(en->n_outputs + 1, sizeof(struct feed *));
+		if (g->feeds == NULL)
+			return err_set(e, WEIR_ENOMEM, "no memory");
+		for (unsigned i = 0; i < en->n_outputs; i++)
+			if (en->outputs[i]->feeds != NULL && en->output_rules[i] == r)
+				g->feeds[g->n_feeds++] = &en->outputs[i]->feeds[w->no];
 	}
 	qsort(p->groups, p->n_groups, sizeof(*p->groups), by_tags);
 	return 0;
@@ -217,6 +262,9 @@ engine_looks_at_frames(const struct engine *en)
 {
 	for (unsigned r = 0; r < en->n_rules; r++)
 		if (rules_look_at_frames(&en->rules[r].config))
+			return true;
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->frame_octets > 0)
 			return true;
 	return en->n_taggings > 0; /* with filters now, or when they are read anew */
 }
@@ -248,7 +296,7 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		if (shard_sample(&w->shards[v], en->config.sampling.renormalize,
 		        w->pipeline.clear_octets, e) != 0)
 			return -WEIR_ENOMEM;
-	if (worker_relays(en, w, e) != 0)
+	if (worker_feeds(en, w, e) != 0 || worker_relays(en, w, e) != 0)
 		return -WEIR_ENOMEM;
 	if (worker_groups(en, w, e) != 0)
 		return -WEIR_ENOMEM;

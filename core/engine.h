@@ -66,6 +66,7 @@ struct engine {
 		struct tagging *tags; /* NULL: flows keep the tags that they come with */
 	} rules[ENGINE_OUTPUTS];
 	uint16_t view_rules[ENGINE_VIEWS];
+	uint16_t output_rules[ENGINE_OUTPUTS]; /* of those that take flows */
 	unsigned n_taggings;
 	struct tagging taggings[ENGINE_OUTPUTS];
 	bool started_ok;

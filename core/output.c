@@ -126,6 +126,7 @@ output_free(struct output *o)
 {
 	output_close(o);
 	pthread_mutex_destroy(&o->lock);
+	free(o->feeds);
 	free(o);
 }
 

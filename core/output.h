@@ -2,7 +2,8 @@
 /*
  * output: a door out. An output asks for a view (its fields, bins and refresh) and either
  * gets that view's snapshots on a thread of its own, through a bounded queue, or listens
- * to its ledger. Or it asks for no view, but for what exporters send, as it comes. Registering one is a row in daemon/doors.c.
+ * to its ledger. Or it asks for no view, but for flows as they come (core/feed.h), or for what
+ * exporters send, before it is decoded. Registering one is a row in daemon/doors.c.
  *
  * Life: directives -> plan -> (view chosen or shared) -> open -> write ... -> close.
  */
@@ -17,9 +18,12 @@
 #include "core/datagram.h"
 #include "core/snapshot.h"
 #include "core/view.h"
+#include "flow/flow.h"
+#include "flow/frame.h"
 #include "flow/text.h"
 #include "lib/directive.h"
 #include "lib/err.h"
+#include "rules/batch.h"
 
 struct engine;
 struct output;
@@ -43,6 +47,20 @@ enum output_wants {
 	OUTPUT_SNAPSHOTS,  /* write() for each */
 	OUTPUT_LEDGER,     /* a ledger to look at */
 	OUTPUT_DATAGRAMS,  /* relay() for each; no view */
+	OUTPUT_FLOWS,      /* feed() for each batch; no view */
+};
+
+/*
+ * Flows for an OUTPUT_FLOWS: those of a batch that its rules let through and its sample met,
+ * tagged. Good for the call.
+ */
+struct output_flows {
+	const struct flow *flows;   /* in order; members that nobody needs are garbage */
+	unsigned n;                 /* 1 to FLOW_BATCH */
+	enum flow_source source;
+	const struct frame *frames; /* one for each, as o->frame_octets says; `octets` NULL where
+	                             * there is none; NULL: none at all */
+	uint64_t pool;              /* packets so far that this worker's were sampled from */
 };
 
 /* What became of the rows of a snapshot; the books of outputs. */
@@ -74,7 +92,8 @@ struct output_ops {
 	/*
 	 * Say which view is wanted: `vc` and o->fields come filled from o->common; change what
 	 * the module decides otherwise (bins of its own step, flows where its table has them,
-	 * fields in vc->aggregate that it needs beside those that are shown).
+	 * fields in vc->aggregate that it needs beside those that are shown). Of OUTPUT_FLOWS
+	 * only vc->aggregate and o->frame_octets matter.
 	 * May be NULL. Main thread, at load.
 	 */
 	int (*plan)(struct output *o, struct view_config *vc, struct err *e);
@@ -113,6 +132,19 @@ struct output_ops {
 	    const struct datagram *d);
 	void (*flush)(struct output *o, unsigned worker);
 
+	/*
+	 * Take flows (OUTPUT_FLOWS; the thread of worker number `worker`; must not block). Their
+	 * members are filled as o->fields and vc->aggregate of `plan` say.
+	 */
+	void (*feed)(struct output *o, unsigned worker, const struct output_flows *f);
+
+	/*
+	 * Do what is due at `now` (OUTPUT_FLOWS; ns since 1970; by the time in the file where
+	 * one is read): after each piece of work of the worker, and once a second when there is
+	 * none. Its thread; must not block. After the last of it comes `close`. May be NULL.
+	 */
+	void (*tick)(struct output *o, unsigned worker, uint64_t now);
+
 	/* Call `each` for each target. Any thread, while open. NULL where there are none. */
 	void (*targets)(const struct output *o,
 	    void (*each)(void *arg, const struct output_target *t), void *arg);
@@ -131,7 +163,11 @@ struct output {
 	const void *config;            /* the module's, filled from its directives */
 	struct output_config common;
 	struct field_set fields;       /* of its own `aggregate` */
-	struct view *view;             /* NULL for OUTPUT_DATAGRAMS */
+	struct view *view;             /* NULL for OUTPUT_DATAGRAMS and OUTPUT_FLOWS */
+	struct feed *feeds;            /* OUTPUT_FLOWS: one for each worker of the engine */
+	uint32_t sampling_rate;        /* OUTPUT_FLOWS: one packet in so many; 0: all */
+	uint32_t frame_octets;         /* OUTPUT_FLOWS: set in `plan`: as far as it looks at frames
+	                                * of Ethernet, and at all of others; 0: not at all */
 	struct engine *engine;
 	uint16_t n_columns;            /* KEY and ADD/OR/MIN/MAX fields, then flows where shown, */
 	uint16_t columns[FIELD_COUNT]; /* packets, bytes: field_no in the order of output */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/feed.h"
 #include "lib/clock.h"
 #include "rules/columns.h"
 
@@ -35,7 +36,7 @@ pipeline_prepare(struct pipeline *p)
 static void
 frames_prepare(struct pipeline *p)
 {
-	uint32_t reach = 0;
+	uint32_t reach = p->feeds_reach;
 
 	for (unsigned i = 0; i < p->n_groups; i++) {
 		uint32_t one = rules_reach(p->groups[i].rules);
@@ -123,6 +124,8 @@ group_leave_out(const struct pipeline_group *g, const struct batch *b, uint64_t 
 	}
 	for (unsigned i = 0; i < g->n_shards; i++)
 		sums_add(&g->shards[i]->active->filtered, &out);
+	for (unsigned i = 0; i < g->n_feeds; i++)
+		sums_add(&g->feeds[i]->books.filtered, &out);
 }
 
 static struct batch
@@ -136,17 +139,31 @@ batch_of(const struct pipeline *p)
 		.frames = p->frames != NULL ? frames_list(p->frames, p->n) : NULL };
 }
 
+/* The frames of the flows of `mask`, where an output of the group looks at them. */
+static const struct frame *
+group_frames(struct pipeline *p, const struct pipeline_group *g,
+    const struct frame *frames, uint64_t mask)
+{
+	if (frames == NULL || g->n_feeds == 0)
+		return NULL;
+	frames_pick(p->frames->picked, frames, mask);
+	return p->frames->picked;
+}
+
 /* `last`: nobody reads the batch afterwards. */
 static void
 group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
 	struct batch b = batch_of(p);
+	const struct frame *frames = b.frames;
 
 	if (g->rules != NULL) {
 		uint64_t all = batch_all(&b), mask = rules_select(g->rules, &b);
 
-		if (mask != all)
+		if (mask != all) {
 			group_leave_out(g, &b, all & ~mask);
+			frames = group_frames(p, g, frames, mask);
+		}
 		if (mask != all || !last)
 			batch_copy(p, &b, mask);
 		rules_apply(g->rules, &b);
@@ -160,6 +177,9 @@ group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
 			stat_add(&p->stats, STAT_RENORMALIZED_OVER,
 			    shard_feed_sample(sh, b.source, b.flows, b.n));
 	}
+	b.frames = frames;
+	for (unsigned i = 0; i < g->n_feeds && b.n > 0; i++)
+		stat_add(&p->stats, STAT_RENORMALIZED_OVER, feed_give(g->feeds[i], &b));
 }
 
 /* What rules that tag change in a flow. */
@@ -241,4 +261,20 @@ pipeline_flush(struct pipeline *p)
 	if (p->frames != NULL)
 		frames_prepare(p);
 	p->n = 0;
+}
+
+void
+pipeline_tick(struct pipeline *p, uint64_t now)
+{
+	for (unsigned i = 0; i < p->n_groups; i++)
+		for (unsigned k = 0; k < p->groups[i].n_feeds; k++)
+			feed_tick(p->groups[i].feeds[k], now);
+}
+
+void
+pipeline_cut_feeds(struct pipeline *p)
+{
+	for (unsigned i = 0; i < p->n_groups; i++)
+		for (unsigned k = 0; k < p->groups[i].n_feeds; k++)
+			feed_cut(p->groups[i].feeds[k], &p->fed);
 }

@@ -3,7 +3,7 @@
  * pipeline: the way of a record inside one worker, batches of FLOW_BATCH at a time:
  *
  *   collector fills slots -> sampling -> tags (per file of rules that tag)
- *       -> other rules (per group of views) -> each view's shard
+ *       -> other rules (per group of views) -> each view's shard, each output's feed
  *
  * A collector asks for a slot, fills it and commits it; a full batch runs through all
  * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
@@ -19,15 +19,18 @@
 #include "rules/rules.h"
 #include "rules/sampling.h"
 
-/* Views that see the same rules. */
+struct feed;
+struct output;
+
+/* Views and outputs that see the same rules. */
 struct pipeline_group {
 	const struct tagging *tags; /* NULL: flows keep the tags that they come with */
 	const struct rules *rules;  /* NULL: flows as they come */
 	struct shard **shards;
 	unsigned n_shards;
+	struct feed **feeds;        /* of outputs that take flows */
+	unsigned n_feeds;
 };
-
-struct output;
 
 struct pipeline {
 	unsigned worker;             /* number of the worker */
@@ -47,14 +50,15 @@ struct pipeline {
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;
-	struct frames *frames;       /* NULL: no rule looks at any; owned, */
+	uint32_t feeds_reach;        /* octets of frames that outputs look at; 0: none */
+	struct frames *frames;       /* NULL: nobody looks at any; owned, */
 	struct columns *columns;     /* as what filters see of the batch */
 };
 
 /* Set what slots must be cleared of, from p->needs, which it completes. */
 void pipeline_prepare(struct pipeline *p);
 
-/* Let rules look at frames, once the groups are there. Returns 0, or -WEIR_ENOMEM. */
+/* Let rules and outputs look at frames, once the groups are there. Returns 0, or -WEIR_ENOMEM. */
 int pipeline_look(struct pipeline *p, struct err *e);
 
 /* Run the flows of the batch through rules and views; empties it. */
@@ -69,6 +73,12 @@ pipeline_source(struct pipeline *p, enum flow_source source)
 		p->source = source;
 	}
 }
+
+/* It is `now` (ns since 1970): let outputs that take flows do what is due. */
+void pipeline_tick(struct pipeline *p, uint64_t now);
+
+/* Copy the books of outputs that take flows. The batch is empty, cut_lock is held. */
+void pipeline_cut_feeds(struct pipeline *p);
 
 /*
  * Whether anybody reads more than what every record has; members behind that need not be
@@ -128,7 +138,7 @@ pipeline_slots(struct pipeline *p, unsigned *n)
 	return first;
 }
 
-/* The flow in the slot was seen in `f`, which is copied as far as rules look at it. */
+/* The flow in the slot was seen in `f`, which is copied as far as anybody looks at it. */
 static inline void
 pipeline_frame(struct pipeline *p, const struct frame *f)
 {

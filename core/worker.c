@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/publisher.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
 #include "lib/thread.h"
@@ -49,8 +50,10 @@ worker_fini(struct worker *w)
 	}
 	for (unsigned i = 0; i < w->n_shards; i++)
 		shard_fini(&w->shards[i]);
-	for (unsigned i = 0; i < w->pipeline.n_groups; i++)
+	for (unsigned i = 0; i < w->pipeline.n_groups; i++) {
 		free(w->pipeline.groups[i].shards);
+		free(w->pipeline.groups[i].feeds);
+	}
 	free(w->pipeline.groups);
 	free(w->pipeline.relays);
 	free(w->shards);
@@ -93,6 +96,7 @@ worker_cut(struct worker *w)
 	for (unsigned i = 0; i < w->n_shards; i++)
 		(void)shard_rotate(&w->shards[i], &p->fed);
 	pthread_mutex_lock(&p->cut_lock);
+	pipeline_cut_feeds(p);
 	for (int i = 0; i < STAT_COUNT; i++)
 		p->stats_cut[i] = stat_get(&p->stats, (enum stat_no)i);
 	pthread_mutex_unlock(&p->cut_lock);
@@ -133,6 +137,21 @@ worker_read(struct worker *w)
 	return busy;
 }
 
+/* The time of the records that come: the clock's, or where files are read, theirs. */
+static uint64_t
+worker_now(const struct worker *w)
+{
+	uint64_t now = clock_real();
+
+	for (unsigned i = 0; i < w->n_collectors; i++) {
+		const struct collector *c = w->collectors[i];
+
+		if (c->follows_file_time && !c->done && atomic_load(&c->horizon) < now)
+			now = atomic_load(&c->horizon);
+	}
+	return now;
+}
+
 static void
 worker_wait(struct worker *w)
 {
@@ -159,6 +178,7 @@ worker_main(void *arg)
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		bool busy = worker_read(w);
 
+		pipeline_tick(&w->pipeline, worker_now(w));
 		worker_cut(w);
 		rcu_quiet();
 		if (!busy)

@@ -12,7 +12,7 @@
 
 #define BOOKS_TRIES 10                   /* see books_settled */
 #define BOOKS_PAUSE (20 * CLOCK_MS)
-#define BOOKS_LINES (8 + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS)
+#define BOOKS_LINES (8 + ENGINE_VIEWS * 9 + ENGINE_OUTPUTS * 4)
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -15,6 +15,7 @@ struct sieve {
 	uint64_t random; /* state of the generator */
 	size_t octets;
 	bool renormalize[SOURCE_COUNT];
+	uint64_t mask; /* of those in the last batch that were taken */
 	struct flow taken[FLOW_BATCH];
 };
 
@@ -131,6 +132,7 @@ sieve_take(struct sieve *s, enum flow_source source, const struct flow *flows,
 {
 	unsigned k = 0;
 
+	s->mask = 0;
 	for (unsigned i = 0; i < *n; i++) {
 		const struct flow *f = &flows[i];
 		struct flow *own = &s->taken[k];
@@ -147,8 +149,15 @@ sieve_take(struct sieve *s, enum flow_source source, const struct flow *flows,
 		b->out.packets += f->packets - own->packets;
 		b->out.bytes += f->bytes - own->bytes;
 		flow_rate(s, source, own, b);
+		s->mask |= UINT64_C(1) << i;
 		k++;
 	}
 	*n = k;
 	return s->taken;
+}
+
+uint64_t
+sieve_taken(const struct sieve *s)
+{
+	return s->mask;
 }

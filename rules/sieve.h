@@ -47,4 +47,7 @@ void sieve_free(struct sieve *s);
 const struct flow *sieve_take(struct sieve *s, enum flow_source source,
     const struct flow *flows, unsigned *n, struct sieve_books *b);
 
+/* The mask of the flows that the last call of sieve_take took. */
+uint64_t sieve_taken(const struct sieve *s);
+
 #endif

@@ -406,6 +406,9 @@ interfaces_are_rows_by_exporter_and_number(void **state)
 	rcu_leave();
 }
 
+/* An output without a view: it takes datagrams. */
+static const struct output_ops relay = { .type = "relay", .wants = OUTPUT_DATAGRAMS };
+
 static void
 outputs_are_rows_by_the_index_of_their_names(void **state)
 {
@@ -420,18 +423,22 @@ outputs_are_rows_by_the_index_of_their_names(void **state)
 	bench_init(&b, 1);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(bench_plugin(&b, names[i], "src_host", &e), 0);
+	assert_int_equal(engine_output(b.engine, &relay, "d", &b.common[0], &b.rules, NULL, &e),
+	    0);
 	b.engine->outputs[0]->state = OUTPUT_FAILING;
 	b.engine->outputs[0]->rows = 7;
 	b.engine->outputs[0]->refused = 4;
 	b.engine->outputs[0]->written = 3;
 	c = census_new(b.engine, &e);
 	t = census_tree(c);
-	assert_int_equal(t->n_outputs, 3);
-	for (uint32_t i = 0; i < 3; i++) {
+	assert_int_equal(t->n_outputs, 4);
+	for (uint32_t i = 0; i < 4; i++) {
 		assert_int_equal(t->outputs[i].index, hash_index(t->outputs[i].name));
 		assert_true(i == 0 || t->outputs[i - 1].index < t->outputs[i].index);
 		if (strcmp(t->outputs[i].name, "b") == 0)
 			r = &t->outputs[i];
+		if (strcmp(t->outputs[i].name, "d") == 0)
+			assert_string_equal(t->outputs[i].view, "");
 	}
 	assert_non_null(r);
 	assert_string_equal(r->type, "snmp");
