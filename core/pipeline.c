@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/pipeline.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/feed.h"
@@ -150,6 +151,29 @@ group_frames(struct pipeline *p, const struct pipeline_group *g,
 	return p->frames->picked;
 }
 
+/*
+ * Move the pairs of the batch, as they are after the rules of the group. A pair of which
+ * one does not pass stays. So do all of views with a sample: which were taken is not known.
+ */
+static void
+group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
+{
+	struct batch b = batch_of(p);
+
+	(void)last;
+	if (g->rules != NULL) {
+		uint64_t mask = rules_select(g->rules, &b);
+
+		mask &= mask >> 1 & UINT64_C(0x5555555555555555);
+		batch_copy(p, &b, mask | mask << 1);
+		rules_apply(g->rules, &b);
+	}
+	for (unsigned i = 0; i < g->n_shards; i++)
+		if (g->shards[i]->sieve == NULL)
+			stat_add(&p->stats, STAT_CLASS_MOVED,
+			    shard_move(g->shards[i], b.flows, b.n / 2));
+}
+
 /* `last`: nobody reads the batch afterwards. */
 static void
 group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
@@ -214,11 +238,12 @@ told_restore(struct pipeline *p, const struct told *told)
 }
 
 /*
- * Groups that share tags stand together, those without any in front. Each file of rules
- * that tag finds the flows as they came.
+ * Give the batch to `feed` of each group. Groups that share tags stand together, those
+ * without any in front. Each file of rules that tag finds the flows as they came.
  */
 static void
-groups_feed(struct pipeline *p)
+groups_each(struct pipeline *p,
+    void (*feed)(struct pipeline *p, const struct pipeline_group *g, bool last))
 {
 	const struct pipeline_group *g = p->groups, *end = g + p->n_groups;
 	const struct tagging *tags = NULL;
@@ -237,26 +262,72 @@ groups_feed(struct pipeline *p)
 				columns_clear(p->columns);
 			tags = g->tags;
 		}
-		group_feed(p, g, g + 1 == end);
+		feed(p, g, g + 1 == end);
 	}
 }
 
-void
-pipeline_flush(struct pipeline *p)
+/* Rates and times, before rules look. */
+static void
+flows_complete(struct pipeline *p)
 {
-	if (p->n == 0)
-		return;
 	if (p->sampling != NULL)
 		stat_add(&p->stats, STAT_RENORMALIZED_OVER,
 		    sampling_apply(p->sampling, p->source, p->flows, p->n));
 	if (p->needs_span)
 		span_fill(p->flows, p->n);
+}
+
+int
+pipeline_move_prepare(struct pipeline *p, struct err *e)
+{
+	if (p->moves == NULL)
+		p->moves = aligned_alloc(64, FLOW_BATCH * 2 * sizeof(struct flow));
+	return p->moves != NULL ? 0 : err_set(e, WEIR_ENOMEM, "no memory for classes");
+}
+
+bool
+pipeline_move(struct pipeline *p, const struct flow *was, uint32_t class_id)
+{
+	struct flow *pair = &p->moves[2 * p->n_moves];
+
+	if (2 * p->n_moves == FLOW_BATCH)
+		return false;
+	memcpy(&pair[0], was, p->clear_octets);
+	memcpy(&pair[1], was, p->clear_octets);
+	pair[1].class_id = class_id;
+	p->n_moves++;
+	return true;
+}
+
+/* Run the moves, in the place of the batch, which is empty. */
+static void
+moves_run(struct pipeline *p)
+{
+	struct frames *frames = p->frames;
+	struct flow *flows = p->flows;
+
+	p->flows = p->moves;
+	p->n = 2 * p->n_moves;
+	p->frames = NULL;
+	flows_complete(p);
+	groups_each(p, group_move);
+	if (p->columns != NULL)
+		columns_clear(p->columns);
+	p->frames = frames;
+	p->flows = flows;
+	p->n = p->n_moves = 0;
+}
+
+static void
+batch_run(struct pipeline *p)
+{
+	flows_complete(p);
 	for (unsigned i = 0; i < p->n; i++) {
 		p->fed.packets += p->flows[i].packets;
 		p->fed.bytes += p->flows[i].bytes;
 		p->fed.flows += p->flows[i].flows;
 	}
-	groups_feed(p);
+	groups_each(p, group_feed);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
 	if (p->frames != NULL)
 		frames_prepare(p);
@@ -277,4 +348,13 @@ pipeline_cut_feeds(struct pipeline *p)
 	for (unsigned i = 0; i < p->n_groups; i++)
 		for (unsigned k = 0; k < p->groups[i].n_feeds; k++)
 			feed_cut(p->groups[i].feeds[k], &p->fed);
+}
+
+void
+pipeline_flush(struct pipeline *p)
+{
+	if (p->n > 0)
+		batch_run(p);
+	if (p->n_moves > 0)
+		moves_run(p);
 }

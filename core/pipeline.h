@@ -7,6 +7,9 @@
  *
  * A collector asks for a slot, fills it and commits it; a full batch runs through all
  * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
+ *
+ * What a collector learns later of records that were fed moves them to other rows: they
+ * run through the same stages in pairs, as they were and as they are.
  */
 #ifndef WEIR_CORE_PIPELINE_H
 #define WEIR_CORE_PIPELINE_H
@@ -48,6 +51,8 @@ struct pipeline {
 	struct pipeline_group *groups;
 	unsigned n_groups;
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
+	unsigned n_moves;            /* pairs that wait for the next flush */
+	struct flow *moves;          /* NULL: nobody moves any; as `flows`, pairs side by side */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;
 	uint32_t feeds_reach;        /* octets of frames that outputs look at; 0: none */
@@ -61,7 +66,18 @@ void pipeline_prepare(struct pipeline *p);
 /* Let rules and outputs look at frames, once the groups are there. Returns 0, or -WEIR_ENOMEM. */
 int pipeline_look(struct pipeline *p, struct err *e);
 
-/* Run the flows of the batch through rules and views; empties it. */
+/* Let records be moved to another class. Returns 0, or -WEIR_ENOMEM with `e` filled. */
+int pipeline_move_prepare(struct pipeline *p, struct err *e);
+
+/*
+ * Record `was` (as far as anybody reads it), fed or committed before, is of class `class_id`: at the next
+ * flush it moves to the row of that, in each view that still holds it as it was. A filter
+ * has judged it by what was known when it came, and that stands. Returns false when no more
+ * can wait until then.
+ */
+bool pipeline_move(struct pipeline *p, const struct flow *was, uint32_t class_id);
+
+/* Run the flows of the batch through rules and views, then moves; empties both. */
 void pipeline_flush(struct pipeline *p);
 
 /* From now on, flows come from `source`; flushes what came from another. */

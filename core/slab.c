@@ -38,6 +38,7 @@ slab_clear(struct slab *s)
 	s->n_bins = 0;
 	s->fed = s->filtered = s->counted = s->sampled_out = s->scaled = (struct sums){ 0 };
 	s->other_records = s->late_records = 0;
+	s->emptied = false;
 }
 
 int
@@ -51,6 +52,15 @@ slab_bin(struct slab *s, struct bin bin)
 	s->bins[s->n_bins] = bin;
 	s->other[s->n_bins] = (struct sums){ 0 };
 	return s->n_bins++;
+}
+
+int
+slab_bin_find(const struct slab *s, uint64_t stamp)
+{
+	for (int i = s->n_bins - 1; i >= 0; i--)
+		if (stamp >= s->bins[i].start && stamp < s->bins[i].end)
+			return i;
+	return -1;
 }
 
 /* Rows on their way from one slab to another, a batch at a time. */
@@ -103,6 +113,14 @@ bins_match(struct slab *to, const struct slab *from, uint16_t *map)
 	}
 }
 
+static bool
+row_is_empty(const struct rowspec *rs, const uint8_t *row)
+{
+	static const struct sums none;
+
+	return sums_equal(rowspec_sums_get(rs, row), &none);
+}
+
 void
 slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 {
@@ -113,6 +131,8 @@ slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 	for (uint32_t i = 0; i < from->table.n; i++) {
 		const uint8_t *row = table_row(&from->table, i);
 
+		if (from->emptied && row_is_empty(rs, row))
+			continue;
 		batch_add(&b, row, map[rowspec_bin(rs, row)]);
 	}
 	batch_flush(&b);

@@ -8,6 +8,7 @@
 #ifndef WEIR_CORE_SLAB_H
 #define WEIR_CORE_SLAB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/bins.h"
@@ -29,6 +30,7 @@ struct slab {
 	struct sums counted;         /* and what went into rows and other rows */
 	uint64_t other_records;      /* records that went to an other row */
 	uint64_t late_records;       /* records whose bin could not be had */
+	bool emptied;                /* all of some row was moved to another */
 };
 
 /* A new slab for rows of `rs`, at most `max_rows`; NULL with `e` filled. */
@@ -41,9 +43,13 @@ void slab_clear(struct slab *s);
 /* The number of bin `bin` in `s`, added when new; -1 when SLAB_BINS others are there. */
 int slab_bin(struct slab *s, struct bin bin);
 
+/* The number of the bin in `s` that time `stamp` is in; -1: there is none. */
+int slab_bin_find(const struct slab *s, uint64_t stamp);
+
 /*
  * Count the rows, other rows and books of `from` into `to` (rows of one rowspec). Bins are
- * matched by their times; what finds no room goes to the other row of its bin.
+ * matched by their times; what finds no room goes to the other row of its bin. Rows that
+ * were emptied stay behind.
  */
 void slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
 

@@ -275,6 +275,51 @@ shard_feed_sample(struct shard *sh, enum flow_source source, const struct flow *
 	return b.over;
 }
 
+/* Whether `row` has counted `f`, as far as that can be told. */
+static bool
+row_holds(const struct rowspec *rs, const uint8_t *row, const struct flow *f)
+{
+	const struct sums *s = rowspec_sums_get(rs, row);
+
+	return s->packets >= f->packets && s->bytes >= f->bytes && s->flows >= f->flows;
+}
+
+static bool
+shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is)
+{
+	const struct rowspec *rs = &sh->view->rs;
+	struct slab *slab = sh->active;
+	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8 + 1];
+	uint8_t *at = (uint8_t *)keys, *from, *to;
+	int found = slab_bin_find(slab, was->stamp);
+	uint16_t bin = (uint16_t)found;
+
+	if (found < 0)
+		return false;
+	rowspec_pack(rs, was, &bin, 1, at);
+	from = table_find(&slab->table, at);
+	if (from == NULL || !row_holds(rs, from, was))
+		return false;
+	rowspec_pack(rs, is, &bin, 1, at);
+	if (table_upsert(&slab->table, at, 1, &to) != 0)
+		return false; /* it is better off where it is than in the other row */
+	sums_take_off(rowspec_sums(rs, from),
+	    &(struct sums){ was->packets, was->bytes, was->flows });
+	rowspec_add(rs, to, is);
+	slab->emptied = true;
+	return true;
+}
+
+unsigned
+shard_move(struct shard *sh, const struct flow *pairs, unsigned n)
+{
+	unsigned moved = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		moved += shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1]);
+	return moved;
+}
+
 bool
 shard_rotate(struct shard *sh, const struct sums *fed)
 {

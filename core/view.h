@@ -131,6 +131,13 @@ uint64_t shard_feed_sample(struct shard *sh, enum flow_source source,
     const struct flow *flows, unsigned n);
 
 /*
+ * Move `n` records: each was counted as the first of a pair and is the second, which counts
+ * as much at the same time. Where the slab no longer holds the first it stays as it is: rows
+ * never count less than nothing, and what was published stays. Returns how many moved.
+ */
+unsigned shard_move(struct shard *sh, const struct flow *pairs, unsigned n);
+
+/*
  * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far. The
  * worker's thread, between two pieces of work. Returns whether it did.
  */

@@ -58,6 +58,7 @@ worker_fini(struct worker *w)
 	free(w->pipeline.relays);
 	free(w->shards);
 	free(w->pipeline.flows);
+	free(w->pipeline.moves);
 	frames_free(w->pipeline.frames);
 	columns_free(w->pipeline.columns);
 	exporter_cache_fini(&w->exporters);

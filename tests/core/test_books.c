@@ -133,6 +133,7 @@ test_tampering(void **state)
 	assert_int_equal(n, sizeof(numbers) / sizeof(numbers[0]));
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
+			STAT_CLASS_MOVED,
 			STAT_CONNECTIONS,
 			STAT_CONNECTIONS_ENDED,
 			STAT_CONNECTIONS_IDLE,

@@ -11,6 +11,7 @@
 
 #include "core/pipeline.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/core/fake.h"
 
 /* Flows of 10.0.7.x with a mask of 16, through views with and without rules. */
@@ -224,6 +225,80 @@ test_no_filter_no_frames(void **state)
 	engine_free(g.en);
 }
 
+/* What rows of `class` of shard `sh` count, once merged; and how many rows there are. */
+static uint64_t
+class_packets(const struct shard *sh, const char *class, uint32_t *n_rows)
+{
+	const struct rowspec *rs = &sh->view->rs;
+	struct slab *merged = slab_new(rs, 100, NULL);
+	uint64_t packets = 0;
+
+	slab_merge(rs, merged, sh->active);
+	for (uint32_t i = 0; i < merged->table.n; i++) {
+		const uint8_t *row = table_row(&merged->table, i);
+		uint32_t id;
+
+		memcpy(&id, rowspec_value(rs, row, &fields[F_CLASS]), sizeof(id));
+		if (strcmp(intern_text(id), class) == 0)
+			packets += rowspec_sums_get(rs, row)->packets;
+	}
+	*n_rows = merged->table.n;
+	slab_free(merged);
+	return packets;
+}
+
+/*
+ * Records whose class is told later move to its rows: in views that let them pass, as long
+ * as the slab holds them, never more than is there. An emptied row is none.
+ */
+static void
+test_move(void **state)
+{
+	static const struct output_config common = { .aggregate = "src_host, class" };
+	static const struct rules_config none, far = { .aggregate_filter = "src host 10.0.0.9" };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	uint32_t web = intern("web", 3), n;
+	struct flow *f, was;
+	struct shard *shards;
+
+	(void)state;
+	assert_int_equal(engine_output(en, &fake_output, "all", &common, &none, &out, NULL), 0);
+	assert_int_equal(engine_output(en, &fake_output, "far", &common, &far, &out, NULL), 0);
+	fake_prepare(en);
+	assert_int_equal(pipeline_move_prepare(p, NULL), 0);
+	shards = en->workers[0].shards;
+	pipeline_source(p, SOURCE_PACKETS);
+	for (unsigned i = 0; i < 3; i++) {
+		f = pipeline_slot(p);
+		f->src_host = ip_from_v4((uint8_t[]){ 10, 0, 0, 1 });
+		f->packets = 2, f->bytes = 100, f->stamp = CLOCK_S;
+		was = *f;
+		pipeline_commit(p);
+	}
+	assert_true(pipeline_move(p, &was, web)); /* fed by the same flush */
+	pipeline_flush(p);
+	assert_int_equal(class_packets(&shards[0], "web", &n), 2);
+	assert_int_equal(class_packets(&shards[0], "", &n), 4);
+	assert_int_equal(n, 2);
+	assert_int_equal(shards[1].active->table.n, 0);
+	for (unsigned i = 0; i < 3; i++) /* one more than there are */
+		assert_true(pipeline_move(p, &was, web));
+	pipeline_flush(p);
+	assert_int_equal(class_packets(&shards[0], "web", &n), 6);
+	assert_int_equal(n, 1);
+	assert_int_equal(shards[0].active->counted.packets, 6);
+	assert_int_equal(p->fed.packets, 6);
+	assert_int_equal(stat_get(&p->stats, STAT_CLASS_MOVED), 3);
+	for (unsigned i = 0; i < FLOW_BATCH / 2; i++)
+		assert_true(pipeline_move(p, &was, web));
+	assert_false(pipeline_move(p, &was, web));
+	pipeline_flush(p);
+	assert_int_equal(class_packets(&shards[0], "web", &n), 6);
+	engine_free(en);
+}
+
 /* timestamp_min, timestamp_max and timestamp_second: of one flow, and of a row. */
 static void
 test_span(void **state)
@@ -363,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_sampling_comes_first),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_no_filter_no_frames),
+		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_span),
 	};
 
