@@ -42,8 +42,6 @@ struct writable_table {
 	/* The row with the index of `row`, into it; false: there is none. */
 	bool (*get)(const struct control *c, union asked *row);
 	int (*check)(const struct control *c, const union asked *row, struct err *e);
-	int (*put)(const struct control *c, const union asked *row, struct err *e);
-	int (*remove)(const struct control *c, const union asked *row, struct err *e);
 };
 
 /* A row that shall change. */
@@ -61,6 +59,9 @@ struct control {
 	unsigned n_rows, n_variables;
 	struct staged rows[ROWS_MAX];
 	uint8_t row_of[VARIABLES_MAX]; /* by number of the variable */
+	/* What control_prepare has made ready; NULL: nothing. */
+	struct threshold_batch *thresholds_ready;
+	struct topn_batch *topns_ready;
 };
 
 /* Thresholds: the index is a name, printable ASCII, so that it can be typed and logged. */
@@ -116,18 +117,6 @@ threshold_row_check(const struct control *c, const union asked *row, struct err 
 	return alarms_check(c->alarms, &row->threshold, e);
 }
 
-static int
-threshold_put(const struct control *c, const union asked *row, struct err *e)
-{
-	return alarms_put(c->alarms, &row->threshold, e);
-}
-
-static int
-threshold_remove(const struct control *c, const union asked *row, struct err *e)
-{
-	return alarms_remove(c->alarms, row->threshold.name, e);
-}
-
 /* Reports of who has most: the index is a number. */
 
 static const struct writable topn_writables[] = {
@@ -168,27 +157,15 @@ topn_row_check(const struct control *c, const union asked *row, struct err *e)
 	return topns_check(c->topns, &row->topn, e);
 }
 
-static int
-topn_put(const struct control *c, const union asked *row, struct err *e)
-{
-	return topns_put(c->topns, &row->topn, e);
-}
-
-static int
-topn_remove(const struct control *c, const union asked *row, struct err *e)
-{
-	return topns_remove(c->topns, row->topn.index, e);
-}
-
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 static const struct writable_table tables[] = {
 	{ &topn_control_table, topn_writables, N(topn_writables),
 	    offsetof(struct topn_config, status), offsetof(struct topn_config, storage),
-	    topn_begin, topn_same, topn_get, topn_row_check, topn_put, topn_remove },
+	    topn_begin, topn_same, topn_get, topn_row_check },
 	{ &threshold_table, threshold_writables, N(threshold_writables),
 	    offsetof(struct threshold_config, status),
 	    offsetof(struct threshold_config, storage), threshold_begin, threshold_same,
-	    threshold_get, threshold_row_check, threshold_put, threshold_remove },
+	    threshold_get, threshold_row_check },
 };
 
 struct control *
@@ -206,12 +183,18 @@ control_new(struct alarms *a, struct topns *t)
 void
 control_free(struct control *c)
 {
+	if (c != NULL)
+		control_begin(c);
 	free(c);
 }
 
 void
 control_begin(struct control *c)
 {
+	alarms_abandon(c->alarms, c->thresholds_ready);
+	topns_abandon(c->topns, c->topns_ready);
+	c->thresholds_ready = NULL;
+	c->topns_ready = NULL;
 	c->n_rows = c->n_variables = 0;
 }
 
@@ -395,20 +378,77 @@ control_verdict(struct control *c, unsigned n)
 	return next == ACTIVE ? SET_INCONSISTENT_VALUE : SET_OK;
 }
 
+static bool
+staged_goes(struct staged *s)
+{
+	return *member_u32(&s->config, s->of->status) == DESTROY;
+}
+
+/* The first variable of a row that shall be made anew: where there is no room it is for that. */
+static unsigned
+variable_of_new(struct control *c)
+{
+	for (unsigned n = 0; n < c->n_variables; n++) {
+		struct staged *s = &c->rows[c->row_of[n]];
+
+		if (s->was == 0 && !staged_goes(s))
+			return n;
+	}
+	return 0;
+}
+
+static int
+thresholds_ready(struct control *c, struct err *e)
+{
+	struct threshold_change *list = calloc(ROWS_MAX, sizeof(*list));
+	unsigned n = 0;
+
+	for (unsigned i = 0; list != NULL && i < c->n_rows; i++)
+		if (c->rows[i].of->table == &threshold_table)
+			list[n++] = (struct threshold_change){
+				.config = c->rows[i].config.threshold,
+				.remove = staged_goes(&c->rows[i]) };
+	if (n > 0)
+		c->thresholds_ready = alarms_prepare(c->alarms, list, n, e);
+	free(list);
+	return list != NULL && (n == 0 || c->thresholds_ready != NULL) ? 0 : -1;
+}
+
+static int
+topns_ready(struct control *c, struct err *e)
+{
+	struct topn_change list[ROWS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_rows; i++)
+		if (c->rows[i].of->table == &topn_control_table)
+			list[n++] = (struct topn_change){ .config = c->rows[i].config.topn,
+				.remove = staged_goes(&c->rows[i]) };
+	if (n > 0)
+		c->topns_ready = topns_prepare(c->topns, list, n, e);
+	return n == 0 || c->topns_ready != NULL ? 0 : -1;
+}
+
 enum set_error
+control_prepare(struct control *c, unsigned *n)
+{
+	struct err e = ERR_INIT;
+
+	*n = 0;
+	if (thresholds_ready(c, &e) == 0 && topns_ready(c, &e) == 0)
+		return SET_OK;
+	*n = variable_of_new(c);
+	control_begin(c);
+	return SET_RESOURCE_UNAVAILABLE;
+}
+
+void
 control_commit(struct control *c)
 {
-	enum set_error rc = SET_OK;
-
-	for (unsigned i = 0; i < c->n_rows; i++) {
-		struct staged *s = &c->rows[i];
-		struct err e = ERR_INIT;
-		bool gone = *member_u32(&s->config, s->of->status) == DESTROY;
-
-		if ((gone ? s->of->remove : s->of->put)(c, &s->config, &e) != 0)
-			rc = SET_COMMIT_FAILED;
-	}
-	return rc;
+	alarms_commit(c->alarms, c->thresholds_ready);
+	topns_commit(c->topns, c->topns_ready);
+	c->thresholds_ready = NULL;
+	c->topns_ready = NULL;
 }
 
 /* A number that changes with either. */

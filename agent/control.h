@@ -2,9 +2,13 @@
 /*
  * control: SETs to the tables that may be written, in the steps that SNMP has for them
  * (RFC 3416 s4.2.5, RFC 2741 s7.2.4): first each variable by itself, then the rows that
- * they make together, then all at once. Until then nothing changes but a copy. Rows come
- * and go as RowStatus says (RFC 2579). Answers are error-status values of RFC 3416; no SNMP
- * library is needed. The agent's thread.
+ * they make together, then that there is room for all of them. Until all subagents that a
+ * request concerns have said that they can, nothing is seen of it; then all is done at once,
+ * and nothing can fail any more. Rows come and go as RowStatus says (RFC 2579). Answers are
+ * error-status values of RFC 3416; no SNMP library is needed. The agent's thread.
+ *
+ *     begin, ask, ask ..., verdict, verdict ..., prepare --> commit
+ *                                                       \--> begin: nothing happened
  */
 #ifndef WEIR_AGENT_CONTROL_H
 #define WEIR_AGENT_CONTROL_H
@@ -29,7 +33,6 @@ enum set_error {
 	SET_NO_CREATION = 11,
 	SET_INCONSISTENT_VALUE = 12,
 	SET_RESOURCE_UNAVAILABLE = 13,
-	SET_COMMIT_FAILED = 14,
 	SET_NOT_WRITABLE = 17,
 	SET_INCONSISTENT_NAME = 18,
 };
@@ -41,7 +44,7 @@ void control_free(struct control *c);
 /* Whether column number `column` of `t` may be set at all. */
 bool control_writes(const struct mib_table *t, uint16_t column);
 
-/* Begin anew, with nothing asked for. */
+/* Begin anew, with nothing asked for; what was prepared is undone. */
 void control_begin(struct control *c);
 
 /*
@@ -54,8 +57,14 @@ enum set_error control_ask(struct control *c, const subid_t *name, size_t len,
 /* All have been asked for: whether the row that variable `n` belongs to can be so. */
 enum set_error control_verdict(struct control *c, unsigned n);
 
+/*
+ * All can be so: have at hand all that is needed to make it so. Otherwise `*n` is the
+ * variable to blame, and nothing is asked for any more.
+ */
+enum set_error control_prepare(struct control *c, unsigned *n);
+
 /* Make it so. */
-enum set_error control_commit(struct control *c);
+void control_commit(struct control *c);
 
 /* What `t` shows of these tables, anew. Where memory is short it stays as it is. */
 void control_show(struct alarms *a, struct topns *r, struct mib_tree *t);

@@ -299,35 +299,72 @@ request_ask(const struct session *s, const netsnmp_variable_list *vb)
 	return control_ask(s->config.control, vb->name + n, vb->name_length - n, type, &v);
 }
 
+/* A variable of a SET was found wrong, or its row; false when it was not. */
+static bool
+request_fails(netsnmp_agent_request_info *info, netsnmp_request_info *r, enum set_error rc)
+{
+	if (rc != SET_OK)
+		netsnmp_set_request_error(info, r, (int)rc);
+	return rc != SET_OK;
+}
+
+/* Each variable by itself, in their order, which later steps keep to. */
+static void
+set_ask(struct session *s, netsnmp_agent_request_info *info, netsnmp_request_info *r)
+{
+	control_begin(s->config.control);
+	for (; r != NULL; r = r->next)
+		if (!r->processed && request_fails(info, r, request_ask(s, r->requestvb)))
+			return;
+}
+
+/* The rows that they make, and whether there is room for them. */
+static void
+set_prepare(struct session *s, netsnmp_agent_request_info *info,
+    netsnmp_request_info *requests)
+{
+	struct control *c = s->config.control;
+	enum set_error rc;
+	unsigned n = 0, blame;
+
+	for (netsnmp_request_info *r = requests; r != NULL; r = r->next)
+		if (!r->processed && request_fails(info, r, control_verdict(c, n++)))
+			return;
+	rc = control_prepare(c, &blame);
+	for (netsnmp_request_info *r = requests; rc != SET_OK && r != NULL; r = r->next)
+		if (!r->processed && blame-- == 0) {
+			(void)request_fails(info, r, rc);
+			return;
+		}
+}
+
 /*
- * One of the steps of a SET. In the first, requests are taken in their order; the second
- * asks for verdicts in the same order.
+ * One of the steps of a SET. That in which the library lets a handler say that it cannot
+ * (ACTION) has nothing to do: RESERVE2 has seen to it that it can.
  */
 static void
 session_set(struct session *s, netsnmp_agent_request_info *info,
     netsnmp_request_info *requests)
 {
 	struct control *c = s->config.control;
-	enum set_error rc = SET_OK;
-	unsigned n = 0;
 
-	if (info->mode == MODE_SET_RESERVE1)
-		control_begin(c);
-	if (info->mode == MODE_SET_COMMIT) {
-		rc = control_commit(c);
+	switch (info->mode) {
+	case MODE_SET_RESERVE1:
+		set_ask(s, info, requests);
+		break;
+	case MODE_SET_RESERVE2:
+		set_prepare(s, info, requests);
+		break;
+	case MODE_SET_COMMIT:
+		control_commit(c);
 		control_update(c, s->tree);
-	}
-	for (netsnmp_request_info *r = requests; r != NULL; r = r->next) {
-		if (r->processed)
-			continue;
-		if (info->mode == MODE_SET_RESERVE1)
-			rc = request_ask(s, r->requestvb);
-		else if (info->mode == MODE_SET_RESERVE2)
-			rc = control_verdict(c, n++);
-		if (rc == SET_OK)
-			continue;
-		netsnmp_set_request_error(info, r, (int)rc);
-		return;
+		break;
+	case MODE_SET_FREE:
+	case MODE_SET_UNDO:
+		control_begin(c);
+		break;
+	default:
+		break;
 	}
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/alarms.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,8 +16,8 @@
 #include "lib/log.h"
 #include "lib/thread.h"
 
-#define RING 4096U        /* events that are remembered: more than in any second that matters */
 #define ACT_BATCH 32U
+#define SAVE_AGAIN (30 * CLOCK_S) /* after it failed */
 
 #define AT(member) offsetof(struct alarm_config, member)
 static const struct directive alarm_rows[] = {
@@ -54,18 +53,14 @@ struct alarms {
 	const struct alarm_config *config;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	_Atomic uint64_t changes;
-	_Atomic uint32_t n;          /* thresholds */
-	struct place {
-		struct threshold_config config; /* as it was put, which may be not active */
-		struct crossing *crossing;      /* NULL: not active */
-	} *places[THRESHOLDS_MAX];   /* by name */
-
-	struct alarm_event *ring;    /* NULL until there is a threshold */
-	_Atomic uint64_t serial;     /* of the last event */
+	struct thresholds all;
+	struct alarm_ring ring;      /* has room once there was a threshold */
 
 	char kept[PATH_MAX];         /* file of non-volatile ones; "": none */
-	bool unsaved;                /* they changed since they were written */
+	struct threshold_config *spare; /* those in it that there is no place for; owned */
+	uint32_t n_spare;
+	uint64_t save_again;         /* by the monotonic clock: not before then; 0: at once */
+	struct log_limit limit;
 	struct alarm_act *act;
 	pthread_t thread;
 	bool started, running, stop;
@@ -77,35 +72,9 @@ static void
 alarms_tell(void *arg, const struct crossing_event *x)
 {
 	struct alarms *a = arg;
-	uint64_t serial = atomic_load(&a->serial) + 1;
-	struct alarm_event *e = &a->ring[serial % RING];
-	const struct threshold_config *c = x->config;
 
-	*e = (struct alarm_event){ .serial = serial, .time = x->time, .raised = x->raised,
-		.scope = c->scope, .metric = c->metric, .direction = c->direction,
-		.window = c->window, .id = x->instance->id, .value = x->instance->value,
-		.limit = x->limit, .notify = c->notify };
-	if (c->scope <= SCOPE_TOP)
-		snprintf(e->view, sizeof(e->view), "%s",
-		    engine_view(a->engine, c->subject)->name);
-	memcpy(e->name, c->name, sizeof(e->name));
-	memcpy(e->subject, c->subject, sizeof(e->subject));
-	memcpy(e->label, x->instance->label, sizeof(e->label));
-	memcpy(e->exec, c->exec, sizeof(e->exec));
-	memcpy(e->service, c->service, sizeof(e->service));
-	atomic_store(&a->serial, serial);
+	alarm_ring_add(&a->ring, a->engine, x);
 	pthread_cond_signal(&a->changed);
-}
-
-size_t
-alarm_event_text(const struct alarm_event *e, char *buf, size_t room)
-{
-	bool rows = e->scope == SCOPE_ENTRY || e->scope == SCOPE_TOP;
-	int n = snprintf(buf, room, "%s%s%s: %llu %s, %s %llu", rows ? e->subject : "",
-	    rows ? " " : "", e->label, (unsigned long long)e->value, threshold_unit(e->metric),
-	    e->raised ? "alarm at" : "well again at", (unsigned long long)e->limit);
-
-	return (size_t)n < room ? (size_t)n : room - 1;
 }
 
 size_t
@@ -123,19 +92,12 @@ unsigned
 alarms_read(struct alarms *a, uint64_t *cursor, struct alarm_event *out, unsigned max,
     uint64_t *missed)
 {
-	uint64_t last = atomic_load(&a->serial);
-	unsigned n = 0;
+	unsigned n;
 
-	if (last == *cursor)
+	if (atomic_load(&a->ring.serial) == *cursor)
 		return 0;
 	pthread_mutex_lock(&a->lock);
-	last = atomic_load(&a->serial);
-	if (last - *cursor > RING) {
-		*missed += last - RING - *cursor;
-		*cursor = last - RING;
-	}
-	while (n < max && *cursor < last)
-		out[n++] = a->ring[++*cursor % RING];
+	n = alarm_ring_read(&a->ring, cursor, out, max, missed);
 	pthread_mutex_unlock(&a->lock);
 	return n;
 }
@@ -143,144 +105,51 @@ alarms_read(struct alarms *a, uint64_t *cursor, struct alarm_event *out, unsigne
 uint64_t
 alarms_serial(const struct alarms *a)
 {
-	return atomic_load(&a->serial);
+	return atomic_load(&a->ring.serial);
 }
 
-/* Thresholds; all that follows is under the lock. */
+/* Saving and acting */
 
-/* The place of `name`; `*found` tells whether it is there already. */
-static uint32_t
-place_seek(const struct alarms *a, const char *name, bool *found)
+/* What shall outlive weir, to `*n`; NULL when memory is short. Under the lock. */
+static struct threshold_config *
+alarms_kept(const struct alarms *a, uint32_t *n)
 {
-	uint32_t low = 0, high = a->n;
+	struct threshold_config *list = calloc(a->all.n + a->n_spare + 1, sizeof(*list));
 
-	*found = false;
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		int order = strcmp(a->places[mid]->config.name, name);
-
-		if (order == 0) {
-			*found = true;
-			return mid;
-		}
-		if (order < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	if (list == NULL)
+		return NULL;
+	*n = thresholds_kept(&a->all, list);
+	for (uint32_t i = 0; i < a->n_spare && *n < THRESHOLDS_MAX; i++)
+		if (!thresholds_get(&a->all, a->spare[i].name, NULL))
+			list[(*n)++] = a->spare[i];
+	return list;
 }
 
-/* Alarms of a threshold that goes are over. */
-static void
-crossing_end(struct alarms *a, struct crossing *x)
-{
-	if (x == NULL)
-		return;
-	for (uint32_t i = 0; i < x->instances.n; i++) {
-		const struct instance *in = crossing_instance(x, i);
-		const struct crossing_event event = { &x->config, in, false, x->falling,
-			clock_real() };
-
-		if (in->raised != 0)
-			alarms_tell(a, &event);
-	}
-	crossing_free(x);
-}
-
-static void
-alarms_changed(struct alarms *a, uint32_t storage)
-{
-	atomic_fetch_add(&a->changes, 1);
-	a->unsaved |= storage == STORAGE_NONVOLATILE;
-	pthread_cond_signal(&a->changed);
-}
-
-static void
-place_remove(struct alarms *a, uint32_t at)
-{
-	struct place *p = a->places[at];
-
-	crossing_end(a, p->crossing);
-	alarms_changed(a, p->config.storage);
-	free(p);
-	memmove(&a->places[at], &a->places[at + 1],
-	    (a->n - at - 1) * sizeof(a->places[0]));
-	a->n--;
-}
-
-static int
-ring_make(struct alarms *a, struct err *e)
-{
-	if (a->ring == NULL)
-		a->ring = calloc(RING, sizeof(*a->ring));
-	return a->ring != NULL ? 0 : err_set(e, WEIR_ENOMEM, "no memory for alarms");
-}
-
-static int
-place_put(struct alarms *a, const struct threshold_config *c, struct err *e)
-{
-	bool found;
-	uint32_t at = place_seek(a, c->name, &found);
-	struct crossing *x = NULL;
-	struct place *p;
-
-	if (!found && a->n == THRESHOLDS_MAX)
-		return err_set(e, WEIR_EFULL, "more than %u thresholds", THRESHOLDS_MAX);
-	if (ring_make(a, e) != 0)
-		return -WEIR_ENOMEM;
-	if (c->status == STATUS_ACTIVE) {
-		int rc = threshold_check(c, a->engine, e);
-
-		if (rc != 0)
-			return rc;
-		x = crossing_new(c, a->engine, alarms_tell, a, clock_real(), e);
-		if (x == NULL)
-			return -WEIR_ENOMEM;
-	}
-	p = found ? a->places[at] : calloc(1, sizeof(*p));
-	if (p == NULL) {
-		crossing_free(x);
-		return err_set(e, WEIR_ENOMEM, "no memory for threshold %s", c->name);
-	}
-	if (found) {
-		crossing_end(a, p->crossing);
-		/* What was kept must not come back. */
-		a->unsaved |= p->config.storage == STORAGE_NONVOLATILE;
-	} else {
-		memmove(&a->places[at + 1], &a->places[at],
-		    (a->n - at) * sizeof(a->places[0]));
-		a->places[at] = p;
-		a->n++;
-	}
-	p->config = *c;
-	p->crossing = x;
-	alarms_changed(a, c->storage);
-	return 0;
-}
-
-/* Acting */
-
+/* Save them, if they have changed; what fails is tried again. */
 static void
 alarms_save(struct alarms *a)
 {
 	struct threshold_config *list;
+	struct err e = ERR_INIT;
 	uint32_t n = 0;
+	int rc;
 
 	pthread_mutex_lock(&a->lock);
-	list = calloc(a->n + 1, sizeof(*list));
-	for (uint32_t i = 0; list != NULL && i < a->n; i++)
-		if (a->places[i]->config.storage == STORAGE_NONVOLATILE)
-			list[n++] = a->places[i]->config;
-	a->unsaved = false;
+	list = alarms_kept(a, &n);
+	a->all.unsaved = false;
 	pthread_mutex_unlock(&a->lock);
-	if (list != NULL && a->kept[0] != '\0') {
-		struct err e = ERR_INIT;
-
-		if (threshold_file_write(a->kept, list, n, &e) != 0)
-			log_warn("%s: thresholds set by SNMP will not outlive a restart", e.text);
-	}
+	rc = list != NULL ? 0 : err_set(&e, WEIR_ENOMEM, "no memory");
+	if (rc == 0 && a->kept[0] != '\0')
+		rc = threshold_file_write(a->kept, list, n, &e);
 	free(list);
+	a->save_again = rc != 0 ? clock_mono() + SAVE_AGAIN : 0;
+	if (rc == 0)
+		return;
+	log_limited(&a->limit, "%s: thresholds set by SNMP would not outlive a restart; "
+	    "trying again", e.text);
+	pthread_mutex_lock(&a->lock);
+	a->all.unsaved = true;
+	pthread_mutex_unlock(&a->lock);
 }
 
 /* Act on events up to now; returns whether there were any. */
@@ -297,6 +166,13 @@ alarms_act(struct alarms *a, uint64_t *cursor)
 	return n > 0;
 }
 
+/* Whether there is something to save now. Under the lock. */
+static bool
+save_is_due(const struct alarms *a)
+{
+	return a->all.unsaved && (a->stop || clock_mono() >= a->save_again);
+}
+
 static void *
 alarms_main(void *arg)
 {
@@ -311,10 +187,10 @@ alarms_main(void *arg)
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_mutex_lock(&a->lock);
-		if (!a->stop && !a->unsaved && atomic_load(&a->serial) == cursor)
+		if (!a->stop && !save_is_due(a) && alarms_serial(a) == cursor)
 			(void)pthread_cond_timedwait(&a->changed, &a->lock, &until);
 		stop = a->stop;
-		save = a->unsaved;
+		save = save_is_due(a);
 		pthread_mutex_unlock(&a->lock);
 		if (save)
 			alarms_save(a);
@@ -325,31 +201,123 @@ alarms_main(void *arg)
 	return NULL;
 }
 
-/* Start the thread when there is something for it to do. Under the lock. */
+/* Start the thread, if it is time to and it does not run. Under the lock. */
 static int
 alarms_run(struct alarms *a, struct err *e)
 {
 	int rc;
 
-	if (!a->started || a->running || a->n == 0)
+	if (!a->started || a->running)
 		return 0;
 	rc = thread_start(&a->thread, "weir-alarms", alarms_main, a, e);
 	a->running = rc == 0;
 	return rc;
 }
 
-/* The outside */
+/* Changes */
+
+/* Under the lock. */
+static struct threshold_batch *
+batch_prepare(struct alarms *a, const struct threshold_change *list, unsigned n,
+    struct err *e)
+{
+	if (alarm_ring_make(&a->ring, e) != 0)
+		return NULL;
+	return thresholds_prepare(&a->all, list, n, e);
+}
+
+/* Under the lock. */
+static void
+batch_commit(struct alarms *a, struct threshold_batch *b)
+{
+	thresholds_commit(&a->all, b);
+	pthread_cond_signal(&a->changed);
+}
+
+/* One change. Under the lock. */
+static int
+alarms_change(struct alarms *a, const struct threshold_change *change, struct err *e)
+{
+	struct threshold_batch *b = batch_prepare(a, change, 1, e);
+
+	if (b == NULL)
+		return -e->code;
+	batch_commit(a, b);
+	return 0;
+}
+
+struct threshold_batch *
+alarms_prepare(struct alarms *a, const struct threshold_change *list, unsigned n,
+    struct err *e)
+{
+	struct threshold_batch *b;
+
+	pthread_mutex_lock(&a->lock);
+	b = batch_prepare(a, list, n, e);
+	/* Without its thread nothing would be kept, or acted on. */
+	if (b != NULL && alarms_run(a, e) != 0) {
+		thresholds_abandon(&a->all, b);
+		b = NULL;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return b;
+}
+
+void
+alarms_commit(struct alarms *a, struct threshold_batch *b)
+{
+	pthread_mutex_lock(&a->lock);
+	batch_commit(a, b);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void
+alarms_abandon(struct alarms *a, struct threshold_batch *b)
+{
+	pthread_mutex_lock(&a->lock);
+	thresholds_abandon(&a->all, b);
+	pthread_mutex_unlock(&a->lock);
+}
+
+static int
+alarms_one(struct alarms *a, const struct threshold_change *change, struct err *e)
+{
+	struct threshold_batch *b = alarms_prepare(a, change, 1, e);
+
+	if (b == NULL)
+		return -e->code;
+	alarms_commit(a, b);
+	return 0;
+}
+
+int
+alarms_put(struct alarms *a, const struct threshold_config *c, struct err *e)
+{
+	const struct threshold_change change = { .config = *c };
+
+	return alarms_one(a, &change, e);
+}
+
+int
+alarms_remove(struct alarms *a, const char *name, struct err *e)
+{
+	struct threshold_change change = { .remove = true };
+
+	snprintf(change.config.name, sizeof(change.config.name), "%s", name);
+	return alarms_one(a, &change, e);
+}
+
+/* The map, and what was kept */
 
 static int
 map_take(void *arg, const struct threshold_config *c, struct err *e)
 {
+	const struct threshold_change change = { .config = *c, .of_map = true };
 	struct alarms *a = arg;
-	bool found;
 
-	(void)place_seek(a, c->name, &found);
-	if (found)
+	if (thresholds_get(&a->all, c->name, NULL))
 		return err_set(e, WEIR_EINVAL, "two are called '%s'", c->name);
-	return place_put(a, c, e);
+	return alarms_change(a, &change, e);
 }
 
 int
@@ -365,6 +333,8 @@ alarms_new(struct engine *en, const struct alarm_config *c, struct alarms **out,
 		return err_set(e, WEIR_ENOMEM, "no memory for alarms");
 	a->engine = en;
 	a->config = c;
+	a->limit = (struct log_limit)LOG_LIMIT_INIT;
+	thresholds_init(&a->all, en, alarms_tell, a);
 	a->act = alarm_act_new(c);
 	if (a->act == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "no memory for alarms");
@@ -388,18 +358,38 @@ alarms_free(struct alarms *a)
 {
 	if (a == NULL)
 		return;
-	for (uint32_t i = 0; i < a->n; i++) {
-		crossing_free(a->places[i]->crossing);
-		free(a->places[i]);
-	}
+	thresholds_fini(&a->all);
+	alarm_ring_fini(&a->ring);
 	alarm_act_free(a->act);
-	free(a->ring);
+	free(a->spare);
 	pthread_mutex_destroy(&a->lock);
 	pthread_cond_destroy(&a->changed);
 	free(a);
 }
 
-/* Put what was kept beside what the map says, which wins. */
+/*
+ * Put one that was kept beside what the map says, which wins. What cannot be at present,
+ * for want of its view, say, stands there as notReady, and is kept as it is for a start at
+ * which it can. Returns whether there was no place for it.
+ */
+static bool
+kept_take(struct alarms *a, const struct threshold_config *c)
+{
+	struct threshold_change change = { .config = *c };
+	struct err e = ERR_INIT;
+
+	if (thresholds_get(&a->all, c->name, NULL)) {
+		log_warn("threshold %s, which SNMP had set, is gone: threshold_map has one of this "
+		         "name", c->name);
+		return false;
+	}
+	if (alarms_change(a, &change, &e) == 0)
+		return false;
+	log_warn("threshold %s, which SNMP had set, is not active: %s", c->name, e.text);
+	change.dormant = true;
+	return alarms_change(a, &change, &e) != 0;
+}
+
 static void
 alarms_take_up(struct alarms *a)
 {
@@ -412,16 +402,11 @@ alarms_take_up(struct alarms *a)
 		log_warn("%s: thresholds that SNMP had set are not there", e.text);
 	if (rc == -WEIR_EUNSUPPORTED)
 		a->kept[0] = '\0';
-	for (uint32_t i = 0; i < n; i++) {
-		bool found;
-
-		(void)place_seek(a, list[i].name, &found);
-		if (found || place_put(a, &list[i], &e) != 0)
-			log_warn("threshold %s, which SNMP had set, is not there: %s", list[i].name,
-			    found ? "threshold_map has one of this name" : e.text);
-	}
-	a->unsaved = false;
-	free(list);
+	for (uint32_t i = 0; i < n; i++)
+		if (kept_take(a, &list[i]))
+			list[a->n_spare++] = list[i];
+	a->all.unsaved = false;
+	a->spare = list;
 }
 
 int
@@ -434,7 +419,7 @@ alarms_start(struct alarms *a, const char *state_dir, struct err *e)
 	                             state_dir) < sizeof(a->kept))
 		alarms_take_up(a);
 	a->started = true;
-	rc = alarms_run(a, e);
+	rc = a->all.n > 0 ? alarms_run(a, e) : 0;
 	pthread_mutex_unlock(&a->lock);
 	return rc;
 }
@@ -473,27 +458,38 @@ reread_take(void *arg, const struct threshold_config *c, struct err *e)
 	return 0;
 }
 
+/* Remove the thresholds of the map that are not in `r`. */
+static void
+alarms_weed(struct alarms *a, const struct rereading *r, struct problems *ps)
+{
+	for (uint32_t i = a->all.n; i-- > 0;) {
+		struct threshold_change change = { .remove = true, .of_map = true };
+		struct err e = ERR_INIT;
+		bool stays;
+
+		change.config = *thresholds_at(&a->all, i);
+		stays = change.config.storage != STORAGE_READONLY;
+		for (uint32_t k = 0; k < r->n && !stays; k++)
+			stays = strcmp(r->list[k].name, change.config.name) == 0;
+		if (!stays && alarms_change(a, &change, &e) != 0)
+			problem_add(ps, PROBLEM_ERROR, NULL, "threshold_map: %s", e.text);
+	}
+}
+
 /* Make the thresholds of the map those of `r`. Those that are as they were go on. */
 static void
 alarms_replace(struct alarms *a, const struct rereading *r, struct problems *ps)
 {
-	for (uint32_t i = a->n; i-- > 0;) {
-		const struct threshold_config *c = &a->places[i]->config;
-		bool stays = c->storage != STORAGE_READONLY;
-
-		for (uint32_t k = 0; k < r->n && !stays; k++)
-			stays = strcmp(r->list[k].name, c->name) == 0;
-		if (!stays)
-			place_remove(a, i);
-	}
+	alarms_weed(a, r, ps);
 	for (uint32_t k = 0; k < r->n; k++) {
-		bool found;
-		uint32_t at = place_seek(a, r->list[k].name, &found);
+		const struct threshold_change change = { .config = r->list[k], .of_map = true };
+		struct threshold_config now;
 		struct err e = ERR_INIT;
 
-		if (found && memcmp(&a->places[at]->config, &r->list[k], sizeof(r->list[k])) == 0)
+		if (thresholds_get(&a->all, r->list[k].name, &now) &&
+		    memcmp(&now, &r->list[k], sizeof(now)) == 0)
 			continue;
-		if (place_put(a, &r->list[k], &e) != 0)
+		if (alarms_change(a, &change, &e) != 0)
 			problem_add(ps, PROBLEM_ERROR, NULL, "threshold_map: %s", e.text);
 	}
 }
@@ -515,7 +511,8 @@ alarms_reload(struct alarms *a, struct problems *ps)
 	pthread_mutex_lock(&a->lock);
 	if (ps->n_errors == errors)
 		alarms_replace(a, &r, ps);
-	(void)alarms_run(a, &e);
+	if (a->all.n > 0)
+		(void)alarms_run(a, &e);
 	pthread_mutex_unlock(&a->lock);
 	free(r.list);
 }
@@ -523,61 +520,20 @@ alarms_reload(struct alarms *a, struct problems *ps)
 void
 alarms_look(struct alarms *a, uint64_t now)
 {
-	if (a->n == 0)
+	if (a->all.n == 0)
 		return;
 	pthread_mutex_lock(&a->lock);
-	for (uint32_t i = 0; i < a->n; i++)
-		if (a->places[i]->crossing != NULL)
-			crossing_look(a->places[i]->crossing, now);
+	thresholds_look(&a->all, now);
 	pthread_mutex_unlock(&a->lock);
-}
-
-int
-alarms_put(struct alarms *a, const struct threshold_config *c, struct err *e)
-{
-	bool found;
-	uint32_t at;
-	int rc;
-
-	pthread_mutex_lock(&a->lock);
-	at = place_seek(a, c->name, &found);
-	if (found && a->places[at]->config.storage == STORAGE_READONLY)
-		rc = err_set(e, WEIR_EEXIST, "threshold %s is threshold_map's", c->name);
-	else
-		rc = place_put(a, c, e);
-	if (rc == 0)
-		rc = alarms_run(a, e);
-	pthread_mutex_unlock(&a->lock);
-	return rc;
-}
-
-int
-alarms_remove(struct alarms *a, const char *name, struct err *e)
-{
-	bool found;
-	uint32_t at;
-	int rc = 0;
-
-	pthread_mutex_lock(&a->lock);
-	at = place_seek(a, name, &found);
-	if (found && a->places[at]->config.storage == STORAGE_READONLY)
-		rc = err_set(e, WEIR_EEXIST, "threshold %s is threshold_map's", name);
-	else if (found)
-		place_remove(a, at);
-	pthread_mutex_unlock(&a->lock);
-	return rc;
 }
 
 bool
 alarms_get(struct alarms *a, const char *name, struct threshold_config *c)
 {
 	bool found;
-	uint32_t at;
 
 	pthread_mutex_lock(&a->lock);
-	at = place_seek(a, name, &found);
-	if (found)
-		*c = a->places[at]->config;
+	found = thresholds_get(&a->all, name, c);
 	pthread_mutex_unlock(&a->lock);
 	return found;
 }
@@ -591,7 +547,7 @@ alarms_check(const struct alarms *a, const struct threshold_config *c, struct er
 uint64_t
 alarms_changes(const struct alarms *a)
 {
-	return atomic_load(&a->changes);
+	return atomic_load(&a->all.changes);
 }
 
 struct threshold_row *
@@ -599,81 +555,20 @@ alarms_thresholds(struct alarms *a, uint32_t *n)
 {
 	struct threshold_row *list;
 
-	*n = 0;
-	if (a->n == 0)
-		return NULL;
 	pthread_mutex_lock(&a->lock);
-	list = calloc(a->n + 1, sizeof(*list));
-	for (uint32_t i = 0; list != NULL && i < a->n; i++) {
-		const struct crossing *x = a->places[i]->crossing;
-		struct threshold_row *r = &list[(*n)++];
-
-		r->config = a->places[i]->config;
-		if (x == NULL)
-			continue;
-		r->value = x->value;
-		r->last_transition = x->last_transition;
-		r->transitions = x->transitions;
-		r->raised = x->n_raised;
-		r->looked = x->round > 0;
-	}
+	list = thresholds_rows(&a->all, n);
 	pthread_mutex_unlock(&a->lock);
 	return list;
-}
-
-static int
-raised_order(const void *x, const void *y)
-{
-	const struct alarm_row *p = x, *q = y;
-	size_t m = strlen(p->name), n = strlen(q->name);
-	int order;
-
-	if (m != n)
-		return m < n ? -1 : 1;
-	order = strcmp(p->name, q->name);
-	return order != 0 ? order : p->id < q->id ? -1 : p->id > q->id;
 }
 
 struct alarm_row *
 alarms_raised(struct alarms *a, uint32_t *n)
 {
-	struct alarm_row *list = NULL;
-	uint32_t room = 0;
+	struct alarm_row *list;
 
-	*n = 0;
-	if (a->n == 0)
-		return NULL;
 	pthread_mutex_lock(&a->lock);
-	for (uint32_t i = 0; i < a->n; i++)
-		if (a->places[i]->crossing != NULL)
-			room += a->places[i]->crossing->n_raised;
-	if (room > 0)
-		list = calloc(room, sizeof(*list));
-	for (uint32_t i = 0; list != NULL && i < a->n; i++) {
-		const struct crossing *x = a->places[i]->crossing;
-
-		for (uint32_t k = 0; x != NULL && k < x->instances.n; k++) {
-			const struct instance *in = crossing_instance(x, k);
-			struct alarm_row *r = &list[*n];
-
-			if (in->raised == 0)
-				continue;
-			assert(*n < room);
-			memcpy(r->name, x->config.name, sizeof(r->name));
-			memcpy(r->subject, x->config.subject, sizeof(r->subject));
-			memcpy(r->label, in->label, sizeof(r->label));
-			r->scope = x->config.scope;
-			r->metric = x->config.metric;
-			r->limit = x->config.direction == DIRECTION_ABOVE ? x->rising : x->falling;
-			r->id = in->id;
-			r->raised = in->raised;
-			r->value = in->value;
-			++*n;
-		}
-	}
+	list = thresholds_raised(&a->all, n);
 	pthread_mutex_unlock(&a->lock);
-	if (list != NULL)
-		qsort(list, *n, sizeof(*list), raised_order);
 	return list;
 }
 

@@ -19,8 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/crossing.h"
+#include "core/alarm_event.h"
 #include "core/threshold.h"
+#include "core/thresholds.h"
 #include "lib/directive.h"
 #include "lib/err.h"
 
@@ -34,45 +35,6 @@ struct alarm_config {
 	const char *command_file; /* of Nagios or Icinga; NULL: none */
 };
 extern const struct directive_set alarm_directives;
-
-/* Something crossed a limit. */
-struct alarm_event {
-	uint64_t serial;          /* from 1 */
-	uint64_t time;            /* ns since 1970 */
-	bool raised;              /* or cleared */
-	char name[THRESHOLD_NAME + 1];
-	uint32_t scope, metric, direction, window;
-	char subject[THRESHOLD_SUBJECT];
-	char view[64];            /* of entries: the view's own name */
-	char label[CROSSING_LABEL]; /* of what it is */
-	uint64_t id;              /* struct instance's */
-	uint64_t value, limit;
-	bool notify;
-	char exec[THRESHOLD_PATH], service[THRESHOLD_PATH];
-};
-
-/* "talkers src_host=192.0.2.1: 1200 packets per second, alarm at 1000"; returns the length. */
-size_t alarm_event_text(const struct alarm_event *e, char *buf, size_t room);
-
-/* A threshold as it stands. */
-struct threshold_row {
-	struct threshold_config config;
-	uint64_t value;           /* the figure farthest out at the last look */
-	uint64_t last_transition; /* ns since 1970; 0: never */
-	uint32_t transitions, raised;
-	bool looked;              /* there was a look */
-};
-
-/* An alarm that has not been cleared. */
-struct alarm_row {
-	char name[THRESHOLD_NAME + 1];
-	uint64_t id;
-	uint32_t scope;
-	char subject[THRESHOLD_SUBJECT], label[CROSSING_LABEL];
-	uint32_t metric;
-	uint64_t raised;          /* ns since 1970 */
-	uint64_t value, limit;
-};
 
 /* The text of the event by which it was raised, with its value of now. */
 size_t alarm_row_text(const struct alarm_row *r, char *buf, size_t room);
@@ -112,6 +74,15 @@ int alarms_remove(struct alarms *a, const char *name, struct err *e);
 
 /* The threshold called `name` to `c`; false if there is none. */
 bool alarms_get(struct alarms *a, const char *name, struct threshold_config *c);
+
+/*
+ * Several changes at once, all or none: as thresholds_prepare and so on, under the lock.
+ * A batch that is prepared must be committed or abandoned before alarms_free.
+ */
+struct threshold_batch *alarms_prepare(struct alarms *a,
+    const struct threshold_change *list, unsigned n, struct err *e);
+void alarms_commit(struct alarms *a, struct threshold_batch *b);
+void alarms_abandon(struct alarms *a, struct threshold_batch *b);
 
 /* threshold_check, in the engine of `a`. */
 int alarms_check(const struct alarms *a, const struct threshold_config *c, struct err *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/topn.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -33,8 +34,18 @@ struct topns {
 	pthread_mutex_t lock;
 	_Atomic uint64_t changes;
 	_Atomic uint32_t n;
+	uint32_t promised;                    /* places that batches will take */
 	struct report *reports[TOPN_REPORTS]; /* by index */
 	struct rival heap[TOPN_SIZE];         /* of the report that is being made; least first */
+};
+
+struct topn_batch {
+	uint32_t promised;                    /* of the places that it will take */
+	unsigned n;
+	struct item {
+		uint32_t index;
+		struct report *fresh;         /* NULL: to be removed */
+	} items[];
 };
 
 void
@@ -163,55 +174,152 @@ report_renew(struct report *r, const struct topn_config *c)
 	r->until = c->lease != 0 ? clock_real() + c->lease * CLOCK_S : 0;
 }
 
+/* Whether `change` may touch the report of its index; counts what it adds to those here. */
+static int
+change_check(const struct topns *t, const struct topn_change *change, int32_t *more,
+    struct err *e)
+{
+	const struct topn_config *c = &change->config;
+	bool found;
+	uint32_t at = report_seek(t, c->index, &found);
+
+	if (found && t->reports[at]->row.config.storage == STORAGE_READONLY)
+		return err_set(e, WEIR_EEXIST, "report %u is the configuration's", c->index);
+	*more += (int32_t)!change->remove - (int32_t)found;
+	if (change->remove || c->status != STATUS_ACTIVE)
+		return 0;
+	return topns_check(t, c, e);
+}
+
+static void
+batch_free(struct topn_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		report_free(b->items[i].fresh);
+	free(b);
+}
+
+static int
+batch_fill(struct topns *t, struct topn_batch *b, const struct topn_change *list, unsigned n,
+    struct err *e)
+{
+	int32_t more = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < n; i++)
+		rc = change_check(t, &list[i], &more, e);
+	if (rc == 0 && more > 0 && t->n + t->promised + (uint32_t)more > TOPN_REPORTS)
+		rc = err_set(e, WEIR_EFULL, "more than %u reports", TOPN_REPORTS);
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
+		struct item *x = &b->items[b->n++];
+
+		x->index = list[i].config.index;
+		if (!list[i].remove && (x->fresh = report_new(t, &list[i].config, e)) == NULL)
+			rc = -WEIR_ENOMEM;
+	}
+	if (rc == 0 && more > 0)
+		t->promised += b->promised = (uint32_t)more;
+	return rc;
+}
+
+struct topn_batch *
+topns_prepare(struct topns *t, const struct topn_change *list, unsigned n, struct err *e)
+{
+	struct topn_batch *b = calloc(1, sizeof(*b) + n * sizeof(b->items[0]));
+	int rc;
+
+	if (b == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for reports of who has most");
+		return NULL;
+	}
+	pthread_mutex_lock(&t->lock);
+	rc = batch_fill(t, b, list, n, e);
+	pthread_mutex_unlock(&t->lock);
+	if (rc == 0)
+		return b;
+	batch_free(b);
+	return NULL;
+}
+
+void
+topns_abandon(struct topns *t, struct topn_batch *b)
+{
+	if (b == NULL)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->promised -= b->promised;
+	pthread_mutex_unlock(&t->lock);
+	batch_free(b);
+}
+
+/* Put `r` in its place; there is room. */
+static void
+report_put(struct topns *t, struct report *r)
+{
+	bool found;
+	uint32_t at = report_seek(t, r->row.config.index, &found);
+
+	if (found && config_is_renewed(&t->reports[at]->row.config, &r->row.config)) {
+		report_renew(t->reports[at], &r->row.config);
+		report_free(r);
+		return;
+	}
+	if (found)
+		report_remove(t, at);
+	assert(t->n < TOPN_REPORTS);
+	memmove(&t->reports[at + 1], &t->reports[at], (t->n - at) * sizeof(t->reports[0]));
+	t->reports[at] = r;
+	t->n++;
+}
+
+void
+topns_commit(struct topns *t, struct topn_batch *b)
+{
+	if (b == NULL)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->promised -= b->promised;
+	for (unsigned i = 0; i < b->n; i++) { /* first those that make room */
+		bool found;
+		uint32_t at = report_seek(t, b->items[i].index, &found);
+
+		if (found && b->items[i].fresh == NULL)
+			report_remove(t, at);
+	}
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->items[i].fresh != NULL)
+			report_put(t, b->items[i].fresh);
+	atomic_fetch_add(&t->changes, 1);
+	pthread_mutex_unlock(&t->lock);
+	free(b);
+}
+
+static int
+topns_one(struct topns *t, const struct topn_change *change, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct topn_batch *b = topns_prepare(t, change, 1, &why);
+
+	if (b == NULL)
+		return err_set(e, (enum weir_errno)why.code, "%s", why.text);
+	topns_commit(t, b);
+	return 0;
+}
+
 int
 topns_put(struct topns *t, const struct topn_config *c, struct err *e)
 {
-	struct report *r = NULL;
-	bool found;
-	uint32_t at;
-	int rc = 0;
+	const struct topn_change change = { .config = *c };
 
-	if (c->status == STATUS_ACTIVE && (rc = topns_check(t, c, e)) != 0)
-		return rc;
-	pthread_mutex_lock(&t->lock);
-	at = report_seek(t, c->index, &found);
-	if (found && t->reports[at]->row.config.storage == STORAGE_READONLY)
-		rc = err_set(e, WEIR_EEXIST, "report %u is the configuration's", c->index);
-	else if (!found && t->n == TOPN_REPORTS)
-		rc = err_set(e, WEIR_EFULL, "more than %u reports", TOPN_REPORTS);
-	else if (found && config_is_renewed(&t->reports[at]->row.config, c))
-		report_renew(t->reports[at], c);
-	else if ((r = report_new(t, c, e)) == NULL)
-		rc = -WEIR_ENOMEM;
-	if (rc == 0)
-		atomic_fetch_add(&t->changes, 1);
-	if (r != NULL) {
-		if (found)
-			report_remove(t, at);
-		memmove(&t->reports[at + 1], &t->reports[at],
-		    (t->n - at) * sizeof(t->reports[0]));
-		t->reports[at] = r;
-		t->n++;
-	}
-	pthread_mutex_unlock(&t->lock);
-	return rc;
+	return topns_one(t, &change, e);
 }
 
 int
 topns_remove(struct topns *t, uint32_t index, struct err *e)
 {
-	bool found;
-	uint32_t at;
-	int rc = 0;
+	const struct topn_change change = { .config.index = index, .remove = true };
 
-	pthread_mutex_lock(&t->lock);
-	at = report_seek(t, index, &found);
-	if (found && t->reports[at]->row.config.storage == STORAGE_READONLY)
-		rc = err_set(e, WEIR_EEXIST, "report %u is the configuration's", index);
-	else if (found)
-		report_remove(t, at);
-	pthread_mutex_unlock(&t->lock);
-	return rc;
+	return topns_one(t, &change, e);
 }
 
 bool

@@ -68,6 +68,23 @@ int topns_check(const struct topns *t, const struct topn_config *c, struct err *
 /* Put the report `c` in the place of that of its index; it begins anew. As alarms_put. */
 int topns_put(struct topns *t, const struct topn_config *c, struct err *e);
 int topns_remove(struct topns *t, uint32_t index, struct err *e);
+
+/*
+ * Several changes, of different indexes, all or none: topns_prepare does all that can fail
+ * (NULL with `e`; -WEIR_EEXIST, the configuration's; -WEIR_EFULL; -WEIR_EINVAL, active and
+ * cannot be meant; -WEIR_ENOMEM), and nothing is seen of it until the batch is committed.
+ * Either way it is gone then; before topns_free.
+ */
+struct topn_change {
+	struct topn_config config; /* to put it so; */
+	bool remove;             /* or to have it no more: then only the index counts */
+};
+struct topn_batch;
+struct topn_batch *topns_prepare(struct topns *t, const struct topn_change *list, unsigned n,
+    struct err *e);
+void topns_commit(struct topns *t, struct topn_batch *b);
+void topns_abandon(struct topns *t, struct topn_batch *b);
+
 bool topns_get(struct topns *t, uint32_t index, struct topn_config *c);
 
 /* Make the reports whose interval is over at `now`. The publisher's thread. */

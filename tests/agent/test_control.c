@@ -90,6 +90,22 @@ ask(struct bench *b, const char *row, const struct variable *v)
 	return control_ask(b->control, name, len, v->type, &value);
 }
 
+/* What follows on `n` variables that were asked for; returns the first error. */
+static enum set_error
+finish(struct bench *b, unsigned n)
+{
+	enum set_error rc = SET_OK;
+	unsigned blame;
+
+	for (unsigned i = 0; rc == SET_OK && i < n; i++)
+		rc = control_verdict(b->control, i);
+	if (rc == SET_OK)
+		rc = control_prepare(b->control, &blame);
+	if (rc == SET_OK)
+		control_commit(b->control);
+	return rc;
+}
+
 /* A whole SET of row `row`; returns the first error. */
 static enum set_error
 set(struct bench *b, const char *row, const struct variable *list, unsigned n)
@@ -99,9 +115,7 @@ set(struct bench *b, const char *row, const struct variable *list, unsigned n)
 	control_begin(b->control);
 	for (unsigned i = 0; rc == SET_OK && i < n; i++)
 		rc = ask(b, row, &list[i]);
-	for (unsigned i = 0; rc == SET_OK && i < n; i++)
-		rc = control_verdict(b->control, i);
-	return rc == SET_OK ? control_commit(b->control) : rc;
+	return rc == SET_OK ? finish(b, n) : rc;
 }
 #define SET(b, row, ...) \
 	set(b, row, (const struct variable[]){ __VA_ARGS__ }, \
@@ -330,6 +344,131 @@ a_request_is_done_whole_or_not_at_all(void **state)
 	bench_fini(&b);
 }
 
+/* As many thresholds, and reports, as there may be, less `room`. */
+static void
+bench_fill(struct bench *b, unsigned thresholds, unsigned reports)
+{
+	struct threshold_config t;
+	struct topn_config r;
+	struct err e = ERR_INIT;
+
+	threshold_defaults(&t);
+	t.status = STATUS_NOT_READY;
+	for (unsigned i = 0; i < thresholds; i++) {
+		snprintf(t.name, sizeof(t.name), "fill%u", i);
+		assert_int_equal(alarms_put(b->engine->alarms, &t, &e), 0);
+	}
+	topn_defaults(&r);
+	r.status = STATUS_NOT_READY;
+	for (unsigned i = 0; i < reports; i++) {
+		r.index = 1000 + i;
+		assert_int_equal(topns_put(b->engine->topns, &r, &e), 0);
+	}
+}
+
+static void
+ask_report(struct bench *b, uint32_t index, uint64_t status)
+{
+	const subid_t name[] = { 1, 6, 1, 12, index };
+	const struct value v = { .n = status };
+
+	assert_int_equal(control_ask(b->control, name, 5, VALUE_INTEGER, &v), SET_OK);
+}
+
+/* Requests for which there is room, or not quite: all of one is done, or none. */
+static const struct {
+	const char *says;
+	unsigned thresholds, reports; /* that there are */
+	const char *rows[3];          /* thresholds to be made; "-fill0": to be destroyed */
+	unsigned new_reports;
+	bool done;
+	unsigned blame;               /* which variable */
+} rooms[] = {
+	{ "two thresholds, and room for two", 998, 0, { "a", "b" }, 0, true, 0 },
+	{ "two thresholds, and room for one", 999, 0, { "a", "b" }, 0, false, 0 },
+	{ "what goes makes room", 999, 0, { "a", "-fill0", "b" }, 0, true, 0 },
+	{ "and is still there when that is not enough", 1000, 0, { "-fill0", "a", "b" }, 0, false,
+	    1 },
+	{ "thresholds and reports, and room for both", 0, 98, { "a" }, 2, true, 0 },
+	{ "thresholds and reports, and no room for these", 0, 99, { "a" }, 2, false, 0 },
+	{ "nor for those", 1000, 0, { "a" }, 1, false, 0 },
+};
+
+static void
+what_finds_no_room_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+		unsigned n = 0, blame = 99;
+		struct bench b;
+
+		print_message("# %s\n", rooms[i].says);
+		bench_init(&b);
+		bench_fill(&b, rooms[i].thresholds, rooms[i].reports);
+		control_begin(b.control);
+		for (; n < 3 && rooms[i].rows[n] != NULL; n++) {
+			const char *row = rooms[i].rows[n];
+			const struct variable v = I(STATUS, row[0] == '-' ? DESTROY : WAIT);
+
+			assert_int_equal(ask(&b, row + (row[0] == '-'), &v), SET_OK);
+		}
+		for (unsigned k = 0; k < rooms[i].new_reports; k++, n++)
+			ask_report(&b, 1 + k, WAIT);
+		for (unsigned k = 0; k < n; k++)
+			assert_int_equal(control_verdict(b.control, k), SET_OK);
+		if (control_prepare(b.control, &blame) == SET_OK) {
+			assert_true(rooms[i].done);
+		} else {
+			assert_false(rooms[i].done);
+			assert_int_equal(blame, rooms[i].blame);
+		}
+		control_commit(b.control); /* of what was refused there is nothing */
+		for (unsigned k = 0; k < 3 && rooms[i].rows[k] != NULL; k++) {
+			const char *row = rooms[i].rows[k];
+			bool goes = row[0] == '-';
+
+			assert_int_equal(status_of(&b, row + goes) != 0, rooms[i].done != goes);
+		}
+		for (unsigned k = 0; k < rooms[i].new_reports; k++)
+			assert_int_equal(topns_get(b.engine->topns, 1 + k,
+			                     &(struct topn_config){ 0 }), rooms[i].done);
+		bench_fini(&b);
+	}
+}
+
+/* What is prepared is there when it is committed, and not before; or never. */
+static void
+what_is_prepared_can_be_undone(void **state)
+{
+	static const struct variable make = I(STATUS, WAIT), destroy = I(STATUS, DESTROY);
+	struct bench b;
+	unsigned blame;
+
+	(void)state;
+	bench_init(&b);
+	bench_fill(&b, 999, 0);
+	for (int again = 0; again < 3; again++) {
+		struct threshold_config c;
+		struct err e = ERR_INIT;
+
+		control_begin(b.control);
+		assert_int_equal(ask(&b, "a", again == 2 ? &destroy : &make), SET_OK);
+		assert_int_equal(control_verdict(b.control, 0), SET_OK);
+		assert_int_equal(control_prepare(b.control, &blame), SET_OK);
+		assert_int_equal(status_of(&b, "a") != 0, again == 2);
+		/* The last place is promised, and nobody else's. */
+		threshold_defaults(&c);
+		strcpy(c.name, "other");
+		c.status = STATUS_NOT_READY;
+		assert_int_equal(alarms_put(b.engine->alarms, &c, &e), -WEIR_EFULL);
+		if (again == 0)
+			control_begin(b.control);
+		control_commit(b.control);
+		assert_int_equal(status_of(&b, "a") != 0, again == 1);
+	}
+	bench_fini(&b);
+}
+
 static void
 a_tree_shows_what_was_committed(void **state)
 {
@@ -366,9 +505,7 @@ topn_set(struct bench *b, uint32_t index, subid_t column, enum value_type type,
 	if (text != NULL)
 		value_octets(&v, text, strlen(text));
 	rc = control_ask(b->control, name, 5, type, &v);
-	if (rc == SET_OK)
-		rc = control_verdict(b->control, 0);
-	return rc == SET_OK ? control_commit(b->control) : rc;
+	return rc == SET_OK ? finish(b, 1) : rc;
 }
 
 /* A request has a bound, though all that it asks for is of one row. */
@@ -488,6 +625,8 @@ main(void)
 		cmocka_unit_test(only_thresholds_can_be_written),
 		cmocka_unit_test(rows_are_judged_as_a_whole),
 		cmocka_unit_test(a_request_is_done_whole_or_not_at_all),
+		cmocka_unit_test(what_finds_no_room_leaves_nothing_behind),
+		cmocka_unit_test(what_is_prepared_can_be_undone),
 		cmocka_unit_test(a_tree_shows_what_was_committed),
 		cmocka_unit_test(a_request_has_a_bound),
 		cmocka_unit_test(reports_are_written_in_the_same_way),

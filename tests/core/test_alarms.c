@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "tests/core/fake.h"
 
+static const struct log_config quiet = { .file = "/dev/null" };
 static char dir[] = "/tmp/weir-alarms-XXXXXX";
 
 /* The path of `name` in the folder; it stays, for configurations point to it. */
@@ -585,6 +586,83 @@ what_snmp_sets_is_kept(void **state)
 	unlink(in_dir("thresholds"));
 }
 
+/* A view may be away for one start: what it was watched for is not forgotten. */
+static void
+what_cannot_be_this_time_is_kept(void **state)
+{
+	static const struct { const char *view; uint32_t status; } starts[] = {
+		{ "talkers", STATUS_ACTIVE }, { "others", STATUS_NOT_READY },
+		{ "others", STATUS_NOT_READY }, { "talkers", STATUS_ACTIVE },
+	};
+	struct threshold_config c = threshold("kept", SCOPE_VIEW, METRIC_BYTES, "talkers", 7, 6);
+	struct threshold_config more = threshold("any", SCOPE_WATCH, METRIC_SECONDS, "", 7, 6);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		static const struct output_config common = { .aggregate = "src_host,dst_port" };
+		struct threshold_config got;
+		struct scene s;
+
+		memset(&s, 0, sizeof(s));
+		s.engine = fake_engine(1, 10);
+		fake_output_add(s.engine, &fake_ledger, starts[i].view, &common, &s.out[0]);
+		fake_prepare(s.engine);
+		assert_int_equal(scene_alarms(&s), 0);
+		assert_int_equal(alarms_start(s.engine->alarms, dir, &e), 0);
+		if (i == 0)
+			put(&s, &c);
+		assert_true(alarms_get(s.engine->alarms, "kept", &got));
+		assert_int_equal(got.status, starts[i].status);
+		if (i == 1) /* all are written anew */
+			put(&s, &more);
+		if (i == 2) {
+			assert_int_equal(alarms_remove(s.engine->alarms, "any", &e), 0);
+		}
+		alarms_stop(s.engine->alarms);
+		scene_end(&s);
+	}
+	unlink(in_dir("thresholds"));
+}
+
+/* Those for which the map leaves no place are kept, too, for a start at which it does. */
+static void
+what_finds_no_place_is_kept(void **state)
+{
+	struct threshold_config *list = calloc(THRESHOLDS_MAX, sizeof(*list)), got;
+	struct err e = ERR_INIT;
+	struct scene s;
+	uint32_t n;
+
+	(void)state;
+	assert_non_null(list);
+	for (unsigned i = 0; i < 800; i++) {
+		threshold_defaults(&list[i]);
+		list[i].status = STATUS_NOT_IN_SERVICE;
+		snprintf(list[i].name, sizeof(list[i].name), "kept%u", i);
+	}
+	assert_int_equal(threshold_file_write(in_dir("thresholds"), list, 800, &e), 0);
+	scene_begin(&s, 10);
+	assert_int_equal(scene_alarms(&s), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		got = threshold("", SCOPE_VIEW, METRIC_ROWS, "talkers", 1, 1);
+		snprintf(got.name, sizeof(got.name), "other%u", i);
+		got.storage = STORAGE_VOLATILE;
+		put(&s, &got);
+	}
+	assert_int_equal(alarms_start(s.engine->alarms, dir, &e), 0);
+	free(alarms_thresholds(s.engine->alarms, &n));
+	assert_int_equal(n, THRESHOLDS_MAX);
+	assert_int_equal(alarms_remove(s.engine->alarms, "kept0", &e), 0);
+	alarms_stop(s.engine->alarms);
+	scene_end(&s);
+	free(list);
+	assert_int_equal(threshold_file_read(in_dir("thresholds"), &list, &n, &e), 0);
+	assert_int_equal(n, 799);
+	free(list);
+	unlink(in_dir("thresholds"));
+}
+
 /* The text of the file, when there is one with `lines` lines. */
 static void
 file_await(const char *path, unsigned lines, char *buf, size_t room)
@@ -604,6 +682,38 @@ file_await(const char *path, unsigned lines, char *buf, size_t room)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
 	}
 	fail_msg("%s: %s", path, buf);
+}
+
+/* What could not be written is written when it can be. */
+static void
+what_could_not_be_kept_is_tried_again(void **state)
+{
+	struct threshold_config c = threshold("kept", SCOPE_VIEW, METRIC_BYTES, "talkers", 7, 6);
+	struct threshold_config *list;
+	struct err e = ERR_INIT;
+	const struct log_config log = { .file = in_dir("log") };
+	char later[64], file[128], text[512];
+	struct scene s;
+	uint32_t n;
+
+	(void)state;
+	snprintf(later, sizeof(later), "%s/later", dir);
+	snprintf(file, sizeof(file), "%s/thresholds", later);
+	assert_int_equal(log_open(&log, &e), 0);
+	scene_begin(&s, 10);
+	assert_int_equal(scene_alarms(&s), 0);
+	assert_int_equal(alarms_start(s.engine->alarms, later, &e), 0);
+	put(&s, &c);
+	file_await(log.file, 1, text, sizeof(text));
+	assert_non_null(strstr(text, "trying again"));
+	assert_int_equal(mkdir(later, 0700), 0);
+	alarms_stop(s.engine->alarms); /* it does not end without trying */
+	scene_end(&s);
+	assert_int_equal(threshold_file_read(file, &list, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].name, "kept");
+	free(list);
+	assert_int_equal(log_open(&quiet, &e), 0);
 }
 
 /* Read from `fd`, which does not block, until there are `lines` lines. */
@@ -684,7 +794,6 @@ programs_are_started_and_nagios_is_told(void **state)
 int
 main(void)
 {
-	static const struct log_config quiet = { .file = "/dev/null" };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_take_their_course),
 		cmocka_unit_test(each_entry_has_an_alarm_of_its_own),
@@ -695,6 +804,9 @@ main(void)
 		cmocka_unit_test(a_map_is_read_and_read_anew),
 		cmocka_unit_test(ten_thousand_at_once_hold_up_nobody),
 		cmocka_unit_test(what_snmp_sets_is_kept),
+		cmocka_unit_test(what_cannot_be_this_time_is_kept),
+		cmocka_unit_test(what_finds_no_place_is_kept),
+		cmocka_unit_test(what_could_not_be_kept_is_tried_again),
 		cmocka_unit_test(programs_are_started_and_nagios_is_told),
 	};
 	char command[64];

@@ -8,9 +8,10 @@ import struct
 import time
 
 OPEN, CLOSE, REGISTER, GET, GETNEXT, GETBULK, NOTIFY, PING = 1, 2, 3, 5, 6, 7, 12, 13
+TESTSET, COMMITSET, UNDOSET, CLEANUPSET = 8, 9, 10, 11
 RESPONSE = 18
 CONTEXT, NETWORK = 0x08, 0x10
-INTEGER, OCTETS, NULL, OBJECT, COUNTER64 = 2, 4, 5, 6, 70
+INTEGER, OCTETS, NULL, OBJECT, GAUGE, COUNTER64 = 2, 4, 5, 6, 66, 70
 NO_OBJECT, NO_INSTANCE, END = 128, 129, 130
 HEADER = 20
 
@@ -18,6 +19,10 @@ HEADER = 20
 def oid(text, order, include=0):
     numbers = [int(n) for n in text.strip(".").split(".")]
     return struct.pack(f"{order}BBBB{len(numbers)}I", len(numbers), 0, include, 0, *numbers)
+
+
+def octets(text):
+    return struct.pack(">I", len(text)) + text.encode() + b"\0" * (-len(text) % 4)
 
 
 class Master:
@@ -30,6 +35,7 @@ class Master:
         self.acknowledges = True
         self.notified = 0
         self.transaction = 0
+        self.setting = 0  # transaction of the present SET
 
     def close(self):
         self.drop()
@@ -84,6 +90,18 @@ class Master:
         self.agent.sendall(struct.pack(f"{order}BBBBIIII", 1, kind, flags, 0, 7,
                                        self.transaction, packet, len(payload)) + payload)
 
+    def step(self, kind, variables=(), fresh=False):
+        """A step of a SET, in network order: (oid, type, octets of the value) each; its error.
+        All steps of one SET are one transaction (RFC 2741 s7.2.4)."""
+        if fresh:
+            self.transaction += 1
+            self.setting = self.transaction
+        payload = b"".join(struct.pack(">HH", t, 0) + oid(name, ">") + value
+                           for name, t, value in variables)
+        self.agent.sendall(struct.pack(">BBBBIIII", 1, kind, NETWORK, 0, 7, self.setting,
+                                       self.setting, len(payload)) + payload)
+        return None if kind == CLEANUPSET else self.response()[1]
+
     def response(self, seconds=5):
         """The next response: (packet id, error, [(type, oid, data)])."""
         while True:
@@ -95,7 +113,9 @@ class Master:
 
     def ask(self, kind, name, order=">", **more):
         self.send(kind, oid(name, order) + b"\0\0\0\0", order, **more)
-        return self.response()
+        while (answer := self.response())[0] != self.transaction:
+            pass  # of a CleanupSet, to which net-snmp responds, though nobody asked for it
+        return answer
 
 
 def varbinds(data, order):

@@ -266,6 +266,71 @@ def test_a_master_that_misbehaves(tmp_path, weir):
     master.close()
 
 
+def test_a_set_that_others_refuse_is_undone(tmp_path, weir):
+    """All subagents of a request say that they can before any does; and one may fail then."""
+    master = agentx.Master(tmp_path / "agentx")
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {free_port()}
+        plugins: snmp[talkers]
+        aggregate: src_host
+        snmp_agentx_socket: unix:{master.path}
+        snmp_write: true
+        """).ready()
+    master.accept()
+    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    row = f"{OID}.1.9.1"
+
+    def number(n):
+        return n.to_bytes(4, "big")
+
+    def variables(*names):
+        """A threshold of each name; only one octet long."""
+        return [v for name in names for v in (
+            (f"{row}.2.{ord(name)}", agentx.INTEGER, number(1)),
+            (f"{row}.3.{ord(name)}", agentx.OCTETS, agentx.octets("talkers")),
+            (f"{row}.5.{ord(name)}", agentx.INTEGER, number(1)),
+            (f"{row}.7.{ord(name)}", agentx.GAUGE, number(5)),
+            (f"{row}.20.{ord(name)}", agentx.INTEGER, number(4)))]
+
+    def rows():
+        """The status column is the last that there is: no alarms, no watches, no interfaces."""
+        names, at = "", f"{row}.20"
+        while (found := master.ask(agentx.GETNEXT, at)[2][0])[0] != agentx.END:
+            at = found[1]
+            names += chr(int(at.rsplit(".")[-1]))
+        return names
+    # Committed: there, and only then.
+    assert master.step(agentx.TESTSET, variables("a", "b"), fresh=True) == 0
+    assert rows() == ""
+    assert master.step(agentx.COMMITSET) == 0
+    master.step(agentx.CLEANUPSET)
+    assert rows() == "ab"
+    # Somebody else could not commit.
+    gone = [(f"{row}.20.{ord('a')}", agentx.INTEGER, number(6))]
+    assert master.step(agentx.TESTSET, gone + variables("c"), fresh=True) == 0
+    assert master.step(agentx.COMMITSET) == 0
+    assert master.step(agentx.UNDOSET) == 0
+    assert rows() == "ab"
+    # Somebody else found something wrong.
+    assert master.step(agentx.TESTSET, gone + variables("c"), fresh=True) == 0
+    master.step(agentx.CLEANUPSET)
+    assert rows() == "ab"
+    # The master goes in between.
+    assert master.step(agentx.TESTSET, gone + variables("c"), fresh=True) == 0
+    assert master.step(agentx.COMMITSET) == 0
+    master.drop()
+    master.accept()
+    poll(lambda: rows() == "ab")
+    assert master.step(agentx.TESTSET, gone + variables("d"), fresh=True) == 0
+    assert master.step(agentx.COMMITSET) == 0
+    master.step(agentx.CLEANUPSET)
+    assert rows() == "bd"
+    master.drop()
+    assert w.stop() == 0
+    master.close()
+
+
 def test_a_master_that_takes_no_notification_holds_up_nobody(tmp_path, weir):
     master = agentx.Master(tmp_path / "agentx")
     thresholds = tmp_path / "threshold.map"
