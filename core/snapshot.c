@@ -100,3 +100,40 @@ snapshot_other(const struct snapshot *s, uint16_t i)
 	assert(i < s->slab->n_bins);
 	return &s->slab->other[i];
 }
+
+/* The first row whose bin starts at or (`after`) after `start`; they are sorted by bin. */
+static uint32_t
+rows_bound(const struct snapshot *s, uint64_t start, bool after)
+{
+	uint32_t low = 0, high = s->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		uint64_t t = snapshot_bin(s, snapshot_row(s, mid)).start;
+
+		if (t < start || (after && t == start))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct snapshot_range
+snapshot_bin_rows(const struct snapshot *s, uint16_t i)
+{
+	uint64_t start = snapshot_bin_no(s, i).start;
+
+	return (struct snapshot_range){ rows_bound(s, start, false),
+		rows_bound(s, start, true) };
+}
+
+uint64_t
+snapshot_all_rows(const struct snapshot *s)
+{
+	uint64_t n = s->n;
+
+	for (uint16_t i = 0; i < snapshot_n_bins(s); i++)
+		n += !sums_equal(snapshot_other(s, i), &(struct sums){ 0 });
+	return n;
+}

@@ -52,4 +52,13 @@ uint16_t snapshot_n_bins(const struct snapshot *s);
 struct bin snapshot_bin_no(const struct snapshot *s, uint16_t i);
 const struct sums *snapshot_other(const struct snapshot *s, uint16_t i);
 
+/* The rows of bin number `i`, which follow one another: [first, end). */
+struct snapshot_range {
+	uint32_t first, end;
+};
+struct snapshot_range snapshot_bin_rows(const struct snapshot *s, uint16_t i);
+
+/* How many rows there are, with the other rows that hold something. */
+uint64_t snapshot_all_rows(const struct snapshot *s);
+
 #endif

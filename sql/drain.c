@@ -13,6 +13,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/thread.h"
+#include "sql/facts.h"
 
 #define PAUSE_FIRST (CLOCK_S / 4)
 #define PAUSE_LAST (30 * CLOCK_S)
@@ -131,7 +132,7 @@ bin_done(struct drain *d, struct spool_item *it, const struct batch_reader *b,
 	struct output_result account = { .rows = it->former ? r->rows : 0,
 		.written = r->written,
 		.refused = r->refused };
-	struct trigger_batch done = { .table = b->table,
+	struct facts_batch done = { .table = b->table,
 		.rows = r->rows,
 		.written = r->written,
 		.start = b->start,

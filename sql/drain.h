@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 #include "core/output.h"
+#include "core/trigger.h"
 #include "lib/err.h"
 #include "sql/spool.h"
 #include "sql/store.h"
-#include "sql/trigger.h"
 
 struct drain;
 

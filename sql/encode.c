@@ -6,20 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/judgement.h"
 #include "lib/log.h"
 #include "sql/tablename.h"
 
-/* What sql_preprocess makes of the rows of a snapshot. */
-struct judgement {
-	struct sums *sums;
-	bool *keep;
-	uint64_t rejected;
-};
-
-/* The rows of a bin, which follow one another. */
 struct bin_rows {
 	uint64_t start;
-	uint32_t first, end;
+	struct snapshot_range range;
 	const struct sums *other; /* NULL: there is none */
 };
 
@@ -29,80 +22,15 @@ encoder_init(struct encoder *en, const struct rowspec *rs)
 	row_init(&en->row, &batch_driver, &en->head.schema, rs, en->vars.utc);
 }
 
-/*
- * The first row of `s` whose bin starts at or (`after`) after `start`; they are sorted.
- */
-static uint32_t
-rows_bound(const struct snapshot *s, uint64_t start, bool after)
-{
-	uint32_t low = 0, high = s->n;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		uint64_t t = snapshot_bin(s, snapshot_row(s, mid)).start;
-
-		if (t < start || (after && t == start))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 static struct bin_rows
 bin_rows_of(const struct snapshot *s, uint16_t no)
 {
 	struct bin_rows b = { .start = snapshot_bin_no(s, no).start };
 	const struct sums *other = snapshot_other(s, no);
 
-	b.first = rows_bound(s, b.start, false);
-	b.end = rows_bound(s, b.start, true);
+	b.range = snapshot_bin_rows(s, no);
 	b.other = sums_equal(other, &(struct sums){ 0 }) ? NULL : other;
 	return b;
-}
-
-uint64_t
-encoder_rows(const struct snapshot *s)
-{
-	uint64_t n = s->n;
-
-	for (uint16_t no = 0; no < snapshot_n_bins(s); no++)
-		n += !sums_equal(snapshot_other(s, no), &(struct sums){ 0 });
-	return n;
-}
-
-static void
-judgement_free(struct judgement *j)
-{
-	free(j->sums);
-	free(j->keep);
-}
-
-/* Have sql_preprocess judge all rows, each bin by itself. */
-static int
-judgement_make(
-    struct judgement *j, struct encoder *en, const struct snapshot *s, struct err *e)
-{
-	memset(j, 0, sizeof(*j));
-	if (!en->preprocess.on || s->n == 0)
-		return 0;
-	j->sums = malloc(s->n * sizeof(*j->sums));
-	j->keep = malloc(s->n * sizeof(*j->keep));
-	if (j->sums == NULL || j->keep == NULL) {
-		judgement_free(j);
-		return err_set(e, WEIR_ENOMEM, "no memory for sql_preprocess");
-	}
-	for (uint32_t i = 0; i < s->n; i++)
-		memcpy(&j->sums[i], snapshot_row(s, i) + s->rs->sums_offset,
-		    sizeof(j->sums[i]));
-	for (uint16_t no = 0; no < snapshot_n_bins(s); no++) {
-		struct bin_rows b = bin_rows_of(s, no);
-		uint32_t n = b.end - b.first;
-
-		j->rejected += n - preprocess_run(&en->preprocess, j->sums + b.first,
-				       j->keep + b.first, n);
-	}
-	return 0;
 }
 
 static void
@@ -123,7 +51,7 @@ bin_write(struct encoder *en, const struct snapshot *s, const struct bin_rows *b
 	uint64_t n = 0;
 
 	row_bind_times(&en->row, b->start, s->cut);
-	for (uint32_t i = b->first; i < b->end; i++) {
+	for (uint32_t i = b->range.first; i < b->range.end; i++) {
 		if (j->keep != NULL && j->keep[i] == rejected)
 			continue;
 		row_bind(&en->row, snapshot_row(s, i));
@@ -211,10 +139,10 @@ encoder_run(struct encoder *en, const struct snapshot *s, struct spool *sp,
 
 	*f = NULL;
 	memset(out, 0, sizeof(*out));
-	out->rows = encoder_rows(s);
+	out->rows = snapshot_all_rows(s);
 	if (out->rows == 0)
 		return 0;
-	if ((rc = judgement_make(&j, en, s, e)) != 0)
+	if ((rc = judgement_make(&j, &en->preprocess, s, e)) != 0)
 		return rc;
 	en->head.seq = s->seq;
 	en->head.cut = s->cut;

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 
 #include "core/output.h"
+#include "core/preprocess.h"
 #include "core/snapshot.h"
 #include "lib/variable.h"
 #include "sql/batch.h"
-#include "sql/preprocess.h"
 #include "sql/spool.h"
 
 struct encoder {
@@ -40,8 +40,5 @@ void encoder_init(struct encoder *en, const struct rowspec *rs);
  */
 int encoder_run(struct encoder *en, const struct snapshot *s, struct spool *sp,
     struct spool_file **f, struct encoded *out, struct err *e);
-
-/* How many rows `s` has, other rows included. */
-uint64_t encoder_rows(const struct snapshot *s);
 
 #endif

@@ -12,14 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/trigger.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "sql/drain.h"
 #include "sql/encode.h"
+#include "sql/facts.h"
 #include "sql/schema.h"
 #include "sql/spool.h"
 #include "sql/store.h"
-#include "sql/trigger.h"
 
 #define LAST_TRIES 20 /* to find room for the final snapshot, */
 #define LAST_PAUSE_MS 100
@@ -29,6 +30,7 @@ struct writer {
 	struct spool *spool;
 	struct store *primary, *backup;
 	struct trigger *trigger;
+	struct facts facts;     /* for it */
 	struct drain *drain;
 	struct sql_config config, backup_config; /* with every default filled in */
 	pthread_mutex_t lock; /* of what follows, and of encoding */
@@ -104,7 +106,8 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 		    "sql_table '%s': its variables are those of a time bin: write "
 		    "sql_history too",
 		    c->table);
-	if ((rc = preprocess_parse(&preprocess, c->preprocess, false, e)) != 0)
+	if ((rc = preprocess_parse(&preprocess, "sql_preprocess", c->preprocess, false,
+		 e)) != 0)
 		return rc;
 	if (c->trigger_time != NULL &&
 	    bins_parse_history(c->trigger_time, &trigger_bins, &cause) != 0)
@@ -173,8 +176,8 @@ encoder_set_up(
 	w->encoder.table = w->config.table;
 	w->encoder.vars = w->config.vars;
 	encoder_init(&w->encoder, &o->view->rs);
-	return preprocess_parse(&w->encoder.preprocess, w->config.preprocess,
-	    w->config.preprocess_type == SQL_PREPROCESS_ALL, e);
+	return preprocess_parse(&w->encoder.preprocess, "sql_preprocess",
+	    w->config.preprocess, w->config.preprocess_type == SQL_PREPROCESS_ALL, e);
 }
 
 /* The second database: another host of a server, another file of what is none. */
@@ -194,9 +197,17 @@ trigger_set_up(struct writer *w, const struct output *o, struct err *e)
 	const struct sql_config *c = &w->config;
 	struct trigger_config tc = {
 		.name = o->name,
+		.directive = "sql_trigger_exec",
 		.command = c->trigger_exec,
 		.async = c->trigger_async,
 		.limit_s = c->trigger_limit,
+		.tell = facts_tell,
+		.arg = &w->facts,
+	};
+
+	if (c->trigger_exec == NULL)
+		return 0;
+	w->facts = (struct facts){
 		.db = c->db,
 		.table = c->table,
 		.host = c->host,
@@ -207,9 +218,6 @@ trigger_set_up(struct writer *w, const struct output *o, struct err *e)
 		.sampling_rate = o->common.sampling_rate,
 		.max_writers = c->max_writers,
 	};
-
-	if (c->trigger_exec == NULL)
-		return 0;
 	if (c->trigger_time != NULL)
 		(void)bins_parse_history(c->trigger_time, &tc.period, NULL);
 	return (w->trigger = trigger_new(&tc, e)) != NULL ? 0 : -WEIR_EINVAL;
@@ -372,7 +380,7 @@ pending_refuse(struct output *o, unsigned keep)
 	struct output_result r = { 0 };
 
 	while (w->n > keep) {
-		r.refused += encoder_rows(w->pending[0]);
+		r.refused += snapshot_all_rows(w->pending[0]);
 		pending_drop(w);
 	}
 	r.rows = r.refused;

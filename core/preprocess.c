@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "sql/preprocess.h"
+#include "core/preprocess.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,37 +36,36 @@ static const struct {
 
 /* One "key=value", blanks removed. */
 static int
-item_parse(struct preprocess *p, char *item, struct err *e)
+item_parse(struct preprocess *p, const char *name, char *item, struct err *e)
 {
 	char *eq = strchr(item, '='), *end;
 	size_t k = 0;
 
 	if (eq == NULL)
-		return err_set(e, WEIR_EINVAL,
-		    "sql_preprocess: '%s' is not of the form key=number", item);
+		return err_set(e, WEIR_EINVAL, "%s: '%s' is not of the form key=number",
+		    name, item);
 	*eq++ = '\0';
 	while (k < PREPROCESS_KEYS && strcmp(keys[k].name, item) != 0)
 		k++;
 	if (k == PREPROCESS_KEYS)
 		return err_set(e, WEIR_EINVAL,
-		    "sql_preprocess: there is no '%s'; there are " KEYS_TEXT, item);
+		    "%s: there is no '%s'; there are " KEYS_TEXT, name, item);
 	if (p->given[k])
-		return err_set(
-		    e, WEIR_EINVAL, "sql_preprocess: %s is given twice", item);
+		return err_set(e, WEIR_EINVAL, "%s: %s is given twice", name, item);
 	errno = 0;
 	p->value[k] = strtoll(eq, &end, 10);
 	if (*eq == '\0' || *end != '\0' || errno != 0 || p->value[k] < keys[k].min ||
 	    p->value[k] > keys[k].max)
 		return err_set(e, WEIR_EINVAL,
-		    "sql_preprocess: %s=%s: write a number from %" PRId64
-		    " to %" PRId64,
+		    "%s: %s=%s: write a number from %" PRId64 " to %" PRId64, name,
 		    item, eq, keys[k].min, keys[k].max);
 	p->given[k] = true;
 	return 0;
 }
 
 int
-preprocess_parse(struct preprocess *p, const char *text, bool all, struct err *e)
+preprocess_parse(
+    struct preprocess *p, const char *name, const char *text, bool all, struct err *e)
 {
 	char buf[512], *save = NULL;
 	size_t n = 0;
@@ -82,11 +81,11 @@ preprocess_parse(struct preprocess *p, const char *text, bool all, struct err *e
 			buf[n++] = *c;
 	buf[n] = '\0';
 	if (strlen(text) >= sizeof(buf))
-		return err_set(e, WEIR_EINVAL,
-		    "sql_preprocess: longer than %zu characters", sizeof(buf) - 1);
+		return err_set(e, WEIR_EINVAL, "%s: longer than %zu characters", name,
+		    sizeof(buf) - 1);
 	for (char *item = strtok_r(buf, ",", &save); rc == 0 && item != NULL;
 	     item = strtok_r(NULL, ",", &save)) {
-		rc = item_parse(p, item, e);
+		rc = item_parse(p, name, item, e);
 		p->on = true;
 	}
 	return rc;

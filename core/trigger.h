@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * trigger: the operator's program that runs after batches were written, or at times of its
- * own (sql_trigger_exec, pmacct's). It is run without a shell, with an environment of
- * little but what tells of the batch, and killed when its time is over (lib/spawn.h). One thread at a time.
+ * own (pmacct's sql_trigger_exec, print_trigger_exec). It is run without a shell, with an environment of
+ * little but what the output tells it, and killed when its time is over (lib/spawn.h). One
+ * thread at a time.
  */
-#ifndef WEIR_SQL_TRIGGER_H
-#define WEIR_SQL_TRIGGER_H
+#ifndef WEIR_CORE_TRIGGER_H
+#define WEIR_CORE_TRIGGER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/bins.h"
 #include "lib/err.h"
+#include "lib/spawn.h"
 
-/* What is the same for every run. Texts are borrowed; NULL: the variable is left out. */
+/* Texts are borrowed. */
 struct trigger_config {
 	const char *name; /* whose it is: for messages */
+	const char *directive; /* that names the program: for messages */
 	const char *command; /* path and arguments, divided by blanks */
 	struct bins period; /* none: after every batch */
 	bool async; /* do not wait for it */
 	uint32_t limit_s; /* it may run so long */
-	const char *db, *table, *host, *user, *backup; /* as configured */
-	uint32_t refresh_s, history_s, sampling_rate, max_writers;
-};
 
-/* A batch that was written. */
-struct trigger_batch {
-	const char *table; /* it went to */
-	uint64_t rows; /* it had; */
-	uint64_t written; /* that are in, */
-	uint64_t start; /* of its bin, ns; 0: it has none */
-	uint64_t elapsed; /* it took, ns */
-	unsigned writers; /* that were at work, this one included */
-	bool only_insert; /* no row was added to */
+	/*
+	 * Say in `f` what the program's environment shall tell of `batch` (of what was handed
+	 * to trigger_after; NULL: no batch is the cause). May be NULL.
+	 */
+	void (*tell)(const void *arg, const void *batch, struct spawn_facts *f);
+	const void *arg;
 };
 
 struct trigger;
@@ -46,7 +43,7 @@ struct trigger *trigger_new(const struct trigger_config *c, struct err *e);
 void trigger_free(struct trigger *t);
 
 /* A batch was written: run it, if it has no times of its own. Waits for its end unless async. */
-void trigger_after(struct trigger *t, const struct trigger_batch *b);
+void trigger_after(struct trigger *t, const void *batch);
 
 /*
  * It is `now` (ns since 1970): run it, if its time has come, and see to what runs. Call it

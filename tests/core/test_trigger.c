@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The operator's program: what it is given, when it runs, and that it ends in time. */
+/* The operator's program: when it runs, what it is told, and that it ends in time. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
+#include "core/trigger.h"
 #include "lib/clock.h"
-#include "lib/spawn.h"
-#include "sql/trigger.h"
-#include "sql/writer.h"
-#include "tests/sql/rig.h"
 
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+static char dir[64];
 static char command[256], out[128];
 
 /* A program of `body`; `command` becomes its path and `arguments`, `out` is for it. */
@@ -30,8 +30,8 @@ program_make(const char *body, const char *arguments)
 	char path[128];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/program", rig_dir);
-	snprintf(out, sizeof(out), "%s/out", rig_dir);
+	snprintf(path, sizeof(path), "%s/program", dir);
+	snprintf(out, sizeof(out), "%s/out", dir);
 	assert_non_null(f = fopen(path, "w"));
 	fprintf(f, "#!/bin/sh\nOUT=%s\n%s\n", out, body);
 	fclose(f);
@@ -54,6 +54,27 @@ out_read(void)
 	return text;
 }
 
+static int
+dir_make(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/weir-test-trigger-XXXXXX");
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int
+dir_remove(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/program", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/out", dir);
+	unlink(path);
+	return rmdir(dir);
+}
+
 static struct trigger *
 trigger_of(struct trigger_config c)
 {
@@ -61,6 +82,7 @@ trigger_of(struct trigger_config c)
 	struct err e = ERR_INIT;
 
 	c.name = "test";
+	c.directive = "sql_trigger_exec";
 	c.command = command;
 	if (c.limit_s == 0)
 		c.limit_s = 60;
@@ -71,21 +93,16 @@ trigger_of(struct trigger_config c)
 }
 
 static void
-test_environment(void **state)
+tell(const void *arg, const void *batch, struct spawn_facts *f)
 {
-	struct trigger_config c = { .db = "a db; with $(things)",
-		.table = "acct_%d",
-		.user = "me",
-		.refresh_s = 60,
-		.history_s = 300,
-		.sampling_rate = 7,
-		.max_writers = 10 };
-	struct trigger_batch b = { .table = "acct_15",
-		.rows = 12,
-		.written = 11,
-		.start = T_BIN * CLOCK_S,
-		.elapsed = 2500 * CLOCK_MS,
-		.writers = 2 };
+	spawn_variable(f, "WHOSE", "%s", (const char *)arg);
+	if (batch != NULL)
+		spawn_variable(f, "BATCH", "%s", (const char *)batch);
+}
+
+static void
+test_environment_and_arguments(void **state)
+{
 	struct trigger *t;
 
 	(void)state;
@@ -93,18 +110,13 @@ test_environment(void **state)
 	program_make("/usr/bin/env | /usr/bin/grep -v ^PWD= | LC_ALL=C /usr/bin/sort > "
 		     "$OUT; echo \"$# $1 $2\" >> $OUT",
 	    " a  'b\t");
-	t = trigger_of(c);
-	trigger_after(t, &b);
+	t = trigger_of((struct trigger_config){ .tell = tell, .arg = "a; $(whose)" });
+	trigger_after(t, "this");
 	trigger_free(t);
 	assert_string_equal(out_read(),
-	    "EFFECTIVE_ELEM_NUMBER=11\nEFFECTIVE_SQL_TABLE=acct_15\nELAPSED_TIME=2\n"
-	    "HOME=/\n"
-	    "INSERT_QUERIES_NUMBER=0\n"
+	    "BATCH=this\nHOME=/\n"
 	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-	    "SAMPLING_RATE=7\nSQL_ACTIVE_WRITERS=2\nSQL_DB=a db; with $(things)\n"
-	    "SQL_HISTORY_BASETIME=1699999800\nSQL_HISTORY_TIMESLOT=300\n"
-	    "SQL_MAX_WRITERS=10\nSQL_REFRESH_TIME=60\nSQL_TABLE=acct_%d\nSQL_USER=me\n"
-	    "TOTAL_ELEM_NUMBER=12\nUPDATE_QUERIES_NUMBER=11\n2 a 'b\n");
+	    "WHOSE=a; $(whose)\n2 a 'b\n");
 }
 
 static void
@@ -125,7 +137,9 @@ test_programs_that_are_none(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
-		struct trigger_config c = { .name = "x", .command = cases[i].command };
+		struct trigger_config c = { .name = "x",
+			.directive = "sql_trigger_exec",
+			.command = cases[i].command };
 		struct err e = ERR_INIT;
 
 		if (trigger_new(&c, &e) != NULL ||
@@ -144,14 +158,13 @@ is_alive(const char *pid)
 static void
 test_time_limit(void **state)
 {
-	struct trigger_batch b = { .table = "t" };
 	uint64_t start = clock_mono();
 	struct trigger *t;
 
 	(void)state;
 	program_make("sleep 100 &\necho $! > $OUT\nwait", "");
 	t = trigger_of((struct trigger_config){ .limit_s = 1 });
-	trigger_after(t, &b);
+	trigger_after(t, "t");
 	trigger_free(t);
 	assert_true(clock_mono() - start < 20 * CLOCK_S);
 	assert_true(atoi(out_read()) > 0);
@@ -163,14 +176,13 @@ test_time_limit(void **state)
 static void
 test_async_goes_on_and_is_bounded(void **state)
 {
-	struct trigger_batch b = { .table = "t" };
 	struct trigger *t;
 
 	(void)state;
 	program_make("echo >> $OUT; exec sleep 100", "");
 	t = trigger_of((struct trigger_config){ .async = true });
 	for (unsigned i = 0; i < SPAWN_RUNNING + 3; i++)
-		trigger_after(t, &b);
+		trigger_after(t, "t");
 	for (int i = 0; i < 500 && strlen(out_read()) < SPAWN_RUNNING; i++)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
 	assert_int_equal(strlen(out_read()), SPAWN_RUNNING);
@@ -180,16 +192,15 @@ test_async_goes_on_and_is_bounded(void **state)
 static void
 test_times_of_its_own(void **state)
 {
-	struct trigger_batch b = { .table = "t" };
-	struct trigger_config c = { 0 };
+	struct trigger_config c = { .tell = tell, .arg = "me" };
 	struct trigger *t;
 	uint64_t now = clock_real();
 
 	(void)state;
-	program_make("echo \"${EFFECTIVE_SQL_TABLE-none}\" >> $OUT", "");
+	program_make("echo \"${BATCH-none}\" >> $OUT", "");
 	assert_int_equal(bins_parse_history("1h", &c.period, NULL), 0);
 	t = trigger_of(c);
-	trigger_after(t, &b); /* not after batches, */
+	trigger_after(t, "t"); /* not after batches, */
 	trigger_tick(t, now); /* and not yet */
 	trigger_tick(t, now + 3600 * CLOCK_S);
 	trigger_tick(t, now + 3601 * CLOCK_S);
@@ -198,38 +209,17 @@ test_times_of_its_own(void **state)
 	assert_string_equal(out_read(), "none\nnone\n");
 }
 
-/* As the plugin calls it: once for each bin that is in. */
-static void
-test_after_each_batch(void **state)
-{
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
-	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
-		rig_flow("192.0.2.2", NULL, 0, 0, 6, 5, 50) };
-
-	(void)state;
-	f[1].stamp += 300 * CLOCK_S;
-	program_make(
-	    "echo $EFFECTIVE_SQL_TABLE $EFFECTIVE_ELEM_NUMBER $SQL_HISTORY_BASETIME "
-	    "$SQL_HISTORY_TIMESLOT $SQL_ACTIVE_WRITERS >> $OUT",
-	    "");
-	g.sc.trigger_exec = command;
-	rig_open(&g);
-	rig_write(&g, f, 2);
-	rig_close(&g);
-	assert_string_equal(
-	    out_read(), "acct 1 1699999800 300 1\nacct 1 1700000100 300 1\n");
-}
+#define TEST(f) cmocka_unit_test_setup_teardown(f, dir_make, dir_remove)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIG_TEST(test_environment),
-		RIG_TEST(test_programs_that_are_none),
-		RIG_TEST(test_time_limit),
-		RIG_TEST(test_async_goes_on_and_is_bounded),
-		RIG_TEST(test_times_of_its_own),
-		RIG_TEST(test_after_each_batch),
+		TEST(test_environment_and_arguments),
+		TEST(test_programs_that_are_none),
+		TEST(test_time_limit),
+		TEST(test_async_goes_on_and_is_bounded),
+		TEST(test_times_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("trigger", tests, NULL, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * preprocess: which rows of a time bin go to the database, and with which counters
- * (sql_preprocess, pmacct's). A condition decides whether there are checks at all, checks
+ * preprocess: which rows of a time bin an output writes, and with which counters
+ * (pmacct's sql_preprocess, print_preprocess). A condition decides whether there are checks at all, checks
  * mark rows valid, actions change the counters of all. One thread.
  */
-#ifndef WEIR_SQL_PREPROCESS_H
-#define WEIR_SQL_PREPROCESS_H
+#ifndef WEIR_CORE_PREPROCESS_H
+#define WEIR_CORE_PREPROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,10 +44,11 @@ struct preprocess {
 };
 
 /*
- * Read "key=value, ..." of sql_preprocess; NULL: none. Returns 0, or -WEIR_EINVAL with `e`
- * saying what to write instead.
+ * Read "key=value, ..." of the directive `name`; NULL: none. Returns 0, or -WEIR_EINVAL with
+ * `e` saying what to write instead.
  */
-int preprocess_parse(struct preprocess *p, const char *text, bool all, struct err *e);
+int preprocess_parse(struct preprocess *p, const char *name, const char *text, bool all,
+    struct err *e);
 
 /*
  * Judge the `n` rows of a bin: `keep` says which are valid; `sums` become what is to be

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which rows sql_preprocess keeps and what it makes of their counters; what is no list. */
+/* Which rows preprocess keeps and what it makes of their counters; what is no list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "sql/preprocess.h"
+#include "core/preprocess.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -40,11 +40,12 @@ test_lists_that_are_none(void **state)
 	for (size_t i = 0; i < N(refused); i++) {
 		struct err e = { 0 };
 
-		if (preprocess_parse(&p, refused[i].text, false, &e) != -WEIR_EINVAL ||
+		if (preprocess_parse(&p, "sql_preprocess", refused[i].text, false,
+			&e) != -WEIR_EINVAL ||
 		    strstr(e.text, refused[i].error) == NULL)
 			fail_msg("%s: %s", refused[i].text, e.text);
 	}
-	assert_int_equal(preprocess_parse(&p, NULL, false, NULL), 0);
+	assert_int_equal(preprocess_parse(&p, "sql_preprocess", NULL, false, NULL), 0);
 	assert_false(p.on);
 }
 
@@ -101,7 +102,8 @@ test_checks(void **state)
 		struct err e = { 0 };
 
 		memcpy(sums, rows, sizeof(rows));
-		if (preprocess_parse(&p, cases[i].text, cases[i].all, &e) != 0)
+		if (preprocess_parse(
+			&p, "sql_preprocess", cases[i].text, cases[i].all, &e) != 0)
 			fail_msg("%s: %s", cases[i].says, e.text);
 		n = preprocess_run(&p, sums, keep, ROWS);
 		for (size_t r = 0; r < ROWS; r++) {
@@ -134,7 +136,9 @@ test_actions(void **state)
 		struct sums s = acts[i].from;
 		bool keep;
 
-		assert_int_equal(preprocess_parse(&p, acts[i].text, false, NULL), 0);
+		assert_int_equal(
+		    preprocess_parse(&p, "sql_preprocess", acts[i].text, false, NULL),
+		    0);
 		assert_int_equal(preprocess_run(&p, &s, &keep, 1), 1);
 		if (!sums_equal(&s, &acts[i].to))
 			fail_msg("%s: %" PRIu64 " %" PRIu64 " %" PRIu64, acts[i].text,
@@ -176,7 +180,8 @@ test_fss_keeps_the_sum(void **state)
 	size_t kept = 0;
 
 	(void)state;
-	assert_int_equal(preprocess_parse(&p, "fss=200000", false, NULL), 0);
+	assert_int_equal(
+	    preprocess_parse(&p, "sql_preprocess", "fss=200000", false, NULL), 0);
 	for (unsigned bin = 0; bin < 5; bin++) {
 		many_make(s);
 		was += bytes_of(s, NULL);
@@ -202,7 +207,8 @@ test_fsrc_keeps_the_mean(void **state)
 	double was, mean = 0;
 
 	(void)state;
-	assert_int_equal(preprocess_parse(&p, "fsrc=100", true, NULL), 0);
+	assert_int_equal(
+	    preprocess_parse(&p, "sql_preprocess", "fsrc=100", true, NULL), 0);
 	p.random = 12345;
 	many_make(s);
 	was = (double)bytes_of(s, NULL);
