@@ -10,43 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COLLECTD_ROWS 1200U /* what collectd keeps of each time span, at least */
-#define RRAS_MAX      32U
-#define BATCH         64U   /* bins handed to librrd at once */
+#define BATCH        64U   /* bins handed to librrd at once */
 #define LINE_MAX_LEN  96U   /* "end:bytes:packets:flows": four numbers of 20 digits */
 
 /* In the order of the values of an update. */
 static const char *const sources[] = { "bytes", "packets", "flows" };
 static const char template[] = "bytes:packets:flows";
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
-
-static const char *const functions[] = { "AVERAGE", "MAX" };
-
-/*
- * What each profile keeps: `rows` of `steps` each; or, where `span_s` is given, that
- * much time in about COLLECTD_ROWS rows.
- */
-static const struct rra {
-	enum archive_profile profile;
-	const char *xff;
-	uint32_t steps, rows;
-	uint32_t span_s;
-} rras[] = {
-	{ ARCHIVE_CACTI,    "0.5", 1,   600, 0 },
-	{ ARCHIVE_CACTI,    "0.5", 6,   700, 0 },
-	{ ARCHIVE_CACTI,    "0.5", 24,  775, 0 },
-	{ ARCHIVE_CACTI,    "0.5", 288, 797, 0 },
-	{ ARCHIVE_COLLECTD, "0.1", 1,   COLLECTD_ROWS, 0 },
-	{ ARCHIVE_COLLECTD, "0.1", 0,   0,   3600 },
-	{ ARCHIVE_COLLECTD, "0.1", 0,   0,   86400 },
-	{ ARCHIVE_COLLECTD, "0.1", 0,   0,   7 * 86400 },
-	{ ARCHIVE_COLLECTD, "0.1", 0,   0,   31 * 86400 },
-	{ ARCHIVE_COLLECTD, "0.1", 0,   0,   366 * 86400 },
-	{ ARCHIVE_SMALL,    "0.5", 1,   576, 0 },
-	{ ARCHIVE_SMALL,    "0.5", 12,  336, 0 },
-	{ ARCHIVE_SMALL,    "0.5", 288, 400, 0 },
-};
-#define N_RRAS (sizeof(rras) / sizeof(rras[0]))
 
 /* librrd's words for what went wrong, with the path where they lack it. */
 static int
@@ -59,43 +29,16 @@ archive_error(struct err *e, const char *path)
 	return err_set(e, WEIR_EIO, "%s: %s", path, text);
 }
 
-/* `rra` with its time span divided into rows. */
-static struct rra
-rra_sized(const struct rra *rra, uint32_t step_s)
-{
-	struct rra r = *rra;
-
-	if (r.span_s == 0)
-		return r;
-	r.steps = r.span_s / (COLLECTD_ROWS * step_s);
-	if (r.steps == 0)
-		r.steps = 1;
-	r.rows = (r.span_s + r.steps * step_s - 1) / (r.steps * step_s);
-	if (r.rows < COLLECTD_ROWS)
-		r.rows = COLLECTD_ROWS;
-	return r;
-}
-
 /* Write the RRA arguments of `shape` to `text`. Returns how many there are. */
 static size_t
-rras_format(const struct archive_shape *shape, char text[RRAS_MAX][64])
+rras_format(const struct archive_shape *shape, char text[PROFILE_RRAS][64])
 {
-	size_t n = 0;
+	struct profile_rra rras[PROFILE_RRAS];
+	size_t n = profile_rras(shape->profile, shape->custom, shape->step_s, rras);
 
-	for (size_t i = 0; i < N_RRAS; i++) {
-		struct rra r;
-
-		if (rras[i].profile != shape->profile)
-			continue;
-		r = rra_sized(&rras[i], shape->step_s);
-		/* With a long step the short spans come out alike: the last holds them all. */
-		if (i + 1 < N_RRAS && rras[i + 1].profile == shape->profile &&
-		    rra_sized(&rras[i + 1], shape->step_s).steps == r.steps)
-			continue;
-		for (size_t f = 0; f < sizeof(functions) / sizeof(functions[0]); f++)
-			snprintf(text[n++], 64, "RRA:%s:%s:%" PRIu32 ":%" PRIu32,
-			    functions[f], r.xff, r.steps, r.rows);
-	}
+	for (size_t i = 0; i < n; i++)
+		snprintf(text[i], 64, "RRA:%s:%g:%" PRIu32 ":%" PRIu32, rras[i].function,
+		    rras[i].xff, rras[i].steps, rras[i].rows);
 	return n;
 }
 
@@ -103,8 +46,8 @@ int
 archive_create(const char *path, const struct archive_shape *shape, int64_t start,
     struct err *e)
 {
-	char ds[N_SOURCES][64], rra[RRAS_MAX][64];
-	const char *argv[N_SOURCES + RRAS_MAX];
+	char ds[N_SOURCES][64], rra[PROFILE_RRAS][64];
+	const char *argv[N_SOURCES + PROFILE_RRAS];
 	size_t n = rras_format(shape, rra);
 	int argc = 0;
 
@@ -135,19 +78,48 @@ source_is_ours(const char *key, const char *type)
 	return false;
 }
 
+/*
+ * Compare what librrd says of series `i`, key "rra[i].WHAT", with the `n` of `rras`.
+ * What may be changed with rrdtune(1) is the operator's business.
+ */
+static bool
+series_differs(const rrd_info_t *info, const struct profile_rra *rras, size_t n)
+{
+	char what[16];
+	unsigned i;
+
+	if (sscanf(info->key, "rra[%u].%15s", &i, what) != 2)
+		return false;
+	if (i >= n)
+		return true;
+	if (strcmp(what, "cf") == 0)
+		return strcmp(info->value.u_str, rras[i].function) != 0;
+	if (strcmp(what, "rows") == 0)
+		return info->value.u_cnt != rras[i].rows;
+	if (strcmp(what, "pdp_per_row") == 0)
+		return info->value.u_cnt != rras[i].steps;
+	return false;
+}
+
 /* Compare what librrd says of the archive with `shape`; NULL, or what is different. */
 static const char *
 info_check(const rrd_info_t *info, const struct archive_shape *shape, int64_t *last)
 {
-	size_t ours = 0;
+	struct profile_rra rras[PROFILE_RRAS];
+	size_t n = profile_rras(shape->profile, shape->custom, shape->step_s, rras);
+	size_t ours = 0, series = 0;
 
 	for (; info != NULL; info = info->next) {
 		size_t len = strlen(info->key);
 
 		if (strcmp(info->key, "step") == 0 && info->value.u_cnt != shape->step_s)
-			return "its step is another";
+			return "its step is another (rrd_step)";
 		if (strcmp(info->key, "last_update") == 0)
 			*last = (int64_t)info->value.u_cnt;
+		if (series_differs(info, rras, n))
+			return "it keeps other series (rrd_profile)";
+		series += strncmp(info->key, "rra[", 4) == 0 && len > 8 &&
+		    strcmp(info->key + len - 4, "].cf") == 0;
 		if (strncmp(info->key, "ds[", 3) != 0 || len < 6 ||
 		    strcmp(info->key + len - 6, "].type") != 0 || info->type != RD_I_STR)
 			continue;
@@ -155,6 +127,8 @@ info_check(const rrd_info_t *info, const struct archive_shape *shape, int64_t *l
 			return "its data sources are others";
 		ours++;
 	}
+	if (series != n)
+		return "it keeps other series (rrd_profile)";
 	return ours == N_SOURCES ? NULL : "its data sources are others";
 }
 

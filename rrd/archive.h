@@ -17,14 +17,13 @@
 
 #include "flow/rowspec.h"
 #include "lib/err.h"
-
-/* Sets of consolidated archives (RRA); the order of the words of rrd_profile. */
-enum archive_profile { ARCHIVE_CACTI, ARCHIVE_COLLECTD, ARCHIVE_SMALL };
+#include "rrd/profile.h"
 
 struct archive_shape {
 	uint32_t step_s;
 	uint32_t heartbeat_s;  /* a gap longer than this is unknown, not an average */
-	enum archive_profile profile;
+	enum profile_name profile;
+	const char *custom;    /* of PROFILE_CUSTOM: see profile_rras; borrowed */
 };
 
 /* What one bin counted. */
@@ -44,7 +43,7 @@ int archive_create(const char *path, const struct archive_shape *shape, int64_t 
 /*
  * Look at the archive `path` and give the time of its last update to `*last`. Returns
  * 0; -WEIR_ENOENT when there is no such file; -WEIR_EUNSUPPORTED with `e` when it is of
- * another shape than ours (data sources, step), or no archive at all; -WEIR_EIO.
+ * another shape than ours (data sources, series, step), or no archive at all; -WEIR_EIO.
  */
 int archive_check(const char *path, const struct archive_shape *shape, int64_t *last,
     struct err *e);

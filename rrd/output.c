@@ -31,10 +31,17 @@ static const struct directive rrd_rows[] = {
 	    .offset = AT(heartbeat), .max = 7 * 86400, .def = "0", .unit = "s",
 	    .doc = "Heartbeat of new archives; 0 means twice rrd_step." },
 	{ .name = "rrd_profile", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(profile), .words = "cacti|collectd|small", .def = "cacti",
-	    .doc = "What new archives keep, averages and maxima. cacti: 600 bins, 700 of 6, "
+	    .offset = AT(profile), .words = "cacti|collectd|small|custom", .def = "cacti",
+	    .doc = "What archives keep, averages and maxima. cacti: 600 bins, 700 of 6, "
 	           "775 of 24, 797 of 288. collectd: an hour, day, week, month and year in "
-	           "1200 rows each. small: 576 bins, 336 of 12, 400 of 288." },
+	           "1200 rows each. small: 576 bins, 336 of 12, 400 of 288. custom: what "
+	           "rrd_rra says. Archives that exist and keep something else are refused." },
+	{ .name = "rrd_rra", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(rra),
+	    .doc = "With rrd_profile custom: the series of an archive, a list of "
+	           "FUNCTION:XFF:BINS:ROWS as rrdcreate(1) has them, 'AVERAGE:0.5:1:2016, "
+	           "AVERAGE:0.5:12:8760, MAX:0.5:12:8760'. One has to be an AVERAGE of single "
+	           "bins." },
 	{ .name = "rrd_max_files", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(max_files), .min = 1, .max = INDEX_MAX_ENTRIES, .def = "10000",
 	    .unit = "files",
@@ -81,6 +88,18 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (config_path(c) == NULL)
 		return err_set(e, WEIR_EINVAL,
 		    "rrd %s: rrd_path is not set: say where the archives go", o->name);
+	if (c->profile == PROFILE_CUSTOM) {
+		struct profile_rra rras[PROFILE_RRAS];
+
+		if (c->rra == NULL)
+			return err_set(e, WEIR_EINVAL, "rrd %s: rrd_profile custom needs rrd_rra, "
+			    "which says what archives keep", o->name);
+		if (profile_parse(c->rra, rras, e) == 0)
+			return -WEIR_EINVAL;
+	} else if (c->rra != NULL) {
+		return err_set(e, WEIR_EINVAL, "rrd %s: rrd_rra is for rrd_profile custom only",
+		    o->name);
+	}
 	for (uint16_t i = 0; i < FIELD_COUNT; i++)
 		if (field_set_has(&o->fields, i) && fields[i].merge == FIELD_KEY &&
 		    fields[i].value == FIELD_TIME)
@@ -99,7 +118,7 @@ rrd_open_output(struct output *o, struct err *e)
 {
 	const struct rrd_config *c = o->config;
 	struct archive_shape shape = { c->step, c->heartbeat != 0 ? c->heartbeat : 2 * c->step,
-		(enum archive_profile)c->profile };
+		(enum profile_name)c->profile, c->rra };
 	char folder[PATH_MAX], view[FILES_FOLDER_MAX];
 	struct rrd_state *x = calloc(1, sizeof(*x));
 	int rc;

@@ -25,7 +25,8 @@ struct rrd_config {
 	const char *default_path;  /* the daemon's: used when rrd_path is not given */
 	uint32_t step;             /* s */
 	uint32_t heartbeat;        /* s; 0: twice the step */
-	int profile;               /* enum archive_profile */
+	int profile;               /* enum profile_name */
+	const char *rra;           /* rrd_rra, of PROFILE_CUSTOM */
 	uint32_t max_files;
 	int late;                  /* enum rrd_late */
 };

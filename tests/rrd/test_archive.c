@@ -5,7 +5,7 @@
 
 #define BINS 400
 
-static const struct archive_shape shape = { STEP, 2 * STEP, ARCHIVE_CACTI };
+static const struct archive_shape shape = { STEP, 2 * STEP, PROFILE_CACTI, NULL };
 
 static char *
 path_in(const char *dir, const char *name)
@@ -83,6 +83,87 @@ an_archive_is_known_again(void **state)
 	assert_non_null(strstr(e.text, "a.rrd"));
 	scratch_free(dir);
 	free(path);
+}
+
+/* An archive keeps what was asked for; whoever asks for something else does not get it. */
+static void
+other_series_are_refused(void **state)
+{
+	static const struct {
+		const char *says, *custom;
+		int want;
+	} cases[] = {
+		{ "the same", "AVERAGE:0.5:1:100 MAX:0.5:12:50", 0 },
+		{ "the same, with another xff", "RRA:AVERAGE:0.1:1:100,RRA:MAX:0.5:12:50", 0 },
+		{ "one less", "AVERAGE:0.5:1:100", -WEIR_EUNSUPPORTED },
+		{ "one more", "AVERAGE:0.5:1:100 MAX:0.5:12:50 MIN:0.5:12:50",
+		    -WEIR_EUNSUPPORTED },
+		{ "other rows", "AVERAGE:0.5:1:101 MAX:0.5:12:50", -WEIR_EUNSUPPORTED },
+		{ "other steps", "AVERAGE:0.5:1:100 MAX:0.5:6:50", -WEIR_EUNSUPPORTED },
+		{ "another function", "AVERAGE:0.5:1:100 LAST:0.5:12:50", -WEIR_EUNSUPPORTED },
+	};
+	struct archive_shape sh = { STEP, 2 * STEP, PROFILE_CUSTOM, cases[0].custom };
+	char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+	struct err e = ERR_INIT;
+	int64_t last = 0;
+
+	(void)state;
+	assert_int_equal(archive_create(path, &sh, START, &e), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sh.custom = cases[i].custom;
+		if (archive_check(path, &sh, &last, &e) != cases[i].want)
+			fail_msg("%s: %s", cases[i].says, e.text);
+		if (cases[i].want != 0)
+			assert_non_null(strstr(e.text, "a.rrd"));
+	}
+	scratch_free(dir);
+	free(path);
+}
+
+static void
+series_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} cases[] = {
+		{ "AVERAGE:0.5:1:600", 1 },
+		{ " RRA:AVERAGE:0:1:600 ,\tMAX:0.99:288:1000000,,", 2 },
+		{ "", 0 },
+		{ "AVERAGE:0.5:2:600", 0 },      /* no single bins */
+		{ "MAX:0.5:1:600", 0 },
+		{ "AVERAGE:1:1:600", 0 },
+		{ "AVERAGE:nan:1:600", 0 },
+		{ "AVERAGE:-0.5:1:600", 0 },
+		{ "AVERAGE:0.5:0:600", 0 },
+		{ "AVERAGE:0.5:1:0", 0 },
+		{ "AVERAGE:0.5:1:1000001", 0 },
+		{ "AVERAGE:0.5:1:600:", 0 },
+		{ "AVERAGE:0.5:1", 0 },
+		{ "average:0.5:1:600", 0 },
+		{ "HWPREDICT:0.5:1:600", 0 },
+		{ "AVERAGE:0.5:1:600:AVERAGE:0.5:1:600:AVERAGE:0.5:1:600:AVERAGE:0.5:1:600", 0 },
+	};
+	struct profile_rra out[PROFILE_RRAS];
+	char many[1024] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err e = ERR_INIT;
+		size_t n = profile_parse(cases[i].text, out, &e);
+
+		if (n != cases[i].n || (n == 0 && strstr(e.text, "rrd_rra") == NULL))
+			fail_msg("'%s': %zu, %s", cases[i].text, n, e.text);
+	}
+	assert_int_equal(profile_parse(cases[1].text, out, NULL), 2);
+	assert_string_equal(out[1].function, "MAX");
+	assert_int_equal(out[1].steps, 288);
+	assert_int_equal(out[1].rows, 1000000);
+	for (unsigned i = 0; i < PROFILE_RRAS; i++)
+		strcat(many, "AVERAGE:0.5:1:600,");
+	assert_int_equal(profile_parse(many, out, NULL), PROFILE_RRAS);
+	strcat(many, "AVERAGE:0.5:1:600,");
+	assert_int_equal(profile_parse(many, out, NULL), 0);
 }
 
 /* Put `to` in the place of the first `from` (of one length) in the file. */
@@ -200,10 +281,11 @@ every_profile_and_step_works(void **state)
 	char *dir = scratch_new();
 
 	(void)state;
-	for (int profile = ARCHIVE_CACTI; profile <= ARCHIVE_SMALL; profile++)
+	for (int profile = PROFILE_CACTI; profile <= PROFILE_CUSTOM; profile++)
 		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 			struct archive_shape sh = { steps[i], 2 * steps[i],
-				(enum archive_profile)profile };
+				(enum profile_name)profile,
+				"AVERAGE:0.5:1:100" };
 			int64_t start = START / 86400 * 86400, last = start;
 			struct archive_bin bin = { .end = start + steps[i],
 				.sums = { 7, 4242, 1 } };
@@ -233,6 +315,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(an_archive_is_known_again),
+		cmocka_unit_test(other_series_are_refused),
+		cmocka_unit_test(series_are_read),
 		cmocka_unit_test(other_data_sources_are_refused),
 		cmocka_unit_test(foreign_files_are_refused),
 		cmocka_unit_test(a_failed_update_says_how_far_it_got),

@@ -67,7 +67,7 @@ bytes_of(unsigned k, unsigned i)
 static void
 archives_make(const char *dir, unsigned bins)
 {
-	static const struct archive_shape shape = { STEP, 2 * STEP, ARCHIVE_CACTI };
+	static const struct archive_shape shape = { STEP, 2 * STEP, PROFILE_CACTI, NULL };
 	struct archive_bin day[BINS];
 	struct known_set ks;
 	struct err e = ERR_INIT;

@@ -159,7 +159,7 @@ struct walk {
 static void
 walk_sum(const char *path, void *arg)
 {
-	static const struct archive_shape shape = { STEP, 2 * STEP, ARCHIVE_CACTI };
+	static const struct archive_shape shape = { STEP, 2 * STEP, PROFILE_CACTI, NULL };
 	struct walk *w = arg;
 	struct err e = ERR_INIT;
 	int64_t last = 0;
@@ -671,7 +671,7 @@ directives_have_their_defaults(void **state)
 	assert_string_equal(out.path, "/var/lib/weir/rrd");
 	assert_int_equal(out.step, 300);
 	assert_int_equal(out.heartbeat, 0);
-	assert_int_equal(out.profile, ARCHIVE_SMALL);
+	assert_int_equal(out.profile, PROFILE_SMALL);
 	assert_int_equal(out.max_files, 10000);
 	assert_int_equal(out.late, RRD_LATE_NEXT);
 	config_add(&c, "test", "rrd_step", NULL, "0");
