@@ -157,8 +157,11 @@ engine_output(struct engine *en, const struct output_ops *ops, const char *name,
 		return err_set(e, WEIR_ENOMEM, "no memory for plugin '%s'", name);
 	o->engine = en;
 	en->outputs[en->n_outputs++] = o; /* engine_free has it from here on */
-	if (ops->wants == OUTPUT_DATAGRAMS)
+	o->rules = *rules;
+	if (ops->wants == OUTPUT_DATAGRAMS) {
+		o->tags = engine_tagging(en, rules->pre_tag_map);
 		return 0;
+	}
 	if ((rc = output_plan(o, &vc, e)) != 0)
 		return rc;
 	bins_start(&vc.bins, en->started);

@@ -24,9 +24,11 @@
 #include "lib/directive.h"
 #include "lib/err.h"
 #include "rules/batch.h"
+#include "rules/rules.h"
 
 struct engine;
 struct output;
+struct tagging;
 
 /* What all plugins share (pmacct's plugin-wide directives); core/output.c has the rows. */
 struct output_config {
@@ -168,6 +170,8 @@ struct output {
 	uint32_t sampling_rate;        /* OUTPUT_FLOWS: one packet in so many; 0: all */
 	uint32_t frame_octets;         /* OUTPUT_FLOWS: set in `plan`: as far as it looks at frames
 	                                * of Ethernet, and at all of others; 0: not at all */
+	struct rules_config rules;     /* what its directives say; OUTPUT_DATAGRAMS sees to it itself */
+	struct tagging *tags;          /* OUTPUT_DATAGRAMS: its pre_tag_map; NULL: none */
 	struct engine *engine;
 	uint16_t n_columns;            /* KEY and ADD/OR/MIN/MAX fields, then flows where shown, */
 	uint16_t columns[FIELD_COUNT]; /* packets, bytes: field_no in the order of output */

@@ -54,6 +54,36 @@ missing_list(const struct field_set *reads, const struct field_set *filled, char
 	return text;
 }
 
+/* A rule of `m` that compares what no header of a datagram tells is a fault. */
+static void
+bare_check(const struct tagging *t, const struct tagmap *m, struct problems *ps)
+{
+	static const enum field_no known[] = { F_EXPORTER_IP, F_ENGINE_TYPE, F_ENGINE_ID,
+		F_EXPORT_PROTO_SYSID };
+	struct field_set reads = { 0 }, told = { 0 };
+	char missing[256];
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		field_set_add(&told, known[i]);
+	tagmap_reads(m, &reads);
+	if (tagmap_reach(m) > 0 ||
+	    *missing_list(&reads, &told, missing, sizeof(missing)) != '\0')
+		problem_add(ps, PROBLEM_ERROR, NULL,
+		    "pre_tag_map %s: compares %s, which is not known of a datagram that tee hands "
+		    "on undecoded; compare ip, engine_type, engine_id and agent_id alone, or give "
+		    "tee a map of its own: pre_tag_map[NAME]", t->path,
+		    tagmap_reach(m) > 0 ? "packets (filter)" : missing);
+}
+
+void
+tagging_bare(struct tagging *t, struct problems *ps)
+{
+	size_t errors = ps->n_errors;
+
+	bare_check(t, tagging_map(t), ps);
+	t->bare |= ps->n_errors == errors;
+}
+
 static void
 map_free(void *m)
 {
@@ -79,6 +109,8 @@ tagging_reload(struct tagging *t, unsigned workers, const struct field_set *fill
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "pre_tag_map %s: compares what no rule did when weir started (%s): restart "
 		    "weir to take it up", t->path, missing);
+	if (t->bare)
+		bare_check(t, fresh, ps);
 	if (ps->n_errors != errors) {
 		tagmap_free(fresh);
 		return;

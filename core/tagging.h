@@ -18,6 +18,7 @@
 struct tagging {
 	const char *path; /* borrowed */
 	_Atomic(struct tagmap *) map;
+	bool bare; /* it is asked about datagrams, too, that nobody has decoded */
 };
 
 /*
@@ -32,6 +33,13 @@ void tagging_free(struct tagging *t);
  * do, compare: exporter and interfaces.
  */
 void tagging_reads(const struct tagging *t, struct field_set *reads);
+
+/*
+ * From now on the map is asked about datagrams, too, of which only the exporter, its domain
+ * (engine_type, engine_id) and sub-agent (agent_id) are known. Rules that compare more are
+ * faults, now and when it is read anew. Main thread, at load.
+ */
+void tagging_bare(struct tagging *t, struct problems *ps);
 
 /*
  * Read the file anew. One with faults changes nothing, nor does one that compares what is

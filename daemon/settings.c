@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "collectors/datagram_config.h"
@@ -379,6 +380,18 @@ settings_print(const struct settings *s, FILE *to)
 	}
 }
 
+/* As many as the system lets us have: thousands of receivers have a socket each. */
+static void
+descriptors_raise(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur == l.rlim_max)
+		return;
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 struct engine *
 settings_engine(struct settings *s)
 {
@@ -394,6 +407,7 @@ settings_engine(struct settings *s)
 	struct engine *en;
 	size_t errors;
 
+	descriptors_raise();
 	en = engine_new(&c, &e);
 	for (unsigned i = 0; en != NULL && i < s->n_plugins; i++) {
 		struct plugin *p = &s->plugins[i];

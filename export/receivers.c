@@ -8,11 +8,14 @@
 #include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/thread.h"
+#include "rules/tagfilter.h"
 
-enum { ROW_ID, ROW_IP, ROW_BALANCE, ROW_SRC_PORT };
+#define RECEIVERS_SAID 10U /* names without an address that are said one by one */
+
+enum { ROW_ID, ROW_IP, ROW_TAG, ROW_BALANCE, ROW_SRC_PORT };
 
 struct receivers_line {
-	const char *list;
+	const char *list, *tags;
 	uint32_t id, src_port;
 	int balance;
 };
@@ -23,6 +26,7 @@ static const struct {
 } balances[] = {
 	{ "rr", BALANCE_RR },
 	{ "hash-agent", BALANCE_HASH_AGENT },
+	{ "hash-tag", BALANCE_HASH_TAG },
 	{ "hash-crc32", BALANCE_HASH_AGENT }, /* of the exporter's address, too */
 };
 
@@ -37,8 +41,8 @@ balance_parse(const struct mapfile_key *k, const char *text, void *at, struct er
 			memcpy(at, &balance, sizeof(balance));
 			return 0;
 		}
-	return err_set(why, WEIR_EINVAL, "'%s' is no way to balance; write rr or hash-agent",
-	    text);
+	return err_set(why, WEIR_EINVAL, "'%s' is no way to balance; write rr, hash-agent or "
+	    "hash-tag", text);
 }
 
 #define AT(member) .offset = offsetof(struct receivers_line, member)
@@ -47,8 +51,10 @@ static const struct mapfile_key line_keys[] = {
 	    .doc = "Number of the pool." },
 	[ROW_IP] = { "ip", mapfile_text, AT(list),
 	    .doc = "Comma list of its receivers, each ADDRESS:PORT." },
+	[ROW_TAG] = { "tag", mapfile_text, AT(tags),
+	    .doc = "Only what pre_tag_map gives these tags; a list as of pre_tag_filter." },
 	[ROW_BALANCE] = { "balance-alg", balance_parse, AT(balance),
-	    .doc = "Give each datagram to one receiver: rr or hash-agent." },
+	    .doc = "Give each datagram to one receiver: rr, hash-agent or hash-tag." },
 	[ROW_SRC_PORT] = { "src_port", mapfile_u32, AT(src_port), .min = 1, .max = UINT16_MAX,
 	    .doc = "UDP port to send from." },
 	{ .name = NULL },
@@ -108,6 +114,7 @@ line_take(void *arg, const struct mapfile_rule *rule, const void *values,
 	const struct load *l = arg;
 	const struct receivers_line *line = values;
 	struct pool *p;
+	struct err why = ERR_INIT;
 	char *list;
 	int rc;
 
@@ -135,6 +142,10 @@ line_take(void *arg, const struct mapfile_rule *rule, const void *values,
 	p->options = *l->base;
 	if (mapfile_has(rule, ROW_SRC_PORT))
 		p->options.source_port = (uint16_t)line->src_port;
+	if (mapfile_has(rule, ROW_TAG) &&
+	    (p->tags = tagfilter_new(F_TAG, line->tags, &why)) == NULL)
+		problem_add(ps, PROBLEM_ERROR, &rule->at, "tee_receivers: tag: %s", why.text);
+	l->r->tagged |= p->tags != NULL || p->balance == BALANCE_HASH_TAG;
 	rc = pool_fill(p, l, &rule->at, list, ps, e);
 	free(list);
 	return rc;
@@ -143,30 +154,72 @@ line_take(void *arg, const struct mapfile_rule *rule, const void *values,
 static const struct mapfile receivers_map = { "tee_receivers", line_keys,
 	sizeof(struct receivers_line), line_take };
 
+/* The operator's own check of an address, which ends with receivers_free. */
+static bool
+receivers_refuse(const void *arg, const struct sockaddr_storage *a, socklen_t len)
+{
+	struct receivers *r = (struct receivers *)(uintptr_t)arg;
+	bool refused;
+
+	pthread_mutex_lock(&r->lock);
+	refused = r->stop ||
+	    (r->base.refuse != NULL && r->base.refuse(r->base.arg, a, len));
+	pthread_mutex_unlock(&r->lock);
+	return refused;
+}
+
 /* Try every target that has no address yet. Returns how many still have none. */
 static unsigned
 receivers_resolve(struct receivers *r)
 {
-	unsigned left = 0;
+	unsigned left = 0, unsaid = 0;
 
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n && !r->stop; k++) {
 			struct target *t = &r->pools[i].targets[k];
+			struct target_options o = r->pools[i].options;
 			struct err e = ERR_INIT;
 
 			if (atomic_load(&t->fd) != -1)
 				continue;
-			if (target_resolve(t, &r->pools[i].options, &e)) {
+			o.refuse = receivers_refuse;
+			o.arg = r;
+			if (target_resolve(t, &o, &e)) {
 				log_info("tee_receivers: %s has an address now", t->name);
 				continue;
 			}
 			left++;
-			if (!t->said)
+			if (t->said || r->stop)
+				continue;
+			t->said = true;
+			if (r->said++ < RECEIVERS_SAID)
 				log_warn("tee_receivers: %s (nothing is sent there until it has an "
 				         "address; tried again every %u s)", e.text, RECEIVERS_RETRY_S);
-			t->said = true;
+			else
+				unsaid++;
 		}
+	if (unsaid > 0)
+		log_warn("tee_receivers: %u more have no address: weir show targets lists them",
+		    unsaid);
 	return left;
+}
+
+/* The last one to know them closes them. */
+static void
+receivers_unref(struct receivers *r)
+{
+	if (atomic_fetch_sub(&r->refs, 1) > 1)
+		return;
+	for (unsigned i = 0; i < r->n_pools; i++) {
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			target_close(&r->pools[i].targets[k]);
+		free(r->pools[i].targets);
+		tagfilter_free(r->pools[i].tags);
+	}
+	free(r->pools);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
 }
 
 static void *
@@ -184,11 +237,12 @@ resolver_main(void *arg)
 			continue;
 		pthread_mutex_unlock(&r->lock);
 	}
+	receivers_unref(r);
 	return NULL;
 }
 
 static struct receivers *
-receivers_new(struct err *e)
+receivers_new(const struct target_options *base, struct err *e)
 {
 	struct receivers *r = calloc(1, sizeof(*r));
 	pthread_condattr_t monotonic;
@@ -197,6 +251,8 @@ receivers_new(struct err *e)
 		err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
 		return NULL;
 	}
+	r->base = *base;
+	atomic_init(&r->refs, 1);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -209,7 +265,7 @@ struct receivers *
 receivers_load(const char *path, uint16_t port, const struct target_options *base,
     struct problems *ps, struct err *e)
 {
-	struct load l = { receivers_new(e), port, base };
+	struct load l = { receivers_new(base, e), port, base };
 
 	if (l.r == NULL)
 		return NULL;
@@ -224,7 +280,7 @@ struct receivers *
 receivers_one(const char *text, uint16_t port, const struct target_options *base,
     struct err *e)
 {
-	struct receivers *r = receivers_new(e);
+	struct receivers *r = receivers_new(base, e);
 	struct pool *p;
 
 	if (r == NULL)
@@ -248,6 +304,7 @@ receivers_one(const char *text, uint16_t port, const struct target_options *base
 int
 receivers_start(struct receivers *r, struct err *e)
 {
+	pthread_t resolver;
 	unsigned named = 0;
 	int rc;
 
@@ -256,9 +313,15 @@ receivers_start(struct receivers *r, struct err *e)
 			named += atomic_load(&r->pools[i].targets[k].fd) == -1;
 	if (named == 0)
 		return 0;
-	rc = thread_start(&r->resolver, "weir-resolve", resolver_main, r, e);
-	r->resolving = rc == 0;
-	return rc;
+	atomic_fetch_add(&r->refs, 1);
+	rc = thread_start(&resolver, "weir-resolve", resolver_main, r, e);
+	if (rc != 0) {
+		atomic_fetch_sub(&r->refs, 1);
+		return rc;
+	}
+	r->resolving = true;
+	pthread_detach(resolver);
+	return 0;
 }
 
 void
@@ -266,20 +329,9 @@ receivers_free(struct receivers *r)
 {
 	if (r == NULL)
 		return;
-	if (r->resolving) {
-		pthread_mutex_lock(&r->lock);
-		r->stop = true;
-		pthread_cond_signal(&r->wake);
-		pthread_mutex_unlock(&r->lock);
-		pthread_join(r->resolver, NULL);
-	}
-	for (unsigned i = 0; i < r->n_pools; i++) {
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_close(&r->pools[i].targets[k]);
-		free(r->pools[i].targets);
-	}
-	free(r->pools);
-	pthread_cond_destroy(&r->wake);
-	pthread_mutex_destroy(&r->lock);
-	free(r);
+	pthread_mutex_lock(&r->lock);
+	r->stop = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	receivers_unref(r);
 }

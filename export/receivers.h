@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * receivers: the operator's pools of receivers (tee_receivers). A datagram goes to every
- * pool; there to every receiver, or, in a pool that balances, to one of them. Made by the
- * main thread, used by all workers; replaced whole when the file is read anew.
+ * pool that takes its tag; there to every receiver, or, in a pool that balances, to one of
+ * them. Made by the main thread, used by all workers; replaced whole when the file is read
+ * anew.
  */
 #ifndef WEIR_EXPORT_RECEIVERS_H
 #define WEIR_EXPORT_RECEIVERS_H
@@ -20,11 +21,15 @@ enum balance {
 	BALANCE_NONE,       /* every receiver gets it */
 	BALANCE_RR,         /* one after the other */
 	BALANCE_HASH_AGENT, /* one exporter always the same, by its address */
+	BALANCE_HASH_TAG,   /* one tag always the same: receiver number tag % n */
 };
+
+struct tagfilter;
 
 struct pool {
 	uint32_t id;
 	enum balance balance;
+	struct tagfilter *tags; /* which tags it takes; NULL: all; owned */
 	struct target_options options;
 	unsigned n;
 	struct target *targets;
@@ -34,19 +39,22 @@ struct pool {
 struct receivers {
 	unsigned n_pools, n_targets;
 	struct pool *pools;
-	/* private: the thread that looks up names */
-	pthread_t resolver;
+	bool tagged; /* some pool wants to know the tags of what it gets */
+	/* private: the thread that looks up names, which may outlive receivers_free */
+	struct target_options base; /* as it was asked for */
 	bool resolving;
+	_Atomic unsigned refs;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	_Atomic bool stop;
+	unsigned said; /* names that have no address: lines about them */
+	_Atomic bool stop; /* set under `lock` */
 };
 
 #define RECEIVERS_RETRY_S 30U /* between two tries to resolve names */
 
 /*
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr
- * (hash-agent, hash-crc32), src_port=N. `port` is that of receivers without one; `base` how
+ * (hash-agent, hash-crc32, hash-tag), tag=LIST, src_port=N. `port` is that of receivers without one; `base` how
  * sockets are made where the pool says nothing else. Faults go to `ps` with file:line. NULL
  * with `e` filled when the file cannot be read.
  */
@@ -57,13 +65,17 @@ struct receivers *receivers_load(const char *path, uint16_t port,
 struct receivers *receivers_one(const char *text, uint16_t port,
     const struct target_options *base, struct err *e);
 
-
 /*
  * Start a thread that looks up names, where there are any; one that cannot be looked up is
  * said once and tried again. Returns 0, or -WEIR_EIO with `e` filled.
  */
 int receivers_start(struct receivers *r, struct err *e);
 
+/*
+ * Nobody sends to them any more. Never waits: a thread that the resolver keeps ends when
+ * that answers, and the rest goes with it; what `base` of receivers_load points to is not
+ * looked at from here on. Any thread. `r` may be NULL.
+ */
 void receivers_free(struct receivers *r);
 
 #endif

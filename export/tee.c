@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "core/engine.h"
+#include "core/tagging.h"
+#include "export/peek.h"
 #include "export/receivers.h"
 #include "export/spoof.h"
 #include "export/target.h"
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
+#include "rules/tagfilter.h"
 
 #define BATCH 64U
 #define DEFAULT_PORT 2100
@@ -34,9 +37,10 @@ static const struct directive tee_rows[] = {
 	{ .name = "tee_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers. A line is id=NUMBER "
-	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=rr or "
-	           "hash-agent (each datagram to one receiver of the pool; without it: to all), "
-	           "src_port=PORT (to send from)." },
+	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, tag=LIST (only "
+	           "datagrams to which pre_tag_map gives these tags; a list as of pre_tag_filter), "
+	           "balance-alg=rr, hash-agent or hash-tag (each datagram to one receiver of the "
+	           "pool; without it: to all), src_port=PORT (to send from)." },
 	{ .name = "tee_receiver", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(receiver), .doc = "One receiver, ADDRESS:PORT, without a file." },
 	{ .name = "tee_transparent", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
@@ -73,6 +77,8 @@ struct tee_worker {
 	struct datagram datagrams[BATCH];
 	struct iovec vectors[BATCH];
 	struct mmsghdr messages[BATCH];
+	enum flow_source source; /* of all of them */
+	struct flow *flows;  /* what is known of them, and their tags; NULL: nobody asks */
 	struct spoof *spoof; /* NULL: not transparent */
 };
 
@@ -80,37 +86,44 @@ struct tee {
 	const struct tee_config *config;
 	struct target_options options;
 	_Atomic(struct receivers *) receivers;
+	struct tagfilter *filter; /* pre_tag_filter; NULL: none */
 	unsigned n_workers;
 	struct tee_worker *workers;
 };
 
-/* Send datagrams number `which` (n) of the batch to `t`. */
+/* Send the datagrams of `mask` of the batch to `t`. */
 static void
-target_give(struct tee_worker *w, struct target *t, const uint8_t *which, unsigned n,
-    struct target_tally *tally)
+target_give(struct tee_worker *w, struct target *t, uint64_t mask, struct target_tally *tally)
 {
 	const struct datagram *d[BATCH];
 	struct mmsghdr m[BATCH];
+	unsigned n = 0;
 
 	if (w->spoof != NULL) {
-		for (unsigned i = 0; i < n; i++)
-			d[i] = &w->datagrams[which[i]];
+		while (mask != 0)
+			d[n++] = &w->datagrams[batch_take(&mask)];
 		spoof_send(w->spoof, t, d, n, tally);
 		return;
 	}
-	for (unsigned i = 0; i < n; i++)
-		m[i] = w->messages[which[i]];
+	if (mask == batch_first(w->n)) {
+		target_send(t, w->messages, w->n, tally);
+		return;
+	}
+	while (mask != 0)
+		m[n++] = w->messages[batch_take(&mask)];
 	target_send(t, m, n, tally);
 }
 
-/* Which receiver of a pool that balances gets datagram `i`; `turn` is that of the first. */
+/* Which receiver of a pool that balances gets datagram `i`; `turn` is its number. */
 static uint32_t
 pool_choose(const struct pool *p, const struct tee_worker *w, unsigned i, uint32_t turn)
 {
 	uint64_t h;
 
 	if (p->balance == BALANCE_RR)
-		return (turn + i) % p->n;
+		return turn % p->n;
+	if (p->balance == BALANCE_HASH_TAG)
+		return w->flows != NULL ? (uint32_t)(w->flows[i].tag % p->n) : 0;
 	/* The same after a restart, and on another host. */
 	h = hash_frozen(&w->datagrams[i].from, sizeof(w->datagrams[i].from));
 	return (uint32_t)(h % p->n);
@@ -118,41 +131,56 @@ pool_choose(const struct pool *p, const struct tee_worker *w, unsigned i, uint32
 
 /* To one receiver each. Those for one receiver go together, in their order. */
 static void
-pool_balance(struct pool *p, struct tee_worker *w, struct target_tally *tally)
+pool_balance(struct pool *p, struct tee_worker *w, uint64_t mask, struct target_tally *tally)
 {
-	uint32_t turn = atomic_fetch_add_explicit(&p->turn, w->n, memory_order_relaxed);
+	unsigned n = (unsigned)__builtin_popcountll(mask);
+	uint32_t turn = atomic_fetch_add_explicit(&p->turn, n, memory_order_relaxed);
 	uint32_t chosen[BATCH];
-	uint8_t which[BATCH];
-	uint64_t left = UINT64_MAX >> (BATCH - w->n);
 
-	for (unsigned i = 0; i < w->n; i++)
-		chosen[i] = pool_choose(p, w, i, turn);
-	while (left != 0) {
-		uint32_t one = chosen[__builtin_ctzll(left)];
-		unsigned n = 0;
+	for (uint64_t left = mask; left != 0;) {
+		unsigned i = batch_take(&left);
 
-		for (unsigned i = 0; i < w->n; i++)
-			if ((left >> i & 1) != 0 && chosen[i] == one) {
-				which[n++] = (uint8_t)i;
-				left &= ~(UINT64_C(1) << i);
-			}
-		target_give(w, &p->targets[one], which, n, tally);
+		chosen[i] = pool_choose(p, w, i, turn++);
+	}
+	while (mask != 0) {
+		uint32_t one = chosen[__builtin_ctzll(mask)];
+		uint64_t its = 0;
+
+		for (uint64_t left = mask; left != 0;) {
+			unsigned i = batch_take(&left);
+
+			its |= (uint64_t)(chosen[i] == one) << i;
+		}
+		mask &= ~its;
+		target_give(w, &p->targets[one], its, tally);
 	}
 }
 
 static void
-pool_give(struct pool *p, struct tee_worker *w, struct target_tally *tally)
+pool_give(struct pool *p, struct tee_worker *w, uint64_t mask, struct target_tally *tally)
 {
-	uint8_t which[BATCH];
-
 	if (p->balance != BALANCE_NONE) {
-		pool_balance(p, w, tally);
+		pool_balance(p, w, mask, tally);
 		return;
 	}
-	for (unsigned i = 0; i < w->n; i++)
-		which[i] = (uint8_t)i;
 	for (unsigned k = 0; k < p->n; k++)
-		target_give(w, &p->targets[k], which, w->n, tally);
+		target_give(w, &p->targets[k], mask, tally);
+}
+
+/* The batch; tagged, if somebody `looks`, as far as the headers of datagrams say something. */
+static struct batch
+batch_tag(struct output *o, unsigned worker, bool looks)
+{
+	struct tee_worker *w = &((struct tee *)o->priv)->workers[worker];
+	struct batch b = { .flows = w->flows, .n = w->n, .source = w->source, .worker = worker };
+
+	if (w->flows == NULL || !looks)
+		return b;
+	for (unsigned i = 0; i < w->n; i++)
+		peek(w->source, &w->datagrams[i], &w->flows[i]);
+	if (o->tags != NULL)
+		tagmap_apply(tagging_map(o->tags), &b);
+	return b;
 }
 
 static void
@@ -163,12 +191,22 @@ tee_flush(struct output *o, unsigned worker)
 	const struct receivers *r =
 	    atomic_load_explicit(&t->receivers, memory_order_acquire);
 	struct target_tally tally = { 0 };
+	struct batch b;
+	uint64_t all;
 
 	if (w->n == 0)
 		return;
-	for (unsigned i = 0; i < r->n_pools; i++)
-		if (r->pools[i].n > 0)
-			pool_give(&r->pools[i], w, &tally);
+	b = batch_tag(o, worker, t->filter != NULL || r->tagged);
+	all = batch_all(&b);
+	if (t->filter != NULL)
+		all = tagfilter_run(t->filter, &b, all);
+	for (unsigned i = 0; i < r->n_pools; i++) {
+		struct pool *p = &r->pools[i];
+		uint64_t mask = p->tags != NULL ? tagfilter_run(p->tags, &b, all) : all;
+
+		if (p->n > 0 && mask != 0)
+			pool_give(p, w, mask, &tally);
+	}
 	output_count(o, &(struct output_result){ .rows = tally.sent + tally.unsent,
 	                    .written = tally.sent, .refused = tally.unsent });
 	if (tally.sent > 0)
@@ -183,12 +221,14 @@ tee_relay(struct output *o, unsigned worker, enum collector_kind kind,
 {
 	struct tee *t = o->priv;
 	struct tee_worker *w = &t->workers[worker];
+	enum flow_source source = kind == COLLECTOR_SFLOW ? SOURCE_SFLOW : SOURCE_NETFLOW;
 	enum tee_protocol protocol = kind == COLLECTOR_SFLOW ? TEE_SFLOW : TEE_NETFLOW;
 
 	if (t->config->protocol != TEE_ALL && t->config->protocol != (int)protocol)
 		return;
-	if (w->n == BATCH)
+	if (w->n == BATCH || w->source != source)
 		tee_flush(o, worker);
+	w->source = source;
 	w->datagrams[w->n] = *d;
 	w->vectors[w->n] = (struct iovec){ (void *)(uintptr_t)d->data, d->len };
 	w->n++;
@@ -266,6 +306,36 @@ receivers_of(const struct tee *t, struct problems *ps)
 	return NULL;
 }
 
+/* See to it that tags are there where `r` or the plugin looks at them. */
+static void
+tags_want(struct output *o, const struct receivers *r, struct problems *ps)
+{
+	struct tee *t = o->priv;
+
+	if (t->filter == NULL && !r->tagged)
+		return;
+	if (o->tags == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL,
+		    "tee[%s]: tags are looked at (%s), and no pre_tag_map gives any", o->name,
+		    t->filter != NULL ? "pre_tag_filter" : "tee_receivers");
+	else if (!o->tags->bare)
+		tagging_bare(o->tags, ps);
+}
+
+/* pre_tag_filter, which daemon/ has read before us: it has no fault. */
+static void
+filter_load(struct output *o, struct problems *ps)
+{
+	struct tee *t = o->priv;
+	struct err e = ERR_INIT;
+
+	if (o->rules.pre_tag_filter == NULL)
+		return;
+	t->filter = tagfilter_new(F_TAG, o->rules.pre_tag_filter, &e);
+	if (t->filter == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL, "pre_tag_filter[%s]: %s", o->name, e.text);
+}
+
 static void
 tee_load(struct output *o, struct problems *ps)
 {
@@ -287,6 +357,9 @@ tee_load(struct output *o, struct problems *ps)
 		.arg = o->engine,
 		.ip_precedence = (uint8_t)c->ip_precedence };
 	atomic_init(&t->receivers, receivers_of(t, ps));
+	filter_load(o, ps);
+	if (atomic_load(&t->receivers) != NULL)
+		tags_want(o, atomic_load(&t->receivers), ps);
 }
 
 static void
@@ -295,9 +368,12 @@ tee_close(struct output *o)
 	struct tee *t = o->priv;
 
 	receivers_free(atomic_load(&t->receivers));
-	for (unsigned i = 0; t->workers != NULL && i < t->n_workers; i++)
+	for (unsigned i = 0; t->workers != NULL && i < t->n_workers; i++) {
 		spoof_close(t->workers[i].spoof);
+		free(t->workers[i].flows);
+	}
 	free(t->workers);
+	tagfilter_free(t->filter);
 	free(t);
 	o->priv = NULL;
 }
@@ -323,6 +399,8 @@ tee_open(struct output *o, struct err *e)
 		for (unsigned k = 0; k < BATCH; k++)
 			w->messages[k].msg_hdr = (struct msghdr){ .msg_iov = &w->vectors[k],
 				.msg_iovlen = 1 };
+		if (o->tags != NULL && (w->flows = calloc(BATCH, sizeof(*w->flows))) == NULL)
+			return err_set(e, WEIR_ENOMEM, "tee: no memory");
 		if (!t->config->transparent)
 			continue;
 		w->spoof = spoof_open((uint8_t)t->config->ip_precedence, e);
@@ -345,18 +423,18 @@ tee_reload(struct output *o, struct problems *ps)
 	struct receivers *fresh;
 	const struct target *self;
 	struct err e = ERR_INIT;
+	size_t errors = ps->n_errors;
 
 	if (t->config->receivers == NULL || (fresh = receivers_of(t, ps)) == NULL)
 		return;
+	tags_want(o, fresh, ps);
 	self = loop_find(o, fresh);
-	if (self != NULL) {
+	if (self != NULL)
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "tee_receivers: %s is this weir itself: name another receiver", self->name);
-		receivers_free(fresh);
-		return;
-	}
-	if (receivers_start(fresh, &e) != 0) {
+	if (ps->n_errors == errors && receivers_start(fresh, &e) != 0)
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
+	if (ps->n_errors != errors) {
 		receivers_free(fresh);
 		return;
 	}
@@ -366,40 +444,60 @@ tee_reload(struct output *o, struct problems *ps)
 	rcu_leave();
 }
 
-static void
-target_show(const struct pool *p, const struct target *t,
-    void (*each)(void *arg, const struct output_target *t), void *arg)
-{
+/* What people see of a target. */
+struct shown {
+	struct output_target target;
+	char name[sizeof(((struct target *)0)->name)];
 	char reasons[TARGET_REASONS_TEXT];
-	struct output_target s = {
-		.name = t->name,
+};
+
+static void
+target_copy(const struct pool *p, const struct target *t, struct shown *to)
+{
+	to->target = (struct output_target){
+		.name = to->name,
 		.pool = p->id,
 		.resolved = atomic_load(&t->fd) != -1,
 		.sent = atomic_load(&t->sent),
 		.octets = atomic_load(&t->octets),
 		.refusals = atomic_load(&t->refusals),
-		.reasons = reasons,
+		.reasons = to->reasons,
 	};
-
-	target_reasons(t, reasons);
+	memcpy(to->name, t->name, sizeof(to->name));
+	target_reasons(t, to->reasons);
 	for (int i = 0; i < TARGET_N_REASONS; i++)
-		s.unsent += atomic_load(&t->unsent[i]);
-	each(arg, &s);
+		to->target.unsent += atomic_load(&t->unsent[i]);
 }
 
+/* All targets as they are now, for free(); NULL when memory is short. */
+static struct shown *
+targets_copy(struct tee *t, unsigned *n)
+{
+	const struct receivers *r;
+	struct shown *list;
+
+	*n = 0;
+	rcu_enter();
+	r = atomic_load_explicit(&t->receivers, memory_order_acquire);
+	list = calloc(r->n_targets + 1, sizeof(*list));
+	for (unsigned i = 0; list != NULL && i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			target_copy(&r->pools[i], &r->pools[i].targets[k], &list[(*n)++]);
+	rcu_leave();
+	return list;
+}
+
+/* `each` may wait for its client: not while we read RCU. */
 static void
 tee_targets(const struct output *o,
     void (*each)(void *arg, const struct output_target *t), void *arg)
 {
-	struct tee *t = o->priv;
-	const struct receivers *r;
+	unsigned n;
+	struct shown *list = targets_copy(o->priv, &n);
 
-	rcu_enter();
-	r = atomic_load_explicit(&t->receivers, memory_order_acquire);
-	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_show(&r->pools[i], &r->pools[i].targets[k], each, arg);
-	rcu_leave();
+	for (unsigned i = 0; i < n; i++)
+		each(arg, &list[i].target);
+	free(list);
 }
 
 const struct output_ops tee_output = {

@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dlfcn.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "export/receivers.h"
+#include "rules/tagfilter.h"
+
+/* A resolver that answers for slow.invalid when it is let. */
+static pthread_mutex_t slow = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool asked, answered;
+
+int
+getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+    struct addrinfo **list)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	bool is_slow =
+	    strcmp(host, "slow.invalid") == 0 && (hints->ai_flags & AI_NUMERICHOST) == 0;
+	int rc;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (is_slow) {
+		asked = true;
+		pthread_mutex_lock(&slow);
+		pthread_mutex_unlock(&slow);
+	}
+	rc = real(is_slow ? "127.0.0.1" : host, port, hints, list);
+	answered |= is_slow;
+	return rc;
+}
 
 static char path[] = "/tmp/weir-receivers-XXXXXX";
 
@@ -68,7 +97,8 @@ test_faults(void **state)
 		{ "id=1 ip=127.0.0.1,127.0.0.1:x", ":1: tee_receivers: '127.0.0.1:x'" },
 		{ "\nid=1", ":2: tee_receivers: a pool needs" },
 		{ "id=0 ip=127.0.0.1", ":1: tee_receivers: " },
-		{ "id=1 ip=127.0.0.1 balance-alg=hash-tag", "no way to balance" },
+		{ "id=1 ip=127.0.0.1 balance-alg=hash-rain", "no way to balance" },
+		{ "\nid=1 ip=127.0.0.1 tag=9-1", ":2: tee_receivers: tag: '9-1' ends before" },
 		{ "id=1 ip=127.0.0.1\nid=1 ip=127.0.0.2", ":2: tee_receivers: pool 1 is there" },
 	};
 
@@ -85,23 +115,54 @@ test_faults(void **state)
 	}
 }
 
+/* Which tags a pool takes, and whether anybody asks. */
+static void
+test_tags(void **state)
+{
+	struct problems ps = { 0 };
+	struct receivers *r = load("id=1 ip=127.0.0.1\n", &ps);
+	struct flow flows[4] = { { .tag = 0 }, { .tag = 5 }, { .tag = 12 }, { .tag = 15 } };
+	struct batch b = { .flows = flows, .n = 4 };
+
+	(void)state;
+	assert_false(r->tagged);
+	receivers_free(r);
+	r = load("id=1 ip=127.0.0.1 tag=5,10-14\nid=2 ip=127.0.0.1 tag=-12\n", &ps);
+	assert_true(r->tagged);
+	assert_int_equal(tagfilter_run(r->pools[0].tags, &b, 15), 6);
+	assert_int_equal(tagfilter_run(r->pools[1].tags, &b, 15), 11);
+	receivers_free(r);
+	r = load("id=1 ip=127.0.0.1 balance-alg=hash-tag\n", &ps);
+	assert_true(r->tagged);
+	assert_int_equal(r->pools[0].balance, BALANCE_HASH_TAG);
+	assert_int_equal(ps.n, 0);
+	receivers_free(r);
+}
+
 /* Ten thousand receivers are no trouble but for the descriptors that they need. */
 static void
 test_many(void **state)
 {
-	char *text = malloc(64 * 200);
+	struct rlimit descriptors;
+	char *text = malloc(64 * 10000);
 	size_t len = 0;
+	unsigned n;
 	struct problems ps = { 0 };
 	struct receivers *r;
 
 	(void)state;
 	assert_non_null(text);
-	for (unsigned i = 0; i < 200; i++)
-		len += (size_t)sprintf(text + len, "id=%u ip=127.0.0.%u:%u\n", i + 1, i + 1, i + 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+	descriptors.rlim_cur = descriptors.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+	n = descriptors.rlim_max > 10100 ? 10000 : (unsigned)descriptors.rlim_max - 100;
+	for (unsigned i = 0; i < n; i++)
+		len += (size_t)sprintf(text + len, "id=%u ip=127.0.0.%u:%u\n", i + 1, i % 250 + 1,
+		    i + 1);
 	r = load(text, &ps);
 	assert_int_equal(ps.n, 0);
-	assert_int_equal(r->n_pools, 200);
-	for (unsigned i = 0; i < 200; i++)
+	assert_int_equal(r->n_pools, n);
+	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(target_port(&r->pools[i].targets[0].addr), i + 1);
 	receivers_free(r);
 	free(text);
@@ -124,14 +185,47 @@ test_names(void **state)
 	receivers_free(r);
 }
 
+/* One that is to be forgotten while the resolver keeps its thread is: nobody waits. */
+static bool
+never_asked(const void *arg, const struct sockaddr_storage *a, socklen_t len)
+{
+	(void)a;
+	(void)len;
+	fail_msg("%s", (const char *)arg);
+	return true;
+}
+
+static void
+test_slow_resolver(void **state)
+{
+	struct target_options base = { .refuse = never_asked, .arg = "asked after the end" };
+	struct err e = ERR_INIT;
+	struct receivers *r = receivers_one("slow.invalid:2", 2100, &base, &e);
+
+	(void)state;
+	assert_non_null(r);
+	pthread_mutex_lock(&slow);
+	assert_int_equal(receivers_start(r, &e), 0);
+	while (!asked)
+		usleep(1000);
+	alarm(60); /* if it waits after all */
+	receivers_free(r);
+	alarm(0);
+	pthread_mutex_unlock(&slow);
+	while (!answered)
+		usleep(1000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pools),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_slow_resolver),
 	};
 	int fd = mkstemp(path), rc;
 

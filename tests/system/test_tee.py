@@ -122,7 +122,7 @@ def test_reload_and_who_is_not_there(tmp_path, weir, receivers):
     path.write_text(f"id=1 ip=127.0.0.1:{b.port} balance-alg=fair\n")  # a fault
     w.process.send_signal(signal.SIGUSR2)
     poll(lambda: f"{path}:1: " in w.log_text())
-    assert "'fair' is no way to balance; write rr or hash-agent" in w.log_text()
+    assert "'fair' is no way to balance; write rr, hash-agent or hash-tag" in w.log_text()
     send_from("127.0.0.2", port, V5)
     a.take(2)
 
@@ -135,6 +135,106 @@ def test_reload_and_who_is_not_there(tmp_path, weir, receivers):
     assert b.take(100) == [numbered(i) for i in range(100)]
     assert targets(w)[f"127.0.0.1:{dead}"]["refusals"] > 0
     assert targets(w)[f"127.0.0.1:{b.port}"]["sent"] == 100
+    w.books()
+    assert w.stop() == 0
+
+
+TAGS = """set_tag=1 ip=127.0.0.2
+set_tag=12 ip=127.0.0.3
+set_tag=20 engine_id=9
+"""
+
+
+def test_pools_by_tag(tmp_path, weir, receivers):
+    """Pools and the plugin choose by what pre_tag_map says of the sender; nobody decodes."""
+    r = [receivers() for _ in range(5)]
+    ips = [f"127.0.0.1:{x.port}" for x in r]
+    tags = tmp_path / "tags"
+    tags.write_text(TAGS)
+    w, port, path = tee(weir, tmp_path, f"id=1 ip={ips[0]} tag=1\nid=2 ip={ips[1]} tag=10-14,20\n"
+                        f"id=3 ip={ips[2]} tag=-12\n"
+                        f"id=4 ip={ips[3]},{ips[4]} tag=1,12,20 balance-alg=hash-tag\n",
+                        f"pre_tag_map[t]: {tags}\npre_tag_filter[t]: -99\n")
+    nine = V5[:21] + b"\x09" + V5[22:]  # the engine's id
+    for sender, data in (("127.0.0.2", V5), ("127.0.0.3", b"no format"), ("127.0.0.4", V5),
+                         ("127.0.0.4", nine)):
+        send_from(sender, port, data)
+    poll(lambda: output(w)["rows"] == 9)
+    assert r[0].take(1) == [V5]
+    assert r[1].take(2) == [b"no format", nine]
+    assert r[2].take(3) == [V5, V5, nine]
+    assert r[3].take(2) == [b"no format", nine]  # 12 and 20 by 2
+    assert r[4].take(1) == [V5]  # 1
+    assert [row["matches"] for row in w.rows("rules")] == [1, 1, 1]
+
+    # The map is read anew like any; one that looks into records leaves the old one in place.
+    tags.write_text("set_tag=1 in=3\n")
+    w.process.send_signal(signal.SIGUSR2)
+    poll(lambda: "compares in_iface, which is not known of a datagram" in w.log_text())
+    tags.write_text("set_tag=99 ip=127.0.0.2\nset_tag=1 ip=127.0.0.3\n")
+    w.process.send_signal(signal.SIGUSR2)
+    poll(lambda: f"{tags}: read anew" in w.log_text())
+    send_from("127.0.0.2", port, V5)  # 99 is not for this plugin
+    send_from("127.0.0.3", port, V5)
+    assert r[0].take(2)[1] == V5
+    assert r[2].take(4)[3] == V5
+    assert output(w)["rows"] == 12
+    w.books()
+    assert w.stop() == 0
+
+
+def test_tags_that_nobody_can_know(tmp_path):
+    path, tags = tmp_path / "receivers", tmp_path / "tags"
+    path.write_text("id=1 ip=127.0.0.1 tag=5\n")
+    config = f"nfacctd_port: 2100\nplugins: tee[t]\ntee_receivers[t]: {path}\n"
+    out = check(tmp_path, config)
+    assert out.returncode != 0 and "no pre_tag_map gives any" in out.stdout
+    for rule, what in (("set_tag=5 in=1 ip=192.0.2.1", "in_iface"), ("set_tag=5 filter='tcp'", "filter")):
+        tags.write_text(rule + "\n")
+        out = check(tmp_path, config + f"pre_tag_map: {tags}\n")
+        assert out.returncode != 0
+        assert what in out.stdout and "pre_tag_map[NAME]" in out.stdout
+    path.write_text("id=1 ip=127.0.0.1\n")  # nobody asks for tags: the map is for others
+    assert check(tmp_path, config + f"pre_tag_map: {tags}\n").returncode == 0
+
+
+def descriptors(w):
+    return len(os.listdir(f"/proc/{w.process.pid}/fd"))
+
+
+def test_thousands_of_receivers_and_a_client_that_does_not_read(tmp_path, weir, receivers):
+    """Each gets its copy; whoever looks at them keeps nothing from being read anew."""
+    a, n = receivers(), 3000
+    many = "".join(f"id={i} ip=127.0.0.1:{a.port}\n" for i in range(1, n + 1))
+    w, port, path = tee(weir, tmp_path, many)
+    send_from("127.0.0.2", port, V5)
+    assert set(a.take(n)) == {V5}
+    assert output(w)["written"] == n
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.connect(str(w.socket))
+        client.sendall(b'{"cmd": "targets"}\n')
+        assert client.recv(1) == b"{"  # it has begun, and will not get all of it away
+        path.write_text(f"id=1 ip=127.0.0.1:{a.port}\n")
+        w.process.send_signal(signal.SIGUSR2)
+        poll(lambda: descriptors(w) < n)  # the old sockets are closed
+    assert len(targets(w)) == 1
+    w.books()
+    assert w.stop() == 0
+
+
+def test_icmp_storm(tmp_path, weir, receivers):
+    """A hundred ports without listeners complain of every datagram; who listens gets all."""
+    a = receivers()
+    dead = ",".join(f"127.0.0.1:{free_port()}" for _ in range(100))
+    w, port, _ = tee(weir, tmp_path, f"id=1 ip={dead},127.0.0.1:{a.port}\n")
+    send_from("127.0.0.2", port, *(numbered(i) for i in range(500)))
+    assert a.take(500) == [numbered(i) for i in range(500)]
+    poll(lambda: output(w)["rows"] == 500 * 101)
+    assert targets(w)[f"127.0.0.1:{a.port}"]["sent"] == 500
+    assert all(row["refusals"] > 0 for name, row in targets(w).items()
+               if not name.endswith(f":{a.port}"))
     w.books()
     assert w.stop() == 0
 
