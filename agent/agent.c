@@ -382,6 +382,8 @@ agent_recount(const struct engine *en)
 static void
 agent_publish(const struct engine *en)
 {
+	static const char no_memory[] =
+	    "snmp: no memory for a snapshot; older figures stand";
 	struct tree_size size;
 	struct mib_tree *t;
 
@@ -390,7 +392,7 @@ agent_publish(const struct engine *en)
 	census_count(agent.census, &size);
 	t = tree_new(&size);
 	if (t == NULL) {
-		log_limited(&agent.limit, "snmp: no memory for a snapshot; older figures stand");
+		log_limited(&agent.limit, "%s", no_memory);
 		return;
 	}
 	t->serial = ++agent.serial;
@@ -398,9 +400,14 @@ agent_publish(const struct engine *en)
 	t->cut_mono = clock_mono();
 	t->started = en->started;
 	census_take(agent.census, t);
+	/* An alarm that cannot be shown must not look like one that is over. */
 	t->watches = watches_copy(en->watches, &t->n_watches);
-	if (agent.shows_control)
-		control_show(en->alarms, en->topns, t);
+	if ((t->watches == NULL && en->watches != NULL) ||
+	    (agent.shows_control && !control_show(en->alarms, en->topns, t))) {
+		tree_free(t);
+		log_limited(&agent.limit, "%s", no_memory);
+		return;
+	}
 	t->notified = notify_sent(agent.notify);
 	t->not_notified = notify_suppressed(agent.notify);
 	t->not_acted = en->alarms != NULL ? alarms_suppressed(en->alarms) : 0;

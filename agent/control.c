@@ -458,26 +458,45 @@ changes_of(const struct alarms *a, const struct topns *t)
 	return alarms_changes(a) + topns_changes(t);
 }
 
-void
+/* What `to` shows of these tables is what `from` did, which is left with nothing. */
+static void
+shown_move(struct mib_tree *to, struct mib_tree *from)
+{
+#define MOVE(list) \
+	free(to->list); \
+	to->list = from->list; \
+	to->n_##list = from->n_##list; \
+	from->list = NULL;
+	MOVE(thresholds)
+	MOVE(alarms)
+	MOVE(topns)
+	MOVE(topn_entries)
+#undef MOVE
+	to->control_changes = from->control_changes;
+}
+
+bool
 control_show(struct alarms *a, struct topns *r, struct mib_tree *t)
 {
 	/* Before the copies: what changes in between is copied once more. */
-	uint64_t changes = changes_of(a, r);
+	struct mib_tree now = { .control_changes = changes_of(a, r) }, nothing = { 0 };
+	bool whole;
 
-	free(t->thresholds);
-	free(t->alarms);
-	free(t->topns);
-	free(t->topn_entries);
-	t->thresholds = alarms_thresholds(a, &t->n_thresholds);
-	t->alarms = alarms_raised(a, &t->n_alarms);
-	t->topns = topns_rows(r, &t->n_topns);
-	t->topn_entries = topns_entries(r, &t->n_topn_entries);
-	t->control_changes = changes;
+	now.thresholds = alarms_thresholds(a, &now.n_thresholds);
+	now.alarms = alarms_raised(a, &now.n_alarms);
+	now.topns = topns_rows(r, &now.n_topns);
+	now.topn_entries = topns_entries(r, &now.n_topn_entries);
+	whole = now.thresholds != NULL && now.alarms != NULL && now.topns != NULL &&
+	        now.topn_entries != NULL;
+	if (whole)
+		shown_move(t, &now);
+	shown_move(&now, &nothing);
+	return whole;
 }
 
 void
 control_update(const struct control *c, struct mib_tree *t)
 {
 	if (t != NULL && changes_of(c->alarms, c->topns) != t->control_changes)
-		control_show(c->alarms, c->topns, t);
+		(void)control_show(c->alarms, c->topns, t);
 }

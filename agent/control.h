@@ -66,8 +66,8 @@ enum set_error control_prepare(struct control *c, unsigned *n);
 /* Make it so. */
 void control_commit(struct control *c);
 
-/* What `t` shows of these tables, anew. Where memory is short it stays as it is. */
-void control_show(struct alarms *a, struct topns *r, struct mib_tree *t);
+/* What `t` shows of these tables, anew; false where memory is short: it stays as it is. */
+bool control_show(struct alarms *a, struct topns *r, struct mib_tree *t);
 
 /* Bring `t` up to date where it does not show what was committed since it was made. */
 void control_update(const struct control *c, struct mib_tree *t);

@@ -92,7 +92,7 @@ uint64_t alarms_changes(const struct alarms *a);
 
 /*
  * Copies for the caller to free: thresholds by name (as strings are ordered), and alarms by
- * the length of the name, the name, and id. NULL when memory is short or there are none.
+ * the length of the name, the name, and id. NULL when memory is short.
  */
 struct threshold_row *alarms_thresholds(struct alarms *a, uint32_t *n);
 struct alarm_row *alarms_raised(struct alarms *a, uint32_t *n);

@@ -177,6 +177,14 @@ instances_sweep(struct crossing *x, uint64_t now)
 	free(to);
 }
 
+/* Nothing can be said in this round: all stays as it is. */
+static void
+instances_pass(struct crossing *x)
+{
+	for (uint32_t i = 0; i < x->instances.n; i++)
+		((struct instance *)(void *)table_row(&x->instances, i))->round = x->round;
+}
+
 /* Figures that are not rows */
 
 /* What is known of something: counters, and when it last gave a sign of life. */
@@ -282,6 +290,8 @@ watch_figures(struct crossing *x, uint64_t span, uint64_t now)
 	uint32_t n;
 	struct watch *list = watches_copy(x->engine->watches, &n);
 
+	if (list == NULL && x->engine->watches != NULL)
+		instances_pass(x); /* no memory */
 	for (uint32_t i = 0; i < n; i++) {
 		const struct watch *w = &list[i];
 		const struct figures f = { .bytes = w->total.bytes,
@@ -304,6 +314,8 @@ exporter_figures(struct crossing *x, uint64_t span, uint64_t now)
 	bool all = x->config.subject[0] == '\0';
 	ip16_t only = { { 0 } };
 
+	if (list == NULL)
+		instances_pass(x); /* no memory */
 	if (!all)
 		(void)ip_parse(x->config.subject, &only);
 	for (uint32_t i = 0; list != NULL && i < n; i++) {
@@ -460,14 +472,6 @@ top_take(struct crossing *x, const struct ledger *l, uint32_t row, uint64_t valu
 		row_label(l, row, in->label);
 	x->value = value;
 	instance_step(x, in, value, x->round == 2, now);
-}
-
-/* Nothing can be said in this round: all stays as it is. */
-static void
-instances_pass(struct crossing *x)
-{
-	for (uint32_t i = 0; i < x->instances.n; i++)
-		((struct instance *)(void *)table_row(&x->instances, i))->round = x->round;
 }
 
 static void

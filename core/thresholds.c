@@ -285,7 +285,7 @@ thresholds_kept(const struct thresholds *t, struct threshold_config *list)
 struct threshold_row *
 thresholds_rows(const struct thresholds *t, uint32_t *n)
 {
-	struct threshold_row *list = t->n > 0 ? calloc(t->n, sizeof(*list)) : NULL;
+	struct threshold_row *list = calloc(t->n + 1, sizeof(*list));
 
 	*n = 0;
 	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
@@ -334,15 +334,14 @@ raised_row(struct alarm_row *r, const struct crossing *x, const struct instance 
 struct alarm_row *
 thresholds_raised(const struct thresholds *t, uint32_t *n)
 {
-	struct alarm_row *list = NULL;
+	struct alarm_row *list;
 	uint32_t room = 0;
 
 	*n = 0;
 	for (uint32_t i = 0; i < t->n; i++)
 		if (t->places[i]->crossing != NULL)
 			room += t->places[i]->crossing->n_raised;
-	if (room > 0)
-		list = calloc(room, sizeof(*list));
+	list = calloc(room + 1, sizeof(*list));
 	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
 		const struct crossing *x = t->places[i]->crossing;
 

@@ -496,8 +496,6 @@ topns_rows(struct topns *t, uint32_t *n)
 	struct topn_row *list;
 
 	*n = 0;
-	if (t->n == 0)
-		return NULL;
 	pthread_mutex_lock(&t->lock);
 	list = calloc(t->n + 1, sizeof(*list));
 	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
@@ -517,17 +515,14 @@ topns_rows(struct topns *t, uint32_t *n)
 struct topn_entry *
 topns_entries(struct topns *t, uint32_t *n)
 {
-	struct topn_entry *list = NULL;
+	struct topn_entry *list;
 	size_t room = 0;
 
 	*n = 0;
-	if (t->n == 0)
-		return NULL;
 	pthread_mutex_lock(&t->lock);
 	for (uint32_t i = 0; i < t->n; i++)
 		room += t->reports[i]->n;
-	if (room > 0)
-		list = malloc(room * sizeof(*list));
+	list = malloc((room + 1) * sizeof(*list));
 	for (uint32_t i = 0; list != NULL && i < t->n; i++) {
 		memcpy(list + *n, t->reports[i]->entries, t->reports[i]->n * sizeof(*list));
 		*n += t->reports[i]->n;

@@ -93,7 +93,7 @@ void topns_look(struct topns *t, uint64_t now);
 /* Another number whenever reports have come, gone or changed. */
 uint64_t topns_changes(const struct topns *t);
 
-/* Copies for the caller to free: by index; by index and rank. NULL: none, or no memory. */
+/* Copies for the caller to free: by index; by index and rank. NULL: no memory. */
 struct topn_row *topns_rows(struct topns *t, uint32_t *n);
 struct topn_entry *topns_entries(struct topns *t, uint32_t *n);
 

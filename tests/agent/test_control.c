@@ -477,7 +477,7 @@ a_tree_shows_what_was_committed(void **state)
 
 	(void)state;
 	bench_init(&b);
-	control_show(b.engine->alarms, b.engine->topns, t);
+	assert_true(control_show(b.engine->alarms, b.engine->topns, t));
 	assert_int_equal(t->n_thresholds, 0);
 	assert_int_equal(SET(&b, "zz", WHOLE, I(STATUS, GO)), SET_OK);
 	assert_int_equal(SET(&b, "a", WHOLE, I(STATUS, GO)), SET_OK);
@@ -487,6 +487,43 @@ a_tree_shows_what_was_committed(void **state)
 	assert_int_equal(SET(&b, "a", I(STATUS, DESTROY)), SET_OK);
 	control_update(b.control, t);
 	assert_int_equal(t->n_thresholds, 1);
+	tree_seal(t);
+	tree_free(t);
+	bench_fini(&b);
+}
+
+/* What is raised; the linker has it called in the place of the true one. */
+static bool no_memory;
+struct alarm_row *__real_alarms_raised(struct alarms *a, uint32_t *n);
+struct alarm_row *__wrap_alarms_raised(struct alarms *a, uint32_t *n);
+
+struct alarm_row *
+__wrap_alarms_raised(struct alarms *a, uint32_t *n)
+{
+	*n = 0;
+	return no_memory ? NULL : __real_alarms_raised(a, n);
+}
+
+/* Without memory a tree goes on showing what it did: no alarm vanishes. */
+static void
+a_tree_stays_as_it_is_without_memory(void **state)
+{
+	struct bench b;
+	struct mib_tree *t = tree_new(&(struct tree_size){ .views = 0 });
+
+	(void)state;
+	bench_init(&b);
+	assert_int_equal(SET(&b, "a", WHOLE, I(STATUS, GO)), SET_OK);
+	assert_true(control_show(b.engine->alarms, b.engine->topns, t));
+	assert_int_equal(SET(&b, "b", WHOLE, I(STATUS, GO)), SET_OK);
+	no_memory = true;
+	assert_false(control_show(b.engine->alarms, b.engine->topns, t));
+	control_update(b.control, t);
+	assert_int_equal(t->n_thresholds, 1);
+	assert_non_null(t->alarms);
+	no_memory = false;
+	control_update(b.control, t);
+	assert_int_equal(t->n_thresholds, 2);
 	tree_seal(t);
 	tree_free(t);
 	bench_fini(&b);
@@ -628,6 +665,7 @@ main(void)
 		cmocka_unit_test(what_finds_no_room_leaves_nothing_behind),
 		cmocka_unit_test(what_is_prepared_can_be_undone),
 		cmocka_unit_test(a_tree_shows_what_was_committed),
+		cmocka_unit_test(a_tree_stays_as_it_is_without_memory),
 		cmocka_unit_test(a_request_has_a_bound),
 		cmocka_unit_test(reports_are_written_in_the_same_way),
 		cmocka_unit_test(no_more_is_notified_than_is_wanted),
