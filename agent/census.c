@@ -23,7 +23,7 @@ struct door {
 /* One row: an output. */
 struct desk {
 	uint32_t index;
-	const struct output *output;
+	struct output *output;
 };
 
 struct census {
@@ -310,6 +310,7 @@ door_take(const struct door *d, struct collector_row *r)
 		r->drops += atomic_load_explicit(&c->drops, memory_order_relaxed);
 		r->errors += atomic_load_explicit(&c->errors, memory_order_relaxed);
 		r->versions += atomic_load_explicit(&c->versions, memory_order_relaxed);
+		r->crowded += atomic_load_explicit(&c->crowded, memory_order_relaxed);
 		r->waiting += atomic_load_explicit(&c->waiting, memory_order_relaxed);
 		r->last_seen = seen > r->last_seen ? seen : r->last_seen;
 	}
@@ -337,7 +338,7 @@ static void
 output_take(const struct desk *d, struct output_row *r)
 {
 	enum { OK = 1, FAILING = 2 };
-	const struct output *o = d->output;
+	struct output *o = d->output;
 
 	r->index = d->index;
 	snprintf(r->name, sizeof(r->name), "%s", o->name);
@@ -355,6 +356,7 @@ output_take(const struct desk *d, struct output_row *r)
 	r->waiting_since = atomic_load(&o->waiting_since);
 	r->refused = atomic_load(&o->refused);
 	r->errors = atomic_load(&o->errors);
+	r->failed_at = output_failure(o, r->failure, sizeof(r->failure));
 }
 
 /* Interfaces of one exporter, behind the rows that `s` has; NULL when memory is short. */

@@ -161,7 +161,7 @@ static const struct column collector_columns[] = {
 	NUMBER(10, COUNTER64, "weirCollectorPackets", C, packets),
 	NUMBER(11, COUNTER64, "weirCollectorBytes", C, octets),
 	NUMBER(12, COUNTER64, "weirCollectorKernelDrops", C, drops),
-	CONSTANT(13, COUNTER64, "weirCollectorQueueDrops", 0), /* there is no queue behind it */
+	NUMBER(13, COUNTER64, "weirCollectorQueueDrops", C, crowded),
 	NUMBER(14, COUNTER64, "weirCollectorDecodeErrors", C, errors),
 	NUMBER(15, COUNTER64, "weirCollectorUnknownVersion", C, versions),
 	NUMBER(16, UNSIGNED, "weirCollectorTemplatesActive", C, templates),
@@ -312,6 +312,8 @@ static const struct column output_columns[] = {
 	NUMBER(15, UNSIGNED, "weirOutputWaiting", O, waiting),
 	NUMBER(16, COUNTER64, "weirOutputWaitingBytes", O, waiting_octets),
 	{ 17, VALUE_UNSIGNED, "weirOutputSecondsWaiting", get_waiting_age, 0 },
+	TEXT(18, "weirOutputLastError", O, failure),
+	DATE(19, "weirOutputLastErrorTime", O, failed_at),
 };
 #undef O
 

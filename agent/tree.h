@@ -40,6 +40,7 @@ struct collector_row {
 	uint64_t oper_state;     /* as weirCollectorOperState */
 	uint64_t packets, octets, drops, errors, versions;
 	uint64_t waiting;        /* sets, now */
+	uint64_t crowded;        /* sets that waited, and were too many */
 	uint64_t templates, no_template;
 	uint64_t last_seen;      /* ns since 1970; 0: never */
 };
@@ -86,6 +87,8 @@ struct output_row {
 	uint64_t oper_state;     /* as weirOutputOperState */
 	bool writes;             /* it has rows to write, now and then */
 	uint64_t last_success;   /* ns since 1970; 0: never */
+	uint64_t failed_at;      /* likewise */
+	char failure[512];       /* as what failed last is said */
 	uint64_t queued, rows, written, spooled, refused, errors;
 	uint64_t waiting, waiting_octets; /* batches in its spool */
 	uint64_t waiting_since;  /* the oldest, ns since 1970; 0: none */

@@ -348,6 +348,7 @@ set_waits(struct netflow *nf, struct message *m, enum template_kind kind, uint16
 	stat_add(&nf->pipeline->stats, STAT_SETS_EARLY, 1);
 	sets_wait(nf, 1);
 	sets_give_up(nf, (unsigned)gone);
+	counter_add(&nf->collector->crowded, (uint64_t)gone);
 	m->early++;
 	return true;
 }

@@ -65,6 +65,7 @@ struct collector {
 	_Atomic uint64_t errors;        /* that could not be decoded */
 	_Atomic uint64_t versions;      /* of those, of a version that is not taken here */
 	_Atomic uint64_t waiting;       /* sets that wait for their template now */
+	_Atomic uint64_t crowded;       /* of those, let go since too many waited */
 };
 
 /* Count on a counter that only this thread writes. */

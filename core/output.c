@@ -214,13 +214,34 @@ output_works(struct output *o)
 	atomic_store(&o->last_success, clock_real());
 }
 
+/* Note what has failed. Under the lock. */
+static void
+failure_note(struct output *o, const struct err *e)
+{
+	atomic_fetch_add(&o->errors, 1);
+	snprintf(o->failure, sizeof(o->failure), "%s", e->text);
+	o->failed_at = clock_real();
+}
+
+uint64_t
+output_failure(struct output *o, char *buf, size_t room)
+{
+	uint64_t at;
+
+	pthread_mutex_lock(&o->lock);
+	snprintf(buf, room, "%s", o->failure);
+	at = o->failed_at;
+	pthread_mutex_unlock(&o->lock);
+	return at;
+}
+
 void
 output_fails(struct output *o, const struct err *e)
 {
 	bool again = atomic_exchange(&o->state, OUTPUT_FAILING) == OUTPUT_FAILING;
 
-	atomic_fetch_add(&o->errors, 1);
 	pthread_mutex_lock(&o->lock);
+	failure_note(o, e);
 	again = again && o->ops->spools && strcmp(o->said, e->text) == 0;
 	snprintf(o->said, sizeof(o->said), "%s", e->text);
 	pthread_mutex_unlock(&o->lock);
@@ -238,7 +259,9 @@ output_stalls(struct output *o, const struct err *e)
 			log_info("%s %s: takes rows again", o->ops->type, o->name);
 		return;
 	}
-	atomic_fetch_add(&o->errors, 1);
+	pthread_mutex_lock(&o->lock);
+	failure_note(o, e);
+	pthread_mutex_unlock(&o->lock);
 	atomic_store(&o->state, OUTPUT_FAILING);
 	if (!stalled)
 		log_err("%s %s: %s: rows stay in memory", o->ops->type, o->name, e->text);

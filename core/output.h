@@ -157,6 +157,8 @@ struct output_ops {
 	void (*close)(struct output *o);
 };
 
+#define OUTPUT_FAILURE 512U /* octets of what is said of a fault */
+
 enum output_state { OUTPUT_OK, OUTPUT_FAILING };
 
 struct output {
@@ -191,7 +193,9 @@ struct output {
 
 	/* private: the queue and its thread, and what was said last of a fault */
 	struct output_queue *queue;
-	char said[512];
+	char said[OUTPUT_FAILURE];
+	char failure[OUTPUT_FAILURE];  /* what failed last, which may be said otherwise, */
+	uint64_t failed_at;            /* and when: ns since 1970; 0: never */
 };
 
 /* The rows of struct output_config. */
@@ -229,6 +233,12 @@ void output_account(struct output *o, const struct output_result *r, uint64_t un
 /* It works, or fails because of `e`; said when that changes or `e` is another. Any thread. */
 void output_works(struct output *o);
 void output_fails(struct output *o, const struct err *e);
+
+/*
+ * What it was that failed last, to `buf`, and when, in ns since 1970; 0 and an empty text
+ * where nothing has. Any thread.
+ */
+uint64_t output_failure(struct output *o, char *buf, size_t room);
 
 /* The module takes no more rows now, because of `e` (NULL: takes them again). Any thread. */
 void output_stalls(struct output *o, const struct err *e);

@@ -249,6 +249,7 @@ instances_of_a_collector_are_one_row(void **state)
 		b.engine->workers[w].collectors[0]->last_seen = 100 * w;
 		b.engine->workers[w].collectors[0]->versions = w;
 		b.engine->workers[w].collectors[0]->waiting = 2 * w;
+		b.engine->workers[w].collectors[0]->crowded = 3 * w;
 	}
 	b.engine->workers[0].collectors[3]->follows_file_time = true;
 	b.engine->workers[0].collectors[3]->done = true;
@@ -266,6 +267,7 @@ instances_of_a_collector_are_one_row(void **state)
 	assert_int_equal(r->packets, 33);
 	assert_int_equal(r->last_seen, 200);
 	assert_int_equal(r->versions, 3);
+	assert_int_equal(r->crowded, 9);
 	assert_int_equal(r->waiting, 6);
 	assert_int_equal(r->type, 2);
 	assert_int_equal(r->address_type, INET_IPV6);
@@ -412,6 +414,7 @@ static const struct output_ops relay = { .type = "relay", .wants = OUTPUT_DATAGR
 static void
 outputs_are_rows_by_the_index_of_their_names(void **state)
 {
+	const struct err full = { WEIR_EIO, "no space left" };
 	static const char *const names[] = { "b", "a", "c" };
 	struct bench b;
 	struct err e = ERR_INIT;
@@ -425,7 +428,7 @@ outputs_are_rows_by_the_index_of_their_names(void **state)
 		assert_int_equal(bench_plugin(&b, names[i], "src_host", &e), 0);
 	assert_int_equal(engine_output(b.engine, &relay, "d", &b.common[0], &b.rules, NULL, &e),
 	    0);
-	b.engine->outputs[0]->state = OUTPUT_FAILING;
+	output_stalls(b.engine->outputs[0], &full);
 	b.engine->outputs[0]->rows = 7;
 	b.engine->outputs[0]->refused = 4;
 	b.engine->outputs[0]->written = 3;
@@ -444,6 +447,8 @@ outputs_are_rows_by_the_index_of_their_names(void **state)
 	assert_string_equal(r->type, "snmp");
 	assert_string_equal(r->view, "b"); /* which the others share */
 	assert_int_equal(r->oper_state, 2);
+	assert_string_equal(r->failure, "no space left");
+	assert_true(r->failed_at != 0);
 	assert_int_equal(r->rows, r->written + r->spooled + r->refused);
 	tree_free(t);
 	census_free(c);

@@ -533,6 +533,7 @@ test_v9_many_sets_wait(void **state)
 	assert_int_equal(bench_stat(&b, STAT_SETS_WAITING), WAITING_EXPORTER_SETS);
 	assert_int_equal(
 	    bench_stat(&b, STAT_RECORDS_NO_TEMPLATE), 2 * WAITING_EXPORTER_SETS);
+	assert_int_equal(atomic_load(&b.collector.crowded), 2 * WAITING_EXPORTER_SETS);
 	/* The last ones are still there. */
 	v9_header(&w, 3 * WAITING_EXPORTER_SETS, 7);
 	v9_template(&w, 256);

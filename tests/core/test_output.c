@@ -123,10 +123,13 @@ test_failure(void **state)
 	struct output *o = fake_output_add(en, &fake_output, "a", &common, &out);
 	struct err e = ERR_INIT;
 	uint64_t refused;
+	char why[64];
 
 	(void)state;
 	clock_set(TRAFFIC_START);
 	fake_prepare(en);
+	assert_int_equal(output_failure(o, why, sizeof(why)), 0);
+	assert_string_equal(why, "");
 	assert_int_equal(output_start(o, &e), 0);
 	fake_feed(en, 0, &t, NULL, 1000);
 	publisher_round(en->publisher, TRAFFIC_START + CLOCK_S, true);
@@ -147,6 +150,13 @@ test_failure(void **state)
 	assert_int_equal(atomic_load(&o->errors), 1);
 	assert_true(atomic_load(&o->last_success) == TRAFFIC_START + 5 * CLOCK_S);
 	assert_int_equal(atomic_load(&o->rows), refused + atomic_load(&o->written));
+	/* It is still known what it was, and when. */
+	assert_int_equal(output_failure(o, why, sizeof(why)), TRAFFIC_START);
+	assert_string_equal(why, "it is broken");
+	output_stalls(o, &(struct err){ WEIR_EIO, "the spool is full" });
+	assert_int_equal(output_failure(o, why, sizeof(why)), TRAFFIC_START + 5 * CLOCK_S);
+	assert_string_equal(why, "the spool is full");
+	output_stalls(o, NULL);
 	fake_books_check(en, "an output that failed");
 	engine_free(en);
 	clock_set(0);
