@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/books.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
 
@@ -423,6 +424,7 @@ census_take(struct census *c, struct mib_tree *t)
 {
 	paces_take(c);
 	interfaces_take(c);
+	t->books = books_balance(c->engine) ? 1 : 2;
 	t->interfaces = interface_set_ref(c->interfaces);
 	t->n_interfaces = t->interfaces != NULL ? t->interfaces->n : 0;
 	for (uint32_t i = 0; i < c->n_doors; i++)

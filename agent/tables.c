@@ -5,6 +5,9 @@
 
 #include "agent/tables.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "lib/clock.h"
 
 #ifndef PACKAGE_VERSION
@@ -108,6 +111,7 @@ static const struct column general_columns[] = {
 	NUMBER(7, COUNTER32, "weirNotificationsSent", struct mib_tree, notified),
 	NUMBER(8, COUNTER32, "weirNotificationsSuppressed", struct mib_tree, not_notified),
 	NUMBER(9, COUNTER32, "weirActionsSuppressed", struct mib_tree, not_acted),
+	NUMBER(10, INTEGER, "weirBooksBalance", struct mib_tree, books),
 };
 
 static uint32_t
@@ -182,6 +186,29 @@ const struct mib_table collector_table = {
 /* weirExporterTable */
 
 #define E struct exporter_row
+
+static void
+get_exporter_name(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	const E *x = row;
+	char text[IP_STRLEN + 12];
+	size_t len = ip_format(&x->address, text);
+
+	(void)m, (void)arg;
+	(void)snprintf(text + len, sizeof(text) - len, "/%" PRIu32, x->domain);
+	value_text(v, text);
+}
+
+static void
+get_silence(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	uint64_t seen = ((const E *)row)->last_seen;
+
+	(void)arg;
+	if (m->tree->cut_real > seen)
+		v->n = (m->tree->cut_real - seen) / CLOCK_S;
+}
+
 #define COUNT(no, TYPE, name, count) NUMBER(no, TYPE, name, E, counts[EXPORTER_##count])
 static const struct column exporter_columns[] = {
 	NUMBER(4, INTEGER, "weirExporterProtocol", E, protocol),
@@ -202,6 +229,8 @@ static const struct column exporter_columns[] = {
 	NUMBER(19, INTEGER, "weirExporterClockSkew", E, skew_ms),
 	DATE(20, "weirExporterLastReceive", E, last_seen),
 	STAMP(21, "weirExporterDiscontinuityTime", E, first_seen),
+	{ 22, VALUE_OCTETS, "weirExporterName", get_exporter_name, 0 },
+	{ 23, VALUE_UNSIGNED, "weirExporterSecondsSinceReceive", get_silence, 0 },
 };
 #undef COUNT
 #undef E

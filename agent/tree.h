@@ -142,6 +142,7 @@ struct mib_tree {
 	uint64_t started;        /* ns since 1970 */
 	uint64_t notified, not_notified; /* notifications */
 	uint64_t not_acted;      /* programs and results for Nagios */
+	uint64_t books;          /* TruthValue: 1 if they balance, else 2 */
 	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
 	    n_topns, n_topn_entries, n_interfaces, n_sessions;
 	struct collector_row *collectors; /* by index */

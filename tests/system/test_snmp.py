@@ -407,3 +407,17 @@ def test_sessions_in_ipfix_mib(tmp_path, weir):
     w.books()
     assert w.stop() == 0
     master.stop()
+
+
+def test_managers_that_read_no_indexes_know_exporters_and_the_books(weir, snmpd):
+    w, port = begin(weir, snmpd)
+    assert poll(lambda: snmpd.walk("1.1.10")) == {"0": "1"}  # true: they balance
+    generate("netflow9", 200, 20, udp=f"127.0.0.1:{port}")
+    names = poll(lambda: snmpd.walk("1.3.1.22"))
+    for index, name in names.items():
+        number, kind, length, *address, domain = index.split(".")
+        assert (kind, length) == ("1", "4") and name == ".".join(address) + "/" + domain
+    ages = snmpd.walk("1.3.1.23")
+    assert set(ages) == set(names) and all(0 <= int(age) < 60 for age in ages.values())
+    poll(lambda: all(int(age) >= 1 for age in snmpd.walk("1.3.1.23").values()))
+    assert w.stop() == 0
