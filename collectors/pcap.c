@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include "collectors/capture.h"
+#include "collectors/class_config.h"
+#include "collectors/classes.h"
 #include "collectors/fragments.h"
 #include "collectors/interfaces.h"
 #include "collectors/playback.h"
@@ -21,6 +23,7 @@
 #include "lib/log.h"
 
 #define READ_PACKETS 4096              /* at once; then other doors have their turn */
+#define LOOKS        2048U             /* packets of one read that are classified on an interface */
 #define RETRY_NS     CLOCK_S
 #define ADDED_NS     (3 * CLOCK_S)     /* workers look at their doors once a second at least */
 
@@ -110,6 +113,7 @@ struct door {
 	uint32_t ifindex;       /* of the interface, wherever but from the map */
 	struct fragments *fragments; /* NULL: nobody asks for ports */
 	struct starts *starts;  /* NULL: nobody asks for `flows` */
+	struct classes *classes; /* NULL: nobody asks for `class` */
 	uint64_t retry_at;      /* clock_mono: look for the interface again */
 };
 
@@ -141,6 +145,16 @@ take_starts(struct take *t, unsigned end)
 		if (ip_is_none(&flows[i].src_host) && ip_is_none(&flows[i].dst_host))
 			flows[i].flows = 0;
 	t->first = end % FLOW_BATCH;
+}
+
+/* The first `end` slots are filled: do what looks at many at once, and at what is final. */
+static void
+take_batch(struct take *t, unsigned end)
+{
+	if (t->door->starts != NULL)
+		take_starts(t, end);
+	if (t->door->classes != NULL)
+		classes_keep(t->door->classes, end);
 }
 
 /* What is not IP counts as a frame, where the operator wants that. */
@@ -203,12 +217,14 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	struct flow *f = pipeline_slot(t->pipeline);
 	struct packet_fragment fragment;
 	enum packet_result result;
+	bool not_ip;
 
 	result = packet_dissect_more(link, frame->octets, frame->caplen, frame->wirelen,
 	    &t->door->wants, f, &fragment);
 	t->octets += frame->wirelen;
 	t->time = frame->time;
-	if (result == PACKET_NOT_IP)
+	not_ip = result == PACKET_NOT_IP;
+	if (not_ip)
 		result = take_not_ip(t, frame, f);
 	t->n[result]++;
 	if (result != PACKET_OK)
@@ -219,9 +235,13 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	if (t->on_any || t->on_interface || t->link_bytes)
 		take_surroundings(t, frame, f);
 	pipeline_frame(t->pipeline, frame);
-	if (t->door->starts != NULL && t->pipeline->n + 1 == FLOW_BATCH)
-		take_starts(t, FLOW_BATCH);
+	if (t->door->classes != NULL && !not_ip)
+		classes_take(t->door->classes, link, frame, f);
+	if (t->pipeline->n + 1 == FLOW_BATCH)
+		take_batch(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
+	if (t->door->classes != NULL && classes_unsettled(t->door->classes))
+		(void)classes_settle(t->door->classes);
 }
 
 static void
@@ -267,6 +287,17 @@ take_interface(struct take *t, const struct door *d)
 	*(t->direction == DIRECTION_IN ? &t->in_iface : &t->out_iface) = ifindex;
 }
 
+/* What time brings: `time` is that of the last packet, 0: none came. */
+static void
+take_classes(const struct door *d, uint64_t time)
+{
+	if (time == 0 && d->interface != NULL)
+		time = clock_real();
+	if (time != 0)
+		classes_age(d->classes, time);
+	(void)classes_settle(d->classes);
+}
+
 static enum capture_result
 door_take(struct collector *c, struct door *d, struct capture *capture)
 {
@@ -277,10 +308,13 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	t.link_bytes = field_set_has(&c->pipeline->needs, F_LINK_BYTES);
 	take_interface(&t, d);
 	t.first = c->pipeline->n;
+	if (d->classes != NULL)
+		classes_budget(d->classes, d->interface != NULL ? LOOKS : CLASSES_NO_BUDGET);
 	result = capture_read(capture, READ_PACKETS, take_packet, &t);
-	if (d->starts != NULL)
-		take_starts(&t, c->pipeline->n);
+	take_batch(&t, c->pipeline->n);
 	take_count(&t, c);
+	if (d->classes != NULL)
+		take_classes(d, t.time);
 	return result;
 }
 
@@ -393,10 +427,14 @@ static enum collector_state
 file_read(struct collector *c)
 {
 	struct door *d = c->priv;
+	enum collector_state state;
 
 	if (playback_waits(&d->file, c))
 		return COLLECTOR_IDLE;
-	return playback_state(&d->file, c, door_take(c, d, &d->file.capture));
+	state = playback_state(&d->file, c, door_take(c, d, &d->file.capture));
+	if (state == COLLECTOR_DONE && d->classes != NULL)
+		classes_finish(d->classes);
+	return state;
 }
 
 static void
@@ -408,6 +446,7 @@ packets_close(struct collector *c)
 	fragments_free(d->fragments);
 	playback_close(&d->file);
 	starts_free(d->starts);
+	classes_free(d->classes);
 	free(d);
 	c->priv = NULL;
 }
@@ -420,7 +459,9 @@ door_tables(struct collector *c, struct door *d, struct err *e)
 		F_ICMP_CODE };
 	const struct pcap_config *config = d->config;
 	const struct pipeline *p = c->pipeline;
-	bool fragments = config->force_fragments || p->needs_flow_starts;
+	bool classes = field_set_has(&p->needs, F_CLASS) && config->classes != NULL &&
+	    config->classes->n > 0;
+	bool fragments = config->force_fragments || p->needs_flow_starts || classes;
 
 	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++)
 		fragments |= field_set_has(&p->needs, transport[i]);
@@ -429,7 +470,9 @@ door_tables(struct collector *c, struct door *d, struct err *e)
 	if (p->needs_flow_starts)
 		d->starts = starts_new(config->flow_octets, config->flow_life * CLOCK_S,
 		    config->flow_tcp_life * CLOCK_S, e);
-	return d->starts != NULL || !p->needs_flow_starts;
+	if (classes)
+		d->classes = classes_new(config->classes, &d->wants, c->pipeline, e);
+	return (d->starts != NULL || !p->needs_flow_starts) && (d->classes != NULL || !classes);
 }
 
 /* A door as both kinds have it. NULL with `e` filled. */

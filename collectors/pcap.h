@@ -13,6 +13,8 @@
 #include "core/collector.h"
 #include "lib/directive.h"
 
+struct class_config;
+
 struct pcap_config {
 	const char *interface;      /* NULL: none; one of these three is set */
 	const char *interfaces_map; /* path; NULL: none */
@@ -36,6 +38,7 @@ struct pcap_config {
 	uint32_t savefile_replay;   /* plays; 0: for ever */
 	uint64_t pipe_size;         /* capture buffer of each worker, octets */
 	/* No directives: */
+	const struct class_config *classes; /* borrowed; NULL: packets have none */
 	uint32_t workers;           /* that capture side by side; 0: not known */
 	uint16_t protocol;          /* EtherType to capture alone; 0: all */
 	struct interfaces *interfaces; /* to capture from, owned; NULL: none (interfaces.h) */

@@ -6,6 +6,7 @@
 
 #include "core/feed.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "rules/columns.h"
 
 void
@@ -15,8 +16,12 @@ pipeline_prepare(struct pipeline *p)
 	static const enum field_no tuple[] = { F_SRC_HOST, F_DST_HOST, F_SRC_PORT, F_DST_PORT,
 		F_PROTO };
 
-	for (size_t i = 0; p->needs_flow_starts && i < sizeof(tuple) / sizeof(tuple[0]); i++)
+	bool streams = p->needs_flow_starts || field_set_has(&p->needs, F_CLASS);
+
+	for (size_t i = 0; streams && i < sizeof(tuple) / sizeof(tuple[0]); i++)
 		field_set_add(&p->needs, tuple[i]);
+	if (field_set_has(&p->needs, F_CLASS))
+		p->unknown_class = intern("unknown", strlen("unknown"));
 	p->needs_span = field_set_has(&p->needs, F_TIMESTAMP_MIN) ||
 	    field_set_has(&p->needs, F_TIMESTAMP_MAX) ||
 	    field_set_has(&p->needs, F_TIMESTAMP_SECOND);
@@ -266,10 +271,13 @@ groups_each(struct pipeline *p,
 	}
 }
 
-/* Rates and times, before rules look. */
+/* Rates, times, and what else is the same whoever decodes; before rules look. */
 static void
 flows_complete(struct pipeline *p)
 {
+	for (unsigned i = 0; p->unknown_class != 0 && i < p->n; i++)
+		if (p->flows[i].class_id == 0)
+			p->flows[i].class_id = p->unknown_class;
 	if (p->sampling != NULL)
 		stat_add(&p->stats, STAT_RENORMALIZED_OVER,
 		    sampling_apply(p->sampling, p->source, p->flows, p->n));

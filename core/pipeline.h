@@ -42,6 +42,7 @@ struct pipeline {
 	struct field_set needs;      /* fields that some view or rule reads */
 	size_t clear_octets;         /* of struct flow, up to the last field that is needed */
 	bool needs_flow_starts;      /* some view shows `flows` of packets */
+	uint32_t unknown_class;      /* where `class` is needed: the class of flows without one */
 	bool needs_span;             /* some view has timestamp_min, _max or _second */
 	struct sums fed;             /* handed to the views so far */
 	struct stats stats;

@@ -168,6 +168,7 @@ books_collect(struct view *v, const struct slab *s)
 static void
 slab_collect(struct view *v, struct slab *s, uint64_t now)
 {
+	slab_tidy(&v->rs, s);
 	if (v->ledger != NULL)
 		ledger_add(v->ledger, s, now);
 	books_collect(v, s);

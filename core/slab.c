@@ -63,6 +63,28 @@ slab_bin_find(const struct slab *s, uint64_t stamp)
 	return -1;
 }
 
+static bool
+row_is_empty(const struct rowspec *rs, const uint8_t *row)
+{
+	static const struct sums none;
+
+	return sums_equal(rowspec_sums_get(rs, row), &none);
+}
+
+void
+slab_tidy(const struct rowspec *rs, struct slab *s)
+{
+	uint32_t *to, left = 0;
+
+	if (!s->emptied || (to = malloc(s->table.n * sizeof(*to))) == NULL)
+		return;
+	for (uint32_t i = 0; i < s->table.n; i++)
+		to[i] = row_is_empty(rs, table_row(&s->table, i)) ? UINT32_MAX : left++;
+	table_renumber(&s->table, to, left);
+	free(to);
+	s->emptied = false;
+}
+
 /* Rows on their way from one slab to another, a batch at a time. */
 struct batch {
 	const struct rowspec *rs;
@@ -113,14 +135,6 @@ bins_match(struct slab *to, const struct slab *from, uint16_t *map)
 	}
 }
 
-static bool
-row_is_empty(const struct rowspec *rs, const uint8_t *row)
-{
-	static const struct sums none;
-
-	return sums_equal(rowspec_sums_get(rs, row), &none);
-}
-
 void
 slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 {
@@ -131,8 +145,6 @@ slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 	for (uint32_t i = 0; i < from->table.n; i++) {
 		const uint8_t *row = table_row(&from->table, i);
 
-		if (from->emptied && row_is_empty(rs, row))
-			continue;
 		batch_add(&b, row, map[rowspec_bin(rs, row)]);
 	}
 	batch_flush(&b);

@@ -46,10 +46,12 @@ int slab_bin(struct slab *s, struct bin bin);
 /* The number of the bin in `s` that time `stamp` is in; -1: there is none. */
 int slab_bin_find(const struct slab *s, uint64_t stamp);
 
+/* Let rows go of which all was moved to others. Short of memory, they stay, with nothing. */
+void slab_tidy(const struct rowspec *rs, struct slab *s);
+
 /*
  * Count the rows, other rows and books of `from` into `to` (rows of one rowspec). Bins are
- * matched by their times; what finds no room goes to the other row of its bin. Rows that
- * were emptied stay behind.
+ * matched by their times; what finds no room goes to the other row of its bin.
  */
 void slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
 

@@ -31,6 +31,7 @@ settings_sets(void)
 	sets[n++] = &output_directives;
 	sets[n++] = &rules_directives;
 	sets[n++] = &sampling_directives;
+	sets[n++] = &class_directives;
 	sets[n++] = &watch_directives;
 	sets[n++] = &alarm_directives;
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
@@ -279,6 +280,8 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	defaults_add(s, o);
 	directive_apply(&weir_directives, &s->config, NULL, &s->weir, &s->problems);
 	directive_apply(&sampling_directives, &s->config, NULL, &s->sampling, &s->problems);
+	directive_apply(&class_directives, &s->config, NULL, &s->classes, &s->problems);
+	class_config_load(&s->classes, &s->config, &s->problems);
 	directive_apply(&watch_directives, &s->config, NULL, &s->watch, &s->problems);
 	directive_apply(&alarm_directives, &s->config, NULL, &s->alarm, &s->problems);
 	customs_read(s);
@@ -311,6 +314,7 @@ settings_free(struct settings *s)
 			datagram_config_fini(s->in[i]);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
 		free(s->in[i]);
+	class_config_fini(&s->classes);
 	free(s->plugins);
 	problems_free(&s->problems);
 	config_free(&s->config);
@@ -365,6 +369,7 @@ settings_print(const struct settings *s, FILE *to)
 {
 	directive_print(&weir_directives, &s->weir, NULL, to);
 	directive_print(&sampling_directives, &s->sampling, NULL, to);
+	directive_print(&class_directives, &s->classes, NULL, to);
 	directive_print(&watch_directives, &s->watch, NULL, to);
 	directive_print(&alarm_directives, &s->alarm, NULL, to);
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
@@ -449,6 +454,7 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 	int rc = 0;
 
 	pcap->workers = s->workers;
+	pcap->classes = &s->classes;
 	sflow->unknown_etype = pcap->unknown_etype;
 	sflow->tunnel = pcap->tunnel;
 	if (pcap->savefile != NULL) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collectors/class_config.h"
 #include "collectors/datagram.h"
 #include "core/engine.h"
 #include "daemon/doors.h"
@@ -45,6 +46,7 @@ struct settings {
 	struct problems problems;
 	struct weir_config weir;
 	struct sampling_config sampling;
+	struct class_config classes;
 	struct watch_config watch;
 	struct alarm_config alarm;
 	unsigned workers;

@@ -46,6 +46,15 @@ AC_DEFUN([AX_WEIR_LIBS], [
 		PKG_CHECK_MODULES([MAXMINDDB], [libmaxminddb >= 1.4], [weir_found=yes],
 			[weir_found=no])
 	])
+	AX_WEIR_DOOR([ndpi], [NDPI], [classes of streams by nDPI], [
+		dnl Its interface changes with each release: collectors/class_ndpi.c is for this one.
+		PKG_CHECK_MODULES([NDPI], [libndpi >= 4.2 libndpi < 4.4], [weir_found=yes],
+			[weir_found=no])
+	])
+	AX_WEIR_DOOR([pcre2], [PCRE2], [classes of streams by patterns], [
+		PKG_CHECK_MODULES([PCRE2], [libpcre2-8 >= 10.30], [weir_found=yes],
+			[weir_found=no])
+	])
 	AX_WEIR_DOOR([ncurses], [NCURSES], [weir top], [
 		PKG_CHECK_MODULES([NCURSES], [ncursesw], [weir_found=yes], [weir_found=no])
 	])

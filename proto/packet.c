@@ -40,6 +40,8 @@ enum {
 	IPV6_NEXT = 6, /* where the next header's number is */
 	EXTENSION_OCTETS = 8, /* the least that an extension header has */
 	UDP_OCTETS = 8,
+	TCP_OCTETS = 20,
+	TCP_OFFSET = 12, /* of the data, in words, in the high bits */
 	TCP_FLAGS = 13, /* where they are */
 };
 
@@ -282,12 +284,12 @@ packet_network(const struct packet_link *link, struct rbuf *r, struct flow *f,
 
 /*
  * All layers to the transport header, whatever they are. `l4` is then there, empty where
- * that is not in the frame.
+ * that is not in the frame, and `ip` where the IP header begins.
  */
 ALWAYS_INLINE enum packet_result
 packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
-    struct packet_fragment *fragment, struct rbuf *l4)
+    struct packet_fragment *fragment, const uint8_t **ip, struct rbuf *l4)
 {
 	struct packet_cut cut = { caplen, wirelen };
 	struct rbuf r = rbuf_of(frame, caplen);
@@ -295,6 +297,7 @@ packet_layers(const struct packet_link *link, const uint8_t *frame, size_t caple
 	*l4 = rbuf_of(frame, 0);
 	fragment->kind = PACKET_FRAGMENT_NONE;
 	f->etype = packet_network(link, &r, f, w);
+	*ip = r.p;
 	switch (f->etype) {
 	case ETYPE_IPV4:
 		return packet_ipv4(&r, cut, w, f, fragment, l4);
@@ -346,7 +349,7 @@ packet_replace(struct flow *f, const struct flow *in)
 /* Go into one tunnel of the layers, if the packet whose rest is `*l4` is in any. */
 static bool
 packet_enter(struct packet_cut cut, const struct packet_wants *w, struct flow *f,
-    struct packet_fragment *fragment, struct rbuf *l4)
+    struct packet_fragment *fragment, const uint8_t **ip, struct rbuf *l4)
 {
 	for (unsigned i = 0; i < w->n_layers; i++) {
 		struct rbuf r = *l4, inner;
@@ -360,6 +363,7 @@ packet_enter(struct packet_cut cut, const struct packet_wants *w, struct flow *f
 			continue;
 		packet_replace(f, &in);
 		*fragment = piece;
+		*ip = r.p;
 		*l4 = inner;
 		return true;
 	}
@@ -394,25 +398,71 @@ packet_tunnel(
 	f->tunnel_flow_label = in.flow_label;
 }
 
-/* All of it, and into tunnels where that is asked for. */
+/* All of it, and into tunnels where that is asked for. `ip` and `l4` are the innermost. */
+static enum packet_result
+packet_whole(const struct packet_link *link, const uint8_t *frame, size_t caplen,
+    size_t wirelen, const struct packet_wants *w, struct flow *f,
+    struct packet_fragment *fragment, const uint8_t **ip, struct rbuf *l4)
+{
+	struct packet_cut cut = { caplen, wirelen };
+	enum packet_result result;
+
+	result = packet_layers(link, frame, caplen, wirelen, w, f, fragment, ip, l4);
+	if (result != PACKET_OK || !w->within)
+		return result;
+	for (unsigned depth = 0; depth < PACKET_LAYERS; depth++)
+		if (!packet_enter(cut, w, f, fragment, ip, l4))
+			break;
+	if (w->tunnels)
+		packet_tunnel(*l4, cut, w, f);
+	return PACKET_OK;
+}
+
 static enum packet_result
 packet_any(const struct packet_link *link, const uint8_t *frame, size_t caplen,
     size_t wirelen, const struct packet_wants *w, struct flow *f,
     struct packet_fragment *fragment)
 {
-	struct packet_cut cut = { caplen, wirelen };
-	enum packet_result result;
+	const uint8_t *ip;
 	struct rbuf l4;
 
-	result = packet_layers(link, frame, caplen, wirelen, w, f, fragment, &l4);
-	if (result != PACKET_OK || !w->within)
-		return result;
-	for (unsigned depth = 0; depth < PACKET_LAYERS; depth++)
-		if (!packet_enter(cut, w, f, fragment, &l4))
-			break;
-	if (w->tunnels)
-		packet_tunnel(l4, cut, w, f);
-	return PACKET_OK;
+	return packet_whole(link, frame, caplen, wirelen, w, f, fragment, &ip, &l4);
+}
+
+/* What stands behind the transport header; empty where there is none, or it is cut. */
+static struct rbuf
+packet_payload(uint8_t proto, struct rbuf l4)
+{
+	const uint8_t *p = l4.p;
+	size_t octets = 0;
+
+	if (proto == PROTO_TCP && rbuf_left(&l4) >= TCP_OCTETS)
+		octets = (size_t)(p[TCP_OFFSET] >> 4) * 4;
+	else if (proto == PROTO_UDP)
+		octets = UDP_OCTETS;
+	if (octets < UDP_OCTETS || rbuf_left(&l4) < octets)
+		return rbuf_of(l4.end, 0);
+	rbuf_skip(&l4, octets);
+	return l4;
+}
+
+bool
+packet_content(const struct packet_link *link, const struct frame *frame,
+    const struct packet_wants *w, struct packet_content *c)
+{
+	struct packet_fragment fragment;
+	struct flow f;
+	struct rbuf l4;
+
+	flow_clear(&f);
+	if (packet_whole(link, frame->octets, frame->caplen, frame->wirelen, w, &f, &fragment,
+		&c->ip, &l4) != PACKET_OK ||
+	    fragment.kind == PACKET_FRAGMENT_LATER)
+		return false;
+	/* What pads the frame is not of the packet, and its length may be less than it says. */
+	c->ip_octets = (size_t)(l4.end - c->ip);
+	c->payload = packet_payload(f.proto, l4);
+	return true;
 }
 
 void
@@ -485,7 +535,7 @@ packet_datagram(const struct packet_link *link, const uint8_t *frame, size_t cap
 	size_t octets;
 
 	result = packet_layers(
-	    link, frame, caplen, wirelen, &packet_wants_none, f, &fragment, &l4);
+	    link, frame, caplen, wirelen, &packet_wants_none, f, &fragment, &p, &l4);
 	if (result != PACKET_OK)
 		return result;
 	if (f->proto != PROTO_UDP || (p = rbuf_get(&l4, UDP_OCTETS)) == NULL)

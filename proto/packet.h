@@ -20,6 +20,7 @@
 
 #include "flow/field.h"
 #include "flow/flow.h"
+#include "flow/frame.h"
 #include "lib/err.h"
 #include "lib/rbuf.h"
 
@@ -107,6 +108,20 @@ struct packet_fragment {
 enum packet_result packet_dissect_more(const struct packet_link *link,
     const uint8_t *frame, size_t caplen, size_t wirelen, const struct packet_wants *w,
     struct flow *f, struct packet_fragment *fragment);
+
+/* What a classifier looks at: pointers into the frame. */
+struct packet_content {
+	const uint8_t *ip;   /* the header that counts: the innermost of the layers */
+	size_t ip_octets;    /* to the end of the packet, or of what was captured of it */
+	struct rbuf payload; /* behind the header of TCP or UDP */
+};
+
+/*
+ * Find the content of a frame that was PACKET_OK with the same `w`. Returns false where
+ * there is none to look at: in later fragments.
+ */
+bool packet_content(const struct packet_link *link, const struct frame *frame,
+    const struct packet_wants *w, struct packet_content *c);
 
 /*
  * The same for a frame that carries a UDP datagram, whose octets, as far as they were

@@ -32,6 +32,7 @@ pcap.h: collectors rules bench
 zlib.h: collectors
 pcap/*: collectors rules
 ndpi*: collectors
+pcre2.h: collectors
 net-snmp/*: agent
 maxminddb.h: rules
 rrd.h: rrd

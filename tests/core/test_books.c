@@ -133,7 +133,15 @@ test_tampering(void **state)
 	assert_int_equal(n, sizeof(numbers) / sizeof(numbers[0]));
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
+			STAT_CLASS_EVICTED,
+			STAT_CLASS_FIXED,
+			STAT_CLASS_KNOWN,
+			STAT_CLASS_LATE,
 			STAT_CLASS_MOVED,
+			STAT_CLASS_REFUSED,
+			STAT_CLASS_STREAMS,
+			STAT_CLASS_UNKNOWN,
+			STAT_CLASS_UNSEEN,
 			STAT_CONNECTIONS,
 			STAT_CONNECTIONS_ENDED,
 			STAT_CONNECTIONS_IDLE,

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "collectors/classes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collectors/chunks.h"
+#include "collectors/class_engine.h"
+#include "collectors/turns.h"
+#include "lib/clock.h"
+
+#define OPEN_MAX    65536U         /* streams that engines look at */
+#define OPEN_LIFE   (60 * CLOCK_S) /* after such a pause they look no more */
+#define KEPT_MAX    (8 * OPEN_MAX) /* records that may still move */
+#define LATE_MAX    1024U          /* packets that wait for the next budget, */
+#define LATE_OCTETS 2048U          /* and how much of each */
+#define NONE        0U
+#define SETTLED     UINT32_MAX
+
+/* Both directions are one: the lower end is the first. */
+struct stream_key {
+	ip16_t lower, upper;
+	uint16_t lower_port, upper_port;
+	uint8_t proto;
+	uint8_t zero[3];
+};
+_Static_assert(sizeof(struct stream_key) % 8 == 0, "keys of a table are words");
+
+struct stream_row {
+	struct stream_key key;
+	uint32_t open;     /* number of the stream; NONE: a new row; SETTLED: no more is looked at */
+	uint32_t class_id; /* when settled */
+};
+
+/* A stream that engines look at. */
+struct stream {
+	struct stream_key key;
+	uint64_t seen;         /* time of its last packet */
+	uint64_t birth;        /* no other has the same */
+	uint32_t older, newer; /* by `seen` */
+	uint32_t class_id;     /* as far as is known */
+	uint32_t kept;         /* its records, the newest first */
+	uint32_t looks;        /* packets that were looked at */
+	uint32_t asking;       /* bits of engines that would look at more */
+	uint32_t next;         /* in the list of those that are: */
+	bool unsettled;        /* records of it may be of another class than it */
+	bool ended;            /* it goes when they are not */
+	void *of[CLASS_ENGINES]; /* what each engine keeps of it */
+};
+
+/* A record that was fed, as it was counted: as much of a struct flow as anybody reads. */
+struct record {
+	uint32_t next;
+	uint64_t flow[];
+};
+
+/* A packet that waits to be looked at. */
+struct late {
+	uint32_t open;
+	uint64_t birth; /* of the stream then */
+	const struct packet_link *link;
+	struct frame frame;
+	uint8_t octets[LATE_OCTETS];
+};
+
+struct classes {
+	const struct class_config *config;
+	const struct packet_wants *wants;
+	struct pipeline *pipeline;
+	struct turns turns;
+	void *engines[CLASS_ENGINES];
+	struct chunks streams, records;
+	uint64_t births;
+	uint32_t oldest, newest;
+	uint32_t unsettled;
+	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
+	uint32_t budget;
+	uint32_t late_first, late_n;
+	struct late *late; /* a ring; NULL until it is needed */
+};
+
+static struct stream *
+stream_at(const struct classes *cs, uint32_t open)
+{
+	return chunks_at(&cs->streams, open);
+}
+
+static struct flow *
+record_flow(struct record *r)
+{
+	return (struct flow *)(void *)r->flow;
+}
+
+struct classes *
+classes_new(const struct class_config *c, const struct packet_wants *wants,
+    struct pipeline *p, struct err *e)
+{
+	struct classes *cs = calloc(1, sizeof(*cs));
+
+	if (cs == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for classes");
+		return NULL;
+	}
+	cs->config = c;
+	cs->wants = wants;
+	cs->pipeline = p;
+	cs->budget = CLASSES_NO_BUDGET;
+	chunks_init(&cs->streams, sizeof(struct stream),
+	    c->max_flows < OPEN_MAX ? c->max_flows : OPEN_MAX);
+	chunks_init(&cs->records, sizeof(struct record) + p->clear_octets, KEPT_MAX);
+	if (turns_init(&cs->turns, sizeof(struct stream_key), sizeof(struct stream_row),
+		c->max_flows, c->idle_ms * (CLOCK_S / 1000), e) != 0) {
+		free(cs);
+		return NULL;
+	}
+	for (unsigned i = 0; i < c->n; i++)
+		if ((cs->engines[i] = c->ops[i]->open(c, e)) == NULL) {
+			classes_free(cs);
+			return NULL;
+		}
+	if (pipeline_move_prepare(p, e) != 0) {
+		classes_free(cs);
+		return NULL;
+	}
+	return cs;
+}
+
+static void
+records_give(struct classes *cs, struct stream *st)
+{
+	for (uint32_t no = st->kept, next; no != NONE; no = next) {
+		next = ((struct record *)chunks_at(&cs->records, no))->next;
+		chunks_give(&cs->records, no);
+	}
+	st->kept = NONE;
+}
+
+/* It is in no list any more. */
+static void
+stream_give(struct classes *cs, uint32_t open)
+{
+	struct stream *st = stream_at(cs, open);
+
+	records_give(cs, st);
+	for (unsigned i = 0; i < cs->config->n; i++)
+		if (st->of[i] != NULL)
+			cs->config->ops[i]->stream_free(cs->engines[i], st->of[i]);
+	st->birth = 0;
+	chunks_give(&cs->streams, open);
+}
+
+static void
+stream_link(struct classes *cs, uint32_t open)
+{
+	struct stream *st = stream_at(cs, open);
+
+	st->older = cs->newest;
+	st->newer = NONE;
+	if (cs->newest != NONE)
+		stream_at(cs, cs->newest)->newer = open;
+	else
+		cs->oldest = open;
+	cs->newest = open;
+}
+
+static void
+stream_unlink(struct classes *cs, uint32_t open)
+{
+	struct stream *st = stream_at(cs, open);
+
+	if (st->older != NONE)
+		stream_at(cs, st->older)->newer = st->newer;
+	else
+		cs->oldest = st->newer;
+	if (st->newer != NONE)
+		stream_at(cs, st->newer)->older = st->older;
+	else
+		cs->newest = st->older;
+}
+
+/* `open` is of class `class_id`; what was counted of it follows. */
+static void
+class_set(struct classes *cs, uint32_t open, uint32_t class_id)
+{
+	struct stream *st = stream_at(cs, open);
+	struct pipeline *p = cs->pipeline;
+
+	if (class_id == st->class_id)
+		return;
+	st->class_id = class_id;
+	for (unsigned i = 0; i < p->n; i++)
+		if (cs->noted[i] == open)
+			p->flows[i].class_id = class_id;
+	if (st->kept != NONE && !st->unsettled) {
+		st->unsettled = true;
+		st->next = cs->unsettled;
+		cs->unsettled = open;
+	}
+}
+
+static struct stream_row *
+row_find(struct classes *cs, const struct stream_key *key)
+{
+	void *row = table_find(turns_current(&cs->turns), key);
+
+	return row != NULL ? row : turns_previous(&cs->turns, key);
+}
+
+/* Engines look at no more of `open`: its class is settled. */
+static void
+stream_end(struct classes *cs, uint32_t open)
+{
+	const struct class_config *c = cs->config;
+	struct stream *st = stream_at(cs, open);
+	struct stream_row *row = row_find(cs, &st->key);
+	uint32_t class_id = st->class_id;
+
+	for (unsigned i = 0; i < c->n && class_id == 0; i++)
+		if (st->of[i] != NULL && c->ops[i]->give_up != NULL)
+			class_id = c->ops[i]->give_up(cs->engines[i], st->of[i]);
+	class_set(cs, open, class_id);
+	if (row != NULL && row->open == open) {
+		row->open = SETTLED;
+		row->class_id = class_id;
+	}
+	for (unsigned i = 0; i < cs->pipeline->n; i++)
+		if (cs->noted[i] == open)
+			cs->noted[i] = NONE;
+	stat_add(&cs->pipeline->stats,
+	    class_id != 0 ? STAT_CLASS_KNOWN : STAT_CLASS_UNKNOWN, 1);
+	stream_unlink(cs, open);
+	if (st->unsettled)
+		st->ended = true;
+	else
+		stream_give(cs, open);
+}
+
+/* Let `row` be open; where there is no room, the stream that was silent for longest ends. */
+static void
+stream_open(struct classes *cs, struct stream_row *row)
+{
+	uint32_t open = chunks_take(&cs->streams);
+	struct stream *st;
+
+	if (open == NONE && cs->oldest != NONE) {
+		stat_add(&cs->pipeline->stats, STAT_CLASS_EVICTED, 1);
+		stream_end(cs, cs->oldest);
+		open = chunks_take(&cs->streams);
+	}
+	stat_add(&cs->pipeline->stats, STAT_CLASS_STREAMS, 1);
+	if (open == NONE) {
+		row->open = SETTLED;
+		stat_add(&cs->pipeline->stats, STAT_CLASS_UNKNOWN, 1);
+		return;
+	}
+	st = stream_at(cs, open);
+	st->key = row->key;
+	st->birth = ++cs->births;
+	st->asking = (1U << cs->config->n) - 1;
+	row->open = open;
+	stream_link(cs, open);
+}
+
+/* Ask the engines, in their order, until one says something. Returns whether that is final. */
+static bool
+engines_ask(struct classes *cs, uint32_t open, const struct packet_content *content,
+    uint64_t time)
+{
+	const struct class_config *c = cs->config;
+	struct stream *st = stream_at(cs, open);
+
+	for (unsigned i = 0; i < c->n; i++) {
+		enum class_answer answer;
+		uint32_t class_id = 0;
+
+		if ((st->asking >> i & 1) == 0)
+			continue;
+		if (st->of[i] == NULL)
+			st->of[i] = c->ops[i]->stream_new(cs->engines[i]);
+		if (st->of[i] == NULL)
+			continue;
+		answer = c->ops[i]->look(cs->engines[i], st->of[i], content, time, &class_id);
+		if (answer == CLASS_FINAL)
+			st->asking &= ~(1U << i);
+		if (class_id != 0) {
+			class_set(cs, open, class_id);
+			return answer == CLASS_FINAL;
+		}
+	}
+	return st->asking == 0;
+}
+
+static uint32_t
+looks_max(const struct class_config *c, uint8_t proto)
+{
+	return proto == 6 ? c->giveup_tcp : proto == 17 ? c->giveup_udp : c->giveup_other;
+}
+
+/* Look at a packet of `open`, which may then be settled. */
+static void
+stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
+    const struct frame *frame)
+{
+	struct stream *st = stream_at(cs, open);
+	struct packet_content content;
+	bool final = false;
+
+	st->looks++;
+	if (cs->budget != CLASSES_NO_BUDGET)
+		cs->budget--;
+	if (packet_content(link, frame, cs->wants, &content))
+		final = engines_ask(cs, open, &content, frame->time);
+	if (final || st->looks >= looks_max(cs->config, st->key.proto))
+		stream_end(cs, open);
+}
+
+/* Keep a packet for the next budget. */
+static void
+late_add(struct classes *cs, uint32_t open, const struct packet_link *link,
+    const struct frame *frame)
+{
+	struct late *l;
+
+	if (cs->late == NULL)
+		cs->late = malloc(LATE_MAX * sizeof(*cs->late));
+	if (cs->late == NULL || cs->late_n == LATE_MAX) {
+		stat_add(&cs->pipeline->stats, STAT_CLASS_UNSEEN, 1);
+		return;
+	}
+	stat_add(&cs->pipeline->stats, STAT_CLASS_LATE, 1);
+	l = &cs->late[(cs->late_first + cs->late_n++) % LATE_MAX];
+	l->open = open;
+	l->birth = stream_at(cs, open)->birth;
+	l->link = link;
+	l->frame = *frame;
+	if (l->frame.caplen > LATE_OCTETS)
+		l->frame.caplen = LATE_OCTETS;
+	memcpy(l->octets, frame->octets, l->frame.caplen);
+	l->frame.octets = l->octets;
+}
+
+void
+classes_budget(struct classes *cs, uint32_t looks)
+{
+	cs->budget = looks;
+	while (cs->late_n > 0 && cs->budget > 0) {
+		struct late *l = &cs->late[cs->late_first];
+
+		cs->late_first = (cs->late_first + 1) % LATE_MAX;
+		cs->late_n--;
+		/* It may have ended meanwhile, and another be in its place. */
+		if (stream_at(cs, l->open)->birth == l->birth && !stream_at(cs, l->open)->ended)
+			stream_look(cs, l->open, l->link, &l->frame);
+	}
+}
+
+static void
+key_fill(struct stream_key *key, const struct flow *f)
+{
+	int order = memcmp(&f->src_host, &f->dst_host, sizeof(f->src_host));
+	bool source_first = order != 0 ? order < 0 : f->src_port < f->dst_port;
+
+	memset(key, 0, sizeof(*key));
+	key->lower = source_first ? f->src_host : f->dst_host;
+	key->upper = source_first ? f->dst_host : f->src_host;
+	key->lower_port = source_first ? f->src_port : f->dst_port;
+	key->upper_port = source_first ? f->dst_port : f->src_port;
+	key->proto = f->proto;
+}
+
+/* The row of the stream of `f`, new or not; NULL: there is no room for it. */
+static struct stream_row *
+row_of(struct classes *cs, const struct flow *f)
+{
+	struct stream_key key;
+	const struct stream_row *previous;
+	struct stream_row *row;
+	uint8_t *found;
+
+	key_fill(&key, f);
+	if (table_upsert(turns_current(&cs->turns), &key, 1, &found) != 0)
+		return NULL;
+	row = (void *)found;
+	if (row->open != NONE)
+		return row;
+	previous = turns_previous(&cs->turns, &key);
+	if (previous != NULL)
+		*row = *previous;
+	else
+		stream_open(cs, row);
+	return row;
+}
+
+void
+classes_take(struct classes *cs, const struct packet_link *link,
+    const struct frame *frame, struct flow *f)
+{
+	unsigned slot = cs->pipeline->n;
+	struct stream_row *row;
+	struct stream *st;
+
+	if (f->class_id != 0) /* the exporter has told */
+		return;
+	if ((row = row_of(cs, f)) == NULL) {
+		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
+		return;
+	}
+	if (row->open == SETTLED) {
+		f->class_id = row->class_id;
+		return;
+	}
+	st = stream_at(cs, row->open);
+	st->seen = frame->time;
+	if (cs->newest != row->open) {
+		stream_unlink(cs, row->open);
+		stream_link(cs, row->open);
+	}
+	if (cs->budget > 0 && cs->late_n == 0)
+		stream_look(cs, row->open, link, frame);
+	else
+		late_add(cs, row->open, link, frame);
+	if (row->open == SETTLED) {
+		f->class_id = row->class_id;
+		return;
+	}
+	f->class_id = st->class_id;
+	cs->noted[slot] = row->open;
+}
+
+void
+classes_keep(struct classes *cs, unsigned end)
+{
+	for (unsigned i = 0; i < end; i++) {
+		struct stream *st;
+		struct record *r;
+		uint32_t no;
+
+		if (cs->noted[i] == NONE)
+			continue;
+		st = stream_at(cs, cs->noted[i]);
+		cs->noted[i] = NONE;
+		if ((no = chunks_take(&cs->records)) == NONE) {
+			stat_add(&cs->pipeline->stats, STAT_CLASS_FIXED, 1);
+			continue;
+		}
+		r = chunks_at(&cs->records, no);
+		memcpy(r->flow, &cs->pipeline->flows[i], cs->pipeline->clear_octets);
+		r->next = st->kept;
+		st->kept = no;
+	}
+}
+
+bool
+classes_unsettled(const struct classes *cs)
+{
+	return cs->unsettled != NONE;
+}
+
+/* Move the records of `st`. Returns whether all are. */
+static bool
+stream_settle(struct classes *cs, struct stream *st)
+{
+	for (uint32_t no = st->kept; no != NONE;) {
+		struct record *r = chunks_at(&cs->records, no);
+		struct flow *f = record_flow(r);
+
+		if (f->class_id != st->class_id) {
+			if (!pipeline_move(cs->pipeline, f, st->class_id))
+				return false;
+			f->class_id = st->class_id;
+		}
+		no = r->next;
+	}
+	return true;
+}
+
+bool
+classes_settle(struct classes *cs)
+{
+	while (cs->unsettled != NONE) {
+		uint32_t open = cs->unsettled;
+		struct stream *st = stream_at(cs, open);
+
+		if (!stream_settle(cs, st))
+			return false;
+		cs->unsettled = st->next;
+		st->unsettled = false;
+		if (st->ended)
+			stream_give(cs, open);
+	}
+	return true;
+}
+
+void
+classes_age(struct classes *cs, uint64_t now)
+{
+	turns_age(&cs->turns, now);
+	for (uint32_t n = 0; n < cs->config->idle_budget && cs->oldest != NONE; n++) {
+		uint64_t seen = stream_at(cs, cs->oldest)->seen;
+
+		if (now < seen + OPEN_LIFE)
+			return;
+		stream_end(cs, cs->oldest);
+	}
+}
+
+void
+classes_finish(struct classes *cs)
+{
+	classes_budget(cs, CLASSES_NO_BUDGET);
+	classes_keep(cs, cs->pipeline->n);
+	while (cs->oldest != NONE)
+		stream_end(cs, cs->oldest);
+	do
+		pipeline_flush(cs->pipeline);
+	while (!classes_settle(cs));
+	pipeline_flush(cs->pipeline);
+}
+
+void
+classes_free(struct classes *cs)
+{
+	if (cs == NULL)
+		return;
+	while (cs->oldest != NONE) {
+		uint32_t open = cs->oldest;
+
+		stream_unlink(cs, open);
+		if (!stream_at(cs, open)->unsettled)
+			stream_give(cs, open);
+	}
+	while (cs->unsettled != NONE) {
+		uint32_t open = cs->unsettled;
+
+		cs->unsettled = stream_at(cs, open)->next;
+		stream_give(cs, open);
+	}
+	for (unsigned i = 0; i < cs->config->n; i++)
+		if (cs->engines[i] != NULL)
+			cs->config->ops[i]->close(cs->engines[i]);
+	chunks_fini(&cs->streams);
+	chunks_fini(&cs->records);
+	turns_fini(&cs->turns);
+	free(cs->late);
+	free(cs);
+}
