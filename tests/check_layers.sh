@@ -17,7 +17,7 @@ agent: lib flow core
 rrd: lib flow core
 sql: lib flow core
 report: lib flow core
-export: lib flow proto core
+export: lib flow rules proto core
 client: lib flow
 daemon: lib flow rules proto core collectors agent rrd sql report export client
 bench:
