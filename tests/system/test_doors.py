@@ -2,6 +2,7 @@
 """The doors for export datagrams: who may send, and what an operator meets there."""
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -102,13 +103,27 @@ def test_a_bad_allow_list_is_refused_at_the_start(tmp_path):
 def test_the_manuals_examples_are_right(tmp_path):
     """What docs/exporters.md shows: doors and their allow list, a tee and its receivers."""
     page = pathlib.Path(__file__).parents[2] / "docs" / "exporters.md"
-    config, listed, tee, pools = page.read_text().split("```\n")[1::2]
+    config, listed, tee, pools, by_tags = page.read_text().split("```\n")[1::2]
     config += tee
-    for name, text in (("exporters", listed), ("receivers", pools)):
-        (tmp_path / name).write_text(text)
-        assert f"/etc/weir/{name}\n" in config
-    out = check(tmp_path, config.replace("/etc/weir", str(tmp_path)))
-    assert out.returncode == 0 and "warning" not in out.stdout, out.stdout
+
+    def holds(config, files):
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+            assert re.search(f"/etc/weir/{name}$", config, re.M)
+        out = check(tmp_path, config.replace("/etc/weir", str(tmp_path)))
+        assert out.returncode == 0 and "warning" not in out.stdout, out.stdout
+
+    holds(config, {"exporters": listed, "receivers": pools})
+    # Pools by tags: what files hold stands beside the lines that name them.
+    directives, files = "", {}
+    for line in by_tags.splitlines():
+        directive, held = (part.strip() for part in line.split("#"))
+        if directive:
+            directives += directive + "\n"
+            name = directive.rsplit("/", 1)[1]
+        files[name] = files.get(name, "") + held + "\n"
+    holds(re.sub(r"^tee_receivers.*\n", "", config, flags=re.M) + directives,
+          files | {"exporters": listed})
 
 
 def test_captured_datagrams_ask_the_list_as_well(tmp_path):
