@@ -467,6 +467,7 @@ snmp_ledger(struct output *o, const struct ledger *l)
 	bool complete = true;
 
 	(void)l;
+	session_collect(agent.session);
 	if (x->fresh) /* somebody was left out of the last round: begin anew */
 		for (unsigned i = 0; i < agent.n; i++)
 			agent.exhibits[i]->fresh = false;

@@ -53,6 +53,7 @@ struct session {
 	int wake_fd;                  /* eventfd */
 	_Atomic bool stop;
 	_Atomic(struct mib_tree *) newest; /* given, and not taken up yet */
+	_Atomic(struct mib_tree *) read;   /* list of those that it is done with */
 
 	/* the thread's */
 	struct mib_tree *tree;        /* the one that it answers from; NULL before the first */
@@ -71,8 +72,22 @@ session_prepare(void)
 }
 
 void
+session_collect(struct session *s)
+{
+	struct mib_tree *t = atomic_exchange_explicit(&s->read, NULL, memory_order_acquire);
+
+	while (t != NULL) {
+		struct mib_tree *next = t->next;
+
+		tree_free(t);
+		t = next;
+	}
+}
+
+void
 session_publish(struct session *s, struct mib_tree *t)
 {
+	session_collect(s);
 	tree_free(atomic_exchange_explicit(&s->newest, t, memory_order_acq_rel));
 }
 
@@ -84,6 +99,18 @@ session_wake(struct session *s)
 	(void)!write(s->wake_fd, &one, sizeof(one));
 }
 
+/* Have the publisher free `t`: a million rows are some thousands of pages to give back. */
+static void
+session_put_back(struct session *s, struct mib_tree *t)
+{
+	if (t == NULL)
+		return;
+	t->next = atomic_load_explicit(&s->read, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&s->read, &t->next, t,
+	    memory_order_release, memory_order_relaxed))
+		;
+}
+
 /* Take up a newer tree if there is one. */
 static void
 session_refresh(struct session *s)
@@ -92,7 +119,7 @@ session_refresh(struct session *s)
 
 	if (t == NULL)
 		return;
-	tree_free(s->tree);
+	session_put_back(s, s->tree);
 	s->tree = t;
 	if (s->config.control != NULL)
 		control_update(s->config.control, t);
@@ -732,6 +759,7 @@ session_stop(struct session *s)
 	session_wake(s);
 	pthread_join(s->thread, NULL);
 	close(s->wake_fd);
+	session_collect(s);
 	tree_free(atomic_load(&s->newest));
 	tree_free(s->tree);
 	free(s);

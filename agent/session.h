@@ -54,6 +54,12 @@ void session_stop(struct session *s);
 /* There may be something to notify. Any thread. */
 void session_wake(struct session *s);
 
+/*
+ * Free the trees that the thread has read to their end. session_publish does it, too; it
+ * saves memory to do it before the next tree is made. The thread that publishes.
+ */
+void session_collect(struct session *s);
+
 /* Give the thread a newer tree. Takes `t`. Never waits; one other thread at a time. */
 void session_publish(struct session *s, struct mib_tree *t);
 

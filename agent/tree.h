@@ -158,6 +158,7 @@ struct mib_tree {
 	struct topn_entry *topn_entries;  /* and by index, rank */
 	uint64_t control_changes;         /* of what can be set, when these four were made */
 	uint32_t n_entries;      /* set by tree_seal */
+	struct mib_tree *next;   /* of a list; whose it is knows */
 };
 
 /*

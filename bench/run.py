@@ -915,6 +915,8 @@ def arguments():
                    help="highest loss-free packet rate on an interface (needs root)")
     p.add_argument("--sql", action="store_true",
                    help="rows into SQLite, PostgreSQL and MariaDB")
+    p.add_argument("--snmp", action="store_true",
+                   help="walks and GETs, beside a table within snmpd and a bare subagent")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -953,6 +955,10 @@ def main():
             return
         if args.sql:
             measure_sql(work, args)
+            return
+        if args.snmp:
+            import snmpbench
+            snmpbench.measure(work, args, sys.modules[__name__])
             return
         for case in CASES:
             if args.only in case.name:
