@@ -346,6 +346,8 @@ output_stop(struct output *o)
 
 	if (q == NULL)
 		return;
+	if (o->ops->hurry != NULL)
+		o->ops->hurry(o);
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
 	pthread_cond_broadcast(&q->changed);

@@ -154,6 +154,12 @@ struct output_ops {
 	/* Start threads of its own, if it has any; close() ends them. Main thread. May be NULL. */
 	int (*start)(struct output *o, struct err *e);
 
+	/*
+	 * weir ends: no wait of write() may take longer than a second from now on. Main thread;
+	 * may be NULL.
+	 */
+	void (*hurry)(struct output *o);
+
 	void (*close)(struct output *o);
 };
 

@@ -5,7 +5,8 @@
  * of its own, otherwise all go to one. Each refresh overwrites (or appends to) the file
  * of its name; but a bin that this process has written already and that comes again
  * (late records, a refresh shorter than the bins) is added to its file: overwriting
- * would lose the rows that the books call written.
+ * would lose the rows that the books call written. Variables of rows ($tag) make a file
+ * for each of their values.
  */
 #include "report/print.h"
 
@@ -16,73 +17,36 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/trigger.h"
 #include "lib/clock.h"
+#include "lib/hash.h"
 #include "report/print_file.h"
 #include "report/print_format.h"
+#include "report/print_lock.h"
 #include "report/print_path.h"
+#include "report/print_rows.h"
 
-#define BINS_KNOWN 64U /* bins that were written lately */
-#define ROWS_AHEAD 16U /* rows that are on their way from memory */
+#define FILES_KNOWN 1024U /* files of bins that were written lately */
 
 struct print {
 	const struct print_config *config;
 	struct print_format format;
 	struct print_file file;
+	struct print_lock lock;
+	struct print_rows rows;
+	struct preprocess preprocess;
+	struct trigger *trigger;      /* NULL: none */
 	struct variables vars;
-	uint8_t *other;               /* a row of zeros, for other rows */
 	bool history;
 	bool is_file;                 /* not standard output */
 	bool by_time;                 /* each bin has its file */
-	uint64_t known[BINS_KNOWN];   /* starts of bins written */
-	unsigned n_known;             /* of all times; the place is modulo BINS_KNOWN */
+	bool titled;                  /* standard output has had its titles */
+	uint64_t known[FILES_KNOWN];  /* hashes of the names of files of bins */
+	unsigned n_known;             /* of all times; the place is modulo FILES_KNOWN */
 	uint64_t start; /* of the bin that the present file was opened for */
+	char last[PATH_MAX];          /* name of the file that was opened last */
 	uint64_t newest;              /* that `latest` points at */
 	uint64_t opened;              /* when the present file was, monotonic ns */
-};
-
-#define AT(member) offsetof(struct print_config, member)
-static const struct directive print_rows[] = {
-	{ .name = "print_output", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(form), .def = "formatted",
-	    .words = "formatted|csv|json|event_formatted|event_csv",
-	    .doc = "Form of the rows. The event_ forms leave the counters out." },
-	{ .name = "print_output_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(file),
-	    .doc = "File to write to; none or - is standard output. May hold variables: %d %H "
-	           "%m %M %s %S %w %W %Y %z of the start of the bin (without print_history, of "
-	           "the time of writing), $hst, $ref and $tzone. Directories are made." },
-	{ .name = "print_output_file_append", .type = DIRECTIVE_BOOL,
-	    .scope = DIRECTIVE_PLUGIN, .offset = AT(append), .def = "false",
-	    .doc = "Append to the file instead of overwriting it. The titles are written to a "
-	           "new file only." },
-	{ .name = "print_output_separator", .type = DIRECTIVE_STRING,
-	    .scope = DIRECTIVE_PLUGIN, .offset = AT(separator), .def = ",",
-	    .doc = "What divides the fields of CSV: one character, \\t for a tab, \\s for a "
-	           "blank." },
-	{ .name = "print_write_empty_file", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(write_empty), .def = "false",
-	    .doc = "Make the file even when there is no row to write." },
-	{ .name = "print_markers", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(markers), .def = "false",
-	    .doc = "Write a line before and after the rows of each refresh: --START (pid)-- and "
-	           "--END (pid)--, in JSON the objects purge_init and purge_close." },
-	{ .name = "print_latest_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(latest),
-	    .doc = "Symbolic link to the newest file." },
-	{ .name = "print_cache_entries", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Size of pmacct's cache. Bound the rows with max_entries instead." },
-	{ .name = "print_max_writers", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Writer processes of pmacct's. One thread writes here, and none is started "
-	           "beside it." },
-	{ .name = "print_output_lock_file", .type = DIRECTIVE_NOTICE,
-	    .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Keeps pmacct's writer processes apart. Each output has one writer here." },
-	{ .name = NULL },
-};
-#undef AT
-
-const struct directive_set print_directives = {
-	"print", print_rows, sizeof(struct print_config)
 };
 
 static bool
@@ -92,10 +56,26 @@ config_is_stdout(const struct print_config *c)
 }
 
 static int
+preprocess_plan(const struct print_config *c, struct preprocess *p, struct err *e)
+{
+	int rc = preprocess_parse(p, "print_preprocess", c->preprocess,
+	    c->preprocess_type == PRINT_PREPROCESS_ALL, e);
+
+	if (rc == 0 && p->value[PREPROCESS_RECOVER] > 0)
+		return err_set(e, WEIR_EINVAL,
+		    "print_preprocess: recover=1: there is nothing to recover rejected "
+		    "rows "
+		    "from; leave it out, or write them with a plugin of their own");
+	return rc;
+}
+
+static int
 print_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct print_config *c = o->config;
 	struct variables vars = { .time = clock_real() };
+	struct preprocess preprocess;
+	struct field_set split;
 	char path[PATH_MAX];
 
 	if (print_separator(c->separator) == '\0')
@@ -103,11 +83,17 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 		    "print_output_separator: '%s' is not one character, \\t or \\s",
 		    c->separator);
 	if (!config_is_stdout(c) &&
-	    print_path_expand(c->file, &vars, path, sizeof(path), e) != 0)
+	    print_path_expand(c->file, &vars, NULL, NULL, path, sizeof(path), e) != 0)
+		return -WEIR_EINVAL;
+	if (preprocess_plan(c, &preprocess, e) != 0)
 		return -WEIR_EINVAL;
 	if (c->latest != NULL && config_is_stdout(c))
 		return err_set(e, WEIR_EINVAL,
 		    "print_latest_file links to a file: give print_output_file too");
+	if (!config_is_stdout(c)) {
+		split = print_path_fields(c->file);
+		field_set_join(&vc->aggregate, &split);
+	}
 	/*
 	 * As pmacct: bins wait for their end, unless they are longer than the refresh.
 	 */
@@ -115,16 +101,64 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 	return 0;
 }
 
+/* What the trigger's program is told of a refresh. */
+struct refresh {
+	const char *path;
+	const struct output_result *r;
+	uint64_t elapsed; /* ns */
+};
+
+static void
+refresh_tell(const void *arg, const void *batch, struct spawn_facts *f)
+{
+	const struct refresh *done = batch;
+
+	(void)arg;
+	spawn_variable(f, "PRINT_OUTPUT_FILE", "%s", done->path);
+	spawn_variable(f, "TOTAL_ELEM_NUMBER", "%" PRIu64, done->r->rows);
+	spawn_variable(f, "EFFECTIVE_ELEM_NUMBER", "%" PRIu64, done->r->written);
+	spawn_variable(f, "ELAPSED_TIME", "%" PRIu64, done->elapsed / CLOCK_S);
+}
+
+static int
+trigger_set_up(struct print *p, const struct output *o, struct err *e)
+{
+	const struct print_config *c = p->config;
+	const struct trigger_config tc = {
+		.name = o->name,
+		.directive = "print_trigger_exec",
+		.command = c->trigger_exec,
+		.async = c->trigger_async,
+		.limit_s = c->trigger_limit,
+		.tell = refresh_tell,
+	};
+
+	if (c->trigger_exec == NULL)
+		return 0;
+	return (p->trigger = trigger_new(&tc, e)) != NULL ? 0 : -WEIR_EINVAL;
+}
+
+static void
+print_free(struct print *p)
+{
+	trigger_free(p->trigger);
+	print_format_fini(&p->format);
+	print_file_fini(&p->file);
+	print_rows_fini(&p->rows);
+	print_lock_close(&p->lock);
+	free(p);
+}
+
 static int
 print_open(struct output *o, struct err *e)
 {
 	const struct print_config *c = o->config;
 	struct print *p = calloc(1, sizeof(*p));
+	struct field_set split = { 0 };
+	int rc;
 
-	if (p == NULL || (p->other = calloc(1, o->view->rs.row_octets)) == NULL) {
-		free(p);
+	if (p == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory");
-	}
 	p->config = c;
 	p->history = !bins_are_none(&o->view->config.bins);
 	p->is_file = !config_is_stdout(c);
@@ -132,38 +166,50 @@ print_open(struct output *o, struct err *e)
 	p->vars.utc = o->common.text.utc;
 	p->vars.refresh_s = o->view->config.refresh_s;
 	p->vars.history_s = o->view->config.bins.seconds;
+	p->file.fd = -1;
+	p->lock.fd = -1;
 	print_format_init(&p->format, (enum print_form)c->form,
 	    print_separator(c->separator), &o->common.text, o);
-	if (print_file_init(&p->file, p->format.row_max, e) != 0) {
-		free(p->other);
-		free(p);
-		return -WEIR_ENOMEM;
+	if (p->is_file)
+		split = print_path_fields(c->file);
+	if ((rc = print_file_init(&p->file, p->format.row_max, e)) != 0 ||
+	    (rc = print_rows_init(&p->rows, &o->view->rs, &split, e)) != 0 ||
+	    (rc = preprocess_plan(c, &p->preprocess, e)) != 0 ||
+	    (rc = print_lock_open(&p->lock, c->lock_file, !p->is_file, e)) != 0 ||
+	    (rc = trigger_set_up(p, o, e)) != 0) {
+		print_free(p);
+		return rc;
 	}
 	o->priv = p;
 	return 0;
 }
 
 static void
-print_close(struct output *o)
+print_hurry(struct output *o)
 {
 	struct print *p = o->priv;
 
-	print_format_fini(&p->format);
-	print_file_fini(&p->file);
-	free(p->other);
-	free(p);
+	print_lock_hurry(&p->lock);
+	trigger_hurry(p->trigger);
 }
 
-/* Note that the bin at `start` is being written. Returns whether it was before. */
-static bool
-bin_known(struct print *p, uint64_t start)
+static void
+print_close(struct output *o)
 {
-	unsigned n = p->n_known < BINS_KNOWN ? p->n_known : BINS_KNOWN;
+	print_free(o->priv);
+}
+
+/* Note that the file at `path` is being written. Returns whether it was before. */
+static bool
+file_known(struct print *p, const char *path)
+{
+	unsigned n = p->n_known < FILES_KNOWN ? p->n_known : FILES_KNOWN;
+	uint64_t hash = hash_seeded(path, strlen(path));
 
 	for (unsigned i = 0; i < n; i++)
-		if (p->known[i] == start)
+		if (p->known[i] == hash)
 			return true;
-	p->known[p->n_known++ % BINS_KNOWN] = start;
+	p->known[p->n_known++ % FILES_KNOWN] = hash;
 	return false;
 }
 
@@ -175,8 +221,8 @@ marker_start(struct print *p, const struct output *o, struct err *e)
 
 	if (p->format.form == PRINT_JSON)
 		n = snprintf(to, p->file.line_max,
-		    "{\"event_type\": \"purge_init\", \"writer_id\": \"%.63s/%d\"}\n", o->name,
-		    (int)getpid());
+		    "{\"event_type\": \"purge_init\", \"writer_id\": \"%.63s/%d\"}\n",
+		    o->name, (int)getpid());
 	else
 		n = snprintf(to, p->file.line_max, "--START (%d)--\n", (int)getpid());
 	print_file_add(&p->file, (size_t)n, 0);
@@ -225,32 +271,46 @@ file_finish(struct print *p, const struct output *o, struct err *e)
 	return rc;
 }
 
+/* The name of the file for `row` of the bin at `start`. */
+static int
+file_name(struct print *p, const struct output *o, uint64_t start, const uint8_t *row,
+    char *path, struct err *e)
+{
+	strcpy(path, "-");
+	p->vars.time = start;
+	if (!p->is_file)
+		return 0;
+	return print_path_expand(
+	    p->config->file, &p->vars, &o->view->rs, row, path, PATH_MAX, first(e));
+}
+
 /*
- * Have the file open into which rows of the bin at `start` go; it may be open already.
+ * Have the file open into which `row` of the bin at `start` goes; it may be open already.
+ * NULL: there is no row.
  */
 static int
-file_for_bin(struct print *p, const struct output *o, uint64_t start, bool keep,
-    struct err *e)
+file_for_row(struct print *p, const struct output *o, uint64_t start,
+    const uint8_t *row, struct err *e)
 {
-	char path[PATH_MAX] = "-";
-	int rc = 0;
+	char path[PATH_MAX];
+	bool keep;
+	int rc = file_name(p, o, start, row, path, e);
 
-	p->vars.time = start;
-	if (p->is_file)
-		rc = print_path_expand(
-		    p->config->file, &p->vars, path, sizeof(path), first(e));
 	if (rc == 0 && p->file.fd != -1 && strcmp(path, p->file.path) == 0)
 		return 0;
 	if (file_finish(p, o, e) != 0 && rc == 0)
 		rc = -WEIR_EIO;
 	p->file.failed = rc == -WEIR_EINVAL; /* without a name its rows are refused */
+	keep =
+	    p->config->append || (p->by_time && (row == NULL || file_known(p, path)));
 	if (rc == -WEIR_EINVAL || print_file_open(&p->file, path, keep, first(e)) != 0)
 		return -WEIR_EIO;
 	p->start = start;
 	p->opened = clock_mono();
+	strcpy(p->last, path);
 	if (p->config->markers)
 		marker_start(p, o, e);
-	if (p->file.fresh)
+	if (p->file.fresh && !(p->titled && !p->is_file))
 		print_file_add(&p->file,
 		    print_format_title(&p->format, print_file_line(&p->file, e)), 0);
 	return rc;
@@ -262,115 +322,92 @@ row_write(struct print *p, const uint8_t *row, struct err *e)
 	char *to = print_file_line(&p->file, e);
 
 	print_file_add(&p->file, print_format_row(&p->format, row, to), 1);
+	p->titled = true;
 }
 
-/* Rows that a snapshot hands over: other rows count where they hold something. */
-static bool
-other_is_empty(const struct sums *s)
+/* Write the rows of `s`, one file after the other. */
+static int
+rows_write(
+    struct print *p, const struct output *o, const struct snapshot *s, struct err *e)
 {
-	return s->packets == 0 && s->bytes == 0 && s->flows == 0;
-}
+	uint64_t start = s->cut;
+	int rc = 0;
 
-/* Rows lie in the order of their coming, not of the keys: fetch ahead of their turn. */
-static const uint8_t *
-row_fetch(const struct snapshot *s, uint32_t i)
-{
-	if (i + ROWS_AHEAD < s->n)
-		__builtin_prefetch(snapshot_row(s, i + ROWS_AHEAD));
-	return snapshot_row(s, i);
-}
+	for (uint32_t i = 0; i < p->rows.n; i++) {
+		uint16_t bin;
+		const uint8_t *row = print_rows_get(&p->rows, s, i, &bin);
 
-static bool
-row_is_of(const struct snapshot *s, uint32_t i, uint64_t start)
-{
-	return i < s->n && snapshot_bin(s, snapshot_row(s, i)).start == start;
+		if (i == 0 || !print_rows_belong(&p->rows, s, i)) {
+			if (p->history)
+				start = snapshot_bin_no(s, bin).start;
+			if (file_for_row(p, o, start, row, e) != 0)
+				rc = -WEIR_EIO;
+			if (p->history)
+				print_format_bin(&p->format, start, s->cut);
+		}
+		row_write(p, row, e);
+	}
+	return rc;
 }
 
 /*
- * Write the rows of bin number `no` from row `at` on. Returns the first row of the
- * next.
+ * Nothing to write: the file is made all the same, but what is in it stays. Rows whose
+ * values would name it there are none.
  */
-static uint32_t
-bin_write(struct print *p, const struct output *o, const struct snapshot *s,
-    uint16_t no, uint32_t at, int *rc, struct err *e)
-{
-	const struct sums *other = snapshot_other(s, no);
-	struct bin bin = snapshot_bin_no(s, no);
-	bool keep;
-
-	if (!row_is_of(s, at, bin.start) && other_is_empty(other))
-		return at;
-	keep = p->config->append || (p->by_time && bin_known(p, bin.start));
-	if (file_for_bin(p, o, p->history ? bin.start : s->cut, keep, e) != 0)
-		*rc = -WEIR_EIO;
-	if (p->history)
-		print_format_bin(&p->format, bin.start, s->cut);
-	for (; row_is_of(s, at, bin.start); at++)
-		row_write(p, row_fetch(s, at), e);
-	if (!other_is_empty(other)) {
-		*rowspec_sums(s->rs, p->other) = *other;
-		row_write(p, p->other, e);
-	}
-	return at;
-}
-
-/* The numbers of the bins of `s` in the order of time: so are its rows. */
-static uint16_t
-bins_sort(const struct snapshot *s, uint16_t *order)
-{
-	uint16_t n = snapshot_n_bins(s);
-
-	for (uint16_t i = 0; i < n; i++) {
-		uint64_t start = snapshot_bin_no(s, i).start;
-		uint16_t k = i;
-
-		for (; k > 0 && snapshot_bin_no(s, order[k - 1]).start > start; k--)
-			order[k] = order[k - 1];
-		order[k] = i;
-	}
-	return n;
-}
-
-/* Nothing to write: the file is made all the same, but what is in it stays. */
 static int
-empty_write(struct print *p, const struct output *o, const struct snapshot *s,
-    struct err *e)
+empty_write(
+    struct print *p, const struct output *o, const struct snapshot *s, struct err *e)
 {
 	uint64_t start = s->cut;
 
+	if (p->rows.n_split > 0)
+		return 0;
 	if (p->history)
 		start = bins_find(&o->view->config.bins,
 		    o->view->config.hold_open && s->cut > 0 ? s->cut - 1 : s->cut)
 			    .start;
-	if (file_for_bin(p, o, start, p->config->append || p->by_time, e) != 0)
-		return -WEIR_EIO;
-	return 0;
+	return file_for_row(p, o, start, NULL, e) != 0 ? -WEIR_EIO : 0;
+}
+
+/* The files of a refresh. Returns whether there was something to write. */
+static bool
+files_write(struct print *p, const struct output *o, const struct snapshot *s, int *rc,
+    struct err *e)
+{
+	bool any = p->rows.n > 0 || p->config->write_empty;
+
+	if (!any)
+		return false;
+	print_lock_take(&p->lock);
+	*rc = p->rows.n > 0 ? rows_write(p, o, s, e) : empty_write(p, o, s, e);
+	if ((p->file.fd != -1 || p->file.failed) && file_finish(p, o, e) != 0)
+		*rc = -WEIR_EIO;
+	print_lock_give(&p->lock);
+	return true;
 }
 
 static int
-print_write(struct output *o, const struct snapshot *s, struct output_result *r,
-    struct err *e)
+print_write(
+    struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
 {
 	struct print *p = o->priv;
-	uint16_t order[SLAB_BINS], n_bins = bins_sort(s, order);
-	uint64_t rows = s->n;
-	uint32_t at = 0;
-	int rc = 0;
+	uint64_t begun = clock_mono();
+	int rc;
 
+	r->rows = snapshot_all_rows(s);
 	p->file.written = p->file.refused = 0;
-	for (uint16_t i = 0; i < n_bins; i++)
-		rows += !other_is_empty(snapshot_other(s, i));
-	if (rows == 0 && p->config->write_empty)
-		rc = empty_write(p, o, s, e);
-	for (uint16_t i = 0; i < n_bins; i++)
-		at = bin_write(p, o, s, order[i], at, &rc, e);
-	if (p->file.fd != -1 || p->file.failed)
-		if (file_finish(p, o, e) != 0)
-			rc = -WEIR_EIO;
-	r->rows = rows;
-	r->written = p->file.written;
-	r->refused = p->file.refused;
+	if ((rc = print_rows_make(&p->rows, s, &p->preprocess, e)) != 0) {
+		r->refused = r->rows;
+		return rc;
+	}
+	if (files_write(p, o, s, &rc, e)) {
+		r->written = p->file.written;
+		trigger_after(
+		    p->trigger, &(struct refresh){ p->last, r, clock_mono() - begun });
+	}
+	r->refused = p->file.refused + p->rows.judged.rejected;
 	assert(r->written + r->refused == r->rows);
+	print_rows_drop(&p->rows);
 	return rc;
 }
 
@@ -381,5 +418,6 @@ const struct output_ops print_output = {
 	.plan = print_plan,
 	.open = print_open,
 	.write = print_write,
+	.hurry = print_hurry,
 	.close = print_close,
 };

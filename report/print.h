@@ -12,6 +12,8 @@
 #include "core/output.h"
 #include "lib/directive.h"
 
+enum print_preprocess_type { PRINT_PREPROCESS_ANY, PRINT_PREPROCESS_ALL };
+
 /* What the directives fill. */
 struct print_config {
 	int form;               /* enum print_form */
@@ -21,6 +23,12 @@ struct print_config {
 	bool write_empty;
 	bool markers;
 	const char *latest;     /* symbolic link to the newest file; NULL: none */
+	const char *lock_file;  /* NULL: none */
+	const char *trigger_exec;
+	bool trigger_async;
+	uint32_t trigger_limit; /* s */
+	const char *preprocess;
+	int preprocess_type;    /* enum print_preprocess_type */
 };
 
 extern const struct output_ops print_output;

@@ -9,24 +9,83 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow/text.h"
+
 #define DIRS_MODE 0750
 
+/* The longer name first, where one begins as the other. */
+static const struct row_variable {
+	const char *name;
+	enum field_no no;
+} row_variables[] = {
+	{ "$peer_src_ip", F_PEER_SRC_IP },
+	{ "$post_tag2", F_TAG2 },
+	{ "$post_tag", F_TAG },
+	{ "$tag2", F_TAG2 },
+	{ "$tag", F_TAG },
+};
+
+/* The variable at the front of `p`; NULL where it is none of rows. */
+static const struct row_variable *
+row_variable_find(const char *p)
+{
+	for (size_t i = 0; i < sizeof(row_variables) / sizeof(row_variables[0]); i++)
+		if (strncmp(p, row_variables[i].name, strlen(row_variables[i].name)) ==
+		    0)
+			return &row_variables[i];
+	return NULL;
+}
+
+struct field_set
+print_path_fields(const char *path)
+{
+	struct field_set set = { 0 };
+
+	for (const char *p = strchr(path, '$'); p != NULL; p = strchr(p + 1, '$')) {
+		const struct row_variable *rv = row_variable_find(p);
+
+		if (rv != NULL)
+			field_set_add(&set, rv->no);
+	}
+	return set;
+}
+
+/* The text of the variable at the front of `p`. Returns its length in `p`; 0: it is none. */
+static size_t
+expand(const char *p, const struct variables *v, const struct rowspec *rs,
+    const uint8_t *row, char text[TEXT_MAX])
+{
+	const struct row_variable *rv = row_variable_find(p);
+
+	if (rv == NULL)
+		return variable_expand(p, v, text);
+	strcpy(text, "0");
+	if (rs != NULL)
+		text_value(&fields[rv->no], row + rs->offset[rv->no],
+		    &(struct text_opts){ 0 }, text);
+	for (char *c = text; *c != '\0'; c++)
+		if (*c == '.' || *c == ':')
+			*c = '_';
+	return strlen(rv->name);
+}
+
 int
-print_path_expand(const char *path, const struct variables *v, char *to, size_t room,
-    struct err *e)
+print_path_expand(const char *path, const struct variables *v, const struct rowspec *rs,
+    const uint8_t *row, char *to, size_t room, struct err *e)
 {
 	size_t len = 0;
 
 	for (const char *p = path; *p != '\0';) {
-		char text[VARIABLE_MAX] = { *p, '\0' };
+		char text[TEXT_MAX] = { *p, '\0' };
 		size_t taken = 1, n;
 
 		if (*p == '%' || *p == '$')
-			taken = variable_expand(p, v, text);
+			taken = expand(p, v, rs, row, text);
 		if (taken == 0)
 			return err_set(e, WEIR_EINVAL,
-			    "'%s': '%.20s' is no variable that names a file; there are %s", path,
-			    p, VARIABLES_TEXT);
+			    "'%s': '%.20s' is no variable that names a file; there are %s, and "
+			    "of rows $peer_src_ip, $tag, $tag2, $post_tag and $post_tag2",
+			    path, p, VARIABLES_TEXT);
 		n = strlen(text);
 		if (len + n >= room)
 			return err_set(

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What goes around print's rows: which file they go to, what is left out, who is told, and
+ * who waits for whom.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/report/print_rig.h"
+
+/* Each value of a variable of rows has its file, and each bin in it its rows. */
+static void
+test_each_value_has_its_file(void **state)
+{
+	struct fixture *x = *state;
+
+	x->config.form = PRINT_CSV;
+	x->o.common.aggregate = "proto";
+	x->o.common.history = "1m";
+	snprintf(x->file, sizeof(x->file), "%s/$peer_src_ip/$tag2-$tag", x->dir);
+	start(x, 1000);
+	exporter_of = "192.0.2.9";
+	write_packets(x, 0, 3); /* two bins */
+	assert_file(x, "192_0_2_9/0-1", "PROTOCOL,PACKETS,BYTES\ntcp,2,180\n");
+	assert_file(x, "192_0_2_9/0-2", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+	exporter_of = "2001:db8::9";
+	write_packets(x, 2, 3);
+	assert_file(x, "2001_db8__9/0-2", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+	exporter_of = NULL;
+}
+
+/* Rejected rows count as refused; the counters of others are what the actions make. */
+static void
+test_preprocess(void **state)
+{
+	static const struct {
+		const char *says, *text;
+		int type;
+		uint64_t refused;
+		const char *want;
+	} lists[] = {
+		{ "one check is enough", "minp=2, minb=58", PRINT_PREPROCESS_ANY, 0,
+		    "PROTOCOL,PACKETS,BYTES\ntcp,2,180\nudp,1,58\n" },
+		{ "all must pass", "minp=2, minb=58", PRINT_PREPROCESS_ALL, 1,
+		    "PROTOCOL,PACKETS,BYTES\ntcp,2,180\n" },
+		{ "counters are multiplied", "usrf=10", PRINT_PREPROCESS_ANY, 0,
+		    "PROTOCOL,PACKETS,BYTES\ntcp,20,1800\nudp,10,580\n" },
+		{ "nothing is left", "minp=5", PRINT_PREPROCESS_ANY, 2, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct output_result r = { 0 };
+		struct err e = ERR_INIT;
+		struct fixture *x;
+		struct snapshot *s;
+
+		teardown(state);
+		setup(state);
+		x = *state;
+		print_message("# %s\n", lists[i].says);
+		x->config.form = PRINT_CSV;
+		x->config.preprocess = lists[i].text;
+		x->config.preprocess_type = lists[i].type;
+		x->o.common.aggregate = "proto";
+		start(x, 1000);
+		s = counted(x, 0, 3);
+		assert_int_equal(print_output.write(&x->o, s, &r, &e), 0);
+		snapshot_unref(s);
+		assert_int_equal(r.rows, 2);
+		assert_int_equal(r.refused, lists[i].refused);
+		assert_int_equal(r.written, 2 - lists[i].refused);
+		assert_file(x, "out", lists[i].want);
+	}
+}
+
+/* What a full view could not tell apart is kept, and changed as the rest is. */
+static void
+test_preprocess_other_row(void **state)
+{
+	struct fixture *x = *state;
+	struct output_result r = { 0 };
+	struct err e = ERR_INIT;
+	struct snapshot *s;
+
+	x->config.form = PRINT_CSV;
+	x->config.preprocess = "maxb=1, adjb=10";
+	x->o.common.aggregate = "src_host";
+	start(x, 2);
+	s = counted(x, 0, 6);
+	assert_int_equal(print_output.write(&x->o, s, &r, &e), 0);
+	snapshot_unref(s);
+	assert_int_equal(r.rows, 3);
+	assert_int_equal(r.refused, 2);
+	assert_file(x, "out", "SRC_IP,PACKETS,BYTES\n0.0.0.0,3,178\n");
+}
+
+/* Once after a refresh that wrote, with what it is told. */
+static void
+test_trigger(void **state)
+{
+	struct fixture *x = *state;
+	char command[192], program[128], want[256];
+	FILE *f;
+
+	snprintf(program, sizeof(program), "%s/program", x->dir);
+	assert_non_null(f = fopen(program, "w"));
+	fprintf(f,
+	    "#!/bin/sh\necho $# $1 $PRINT_OUTPUT_FILE $TOTAL_ELEM_NUMBER "
+	    "$EFFECTIVE_ELEM_NUMBER $ELAPSED_TIME >> %s/ran\n",
+	    x->dir);
+	fclose(f);
+	assert_int_equal(chmod(program, 0755), 0);
+	snprintf(command, sizeof(command), "%s an argument", program);
+	x->config.trigger_exec = command;
+	x->config.preprocess = "minp=2";
+	x->o.common.aggregate = "proto";
+	start(x, 1000);
+	write_packets(x, 0, 0);
+	assert_file(x, "ran", NULL);
+	write_packets(x, 0, 1 + 1);
+	snprintf(want, sizeof(want), "2 an %s/out 1 1 0\n", x->dir);
+	assert_file(x, "ran", want);
+}
+
+/* Who holds the lock is waited for; when weir ends, for a second. */
+static void
+test_lock(void **state)
+{
+	struct fixture *x = *state;
+	char lock[128];
+	int fd;
+
+	snprintf(lock, sizeof(lock), "%s/lock", x->dir);
+	x->config.lock_file = lock;
+	x->config.form = PRINT_CSV;
+	x->o.common.aggregate = "proto";
+	start(x, 1000);
+	write_packets(x, 2, 3);
+	fd = open(lock, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0); /* it was given back */
+	if (fork() == 0) {
+		/* The open file is shared with us: what it locks ends here. */
+		nanosleep(&(struct timespec){ 0, 200000000 }, NULL);
+		assert_file(x, "out", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+		_exit(flock(fd, LOCK_UN) != 0);
+	}
+	write_packets(x, 0, 1);
+	{
+		int status = -1;
+
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_file(x, "out", "PROTOCOL,PACKETS,BYTES\ntcp,1,40\n");
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	print_output.hurry(&x->o);
+	write_packets(x, 2, 3);
+	assert_file(x, "out", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+	close(fd);
+}
+
+/* What is wrong is said before anything runs. */
+static void
+test_refused_at_start(void **state)
+{
+	static const struct {
+		const char *lock, *trigger, *preprocess, *want;
+	} bad[] = {
+		{ "/dev/null/lock", NULL, NULL,
+		    "print_output_lock_file: /dev/null/lock" },
+		{ NULL, "/no/such/program", NULL,
+		    "print_trigger_exec: /no/such/program" },
+		{ NULL, NULL, "minq=3", "print_preprocess: there is no 'minq'" },
+		{ NULL, NULL, "minp=3,recover=1", "print_preprocess: recover=1" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct err e = ERR_INIT;
+		struct view_config vc;
+		struct fixture *x;
+		int rc;
+
+		teardown(state);
+		setup(state);
+		x = *state;
+		x->config.lock_file = bad[i].lock;
+		x->config.trigger_exec = bad[i].trigger;
+		x->config.preprocess = bad[i].preprocess;
+		x->o.ops = &print_output;
+		x->o.config = &x->config;
+		rc = output_plan(&x->o, &vc, &e);
+		if (rc == 0) {
+			bins_start(&vc.bins, T0);
+			x->o.view = x->v = view_new("a", &vc, 10, 1, &e);
+			rc = print_output.open(&x->o, &e);
+		}
+		assert_true(rc < 0);
+		if (strstr(e.text, bad[i].want) == NULL)
+			fail_msg("%s", e.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_value_has_its_file),
+		TEST(test_preprocess),
+		TEST(test_preprocess_other_row),
+		TEST(test_trigger),
+		TEST(test_lock),
+		TEST(test_refused_at_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
