@@ -14,9 +14,9 @@
 
 #define USAGE \
 	"usage: weir show VIEW|views|exporters|interfaces|collectors|outputs|targets\n" \
-	"           |rules|watches|thresholds|alarms|stats|books [--json|--csv] [--top N]\n" \
-	"           [--sort COLUMN [--reverse]]\n" \
-	"           [--columns LIST|--all] [-p SOCKET]\n" \
+	"           |rules|watches|thresholds|alarms|stats|books|config [--json|--csv]\n" \
+	"           [--top N] [--sort COLUMN [--reverse]] [--columns LIST|--all]\n" \
+	"           [-p SOCKET]\n" \
 	"       weir show [TABLE] -s | -c LIST -M VALUES | ...; weir show -h tells more\n" \
 	"\n" \
 	"Show what a running weir has counted. VIEW is a plugin that keeps running totals\n" \
@@ -29,7 +29,8 @@
 	"  --sort COLUMN  largest number or latest time first, texts and addresses upwards\n" \
 	"  --reverse      the other way round\n" \
 	"  --columns LIST only these, in this order, divided by commas\n" \
-	"  --all          all columns: counters that are zero for all, and details, too\n" \
+	"  --all          all columns: counters that are zero for all, and details, too; of\n" \
+	"                 config, what holds by default, too\n" \
 	"  -p SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 enum show_form { SHOW_TEXT, SHOW_JSON, SHOW_CSV };
@@ -129,7 +130,7 @@ is_table(const char *what)
 {
 	static const char *const tables[] = { "views", "exporters", "interfaces",
 		"collectors", "outputs", "targets", "rules", "watches", "thresholds", "alarms",
-		"stats", "books" };
+		"stats", "books", "config" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (strcmp(what, tables[i]) == 0)
@@ -158,6 +159,8 @@ request_make(const struct show *s)
 
 	if (is_table(s->what)) {
 		json_object_set_new(q, "cmd", json_string(s->what));
+		if (s->all)
+			json_object_set_new(q, "all", json_true());
 		return q;
 	}
 	json_object_set_new(q, "cmd", json_string("view"));

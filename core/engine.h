@@ -56,6 +56,13 @@ struct engine {
 	 */
 	int (*reload)(void *reload_arg, struct problems *ps);
 	void *reload_arg;
+	/*
+	 * Call `each` for every directive that has a value. Any thread. Set as `reload` is. Returns
+	 * 0, or -WEIR_ENOMEM.
+	 */
+	int (*directives)(void *directives_arg, void (*each)(void *arg, const struct directive_value *v),
+	    void *arg);
+	void *directives_arg;
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */
 	unsigned n_rules;

@@ -231,6 +231,8 @@ run_start(struct run *r, struct err *e)
 		return rc;
 	if ((r->reload = reload_new(r->base, &r->settings, r->engine, e)) == NULL)
 		return -e->code;
+	r->engine->directives = settings_each;
+	r->engine->directives_arg = &r->settings;
 	if ((rc = control_start(r, e)) != 0 ||
 	    (rc = tables_start(r, e)) != 0 || (rc = pidfile_write(r, e)) != 0)
 		return rc;

@@ -364,25 +364,68 @@ settings_complain(const struct settings *s, FILE *to)
 		    s->problems.list[i].text);
 }
 
-void
-settings_print(const struct settings *s, FILE *to)
+/* A set of directives and what it was filled with. */
+struct filled {
+	const struct directive_set *set;
+	const void *config;
+	const struct plugin *plugin; /* whose it is; NULL: the whole's */
+};
+
+#define FILLED_MAX (MAX_SETS + 3 * MAX_PLUGINS)
+
+static size_t
+filled_list(const struct settings *s, struct filled list[FILLED_MAX])
 {
-	directive_print(&weir_directives, &s->weir, NULL, to);
-	directive_print(&sampling_directives, &s->sampling, NULL, to);
-	directive_print(&class_directives, &s->classes, NULL, to);
-	directive_print(&watch_directives, &s->watch, NULL, to);
-	directive_print(&alarm_directives, &s->alarm, NULL, to);
+	size_t n = 0;
+
+	list[n++] = (struct filled){ &weir_directives, &s->weir, NULL };
+	list[n++] = (struct filled){ &sampling_directives, &s->sampling, NULL };
+	list[n++] = (struct filled){ &class_directives, &s->classes, NULL };
+	list[n++] = (struct filled){ &watch_directives, &s->watch, NULL };
+	list[n++] = (struct filled){ &alarm_directives, &s->alarm, NULL };
 	for (int i = 0; i < DOOR_IN_COUNT; i++)
-		directive_print(doors_in[i].directives, s->in[i], NULL, to);
+		list[n++] = (struct filled){ doors_in[i].directives, s->in[i], NULL };
 	for (unsigned i = 0; i < s->n_plugins; i++) {
 		const struct plugin *p = &s->plugins[i];
 
-		fprintf(to, "! %s[%s]\n", p->ops->type, p->name);
-		directive_print(&output_directives, &p->common, p->name, to);
-		directive_print(&rules_directives, &p->rules, p->name, to);
+		list[n++] = (struct filled){ &output_directives, &p->common, p };
+		list[n++] = (struct filled){ &rules_directives, &p->rules, p };
 		if (p->ops->directives != NULL)
-			directive_print(p->ops->directives, p->config, p->name, to);
+			list[n++] = (struct filled){ p->ops->directives, p->config, p };
 	}
+	return n;
+}
+
+void
+settings_print(const struct settings *s, FILE *to)
+{
+	struct filled list[FILLED_MAX];
+	size_t n = filled_list(s, list);
+	const struct plugin *of = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct plugin *p = list[i].plugin;
+
+		if (p != of)
+			fprintf(to, "! %s[%s]\n", p->ops->type, p->name);
+		of = p;
+		directive_print(
+		    list[i].set, list[i].config, p != NULL ? p->name : NULL, to);
+	}
+}
+
+int
+settings_each(void *s, void (*each)(void *arg, const struct directive_value *v), void *arg)
+{
+	const struct settings *st = s;
+	struct filled list[FILLED_MAX];
+	size_t n = filled_list(st, list);
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = directive_each(list[i].set, &st->config, list[i].config,
+		    list[i].plugin != NULL ? list[i].plugin->name : NULL, each, arg);
+	return rc;
 }
 
 /* As many as the system lets us have: thousands of receivers have a socket each. */

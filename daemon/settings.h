@@ -81,6 +81,13 @@ void settings_complain(const struct settings *s, FILE *to);
 void settings_print(const struct settings *s, FILE *to);
 
 /*
+ * Call `each` for each of its values; `s` is a struct settings. For engine->directives: any thread,
+ * as what it reads stays as it was loaded.
+ */
+int settings_each(
+    void *s, void (*each)(void *arg, const struct directive_value *v), void *arg);
+
+/*
  * Build the engine: views, outputs, rules (not yet collectors). Further problems go to
  * s->problems. NULL when there are errors.
  */

@@ -252,16 +252,24 @@ directive_check_unknown(struct config *c, const struct directive_set *const *set
 	free(names);
 }
 
+/* Is row `d` of a plugin's configuration (NULL: of the whole's), and set in `cfg`? */
+static bool
+row_counts(const struct directive *d, const void *cfg, const char *plugin)
+{
+	enum directive_scope other = plugin != NULL ? DIRECTIVE_GLOBAL : DIRECTIVE_NAMED;
+
+	return row_has_value(d) && d->scope != other &&
+	       value_is_set(d, row_member_const(d, cfg));
+}
+
 void
 directive_print(const struct directive_set *set, const void *cfg, const char *plugin,
     FILE *to)
 {
 	for (const struct directive *d = set->rows; d->name != NULL; d++) {
 		const void *at = row_member_const(d, cfg);
-		enum directive_scope other =
-		    plugin != NULL ? DIRECTIVE_GLOBAL : DIRECTIVE_NAMED;
 
-		if (!row_has_value(d) || d->scope == other || !value_is_set(d, at))
+		if (!row_counts(d, cfg, plugin))
 			continue;
 		fputs(d->secret ? "! " : "", to);
 		if (plugin != NULL)
@@ -274,6 +282,53 @@ directive_print(const struct directive_set *set, const void *cfg, const char *pl
 			value_print(d, at, to);
 		fputc('\n', to);
 	}
+}
+
+/* The line that directive_apply took last for row `d`; NULL: none. */
+static const struct config_line *
+row_line(const struct directive_set *set, const struct directive *d,
+    const struct config *c, const char *plugin)
+{
+	const struct config_line *found = NULL;
+	enum rank best = RANK_OTHERS;
+
+	for (size_t i = 0; i < c->n; i++) {
+		enum rank rank = line_rank(&c->lines[i], d, plugin);
+
+		if (rank == RANK_OTHERS || rank < best ||
+		    set_find(set, c->lines[i].key) != d)
+			continue;
+		best = rank;
+		found = &c->lines[i];
+	}
+	return found;
+}
+
+int
+directive_each(const struct directive_set *set, const struct config *c, const void *cfg,
+    const char *plugin, void (*each)(void *arg, const struct directive_value *v), void *arg)
+{
+	for (const struct directive *d = set->rows; d->name != NULL; d++) {
+		struct directive_value v = { .row = d, .plugin = plugin };
+		char *text = NULL;
+		size_t len;
+		FILE *to;
+
+		if (!row_counts(d, cfg, plugin))
+			continue;
+		if ((to = open_memstream(&text, &len)) == NULL)
+			return -WEIR_ENOMEM;
+		value_print(d, row_member_const(d, cfg), to);
+		if (fclose(to) != 0) {
+			free(text);
+			return -WEIR_ENOMEM;
+		}
+		v.text = d->secret ? NULL : text;
+		v.from = row_line(set, d, c, plugin);
+		each(arg, &v);
+		free(text);
+	}
+	return 0;
 }
 
 /* Write `text` so that troff takes it as it stands. */

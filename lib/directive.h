@@ -155,6 +155,21 @@ void directive_check_unknown(struct config *c, const struct directive_set *const
 void directive_print(const struct directive_set *set, const void *cfg,
     const char *plugin, FILE *to);
 
+/* What a directive is set to. */
+struct directive_value {
+	const struct directive *row;
+	const char *plugin;             /* NULL: for the whole */
+	const char *text;               /* as directive_print writes it; NULL: secret */
+	const struct config_line *from; /* the line that decided; NULL: the default */
+};
+
+/*
+ * Call `each` for those that directive_print writes, and say which line of `c` they are from
+ * (directive_apply has filled `cfg` of it). Returns 0, or -WEIR_ENOMEM.
+ */
+int directive_each(const struct directive_set *set, const struct config *c, const void *cfg,
+    const char *plugin, void (*each)(void *arg, const struct directive_value *v), void *arg);
+
 /* Write the rows as a section of weir.conf.5 (man macros). */
 void directive_man(const struct directive_set *set, FILE *to);
 

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "report/query_config.h"
 #include "report/query_memory.h"
 #include "report/query_table.h"
 #include "report/query_view.h"
@@ -17,7 +18,9 @@
 
 #define DEPTH_MAX 8 /* a request is a flat object; the parser recurses on our stack */
 
-#define COMMANDS "view, memory, views, exporters, interfaces, collectors, outputs, targets, rules, stats, books, reload"
+#define COMMANDS                                                                  \
+	"view, memory, views, exporters, interfaces, collectors, outputs, targets, rules, " \
+	"watches, thresholds, alarms, stats, books, config, reload"
 
 struct connection {
 	struct engine *engine;
@@ -152,6 +155,9 @@ request_answer(struct connection *c, const json_t *request)
 		view_answer(c, request);
 	else if (strcmp(json_string_value(cmd), "memory") == 0)
 		query_memory(c->engine, request, c->table, &c->reply);
+	else if (strcmp(json_string_value(cmd), "config") == 0)
+		query_config(c->engine, json_is_true(json_object_get(request, "all")),
+		    &c->reply);
 	else if (strcmp(json_string_value(cmd), "reload") == 0)
 		reload_answer(c);
 	else if (!query_table(c->engine, json_string_value(cmd), &c->reply))

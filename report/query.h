@@ -21,6 +21,8 @@
  *   {"cmd": "alarms"}                 which of them are crossed
  *   {"cmd": "stats"}                  the internal counters, with unit and meaning
  *   {"cmd": "books"}                  the identities, and whether they balance
+ *   {"cmd": "config" [, "all": true]} what the directives are set to, by lines of the
+ *                                     configuration or by default, too; secrets are null
  *   {"cmd": "reload"}                 read lists and maps anew; a row for each problem
  *
  * An answer is a line with a JSON object; when that has "ok": true, a line with an

@@ -34,6 +34,7 @@ struct sample {
 	int overflow;
 	const char *only_named;
 	uint32_t port;
+	const char *passwd;
 };
 
 #define AT(member) .offset = offsetof(struct sample, member)
@@ -62,6 +63,8 @@ static const struct directive rows[] = {
 	    AT(overflow), .words = "row|spool|none", .def = "spool" },
 	{ .name = "receiver", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_NAMED,
 	    AT(only_named) },
+	{ .name = "passwd", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    AT(passwd), .secret = true },
 	{ .name = "nfacctd_port", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
 	    AT(port), .max = 65535, .def = "2100" },
 	{ .name = "plugin_pipe_size", .type = DIRECTIVE_NOTICE,
@@ -720,6 +723,43 @@ test_man(void **state)
 	free(text);
 }
 
+static void
+value_note(void *arg, const struct directive_value *v)
+{
+	char *text = arg;
+	size_t n = strlen(text);
+
+	snprintf(text + n, 2048 - n, "%s[%s]=%s from %u\n", v->row->name,
+	    v->plugin != NULL ? v->plugin : "", v->text != NULL ? v->text : "secret",
+	    v->from != NULL ? v->from->line : 0);
+}
+
+/* The line that decides is named: a suffix wins, then the last; old names, too. */
+static void
+test_each_says_where_from(void **state)
+{
+	char text[2048] = "";
+	struct fixture f;
+
+	(void)state;
+	fixture_read(&f,
+	    "sampling_rate[x]: 7\nsampling_rate: 9\nsampling_rate[y]: 8\n"
+	    "sql_refresh_time: 10\nprint_refresh_time: 20\npasswd: geheim\n"
+	    "daemonize: true\n");
+	directive_apply(&set, &f.c, "x", &f.got, &f.ps);
+	assert_int_equal(directive_each(&set, &f.c, &f.got, "x", value_note, text), 0);
+	assert_string_equal(text,
+	    "sampling_rate[x]=7 from 1\nmark[x]=0 from 0\ncache_size[x]=4194304 from 0\n"
+	    "refresh_time[x]=20 from 5\nsql_table[x]=acct from 0\n"
+	    "overflow[x]=spool from 0\npasswd[x]=secret from 6\n");
+	text[0] = '\0';
+	assert_int_equal(directive_each(&set, &f.c, &f.got, NULL, value_note, text), 0);
+	assert_true(has_line(text, "daemonize[]=true from 7"));
+	assert_true(has_line(text, "nfacctd_port[]=2100 from 0"));
+	assert_null(strstr(text, "geheim"));
+	fixture_free(&f);
+}
+
 static int
 setup(void **state)
 {
@@ -755,6 +795,7 @@ main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_used_lines_are_known),
 		cmocka_unit_test(test_nearest_word),
+		cmocka_unit_test(test_each_says_where_from),
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_man),
 	};
