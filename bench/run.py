@@ -917,6 +917,8 @@ def arguments():
                    help="rows into SQLite, PostgreSQL and MariaDB")
     p.add_argument("--snmp", action="store_true",
                    help="walks and GETs, beside a table within snmpd and a bare subagent")
+    p.add_argument("--tee", action="store_true",
+                   help="datagrams handed on as they came, beside a bare relay")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -938,6 +940,11 @@ def measure_sql(work, args):
             sqlbench.measure(engine, work, args, sys.modules[__name__])
 
 
+def measure_tee(work, args):
+    import teebench
+    teebench.measure(work, args, sys.modules[__name__])
+
+
 def main():
     args = arguments()
     adopt_orphans()
@@ -952,6 +959,9 @@ def main():
             return
         if args.live:
             measure_wire(work, args)
+            return
+        if args.tee:
+            measure_tee(work, args)
             return
         if args.sql:
             measure_sql(work, args)
