@@ -33,7 +33,7 @@ zlib.h: collectors
 pcap/*: collectors rules
 ndpi*: collectors
 pcre2.h: collectors
-net-snmp/*: agent
+net-snmp/*: agent bench
 maxminddb.h: rules
 rrd.h: rrd
 rrd_client.h: rrd
