@@ -91,6 +91,12 @@ record_flow(struct record *r)
 	return (struct flow *)(void *)r->flow;
 }
 
+bool
+classes_wanted(const struct class_config *c, const struct pipeline *p)
+{
+	return c != NULL && c->n > 0 && field_set_has(&p->needs, F_CLASS);
+}
+
 struct classes *
 classes_new(const struct class_config *c, const struct packet_wants *wants,
     struct pipeline *p, struct err *e)
@@ -399,8 +405,8 @@ classes_take(struct classes *cs, const struct packet_link *link,
 	struct stream_row *row;
 	struct stream *st;
 
-	if (f->class_id != 0) /* the exporter has told */
-		return;
+	if (f->class_id != 0 || (ip_is_none(&f->src_host) && ip_is_none(&f->dst_host)))
+		return; /* the exporter has told; or it is not IP */
 	if ((row = row_of(cs, f)) == NULL) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
 		return;

@@ -30,6 +30,9 @@ struct classes;
 
 #define CLASSES_NO_BUDGET UINT32_MAX
 
+/* Whether there is somebody to ask for `class`, and somebody who asks. `c` may be NULL. */
+bool classes_wanted(const struct class_config *c, const struct pipeline *p);
+
 /*
  * For `p`, whose frames are dissected with `wants` (borrowed). NULL with `e` filled. Main
  * thread.

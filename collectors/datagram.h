@@ -27,6 +27,8 @@ struct pcap_config;
  * What the operator says about one family of export protocols. A decoder finds it in
  * c->config, wherever its datagrams come from.
  */
+struct class_config;
+
 struct datagram_config {
 	uint32_t port;              /* UDP; 0: no socket is wanted */
 	uint32_t tcp_port;          /* 0: none */
@@ -48,6 +50,7 @@ struct datagram_config {
 	const char *counter_file;   /* of sFlow's counters; NULL: none */
 	int counter_output;         /* its format; there is one */
 	bool unknown_etype;         /* sampled frames that are not IP are flows, too */
+	const struct class_config *classes; /* of sampled frames; borrowed; NULL: none */
 	const char *tunnel;         /* layers of tunnels in sampled frames; NULL: none */
 	const char *templates_file; /* NULL: none */
 	/* Made of the above by datagram_config_load: */
@@ -71,6 +74,9 @@ struct datagram_decoder {
 	 * and the books balance.
 	 */
 	void (*decode)(void *decoder, const struct datagram *d);
+
+	/* The file that datagrams came from has ended. May be NULL. */
+	void (*finish)(void *decoder);
 
 	void (*close)(void *decoder);
 };

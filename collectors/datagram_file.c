@@ -81,13 +81,17 @@ file_read(struct collector *c)
 	struct datagram_file *file = c->priv;
 	struct take t = { .file = file };
 	enum capture_result result;
+	enum collector_state state;
 
 	if (playback_waits(&file->playback, c))
 		return COLLECTOR_IDLE;
 	pipeline_source(c->pipeline, file->intake.decoder->source);
 	result = capture_read(&file->playback.capture, READ_PACKETS, take_packet, &t);
 	take_count(&t, c);
-	return playback_state(&file->playback, c, result);
+	state = playback_state(&file->playback, c, result);
+	if (state == COLLECTOR_DONE)
+		intake_finish(&file->intake);
+	return state;
 }
 
 static void

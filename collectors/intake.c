@@ -78,6 +78,13 @@ intake_flush(struct intake *in)
 }
 
 void
+intake_finish(struct intake *in)
+{
+	if (in->decoder->finish != NULL)
+		in->decoder->finish(in->decoding);
+}
+
+void
 intake_book(struct intake *in, const struct datagram *d, enum stat_no fate)
 {
 	struct collector *c = in->collector;

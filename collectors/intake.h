@@ -47,6 +47,9 @@ bool intake_take(struct intake *in, const struct datagram *d);
 /* Let outputs be done with what was taken; before its octets go. */
 void intake_flush(struct intake *in);
 
+/* No more datagrams come. */
+void intake_finish(struct intake *in);
+
 /* Book `d`, which is not to be decoded, as received and as `fate` (STAT_BAD_...). */
 void intake_book(struct intake *in, const struct datagram *d, enum stat_no fate);
 

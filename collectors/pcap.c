@@ -217,14 +217,12 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	struct flow *f = pipeline_slot(t->pipeline);
 	struct packet_fragment fragment;
 	enum packet_result result;
-	bool not_ip;
 
 	result = packet_dissect_more(link, frame->octets, frame->caplen, frame->wirelen,
 	    &t->door->wants, f, &fragment);
 	t->octets += frame->wirelen;
 	t->time = frame->time;
-	not_ip = result == PACKET_NOT_IP;
-	if (not_ip)
+	if (result == PACKET_NOT_IP)
 		result = take_not_ip(t, frame, f);
 	t->n[result]++;
 	if (result != PACKET_OK)
@@ -235,7 +233,7 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	if (t->on_any || t->on_interface || t->link_bytes)
 		take_surroundings(t, frame, f);
 	pipeline_frame(t->pipeline, frame);
-	if (t->door->classes != NULL && !not_ip)
+	if (t->door->classes != NULL)
 		classes_take(t->door->classes, link, frame, f);
 	if (t->pipeline->n + 1 == FLOW_BATCH)
 		take_batch(t, FLOW_BATCH);
@@ -459,8 +457,7 @@ door_tables(struct collector *c, struct door *d, struct err *e)
 		F_ICMP_CODE };
 	const struct pcap_config *config = d->config;
 	const struct pipeline *p = c->pipeline;
-	bool classes = field_set_has(&p->needs, F_CLASS) && config->classes != NULL &&
-	    config->classes->n > 0;
+	bool classes = classes_wanted(config->classes, p);
 	bool fragments = config->force_fragments || p->needs_flow_starts || classes;
 
 	for (size_t i = 0; i < sizeof(transport) / sizeof(transport[0]); i++)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/classes.h"
 #include "collectors/counter_log.h"
 #include "collectors/sflow_message.h"
 #include "lib/clock.h"
@@ -172,6 +173,11 @@ sflow_decode(void *decoder, const struct datagram *d)
 		message_log(s, &m, "version %u is not taken here", m.version);
 	counter_add(&c->versions, where == STAT_BAD_VERSION);
 	stat_add(&s->pipeline->stats, where, 1);
+	if (s->classes != NULL) {
+		classes_keep(s->classes, s->pipeline->n);
+		classes_age(s->classes, d->arrival);
+		(void)classes_settle(s->classes);
+	}
 	/* What has an exporter counts its own. */
 	if (m.exporter == NULL)
 		counter_add(&c->errors, 1);
@@ -188,6 +194,31 @@ header_is_needed(const struct field_set *needs)
 		if (field_set_has(needs, told[i]))
 			return true;
 	return false;
+}
+
+static void
+sflow_close(void *decoder)
+{
+	struct sflow *s = decoder;
+
+	if (s->counters != NULL)
+		counter_log_leave(s->counters);
+	classes_free(s->classes);
+	free(s);
+}
+
+/* What is only there where somebody asks for it. */
+static bool
+sflow_joins(struct sflow *s, struct err *e)
+{
+	const struct datagram_config *c = s->config;
+	bool classes = classes_wanted(c->classes, s->pipeline);
+
+	if (c->counters != NULL && (s->counters = counter_log_join(c->counters, e)) == NULL)
+		return false;
+	if (classes)
+		s->classes = classes_new(c->classes, &s->reading.wants, s->pipeline, e);
+	return s->classes != NULL || !classes;
 }
 
 static void *
@@ -212,23 +243,21 @@ sflow_open(struct collector *c, struct err *e)
 		free(s);
 		return NULL;
 	}
-	if (s->config->counters != NULL &&
-	    (s->counters = counter_log_join(s->config->counters, e)) == NULL) {
-		free(s);
+	s->reading.unknown_etype = s->config->unknown_etype;
+	if (!sflow_joins(s, e)) {
+		sflow_close(s);
 		return NULL;
 	}
-	s->reading.unknown_etype = s->config->unknown_etype;
 	return s;
 }
 
 static void
-sflow_close(void *decoder)
+sflow_finish(void *decoder)
 {
 	struct sflow *s = decoder;
 
-	if (s->counters != NULL)
-		counter_log_leave(s->counters);
-	free(s);
+	if (s->classes != NULL)
+		classes_finish(s->classes);
 }
 
 const struct datagram_decoder sflow_decoder = {
@@ -237,5 +266,6 @@ const struct datagram_decoder sflow_decoder = {
 	.source = SOURCE_SFLOW,
 	.open = sflow_open,
 	.decode = sflow_decode,
+	.finish = sflow_finish,
 	.close = sflow_close,
 };

@@ -18,6 +18,7 @@
 #include "lib/rbuf.h"
 #include "proto/sflow_record.h"
 
+struct classes;
 struct counter_ring;
 
 /* The decoder of one collector of one worker. */
@@ -30,6 +31,7 @@ struct sflow {
 	bool header_shown;           /* somebody needs what headers say */
 	struct sflow_reading reading;
 	struct log_limit limit;      /* for datagrams of no exporter */
+	struct classes *classes;     /* of sampled frames; NULL: nobody asks for them */
 	struct counter_ring *counters; /* where blocks of counters go; NULL: nowhere */
 };
 

@@ -500,6 +500,7 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 	pcap->classes = &s->classes;
 	sflow->unknown_etype = pcap->unknown_etype;
 	sflow->tunnel = pcap->tunnel;
+	sflow->classes = &s->classes;
 	if (pcap->savefile != NULL) {
 		int family = o->as >= 0 ? o->as : DOOR_PCAP;
 
