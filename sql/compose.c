@@ -217,6 +217,12 @@ enum change_source {
 	FROM_PARAMS,
 };
 
+/* How columns that are there change. */
+struct change {
+	enum change_source from;
+	bool capped;           /* sums stay at the largest that their column holds */
+};
+
 static void
 put_new(struct sql_text *t, const struct sql_dialect *d, const struct sql_column *c,
     unsigned i, enum change_source from)
@@ -232,6 +238,26 @@ put_new(struct sql_text *t, const struct sql_dialect *d, const struct sql_column
 	put(t, function ? ")" : "");
 }
 
+/* What column `c` of `table` and what is new make: "a + b" by the form of the dialect. */
+static void
+put_sum(struct sql_text *t, const struct sql_dialect *d, const char *table,
+    const struct sql_column *c, unsigned i, struct change how)
+{
+	const char *form = how.capped && d->sum_capped != NULL ? d->sum_capped : d->sum;
+
+	for (const char *p = form != NULL ? form : "@ + #"; *p != '\0'; p++) {
+		if (*p == '#') {
+			put_new(t, d, c, i, how.from);
+		} else if (*p == '@') {
+			put_name(t, d, table);
+			put(t, ".");
+			put_name(t, d, c->name);
+		} else {
+			text_line_put(&t->line, p, 1);
+		}
+	}
+}
+
 /*
  * The SET list: each column that is no key becomes what it was and what is new
  * together. Columns that are set are named without their table where the engine wants it
@@ -239,12 +265,12 @@ put_new(struct sql_text *t, const struct sql_dialect *d, const struct sql_column
  */
 static void
 put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
-    const char *table, enum change_source from)
+    const char *table, struct change how)
 {
 	const struct {
 		const char *function, *operator;
 	} joins[] = {
-		[SQL_ADD] = { "", " + " },
+		[SQL_ADD] = { "", "" }, /* put_sum */
 		[SQL_OR] = { "", " | " },
 		[SQL_LEAST] = { d->least, ", " },
 		[SQL_GREATEST] = { d->greatest, ", " },
@@ -259,12 +285,17 @@ put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_sc
 		if (!c->written || c->role == SQL_KEY)
 			continue;
 		put(t, between);
-		if (from == FROM_STAGE && !d->update_from) {
+		if (how.from == FROM_STAGE && !d->update_from) {
 			put_name(t, d, table); /* of two tables the one */
 			put(t, ".");
 		}
 		put_name(t, d, c->name);
 		put(t, " = ");
+		between = ", ";
+		if (c->role == SQL_ADD) {
+			put_sum(t, d, table, c, i, how);
+			continue;
+		}
 		put(t, function);
 		put(t, *function != '\0' ? "(" : "");
 		if (c->role != SQL_REPLACE) {
@@ -273,16 +304,15 @@ put_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_sc
 			put_name(t, d, c->name);
 			put(t, joins[c->role].operator);
 		}
-		put_new(t, d, c, i, from);
+		put_new(t, d, c, i, how.from);
 		put(t, *function != '\0' ? ")" : "");
-		between = ", ";
 	}
 }
 
 /* What follows an INSERT whose rows are added to those that are there. */
 static void
 put_adding(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
-    const char *table, bool full_key)
+    const char *table, bool full_key, bool capped)
 {
 	if (d->on_conflict) {
 		put(t, " ON CONFLICT (");
@@ -291,7 +321,7 @@ put_adding(struct sql_text *t, const struct sql_dialect *d, const struct sql_sch
 	} else {
 		put(t, " ON DUPLICATE KEY UPDATE");
 	}
-	put_changes(t, d, s, table, FROM_INSERT);
+	put_changes(t, d, s, table, (struct change){ FROM_INSERT, capped });
 }
 
 /* What follows an INSERT that leaves rows alone that are there. */
@@ -315,11 +345,11 @@ put_yielding(struct sql_text *t, const struct sql_dialect *d, const struct sql_s
 
 void
 compose_upsert(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table, bool full_key)
+    const struct sql_schema *s, const char *table, bool full_key, bool capped)
 {
 	text_begin(t);
 	put_insert(t, d, s, table);
-	put_adding(t, d, s, table, full_key);
+	put_adding(t, d, s, table, full_key, capped);
 	text_end(t);
 }
 
@@ -335,7 +365,7 @@ compose_insert(struct sql_text *t, const struct sql_dialect *d,
 
 void
 compose_update(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table)
+    const struct sql_schema *s, const char *table, bool capped)
 {
 	const char *between = " WHERE ";
 
@@ -343,7 +373,7 @@ compose_update(struct sql_text *t, const struct sql_dialect *d,
 	put(t, "UPDATE ");
 	put_name(t, d, table);
 	put(t, " SET");
-	put_changes(t, d, s, table, FROM_PARAMS);
+	put_changes(t, d, s, table, (struct change){ FROM_PARAMS, capped });
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
 			continue;
@@ -431,11 +461,13 @@ compose_load(struct sql_text *t, const struct sql_dialect *d, const struct sql_s
  */
 static void
 put_stage_grouped(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s)
+    const struct sql_schema *s, bool capped)
 {
-	static const char *const functions[] = {
-		[SQL_ADD] = "SUM(", [SQL_OR] = "BIT_OR(", [SQL_LEAST] = "MIN(",
-		[SQL_GREATEST] = "MAX(", [SQL_REPLACE] = "MAX(",
+	const char *const functions[] = {
+		[SQL_KEY] = "@",
+		[SQL_ADD] = capped && d->group_capped != NULL ? d->group_capped : "SUM(@)",
+		[SQL_OR] = "BIT_OR(@)", [SQL_LEAST] = "MIN(@)",
+		[SQL_GREATEST] = "MAX(@)", [SQL_REPLACE] = "MAX(@)",
 	};
 	const char *between = "(SELECT ";
 
@@ -446,9 +478,13 @@ put_stage_grouped(struct sql_text *t, const struct sql_dialect *d,
 		if (!c->written)
 			continue;
 		put(t, between);
-		put(t, key ? "" : functions[c->role]);
-		put_name(t, d, c->name);
-		put(t, key ? "" : ") AS ");
+		for (const char *p = functions[c->role]; *p != '\0'; p++) {
+			if (*p == '@')
+				put_name(t, d, c->name);
+			else
+				text_line_put(&t->line, p, 1);
+		}
+		put(t, key ? "" : " AS ");
 		if (!key)
 			put_name(t, d, c->name);
 		between = ", ";
@@ -484,16 +520,25 @@ put_match(struct sql_text *t, const struct sql_dialect *d, const struct sql_sche
 	}
 }
 
+/* How staged rows are taken. */
+enum stage_as { STAGE_AS_IS, STAGE_GROUPED, STAGE_GROUPED_CAPPED };
+
+static enum stage_as
+stage_as(bool grouped, bool capped)
+{
+	return !grouped ? STAGE_AS_IS : capped ? STAGE_GROUPED_CAPPED : STAGE_GROUPED;
+}
+
 static void
 put_from_stage(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table, bool grouped)
+    const struct sql_schema *s, const char *table, enum stage_as as)
 {
 	put_into(t, d, s, table);
 	put(t, "SELECT ");
 	put_columns(t, d, s, "n.");
 	put(t, " FROM ");
-	if (grouped) {
-		put_stage_grouped(t, d, s);
+	if (as != STAGE_AS_IS) {
+		put_stage_grouped(t, d, s, as == STAGE_GROUPED_CAPPED);
 	} else {
 		put_name(t, d, COMPOSE_STAGE);
 		put(t, " AS n");
@@ -509,12 +554,12 @@ put_no_join(struct sql_text *t)
 
 void
 compose_merge(struct sql_text *t, const struct sql_dialect *d, const struct sql_schema *s,
-    const char *table, bool full_key, bool grouped)
+    const char *table, bool full_key, bool grouped, bool capped)
 {
 	text_begin(t);
-	put_from_stage(t, d, s, table, grouped);
+	put_from_stage(t, d, s, table, stage_as(grouped, capped));
 	put_no_join(t);
-	put_adding(t, d, s, table, full_key);
+	put_adding(t, d, s, table, full_key, capped);
 	text_end(t);
 }
 
@@ -523,7 +568,7 @@ compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *table)
 {
 	text_begin(t);
-	put_from_stage(t, d, s, table, false);
+	put_from_stage(t, d, s, table, STAGE_AS_IS);
 	put_no_join(t);
 	put_yielding(t, d, s, table);
 	text_end(t);
@@ -531,20 +576,20 @@ compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
 
 void
 compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table)
+    const struct sql_schema *s, const char *table, bool capped)
 {
 	text_begin(t);
 	put(t, "UPDATE ");
 	put_name(t, d, table);
 	if (!d->update_from) {
 		put(t, ", ");
-		put_stage_grouped(t, d, s);
+		put_stage_grouped(t, d, s, capped);
 	}
 	put(t, " SET");
-	put_changes(t, d, s, table, FROM_STAGE);
+	put_changes(t, d, s, table, (struct change){ FROM_STAGE, capped });
 	if (d->update_from) {
 		put(t, " FROM ");
-		put_stage_grouped(t, d, s);
+		put_stage_grouped(t, d, s, capped);
 	}
 	put_match(t, d, s, table, " WHERE ");
 	text_end(t);
@@ -570,10 +615,10 @@ column_never_null(const struct sql_schema *s)
 
 void
 compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table)
+    const struct sql_schema *s, const char *table, bool capped)
 {
 	text_begin(t);
-	put_from_stage(t, d, s, table, true);
+	put_from_stage(t, d, s, table, stage_as(true, capped));
 	/* Engines make more of a join than of NOT EXISTS, where there is no index. */
 	put(t, " LEFT JOIN ");
 	put_name(t, d, table);

@@ -30,9 +30,10 @@ void compose_create(struct sql_text *t, const struct sql_dialect *d,
 /*
  * INSERT that adds to the row of the same key. The key is that of tables that weir
  * makes; with `full_key` also what is in the key of tables that pmacct's scripts made.
+ * `capped`, here and below: by sql_dialect's sum_capped.
  */
 void compose_upsert(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table, bool full_key);
+    const struct sql_schema *s, const char *table, bool full_key, bool capped);
 
 /* INSERT that changes nothing where the key is taken. */
 void compose_insert(struct sql_text *t, const struct sql_dialect *d,
@@ -40,7 +41,7 @@ void compose_insert(struct sql_text *t, const struct sql_dialect *d,
 
 /* UPDATE that adds to the rows of the key. */
 void compose_update(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table);
+    const struct sql_schema *s, const char *table, bool capped);
 
 /* The temporary table of a connection in which rows wait to be merged. */
 #define COMPOSE_STAGE "weir_stage"
@@ -58,7 +59,8 @@ void compose_load(struct sql_text *t, const struct sql_dialect *d,
  * engines with ON CONFLICT ask for, but costs time.
  */
 void compose_merge(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table, bool full_key, bool grouped);
+    const struct sql_schema *s, const char *table, bool full_key, bool grouped,
+    bool capped);
 
 /* compose_insert for all staged rows. */
 void compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
@@ -69,9 +71,9 @@ void compose_merge_new(struct sql_text *t, const struct sql_dialect *d,
  * then INSERT of the others.
  */
 void compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table);
+    const struct sql_schema *s, const char *table, bool capped);
 void compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
-    const struct sql_schema *s, const char *table);
+    const struct sql_schema *s, const char *table, bool capped);
 
 /*
  * DELETE of the rows whose column `less` is below parameter 1 and `equal` is parameter

@@ -55,6 +55,12 @@ struct sql_dialect {
 	const char *table_options; /* what follows the ) of CREATE TABLE; and where the */
 	const char *keyless_options; /* table has no key */
 	const char *least, *greatest; /* functions of two values: "MIN", "LEAST" */
+	/*
+	 * The sum of @, which is there, and #, which is new; NULL: @ + #. Where the engine
+	 * refuses a sum that its column cannot hold, the sum that stays at the largest then,
+	 * and the like of all @ of a group; NULL: as without. # stands there once.
+	 */
+	const char *sum, *sum_capped, *group_capped;
 	const char *to_host;    /* function that makes SQL_HOST of SQL_ADDRESS; NULL: none */
 	const char *stage_drop; /* statement that drops the temporary table, if there; and */
 	const char *stage_options; /* what follows its name where it is made */
@@ -86,7 +92,8 @@ struct sql_driver {
 	/*
 	 * Errors of the following calls: -WEIR_EAGAIN where the same transaction may well
 	 * succeed when it is rolled back and repeated at once (a deadlock, a serialisation
-	 * failure); -WEIR_EEXIST where a row's key is taken; else -WEIR_EIO.
+	 * failure); -WEIR_EEXIST where a row's key is taken; -WEIR_EFULL where a sum does not
+	 * fit its column; else -WEIR_EIO.
 	 *
 	 * Start a transaction that will not find another writer in its way later: waits
 	 * for its turn, at most some seconds. Commit: an error may mean that it is done
@@ -148,8 +155,9 @@ struct sql_driver {
 	 * connection. `sql` is what compose_load made for the `n` columns of `table`. A
 	 * step may send its row at once or keep it; `*changed` is left alone.
 	 *
-	 * load_open: 0, or -WEIR_EUNSUPPORTED where the server's settings or the user's
-	 * rights forbid it, or where it could not be rolled back, or -WEIR_EIO. load_end:
+	 * load_open, load_begin: 0, or -WEIR_EUNSUPPORTED where the server's settings, the
+	 * user's rights or the kind of table forbid it, or where it could not be rolled back,
+	 * or -WEIR_EIO. load_end:
 	 * all rows are in (0), or none of them counts and the caller rolls back:
 	 * -WEIR_EEXIST when keys were taken.
 	 */

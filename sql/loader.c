@@ -41,6 +41,8 @@ struct loader {
 	bool written;             /* some batch is in; the newest bin of all is */
 	uint64_t newest;
 	bool taken;               /* the last straight load found keys taken */
+	bool capped;              /* sums stay at the largest that their columns hold */
+	bool rows_capped;         /* so do those of `rows` */
 };
 
 /* The names of the columns that are written, or of a key; how many. */
@@ -98,16 +100,26 @@ rows_open(struct loader *l, struct err *e)
 	int rc;
 
 	if (l->aim == AIM_ADD && l->key != KEY_NONE)
-		compose_upsert(&t, d, l->schema, l->table, l->key == KEY_FULL);
+		compose_upsert(&t, d, l->schema, l->table, l->key == KEY_FULL, l->capped);
 	else
 		compose_insert(&t, d, l->schema, l->table);
 	rc = stmt_prepare(l, &l->rows[0], &t, e);
 	if (rc == 0 && loader_is_keyless(l)) {
-		compose_update(&t, d, l->schema, l->table);
+		compose_update(&t, d, l->schema, l->table, l->capped);
 		rc = stmt_prepare(l, &l->rows[1], &t, e);
 	}
+	l->rows_capped = l->capped;
 	sql_text_fini(&t);
 	return rc;
+}
+
+static void
+rows_close(struct loader *l)
+{
+	for (unsigned i = 0; i < ROW_TARGETS; i++) {
+		l->d->finish(l->rows[i].st);
+		l->rows[i].st = NULL;
+	}
 }
 
 static int
@@ -203,8 +215,7 @@ loader_close(struct loader *l)
 	if (l == NULL)
 		return;
 	loads_close(l);
-	for (unsigned i = 0; i < ROW_TARGETS; i++)
-		l->d->finish(l->rows[i].st);
+	rows_close(l);
 	free(l->table);
 	free(l);
 }
@@ -241,6 +252,45 @@ target_add(struct row_target targets[ROW_TARGETS], unsigned *n,
 	(*n)++;
 }
 
+/* Statements for rows, as they are wanted by now. */
+static int
+rows_ready(struct loader *l, struct err *e)
+{
+	if (l->rows[0].st != NULL && l->rows_capped == l->capped)
+		return 0;
+	rows_close(l);
+	return rows_open(l, e);
+}
+
+/*
+ * The server takes no load into the table after all (PostgreSQL: row-level security, a
+ * view), which it only says when one begins or is under way. The transaction is lost.
+ */
+static int
+load_refused(struct loader *l, struct err *e)
+{
+	if (l->load == &l->straight) {
+		l->d->finish(l->straight.st);
+		l->straight.st = NULL;
+	} else {
+		loads_close(l);
+	}
+	log_info("%s: %s takes no load: %s", l->d->name, l->table, e->text);
+	return -WEIR_EEXIST;
+}
+
+/* A straight load that found keys taken is not tried again at once. */
+static int
+load_result(struct loader *l, int rc, struct err *e)
+{
+	if (rc == -WEIR_EUNSUPPORTED)
+		return load_refused(l, e);
+
+	if (rc == -WEIR_EEXIST && l->load == &l->straight)
+		l->taken = true;
+	return rc;
+}
+
 int
 loader_begin(struct loader *l, uint64_t bin, struct row_target targets[ROW_TARGETS],
     unsigned *n, struct err *e)
@@ -252,6 +302,8 @@ loader_begin(struct loader *l, uint64_t bin, struct row_target targets[ROW_TARGE
 	l->n = 0;
 	l->load = NULL;
 	if (l->staged.st == NULL) {
+		if ((rc = rows_ready(l, e)) != 0)
+			return rc;
 		for (unsigned i = 0; i < ROW_TARGETS && l->rows[i].st != NULL; i++)
 			target_add(targets, n, &l->rows[i]);
 		return 0;
@@ -261,16 +313,32 @@ loader_begin(struct loader *l, uint64_t bin, struct row_target targets[ROW_TARGE
 	/* Not every engine empties it when a transaction ends. */
 	if (l->load == &l->staged)
 		rc = l->d->run(l->conn, "DELETE FROM " COMPOSE_STAGE, e);
-	return rc != 0 ? rc : l->d->load_begin(l->conn, l->load->st, e);
+	if (rc == 0)
+		rc = l->d->load_begin(l->conn, l->load->st, e);
+	return load_result(l, rc, e);
 }
 
-/* A straight load that found keys taken is not tried again at once. */
-static int
-load_result(struct loader *l, int rc)
+/*
+ * A sum that its column cannot hold must not keep the bin out for ever: from now on sums
+ * stay at the largest, which is told of. What is lost cannot be had in such a table.
+ */
+static void
+cap_sums(struct loader *l, const char *why)
 {
-	if (rc == -WEIR_EEXIST && l->load == &l->straight)
-		l->taken = true;
-	return rc;
+	l->capped = true;
+	log_warn("%s: table %s: a sum does not fit its column and stays at the largest that "
+		 "does; ALTER TABLE %s to make the column a BIGINT: %s",
+	    l->d->name, l->table, l->table, why);
+}
+
+/* The end of a statement that adds: where a sum was too large the bin comes again. */
+static int
+sum_result(struct loader *l, int rc, const struct err *e)
+{
+	if (rc != -WEIR_EFULL || l->capped)
+		return rc;
+	cap_sums(l, e->text);
+	return -WEIR_EEXIST;
 }
 
 int
@@ -281,14 +349,15 @@ loader_row(struct loader *l, uint64_t *refused, struct err *e)
 
 	l->n++;
 	if (l->load != NULL)
-		return load_result(l, l->d->step(l->conn, l->load->st, &changed, e));
+		return load_result(l, l->d->step(l->conn, l->load->st, &changed, e), e);
 	if (l->rows[1].st != NULL) {
 		rc = l->d->step(l->conn, l->rows[1].st, &changed, e);
 		if (rc != 0 || changed > 0)
-			return rc;
+			return sum_result(l, rc, e);
 	}
-	rc = l->d->step(l->conn, l->rows[0].st, &changed, e);
-	if (rc == 0 && changed == 0)
+	rc = sum_result(l, l->d->step(l->conn, l->rows[0].st, &changed, e), e);
+	/* MySQL: 0 also where an addition left all columns as they were. */
+	if (rc == 0 && changed == 0 && l->aim == AIM_LEAVE)
 		(*refused)++;
 	return rc;
 }
@@ -322,15 +391,19 @@ merge_keyed(struct loader *l, struct err *e)
 
 	if (rc != 0)
 		return rc;
-	compose_merge(&t, d, l->schema, l->table, l->key == KEY_FULL, false);
+	compose_merge(&t, d, l->schema, l->table, l->key == KEY_FULL, false, l->capped);
 	rc = text_run(l, &t, &changed, &first);
 	if (rc != 0 && rc != -WEIR_EAGAIN &&
 	    l->d->run(l->conn, "ROLLBACK TO SAVEPOINT " SAVEPOINT, NULL) == 0) {
-		compose_merge(&t, d, l->schema, l->table, l->key == KEY_FULL, true);
+		if (rc == -WEIR_EFULL && !l->capped)
+			cap_sums(l, first.text);
+		compose_merge(&t, d, l->schema, l->table, l->key == KEY_FULL, true, l->capped);
 		rc = text_run(l, &t, &changed, &first);
 	}
 	sql_text_fini(&t);
-	return rc == 0 ? 0 : err_set(e, (enum weir_errno)-rc, "%s", first.text);
+	if (rc != 0)
+		err_set(e, (enum weir_errno)-rc, "%s", first.text);
+	return sum_result(l, rc, &first);
 }
 
 static int
@@ -341,14 +414,14 @@ merge_keyless(struct loader *l, struct err *e)
 	uint64_t changed;
 	int rc;
 
-	compose_merge_old(&t, d, l->schema, l->table);
+	compose_merge_old(&t, d, l->schema, l->table, l->capped);
 	rc = text_run(l, &t, &changed, e);
 	if (rc == 0) {
-		compose_merge_rest(&t, d, l->schema, l->table);
+		compose_merge_rest(&t, d, l->schema, l->table, l->capped);
 		rc = text_run(l, &t, &changed, e);
 	}
 	sql_text_fini(&t);
-	return rc;
+	return sum_result(l, rc, e);
 }
 
 /* Insert the staged rows whose key is free. */
@@ -381,7 +454,7 @@ loader_end(struct loader *l, uint64_t *refused, struct err *e)
 	int rc = 0;
 
 	if (l->load != NULL)
-		rc = load_result(l, l->d->load_end(l->conn, l->load->st, e));
+		rc = load_result(l, l->d->load_end(l->conn, l->load->st, e), e);
 	if (rc == 0 && l->load == &l->staged)
 		rc = stage_merge(l, refused, e);
 	if (rc != 0)

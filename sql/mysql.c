@@ -30,6 +30,7 @@
 #include "sql/writer.h"
 
 #define LOAD_CHUNK (4U << 20) /* octets that one LOAD DATA brings */
+#define WARNINGS_MAX 4U       /* kinds of warnings that are told of, once each */
 #define STATEMENT_S 600       /* the longest that a statement may take */
 
 /* Codes that only one of the two servers has, or only newer headers. */
@@ -42,6 +43,7 @@ struct sql_conn {
 	bool utc;
 	bool may_load;         /* the server allows LOAD DATA LOCAL */
 	bool locked;           /* LOCK TABLES is in force */
+	unsigned said[WARNINGS_MAX]; /* codes of warnings that were told of */
 	char zone[SERVER_ZONE_MAX]; /* of the session */
 	struct sql_stmt *loading;   /* whose rows the server may ask for; NULL: none */
 };
@@ -59,7 +61,6 @@ struct sql_stmt {
 	size_t sent;           /* octets of rows.out that the server has */
 	struct multirow multi; /* rows of INSERTs; n 0: not used */
 	struct sql_stmt *full; /* of as many rows as one takes */
-	bool warned;
 };
 
 static const struct {
@@ -70,6 +71,7 @@ static const struct {
 	{ ER_LOCK_WAIT_TIMEOUT, WEIR_EAGAIN },
 	{ ER_CHECKREAD, WEIR_EAGAIN },
 	{ ER_DUP_ENTRY, WEIR_EEXIST },
+	{ ER_DATA_OUT_OF_RANGE, WEIR_EFULL },
 	{ ER_NOT_ALLOWED_COMMAND, WEIR_EUNSUPPORTED },
 	{ ER_LOAD_INFILE_DENIED_MYSQL, WEIR_EUNSUPPORTED },
 	{ ER_LOAD_INFILE_DENIED_MARIADB, WEIR_EUNSUPPORTED },
@@ -420,22 +422,44 @@ maria_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 		.buffer = (void *)text, .buffer_length = len };
 }
 
-/* Say once what the server made of values that do not fit. */
-static void
-warning_log(struct sql_stmt *s)
+/* Whether warnings of `code` are news; they are none then. */
+static bool
+warning_is_new(struct sql_conn *c, unsigned code)
 {
-	struct sql_conn *c = s->conn;
+	for (unsigned i = 0; i < WARNINGS_MAX; i++) {
+		if (c->said[i] == code)
+			return false;
+		if (c->said[i] == 0) {
+			c->said[i] = code;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Say once what the server made of values that do not fit, and of sums. */
+static void
+warnings_log(struct sql_conn *c)
+{
 	MYSQL_RES *r;
 	MYSQL_ROW row;
 
-	if (s->warned || mysql_warning_count(c->my) == 0 ||
-	    mysql_query(c->my, "SHOW WARNINGS LIMIT 1") != 0 ||
+	if (c->said[WARNINGS_MAX - 1] != 0 || mysql_warning_count(c->my) == 0 ||
+	    mysql_query(c->my, "SHOW WARNINGS LIMIT 100") != 0 ||
 	    (r = mysql_store_result(c->my)) == NULL)
 		return;
-	if ((row = mysql_fetch_row(r)) != NULL && row[2] != NULL)
-		log_warn("%s: %s", c->where, row[2]);
+	while ((row = mysql_fetch_row(r)) != NULL) {
+		unsigned code = row[1] != NULL ? (unsigned)strtoul(row[1], NULL, 10) : 0;
+
+		if (code == 0 || code == ER_WARN_DEPRECATED_SYNTAX ||
+		    strcmp(row[0], "Warning") != 0)
+			continue;
+		if (row[2] != NULL && warning_is_new(c, code))
+			log_warn("%s: %s%s", c->where, row[2],
+			    code == ER_WARN_DATA_OUT_OF_RANGE ?
+			        ": it stays at the largest; ALTER TABLE to make it a BIGINT" : "");
+	}
 	mysql_free_result(r);
-	s->warned = true;
 }
 
 /* Rows that a LOAD DATA left out, as their key is taken, by what the server says of it. */
@@ -458,14 +482,17 @@ load_send(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 		return 0;
 	c->loading = s;
 	s->sent = 0;
-	if (mysql_query(c->my, s->load) != 0)
+	if (mysql_query(c->my, s->load) != 0) {
 		rc = conn_error(c, e);
-	else if (rows_skipped(mysql_info(c->my)) > 0)
+		if (rc == -WEIR_EUNSUPPORTED) /* since now; the next connection knows */
+			rc = -WEIR_EIO;
+	}
+	if (rc == 0 && rows_skipped(mysql_info(c->my)) > 0)
 		rc = err_set(e, WEIR_EEXIST, "%s: keys are taken", c->where);
 	c->loading = NULL;
 	s->rows.out.len = 0;
 	if (rc == 0)
-		warning_log(s);
+		warnings_log(c);
 	return rc;
 }
 
@@ -493,7 +520,7 @@ multi_insert(struct sql_stmt *s, struct sql_stmt *st, struct err *e)
 	if (mysql_stmt_bind_param(st->st, st->binds) != 0 ||
 	    mysql_stmt_execute(st->st) != 0)
 		return stmt_error(st, e);
-	warning_log(s);
+	warnings_log(s->conn);
 	return 0;
 }
 
@@ -538,6 +565,8 @@ maria_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err
 	    mysql_stmt_execute(s->st) != 0)
 		return stmt_error(s, e);
 	*changed = mysql_stmt_affected_rows(s->st);
+	if (mysql_stmt_field_count(s->st) == 0) /* else its rows are to be read first */
+		warnings_log(c);
 	return 0;
 }
 
@@ -697,6 +726,8 @@ const struct sql_driver mysql_driver = {
 		.keyless_options = " ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		.least = "LEAST",
 		.greatest = "GREATEST",
+		/* Decimals do not run over, and the column takes its largest of one. */
+		.sum_capped = "CAST(@ AS DECIMAL(40)) + #",
 		.to_host = "INET6_ATON",
 		.stage_drop = "DROP TEMPORARY TABLE IF EXISTS weir_stage",
 		.stage_options = " ENGINE=MyISAM",

@@ -21,6 +21,8 @@
 #include "sql/server.h"
 #include "sql/writer.h"
 
+#define PREPARED "weir%u" /* names of prepared statements */
+#define STALE_MAX 16U     /* more than a transaction leaves behind */
 #define COPY_CHUNK 65536U /* octets that are handed to libpq at once */
 
 struct sql_conn {
@@ -30,13 +32,17 @@ struct sql_conn {
 	bool ascii;            /* the database's encoding cannot take all of UTF-8 */
 	char zone[SERVER_ZONE_MAX]; /* of the session */
 	unsigned n_prepared;
+	unsigned stale[STALE_MAX]; /* statements that could not be let go yet */
+	unsigned n_stale;
 };
 
 /* A prepared statement or a load. */
 struct sql_stmt {
 	struct sql_conn *conn;
 	unsigned n;            /* parameters */
-	char name[16];         /* of a prepared statement */
+	unsigned no;           /* of a prepared statement, */
+	char name[16];         /* which makes its name */
+	bool prepared;
 	const char **values;
 	char (*texts)[TEXT_MAX]; /* `values` point into */
 
@@ -64,6 +70,7 @@ static const struct {
 	{ "40P01", WEIR_EAGAIN },       /* deadlock_detected */
 	{ "55P03", WEIR_EAGAIN },       /* lock_not_available */
 	{ "23505", WEIR_EEXIST },       /* unique_violation */
+	{ "22003", WEIR_EFULL },        /* numeric_value_out_of_range */
 	{ "42501", WEIR_EUNSUPPORTED }, /* insufficient_privilege */
 	{ "0A", WEIR_EUNSUPPORTED },    /* feature_not_supported: COPY into a view */
 	{ "42809", WEIR_EUNSUPPORTED }, /* wrong_object_type: the same */
@@ -105,6 +112,23 @@ static int
 pgsql_run(struct sql_conn *c, const char *sql, struct err *e)
 {
 	return result_done(c, PQexec(c->pg, sql), e);
+}
+
+/* Let go of a prepared statement; not possible in a transaction that has failed. */
+static void
+prepared_drop(struct sql_conn *c, unsigned no)
+{
+	char sql[32];
+
+	snprintf(sql, sizeof(sql), "DEALLOCATE " PREPARED, no);
+	(void)pgsql_run(c, sql, NULL);
+}
+
+static void
+prepared_drop_stale(struct sql_conn *c)
+{
+	while (c->n_stale > 0)
+		prepared_drop(c, c->stale[--c->n_stale]);
 }
 
 static void
@@ -201,6 +225,7 @@ pgsql_begin(struct sql_conn *c, struct err *e)
 	char zone[SERVER_ZONE_MAX], set[96];
 	int rc;
 
+	prepared_drop_stale(c);
 	server_zone(c->utc, zone);
 	if (strcmp(zone, c->zone) != 0) {
 		snprintf(set, sizeof(set), "SET TIME ZONE INTERVAL '%s' HOUR TO MINUTE",
@@ -338,17 +363,23 @@ pgsql_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 }
 
 static void
+prepared_finish(struct sql_conn *c, unsigned no)
+{
+	PGTransactionStatusType status = PQtransactionStatus(c->pg);
+
+	if (status == PQTRANS_IDLE || status == PQTRANS_INTRANS)
+		prepared_drop(c, no);
+	else if (status == PQTRANS_INERROR && c->n_stale < STALE_MAX)
+		c->stale[c->n_stale++] = no;
+}
+
+static void
 pgsql_finish(struct sql_stmt *s)
 {
 	if (s == NULL)
 		return;
-	if (s->copy == NULL && s->name[0] != '\0' &&
-	    PQtransactionStatus(s->conn->pg) == PQTRANS_IDLE) {
-		char sql[32];
-
-		snprintf(sql, sizeof(sql), "DEALLOCATE %s", s->name);
-		(void)pgsql_run(s->conn, sql, NULL);
-	}
+	if (s->copy == NULL && s->prepared)
+		prepared_finish(s->conn, s->no);
 	free(s->values);
 	free(s->texts);
 	free(s->copy);
@@ -358,7 +389,35 @@ pgsql_finish(struct sql_stmt *s)
 	free(s);
 }
 
-/* How many parameters the prepared statement has. */
+/* Types of columns by their fixed numbers (pg_type.dat). */
+enum { TYPE_INT8 = 20, TYPE_INT2 = 21, TYPE_INT4 = 23, TYPE_BPCHAR = 1042,
+	TYPE_VARCHAR = 1043 };
+#define TYPMOD_HEAD 4 /* of a text type: characters and this */
+
+static void
+column_describe(struct holds *col, long type, long typmod)
+{
+	switch (type) {
+	case TYPE_INT2:
+		col->max = INT16_MAX;
+		break;
+	case TYPE_INT4:
+		col->max = INT32_MAX;
+		break;
+	case TYPE_INT8:
+		col->max = INT64_MAX;
+		break;
+	case TYPE_BPCHAR:
+	case TYPE_VARCHAR:
+		if (typmod > TYPMOD_HEAD)
+			col->chars = (size_t)(typmod - TYPMOD_HEAD);
+		break;
+	default: /* takes whatever weir has for it */
+		break;
+	}
+}
+
+/* How many parameters the prepared statement has, and what they hold. */
 static int
 stmt_describe(struct sql_stmt *s, struct err *e)
 {
@@ -367,11 +426,18 @@ stmt_describe(struct sql_stmt *s, struct err *e)
 	if (PQresultStatus(r) != PGRES_COMMAND_OK)
 		return result_error(s->conn, r, e);
 	s->n = (unsigned)PQnparams(r);
-	PQclear(r);
 	s->values = calloc(s->n + 1, sizeof(*s->values));
 	s->texts = calloc(s->n + 1, sizeof(*s->texts));
-	if (s->values == NULL || s->texts == NULL)
+	s->columns = calloc(s->n + 1, sizeof(*s->columns));
+	if (s->values == NULL || s->texts == NULL || s->columns == NULL) {
+		PQclear(r);
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
+	}
+	for (unsigned i = 0; i < s->n; i++) {
+		snprintf(s->columns[i].name, sizeof(s->columns[i].name), "number %u", i + 1);
+		column_describe(&s->columns[i], (long)PQparamtype(r, (int)i), 0);
+	}
+	PQclear(r);
 	return 0;
 }
 
@@ -385,9 +451,11 @@ pgsql_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out, struct
 	if (s == NULL)
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	s->conn = c;
-	snprintf(s->name, sizeof(s->name), "weir%u", c->n_prepared++);
-	if ((rc = result_done(c, PQprepare(c->pg, s->name, sql, 0, NULL), e)) != 0 ||
-	    (rc = stmt_describe(s, e)) != 0) {
+	s->no = c->n_prepared++;
+	snprintf(s->name, sizeof(s->name), PREPARED, s->no);
+	rc = result_done(c, PQprepare(c->pg, s->name, sql, 0, NULL), e);
+	s->prepared = rc == 0;
+	if (rc != 0 || (rc = stmt_describe(s, e)) != 0) {
 		pgsql_finish(s);
 		return rc;
 	}
@@ -404,7 +472,8 @@ pgsql_bind_int(struct sql_stmt *s, unsigned i, int64_t v)
 		    holds_number(&s->columns[i - 1], v, s->conn->where));
 		return;
 	}
-	snprintf(s->texts[i - 1], TEXT_MAX, "%" PRId64, v);
+	snprintf(s->texts[i - 1], TEXT_MAX, "%" PRId64,
+	    holds_number(&s->columns[i - 1], v, s->conn->where));
 	s->values[i - 1] = s->texts[i - 1];
 }
 
@@ -475,34 +544,6 @@ pgsql_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err
 	*changed = strtoull(PQcmdTuples(r), NULL, 10);
 	PQclear(r);
 	return 0;
-}
-
-/* Types of columns by their fixed numbers (pg_type.dat). */
-enum { TYPE_INT8 = 20, TYPE_INT2 = 21, TYPE_INT4 = 23, TYPE_BPCHAR = 1042,
-	TYPE_VARCHAR = 1043 };
-#define TYPMOD_HEAD 4 /* of a text type: characters and this */
-
-static void
-column_describe(struct holds *col, long type, long typmod)
-{
-	switch (type) {
-	case TYPE_INT2:
-		col->max = INT16_MAX;
-		break;
-	case TYPE_INT4:
-		col->max = INT32_MAX;
-		break;
-	case TYPE_INT8:
-		col->max = INT64_MAX;
-		break;
-	case TYPE_BPCHAR:
-	case TYPE_VARCHAR:
-		if (typmod > TYPMOD_HEAD)
-			col->chars = (size_t)(typmod - TYPMOD_HEAD);
-		break;
-	default: /* takes whatever weir has for it */
-		break;
-	}
 }
 
 /* What the columns of `table` can hold. */
@@ -581,6 +622,11 @@ pgsql_load_end(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 	return results_drain(c, e);
 }
 
+/* The largest number of the type that `column` has (numbers of pg_type.dat); else NULL. */
+#define LARGEST(column) \
+	"CASE pg_typeof(" column ")::oid WHEN 21 THEN 32767 WHEN 23 THEN 2147483647 " \
+	"WHEN 20 THEN 9223372036854775807 END"
+
 const struct sql_driver pgsql_driver = {
 	.name = "pgsql",
 	.default_db = "pmacct",
@@ -607,6 +653,8 @@ const struct sql_driver pgsql_driver = {
 		.keyless_options = "",
 		.least = "LEAST",
 		.greatest = "GREATEST",
+		.sum_capped = "LEAST(@::numeric + #, " LARGEST("@") ")",
+		.group_capped = "LEAST(SUM(@), " LARGEST("MIN(@)") ")",
 		.stage_drop = "DROP TABLE IF EXISTS pg_temp.weir_stage",
 		.stage_options = " ON COMMIT DELETE ROWS",
 		.load = { "COPY ", " (", ") FROM STDIN" },

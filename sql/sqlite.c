@@ -34,6 +34,7 @@ struct sql_conn {
 	dev_t dev;    /* of the file as it was opened */
 	ino_t ino;
 	bool is_file; /* no: ":memory:" */
+	bool capped;  /* that a sum was too large is told of */
 	_Atomic bool interrupted;
 };
 
@@ -124,6 +125,31 @@ sqlite_to_host(sqlite3_context *ctx, int n, sqlite3_value **values)
 		sqlite3_result_null(ctx);
 }
 
+/*
+ * weir_sum(a, b): SQLite itself goes on with a floating number beyond 2^63, which then
+ * forgets small ones. This stays at the largest, and says so once.
+ */
+static void
+sqlite_sum(sqlite3_context *ctx, int n, sqlite3_value **values)
+{
+	int64_t a = sqlite3_value_int64(values[0]), b = sqlite3_value_int64(values[1]);
+	struct sql_conn *c = sqlite3_user_data(ctx);
+
+	(void)n;
+	if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
+		sqlite3_result_null(ctx);
+	} else if (a > 0 && b > INT64_MAX - a) {
+		if (!c->capped)
+			log_warn("%s: a sum does not fit its column and stays at the largest "
+				 "that does",
+			    c->path);
+		c->capped = true;
+		sqlite3_result_int64(ctx, INT64_MAX);
+	} else {
+		sqlite3_result_int64(ctx, a + b);
+	}
+}
+
 static int
 conn_set_up(struct sql_conn *c, struct err *e)
 {
@@ -138,6 +164,8 @@ conn_set_up(struct sql_conn *c, struct err *e)
 	sqlite3_busy_handler(c->db, on_busy, c);
 	sqlite3_create_function(c->db, "INET6_ATON", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
 	    sqlite_to_host, NULL, NULL);
+	sqlite3_create_function(c->db, "weir_sum", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, c,
+	    sqlite_sum, NULL, NULL);
 #ifdef SQLITE_DBCONFIG_DQS_DML
 	/* A quoted name that is no column must be an error, not a string. */
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -350,6 +378,7 @@ const struct sql_driver sqlite_driver = {
 		.stamp_none = "0000-00-00 00:00:00",
 		.least = "MIN",
 		.greatest = "MAX",
+		.sum = "weir_sum(@, #)", /* of our own: sqlite_sum */
 		.to_host = "INET6_ATON", /* of our own: sqlite_to_host */
 	},
 	.open = sqlite_open,

@@ -253,13 +253,14 @@ test_texts(void **state)
 			break;
 		case UPSERT:
 		case UPSERT_FULL:
-			compose_upsert(&t, texts[i].d, &s, "t", texts[i].kind == UPSERT_FULL);
+			compose_upsert(&t, texts[i].d, &s, "t", texts[i].kind == UPSERT_FULL,
+			    false);
 			break;
 		case INSERT:
 			compose_insert(&t, texts[i].d, &s, "t");
 			break;
 		case UPDATE:
-			compose_update(&t, texts[i].d, &s, "t");
+			compose_update(&t, texts[i].d, &s, "t", false);
 			break;
 		case STAGE:
 			compose_stage(&t, texts[i].d, &s, "t");
@@ -270,16 +271,16 @@ test_texts(void **state)
 		case MERGE:
 		case MERGE_SUMS:
 			compose_merge(&t, texts[i].d, &s, "t", false,
-			    texts[i].kind == MERGE_SUMS);
+			    texts[i].kind == MERGE_SUMS, false);
 			break;
 		case MERGE_NEW:
 			compose_merge_new(&t, texts[i].d, &s, "t");
 			break;
 		case MERGE_OLD:
-			compose_merge_old(&t, texts[i].d, &s, "t");
+			compose_merge_old(&t, texts[i].d, &s, "t", false);
 			break;
 		case MERGE_REST:
-			compose_merge_rest(&t, texts[i].d, &s, "t");
+			compose_merge_rest(&t, texts[i].d, &s, "t", false);
 			break;
 		}
 		if (strcmp(t.line.p, texts[i].want) != 0)
@@ -393,7 +394,7 @@ test_span(void **state)
 	(void)state;
 	plan(&s, "src_host, timestamp_min, timestamp_max", 9, true, false, false, &rc, &e);
 	assert_int_equal(rc, 0);
-	compose_upsert(&t, &postgres_like, &s, "t", false);
+	compose_upsert(&t, &postgres_like, &s, "t", false, false);
 	assert_non_null(strstr(t.line.p, "\"bytes\", "
 	    "\"timestamp_min\" = LEAST(\"t\".\"timestamp_min\", excluded.\"timestamp_min\"), "
 	    "\"timestamp_max\" = GREATEST(\"t\".\"timestamp_max\", "
@@ -420,7 +421,7 @@ test_log(void **state)
 	    "NOT NULL DEFAULT '0000-00-00 00:00:00', `ip_src` CHAR(45) NOT NULL DEFAULT "
 	    "'0.0.0.0', `packets` BIGINT NOT NULL DEFAULT 0, `bytes` BIGINT NOT NULL DEFAULT 0, "
 	    "`stamp_updated` DATETIME, PRIMARY KEY (`stamp_inserted`, `ip_src`)) ENGINE=InnoDB");
-	compose_upsert(&t, &postgres_like, &s, "t", false);
+	compose_upsert(&t, &postgres_like, &s, "t", false, false);
 	assert_string_equal(t.line.p, "INSERT INTO \"t\" (\"stamp_inserted\", \"ip_src\", "
 	    "\"packets\", \"bytes\", \"stamp_updated\") VALUES ($1, $2, $3, $4, $5) ON CONFLICT "
 	    "(\"stamp_inserted\", \"ip_src\") DO UPDATE SET \"packets\" = \"t\".\"packets\" + "
@@ -440,7 +441,7 @@ test_full_key(void **state)
 
 	(void)state;
 	plan(&s, "src_host", 2, true, false, false, &rc, &e);
-	compose_upsert(&t, &postgres_like, &s, "t", true);
+	compose_upsert(&t, &postgres_like, &s, "t", true, false);
 	assert_non_null(strstr(t.line.p, "ON CONFLICT (\"stamp_inserted\", \"ip_src\", "
 	    "\"ip_dst\", \"src_port\", \"dst_port\", \"ip_proto\", \"vlan\", \"mac_src\", "
 	    "\"mac_dst\", \"agent_id\") DO"));

@@ -45,7 +45,8 @@ stmt_name(const char *sql, char name[32])
 		{ "CREATE TEMP", "", "stage" }, { "COPY \"t\"", "", "straight" },
 		{ "COPY \"weir_stage\"", "", "staged" }, { "SAVEPOINT", "", "savepoint" },
 		{ "ROLLBACK TO", "", "back" }, { "DELETE", "", "empty" }, { "DROP", "", "drop" },
-		{ "INSERT", "LEFT JOIN", "rest" }, { "INSERT", "GROUP BY", "merge-sums" },
+		{ "INSERT", "LEFT JOIN", "rest" }, { "UPDATE", "CAPPED", "capped" }, { "INSERT", "GROUP BY", "merge-sums" },
+		{ "INSERT", "CAPPED", "capped" },
 		{ "INSERT", "weir_stage\" AS n WHERE TRUE ON CONFLICT (", "merge" },
 		{ "INSERT", "weir_stage", "merge-new" }, { "UPDATE", "weir_stage", "old" },
 		{ "INSERT", "ON CONFLICT (", "upsert" }, { "INSERT", "", "insert" },
@@ -138,9 +139,8 @@ fake_load_open(struct sql_conn *c, const char *sql, const char *table,
 static int
 fake_load_begin(struct sql_conn *c, struct sql_stmt *st, struct err *e)
 {
-	(void)c, (void)st, (void)e;
-	note("begin");
-	return 0;
+	(void)c, (void)st;
+	return run_named("begin", e);
 }
 
 static int
@@ -155,7 +155,7 @@ static const struct sql_driver fake = {
 	.dialect = { .quote = '"', .numbered = true, .on_conflict = true, .update_from = true,
 		.types = { "S", "I", "B", "W", "P", "A", "H", "M", "T", "D" },
 		.stamp_none = "", .table_options = "", .keyless_options = "", .least = "LEAST",
-		.greatest = "GREATEST", .stage_drop = "DROP", .stage_options = "",
+		.greatest = "GREATEST", .sum_capped = "CAPPED(@, #)", .stage_drop = "DROP", .stage_options = "",
 		.load = { "COPY ", " (", ")" } },
 	.run = fake_run, .lock = fake_lock, .has_key = fake_has_key,
 	.prepare = fake_prepare, .finish = fake_finish, .step = fake_step,
@@ -232,6 +232,33 @@ static const struct {
 	    { .key = true, .fails = "merge", .with = -WEIR_EIO },
 	    { { 5, 0, "begin straight straight end", 0 },
 	        { 5, 0, "empty begin staged staged end savepoint merge back merge-sums", 0 } } },
+	{ "a sum that its column cannot hold stays at the largest, from then on", ADD,
+	    { .key = true, .fails = "merge", .with = -WEIR_EFULL },
+	    { { 5, 0, "begin straight straight end", 0 },
+	        { 5, 0, "empty begin staged staged end savepoint merge back merge-sums", 0 },
+	        { 5, 0, "empty begin staged staged end savepoint capped", 0 } } },
+	{ "also row by row, where the bin comes again", ADD,
+	    { .key = true, .no_load = true, .fails = "upsert", .with = -WEIR_EFULL,
+	        .changed = 1 },
+	    { { 5, -WEIR_EEXIST, "upsert", 0 }, { 5, 0, "capped capped", 0 } } },
+	{ "and without a key", ADD,
+	    { .key = false, .fails = "old", .with = -WEIR_EFULL },
+	    { { 5, -WEIR_EEXIST, "lock empty begin staged staged end old", 0 },
+	        { 5, 0, "lock empty begin staged staged end capped rest", 0 } } },
+	{ "an addition that changes nothing is not refused", ADD, { .key = true, .no_load = true },
+	    { { 5, 0, "upsert upsert", 0 } } },
+	{ "a table that refuses loads when they begin gets them staged", ADD,
+	    { .key = true, .fails = "begin", .with = -WEIR_EUNSUPPORTED },
+	    { { 5, -WEIR_EEXIST, "begin", 0 },
+	        { 6, 0, "empty begin staged staged end savepoint merge", 0 } } },
+	{ "also those that say so at the end", ADD,
+	    { .key = true, .fails = "end", .with = -WEIR_EUNSUPPORTED },
+	    { { 5, -WEIR_EEXIST, "begin straight straight end", 0 },
+	        { 6, 0, "empty begin staged staged end savepoint merge", 0 } } },
+	{ "and row by row where the stage refuses, too", ADD,
+	    { .key = true, .no_straight = true, .fails = "begin", .with = -WEIR_EUNSUPPORTED,
+	        .changed = 1 },
+	    { { 5, -WEIR_EEXIST, "empty begin", 0 }, { 5, 0, "upsert upsert", 0 } } },
 	{ "a deadlock is the caller's", ADD, { .key = true, .fails = "merge", .with = -WEIR_EAGAIN },
 	    { { 5, 0, "begin straight straight end", 0 },
 	        { 5, -WEIR_EAGAIN, "empty begin staged staged end savepoint merge", 0 } } },

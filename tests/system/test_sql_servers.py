@@ -246,6 +246,108 @@ def test_names_that_do_not_fit_stop_no_batch(engine, tmp_path):
     assert 10 < n <= len(NAMES)
 
 
+COLUMN = {"pgsql": ("INT", 2**31 - 1, "BIGINT", 2**63 - 1),
+          "mysql": ("INT UNSIGNED", 2**32 - 1, "BIGINT UNSIGNED", 2**64 - 1),
+          "sqlite3": ("INT", 2**63 - 1, "BIGINT", 2**63 - 1)}
+
+
+@pytest.mark.parametrize("way", ["merged", "rows", "keyless"])
+def test_sums_that_do_not_fit_stop_no_batch(engine, tmp_path, way):
+    """They stay at the largest that the column holds, which is said; all else is right."""
+    engine.fresh("x")
+    if engine.engine == "mysql":
+        engine.client("SET GLOBAL sql_mode = 'STRICT_ALL_TABLES'", "x")
+    stamp = "TIMESTAMP" if engine.engine == "pgsql" else "DATETIME"
+    small, small_max, large, large_max = COLUMN[engine.engine]
+    key = "" if way == "keyless" else ", PRIMARY KEY (stamp_inserted, ip_src)"
+    engine.client(f"CREATE TABLE t (stamp_inserted {stamp} NOT NULL, ip_src VARCHAR(45) NOT NULL, "
+                  f"packets {small} NOT NULL, bytes {large} NOT NULL, stamp_updated {stamp}{key})",
+                  "x")
+    netflow.capture(tmp_path / "x.pcap", [(1700000000, netflow.v9(
+        ("192.0.2.1", 1700000000, 1700000001, 3, 333),
+        ("192.0.2.2", 1700000000, 1700000001, 5, 555)))])
+    text = config(engine, tmp_path / "x.pcap", """
+        aggregate: src_host
+        sql_optimize_clauses: true
+        sql_table: t
+        """)
+    low = ""
+    if way == "rows" and engine.engine != "sqlite3":  # no right to a temporary table
+        low = "\nsql_user: low\nsql_passwd: low\n"
+        engine.client({
+            "pgsql": "DROP ROLE IF EXISTS low; CREATE ROLE low LOGIN PASSWORD 'low'; REVOKE "
+                     "TEMPORARY ON DATABASE x FROM PUBLIC; GRANT CREATE ON SCHEMA public TO low; "
+                     "GRANT ALL ON t TO low",
+            "mysql": "CREATE OR REPLACE USER low@'%' IDENTIFIED BY 'low'; GRANT SELECT, INSERT, "
+                     "UPDATE, DELETE, CREATE ON x.* TO low@'%'"}[engine.engine], "x")
+    for _ in range(2):
+        assert "largest" not in run_file(tmp_path, text + low, "--as", "nfacctd")
+    engine.client(f"UPDATE t SET packets = {small_max - 2}, bytes = {large_max - 1} "
+                  "WHERE ip_src = '192.0.2.1'", "x")
+    for _ in range(2):
+        (tmp_path / "weir.log").unlink()
+        log = run_file(tmp_path, text + low, "--as", "nfacctd")
+        assert "stays at the largest" in log and "ERR" not in log, log
+    assert sorted(engine.rows("SELECT ip_src, packets, bytes FROM t", "x")) == [
+        ("192.0.2.1", str(small_max), str(large_max)), ("192.0.2.2", "20", "2220")]
+    if low:
+        engine.client("DROP OWNED BY low; DROP ROLE low" if engine.engine == "pgsql"
+                      else "DROP USER low@'%'", "x")
+
+
+def test_prepared_statements_do_not_pile_up(engines, tmp_path):
+    """A connection that stays lets go of what a bin and a table of its own needed."""
+    server, pcap = engines("pgsql"), tmp_path / "x.pcap"
+    generate("netflow5", 6000, 20, "--uniform", "--pps", 20, pcap=pcap, truth=tmp_path / "csv")
+    server.fresh("x")
+    text = config(server, pcap, """
+        aggregate: src_host
+        sql_optimize_clauses: true
+        sql_table: t_%M
+        """)
+    run_file(tmp_path, text, "--as", "nfacctd")
+    before = server.log.stat().st_size
+    run_file(tmp_path, text, "--as", "nfacctd")
+    with open(server.log, "rb") as f:
+        f.seek(before)
+        log = f.read().decode(errors="replace")
+    merges = set(re.findall(r"execute (weir\d+): INSERT INTO \"t_\d\d\" \([^)]*\) SELECT", log))
+    assert len(merges) >= 4 and merges <= set(re.findall(r"DEALLOCATE (weir\d+)", log))
+
+
+@pytest.mark.parametrize("aim", ["add", "insert"])
+@pytest.mark.parametrize("kind", ["policy", "view"])
+def test_a_table_that_takes_no_copy(engines, one, tmp_path, kind, aim):
+    """Row-level security and views refuse COPY; INSERT goes."""
+    server = engines("pgsql")
+    server.fresh("x")
+    server.client("""
+        DROP ROLE IF EXISTS low; CREATE ROLE low LOGIN PASSWORD 'low';
+        CREATE TABLE real (stamp_inserted TIMESTAMP NOT NULL, ip_src INET NOT NULL,
+            packets BIGINT NOT NULL, bytes BIGINT NOT NULL, stamp_updated TIMESTAMP,
+            PRIMARY KEY (stamp_inserted, ip_src));
+        GRANT CREATE ON SCHEMA public TO low;
+        """ + ("CREATE VIEW t AS SELECT * FROM real;" if kind == "view" else """
+        ALTER TABLE real RENAME TO t; ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY p ON t TO low USING (packets < 100);
+        """) + "GRANT ALL ON t TO low", "x")
+    text = config(server, one, f"""
+        aggregate: src_host
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_user: low
+        sql_passwd: low
+        sql_dont_try_update: {'true' if aim == 'insert' else 'false'}
+        """)
+    logs = [run_file(tmp_path, text, "--as", "nfacctd") for _ in range(2)]
+    times = 2 if aim == "add" else 1
+    assert server.rows("SELECT packets, bytes FROM t", "x") == [
+        (f"{3 * times}", f"{333 * times}")], "".join(logs)
+    errors = [line for line in logs[-1].splitlines() if " ERR " in line]
+    assert all("1 rows refused" in line for line in errors) and len(errors) == 2 - times
+    server.client("DROP OWNED BY low; DROP ROLE low", "x")
+
+
 def test_keys_of_many_texts(engine, tmp_path):
     """More text than an index of MariaDB takes: rows are added to all the same."""
     names_capture(tmp_path / "x.pcap")
