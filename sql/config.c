@@ -155,8 +155,6 @@ static const struct directive sql_rows[] = {
 	    .doc = "Flows are classified before they are counted." },
 	{ .name = "sql_multi_values", .type = DIRECTIVE_NOTICE,
 	    .doc = "Rows go in by the quickest way that the server has already." },
-	{ .name = "sql_cache_entries", .type = DIRECTIVE_NOTICE,
-	    .doc = "The view holds the rows: see max_entries." },
 	{ .name = NULL },
 };
 #undef AT

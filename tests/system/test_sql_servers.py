@@ -3,8 +3,10 @@
 statements, time zones, who may do what, and secrets."""
 import os
 import re
+import socket
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -151,6 +153,49 @@ def test_dashboards_read_while_weir_writes(engine, tmp_path):
                       "GROUP BY stamp_inserted", "x")
     assert {int(at): int(octets) for at, octets in one} == {
         at: octets for (host, at), octets in want_in.items() if host == source}
+
+
+# ---------------------------------------------------------------- after and beside a batch
+
+
+@SERVERS
+def test_another_server_and_a_trigger(engine, tmp_path):
+    """The second server gets what the first does not take, but for rows that sql_preprocess
+    keeps out; the trigger then knows all but the password."""
+    netflow.capture(tmp_path / "x.pcap", [(1700000000, netflow.v9(
+        ("192.0.2.1", 1700000000, 1700000001, 3, 300), ("192.0.2.2", 1700000000, 1700000001, 2, 2000),
+        ("192.0.2.3", 1700000000, 1700000001, 9, 9000)))])
+    script = tmp_path / "trigger"
+    script.write_text("#!/bin/sh\nenv > \"$1\"\n")
+    script.chmod(0o755)
+    engine.fresh("x")
+    text = f"""
+        pcap_savefile: {tmp_path}/x.pcap
+        plugins: {engine.engine}[s]
+        {engine.config('x')}
+        sql_host: unix:{tmp_path}/none
+        sql_recovery_backup_host: {engine.host}
+        sql_history: 1m
+        sql_history_roundoff: m
+        sql_refresh_time: 60
+        sql_max_writers: 3
+        aggregate: src_host
+        sql_optimize_clauses: true
+        sql_table: t_%M
+        sql_preprocess: minb=1000, maxp=5
+        sql_preprocess_type: all
+        sql_trigger_exec: {script} {tmp_path}/env
+        """
+    log = run_file(tmp_path, text, "--as", "nfacctd")
+    assert engine.rows("SELECT ip_src, packets, bytes FROM t_13", "x") == [
+        ("192.0.2.2", "2", "2000")], log
+    env = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    want = {"EFFECTIVE_SQL_TABLE": "t_13", "SQL_TABLE": "t_%M", "TOTAL_ELEM_NUMBER": "1",
+            "EFFECTIVE_ELEM_NUMBER": "1", "SQL_HISTORY_BASETIME": "1699999980",
+            "SQL_HISTORY_TIMESLOT": "60", "SQL_REFRESH_TIME": "60", "SQL_MAX_WRITERS": "3",
+            "SQL_RECOVERY_BACKUP_HOST": str(engine.host)}
+    assert {k: env.get(k) for k in want} == want, env
+    assert not any("smartpwd" in value for value in env.values())
 
 
 # ---------------------------------------------------------------- text from the wire
@@ -534,6 +579,66 @@ def test_connections(engine, one, tmp_path, monkeypatch):
     out = subprocess.run([str(WEIR), "check", "--print", "--as", "nfacctd", "-f",
                           str(tmp_path / "x.conf")], capture_output=True, text=True, check=True)
     assert secret not in out.stdout and "! sql_passwd[s]: (not shown)" in out.stdout
+
+
+# Protocol::HandshakeV10, whole, by a server that then reads and says no more.
+HELLO = (b"\x0a" + b"5.5.5-10.11.6-MariaDB\0" + struct.pack("<I", 1) + b"abcdefgh\0" +
+         struct.pack("<HBHHB", 0xf7fe & ~0x800, 33, 2, 0x81bf, 21) + bytes(10) +
+         b"ijklmnopqrst\0" + b"mysql_native_password\0")
+GREETING = struct.pack("<I", len(HELLO)) + HELLO
+
+
+def say(server, words, stop, clients):
+    """Accept whoever comes, say `words` and no more."""
+    server.settimeout(0.1)
+    while not stop.is_set():
+        try:
+            clients.append(server.accept()[0])
+            clients[-1].sendall(words)
+        except OSError:
+            pass
+
+
+def test_servers_that_say_nothing(one, tmp_path):
+    """They accept and are silent; or begin to answer and stop; or there is no way to them: weir
+    ends all the same, with the rows in its spool."""
+    kinds = [("pgsql", b""), ("mysql", b""), ("pgsql", b"R\0\0"), ("mysql", GREETING),
+             ("pgsql", None), ("mysql", None)]
+    clients, stop = [[] for _ in kinds], threading.Event()
+    listening, threads, running = [], [], []
+    for i, (plugin, words) in enumerate(kinds):
+        server = socket.socket()
+        server.bind(("127.0.0.1", 0))
+        server.listen(0 if words is None else 16)
+        listening.append(server)
+        if words is None:
+            for _ in range(4):  # a backlog that is full answers no more
+                clients[i].append(socket.socket())
+                clients[i][-1].setblocking(False)
+                clients[i][-1].connect_ex(server.getsockname())
+        else:
+            threads.append(threading.Thread(target=say, args=(server, words, stop, clients[i])))
+            threads[-1].start()
+        running.append(start(tmp_path / f"{i}", f"""
+            pcap_savefile: {one}
+            plugins: {plugin}[s]
+            aggregate: src_host
+            sql_host: 127.0.0.1
+            sql_port: {server.getsockname()[1]}
+            """))
+    try:
+        assert [w.wait(90) for w in running] == [0] * len(kinds)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for w in running:
+            w.kill()
+        for c in [*listening, *sum(clients, [])]:
+            c.close()
+    for i in range(len(kinds)):
+        assert "1 batches are left" in (tmp_path / f"{i}" / "log").read_text()
+        assert clients[i]
 
 
 def test_several_hosts(engines, one, tmp_path):
