@@ -20,35 +20,18 @@
 
 #include "agent/control.h"
 #include "agent/notify.h"
-#include "agent/tables.h"
+#include "agent/requests.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/rbuf.h"
-#include "lib/statefile.h"
 #include "lib/thread.h"
-#include "lib/wbuf.h"
 
 #define NAME "weir"
 #define POLL_FDS 32            /* the library has two or three */
 #define MASTER_WAIT_US 1000000 /* how long a call may wait for the master to answer */
 #define NOTIFY_BURST 32        /* notifications that are sent before acknowledgements are read */
-#define BOOT_NAME "boot"
-#define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
-
-_Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
-
-/* A module that is served, and where. */
-struct root {
-	struct session *session;
-	const struct mib *mib;
-	size_t n_base;
-	oid base[OID_BASE_MAX];
-	bool writes;                  /* SETs are handed on */
-};
 
 struct session {
 	struct session_config config;
-	struct root roots[2];
 	pthread_t thread;
 	int wake_fd;                  /* eventfd */
 	_Atomic bool stop;
@@ -56,9 +39,7 @@ struct session {
 	_Atomic(struct mib_tree *) read;   /* list of those that it is done with */
 
 	/* the thread's */
-	struct mib_tree *tree;        /* the one that it answers from; NULL before the first */
-	struct moment now;            /* of the requests being answered */
-	uint64_t boot_mono;           /* now.boot by the monotonic clock */
+	struct requests requests;     /* and the tree that they are answered from */
 	bool connected;
 	struct log_limit limit;
 	int sealed[POLL_FDS];         /* descriptors that are known to close on exec */
@@ -119,305 +100,10 @@ session_refresh(struct session *s)
 
 	if (t == NULL)
 		return;
-	session_put_back(s, s->tree);
-	s->tree = t;
+	session_put_back(s, s->requests.tree);
+	s->requests.tree = t;
 	if (s->config.control != NULL)
 		control_update(s->config.control, t);
-}
-
-static uint64_t
-apart(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
-/* The boot time that a run before this one found, in ns since 1970; 0: none. */
-static uint64_t
-boot_read(const char *path)
-{
-	uint8_t *body = NULL;
-	struct rbuf r;
-	size_t len;
-	uint64_t ns;
-
-	if (path == NULL || statefile_read(path, BOOT_NAME, 1, 8, &body, &len, NULL) != 0)
-		return 0;
-	r = rbuf_of(body, len);
-	ns = rbuf_u64(&r);
-	free(body);
-	return ns;
-}
-
-static void
-boot_write(const char *path, uint64_t ns)
-{
-	uint8_t body[8];
-	struct wbuf w = wbuf_of(body, sizeof(body));
-	struct err e = ERR_INIT;
-
-	wbuf_u64(&w, ns);
-	if (path != NULL && statefile_write(path, BOOT_NAME, 1, body, sizeof(body), &e) != 0)
-		log_debug(LOG_SNMP, "snmp: %s", e.text);
-}
-
-/*
- * Note the moment, and when sysUpTime was 0. It is the library's, which follows the
- * master's. A boot time that was found is kept until sysUpTime has clearly begun anew,
- * over restarts of weir, too: so that one event has one TimeStamp for as long as possible,
- * even when the wall clock is set, and managers see no discontinuity where there is none.
- */
-static void
-session_moment(struct session *s)
-{
-	uint64_t up = (uint64_t)netsnmp_get_agent_uptime() * (10 * CLOCK_MS);
-	uint64_t boot, before = 0;
-
-	s->now.tree = s->tree;
-	s->now.mono = clock_mono();
-	boot = s->now.mono - up;
-	if (s->now.boot != 0 && apart(boot, s->boot_mono) < BOOT_JUMP)
-		return;
-	if (s->now.boot == 0)
-		before = boot_read(s->config.boot_file);
-	s->boot_mono = boot;
-	s->now.boot = clock_real() - up;
-	if (apart(before, s->now.boot) < BOOT_JUMP)
-		s->now.boot = before;
-	else
-		boot_write(s->config.boot_file, s->now.boot);
-}
-
-/* Values */
-
-static void
-varbind_number(netsnmp_variable_list *vb, u_char type, uint64_t n)
-{
-	/* The library keeps 32-bit types in a long. */
-	long l = type == ASN_INTEGER ? (long)(int32_t)(uint32_t)n : (long)(uint32_t)n;
-
-	snmp_set_var_typed_value(vb, type, &l, sizeof(l));
-}
-
-static void
-varbind_fill(netsnmp_variable_list *vb, enum value_type type, const struct value *v)
-{
-	struct counter64 c;
-
-	switch (type) {
-	case VALUE_INTEGER:
-		varbind_number(vb, ASN_INTEGER, v->n);
-		break;
-	case VALUE_UNSIGNED:
-		varbind_number(vb, ASN_GAUGE, v->n > UINT32_MAX ? UINT32_MAX : v->n);
-		break;
-	case VALUE_COUNTER32:
-		varbind_number(vb, ASN_COUNTER, v->n);
-		break;
-	case VALUE_TIMETICKS:
-		varbind_number(vb, ASN_TIMETICKS, v->n);
-		break;
-	case VALUE_COUNTER64:
-		c.high = (u_long)(v->n >> 32);
-		c.low = (u_long)(v->n & UINT32_MAX);
-		snmp_set_var_typed_value(vb, ASN_COUNTER64, &c, sizeof(c));
-		break;
-	case VALUE_OCTETS:
-		snmp_set_var_typed_value(vb, ASN_OCTET_STR, v->octets, v->len);
-		break;
-	}
-}
-
-static void
-request_fill(const struct session *s, const struct cell *c, netsnmp_variable_list *vb)
-{
-	struct value v;
-
-	cell_value(&s->now, c, &v);
-	varbind_fill(vb, c->column->type, &v);
-}
-
-/* Requests */
-
-static void
-request_get(const struct root *root, netsnmp_agent_request_info *info,
-    netsnmp_request_info *request)
-{
-	const struct session *s = root->session;
-	netsnmp_variable_list *vb = request->requestvb;
-	size_t n = root->n_base;
-	enum tree_found found = TREE_NO_OBJECT;
-	struct cell c;
-
-	if (s->tree != NULL && vb->name_length >= n)
-		found = tree_get(root->mib, s->tree, vb->name + n, vb->name_length - n, &c);
-	if (found == TREE_FOUND)
-		request_fill(s, &c, vb);
-	else
-		netsnmp_set_request_error(info, request, found == TREE_NO_OBJECT ?
-		    SNMP_NOSUCHOBJECT : SNMP_NOSUCHINSTANCE);
-}
-
-/* What is left untouched has no successor here: the library then says so. */
-static void
-request_getnext(const struct root *root, netsnmp_request_info *request)
-{
-	const struct session *s = root->session;
-	netsnmp_variable_list *vb = request->requestvb;
-	oid name[OID_BASE_MAX + NAME_MAX_LEN];
-	size_t n = root->n_base, len = 0;
-	struct cell c;
-
-	if (s->tree == NULL)
-		return;
-	if (vb->name_length >= n &&
-	    memcmp(vb->name, root->base, n * sizeof(oid)) == 0)
-		len = vb->name_length - n;
-	else if (snmp_oid_compare(vb->name, vb->name_length, root->base, n) > 0)
-		return;
-	if (!tree_next(root->mib, s->tree, vb->name + (vb->name_length - len), len,
-	        request->inclusive != 0, &c))
-		return;
-	memcpy(name, root->base, n * sizeof(oid));
-	len = n + cell_name(s->tree, &c, name + n);
-	snmp_set_var_objid(vb, name, len);
-	request_fill(s, &c, vb);
-}
-
-/* Setting */
-
-/* What a manager wants an object to be, in our terms; false for types that none has. */
-static bool
-varbind_read(const netsnmp_variable_list *vb, enum value_type *type, struct value *v)
-{
-	v->n = 0;
-	v->len = 0;
-	switch (vb->type) {
-	case ASN_INTEGER:
-		*type = VALUE_INTEGER;
-		v->n = (uint64_t)*vb->val.integer;
-		return true;
-	case ASN_GAUGE: /* Unsigned32 is the same */
-		*type = VALUE_UNSIGNED;
-		v->n = (uint32_t)*vb->val.integer;
-		return true;
-	case ASN_OCTET_STR:
-		*type = VALUE_OCTETS;
-		if (vb->val_len > sizeof(v->octets)) {
-			v->len = sizeof(v->octets) + 1; /* longer than anything may be */
-			return true;
-		}
-		memcpy(v->octets, vb->val.string, vb->val_len);
-		v->len = vb->val_len;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static enum set_error
-request_ask(const struct session *s, const netsnmp_variable_list *vb)
-{
-	size_t n = s->config.n_base;
-	enum value_type type;
-	struct value v;
-
-	if (vb->name_length < n || !varbind_read(vb, &type, &v))
-		return SET_WRONG_TYPE;
-	return control_ask(s->config.control, vb->name + n, vb->name_length - n, type, &v);
-}
-
-/* A variable of a SET was found wrong, or its row; false when it was not. */
-static bool
-request_fails(netsnmp_agent_request_info *info, netsnmp_request_info *r, enum set_error rc)
-{
-	if (rc != SET_OK)
-		netsnmp_set_request_error(info, r, (int)rc);
-	return rc != SET_OK;
-}
-
-/* Each variable by itself, in their order, which later steps keep to. */
-static void
-set_ask(struct session *s, netsnmp_agent_request_info *info, netsnmp_request_info *r)
-{
-	control_begin(s->config.control);
-	for (; r != NULL; r = r->next)
-		if (!r->processed && request_fails(info, r, request_ask(s, r->requestvb)))
-			return;
-}
-
-/* The rows that they make, and whether there is room for them. */
-static void
-set_prepare(struct session *s, netsnmp_agent_request_info *info,
-    netsnmp_request_info *requests)
-{
-	struct control *c = s->config.control;
-	enum set_error rc;
-	unsigned n = 0, blame;
-
-	for (netsnmp_request_info *r = requests; r != NULL; r = r->next)
-		if (!r->processed && request_fails(info, r, control_verdict(c, n++)))
-			return;
-	rc = control_prepare(c, &blame);
-	for (netsnmp_request_info *r = requests; rc != SET_OK && r != NULL; r = r->next)
-		if (!r->processed && blame-- == 0) {
-			(void)request_fails(info, r, rc);
-			return;
-		}
-}
-
-/*
- * One of the steps of a SET. That in which the library lets a handler say that it cannot
- * (ACTION) has nothing to do: RESERVE2 has seen to it that it can.
- */
-static void
-session_set(struct session *s, netsnmp_agent_request_info *info,
-    netsnmp_request_info *requests)
-{
-	struct control *c = s->config.control;
-
-	switch (info->mode) {
-	case MODE_SET_RESERVE1:
-		set_ask(s, info, requests);
-		break;
-	case MODE_SET_RESERVE2:
-		set_prepare(s, info, requests);
-		break;
-	case MODE_SET_COMMIT:
-		control_commit(c);
-		control_update(c, s->tree);
-		break;
-	case MODE_SET_FREE:
-	case MODE_SET_UNDO:
-		control_begin(c);
-		break;
-	default:
-		break;
-	}
-}
-
-static int
-session_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
-    netsnmp_agent_request_info *info, netsnmp_request_info *requests)
-{
-	const struct root *root = handler->myvoid;
-	struct session *s = root->session;
-
-	(void)reg;
-	session_moment(s);
-	if (info->mode != MODE_GET && info->mode != MODE_GETNEXT) {
-		if (root->writes)
-			session_set(s, info, requests);
-		return SNMP_ERR_NOERROR;
-	}
-	for (netsnmp_request_info *r = requests; r != NULL; r = r->next) {
-		if (r->processed)
-			continue;
-		if (info->mode == MODE_GET)
-			request_get(root, info, r);
-		else if (info->mode == MODE_GETNEXT)
-			request_getnext(root, r);
-	}
-	return SNMP_ERR_NOERROR;
 }
 
 /* What the library says and does */
@@ -472,6 +158,7 @@ session_connected(int major, int minor, void *server, void *client)
 	if (one != NULL) {
 		one->timeout = MASTER_WAIT_US;
 		one->retries = 0;
+		requests_attach(&s->requests, one);
 	}
 	s->n_sealed = 0;
 	s->connected = true;
@@ -586,7 +273,7 @@ session_notify(struct session *s, netsnmp_large_fd_set *set)
 {
 	struct notification n;
 
-	for (unsigned i = 1; s->connected && notify_next(s->config.notify, s->tree, &n); i++) {
+	for (unsigned i = 1; s->connected && notify_next(s->config.notify, s->requests.tree, &n); i++) {
 		notification_send(s, &n);
 		if (i % NOTIFY_BURST == 0)
 			session_drain(s, set);
@@ -668,45 +355,13 @@ session_unconfigure(struct session *s)
 	    s, 1);
 }
 
-/*
- * A whole subtree is registered at once: each registration costs the master a round trip.
- */
-static bool
-root_register(struct root *root, const char *name)
-{
-	netsnmp_handler_registration *reg = netsnmp_create_handler_registration(name,
-	    session_handle, root->base, root->n_base,
-	    root->writes ? HANDLER_CAN_RWRITE : HANDLER_CAN_RONLY);
-
-	if (reg == NULL)
-		return false;
-	reg->handler->myvoid = root;
-	return netsnmp_register_handler(reg) == MIB_REGISTERED_OK;
-}
-
-static bool
-session_register(struct session *s)
-{
-	static const oid ipfix[] = { 1, 3, 6, 1, 2, 1, 193 }; /* RFC 6615 */
-	struct root *weir = &s->roots[0], *other = &s->roots[1];
-
-	*weir = (struct root){ .session = s, .mib = &weir_mib, .n_base = s->config.n_base,
-		.writes = s->config.control != NULL };
-	memcpy(weir->base, s->config.base, s->config.n_base * sizeof(oid));
-	*other = (struct root){ .session = s, .mib = &ipfix_mib,
-		.n_base = sizeof(ipfix) / sizeof(oid) };
-	memcpy(other->base, ipfix, sizeof(ipfix));
-	return root_register(weir, NAME) &&
-	       (!s->config.ipfix || root_register(other, NAME "-ipfix"));
-}
-
 static void *
 session_main(void *arg)
 {
 	struct session *s = arg;
 
 	session_configure(s);
-	if (init_agent(NAME) != 0 || !session_register(s))
+	if (init_agent(NAME) != 0 || !requests_register(&s->requests, &s->config))
 		log_err("snmp: libnetsnmp cannot be started: nothing will be served");
 	/* Only now: init_agent sets it to 15 s. */
 	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL,
@@ -761,6 +416,6 @@ session_stop(struct session *s)
 	close(s->wake_fd);
 	session_collect(s);
 	tree_free(atomic_load(&s->newest));
-	tree_free(s->tree);
+	tree_free(s->requests.tree);
 	free(s);
 }
