@@ -26,8 +26,10 @@ struct output_queue {
 #define AT(member) offsetof(struct output_config, member)
 static const struct directive output_rows[] = {
 	{ .name = "aggregate", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(aggregate), .def = "src_host",
-	    .doc = "Comma list of primitives that make a row, or 'none' for one grand total." },
+	    .offset = AT(aggregate),
+	    .doc = "Comma list of primitives that make a row, or 'none' for one grand total. "
+	           "Without it: src_host; of nfprobe src_host, dst_host, src_port, dst_port, proto, "
+	           "tos, tcpflags, in_iface, out_iface." },
 	{ .name = "sql_history", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(history),
 	    .doc = "Length of the time bins that rows are divided into: N[s|m|h|d|w|M]. None: "

@@ -12,6 +12,7 @@
 #include "collectors/tcp.h"
 #include "collectors/udp.h"
 #include "core/engine.h"
+#include "export/nfprobe.h"
 #include "export/tee.h"
 #include "report/memory.h"
 #include "report/print.h"
@@ -33,6 +34,7 @@ static const struct output_ops *const outputs[] = {
 	&memory_output,
 	&print_output,
 	&tee_output,
+	&nfprobe_output,
 #ifdef WITH_SNMP
 	&snmp_output,
 #endif
@@ -55,6 +57,7 @@ const struct directive_set *const door_directives[] = {
 	&memory_directives,
 	&print_directives,
 	&tee_directives,
+	&nfprobe_directives,
 #ifdef WITH_SNMP
 	&snmp_directives,
 #endif
@@ -84,7 +87,6 @@ static const struct {
 	{ "sqlite3", "this build has no SQLite: configure it with SQLite's headers" },
 	{ "mysql", "this build has no MariaDB: configure it with libmariadb's headers" },
 	{ "pgsql", "this build has no PostgreSQL: configure it with libpq's headers" },
-	{ "nfprobe", "not built yet" },
 	{ "sfprobe", "not built yet" },
 	{ "kafka", "weir writes to no message broker" },
 	{ "amqp", "weir writes to no message broker" },
@@ -106,7 +108,7 @@ door_output_missing(const char *type)
 		if (strcmp(missing[i].type, type) == 0)
 			return missing[i].why;
 	return "unknown type: write print, memory, snmp, rrd, sqlite3, "
-	       "pgsql, mysql or tee";
+	       "pgsql, mysql, tee or nfprobe";
 }
 
 void

@@ -216,7 +216,8 @@ plugin_check(struct settings *s, const struct plugin *p)
 	const char *list;
 	bool fine = true;
 
-	(void)field_set_parse(c->aggregate, &set, &e[0]);
+	if (c->aggregate != NULL)
+		(void)field_set_parse(c->aggregate, &set, &e[0]);
 	if (c->history != NULL)
 		(void)bins_parse_history(c->history, &bins, &e[1]);
 	if (c->history_roundoff != NULL)

@@ -24,41 +24,79 @@ static const struct {
 	const char *word;
 	enum balance balance;
 } balances[] = {
+	{ "hash-tag", BALANCE_HASH_TAG }, /* this one of datagrams alone */
 	{ "rr", BALANCE_RR },
 	{ "hash-agent", BALANCE_HASH_AGENT },
-	{ "hash-tag", BALANCE_HASH_TAG },
 	{ "hash-crc32", BALANCE_HASH_AGENT }, /* of the exporter's address, too */
+	{ "hash", BALANCE_HASH }, /* this and what follows: of flows alone */
+	{ "failover", BALANCE_FAILOVER },
 };
 
+#define BALANCES_ALL (sizeof(balances) / sizeof(balances[0]))
+#define BALANCES_OF_DATAGRAMS 4U
+#define BALANCES_NOT_OF_FLOWS 1U
+
 static int
-balance_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+balance_find(const char *text, size_t from, size_t to, void *at)
 {
-	(void)k;
-	for (size_t i = 0; i < sizeof(balances) / sizeof(balances[0]); i++)
+	for (size_t i = from; i < to; i++)
 		if (strcmp(balances[i].word, text) == 0) {
 			int balance = (int)balances[i].balance;
 
 			memcpy(at, &balance, sizeof(balance));
 			return 0;
 		}
+	return -WEIR_EINVAL;
+}
+
+static int
+balance_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	if (balance_find(text, 0, BALANCES_OF_DATAGRAMS, at) == 0)
+		return 0;
 	return err_set(why, WEIR_EINVAL, "'%s' is no way to balance; write rr, hash-agent or "
 	    "hash-tag", text);
 }
 
+static int
+flows_balance_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k;
+	if (balance_find(text, BALANCES_NOT_OF_FLOWS, BALANCES_ALL, at) == 0)
+		return 0;
+	return err_set(why, WEIR_EINVAL,
+	    "'%s' is no way to balance; write rr, hash, hash-agent or failover", text);
+}
+
+static int
+flows_tag_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	(void)k, (void)text, (void)at;
+	return err_set(why, WEIR_EINVAL,
+	    "pools of flows take no tags; write pre_tag_filter for the plugin");
+}
+
 #define AT(member) .offset = offsetof(struct receivers_line, member)
-static const struct mapfile_key line_keys[] = {
-	[ROW_ID] = { "id", mapfile_u32, AT(id), .min = 1, .max = UINT32_MAX,
-	    .doc = "Number of the pool." },
-	[ROW_IP] = { "ip", mapfile_text, AT(list),
-	    .doc = "Comma list of its receivers, each ADDRESS:PORT." },
-	[ROW_TAG] = { "tag", mapfile_text, AT(tags),
-	    .doc = "Only what pre_tag_map gives these tags; a list as of pre_tag_filter." },
-	[ROW_BALANCE] = { "balance-alg", balance_parse, AT(balance),
-	    .doc = "Give each datagram to one receiver: rr, hash-agent or hash-tag." },
-	[ROW_SRC_PORT] = { "src_port", mapfile_u32, AT(src_port), .min = 1, .max = UINT16_MAX,
-	    .doc = "UDP port to send from." },
-	{ .name = NULL },
-};
+#define LINE_KEYS(parse, ways, ...) { \
+	[ROW_ID] = { "id", mapfile_u32, AT(id), .min = 1, .max = UINT32_MAX, \
+	    .doc = "Number of the pool." }, \
+	[ROW_IP] = { "ip", mapfile_text, AT(list), \
+	    .doc = "Comma list of its receivers, each ADDRESS:PORT." }, \
+	__VA_ARGS__ \
+	[ROW_BALANCE] = { "balance-alg", parse, AT(balance), \
+	    .doc = "Give each to one receiver: " ways "." }, \
+	[ROW_SRC_PORT] = { "src_port", mapfile_u32, AT(src_port), .min = 1, .max = UINT16_MAX, \
+	    .doc = "Port to send from." }, \
+	{ .name = NULL }, \
+}
+static const struct mapfile_key tee_keys[] = LINE_KEYS(balance_parse,
+    "rr, hash-agent or hash-tag",
+    [ROW_TAG] = { "tag", mapfile_text, AT(tags),
+        .doc = "Only what pre_tag_map gives these tags; a list as of pre_tag_filter." },);
+static const struct mapfile_key flows_keys[] = LINE_KEYS(flows_balance_parse,
+    "rr, hash, hash-agent or failover",
+    [ROW_TAG] = { "tag", flows_tag_parse, AT(tags), .doc = "Of tee alone." },);
 #undef AT
 
 struct load {
@@ -91,7 +129,7 @@ pool_fill(struct pool *p, const struct load *l, const struct config_line *at, ch
 		n += *c == ',';
 	p->targets = calloc(n, sizeof(*p->targets));
 	if (p->targets == NULL)
-		return err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+		return err_set(e, WEIR_ENOMEM, "receivers: no memory");
 	for (char *one = strtok_r(list, ",", &save); one != NULL;
 	     one = strtok_r(NULL, ",", &save)) {
 		struct err why = ERR_INIT;
@@ -101,7 +139,7 @@ pool_fill(struct pool *p, const struct load *l, const struct config_line *at, ch
 			continue;
 		}
 		target_close(&p->targets[p->n]);
-		problem_add(ps, PROBLEM_ERROR, at, "tee_receivers: %s", why.text);
+		problem_add(ps, PROBLEM_ERROR, at, "%s: %s", l->r->directive, why.text);
 	}
 	l->r->n_targets += p->n;
 	return 0;
@@ -120,22 +158,22 @@ line_take(void *arg, const struct mapfile_rule *rule, const void *values,
 
 	if (!mapfile_has(rule, ROW_ID) || !mapfile_has(rule, ROW_IP)) {
 		problem_add(ps, PROBLEM_ERROR, &rule->at,
-		    "tee_receivers: a pool needs a number and receivers; write "
-		    "id=NUMBER ip=ADDRESS:PORT[,ADDRESS:PORT]");
+		    "%s: a pool needs a number and receivers; write "
+		    "id=NUMBER ip=ADDRESS:PORT[,ADDRESS:PORT]", l->r->directive);
 		return 0;
 	}
 	for (unsigned i = 0; i < l->r->n_pools; i++)
 		if (l->r->pools[i].id == line->id) {
 			problem_add(ps, PROBLEM_ERROR, &rule->at,
-			    "tee_receivers: pool %u is there already; give this one another id",
-			    line->id);
+			    "%s: pool %u is there already; give this one another id",
+			    l->r->directive, line->id);
 			return 0;
 		}
 	list = strdup(line->list);
 	p = pool_add(l->r);
 	if (list == NULL || p == NULL) {
 		free(list);
-		return err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+		return err_set(e, WEIR_ENOMEM, "receivers: no memory");
 	}
 	p->id = line->id;
 	p->balance = (enum balance)line->balance;
@@ -144,15 +182,20 @@ line_take(void *arg, const struct mapfile_rule *rule, const void *values,
 		p->options.source_port = (uint16_t)line->src_port;
 	if (mapfile_has(rule, ROW_TAG) &&
 	    (p->tags = tagfilter_new(F_TAG, line->tags, &why)) == NULL)
-		problem_add(ps, PROBLEM_ERROR, &rule->at, "tee_receivers: tag: %s", why.text);
+		problem_add(ps, PROBLEM_ERROR, &rule->at, "%s: tag: %s",
+		    l->r->directive, why.text);
 	l->r->tagged |= p->tags != NULL || p->balance == BALANCE_HASH_TAG;
 	rc = pool_fill(p, l, &rule->at, list, ps, e);
 	free(list);
 	return rc;
 }
 
-static const struct mapfile receivers_map = { "tee_receivers", line_keys,
-	sizeof(struct receivers_line), line_take };
+static const struct mapfile receivers_maps[] = {
+	[RECEIVERS_OF_DATAGRAMS] = { "tee_receivers", tee_keys, sizeof(struct receivers_line),
+	    line_take },
+	[RECEIVERS_OF_FLOWS] = { "nfprobe_receivers", flows_keys, sizeof(struct receivers_line),
+	    line_take },
+};
 
 /* The operator's own check of an address, which ends with receivers_free. */
 static bool
@@ -185,7 +228,7 @@ receivers_resolve(struct receivers *r)
 			o.refuse = receivers_refuse;
 			o.arg = r;
 			if (target_resolve(t, &o, &e)) {
-				log_info("tee_receivers: %s has an address now", t->name);
+				log_info("%s: %s has an address now", r->directive, t->name);
 				continue;
 			}
 			left++;
@@ -193,13 +236,14 @@ receivers_resolve(struct receivers *r)
 				continue;
 			t->said = true;
 			if (r->said++ < RECEIVERS_SAID)
-				log_warn("tee_receivers: %s (nothing is sent there until it has an "
-				         "address; tried again every %u s)", e.text, RECEIVERS_RETRY_S);
+				log_warn("%s: %s (nothing is sent there until it has an address; "
+				         "tried again every %u s)",
+				    r->directive, e.text, RECEIVERS_RETRY_S);
 			else
 				unsaid++;
 		}
 	if (unsaid > 0)
-		log_warn("tee_receivers: %u more have no address: weir show targets lists them",
+		log_warn("%s: %u more have no address: weir show targets lists them", r->directive,
 		    unsaid);
 	return left;
 }
@@ -242,17 +286,18 @@ resolver_main(void *arg)
 }
 
 static struct receivers *
-receivers_new(const struct target_options *base, struct err *e)
+receivers_new(enum receivers_of of, const struct target_options *base, struct err *e)
 {
 	struct receivers *r = calloc(1, sizeof(*r));
 	pthread_condattr_t monotonic;
 
 	if (r == NULL) {
-		err_set(e, WEIR_ENOMEM, "tee_receivers: no memory");
+		err_set(e, WEIR_ENOMEM, "receivers: no memory");
 		return NULL;
 	}
 	r->base = *base;
 	atomic_init(&r->refs, 1);
+	r->directive = receivers_maps[of].directive;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -262,14 +307,14 @@ receivers_new(const struct target_options *base, struct err *e)
 }
 
 struct receivers *
-receivers_load(const char *path, uint16_t port, const struct target_options *base,
+receivers_load(enum receivers_of of, const char *path, uint16_t port, const struct target_options *base,
     struct problems *ps, struct err *e)
 {
-	struct load l = { receivers_new(base, e), port, base };
+	struct load l = { receivers_new(of, base, e), port, base };
 
 	if (l.r == NULL)
 		return NULL;
-	if (mapfile_read(&receivers_map, path, &l, ps, e) != 0) {
+	if (mapfile_read(&receivers_maps[of], path, &l, ps, e) != 0) {
 		receivers_free(l.r);
 		return NULL;
 	}
@@ -277,17 +322,17 @@ receivers_load(const char *path, uint16_t port, const struct target_options *bas
 }
 
 struct receivers *
-receivers_one(const char *text, uint16_t port, const struct target_options *base,
+receivers_one(enum receivers_of of, const char *text, uint16_t port, const struct target_options *base,
     struct err *e)
 {
-	struct receivers *r = receivers_new(base, e);
+	struct receivers *r = receivers_new(of, base, e);
 	struct pool *p;
 
 	if (r == NULL)
 		return NULL;
 	p = pool_add(r);
 	if (p == NULL || (p->targets = calloc(1, sizeof(*p->targets))) == NULL) {
-		err_set(e, WEIR_ENOMEM, "tee_receiver: no memory");
+		err_set(e, WEIR_ENOMEM, "receivers: no memory");
 		receivers_free(r);
 		return NULL;
 	}
@@ -334,4 +379,48 @@ receivers_free(struct receivers *r)
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 	receivers_unref(r);
+}
+
+/* What people see of a target. */
+struct shown {
+	struct output_target target;
+	char name[sizeof(((struct target *)0)->name)];
+	char reasons[TARGET_REASONS_TEXT];
+};
+
+static void
+target_copy(const struct pool *p, const struct target *t, struct shown *to)
+{
+	to->target = (struct output_target){
+		.name = to->name,
+		.pool = p->id,
+		.resolved = atomic_load(&t->fd) != -1,
+		.sent = atomic_load(&t->sent),
+		.octets = atomic_load(&t->octets),
+		.refusals = atomic_load(&t->refusals),
+		.reasons = to->reasons,
+	};
+	memcpy(to->name, t->name, sizeof(to->name));
+	target_reasons(t, to->reasons);
+	for (int i = 0; i < TARGET_N_REASONS; i++)
+		to->target.unsent += atomic_load(&t->unsent[i]);
+}
+
+void
+receivers_see(const struct receivers *r, struct receivers_seen *seen)
+{
+	seen->n = 0;
+	seen->list = calloc(r->n_targets + 1, sizeof(*seen->list));
+	for (unsigned i = 0; seen->list != NULL && i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			target_copy(&r->pools[i], &r->pools[i].targets[k], &seen->list[seen->n++]);
+}
+
+void
+receivers_show(struct receivers_seen *seen,
+    void (*each)(void *arg, const struct output_target *t), void *arg)
+{
+	for (unsigned i = 0; i < seen->n; i++)
+		each(arg, &seen->list[i].target);
+	free(seen->list);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * receivers: the operator's pools of receivers (tee_receivers). A datagram goes to every
+ * receivers: the operator's pools of receivers (tee_receivers, nfprobe_receivers). A
+ * datagram goes to every
  * pool that takes its tag; there to every receiver, or, in a pool that balances, to one of
  * them. Made by the main thread, used by all workers; replaced whole when the file is read
  * anew.
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/output.h"
 #include "export/target.h"
 #include "lib/directive.h"
 #include "lib/err.h"
@@ -22,6 +24,8 @@ enum balance {
 	BALANCE_RR,         /* one after the other */
 	BALANCE_HASH_AGENT, /* one exporter always the same, by its address */
 	BALANCE_HASH_TAG,   /* one tag always the same: receiver number tag % n */
+	BALANCE_HASH,       /* two hosts always the same, by their addresses (of flows) */
+	BALANCE_FAILOVER,   /* the first that is there (of flows) */
 };
 
 struct tagfilter;
@@ -37,6 +41,7 @@ struct pool {
 };
 
 struct receivers {
+	const char *directive; /* that names them, for messages */
 	unsigned n_pools, n_targets;
 	struct pool *pools;
 	bool tagged; /* some pool wants to know the tags of what it gets */
@@ -52,17 +57,21 @@ struct receivers {
 
 #define RECEIVERS_RETRY_S 30U /* between two tries to resolve names */
 
+/* The directives that name receivers. */
+enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS };
+
 /*
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr
- * (hash-agent, hash-crc32, hash-tag), tag=LIST, src_port=N. `port` is that of receivers without one; `base` how
+ * (hash-agent, hash-crc32; of datagrams hash-tag; of flows hash, failover), tag=LIST (of
+ * datagrams), src_port=N. `port` is that of receivers without one; `base` how
  * sockets are made where the pool says nothing else. Faults go to `ps` with file:line. NULL
  * with `e` filled when the file cannot be read.
  */
-struct receivers *receivers_load(const char *path, uint16_t port,
+struct receivers *receivers_load(enum receivers_of of, const char *path, uint16_t port,
     const struct target_options *base, struct problems *ps, struct err *e);
 
 /* A pool of one receiver, `text`. NULL with `e` filled. */
-struct receivers *receivers_one(const char *text, uint16_t port,
+struct receivers *receivers_one(enum receivers_of of, const char *text, uint16_t port,
     const struct target_options *base, struct err *e);
 
 /*
@@ -77,5 +86,18 @@ int receivers_start(struct receivers *r, struct err *e);
  * looked at from here on. Any thread. `r` may be NULL.
  */
 void receivers_free(struct receivers *r);
+
+/* What people see of targets, at one moment. */
+struct receivers_seen {
+	unsigned n;
+	struct shown *list;
+};
+
+/* Take it; none when memory is short. Any thread, while `r` stays. */
+void receivers_see(const struct receivers *r, struct receivers_seen *seen);
+
+/* Tell it, as output_ops.targets does, and forget it. */
+void receivers_show(struct receivers_seen *seen,
+    void (*each)(void *arg, const struct output_target *t), void *arg);
 
 #endif

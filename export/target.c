@@ -111,16 +111,63 @@ target_bind(int fd, int family, const struct target_options *o)
 }
 
 static int
+target_hops(int fd, int family, int hops)
+{
+	if (family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)) |
+		    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops));
+	return setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops)) |
+	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof(hops));
+}
+
+static int
 target_tune(int fd, int family, const struct target_options *o)
 {
 	int size = (int)o->send_buffer, tos = o->ip_precedence << 5;
 
 	if (size > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
 		return -1;
+	if (o->hop_limit != 0 && target_hops(fd, family, o->hop_limit) != 0)
+		return -1;
 	if (tos == 0)
 		return 0;
 	return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
 	                         : setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+}
+
+static int
+socket_of(int family, int type, const struct target_options *o)
+{
+	bool bound = !ip_is_none(&o->source) || o->source_port != 0;
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+	if (fd == -1)
+		return -1;
+	if (target_tune(fd, family, o) == 0 && (!bound || target_bind(fd, family, o) == 0))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+target_socket(const struct target *t, int type, const struct target_options *o)
+{
+	return socket_of(t->addr.ss_family, type, o);
+}
+
+uint32_t
+target_mtu(const struct target *t)
+{
+	bool v4 = t->addr.ss_family == AF_INET;
+	int fd = atomic_load(&t->fd), mtu = 0;
+	socklen_t len = sizeof(mtu);
+
+	if (fd == -1 || getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU,
+	                    &mtu, &len) != 0)
+		return 0;
+	return mtu > 0 ? (uint32_t)mtu : 0;
 }
 
 /* A socket to `a`. Returns 0, or -WEIR_EIO with `e`. */
@@ -140,10 +187,8 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 	if (sourced && ip_is_v4(&o->source) != (a->ai_family == AF_INET))
 		return err_set(e, WEIR_EINVAL,
 		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
-	fd = socket(a->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1 || target_tune(fd, a->ai_family, o) != 0 ||
-	    ((sourced || o->source_port != 0) && target_bind(fd, a->ai_family, o) != 0) ||
-	    connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+	fd = socket_of(a->ai_family, SOCK_DGRAM, o);
+	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
 		err_set(e, WEIR_EIO, "%s: %s", t->name, strerror(errno));
 		if (fd != -1)
 			close(fd);

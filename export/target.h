@@ -25,6 +25,7 @@
 	X(REFUSED, refused)         /* nobody listens there: ICMP said so, twice at once */ \
 	X(NO_ROOM, no_room)         /* the socket's buffer is full */ \
 	X(TOO_LONG, too_long)       /* for the way there, or for UDP */ \
+	X(UNCONNECTED, unconnected) /* by TCP: there is no connection */ \
 	X(UNREACHABLE, unreachable) /* no route, no neighbour, or all else */
 enum target_reason {
 #define X(NAME, name) TARGET_##NAME,
@@ -42,6 +43,7 @@ struct target_options {
 	bool (*refuse)(const void *arg, const struct sockaddr_storage *a, socklen_t len);
 	const void *arg;
 	uint8_t ip_precedence; /* 0-7: the upper three bits of TOS, or of the traffic class */
+	uint8_t hop_limit;     /* of unicast and multicast; 0: the system's default */
 };
 
 struct target {
@@ -69,6 +71,15 @@ struct target_tally {
 int target_open(struct target *t, const char *text, uint16_t port,
     const struct target_options *o, struct err *e);
 void target_close(struct target *t);
+
+/*
+ * A socket of `type` (SOCK_DGRAM, SOCK_STREAM), not yet connected, for the address that `t` has.
+ * Returns -1 with errno set.
+ */
+int target_socket(const struct target *t, int type, const struct target_options *o);
+
+/* Octets that fit into a datagram on the way to `t`, as far as is known; 0: it is not. */
+uint32_t target_mtu(const struct target *t);
 
 /*
  * Look up the name of a target without a socket, and open it. May block for seconds.

@@ -10,6 +10,7 @@
 #include "core/tagging.h"
 #include "export/peek.h"
 #include "export/receivers.h"
+#include "export/self.h"
 #include "export/spoof.h"
 #include "export/target.h"
 #include "lib/hash.h"
@@ -234,57 +235,6 @@ tee_relay(struct output *o, unsigned worker, enum collector_kind kind,
 	w->n++;
 }
 
-/* Whether `a` is an address of this host. */
-static bool
-address_is_ours(const struct sockaddr_storage *a, socklen_t len)
-{
-	struct sockaddr_storage any_port = *a;
-	int fd = socket(a->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool ours;
-
-	target_port_set(&any_port, 0);
-	ours = fd != -1 && bind(fd, (const struct sockaddr *)&any_port, len) == 0;
-	if (fd != -1)
-		close(fd);
-	return ours;
-}
-
-/* Whether engine `arg` listens at `a`: what is sent there would come back for ever. */
-static bool
-is_this_weir(const void *arg, const struct sockaddr_storage *a, socklen_t len)
-{
-	const struct engine *en = arg;
-	const struct worker *w = &en->workers[0];
-
-	if (!address_is_ours(a, len))
-		return false;
-	for (unsigned i = 0; i < w->n_collectors; i++) {
-		struct sockaddr_storage own;
-		socklen_t own_len = sizeof(own);
-
-		if (w->collectors[i]->ops->kind != COLLECTOR_PCAP &&
-		    getsockname(w->collectors[i]->fd, (struct sockaddr *)&own, &own_len) == 0 &&
-		    target_port(&own) == target_port(a))
-			return true;
-	}
-	return false;
-}
-
-/* A receiver that is this weir, or NULL. */
-static const struct target *
-loop_find(const struct output *o, const struct receivers *r)
-{
-	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++) {
-			const struct target *t = &r->pools[i].targets[k];
-
-			if (atomic_load(&t->fd) != -1 &&
-			    is_this_weir(o->engine, &t->addr, t->addr_len))
-				return t;
-		}
-	return NULL;
-}
-
 /* Read what the operator says. Faults go to `ps`; NULL when there are some. */
 static struct receivers *
 receivers_of(const struct tee *t, struct problems *ps)
@@ -295,9 +245,9 @@ receivers_of(const struct tee *t, struct problems *ps)
 	struct receivers *r;
 
 	if (c->receivers != NULL)
-		r = receivers_load(c->receivers, DEFAULT_PORT, &t->options, ps, &e);
+		r = receivers_load(RECEIVERS_OF_DATAGRAMS, c->receivers, DEFAULT_PORT, &t->options, ps, &e);
 	else
-		r = receivers_one(c->receiver, DEFAULT_PORT, &t->options, &e);
+		r = receivers_one(RECEIVERS_OF_DATAGRAMS, c->receiver, DEFAULT_PORT, &t->options, &e);
 	if (r == NULL)
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (ps->n_errors == errors)
@@ -353,7 +303,7 @@ tee_load(struct output *o, struct problems *ps)
 	t->n_workers = o->engine->n_workers;
 	t->options = (struct target_options){ .source = c->source,
 		.send_buffer = (uint32_t)c->pipe_size,
-		.refuse = is_this_weir,
+		.refuse = self_listens,
 		.arg = o->engine,
 		.ip_precedence = (uint8_t)c->ip_precedence };
 	atomic_init(&t->receivers, receivers_of(t, ps));
@@ -383,7 +333,7 @@ tee_open(struct output *o, struct err *e)
 {
 	struct tee *t = o->priv;
 	struct receivers *r = atomic_load(&t->receivers);
-	const struct target *self = loop_find(o, r);
+	const struct target *self = self_find(o->engine, r);
 
 	if (self != NULL)
 		return err_set(e, WEIR_EINVAL,
@@ -428,7 +378,7 @@ tee_reload(struct output *o, struct problems *ps)
 	if (t->config->receivers == NULL || (fresh = receivers_of(t, ps)) == NULL)
 		return;
 	tags_want(o, fresh, ps);
-	self = loop_find(o, fresh);
+	self = self_find(o->engine, fresh);
 	if (self != NULL)
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "tee_receivers: %s is this weir itself: name another receiver", self->name);
@@ -444,60 +394,18 @@ tee_reload(struct output *o, struct problems *ps)
 	rcu_leave();
 }
 
-/* What people see of a target. */
-struct shown {
-	struct output_target target;
-	char name[sizeof(((struct target *)0)->name)];
-	char reasons[TARGET_REASONS_TEXT];
-};
-
-static void
-target_copy(const struct pool *p, const struct target *t, struct shown *to)
-{
-	to->target = (struct output_target){
-		.name = to->name,
-		.pool = p->id,
-		.resolved = atomic_load(&t->fd) != -1,
-		.sent = atomic_load(&t->sent),
-		.octets = atomic_load(&t->octets),
-		.refusals = atomic_load(&t->refusals),
-		.reasons = to->reasons,
-	};
-	memcpy(to->name, t->name, sizeof(to->name));
-	target_reasons(t, to->reasons);
-	for (int i = 0; i < TARGET_N_REASONS; i++)
-		to->target.unsent += atomic_load(&t->unsent[i]);
-}
-
-/* All targets as they are now, for free(); NULL when memory is short. */
-static struct shown *
-targets_copy(struct tee *t, unsigned *n)
-{
-	const struct receivers *r;
-	struct shown *list;
-
-	*n = 0;
-	rcu_enter();
-	r = atomic_load_explicit(&t->receivers, memory_order_acquire);
-	list = calloc(r->n_targets + 1, sizeof(*list));
-	for (unsigned i = 0; list != NULL && i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_copy(&r->pools[i], &r->pools[i].targets[k], &list[(*n)++]);
-	rcu_leave();
-	return list;
-}
-
 /* `each` may wait for its client: not while we read RCU. */
 static void
 tee_targets(const struct output *o,
     void (*each)(void *arg, const struct output_target *t), void *arg)
 {
-	unsigned n;
-	struct shown *list = targets_copy(o->priv, &n);
+	const struct tee *t = o->priv;
+	struct receivers_seen seen;
 
-	for (unsigned i = 0; i < n; i++)
-		each(arg, &list[i].target);
-	free(list);
+	rcu_enter();
+	receivers_see(atomic_load_explicit(&t->receivers, memory_order_acquire), &seen);
+	rcu_leave();
+	receivers_show(&seen, each, arg);
 }
 
 const struct output_ops tee_output = {

@@ -395,6 +395,9 @@ encode_compile(struct encode *e, const struct field_set *set, const struct encod
 	}
 	times_add(&c, ENV(start), ENV(end), 0);
 	counters_add(&c, ENV(octets), ENV(packets), 0);
+	if (o->sampler)
+		step_add(&c, (struct encode_step){ .base = 1, .kind = STEP_UINT, .octets = 1,
+		                 .width = 1, .from = ENV(sampler) }, 0, IE_SAMPLER_ID);
 	for (int i = 0; i < FIELD_COUNT; i++)
 		if (field_set_has(set, (enum field_no)i))
 			field_add(&c, set, (enum field_no)i);

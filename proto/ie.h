@@ -66,6 +66,7 @@ extern const struct ie ies[IE_ROWS];
 #define IE_DESTINATION_IP4 12U
 #define IE_SOURCE_IP6      27U
 #define IE_DESTINATION_IP6 28U
+#define IE_SAMPLER_ID      48U  /* samplerId */
 #define IE_FLOW_DIRECTION 61U   /* flowDirection: 0 ingress, 1 egress */
 #define IE_NAT_EVENT         230U
 #define IE_INITIATOR_OCTETS  231U

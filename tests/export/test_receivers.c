@@ -52,7 +52,7 @@ load(const char *text, struct problems *ps)
 	assert_non_null(f);
 	fputs(text, f);
 	assert_int_equal(fclose(f), 0);
-	r = receivers_load(path, 2100, &(struct target_options){ .ip_precedence = 5 }, ps, &e);
+	r = receivers_load(RECEIVERS_OF_DATAGRAMS, path, 2100, &(struct target_options){ .ip_precedence = 5 }, ps, &e);
 	if (r == NULL)
 		fail_msg("%s", e.text);
 	return r;
@@ -200,7 +200,7 @@ test_slow_resolver(void **state)
 {
 	struct target_options base = { .refuse = never_asked, .arg = "asked after the end" };
 	struct err e = ERR_INIT;
-	struct receivers *r = receivers_one("slow.invalid:2", 2100, &base, &e);
+	struct receivers *r = receivers_one(RECEIVERS_OF_DATAGRAMS, "slow.invalid:2", 2100, &base, &e);
 
 	(void)state;
 	assert_non_null(r);

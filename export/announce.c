@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/announce.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/wbuf.h"
+#include "proto/ie.h"
+#include "proto/netflow.h"
+
+#define BODY_MAX   4096U /* the longest that one template can need */
+#define NAME_OCTETS 32U  /* of an interface in v9 */
+
+/* Ids of options templates, behind those of data. */
+enum { OPTIONS_EXPORTER = 512, OPTIONS_SAMPLER, OPTIONS_INTERFACE };
+
+/* v9 scopes have types of their own (RFC 3954 s6.1); IPFIX has elements. */
+enum { SCOPE9_SYSTEM = 1, SCOPE9_INTERFACE = 2, IE_DOMAIN = 149, IE_INGRESS = 10 };
+
+/* An options template: one scope of four octets, and the elements of the rest. */
+struct options {
+	uint16_t id, scope9, scope10;
+	unsigned n;
+	struct {
+		uint16_t id, octets; /* FIELD_VARIABLE: in v9 NAME_OCTETS */
+	} rest[3];
+};
+
+static const struct options exporter4 = { OPTIONS_EXPORTER, SCOPE9_SYSTEM, IE_DOMAIN, 1,
+	{ { 130, 4 } } };
+static const struct options exporter6 = { OPTIONS_EXPORTER, SCOPE9_SYSTEM, IE_DOMAIN, 1,
+	{ { 131, 16 } } };
+static const struct options sampler = { OPTIONS_SAMPLER, SCOPE9_SYSTEM, IE_DOMAIN, 3,
+	{ { 48, 1 }, { 49, 1 }, { 50, 4 } } };
+static const struct options interface = { OPTIONS_INTERFACE, SCOPE9_INTERFACE, IE_INGRESS, 1,
+	{ { 82, FIELD_VARIABLE } } };
+
+struct build {
+	struct announcements *a;
+	const struct announce_config *c;
+	uint8_t body[BODY_MAX];
+	uint16_t octets, count, records;
+	bool failed;
+};
+
+/* What is gathered becomes a message. */
+static void
+body_end(struct build *b)
+{
+	struct announcement *to = &b->a->list[b->a->n];
+
+	if (b->octets == 0)
+		return;
+	if (b->a->n < ANNOUNCE_MAX) {
+		*to = (struct announcement){ b->octets, b->count, b->records,
+			malloc(b->octets) };
+		b->failed |= to->body == NULL;
+		if (to->body != NULL) {
+			memcpy(to->body, b->body, b->octets);
+			b->a->n++;
+		}
+	}
+	b->octets = b->count = b->records = 0;
+}
+
+/* Append a set of one template or record, `w`. */
+static void
+set_add(struct build *b, uint16_t id, const struct wbuf *w, bool record)
+{
+	size_t padded = (wbuf_len(w) + 3U) & ~(size_t)3U;
+	struct wbuf to;
+
+	if (b->octets + SET_HEADER + padded > b->c->body_octets)
+		body_end(b);
+	to = wbuf_of(b->body + b->octets, sizeof(b->body) - b->octets);
+	wbuf_u16(&to, id);
+	wbuf_u16(&to, (uint16_t)(SET_HEADER + padded));
+	wbuf_put(&to, w->start, wbuf_len(w));
+	while (wbuf_len(&to) < SET_HEADER + padded && wbuf_ok(&to))
+		wbuf_u8(&to, 0);
+	if (!wbuf_ok(&to))
+		return;
+	b->octets = (uint16_t)(b->octets + wbuf_len(&to));
+	b->count++;
+	b->records = (uint16_t)(b->records + record);
+}
+
+static uint16_t
+rest_octets(const struct build *b, uint16_t octets)
+{
+	return octets == FIELD_VARIABLE && b->c->version == ENCODE_V9 ? NAME_OCTETS : octets;
+}
+
+static void
+options_template_add(struct build *b, const struct options *o)
+{
+	uint8_t octets[128];
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+	bool v9 = b->c->version == ENCODE_V9;
+
+	wbuf_u16(&w, o->id);
+	wbuf_u16(&w, v9 ? 4 : (uint16_t)(1 + o->n)); /* v9: octets of scopes and of options */
+	wbuf_u16(&w, v9 ? (uint16_t)(4 * o->n) : 1);
+	wbuf_u16(&w, v9 ? o->scope9 : o->scope10);
+	wbuf_u16(&w, 4);
+	for (unsigned i = 0; i < o->n; i++) {
+		wbuf_u16(&w, o->rest[i].id);
+		wbuf_u16(&w, rest_octets(b, o->rest[i].octets));
+	}
+	set_add(b, v9 ? SET_OPTIONS9 : SET_OPTIONS10, &w, false);
+}
+
+static void
+address_add(struct build *b)
+{
+	const struct announce_config *c = b->c;
+	bool v4 = ip_is_v4(&c->address);
+	uint8_t octets[64];
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+
+	if (ip_is_none(&c->address))
+		return;
+	options_template_add(b, v4 ? &exporter4 : &exporter6);
+	wbuf_u32(&w, c->domain);
+	wbuf_put(&w, c->address.b + (v4 ? 12 : 0), v4 ? 4 : 16);
+	set_add(b, OPTIONS_EXPORTER, &w, true);
+}
+
+static void
+sampler_add(struct build *b)
+{
+	enum { RANDOM = 2 };
+	uint8_t octets[64];
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+
+	if (b->c->sampling_rate == 0)
+		return;
+	options_template_add(b, &sampler);
+	wbuf_u32(&w, b->c->domain);
+	wbuf_u8(&w, b->c->sampler);
+	wbuf_u8(&w, RANDOM);
+	wbuf_u32(&w, b->c->sampling_rate);
+	set_add(b, OPTIONS_SAMPLER, &w, true);
+}
+
+static void
+interface_add(struct build *b, uint32_t index, const char *name)
+{
+	size_t len = strlen(name);
+	uint8_t octets[128], padded[NAME_OCTETS] = { 0 };
+	struct wbuf w = wbuf_of(octets, sizeof(octets));
+
+	if (len >= NAME_OCTETS)
+		len = NAME_OCTETS - 1;
+	memcpy(padded, name, len);
+	wbuf_u32(&w, index);
+	if (b->c->version == ENCODE_V9) {
+		wbuf_put(&w, padded, sizeof(padded));
+	} else {
+		wbuf_u8(&w, (uint8_t)len);
+		wbuf_put(&w, name, len);
+	}
+	set_add(b, OPTIONS_INTERFACE, &w, true);
+}
+
+static void
+interfaces_add(struct build *b)
+{
+	struct if_nameindex *list = b->c->interfaces ? if_nameindex() : NULL;
+
+	if (list == NULL)
+		return;
+	options_template_add(b, &interface);
+	for (const struct if_nameindex *i = list; i->if_index != 0; i++)
+		interface_add(b, i->if_index, i->if_name);
+	if_freenameindex(list);
+}
+
+int
+announce_build(struct announcements *a, const struct announce_config *c, struct err *e)
+{
+	struct build b = { .a = a, .c = c };
+
+	memset(a, 0, sizeof(*a));
+	if (c->version == ENCODE_V5)
+		return 0;
+	for (unsigned t = 0; t < OUTBOX_TEMPLATES; t++) {
+		uint8_t octets[BODY_MAX - 64];
+		struct wbuf w = wbuf_of(octets, sizeof(octets));
+
+		if (c->layouts[t] == NULL)
+			continue;
+		encode_template(c->layouts[t], outbox_template_id(t), &w);
+		set_add(&b, c->version == ENCODE_V9 ? SET_TEMPLATE9 : SET_TEMPLATE10, &w, false);
+	}
+	address_add(&b);
+	sampler_add(&b);
+	interfaces_add(&b);
+	body_end(&b);
+	return b.failed ? err_set(e, WEIR_ENOMEM, "no memory for templates") : 0;
+}
+
+void
+announce_free(struct announcements *a)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		free(a->list[i].body);
+	a->n = 0;
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/flowcache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/hash.h"
+#include "proto/biflow.h"
+
+#define NONE       UINT32_MAX
+#define SLOTS      512U              /* seconds that the wheel knows apart */
+#define LOOKS      16U               /* rows that are looked at to find the oldest */
+#define TICK_ROWS  8192U             /* that may leave in one tick */
+#define AHEAD_NS   (3600 * CLOCK_S)  /* a flow that was seen that far ahead: the clock was set */
+
+enum { TCP_FIN = 1, TCP_RST = 4 };
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
+
+/* Which timeout holds. */
+enum flow_class { CLASS_TCP, CLASS_RST, CLASS_FIN, CLASS_UDP, CLASS_ICMP, CLASS_GENERAL,
+	CLASSES };
+
+struct cached {
+	uint32_t next;          /* in its chain, or among the free */
+	uint32_t hash;
+	uint32_t before, after; /* in its slot */
+	uint16_t slot;
+	uint8_t class;
+	uint8_t flags;          /* FIN seen, one bit for each direction */
+	bool mirrored;
+	uint64_t first, last;
+	uint64_t row[];         /* then, of biflows, struct back */
+};
+
+struct back {
+	uint64_t packets, octets, first, last, flags;
+};
+
+struct list {
+	uint32_t head, tail;
+};
+
+struct flowcache {
+	struct flowcache_config config;
+	uint64_t idle[CLASSES], maxlife; /* ns */
+	uint8_t *rows;
+	size_t row_octets, back_at;
+	uint32_t *heads, mask;
+	uint32_t n, top, unused;   /* rows in use, ever used; the free ones */
+	struct list slots[SLOTS];
+	uint64_t filled[SLOTS / 64]; /* a bit for each slot that is not empty */
+	uint64_t now;              /* of the last tick */
+	uint64_t second;           /* whose slot is looked at: those before it are done */
+	unsigned n_pairs;
+	struct {
+		uint16_t a, b, octets;
+	} pairs[32];               /* members that change places in the other direction */
+	struct flow mirrored[FLOW_BATCH];
+	bool turned[FLOW_BATCH];
+	uint64_t keys[FLOW_BATCH * ROWSPEC_MAX_KEY / 8 + 1];
+};
+
+static struct cached *
+cached_at(const struct flowcache *c, uint32_t i)
+{
+	return (struct cached *)(void *)(c->rows + (size_t)i * c->row_octets);
+}
+
+static uint32_t
+cached_no(const struct flowcache *c, const struct cached *f)
+{
+	return (uint32_t)((size_t)((const uint8_t *)f - c->rows) / c->row_octets);
+}
+
+static struct back *
+back_of(const struct flowcache *c, const struct cached *f)
+{
+	return (struct back *)(void *)((uint8_t *)(uintptr_t)f + c->back_at);
+}
+
+/* Which members of the key have a mirror in it. */
+static void
+pairs_find(struct flowcache *c)
+{
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		enum field_no no = (enum field_no)i, mirror = biflow_mirror(no);
+
+		if (mirror <= no || !field_set_has(&c->config.rs->set, no))
+			continue;
+		assert(c->n_pairs < sizeof(c->pairs) / sizeof(c->pairs[0]));
+		c->pairs[c->n_pairs].a = fields[no].offset;
+		c->pairs[c->n_pairs].b = fields[mirror].offset;
+		c->pairs[c->n_pairs++].octets = fields[no].octets;
+	}
+}
+
+struct flowcache *
+flowcache_new(const struct flowcache_config *config, struct err *e)
+{
+	const struct flowcache_timeouts *t = &config->timeouts;
+	struct flowcache *c = calloc(1, sizeof(*c));
+	size_t n = 64;
+
+	if (c == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for flows");
+		return NULL;
+	}
+	c->config = *config;
+	c->idle[CLASS_TCP] = t->tcp * CLOCK_S;
+	c->idle[CLASS_RST] = t->tcp_rst * CLOCK_S;
+	c->idle[CLASS_FIN] = t->tcp_fin * CLOCK_S;
+	c->idle[CLASS_UDP] = t->udp * CLOCK_S;
+	c->idle[CLASS_ICMP] = t->icmp * CLOCK_S;
+	c->idle[CLASS_GENERAL] = t->general * CLOCK_S;
+	c->maxlife = t->maxlife * CLOCK_S;
+	c->back_at = sizeof(struct cached) + config->rs->row_octets;
+	c->row_octets = c->back_at + (config->biflow ? sizeof(struct back) : 0);
+	while (n < (size_t)config->max_flows * 2)
+		n *= 2;
+	c->mask = (uint32_t)(n - 1);
+	c->heads = malloc(n * sizeof(*c->heads));
+	c->rows = malloc(c->row_octets * config->max_flows);
+	if (c->heads == NULL || c->rows == NULL) {
+		flowcache_free(c);
+		err_set(e, WEIR_ENOMEM, "no memory for %u flows", config->max_flows);
+		return NULL;
+	}
+	memset(c->heads, 0xff, n * sizeof(*c->heads));
+	for (unsigned i = 0; i < SLOTS; i++)
+		c->slots[i] = (struct list){ NONE, NONE };
+	c->unused = NONE;
+	if (config->biflow)
+		pairs_find(c);
+	return c;
+}
+
+void
+flowcache_free(struct flowcache *c)
+{
+	if (c == NULL)
+		return;
+	free(c->heads);
+	free(c->rows);
+	free(c);
+}
+
+uint32_t
+flowcache_count(const struct flowcache *c)
+{
+	return c->n;
+}
+
+/* When it leaves if nothing comes any more. */
+static uint64_t
+cached_deadline(const struct flowcache *c, const struct cached *f)
+{
+	uint64_t idle = f->last + c->idle[f->class], active = f->first + c->maxlife;
+
+	return idle < active ? idle : active;
+}
+
+static void
+slot_add(struct flowcache *c, struct cached *f, unsigned slot)
+{
+	struct list *l = &c->slots[slot];
+	uint32_t no = cached_no(c, f);
+
+	f->slot = (uint16_t)slot;
+	f->before = l->tail;
+	f->after = NONE;
+	if (l->tail != NONE)
+		cached_at(c, l->tail)->after = no;
+	else
+		l->head = no;
+	l->tail = no;
+	c->filled[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
+static void
+slot_remove(struct flowcache *c, const struct cached *f)
+{
+	struct list *l = &c->slots[f->slot];
+
+	if (f->before != NONE)
+		cached_at(c, f->before)->after = f->after;
+	else
+		l->head = f->after;
+	if (f->after != NONE)
+		cached_at(c, f->after)->before = f->before;
+	else
+		l->tail = f->before;
+	if (l->head == NONE)
+		c->filled[f->slot / 64] &= ~(UINT64_C(1) << f->slot % 64);
+}
+
+/* Put it where its time is; what is farther away than the wheel is long comes round again. */
+static void
+cached_wait(struct flowcache *c, struct cached *f)
+{
+	uint64_t second = cached_deadline(c, f) / CLOCK_S + 1;
+
+	if (second <= c->second)
+		second = c->second + 1;
+	else if (second >= c->second + SLOTS)
+		second = c->second + SLOTS - 1;
+	slot_add(c, f, (unsigned)(second % SLOTS));
+}
+
+static void
+cached_unchain(struct flowcache *c, const struct cached *f)
+{
+	uint32_t *at = &c->heads[f->hash & c->mask], no = cached_no(c, f);
+
+	while (*at != no)
+		at = &cached_at(c, *at)->next;
+	*at = f->next;
+}
+
+/* It leaves. */
+static void
+cached_leave(struct flowcache *c, struct cached *f, enum flowcache_reason reason)
+{
+	struct flowcache_flow out = { .row = (const uint8_t *)f->row,
+		.first = f->first,
+		.last = f->last,
+		.mirrored = f->mirrored,
+		.reason = reason };
+
+	if (c->config.biflow) {
+		const struct back *b = back_of(c, f);
+
+		out.back_packets = b->packets;
+		out.back_octets = b->octets;
+		out.back_first = b->first;
+		out.back_last = b->last;
+		out.back_flags = (uint16_t)b->flags;
+	}
+	if (rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows == 0)
+		rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows = 1;
+	slot_remove(c, f);
+	cached_unchain(c, f);
+	c->config.leave(c->config.arg, &out);
+	f->next = c->unused;
+	c->unused = cached_no(c, f);
+	c->n--;
+}
+
+static enum flowcache_reason
+reason_of(const struct flowcache *c, const struct cached *f, uint64_t now)
+{
+	if (f->class == CLASS_RST || f->class == CLASS_FIN)
+		return FLOWCACHE_ENDED;
+	return now >= f->last + c->idle[f->class] ? FLOWCACHE_IDLE : FLOWCACHE_ACTIVE;
+}
+
+/* The first slot that comes round and is not empty; there is one. */
+static unsigned
+slot_first(const struct flowcache *c)
+{
+	unsigned from = (unsigned)(c->second % SLOTS);
+
+	for (unsigned k = 0; k <= SLOTS / 64; k++) {
+		unsigned word = (from / 64 + k) % (SLOTS / 64);
+		uint64_t bits = c->filled[word];
+
+		if (k == 0)
+			bits &= UINT64_MAX << from % 64;
+		if (bits != 0)
+			return word * 64 + (unsigned)__builtin_ctzll(bits);
+	}
+	assert(false && "rows are in no slot");
+	return 0;
+}
+
+/* Make room: of some that would leave first, the one that does. */
+static void
+oldest_leaves(struct flowcache *c)
+{
+	struct cached *oldest = NULL;
+
+	for (unsigned k = 0; k < LOOKS; k++) {
+		unsigned slot = slot_first(c);
+		struct cached *f = cached_at(c, c->slots[slot].head);
+		uint64_t deadline = cached_deadline(c, f);
+
+		if (oldest == NULL || deadline < cached_deadline(c, oldest))
+			oldest = f;
+		if (deadline / CLOCK_S <= c->second || (deadline / CLOCK_S + 1) % SLOTS == slot)
+			break; /* it stands where it belongs: none is older */
+		slot_remove(c, f);
+		cached_wait(c, f);
+		if (f->slot == slot)
+			break;
+	}
+	cached_leave(c, oldest, FLOWCACHE_FULL);
+}
+
+static enum flow_class
+class_of(uint8_t proto)
+{
+	switch (proto) {
+	case PROTO_TCP:
+		return CLASS_TCP;
+	case PROTO_UDP:
+		return CLASS_UDP;
+	case PROTO_ICMP:
+	case PROTO_ICMP6:
+		return CLASS_ICMP;
+	default:
+		return CLASS_GENERAL;
+	}
+}
+
+static struct cached *
+cached_new(struct flowcache *c, const uint8_t *key, uint32_t hash)
+{
+	const struct rowspec *rs = c->config.rs;
+	struct cached *f;
+
+	if (c->n == c->config.max_flows)
+		oldest_leaves(c);
+	if (c->unused != NONE) {
+		f = cached_at(c, c->unused);
+		c->unused = f->next;
+	} else {
+		f = cached_at(c, c->top++);
+	}
+	c->n++;
+	memset(f, 0, c->row_octets);
+	f->hash = hash;
+	memcpy(f->row, key, rs->key_octets);
+	f->next = c->heads[hash & c->mask];
+	c->heads[hash & c->mask] = cached_no(c, f);
+	return f;
+}
+
+/* From when to when it was seen. */
+static void
+seen(const struct flow *x, uint64_t *start, uint64_t *end)
+{
+	*start = x->timestamp_start != 0 ? x->timestamp_start : x->stamp;
+	*end = x->timestamp_end > *start ? x->timestamp_end : *start;
+}
+
+/* TCP says that it ends: from now on another timeout holds, unless it holds already. */
+static void
+cached_end(struct flowcache *c, struct cached *f, const struct flow *x, bool back)
+{
+	uint8_t class = f->class;
+
+	if ((x->tcp_flags & TCP_RST) != 0)
+		class = CLASS_RST;
+	if ((x->tcp_flags & TCP_FIN) != 0)
+		f->flags |= back ? 2 : 1;
+	if (class == CLASS_TCP && (f->flags == 3 || (f->flags != 0 && !c->config.biflow)))
+		class = CLASS_FIN;
+	if (class == f->class)
+		return;
+	f->class = class;
+	slot_remove(c, f);
+	cached_wait(c, f);
+}
+
+static void
+cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool turned,
+    uint64_t start, uint64_t end)
+{
+	bool back = turned != f->mirrored;
+
+	if (end > f->last)
+		f->last = end;
+	if (start < f->first)
+		f->first = start;
+	if (back) {
+		struct back *b = back_of(c, f);
+
+		b->packets += x->packets;
+		b->octets += x->bytes;
+		b->flags |= x->tcp_flags;
+		b->first = b->first == 0 || start < b->first ? start : b->first;
+		b->last = end > b->last ? end : b->last;
+	} else {
+		rowspec_add(c->config.rs, (uint8_t *)f->row, x);
+	}
+	if ((x->tcp_flags & (TCP_FIN | TCP_RST)) != 0 && x->proto == PROTO_TCP)
+		cached_end(c, f, x, back);
+}
+
+static struct cached *
+cached_find(const struct flowcache *c, const uint8_t *key, uint32_t hash)
+{
+	for (uint32_t i = c->heads[hash & c->mask]; i != NONE;) {
+		struct cached *f = cached_at(c, i);
+
+		if (f->hash == hash && memcmp(f->row, key, c->config.rs->key_octets) == 0)
+			return f;
+		i = f->next;
+	}
+	return NULL;
+}
+
+static void
+flow_count(struct flowcache *c, const struct flow *x, bool turned, const uint8_t *key,
+    uint32_t hash)
+{
+	struct cached *f = cached_find(c, key, hash);
+	uint64_t start, end;
+
+	seen(x, &start, &end);
+	/* Its time had come before this one did, though nobody has looked yet. */
+	if (f != NULL && start >= f->last && start >= cached_deadline(c, f) &&
+	    start > f->first) {
+		cached_leave(c, f, reason_of(c, f, start));
+		f = NULL;
+	}
+	if (f == NULL) {
+		f = cached_new(c, key, hash);
+		f->first = start;
+		f->last = end;
+		f->mirrored = turned;
+		f->class = (uint8_t)class_of(x->proto);
+		cached_wait(c, f);
+	}
+	cached_count(c, f, x, turned, start, end);
+}
+
+static void
+flow_turn(const struct flowcache *c, struct flow *f)
+{
+	uint8_t *at = (uint8_t *)f, other[sizeof(custom_t)];
+
+	for (unsigned i = 0; i < c->n_pairs; i++) {
+		memcpy(other, at + c->pairs[i].a, c->pairs[i].octets);
+		memcpy(at + c->pairs[i].a, at + c->pairs[i].b, c->pairs[i].octets);
+		memcpy(at + c->pairs[i].b, other, c->pairs[i].octets);
+	}
+}
+
+/* Both directions have one key: that in which the lower address and port are the source. */
+static const struct flow *
+flows_turn(struct flowcache *c, const struct flow *flows, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow *f = &flows[i];
+		int order = memcmp(&f->src_host, &f->dst_host, sizeof(f->src_host));
+
+		c->turned[i] = order > 0 || (order == 0 && f->src_port > f->dst_port);
+		memcpy(&c->mirrored[i], f, c->config.flow_octets);
+		if (c->turned[i])
+			flow_turn(c, &c->mirrored[i]);
+	}
+	return c->mirrored;
+}
+
+void
+flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
+{
+	static const uint16_t bins[FLOW_BATCH];
+	const struct rowspec *rs = c->config.rs;
+	const uint8_t *keys = (const uint8_t *)c->keys;
+	uint32_t hashes[FLOW_BATCH];
+
+	assert(n <= FLOW_BATCH);
+	if (c->config.biflow)
+		flows = flows_turn(c, flows, n);
+	rowspec_pack(rs, flows, bins, n, (uint8_t *)c->keys);
+	for (unsigned i = 0; i < n; i++) {
+		hashes[i] = (uint32_t)hash_seeded(keys + i * rs->key_octets, rs->key_octets);
+		__builtin_prefetch(&c->heads[hashes[i] & c->mask]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t no = c->heads[hashes[i] & c->mask];
+
+		if (no != NONE) {
+			const uint8_t *row = (const uint8_t *)cached_at(c, no);
+
+			__builtin_prefetch(row, 1);
+			__builtin_prefetch(row + 64, 1);
+		}
+	}
+	for (unsigned i = 0; i < n; i++)
+		flow_count(c, &flows[i], c->turned[i], keys + i * rs->key_octets, hashes[i]);
+}
+
+/* Whether the time of `f` has come. */
+static bool
+cached_is_due(const struct flowcache *c, const struct cached *f)
+{
+	return cached_deadline(c, f) <= c->now ||
+	    (f->last > c->now && f->last - c->now > AHEAD_NS);
+}
+
+bool
+flowcache_tick(struct flowcache *c, uint64_t now)
+{
+	uint64_t second = now / CLOCK_S;
+
+	if (c->second == 0 || second < c->second || second - c->second > SLOTS)
+		c->second = second > SLOTS ? second - SLOTS : 0; /* all slots come round once */
+	c->now = now;
+	for (unsigned rows = 0; rows < TICK_ROWS;) {
+		struct list *l = &c->slots[c->second % SLOTS];
+		struct cached *f;
+
+		if (l->head == NONE) {
+			if (c->second == second)
+				return false;
+			c->second++;
+			continue;
+		}
+		f = cached_at(c, l->head);
+		rows++;
+		if (cached_is_due(c, f)) {
+			cached_leave(c, f, reason_of(c, f, now));
+			continue;
+		}
+		slot_remove(c, f);
+		cached_wait(c, f);
+	}
+	return true;
+}
+
+void
+flowcache_flush(struct flowcache *c)
+{
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		while (c->slots[slot].head != NONE)
+			cached_leave(c, cached_at(c, c->slots[slot].head), FLOWCACHE_FORCED);
+}
+
+static const struct {
+	const char *name;
+	uint32_t def;
+	size_t offset;
+} timeouts[] = {
+#define T(name, member, def) { name, def, offsetof(struct flowcache_timeouts, member) }
+	T("tcp", tcp, 3600),
+	T("tcp.rst", tcp_rst, 120),
+	T("tcp.fin", tcp_fin, 300),
+	T("udp", udp, 300),
+	T("icmp", icmp, 300),
+	T("general", general, 3600),
+	T("maxlife", maxlife, 604800),
+	T("expint", expint, 60),
+#undef T
+};
+#define N_TIMEOUTS (sizeof(timeouts) / sizeof(timeouts[0]))
+
+/* "90", "5m", "1h30m": as softflowd has it. Returns whether that is what `text` holds. */
+static bool
+seconds_parse(const char *text, size_t len, uint32_t *s)
+{
+	static const char units[] = "smhdw";
+	static const uint32_t each[] = { 1, 60, 3600, 86400, 604800 };
+	uint64_t sum = 0;
+	const char *end = text + len;
+
+	if (len == 0)
+		return false;
+	while (text < end) {
+		uint64_t n = 0;
+		const char *unit, *digits = text;
+
+		for (; text < end && *text >= '0' && *text <= '9' && n < UINT32_MAX; text++)
+			n = n * 10 + (uint64_t)(*text - '0');
+		if (text == digits)
+			return false;
+		unit = text < end ? strchr(units, *text | 0x20) : units;
+		if (unit == NULL || *unit == '\0')
+			return false;
+		text += text < end;
+		sum += n * each[unit - units];
+	}
+	*s = sum <= 10 * 31536000U ? (uint32_t)sum : 0;
+	return sum <= 10 * 31536000U;
+}
+
+static int
+timeout_set(const char *word, size_t len, struct flowcache_timeouts *t)
+{
+	const char *value = memchr(word, '=', len);
+
+	for (size_t i = 0; value != NULL && i < N_TIMEOUTS; i++) {
+		size_t name = (size_t)(value - word);
+		uint32_t s;
+
+		if (strlen(timeouts[i].name) != name || memcmp(timeouts[i].name, word, name) != 0)
+			continue;
+		if (!seconds_parse(value + 1, len - name - 1, &s))
+			return -WEIR_EINVAL;
+		memcpy((char *)t + timeouts[i].offset, &s, sizeof(s));
+		return 0;
+	}
+	return -WEIR_EINVAL;
+}
+
+int
+flowcache_timeouts_parse(const char *text, struct flowcache_timeouts *t, struct err *e)
+{
+	for (size_t i = 0; i < N_TIMEOUTS; i++)
+		memcpy((char *)t + timeouts[i].offset, &timeouts[i].def, sizeof(uint32_t));
+	while (text != NULL && *text != '\0') {
+		size_t len = strcspn(text, ":");
+
+		if (timeout_set(text, len, t) != 0)
+			return err_set(e, WEIR_EINVAL,
+			    "nfprobe_timeouts: '%.*s' is no timeout; write NAME=SECONDS with a name of "
+			    "tcp, tcp.rst, tcp.fin, udp, icmp, general, maxlife, expint, and ':' between "
+			    "them", (int)len, text);
+		text += len + (text[len] == ':');
+	}
+	return 0;
+}
