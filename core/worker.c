@@ -190,6 +190,15 @@ worker_main(void *arg)
 	return NULL;
 }
 
+bool
+worker_reads_files(const struct worker *w)
+{
+	for (unsigned i = 0; i < w->n_collectors; i++)
+		if (!w->collectors[i]->follows_file_time)
+			return false;
+	return w->n_collectors > 0;
+}
+
 int
 worker_start(struct worker *w, struct err *e)
 {

@@ -45,6 +45,9 @@ void worker_fini(struct worker *w);
 int worker_start(struct worker *w, struct err *e);
 
 /* End the thread: what was read is counted, shards and stats are left for a last cut. */
+/* Whether it reads files alone: it may wait for others, and loses nothing by it. */
+bool worker_reads_files(const struct worker *w);
+
 void worker_stop(struct worker *w);
 
 /* Ask for cut number `cut`. The publisher's thread. */

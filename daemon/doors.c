@@ -13,6 +13,7 @@
 #include "collectors/udp.h"
 #include "core/engine.h"
 #include "export/nfprobe.h"
+#include "export/sfprobe.h"
 #include "export/tee.h"
 #include "report/memory.h"
 #include "report/print.h"
@@ -35,6 +36,7 @@ static const struct output_ops *const outputs[] = {
 	&print_output,
 	&tee_output,
 	&nfprobe_output,
+	&sfprobe_output,
 #ifdef WITH_SNMP
 	&snmp_output,
 #endif
@@ -58,6 +60,7 @@ const struct directive_set *const door_directives[] = {
 	&print_directives,
 	&tee_directives,
 	&nfprobe_directives,
+	&sfprobe_directives,
 #ifdef WITH_SNMP
 	&snmp_directives,
 #endif
@@ -87,7 +90,6 @@ static const struct {
 	{ "sqlite3", "this build has no SQLite: configure it with SQLite's headers" },
 	{ "mysql", "this build has no MariaDB: configure it with libmariadb's headers" },
 	{ "pgsql", "this build has no PostgreSQL: configure it with libpq's headers" },
-	{ "sfprobe", "not built yet" },
 	{ "kafka", "weir writes to no message broker" },
 	{ "amqp", "weir writes to no message broker" },
 };
@@ -108,7 +110,7 @@ door_output_missing(const char *type)
 		if (strcmp(missing[i].type, type) == 0)
 			return missing[i].why;
 	return "unknown type: write print, memory, snmp, rrd, sqlite3, "
-	       "pgsql, mysql, tee or nfprobe";
+	       "pgsql, mysql, tee, nfprobe or sfprobe";
 }
 
 void

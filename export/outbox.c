@@ -4,11 +4,14 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "proto/netflow.h"
 
 #define V5_RECORDS 30U /* of one datagram: Cisco's "NetFlow Services Solutions Guide" */
+#define PATIENCE_NS (2 * CLOCK_S) /* at most, for a sender that is behind */
 
 static int
 ring_init(struct parcel_ring *r, uint32_t n)
@@ -92,6 +95,12 @@ outbox_has_room(const struct outbox *b)
 	    atomic_load_explicit(&b->idle.tail, memory_order_acquire);
 }
 
+static bool
+outbox_has_sets(const struct outbox *b)
+{
+	return !b->config.samples && b->config.version != ENCODE_V5;
+}
+
 /* Begin a datagram. Returns false when there is no memory for it. */
 static bool
 parcel_open(struct outbox *b, unsigned lane, unsigned tmpl)
@@ -106,7 +115,7 @@ parcel_open(struct outbox *b, unsigned lane, unsigned tmpl)
 	*p = (struct parcel){ .now = b->now, .lane = (uint8_t)lane };
 	*w = wbuf_of(p->body + OUTBOX_HEADROOM,
 	    atomic_load_explicit(&b->body_octets, memory_order_relaxed));
-	if (b->config.version != ENCODE_V5)
+	if (outbox_has_sets(b))
 		(void)wbuf_get(w, SET_HEADER);
 	b->open[lane][tmpl].parcel = p;
 	return true;
@@ -132,7 +141,7 @@ parcel_close(struct outbox *b, unsigned lane, unsigned tmpl)
 	struct parcel *p = b->open[lane][tmpl].parcel;
 	struct wbuf *w = &b->open[lane][tmpl].w;
 
-	if (b->config.version != ENCODE_V5) {
+	if (outbox_has_sets(b)) {
 		struct wbuf head = wbuf_of(w->start, SET_HEADER);
 
 		/* RFC 3954 s5.3: to a border of four octets, where there is room. */
@@ -172,6 +181,47 @@ outbox_put(struct outbox *b, unsigned lane, unsigned tmpl, const struct encode *
 	}
 	b->open[lane][tmpl].parcel->records = 1;
 	return true;
+}
+
+size_t
+outbox_room(const struct outbox *b, size_t most)
+{
+	size_t room = atomic_load_explicit(&b->body_octets, memory_order_relaxed);
+
+	return room < most ? room : most;
+}
+
+bool
+outbox_append(struct outbox *b, const uint8_t *octets, size_t n)
+{
+	if (b->open[0][0].parcel != NULL && wbuf_left(&b->open[0][0].w) < n)
+		parcel_close(b, 0, 0);
+	if (b->open[0][0].parcel == NULL && !parcel_open(b, 0, 0)) {
+		stat_add(b->stats, STAT_EXPORT_NO_ROOM, 1);
+		return false;
+	}
+	if (wbuf_left(&b->open[0][0].w) < n) { /* the way has become narrower just now */
+		stat_add(b->stats, STAT_EXPORT_TOO_LONG, 1);
+		return false;
+	}
+	wbuf_put(&b->open[0][0].w, octets, n);
+	b->open[0][0].parcel->records++;
+	return true;
+}
+
+void
+outbox_wait(const struct outbox *b)
+{
+	uint64_t until = 0;
+
+	while (b->config.patient && !outbox_has_room(b)) {
+		uint64_t now = clock_mono();
+
+		until = until != 0 ? until : now + PATIENCE_NS;
+		if (now >= until)
+			return;
+		nanosleep(&(struct timespec){ 0, 100000 }, NULL);
+	}
 }
 
 void

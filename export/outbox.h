@@ -22,7 +22,7 @@
 
 #define OUTBOX_TEMPLATES 8U   /* a datagram holds records of one template */
 #define OUTBOX_LANES_MAX 32U  /* targets that records are divided among */
-#define OUTBOX_HEADROOM  24U  /* before the body: for the longest header */
+#define OUTBOX_HEADROOM  40U  /* of the longest header: sFlow's, of an IPv6 agent */
 
 /* A datagram that waits, or is being filled. */
 struct parcel {
@@ -43,6 +43,8 @@ struct parcel_ring {
 
 struct outbox_config {
 	enum encode_version version;
+	bool samples;         /* of sFlow: outbox_append, in place of records of a version */
+	bool patient;         /* outbox_wait waits: what is read are files */
 	unsigned lanes;
 	uint32_t body_octets; /* room of a body */
 	uint32_t parcels;     /* at least two for each that can be open */
@@ -76,6 +78,21 @@ void outbox_fini(struct outbox *b);
  */
 bool outbox_put(struct outbox *b, unsigned lane, unsigned tmpl, const struct encode *layout,
     const uint8_t *from, const struct encode_env *env);
+
+/* How many octets outbox_append may get at once, `most` at most. */
+size_t outbox_room(const struct outbox *b, size_t most);
+
+/*
+ * Append a sample of `n` octets (outbox_room) to the datagram of lane 0. Returns whether
+ * there was room; if not, it is counted.
+ */
+bool outbox_append(struct outbox *b, const uint8_t *octets, size_t n);
+
+/*
+ * Wait for a sender that is behind, for a while, where that costs nothing but time: where
+ * the outbox is patient.
+ */
+void outbox_wait(const struct outbox *b);
 
 /* Whether a datagram can be begun. */
 bool outbox_has_room(const struct outbox *b);

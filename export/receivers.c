@@ -195,6 +195,8 @@ static const struct mapfile receivers_maps[] = {
 	    line_take },
 	[RECEIVERS_OF_FLOWS] = { "nfprobe_receivers", flows_keys, sizeof(struct receivers_line),
 	    line_take },
+	[RECEIVERS_OF_SAMPLES] = { "sfprobe_receivers", flows_keys,
+	    sizeof(struct receivers_line), line_take },
 };
 
 /* The operator's own check of an address, which ends with receivers_free. */

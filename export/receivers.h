@@ -58,7 +58,7 @@ struct receivers {
 #define RECEIVERS_RETRY_S 30U /* between two tries to resolve names */
 
 /* The directives that name receivers. */
-enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS };
+enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS, RECEIVERS_OF_SAMPLES };
 
 /*
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr

@@ -18,6 +18,7 @@
 
 #define BATCH       64U
 #define IDLE_MS     1000
+#define IP_UDP      (40U + 8U)       /* octets of headers of IPv6, the longer, and UDP */
 #define RETELL_NS   (100 * CLOCK_MS) /* between two tellings to a target that refuses */
 #define RETRY_NS    (5 * CLOCK_S)    /* before one that refused is sent data again, where
                                       * another can have them */
@@ -84,12 +85,45 @@ sender_lanes(const struct receivers *r)
 uint32_t
 sender_body_octets(enum encode_version version, uint32_t mtu)
 {
-	static const uint32_t ip_udp = 40 + 8; /* of IPv6, the longer */
 	uint32_t header = version == ENCODE_IPFIX ? NETFLOW10_HEADER
 	    : version == ENCODE_V9                ? NETFLOW9_HEADER
 	                                          : NETFLOW5_HEADER;
 
-	return (mtu - ip_udp - header) & ~UINT32_C(3);
+	return (mtu - IP_UDP - header) & ~UINT32_C(3);
+}
+
+uint32_t
+sender_sflow_octets(uint32_t mtu)
+{
+	return (mtu - IP_UDP - SFLOW_DATAGRAM_HEADER) & ~UINT32_C(3);
+}
+
+uint32_t
+sender_mtu(const struct receivers *r, uint32_t mtu)
+{
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++) {
+			uint32_t one = target_mtu(&r->pools[i].targets[k]);
+
+			if (one >= SENDER_MTU_MIN && one < mtu)
+				mtu = one;
+		}
+	return mtu;
+}
+
+static size_t
+sflow_header(const struct sender_config *c, uint64_t now, uint32_t sequence, unsigned records,
+    uint8_t *p)
+{
+	/* A clock that is set back does not make it wrap. */
+	uint64_t uptime = now > c->boot ? now - c->boot : 0;
+	const struct sflow_head h = { .agent = c->sflow->agent,
+		.sub_agent = c->sflow->sub_agent,
+		.sequence = sequence,
+		.uptime_ms = (uint32_t)(uptime / CLOCK_MS),
+		.samples = records };
+
+	return sflow_head_write(&h, p);
 }
 
 size_t
@@ -101,6 +135,8 @@ sender_header(const struct sender_config *c, uint64_t now, uint32_t sequence, si
 	/* As of the whole second that the header tells, so that times are told to the ms. */
 	uint32_t uptime = (uint32_t)((seconds * CLOCK_S - c->boot) / CLOCK_MS);
 
+	if (c->sflow != NULL)
+		return sflow_header(c, now, sequence, records, p);
 	wbuf_u16(&w, (uint16_t)c->version);
 	if (c->version == ENCODE_IPFIX) {
 		wbuf_u16(&w, (uint16_t)(NETFLOW10_HEADER + body));
@@ -135,12 +171,16 @@ static void
 letter_write(const struct sender *s, struct peer *p, struct letter *l, uint64_t now,
     const uint8_t *body, size_t octets, unsigned records, unsigned data_records)
 {
-	size_t head = sender_header(&s->config, now, p->sequence, octets, records, l->header);
+	size_t head;
 
+	if (s->config.sflow != NULL)
+		p->sequence++; /* the first is 1 */
+	head = sender_header(&s->config, now, p->sequence, octets, records, l->header);
 	l->parts[0] = (struct iovec){ l->header, head };
 	l->parts[1] = (struct iovec){ (void *)(uintptr_t)body, octets };
 	l->records = data_records;
-	p->sequence += s->config.version == ENCODE_V9 ? 1 : data_records;
+	if (s->config.sflow == NULL)
+		p->sequence += s->config.version == ENCODE_V9 ? 1 : data_records;
 }
 
 /* Send `n` letters to `p`; `m` is scratch. Counts records of data where `counted`. */
@@ -200,15 +240,17 @@ peer_tell(struct sender *s, struct peer *p, uint64_t now, uint64_t mono)
 static void
 peer_shorten(struct sender *s, const struct peer *p)
 {
-	uint32_t mtu = target_mtu(p->target);
+	uint32_t mtu = target_mtu(p->target), body;
 
 	if (mtu < SENDER_MTU_MIN)
 		return;
+	body = s->config.sflow != NULL ? sender_sflow_octets(mtu)
+	                               : sender_body_octets(s->config.version, mtu);
 	for (unsigned i = 0; i < s->config.n_outboxes; i++) {
 		_Atomic uint32_t *octets = &s->config.outboxes[i].body_octets;
 
-		if (atomic_load(octets) > sender_body_octets(s->config.version, mtu))
-			atomic_store(octets, sender_body_octets(s->config.version, mtu));
+		if (atomic_load(octets) > body)
+			atomic_store(octets, body);
 	}
 }
 
@@ -336,6 +378,9 @@ outboxes_empty(struct sender *s)
 
 		waiting += outbox_waiting(b);
 		while (s->n < BATCH && (p = outbox_take(b)) != NULL) {
+			if (s->config.sflow != NULL)
+				sflow_samples_number(&s->config.sflow->numbering,
+				    p->body + OUTBOX_HEADROOM, p->octets, p->records);
 			s->from[s->n] = b;
 			s->batch[s->n++] = p;
 		}

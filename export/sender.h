@@ -6,7 +6,8 @@
  * at once is counted by reason and gone.
  *
  * Sequence numbers count what a target should have got, so that it notices what is lost:
- * records in v5, datagrams in v9 (RFC 3954 s5.1), data records in IPFIX (RFC 7011 s3.1).
+ * records in v5, datagrams in v9 (RFC 3954 s5.1) and sFlow, data records in IPFIX (RFC 7011
+ * s3.1). Samples of sFlow have numbers of their own, the same for all targets.
  * Templates go first, again after so many datagrams or seconds, and as soon as a target that
  * said that nobody listens is sent to again.
  */
@@ -21,6 +22,7 @@
 #include "export/receivers.h"
 #include "lib/err.h"
 #include "proto/encode.h"
+#include "proto/sflow_write.h"
 
 /* The body of a message that is not about flows. */
 struct announcement {
@@ -28,6 +30,13 @@ struct announcement {
 	uint16_t count;   /* of templates and records in it: v9's header has it */
 	uint16_t records; /* options records alone: IPFIX numbers them like others */
 	uint8_t *body;
+};
+
+/* Of sFlow: who sends, and the numbers of what was sent. The sender's thread. */
+struct sender_sflow {
+	ip16_t agent;
+	uint32_t sub_agent;
+	struct sflow_numbering numbering;
 };
 
 struct sender_config {
@@ -41,6 +50,7 @@ struct sender_config {
 	unsigned n_outboxes;
 	struct outbox *outboxes;   /* borrowed */
 	struct receivers *receivers; /* borrowed */
+	struct sender_sflow *sflow; /* samples of sFlow, not records of `version`; borrowed */
 	bool stream;               /* TCP, for IPFIX */
 	/* These two are the caller's, who has told the outboxes of them. */
 	int wake_fd;
@@ -63,6 +73,12 @@ void sender_stop(struct sender *s);
 
 /* Room for the body of a message in an IP packet of `mtu` octets, SENDER_MTU_MIN at least. */
 uint32_t sender_body_octets(enum encode_version version, uint32_t mtu);
+
+/* The same of sFlow's. */
+uint32_t sender_sflow_octets(uint32_t mtu);
+
+/* The longest IP packet, `mtu` at most, that all receivers of `r` get, as far as is known. */
+uint32_t sender_mtu(const struct receivers *r, uint32_t mtu);
 
 /* How many targets get each record. */
 unsigned sender_copies(const struct receivers *r);

@@ -170,6 +170,24 @@ target_mtu(const struct target *t)
 	return mtu > 0 ? (uint32_t)mtu : 0;
 }
 
+bool
+target_own(const struct target *t, ip16_t *own)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} a;
+	socklen_t len = sizeof(a);
+	int fd = atomic_load(&t->fd);
+
+	if (fd == -1 || getsockname(fd, &a.any, &len) != 0)
+		return false;
+	*own = a.any.sa_family == AF_INET ? ip_from_v4((const uint8_t *)&a.in.sin_addr)
+	                                  : ip_from_v6(a.in6.sin6_addr.s6_addr);
+	return true;
+}
+
 /* A socket to `a`. Returns 0, or -WEIR_EIO with `e`. */
 static int
 target_connect(struct target *t, const struct addrinfo *a, const struct target_options *o,

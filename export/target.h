@@ -72,6 +72,9 @@ int target_open(struct target *t, const char *text, uint16_t port,
     const struct target_options *o, struct err *e);
 void target_close(struct target *t);
 
+/* The address that `t` is sent to from. Returns false when it is not known yet. */
+bool target_own(const struct target *t, ip16_t *own);
+
 /*
  * A socket of `type` (SOCK_DGRAM, SOCK_STREAM), not yet connected, for the address that `t` has.
  * Returns -1 with errno set.
