@@ -46,7 +46,7 @@ static const struct directive snmp_rows[] = {
 	           "snmpd.conf lets write. Nothing else is ever writable." },
 	{ .name = "snmp_ipfix_mib", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(ipfix), .def = "false",
-	    .doc = "Serve sessions and their statistics in IPFIX-MIB (RFC 6615, mib-2 193), too; "
+	    .doc = "Serve sessions, their statistics and templates in IPFIX-MIB (RFC 6615, mib-2 193), too; "
 	           "snmpd.conf must show .1.3.6.1.2.1.193." },
 	{ .name = "snmp_notify_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(notify_rate), .min = 1, .max = 10000, .def = "100",
@@ -100,6 +100,7 @@ static struct {
 	struct census *census;
 	struct session *session;
 	struct control *control; /* NULL: nothing may be set */
+	bool ipfix;              /* IPFIX-MIB is served, too */
 	bool shows_control;      /* there are thresholds and reports to show */
 	struct notify *notify;
 	uint64_t serial;
@@ -183,7 +184,7 @@ agent_begin(const struct output *o, struct err *e)
 	if (c->write && agent.shows_control)
 		agent.control = control_new(o->engine->alarms, o->engine->topns);
 	sc.notify = agent.notify;
-	sc.ipfix = c->ipfix;
+	sc.ipfix = agent.ipfix = c->ipfix;
 	sc.control = agent.control;
 	if (agent.notify != NULL)
 		agent.session = session_start(&sc, e);
@@ -399,6 +400,7 @@ agent_publish(const struct engine *en)
 	t->cut_real = clock_real();
 	t->cut_mono = clock_mono();
 	t->started = en->started;
+	t->shows_elements = agent.ipfix;
 	census_take(agent.census, t);
 	/* An alarm that cannot be shown must not look like one that is over. */
 	t->watches = watches_copy(en->watches, &t->n_watches);

@@ -42,6 +42,7 @@ struct census {
 	uint64_t paced;              /* by the monotonic clock: when that was last seen */
 	uint64_t changes;            /* of the registry, when they were taken */
 	struct interface_set *interfaces; /* a reference; NULL: none */
+	struct element_set *elements;     /* likewise */
 };
 
 /* Split "[::]:2100" or "192.0.2.1:2100"; returns whether `where` is of that form. */
@@ -206,6 +207,7 @@ census_free(struct census *c)
 	free(c->desks);
 	exporters_give(c->exporters, c->n_exporters);
 	interface_set_unref(c->interfaces);
+	element_set_unref(c->elements);
 	free(c->paces);
 	free(c);
 }
@@ -400,6 +402,24 @@ interfaces_take(struct census *c)
 	c->interfaces = s;
 }
 
+/* Likewise the elements of their templates. */
+static void
+elements_take(struct census *c)
+{
+	uint64_t now = clock_mono();
+	struct element_set *s;
+
+	if (c->engine->config.exporter_elements == NULL ||
+	    (c->elements != NULL && now - c->elements->taken < INTERFACES_EVERY))
+		return;
+	s = element_set_new(c->exporters, c->n_exporters, c->engine->config.exporter_elements);
+	if (s == NULL)
+		return; /* older ones stand */
+	s->taken = now;
+	element_set_unref(c->elements);
+	c->elements = s;
+}
+
 /* How fast exporters send, from one second to the next. */
 static void
 paces_take(struct census *c)
@@ -426,6 +446,9 @@ census_take(struct census *c, struct mib_tree *t)
 	interfaces_take(c);
 	t->books = books_balance(c->engine) ? 1 : 2;
 	t->interfaces = interface_set_ref(c->interfaces);
+	if (t->shows_elements)
+		elements_take(c);
+	t->elements = element_set_ref(c->elements);
 	t->n_interfaces = t->interfaces != NULL ? t->interfaces->n : 0;
 	for (uint32_t i = 0; i < c->n_doors; i++)
 		door_take(&c->doors[i], &t->collectors[i]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ipfix: what a collector can say of itself in IPFIX-MIB (RFC 6615), for managers that know
- * that module: its sessions and their statistics, of all that speak NetFlow or IPFIX to
- * weir. An exporter (address and observation domain) stands for a session. Everything else
- * of the module is for exporters, or optional.
+ * that module: its sessions, their statistics, and the templates that they have told, of all
+ * that speak NetFlow or IPFIX to weir. An exporter (address and observation domain) stands
+ * for a session. How many records came for each template is not counted; everything else of
+ * the module is for exporters, or optional.
  */
 #include "agent/tables.h"
 #include "lib/clock.h"
@@ -125,5 +126,103 @@ static const struct mib_table stats_table = {
 	session_count, session_index, session_row
 };
 
-static const struct mib_table *const ipfix_tables[] = { &session_table, &stats_table };
-const struct mib ipfix_mib = { ipfix_tables, 2 };
+/* Templates, and what they consist of */
+
+/* As sets of templates, or of options templates, are numbered: RFC 7011 s3.3.2. */
+static void
+get_set_id(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	enum { TEMPLATES = 2, OPTIONS_TEMPLATES = 3 };
+
+	(void)m, (void)arg;
+	v->n = ((const struct element_row *)row)->e.options ? OPTIONS_TEMPLATES : TEMPLATES;
+}
+
+/* `arg`: offset of a uint16_t. */
+static void
+get_u16(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	(void)m;
+	v->n = *(const uint16_t *)(const void *)((const char *)row + arg);
+}
+
+/* BITS: scope is the first, flowKey the next, of which exporters tell in another way. */
+static void
+get_flags(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	uint8_t bits = ((const struct element_row *)row)->e.scope ? 0x80 : 0;
+
+	(void)m, (void)arg;
+	value_octets(v, &bits, sizeof(bits));
+}
+
+#define R struct element_row
+static const struct column template_columns[] = {
+	{ 3, VALUE_UNSIGNED, "ipfixTemplateSetId", get_set_id, 0 },
+	DATE(4, "ipfixTemplateAccessTime", R, e.heard),
+};
+static const struct column definition_columns[] = {
+	{ 2, VALUE_UNSIGNED, "ipfixTemplateDefinitionIeId", get_u16, offsetof(R, e.element) },
+	{ 3, VALUE_UNSIGNED, "ipfixTemplateDefinitionIeLength", get_u16, offsetof(R, e.octets) },
+	{ 4, VALUE_UNSIGNED, "ipfixTemplateDefinitionEnterpriseNumber", get_u32,
+	    offsetof(R, e.enterprise) },
+	{ 5, VALUE_OCTETS, "ipfixTemplateDefinitionFlags", get_flags, 0 },
+};
+#undef R
+
+static uint32_t
+template_count(const struct mib_tree *t)
+{
+	return t->elements != NULL ? t->elements->n_templates : 0;
+}
+
+static uint32_t
+definition_count(const struct mib_tree *t)
+{
+	return t->elements != NULL ? t->elements->n : 0;
+}
+
+static const void *
+definition_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	(void)scratch;
+	return &t->elements->rows[pos];
+}
+
+/* That of its first element, as far as it says which template it is. */
+static const void *
+template_row(const struct mib_tree *t, uint32_t pos, struct entry *scratch)
+{
+	return definition_row(t, t->elements->firsts[pos], scratch);
+}
+
+static size_t
+definition_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	const struct element_row *r = &t->elements->rows[pos];
+
+	out[0] = r->session;
+	out[1] = r->domain;
+	out[2] = r->e.template;
+	out[3] = r->e.no;
+	return 4;
+}
+
+static size_t
+template_index(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	return definition_index(t, t->elements->firsts[pos], out) - 1;
+}
+
+static const struct mib_table template_table = {
+	"ipfixTemplateTable", 4, { 1, 1, 2, 1 }, COLUMNS(template_columns), template_count,
+	template_index, template_row
+};
+static const struct mib_table definition_table = {
+	"ipfixTemplateDefinitionTable", 4, { 1, 1, 3, 1 }, COLUMNS(definition_columns),
+	definition_count, definition_index, definition_row
+};
+
+static const struct mib_table *const ipfix_tables[] = { &session_table, &template_table,
+	&definition_table, &stats_table };
+const struct mib ipfix_mib = { ipfix_tables, sizeof(ipfix_tables) / sizeof(ipfix_tables[0]) };

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "agent/tables.h"
-#include "lib/hash.h"
-#include "lib/wbuf.h"
 
 struct mib_tree *
 tree_new(const struct tree_size *n)
@@ -40,20 +38,6 @@ session_order(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* The same on every host: of the address, then the domain in network order. */
-static uint32_t
-session_index_make(const struct exporter_row *x)
-{
-	uint8_t key[sizeof(x->address) + 4];
-	struct wbuf w = wbuf_of(key, sizeof(key));
-	uint32_t index;
-
-	wbuf_put(&w, &x->address, sizeof(x->address));
-	wbuf_u32(&w, x->domain);
-	index = (uint32_t)(hash_frozen(key, sizeof(key)) >> 33);
-	return index != 0 ? index : 1;
-}
-
 /*
  * A session for each exporter that speaks NetFlow or IPFIX. Its index is made of what it
  * is; of two with the same one, which is rare, one is left out.
@@ -67,7 +51,7 @@ sessions_make(struct mib_tree *t)
 	t->sessions = calloc((size_t)t->n_exporters + 1, sizeof(*t->sessions));
 	for (uint32_t i = 0; t->sessions != NULL && i < t->n_exporters; i++) {
 		const struct exporter_row *x = &t->exporters[i];
-		uint32_t index = session_index_make(x);
+		uint32_t index = session_index_make(&x->address, x->domain);
 
 		for (uint32_t c = 0; x->protocol != SFLOW && c < t->n_collectors; c++)
 			if (t->collectors[c].index == x->collector)
@@ -103,6 +87,7 @@ tree_free(struct mib_tree *t)
 		for (uint32_t i = 0; i < t->n_views; i++)
 			rows_unref(t->views[i].rows);
 	interface_set_unref(t->interfaces);
+	element_set_unref(t->elements);
 	free(t->collectors);
 	free(t->exporters);
 	free(t->outputs);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "agent/elements.h"
 #include "agent/rows.h"
 #include "agent/value.h"
 #include "core/exporter.h"
@@ -150,6 +151,8 @@ struct mib_tree {
 	struct output_row *outputs;       /* by index */
 	struct view_row *views;           /* by index */
 	struct interface_set *interfaces; /* a reference; NULL: none */
+	struct element_set *elements;     /* a reference; NULL: none */
+	bool shows_elements;              /* it shall have them */
 	struct session_row *sessions;     /* by index; made by tree_seal */
 	struct watch *watches;            /* by index; the tree's own copy, or NULL; as are */
 	struct threshold_row *thresholds; /* by name, */

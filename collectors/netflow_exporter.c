@@ -2,6 +2,9 @@
 #include "collectors/netflow_exporter.h"
 
 #include "collectors/netflow.h"
+#include "lib/clock.h"
+#include "lib/rbuf.h"
+#include "proto/netflow.h"
 
 static _Atomic uint64_t changes;
 
@@ -97,6 +100,49 @@ netflow_exporter_told(struct exporter *x, const struct optdata_told *told, uint6
 	/* Not under the lock: when memory is short it waits for the workers. */
 	optdata_retire(&old);
 	return refused;
+}
+
+/* For the callback of templates_each. */
+struct listing {
+	const struct templates *templates;
+	bool ipfix;
+	struct exporter_element *out;
+	uint32_t n, max;
+};
+
+static void
+template_list(const struct template *t, void *arg)
+{
+	struct listing *l = arg;
+	struct rbuf r = rbuf_of(t->fields, t->fields_octets);
+	uint64_t heard = templates_heard(l->templates, t) * CLOCK_S;
+
+	if (template_kind_is_ipfix((enum template_kind)t->kind) != l->ipfix)
+		return;
+	for (uint16_t i = 0; i < t->n_fields && l->n < l->max; i++) {
+		struct template_spec s = template_spec_read(&r, (enum template_kind)t->kind);
+
+		l->out[l->n++] = (struct exporter_element){ .template = t->id,
+			.no = (uint16_t)(i + 1), .element = s.id, .octets = s.octets,
+			.enterprise = s.enterprise, .options = t->options,
+			.scope = i < t->n_scope, .heard = heard };
+	}
+}
+
+uint32_t
+netflow_exporter_elements(struct exporter *x, struct exporter_element *out, uint32_t max)
+{
+	struct listing l = { .ipfix = atomic_load(&x->version) == 10, .out = out,
+		.max = max };
+
+	if (x->kind != EXPORTER_NETFLOW)
+		return 0;
+	pthread_mutex_lock(&x->lock);
+	l.templates = netflow_exporter_templates(x);
+	if (l.templates != NULL)
+		templates_each(l.templates, template_list, &l);
+	pthread_mutex_unlock(&x->lock);
+	return l.n;
 }
 
 void

@@ -78,8 +78,10 @@ template_told(struct netflow *nf, struct message *m, const struct template_def *
 	m->templates++;
 	if (ts != NULL)
 		known = templates_find(ts, d->kind, d->id);
-	if (known != NULL && template_same(known, d))
+	if (known != NULL && template_same(known, d)) {
+		templates_hear(ts, d->kind, d->id, message_now_s(m));
 		return;
+	}
 	if (known != NULL && m->changes == CHANGES_MAX) {
 		message_fault(m, STAT_BAD_TEMPLATE);
 		return;

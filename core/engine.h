@@ -31,6 +31,12 @@ struct engine_config {
 	uint32_t max_exporters;
 	struct sampling_config sampling;
 	void (*exporter_state_free[EXPORTER_KINDS])(void *);
+	/*
+	 * Elements of the templates of `x`, in no order, `max` at most, to `out`; returns how
+	 * many. Any thread. NULL: nobody knows.
+	 */
+	uint32_t (*exporter_elements)(struct exporter *x, struct exporter_element *out,
+	    uint32_t max);
 };
 
 struct engine {

@@ -107,6 +107,15 @@ struct exporter {
 	struct exporter_part parts[]; /* one per worker */
 };
 
+/* An element of a template that an exporter has told, whatever the collector makes of it. */
+struct exporter_element {
+	uint16_t template, no;       /* which template; from 1, its place there */
+	uint16_t element, octets;    /* 65535: of any length */
+	uint32_t enterprise;         /* 0: IANA's */
+	bool options, scope;         /* of a template of options; of its scope */
+	uint64_t heard;              /* ns since 1970: when the template was told last */
+};
+
 struct exporters;
 
 /*

@@ -451,6 +451,7 @@ settings_engine(struct settings *s)
 		.sampling = s->sampling,
 		.exporter_state_free = { [EXPORTER_NETFLOW] = netflow_exporter_state_free,
 		    [EXPORTER_SFLOW] = sflow_exporter_state_free },
+		.exporter_elements = netflow_exporter_elements,
 	};
 	struct err e = ERR_INIT;
 	struct engine *en;

@@ -20,6 +20,7 @@
 struct slot {
 	struct template *_Atomic template;
 	_Atomic uint32_t used; /* when data came for it last; 0: none did yet */
+	_Atomic uint32_t heard; /* when it was told last, in whatever words */
 	uint32_t told; /* when it came; the writer's */
 };
 
@@ -84,6 +85,7 @@ slot_move(struct templates_slots *to, struct template *t, struct slot *from)
 
 	/* A mark that a worker sets meanwhile is lost: it will set it again. */
 	atomic_store(&at->used, atomic_load(&from->used));
+	atomic_store(&at->heard, atomic_load(&from->heard));
 	at->told = from->told;
 	atomic_store(&at->template, t);
 }
@@ -139,6 +141,27 @@ templates_use(
 	if (t != NULL && atomic_load_explicit(&at->used, memory_order_relaxed) != now_s)
 		atomic_store_explicit(&at->used, now_s, memory_order_relaxed);
 	return t;
+}
+
+void
+templates_hear(
+    const struct templates *ts, enum template_kind kind, uint16_t id, uint32_t now_s)
+{
+	struct template *t;
+	struct slot *at = slot_of(atomic_load_explicit(&ts->slots, memory_order_acquire),
+	    key_of(kind, id), &t);
+
+	if (t != NULL)
+		atomic_store_explicit(&at->heard, now_s, memory_order_relaxed);
+}
+
+uint32_t
+templates_heard(const struct templates *ts, const struct template *t)
+{
+	struct template *same;
+
+	return atomic_load(&slot_of(atomic_load(&ts->slots),
+	    key_of((enum template_kind)t->kind, t->id), &same)->heard);
 }
 
 /* Make room for one more: at most half of the slots are used, so that probes end. */
@@ -324,6 +347,7 @@ templates_put(
 	}
 	ts->octets += t->octets;
 	at->told = now_s;
+	atomic_store_explicit(&at->heard, now_s, memory_order_relaxed);
 	atomic_store_explicit(&at->template, t, memory_order_release);
 	return forgotten;
 }

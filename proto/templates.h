@@ -56,6 +56,13 @@ const struct template *templates_find(const struct templates *ts,
 const struct template *templates_use(const struct templates *ts,
     enum template_kind kind, uint16_t id, uint32_t now_s);
 
+/* The template that is there was told once more, at `now_s`. */
+void templates_hear(const struct templates *ts, enum template_kind kind, uint16_t id,
+    uint32_t now_s);
+
+/* When `t`, which is one of them, was told last. Under the caller's lock. */
+uint32_t templates_heard(const struct templates *ts, const struct template *t);
+
 /*
  * Put `t`, which template_pool_get gave and which is taken on success, told at `now_s`,
  * in place of the one with its version and id. Under the caller's lock. Returns how many

@@ -59,6 +59,23 @@ exporter_order(const void *a, const void *b)
 	return v != 0 ? v : x->domain < y->domain ? -1 : x->domain > y->domain;
 }
 
+/* Two exporters, and templates that each has told: ids from 256 on, up to three elements. */
+static struct exporter first_given = { .domain = UINT32_MAX }, second_given = { .domain = 1 };
+static struct exporter *const given[] = { &first_given, &second_given };
+
+static uint32_t
+elements_random(struct exporter *x, struct exporter_element *out, uint32_t max)
+{
+	uint32_t n = 0;
+
+	(void)x, (void)max;
+	for (uint16_t id = 260; id > 256; id--)
+		for (uint16_t no = (uint16_t)(1 + rand() % 3); no > 0; no--)
+			out[n++] = (struct exporter_element){ .template = id, .no = no,
+				.element = 8, .octets = 4, .options = id == 260, .scope = no == 1 };
+	return n;
+}
+
 static struct mib_tree *
 tree_random(struct scene *s)
 {
@@ -120,6 +137,7 @@ tree_random(struct scene *s)
 		r->domain = x->domain;
 		r->counters.index = i % 2 == 0 ? 0 : UINT32_MAX;
 	}
+	t->elements = element_set_new(given, (uint32_t)rand() % 3, elements_random);
 	for (uint32_t i = 0; i < views; i++)
 		view_fill(&t->views[i], (i == 0 ? 0 : t->views[i - 1].index) + 1 +
 		    (uint32_t)rand() % 3, s, (uint32_t)rand() % 30, 20);
@@ -354,7 +372,8 @@ sessions_can_be_walked_in_the_other_module(void **state)
 			cell_value(&m, &c, &v);
 			n++;
 		}
-		assert_int_equal(n, t->n_sessions * (15 + 9));
+		assert_int_equal(n, t->n_sessions * (15 + 9) + t->elements->n_templates * 2 +
+		    t->elements->n * 4);
 		tree_free(t);
 		scene_fini(&s);
 	}

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "collectors/netflow.h"
+#include "lib/clock.h"
 #include "tests/collectors/netflow_bench.h"
 
 /*
@@ -440,6 +442,55 @@ test_hurt(void **state)
 	bench_hurt(copy, len, 4);
 }
 
+/* What SNMP shows of templates: each element in its place, and when it was told last. */
+static void
+test_elements(void **state)
+{
+	static const struct exporter_element want[] = {
+		{ .template = 258, .no = 1, .element = 138, .octets = 4, .enterprise = 32473,
+		    .options = true, .scope = true },
+		{ .template = 258, .no = 2, .element = 41, .octets = 2, .options = true },
+		{ .template = 258, .no = 3, .element = 42, .octets = 2, .options = true },
+		{ .template = 300, .no = 1, .element = 82, .octets = 65535 },
+	};
+	struct exporter_element got[8] = { { 0 } };
+	struct exporter *x;
+	struct bench b;
+	struct wbuf w;
+
+	(void)state;
+	bench_open(&b, false);
+	for (unsigned again = 0; again < 2; again++, b.arrival += 100 * CLOCK_S) {
+		uint32_t n;
+
+		ipfix_header(&w, 0, 7);
+		options_258(&w);
+		if (again == 0)
+			WORDS(&w, 2, 12, 300, 1, 82, 65535);
+		ipfix_end(&w);
+		bench_feed(&b, &w);
+		x = exporters_at(b.exporters, 0);
+		n = netflow_exporter_elements(x, got, 8);
+		assert_int_equal(n, 4);
+		for (uint32_t i = 0; i < n; i++) {
+			uint64_t told = b.arrival - (want[i].template == 300 ? again : 0) * 100 * CLOCK_S;
+			uint32_t k = 0;
+
+			while (k < n && (got[k].template != want[i].template || got[k].no != want[i].no))
+				k++;
+			assert_true(k < n);
+			assert_int_equal(got[k].element, want[i].element);
+			assert_int_equal(got[k].octets, want[i].octets);
+			assert_int_equal(got[k].enterprise, want[i].enterprise);
+			assert_int_equal(got[k].options, want[i].options);
+			assert_int_equal(got[k].scope, want[i].scope);
+			assert_int_equal(got[k].heard, told / CLOCK_S * CLOCK_S);
+		}
+		assert_int_equal(netflow_exporter_elements(x, got, 2), 2);
+	}
+	bench_close(&b);
+}
+
 int
 main(void)
 {
@@ -453,6 +504,7 @@ main(void)
 		cmocka_unit_test(test_a_second_message_is_beyond),
 		cmocka_unit_test(test_withdrawals),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_elements),
 		cmocka_unit_test(test_hurt),
 	};
 

@@ -399,9 +399,15 @@ def test_sessions_in_ipfix_mib(tmp_path, weir):
     assert walk("1.1.1.1.4") == ["Hex-STRING: 7F 00 00 01 "]   # who
     assert walk("1.1.1.1.10") == ["INTEGER: 2"]                # collecting
     assert walk("1.1.1.1.15") == ["Gauge32: 9"]
+    templates = poll(lambda: walk("1.1.2.1.3"))
+    assert set(templates) == {"Gauge32: 2"}                    # not of options
+    elements = walk("1.1.3.1.2")
+    assert {"Gauge32: 8", "Gauge32: 12", "Gauge32: 7", "Gauge32: 11", "Gauge32: 4"} <= set(elements)
+    assert walk("1.1.3.1.4") == ["Gauge32: 0"] * len(elements) # IANA's
+    assert set(walk("1.1.3.1.5")) == {"Hex-STRING: 00 "}       # none of scope
     assert walk("1.1.1.1.16") == ["INTEGER: 2"]                # active
     everything = walk("1")
-    assert len(everything) == 15 + 9
+    assert len(everything) == 15 + 9 + 2 * len(templates) + 4 * len(elements)
     assert "No Such" not in "".join(everything)
     assert master.walk(f"{ENTRY}.4")                           # and WEIR-MIB as ever
     w.books()
