@@ -5,8 +5,6 @@
  * the work of answering. So Get and GetNext (RFC 2741 s7.2.1, s7.2.2) are taken where they
  * arrive and answered at once; SETs, and whatever is not usual, go the library's way. The
  * agent's thread; there is one in a process, as the library keeps its state in globals.
- *
- * Of the library's headers those of net-snmp must be included before this one.
  */
 #ifndef WEIR_AGENT_REQUESTS_H
 #define WEIR_AGENT_REQUESTS_H
@@ -18,13 +16,16 @@
 #include "agent/tree.h"
 
 struct requests;
+struct snmp_session;
+struct snmp_pdu;
+struct variable_list;
 
 /* A module that is served, and where. */
 struct root {
 	struct requests *requests;
 	const struct mib *mib;
 	size_t n_base;
-	oid base[OID_BASE_MAX];
+	unsigned long base[OID_BASE_MAX]; /* net-snmp's oid */
 	bool writes;                  /* SETs are handed on */
 };
 
@@ -37,16 +38,18 @@ struct requests {
 	struct moment now;            /* of the requests being answered */
 	uint64_t boot_mono;           /* now.boot by the monotonic clock */
 	uint64_t changing;            /* by the monotonic clock: until then a SET is on its way */
-	netsnmp_callback library;     /* takes the PDUs that are not taken here */
+	/* Takes the PDUs that are not taken here. */
+	int (*library)(int op, struct snmp_session *session, int reqid, struct snmp_pdu *pdu,
+	    void *magic);
 };
 
 /* Register what is to be served, with the library; false when it refuses. `q` is all zero. */
 bool requests_register(struct requests *q, const struct session_config *c);
 
 /* A session with a master was opened: take its requests. */
-void requests_attach(struct requests *q, netsnmp_session *one);
+void requests_attach(struct requests *q, struct snmp_session *one);
 
 /* Put `v` of type `type` into `vb`. */
-void varbind_fill(netsnmp_variable_list *vb, enum value_type type, const struct value *v);
+void varbind_fill(struct variable_list *vb, enum value_type type, const struct value *v);
 
 #endif
