@@ -12,29 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "lib/log.h"
 #include "sql/driver.h"
 #include "sql/holds.h"
+#include "sql/pgsql_conn.h"
 #include "sql/rowtext.h"
-#include "sql/server.h"
 #include "sql/writer.h"
 
-#define PREPARED "weir%u" /* names of prepared statements */
-#define STALE_MAX 16U     /* more than a transaction leaves behind */
 #define COPY_CHUNK 65536U /* octets that are handed to libpq at once */
-
-struct sql_conn {
-	PGconn *pg;
-	char *where;           /* "database pmacct on 192.0.2.1" */
-	bool utc;
-	bool ascii;            /* the database's encoding cannot take all of UTF-8 */
-	char zone[SERVER_ZONE_MAX]; /* of the session */
-	unsigned n_prepared;
-	unsigned stale[STALE_MAX]; /* statements that could not be let go yet */
-	unsigned n_stale;
-};
 
 /* A prepared statement or a load. */
 struct sql_stmt {
@@ -52,334 +37,13 @@ struct sql_stmt {
 	char (*plain)[TEXT_MAX]; /* text made ASCII; NULL: not needed */
 };
 
-/* The first line of what libpq says; it says more, with newlines. */
-static int
-conn_error(const struct sql_conn *c, enum weir_errno code, struct err *e)
-{
-	const char *text = PQerrorMessage(c->pg);
-
-	return err_set(e, code, "%s: %.*s", c->where, (int)strcspn(text, "\n"), text);
-}
-
-/* PostgreSQL's appendix "Error Codes": SQLSTATE by its first characters. */
-static const struct {
-	const char *state;
-	enum weir_errno code;
-} states[] = {
-	{ "40001", WEIR_EAGAIN },       /* serialization_failure */
-	{ "40P01", WEIR_EAGAIN },       /* deadlock_detected */
-	{ "55P03", WEIR_EAGAIN },       /* lock_not_available */
-	{ "23505", WEIR_EEXIST },       /* unique_violation */
-	{ "22003", WEIR_EFULL },        /* numeric_value_out_of_range */
-	{ "42501", WEIR_EUNSUPPORTED }, /* insufficient_privilege */
-	{ "0A", WEIR_EUNSUPPORTED },    /* feature_not_supported: COPY into a view */
-	{ "42809", WEIR_EUNSUPPORTED }, /* wrong_object_type: the same */
-};
-
-/* The error of `r`, which it clears. */
-static int
-result_error(const struct sql_conn *c, PGresult *r, struct err *e)
-{
-	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	enum weir_errno code = WEIR_EIO;
-
-	for (size_t i = 0; state != NULL && i < sizeof(states) / sizeof(states[0]); i++)
-		if (strncmp(state, states[i].state, strlen(states[i].state)) == 0)
-			code = states[i].code;
-	if (text != NULL)
-		err_set(e, code, "%s: %s", c->where, text);
-	else
-		conn_error(c, code, e);
-	PQclear(r);
-	return -(int)code;
-}
-
-/* Whether `r` is a success; 0 and cleared, or its error. */
-static int
-result_done(const struct sql_conn *c, PGresult *r, struct err *e)
-{
-	ExecStatusType status = PQresultStatus(r);
-
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
-	    status != PGRES_EMPTY_QUERY)
-		return result_error(c, r, e);
-	PQclear(r);
-	return 0;
-}
-
-static int
-pgsql_run(struct sql_conn *c, const char *sql, struct err *e)
-{
-	return result_done(c, PQexec(c->pg, sql), e);
-}
-
-/* Let go of a prepared statement; not possible in a transaction that has failed. */
-static void
-prepared_drop(struct sql_conn *c, unsigned no)
-{
-	char sql[32];
-
-	snprintf(sql, sizeof(sql), "DEALLOCATE " PREPARED, no);
-	(void)pgsql_run(c, sql, NULL);
-}
-
-static void
-prepared_drop_stale(struct sql_conn *c)
-{
-	while (c->n_stale > 0)
-		prepared_drop(c, c->stale[--c->n_stale]);
-}
-
-static void
-on_notice(void *arg, const char *text)
-{
-	(void)arg;
-	log_debug(LOG_SQL, "pgsql: %.*s", (int)strcspn(text, "\n"), text);
-}
-
-static void
-pgsql_close(struct sql_conn *c)
-{
-	if (c == NULL)
-		return;
-	PQfinish(c->pg);
-	free(c->where);
-	free(c);
-}
-
-/* Ask the server for a connection as `config` says. */
-static int
-conn_connect(struct sql_conn *c, const struct sql_config *config, struct err *e)
-{
-	const char *unix_path = server_unix_path(config->host);
-	char passwd[SERVER_PASSWD_MAX], port[16] = "", connect_s[16], silence_ms[16];
-	const char *names[] = { "dbname", "user", "password", "host", "port", "sslmode",
-		"sslrootcert", "client_encoding", "application_name", "connect_timeout",
-		"keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", NULL };
-	const char *values[] = { config->db,
-		config->user != NULL ? config->user : SERVER_USER, passwd,
-		unix_path != NULL ? unix_path : config->host, port,
-		config->ca_file != NULL ? "verify-full" : NULL, config->ca_file, "UTF8",
-		"weir", connect_s, "30", "10", "3", silence_ms, NULL };
-	int rc = server_passwd(config, passwd, e);
-
-	if (rc != 0)
-		return rc;
-	snprintf(connect_s, sizeof(connect_s), "%d", SERVER_CONNECT_S);
-	snprintf(silence_ms, sizeof(silence_ms), "%d", 1000 * SERVER_SILENCE_S);
-	if (config->port != 0)
-		snprintf(port, sizeof(port), "%" PRIu32, config->port);
-	c->pg = PQconnectdbParams(names, values, 0);
-	explicit_bzero(passwd, sizeof(passwd));
-	return PQstatus(c->pg) == CONNECTION_OK ? 0 : conn_error(c, WEIR_EIO, e);
-}
-
-static int
-conn_set_up(struct sql_conn *c, struct err *e)
-{
-	/* Who told the server not to wait for the disk did not mean books of traffic. */
-	static const char set_up[] =
-	    "SELECT set_config('synchronous_commit', 'on', false) WHERE "
-	    "current_setting('synchronous_commit') = 'off'; SET temp_buffers = '32MB'";
-	const char *encoding = PQparameterStatus(c->pg, "server_encoding");
-
-	PQsetNoticeProcessor(c->pg, on_notice, NULL);
-	c->ascii = encoding != NULL && strcmp(encoding, "UTF8") != 0 &&
-	    strcmp(encoding, "SQL_ASCII") != 0;
-	return pgsql_run(c, set_up, e);
-}
-
-static int
-pgsql_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
-{
-	struct sql_conn *c = calloc(1, sizeof(*c));
-	int rc;
-
-	*conn = NULL;
-	if (c == NULL || asprintf(&c->where, "database %s on %s", config->db,
-	        config->host != NULL ? config->host : "this machine") < 0) {
-		free(c);
-		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
-	}
-	c->utc = config->vars.utc;
-	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
-		pgsql_close(c);
-		return rc;
-	}
-	*conn = c;
-	return 0;
-}
-
-/* Whether the server has said good-bye since. */
-static bool
-pgsql_alive(struct sql_conn *c)
-{
-	return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK;
-}
-
-static int
-pgsql_begin(struct sql_conn *c, struct err *e)
-{
-	char zone[SERVER_ZONE_MAX], set[96];
-	int rc;
-
-	prepared_drop_stale(c);
-	server_zone(c->utc, zone);
-	if (strcmp(zone, c->zone) != 0) {
-		snprintf(set, sizeof(set), "SET TIME ZONE INTERVAL '%s' HOUR TO MINUTE",
-		    zone);
-		if ((rc = pgsql_run(c, set, e)) != 0)
-			return rc;
-		memcpy(c->zone, zone, sizeof(zone));
-	}
-	return pgsql_run(c, "BEGIN", e);
-}
-
-static int
-pgsql_commit(struct sql_conn *c, struct err *e)
-{
-	PGresult *r = PQexec(c->pg, "COMMIT");
-
-	/* A transaction that had failed is rolled back, and that is no error. */
-	if (PQresultStatus(r) == PGRES_COMMAND_OK &&
-	    strcmp(PQcmdStatus(r), "COMMIT") != 0) {
-		PQclear(r);
-		return err_set(e, WEIR_EIO, "%s: rolled back at the end", c->where);
-	}
-	return result_done(c, r, e);
-}
-
-/* What the server still has to say; the last error wins. */
-static int
-results_drain(struct sql_conn *c, struct err *e)
-{
-	PGresult *r;
-	int rc = 0;
-
-	while ((r = PQgetResult(c->pg)) != NULL) {
-		int one;
-
-		if (PQresultStatus(r) == PGRES_COPY_IN) { /* only a lost connection ends it */
-			PQclear(r);
-			return conn_error(c, WEIR_EIO, e);
-		}
-		if ((one = result_done(c, r, e)) != 0)
-			rc = one;
-	}
-	return rc;
-}
-
-static void
-pgsql_rollback(struct sql_conn *c)
-{
-	if (PQtransactionStatus(c->pg) == PQTRANS_ACTIVE &&
-	    PQputCopyEnd(c->pg, "rolled back") == 1)
-		(void)results_drain(c, NULL);
-	if (PQtransactionStatus(c->pg) != PQTRANS_IDLE)
-		(void)pgsql_run(c, "ROLLBACK", NULL);
-}
-
-/* The other end then looks gone, to whatever waits for it. */
-static void
-pgsql_interrupt(struct sql_conn *c)
-{
-	(void)shutdown(PQsocket(c->pg), SHUT_RDWR);
-}
-
-static int
-pgsql_lock(struct sql_conn *c, const char *table, struct err *e)
-{
-	char sql[160];
-
-	/* Readers go on. */
-	snprintf(sql, sizeof(sql), "LOCK TABLE \"%s\" IN EXCLUSIVE MODE", table);
-	return pgsql_run(c, sql, e);
-}
-
-/* A query with text parameters; its rows, or NULL with `e`. */
-static PGresult *
-conn_ask(struct sql_conn *c, const char *sql, const char *const *values, int n,
-    struct err *e)
-{
-	PGresult *r = PQexecParams(c->pg, sql, n, NULL, values, NULL, NULL, 0);
-
-	if (PQresultStatus(r) == PGRES_TUPLES_OK)
-		return r;
-	(void)result_error(c, r, e);
-	return NULL;
-}
-
-static int
-pgsql_table_exists(struct sql_conn *c, const char *name, bool *yes, struct err *e)
-{
-	PGresult *r = conn_ask(c,
-	    "SELECT to_regclass('\"' || $1 || '\"') IS NOT NULL", &name, 1, e);
-
-	if (r == NULL)
-		return -WEIR_EIO;
-	*yes = PQgetvalue(r, 0, 0)[0] == 't';
-	PQclear(r);
-	return 0;
-}
-
-/* Names as an array of PostgreSQL's: {"a","b"}. */
-static void
-array_put(struct text_line *l, const char *const *names, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		text_line_put(l, i == 0 ? "{\"" : ",\"", 2);
-		text_line_put(l, names[i], strlen(names[i]));
-		text_line_put(l, "\"", 1);
-	}
-	text_line_put(l, "}", 2);
-}
-
-static int
-pgsql_has_key(struct sql_conn *c, const char *table, const char *const *columns,
-    unsigned n, bool *yes, struct err *e)
-{
-	static const char ask[] =
-	    "SELECT count(*) > 0 FROM pg_index i WHERE indrelid = to_regclass('\"' || $1 || "
-	    "'\"') AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL "
-	    "AND (SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute "
-	    "WHERE attrelid = indrelid AND attnum = ANY ((indkey::int2[])[0:indnkeyatts - 1]"
-	    ")) = (SELECT array_agg(k ORDER BY k) FROM unnest($2::text[]) AS k)";
-	struct text_line list = { 0 };
-	const char *values[2];
-	PGresult *r;
-
-	array_put(&list, columns, n);
-	values[0] = table;
-	values[1] = list.p;
-	r = conn_ask(c, ask, values, 2, e);
-	text_line_free(&list);
-	if (r == NULL)
-		return -WEIR_EIO;
-	*yes = PQgetvalue(r, 0, 0)[0] == 't';
-	PQclear(r);
-	return 0;
-}
-
-static void
-prepared_finish(struct sql_conn *c, unsigned no)
-{
-	PGTransactionStatusType status = PQtransactionStatus(c->pg);
-
-	if (status == PQTRANS_IDLE || status == PQTRANS_INTRANS)
-		prepared_drop(c, no);
-	else if (status == PQTRANS_INERROR && c->n_stale < STALE_MAX)
-		c->stale[c->n_stale++] = no;
-}
-
 static void
 pgsql_finish(struct sql_stmt *s)
 {
 	if (s == NULL)
 		return;
 	if (s->copy == NULL && s->prepared)
-		prepared_finish(s->conn, s->no);
+		pgsql_prepared_drop(s->conn, s->no);
 	free(s->values);
 	free(s->texts);
 	free(s->copy);
@@ -424,7 +88,7 @@ stmt_describe(struct sql_stmt *s, struct err *e)
 	PGresult *r = PQdescribePrepared(s->conn->pg, s->name);
 
 	if (PQresultStatus(r) != PGRES_COMMAND_OK)
-		return result_error(s->conn, r, e);
+		return pgsql_result_error(s->conn, r, e);
 	s->n = (unsigned)PQnparams(r);
 	s->values = calloc(s->n + 1, sizeof(*s->values));
 	s->texts = calloc(s->n + 1, sizeof(*s->texts));
@@ -452,8 +116,8 @@ pgsql_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out, struct
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	s->conn = c;
 	s->no = c->n_prepared++;
-	snprintf(s->name, sizeof(s->name), PREPARED, s->no);
-	rc = result_done(c, PQprepare(c->pg, s->name, sql, 0, NULL), e);
+	snprintf(s->name, sizeof(s->name), PGSQL_PREPARED, s->no);
+	rc = pgsql_result_done(c, PQprepare(c->pg, s->name, sql, 0, NULL), e);
 	s->prepared = rc == 0;
 	if (rc != 0 || (rc = stmt_describe(s, e)) != 0) {
 		pgsql_finish(s);
@@ -522,8 +186,8 @@ copy_send(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 
 	if (s->rows.out.len > 0 &&
 	    PQputCopyData(c->pg, s->rows.out.p, (int)s->rows.out.len) != 1) {
-		rc = results_drain(c, e);
-		rc = rc != 0 ? rc : conn_error(c, WEIR_EIO, e);
+		rc = pgsql_drain(c, e);
+		rc = rc != 0 ? rc : pgsql_error(c, WEIR_EIO, e);
 	}
 	s->rows.out.len = 0;
 	return rc;
@@ -540,7 +204,7 @@ pgsql_step(struct sql_conn *c, struct sql_stmt *s, uint64_t *changed, struct err
 	}
 	r = PQexecPrepared(c->pg, s->name, (int)s->n, s->values, NULL, NULL, 0);
 	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
-		return result_error(c, r, e);
+		return pgsql_result_error(c, r, e);
 	*changed = strtoull(PQcmdTuples(r), NULL, 10);
 	PQclear(r);
 	return 0;
@@ -551,7 +215,7 @@ static int
 columns_describe(struct sql_stmt *s, const char *table, const char *const *columns,
     struct err *e)
 {
-	PGresult *r = conn_ask(s->conn,
+	PGresult *r = pgsql_ask(s->conn,
 	    "SELECT attname, atttypid::int8, atttypmod FROM pg_attribute WHERE attrelid = "
 	    "to_regclass('\"' || $1 || '\"') AND attnum > 0 AND NOT attisdropped", &table, 1, e);
 
@@ -605,7 +269,7 @@ pgsql_load_begin(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 
 	s->rows.out.len = 0;
 	if (PQresultStatus(r) != PGRES_COPY_IN)
-		return result_error(c, r, e);
+		return pgsql_result_error(c, r, e);
 	PQclear(r);
 	return 0;
 }
@@ -618,8 +282,8 @@ pgsql_load_end(struct sql_conn *c, struct sql_stmt *s, struct err *e)
 	if (rc != 0)
 		return rc;
 	if (PQputCopyEnd(c->pg, NULL) != 1)
-		return conn_error(c, WEIR_EIO, e);
-	return results_drain(c, e);
+		return pgsql_error(c, WEIR_EIO, e);
+	return pgsql_drain(c, e);
 }
 
 /* The largest number of the type that `column` has (numbers of pg_type.dat); else NULL. */

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * LOCK TABLES ends a transaction that was begun, and takes the place of BEGIN where
+ * autocommit is off: so that is only while tables are locked. Else the locks that looking
+ * at a table takes would stay until the next batch.
+ */
+#include "sql/mysql_conn.h"
+
+#include <mysql.h>
+#include <mysqld_error.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/log.h"
+#include "sql/schema.h"
+
+#define STATEMENT_S 600 /* the longest that a statement may take */
+
+/* Codes that only one of the two servers has, or only newer headers. */
+#define ER_LOAD_INFILE_DENIED_MYSQL   3948
+#define ER_LOAD_INFILE_DENIED_MARIADB 4166
+
+static const struct {
+	unsigned no;
+	enum weir_errno code;
+} codes[] = {
+	{ ER_LOCK_DEADLOCK, WEIR_EAGAIN },
+	{ ER_LOCK_WAIT_TIMEOUT, WEIR_EAGAIN },
+	{ ER_CHECKREAD, WEIR_EAGAIN },
+	{ ER_DUP_ENTRY, WEIR_EEXIST },
+	{ ER_DATA_OUT_OF_RANGE, WEIR_EFULL },
+	{ ER_NOT_ALLOWED_COMMAND, WEIR_EUNSUPPORTED },
+	{ ER_LOAD_INFILE_DENIED_MYSQL, WEIR_EUNSUPPORTED },
+	{ ER_LOAD_INFILE_DENIED_MARIADB, WEIR_EUNSUPPORTED },
+	{ ER_DBACCESS_DENIED_ERROR, WEIR_EUNSUPPORTED },
+	{ ER_TABLEACCESS_DENIED_ERROR, WEIR_EUNSUPPORTED },
+};
+
+int
+maria_error(const struct sql_conn *c, unsigned no, const char *text, struct err *e)
+{
+	enum weir_errno code = WEIR_EIO;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i].no == no)
+			code = codes[i].code;
+	return err_set(e, code, "%s: %s", c->where, text);
+}
+
+int
+maria_conn_error(const struct sql_conn *c, struct err *e)
+{
+	return maria_error(c, mysql_errno(c->my), mysql_error(c->my), e);
+}
+
+int
+maria_run(struct sql_conn *c, const char *sql, struct err *e)
+{
+	int more = mysql_query(c->my, sql);
+
+	while (more == 0) {
+		MYSQL_RES *r = mysql_store_result(c->my);
+
+		mysql_free_result(r);
+		more = mysql_next_result(c->my); /* -1: that was all */
+	}
+	return more > 0 ? maria_conn_error(c, e) : 0;
+}
+
+/* What the server asks for in LOAD DATA LOCAL. */
+static int
+infile_init(void **ptr, const char *name, void *arg)
+{
+	struct sql_conn *c = arg;
+
+	(void)name; /* whatever file a server asks for, it gets rows */
+	*ptr = c;
+	return c->loading == NULL;
+}
+
+static int
+infile_read(void *ptr, char *buf, unsigned room)
+{
+	struct sql_conn *c = ptr;
+	const struct text_line *rows = c->loading;
+	size_t n;
+
+	if (rows == NULL)
+		return -1;
+	n = rows->len - c->sent;
+	if (n > room)
+		n = room;
+	memcpy(buf, rows->p + c->sent, n);
+	c->sent += n;
+	return (int)n;
+}
+
+static void
+infile_end(void *ptr)
+{
+	(void)ptr;
+}
+
+static int
+infile_error(void *ptr, char *buf, unsigned room)
+{
+	(void)ptr;
+	snprintf(buf, room, "the server asks for a file that it is not to have");
+	return ER_NOT_ALLOWED_COMMAND;
+}
+
+void
+maria_close(struct sql_conn *c)
+{
+	if (c == NULL)
+		return;
+	if (c->my != NULL)
+		mysql_close(c->my);
+	free(c->where);
+	free(c);
+}
+
+static void
+options_set(struct sql_conn *c, const struct sql_config *config)
+{
+	unsigned connect_s = SERVER_CONNECT_S, statement_s = STATEMENT_S, yes = 1;
+
+	mysql_options(c->my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+	mysql_options(c->my, MYSQL_OPT_READ_TIMEOUT, &statement_s);
+	mysql_options(c->my, MYSQL_OPT_WRITE_TIMEOUT, &statement_s);
+	mysql_options(c->my, MYSQL_OPT_LOCAL_INFILE, &yes);
+	mysql_options(c->my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_set_local_infile_handler(c->my, infile_init, infile_read, infile_end,
+	    infile_error, c);
+	if (config->ca_file != NULL) {
+		my_bool verify = 1;
+
+		mysql_ssl_set(c->my, NULL, NULL, config->ca_file, NULL, NULL);
+		mysql_options(c->my, MYSQL_OPT_SSL_ENFORCE, &verify);
+		mysql_options(c->my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+	}
+}
+
+static int
+conn_connect(struct sql_conn *c, const struct sql_config *config, struct err *e)
+{
+	const char *unix_path = server_unix_path(config->host);
+	char passwd[SERVER_PASSWD_MAX];
+	int rc = server_passwd(config, passwd, e);
+
+	if (rc != 0)
+		return rc;
+	options_set(c, config);
+	if (mysql_real_connect(c->my, unix_path != NULL ? NULL : config->host,
+	        config->user != NULL ? config->user : SERVER_USER, passwd, config->db,
+	        config->port, unix_path, CLIENT_MULTI_STATEMENTS) == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, mysql_error(c->my));
+	explicit_bzero(passwd, sizeof(passwd));
+	return rc;
+}
+
+/* The only value of the only row that `sql` yields, as a number. */
+static int
+conn_number(struct sql_conn *c, const char *sql, long long *v, struct err *e)
+{
+	MYSQL_RES *r;
+	MYSQL_ROW row;
+
+	if (mysql_query(c->my, sql) != 0 || (r = mysql_store_result(c->my)) == NULL)
+		return maria_conn_error(c, e);
+	row = mysql_fetch_row(r);
+	*v = row != NULL && row[0] != NULL ? strtoll(row[0], NULL, 10) : 0;
+	mysql_free_result(r);
+	return 0;
+}
+
+static int
+conn_set_up(struct sql_conn *c, struct err *e)
+{
+	long long v = 0;
+	/* What a load says of rows that it skipped is read: in English. */
+	int rc = maria_run(c, "SET SESSION sql_mode = '', lc_messages = 'en_US', "
+	                      "join_buffer_size = 33554432", e);
+
+	/* MySQL hashes joins that have no index by itself, MariaDB when it is told to. */
+	if (rc == 0 && mariadb_connection(c->my))
+		rc = maria_run(c, "SET SESSION join_cache_level = 4", e);
+	if (rc == 0 && (rc = conn_number(c, "SELECT @@local_infile", &v, e)) == 0)
+		c->may_load = v != 0;
+	if (rc == 0)
+		rc = conn_number(c, "SELECT @@innodb_flush_log_at_trx_commit", &v, e);
+	if (rc == 0 && v != 1)
+		log_warn("%s: innodb_flush_log_at_trx_commit is %lld: when the server's "
+		    "machine fails, what was written last may be lost", c->where, v);
+	return rc;
+}
+
+static void
+library_set_up(void)
+{
+	(void)mysql_library_init(0, NULL, NULL);
+}
+
+int
+maria_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct sql_conn *c = calloc(1, sizeof(*c));
+	int rc;
+
+	*conn = NULL;
+	pthread_once(&once, library_set_up);
+	if (c == NULL || (c->my = mysql_init(NULL)) == NULL ||
+	    asprintf(&c->where, "database %s on %s", config->db,
+	        config->host != NULL ? config->host : "this machine") < 0) {
+		maria_close(c);
+		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
+	}
+	c->utc = config->vars.utc;
+	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
+		maria_close(c);
+		return rc;
+	}
+	*conn = c;
+	return 0;
+}
+
+bool
+maria_alive(struct sql_conn *c)
+{
+	return mysql_ping(c->my) == 0;
+}
+
+/* The other end then looks gone, to whatever waits for it. */
+void
+maria_interrupt(struct sql_conn *c)
+{
+	(void)shutdown(mysql_get_socket(c->my), SHUT_RDWR);
+}
+
+int
+maria_begin(struct sql_conn *c, struct err *e)
+{
+	char zone[SERVER_ZONE_MAX], set[64];
+	int rc;
+
+	server_zone(c->utc, zone);
+	if (strcmp(zone, c->zone) != 0) {
+		snprintf(set, sizeof(set), "SET time_zone = '%s'", zone);
+		if ((rc = maria_run(c, set, e)) != 0)
+			return rc;
+		memcpy(c->zone, zone, sizeof(zone));
+	}
+	return maria_run(c, "START TRANSACTION", e);
+}
+
+static int
+conn_unlock(struct sql_conn *c, struct err *e)
+{
+	if (!c->locked)
+		return 0;
+	c->locked = false;
+	return maria_run(c, "UNLOCK TABLES; SET autocommit = 1", e);
+}
+
+int
+maria_commit(struct sql_conn *c, struct err *e)
+{
+	int rc = maria_run(c, "COMMIT", e);
+
+	(void)conn_unlock(c, NULL);
+	return rc;
+}
+
+void
+maria_rollback(struct sql_conn *c)
+{
+	(void)maria_run(c, "ROLLBACK", NULL);
+	(void)conn_unlock(c, NULL);
+}
+
+int
+maria_lock(struct sql_conn *c, const char *table, struct err *e)
+{
+	char sql[320];
+
+	/* By every name that statements give to it. */
+	snprintf(sql, sizeof(sql), "SET autocommit = 0; LOCK TABLES `%s` WRITE, `%s` AS o "
+	    "WRITE, `%s` WRITE", table, table, SCHEMA_BATCH_TABLE);
+	c->locked = true; /* or on the way to it */
+	return maria_run(c, sql, e);
+}
+
+/* Whether warnings of `code` are news; they are none then. */
+static bool
+warning_is_new(struct sql_conn *c, unsigned code)
+{
+	for (unsigned i = 0; i < MYSQL_WARNINGS_MAX; i++) {
+		if (c->said[i] == code)
+			return false;
+		if (c->said[i] == 0) {
+			c->said[i] = code;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+maria_warnings_log(struct sql_conn *c)
+{
+	MYSQL_RES *r;
+	MYSQL_ROW row;
+
+	if (c->said[MYSQL_WARNINGS_MAX - 1] != 0 || mysql_warning_count(c->my) == 0 ||
+	    mysql_query(c->my, "SHOW WARNINGS LIMIT 100") != 0 ||
+	    (r = mysql_store_result(c->my)) == NULL)
+		return;
+	while ((row = mysql_fetch_row(r)) != NULL) {
+		unsigned code = row[1] != NULL ? (unsigned)strtoul(row[1], NULL, 10) : 0;
+
+		if (code == 0 || code == ER_WARN_DEPRECATED_SYNTAX ||
+		    strcmp(row[0], "Warning") != 0)
+			continue;
+		if (row[2] != NULL && warning_is_new(c, code))
+			log_warn("%s: %s%s", c->where, row[2],
+			    code == ER_WARN_DATA_OUT_OF_RANGE ?
+			        ": it stays at the largest; ALTER TABLE to make it a BIGINT" : "");
+	}
+	mysql_free_result(r);
+}
