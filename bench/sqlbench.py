@@ -58,6 +58,7 @@ sql_table: t
 sql_table_version: 9
 sql_optimize_clauses: true
 sql_history: 1h
+sql_history_roundoff: h
 sql_refresh_time: 3600
 {more}
 """)
@@ -147,7 +148,10 @@ def write_rates(b, data, args, tools):
         b.server.fresh("x")
         for i, what in enumerate(("new", "merged"), 1):
             times["weir", what].append(b.weir(data, f"{b.engine}[s]", "x") - base)
+            before = rows if what == "merged" else 0
             rows, packets, octets = b.sums("x")
+            if before not in (0, rows):
+                sys.exit(f"{b.engine}: {before} rows became {rows}")
             if (packets, octets) != (i * data.packets, i * data.octets):
                 sys.exit(f"{b.engine}: weir wrote {packets} packets, {octets} bytes; "
                          f"{i * data.packets}, {i * data.octets} came")
