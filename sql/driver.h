@@ -137,6 +137,14 @@ struct sql_driver {
 	void (*finish)(struct sql_stmt *st); /* may be NULL */
 
 	/*
+	 * Have the parameters of `st` made to fit the columns of `table`, whose names
+	 * `columns` has in their order, NULL where a parameter is none. NULL: the engine
+	 * does that by itself. 0 or -WEIR_EIO.
+	 */
+	int (*describe)(struct sql_conn *conn, struct sql_stmt *st, const char *table,
+	    const char *const *columns, struct err *e);
+
+	/*
 	 * Parameter `i`, from 1. A binding stays until it is bound anew. Text is
 	 * borrowed and must stay in its place for as long.
 	 */

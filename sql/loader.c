@@ -88,8 +88,17 @@ static int
 stmt_prepare(struct loader *l, struct loader_stmt *s, const struct sql_text *t,
     struct err *e)
 {
+	const char *names[SCHEMA_COLUMNS + 1] = { NULL };
+	int rc;
+
 	memcpy(s->param, t->param, sizeof(s->param));
-	return l->d->prepare(l->conn, t->line.p, &s->st, e);
+	rc = l->d->prepare(l->conn, t->line.p, &s->st, e);
+	if (rc != 0 || l->d->describe == NULL)
+		return rc;
+	for (unsigned i = 0; i < l->schema->n; i++)
+		if (s->param[i] != 0)
+			names[s->param[i] - 1] = l->schema->columns[i].name;
+	return l->d->describe(l->conn, s->st, l->table, names, e);
 }
 
 static int

@@ -93,7 +93,10 @@ stmt_describe(struct sql_stmt *s, struct err *e)
 	s->values = calloc(s->n + 1, sizeof(*s->values));
 	s->texts = calloc(s->n + 1, sizeof(*s->texts));
 	s->columns = calloc(s->n + 1, sizeof(*s->columns));
-	if (s->values == NULL || s->texts == NULL || s->columns == NULL) {
+	if (s->conn->ascii)
+		s->plain = calloc(s->n + 1, sizeof(*s->plain));
+	if (s->values == NULL || s->texts == NULL || s->columns == NULL ||
+	    (s->conn->ascii && s->plain == NULL)) {
 		PQclear(r);
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	}
@@ -127,18 +130,23 @@ pgsql_prepare(struct sql_conn *c, const char *sql, struct sql_stmt **out, struct
 	return 0;
 }
 
+/* A number as parameter `i`, from 0. */
+static void
+number_put(struct sql_stmt *s, unsigned i, int64_t v)
+{
+	if (s->copy != NULL) {
+		rowtext_int(&s->rows, i, v);
+		return;
+	}
+	snprintf(s->texts[i], TEXT_MAX, "%" PRId64, v);
+	s->values[i] = s->texts[i];
+}
+
 static void
 pgsql_bind_int(struct sql_stmt *s, unsigned i, int64_t v)
 {
 	assert(i >= 1 && i <= s->n);
-	if (s->copy != NULL) {
-		rowtext_int(&s->rows, i - 1,
-		    holds_number(&s->columns[i - 1], v, s->conn->where));
-		return;
-	}
-	snprintf(s->texts[i - 1], TEXT_MAX, "%" PRId64,
-	    holds_number(&s->columns[i - 1], v, s->conn->where));
-	s->values[i - 1] = s->texts[i - 1];
+	number_put(s, i - 1, holds_number(&s->columns[i - 1], v, s->conn->where));
 }
 
 /* `text` as the database's encoding can take it. */
@@ -158,24 +166,24 @@ pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 	const struct holds *col;
 
 	assert(i >= 1 && i <= s->n);
-	if (s->copy == NULL) {
-		snprintf(s->texts[i - 1], TEXT_MAX, "%.*s", (int)len, text);
-		s->values[i - 1] = s->texts[i - 1];
-		return;
-	}
 	col = &s->columns[i - 1];
 	if (col->max == INT64_MAX) {
 		/* A key beyond 2^63: the type is signed, and its bits stay apart. */
 		char digits[24]; /* `text` has no end of its own */
 
 		snprintf(digits, sizeof(digits), "%.*s", (int)len, text);
-		rowtext_int(&s->rows, i - 1, (int64_t)strtoull(digits, NULL, 10));
+		number_put(s, i - 1, (int64_t)strtoull(digits, NULL, 10));
 		return;
 	}
 	len = holds_text(col, text, len);
 	if (s->plain != NULL)
 		text = text_plain(s, i - 1, text, len);
-	rowtext_text(&s->rows, i - 1, text, len);
+	if (s->copy != NULL) {
+		rowtext_text(&s->rows, i - 1, text, len);
+		return;
+	}
+	snprintf(s->texts[i - 1], TEXT_MAX, "%.*s", (int)len, text);
+	s->values[i - 1] = s->texts[i - 1];
 }
 
 /* Send what is gathered. */
@@ -222,6 +230,8 @@ columns_describe(struct sql_stmt *s, const char *table, const char *const *colum
 	if (r == NULL)
 		return -WEIR_EIO;
 	for (unsigned i = 0; i < s->n; i++) {
+		if (columns[i] == NULL)
+			continue;
 		snprintf(s->columns[i].name, sizeof(s->columns[i].name), "%s", columns[i]);
 		for (int k = 0; k < PQntuples(r); k++)
 			if (strcmp(PQgetvalue(r, k, 0), columns[i]) == 0)
@@ -231,6 +241,14 @@ columns_describe(struct sql_stmt *s, const char *table, const char *const *colum
 	}
 	PQclear(r);
 	return 0;
+}
+
+static int
+pgsql_describe(struct sql_conn *c, struct sql_stmt *s, const char *table,
+    const char *const *columns, struct err *e)
+{
+	(void)c;
+	return columns_describe(s, table, columns, e);
 }
 
 static int
@@ -336,6 +354,7 @@ const struct sql_driver pgsql_driver = {
 	.has_key = pgsql_has_key,
 	.table_exists = pgsql_table_exists,
 	.prepare = pgsql_prepare,
+	.describe = pgsql_describe,
 	.finish = pgsql_finish,
 	.bind_int = pgsql_bind_int,
 	.bind_text = pgsql_bind_text,
