@@ -292,3 +292,9 @@ rowmap_get(struct rowmap *m, uint32_t row, const uint8_t *key)
 		m->found[row] = pool_put(m, n);
 	return (struct rowmap_set){ m->scratch, n };
 }
+
+size_t
+rowmap_octets(const struct rowmap *m)
+{
+	return m->room * sizeof(*m->pool);
+}

@@ -9,6 +9,7 @@
 #ifndef WEIR_CORE_ROWMAP_H
 #define WEIR_CORE_ROWMAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/ledger.h"
@@ -36,5 +37,8 @@ void rowmap_free(struct rowmap *m);
  * or LEDGER_GONE where it has none: then nothing is kept.
  */
 struct rowmap_set rowmap_get(struct rowmap *m, uint32_t row, const uint8_t *key);
+
+/* Octets of what was found: of the order of 64 for each row that the ledger may have. */
+size_t rowmap_octets(const struct rowmap *m);
 
 #endif

@@ -313,6 +313,41 @@ alarms_of_entries_follow_their_rows(void **state)
 	scene_end(&s);
 }
 
+/* A full ledger lets rows go again and again within a window: no packet is missed by that. */
+static void
+a_crowded_ledger_hides_no_alarm(void **state)
+{
+	struct threshold_config entry = threshold("e", SCOPE_ENTRY, METRIC_PACKETS, "talkers", 1, 0),
+	    top = threshold("t", SCOPE_TOP, METRIC_PACKETS, "talkers", 1, 0);
+	struct scene s;
+	uint64_t sweeps = 0;
+
+	(void)state;
+	scene_begin(&s, 40);
+	assert_int_equal(scene_alarms(&s), 0);
+	s.engine->views[0]->ledger->keep = 5 * CLOCK_S;
+	entry.window = top.window = 60;
+	put(&s, &entry);
+	put(&s, &top);
+	scene_round(&s, 61);
+	for (uint32_t round = 0; round < 6; round++) {
+		uint64_t before = s.engine->views[0]->ledger->sweeps;
+
+		for (uint32_t i = 0; i < 37; i++)
+			scene_send(&s, 1000 + 40 * round + i, 1, 1);
+		for (int i = 0; i < 12; i++)
+			scene_send(&s, 37, 1, 1);
+		scene_round(&s, 10);
+		sweeps += s.engine->views[0]->ledger->sweeps - before;
+	}
+	assert_true(sweeps >= 3);
+	assert_string_equal(scene_events(&s),
+	    "+e(src_host=10.0.0.37 dst_port=1)+t(src_host=10.0.0.37 dst_port=1)");
+	assert_int_equal(row_of(&s, "e").value, 1); /* 72 in 60 s, rounded */
+	assert_int_equal(row_of(&s, "e").raised, 1);
+	scene_end(&s);
+}
+
 static void
 the_top_is_whoever_is_the_top(void **state)
 {
@@ -850,6 +885,7 @@ main(void)
 		cmocka_unit_test(figures_take_their_course),
 		cmocka_unit_test(each_entry_has_an_alarm_of_its_own),
 		cmocka_unit_test(alarms_of_entries_follow_their_rows),
+		cmocka_unit_test(a_crowded_ledger_hides_no_alarm),
 		cmocka_unit_test(the_top_is_whoever_is_the_top),
 		cmocka_unit_test(watches_exporters_outputs_and_collectors_have_figures),
 		cmocka_unit_test(alarms_stand_while_nothing_can_be_seen),

@@ -177,6 +177,41 @@ every_rank_is_the_greatest_that_is_left(void **state)
 	scene_end(&s);
 }
 
+/* A full ledger lets rows go again and again within an interval: nothing is missed by that. */
+static void
+a_crowded_ledger_is_ranked_rightly(void **state)
+{
+	struct topn_config c = report(1, 2);
+	struct topn_entry *list;
+	struct scene s;
+	uint64_t sweeps;
+	uint32_t n;
+
+	(void)state;
+	scene_begin(&s, 40);
+	s.engine->views[0]->ledger->keep = 5 * CLOCK_S;
+	sweeps = s.engine->views[0]->ledger->sweeps;
+	c.interval = 60;
+	assert_int_equal(topns_put(s.engine->topns, &c, NULL), 0);
+	scene_round(&s, 1);
+	for (uint32_t round = 0; round < 6; round++) {
+		for (uint32_t i = 0; i < 36; i++)
+			scene_send(&s, 1000 + 40 * round + i, 10);
+		scene_send(&s, 37, 100);
+		scene_send(&s, 38, 50);
+		scene_round(&s, 10);
+	}
+	assert_true(s.engine->views[0]->ledger->sweeps - sweeps >= 3);
+	list = topns_entries(s.engine->topns, &n);
+	assert_int_equal(n, 2);
+	assert_string_equal(list[0].key, "src_host=10.0.0.37");
+	assert_int_equal(list[0].value, 600);
+	assert_string_equal(list[1].key, "src_host=10.0.0.38");
+	assert_int_equal(list[1].value, 300);
+	free(list);
+	scene_end(&s);
+}
+
 /* A lease that is renewed in time keeps the report, and what it says. */
 static void
 a_lease_is_renewed(void **state)
@@ -262,6 +297,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_ranks_what_an_interval_counted),
 		cmocka_unit_test(every_rank_is_the_greatest_that_is_left),
+		cmocka_unit_test(a_crowded_ledger_is_ranked_rightly),
 		cmocka_unit_test(a_lease_is_renewed),
 		cmocka_unit_test(reports_come_and_go),
 	};

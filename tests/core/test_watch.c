@@ -448,6 +448,70 @@ what_was_found_follows_the_rows(void **state)
 	scene_end(&s);
 }
 
+/* Rows come and go, and what was found of those that are gone is forgotten some day. */
+static void
+what_is_found_has_a_bound(void **state)
+{
+	enum { HOSTS = 32, PORTS = 64, PROTOS = 30, SELECTORS = HOSTS + PORTS + PROTOS, ROWS = 64 };
+	static struct selector list[SELECTORS];
+	const struct selector *selectors[SELECTORS];
+	struct traffic traffic = { 23, 1, 1 };
+	struct field_set set;
+	struct rowspec rs;
+	struct ledger *l;
+	struct rowmap *m;
+
+	(void)state;
+	assert_int_equal(field_set_parse("src_host,dst_port,proto", &set, NULL), 0);
+	rowspec_compile(&rs, &set);
+	l = ledger_new(&rs, ROWS, NULL);
+	for (unsigned i = 0; i < SELECTORS; i++) {
+		char text[64];
+
+		if (i < HOSTS)
+			snprintf(text, sizeof(text), "src_host=10.0.0.%u", i);
+		else if (i < HOSTS + PORTS)
+			snprintf(text, sizeof(text), "dst_port=%u", i - HOSTS);
+		else
+			snprintf(text, sizeof(text), "proto=%u", i - HOSTS - PORTS);
+		assert_int_equal(selector_parse(&list[i], text, NULL), 0);
+		selectors[i] = &list[i];
+	}
+	m = rowmap_new(l, selectors, SELECTORS, NULL);
+	l->cleared = 1; /* as when it takes its first rows */
+	for (unsigned round = 2; round <= 2000; round++) {
+		for (unsigned i = 0; i < ROWS; i++) {
+			uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+			unsigned host = traffic_draw(&traffic, HOSTS), n = 0;
+			unsigned port = traffic_draw(&traffic, PORTS), proto = traffic_draw(&traffic, PROTOS);
+			const unsigned want[] = { host, HOSTS + port, HOSTS + PORTS + proto };
+			uint8_t v4[4] = { 10, 0, 0, (uint8_t)host }, *row;
+			uint16_t bin = 0;
+			struct rowmap_set found;
+			struct flow f;
+
+			flow_clear(&f);
+			f.src_host = ip_from_v4(v4);
+			f.dst_port = (uint16_t)port;
+			f.proto = (uint8_t)proto;
+			rowspec_pack(&rs, &f, &bin, 1, (uint8_t *)key);
+			(void)table_upsert(&l->table, key, 1, &row);
+			found = rowmap_get(m,
+			    (uint32_t)((size_t)(row - l->table.rows) / l->table.row_octets), row);
+			assert_int_equal(found.n, 3);
+			for (; n < 3; n++)
+				assert_int_equal(found.list[n], want[n]);
+		}
+		ledger_lock(l);
+		ledger_clear(l, round);
+		ledger_unlock(l);
+	}
+	/* 128 000 rows were looked at, which had some 65 000 sets of their own. */
+	assert_in_range(rowmap_octets(m), 1, 600000);
+	rowmap_free(m);
+	ledger_free(l);
+}
+
 int
 main(void)
 {
@@ -461,6 +525,7 @@ main(void)
 		cmocka_unit_test(a_damaged_file_changes_nothing),
 		cmocka_unit_test(a_row_is_found_by_all_that_mean_it),
 		cmocka_unit_test(what_was_found_follows_the_rows),
+		cmocka_unit_test(what_is_found_has_a_bound),
 	};
 	int fd = mkstemp(path), rc;
 

@@ -765,6 +765,41 @@ test_memory(void **state)
 	}
 }
 
+/*
+ * Lists pick rows as often as they fit, but there is a bound to it: it is told, and nothing is
+ * reset of what was not shown.
+ */
+static void
+test_memory_bound(void **state)
+{
+	static const char head[] = "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\", "
+	    "\"fields\": \"proto\", \"reset\": true, \"top\": 1, \"match\": [\"*\"";
+	static const struct { unsigned lists; bool refused; } cases[] = { { 4096, true },
+		{ 2000, false } };
+	struct fixture *x = *state;
+
+	for (uint8_t i = 1; i <= 30; i++)
+		feed(x, i, 100);
+	pass(x);
+	for (size_t i = 0; i < 2; i++) { /* 4 times 30 rows and 65 536 is the bound */
+		char *request = malloc(sizeof(head) + 4 * cases[i].lists + 8);
+		size_t len = sizeof(head) - 1;
+		struct answer a;
+
+		memcpy(request, head, sizeof(head));
+		for (unsigned k = 1; k < cases[i].lists; k++, len += 4)
+			memcpy(request + len, ",\"*\"", 4);
+		memcpy(request + len, "]}", 3);
+		a = ask(x, request);
+		if (cases[i].refused)
+			assert_non_null(strstr(text(a.head, "error"), "ask for fewer at a time"));
+		else
+			assert_int_equal(json_array_size(a.rows), 1);
+		answer_free(&a);
+		free(request);
+	}
+}
+
 /* What is reset or cleared is not shown again; the running totals go on. */
 static void
 test_memory_reset(void **state)
@@ -822,6 +857,7 @@ main(void)
 		TEST(test_columns_say_what_rows_hold),
 		TEST(test_books),
 		TEST(test_memory),
+		TEST(test_memory_bound),
 		TEST(test_memory_reset),
 		TEST(test_refused),
 		TEST(test_line_without_end),
