@@ -218,6 +218,24 @@ fake_feed(
 }
 
 void
+fake_send(struct engine *en, unsigned w, uint32_t no, uint16_t port, uint64_t octets)
+{
+	struct pipeline *p = &en->workers[w].pipeline;
+	struct flow *f = pipeline_slot(p);
+	const uint8_t v4[4] = { 10, 0, (uint8_t)(no >> 8), (uint8_t)no };
+
+	f->src_host = ip_from_v4(v4);
+	f->dst_port = port;
+	f->proto = 6;
+	f->packets = 1;
+	f->bytes = octets;
+	f->flows = 1;
+	stat_add(&p->stats, STAT_RECORDS, 1);
+	stat_add(&p->stats, STAT_RECORDS_FED, 1);
+	pipeline_commit(p);
+}
+
+void
 fake_books_check(const struct engine *en, const char *says)
 {
 	struct books_line lines[200];

@@ -60,6 +60,12 @@ void fake_prepare(struct engine *en);
 void fake_feed(
     struct engine *en, unsigned w, struct traffic *t, struct truth *truth, unsigned n);
 
+/*
+ * Feed one flow to worker `w`, which must not run: 10.0.x.y, which is number `no`, sends a
+ * packet of `octets` to TCP port `port`.
+ */
+void fake_send(struct engine *en, unsigned w, uint32_t no, uint16_t port, uint64_t octets);
+
 /* The books balance; fails the test with the lines that do not. */
 void fake_books_check(const struct engine *en, const char *says);
 

@@ -68,23 +68,10 @@ scene_end(struct scene *s)
 	problems_free(&s->problems);
 }
 
-/* 10.0.x.y sends `octets` to `port`. */
 static void
 scene_send(struct scene *s, unsigned worker, uint32_t no, uint16_t port, uint64_t octets)
 {
-	struct pipeline *p = &s->engine->workers[worker].pipeline;
-	struct flow *f = pipeline_slot(p);
-	const uint8_t v4[4] = { 10, 0, (uint8_t)(no >> 8), (uint8_t)no };
-
-	f->src_host = ip_from_v4(v4);
-	f->dst_port = port;
-	f->proto = 6;
-	f->packets = 1;
-	f->bytes = octets;
-	f->flows = 1;
-	stat_add(&p->stats, STAT_RECORDS, 1);
-	stat_add(&p->stats, STAT_RECORDS_FED, 1);
-	pipeline_commit(p);
+	fake_send(s->engine, worker, no, port, octets);
 }
 
 static void
