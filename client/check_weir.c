@@ -2,10 +2,13 @@
 /*
  * check_weir: a plugin for Nagios, Icinga and whoever calls such plugins: one question to a
  * running weir, one line of answer with figures behind a bar, and an exit status: 0 OK, 1
- * WARNING, 2 CRITICAL, 3 UNKNOWN. What can be asked is a row of `modes`.
+ * WARNING, 2 CRITICAL, also when weir does not answer, 3 UNKNOWN: it was asked wrongly, or is
+ * not allowed to ask (Monitoring Plugins Development Guidelines). What can be asked is a row
+ * of `modes`.
  */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +24,7 @@
 #include "client/range.h"
 
 #define TIMEOUT_S 10
+#define FIGURES_MAX 6
 
 enum status { OK, WARNING, CRITICAL, UNKNOWN };
 
@@ -99,9 +103,16 @@ static const struct mode modes[] = {
 
 struct check {
 	const struct mode *mode;
-	const struct figure *figure;
-	const char *what, *socket;
+	unsigned asked;              /* which of the mode's figures */
+	const char *what, *socket;   /* what: NULL for all of the kind */
 	struct range warning, critical;
+};
+
+/* What was found: of the rows that are meant, the one whose figure is the worst. */
+struct finding {
+	bool found;
+	char name[128];
+	double values[FIGURES_MAX];  /* below 0: it does not have it */
 };
 
 /* The end: one line and the status. */
@@ -121,18 +132,26 @@ finish(enum status s, const char *fmt, ...)
 static void
 on_alarm(int sig)
 {
-	static const char text[] = "WEIR UNKNOWN - no answer in time\n";
+	static const char text[] = "WEIR CRITICAL - no answer in time\n";
 
 	(void)sig;
 	(void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
-	_exit(UNKNOWN);
+	_exit(CRITICAL);
 }
 
 static void
 usage(FILE *to)
 {
 	fputs("usage: check_weir [-s SOCKET] [-m FIGURE] [-w RANGE] [-c RANGE] [-t SECONDS]\n"
-	      "           MODE [NAME]\n\n", to);
+	      "           MODE [NAME]\n\n"
+	      "  -s, --socket SOCKET     weir's control_socket\n"
+	      "  -m, --metric FIGURE     which figure is compared; the first one if not given\n"
+	      "  -w, --warning RANGE     10: below 0 or above 10; 10: (with colon): below 10;\n"
+	      "                          ~:10: above 10; @10:20: from 10 to 20\n"
+	      "  -c, --critical RANGE\n"
+	      "  -t, --timeout SECONDS   how long weir may take to answer (10)\n"
+	      "  -V, --version  -h, --help\n\n"
+	      "Without NAME the worst of all is told.\n\n", to);
 	for (size_t i = 0; i < N_MODES; i++) {
 		fprintf(to, "  %-9s %s; figures:", modes[i].name, modes[i].doc);
 		for (const struct figure *f = modes[i].figures; f->name != NULL; f++)
@@ -141,21 +160,47 @@ usage(FILE *to)
 	}
 }
 
-static void
-arguments_read(struct check *c, int argc, char **argv)
+static const struct option options[] = {
+	{ "socket", required_argument, NULL, 's' },
+	{ "metric", required_argument, NULL, 'm' },
+	{ "warning", required_argument, NULL, 'w' },
+	{ "critical", required_argument, NULL, 'c' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "verbose", no_argument, NULL, 'v' }, /* which callers may add: there is no more to tell */
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Which figure of the mode has the name, the first for NULL; the end where none has. */
+static unsigned
+figure_named(const struct mode *m, const char *name)
 {
-	const char *figure = NULL;
+	unsigned i = 0;
+
+	while (name != NULL && m->figures[i].name != NULL && strcmp(m->figures[i].name, name) != 0)
+		i++;
+	if (m->figures[i].name == NULL)
+		finish(UNKNOWN, "%s has no figure '%s'", m->name, name);
+	return i;
+}
+
+/* Read the options; the first argument behind them is left at `optind`. */
+static void
+options_read(struct check *c, int argc, char **argv, const char **figure)
+{
 	struct err e = ERR_INIT;
 	unsigned seconds = TIMEOUT_S;
 	int o, rc = 0;
 
-	while (rc == 0 && (o = getopt(argc, argv, "s:m:w:c:t:hV")) != -1) {
+	while (rc == 0 && (o = getopt_long(argc, argv, "s:m:w:c:t:vhV", options, NULL)) != -1) {
 		switch (o) {
 		case 's': c->socket = optarg; break;
-		case 'm': figure = optarg; break;
+		case 'm': *figure = optarg; break;
 		case 'w': rc = range_parse(&c->warning, optarg, &e); break;
 		case 'c': rc = range_parse(&c->critical, optarg, &e); break;
 		case 't': seconds = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'v': break;
 		case 'V': printf("check_weir " PACKAGE_VERSION "\n"); exit(UNKNOWN);
 		case 'h': usage(stdout); exit(UNKNOWN);
 		default: usage(stderr); exit(UNKNOWN);
@@ -163,22 +208,27 @@ arguments_read(struct check *c, int argc, char **argv)
 	}
 	if (rc != 0)
 		finish(UNKNOWN, "%s", e.text);
+	alarm(seconds > 0 ? seconds : TIMEOUT_S);
+}
+
+static void
+arguments_read(struct check *c, int argc, char **argv)
+{
+	const char *figure = NULL;
+	struct err e = ERR_INIT;
+
+	options_read(c, argc, argv, &figure);
 	for (size_t i = 0; optind < argc && i < N_MODES; i++)
 		if (strcmp(argv[optind], modes[i].name) == 0)
 			c->mode = &modes[i];
-	if (c->mode == NULL || argc - optind != 1 + (c->mode->key != NULL)) {
+	if (c->mode == NULL || argc - optind > 1 + (c->mode->key != NULL)) {
 		usage(stderr);
 		exit(UNKNOWN);
 	}
-	c->what = argv[argc - 1];
-	for (const struct figure *f = c->mode->figures; f->name != NULL; f++)
-		if (figure == NULL ? f == c->mode->figures : strcmp(f->name, figure) == 0)
-			c->figure = f;
-	if (c->figure == NULL)
-		finish(UNKNOWN, "%s has no figure '%s'", c->mode->name, figure);
+	c->what = argc - optind == 2 ? argv[optind + 1] : NULL;
+	c->asked = figure_named(c->mode, figure);
 	if (!c->critical.given && !c->warning.given && c->mode->critical != NULL)
 		(void)range_parse(&c->critical, c->mode->critical, &e);
-	alarm(seconds > 0 ? seconds : TIMEOUT_S);
 }
 
 /* Seconds since "2026-11-23T10:00:00.000Z"; -1 for never. */
@@ -215,57 +265,96 @@ figure_of(const struct figure *f, const json_t *row)
 	return -1;
 }
 
-/* Ask, and find the figure: of rows that are meant the worst, or their number. */
-static bool
-figure_find(const struct check *c, double *value)
+/* Take note of a row: it is counted, or it may be the worst. */
+static void
+row_take(const struct check *c, const json_t *row, const char *name, struct finding *found)
 {
-	bool counts = c->figure->kind == ROWS || c->figure->kind == FALSE_, found = counts;
+	const struct figure *figures = c->mode->figures;
+
+	if (c->mode->key == NULL) {
+		found->values[0] += figure_of(&figures[0], row);
+		return;
+	}
+	if (found->found && figure_of(&figures[c->asked], row) <= found->values[c->asked])
+		return;
+	for (unsigned i = 0; figures[i].name != NULL; i++)
+		found->values[i] = figure_of(&figures[i], row);
+	(void)snprintf(found->name, sizeof(found->name), "%s", name);
+	found->found = true;
+}
+
+/* A weir that is not there is what the check is for; a door that is locked to us is not. */
+static enum status
+refusal(const char *path)
+{
+	return access(path, R_OK | W_OK) != 0 && errno == EACCES ? UNKNOWN : CRITICAL;
+}
+
+static void
+rows_read(const struct check *c, struct finding *found)
+{
+	const char *path = link_path(c->socket), *key = c->mode->key;
 	struct err e = ERR_INIT;
-	struct link *l = link_open(link_path(c->socket), &e);
+	struct link *l = link_open(path, &e);
 	json_t *row;
 	int rc;
 
-	*value = counts ? 0 : -1;
-	if (l == NULL || link_ask(l, json_pack("{s:s}", "cmd", c->mode->cmd), &e) == NULL)
+	if (l == NULL)
+		finish(refusal(path), "%s", e.text);
+	if (link_ask(l, json_pack("{s:s}", "cmd", c->mode->cmd), &e) == NULL)
 		finish(UNKNOWN, "%s", e.text);
+	found->found = key == NULL;
 	while ((rc = link_row(l, &row, &e)) == 1) {
-		const char *key = c->mode->key != NULL
-		                      ? json_string_value(json_object_get(row, c->mode->key))
-		                      : "";
-		double one;
+		const char *name = key != NULL ? json_string_value(json_object_get(row, key)) : "";
 
-		if (c->mode->key != NULL && (key == NULL || strcmp(key, c->what) != 0))
-			continue;
-		one = figure_of(c->figure, row);
-		*value = counts ? *value + one : one > *value ? one : *value;
-		found = true;
+		if (name != NULL && (c->what == NULL || strcmp(name, c->what) == 0))
+			row_take(c, row, name, found);
 	}
 	if (rc < 0)
 		finish(UNKNOWN, "%s", e.text);
 	link_close(l);
-	return found;
+}
+
+/* Behind the bar: the figure that was asked for with its limits, then the others. */
+static void
+figures_write(const struct check *c, const struct finding *found, char *out, size_t room)
+{
+	const struct figure *figures = c->mode->figures;
+	size_t len = (size_t)snprintf(out, room, "'%s'=%.15g%s;%s;%s;0", figures[c->asked].name,
+	    found->values[c->asked], figures[c->asked].uom,
+	    c->warning.given ? c->warning.text : "", c->critical.given ? c->critical.text : "");
+
+	for (unsigned i = 0; figures[i].name != NULL && len < room; i++)
+		if (i != c->asked && found->values[i] >= 0)
+			len += (size_t)snprintf(out + len, room - len, " '%s'=%.15g%s;;;0",
+			    figures[i].name, found->values[i], figures[i].uom);
 }
 
 int
 main(int argc, char **argv)
 {
 	struct check c = { .mode = NULL };
-	const char *name;
+	struct finding found = { .found = false };
+	const struct figure *f;
+	char figures[512];
 	enum status s;
 	double value;
 
 	(void)signal(SIGALRM, on_alarm);
 	arguments_read(&c, argc, argv);
-	name = c.mode->key != NULL ? c.what : "";
-	if (!figure_find(&c, &value))
+	rows_read(&c, &found);
+	if (!found.found && c.what == NULL)
+		finish(CRITICAL, "there is no %s", c.mode->name);
+	if (!found.found)
 		finish(CRITICAL, "there is no %s '%s'", c.mode->name, c.what);
+	f = &c.mode->figures[c.asked];
+	value = found.values[c.asked];
 	if (value < 0) /* it has not happened yet */
-		finish(c.figure->kind == AGE ? CRITICAL : UNKNOWN, "%s %s: %s: never", c.mode->name,
-		    name, c.figure->unit);
+		finish(f->kind == AGE ? CRITICAL : UNKNOWN, "%s %s: %s: never", c.mode->name,
+		    found.name, f->unit);
 	s = range_alerts(&c.critical, value) ? CRITICAL
 	    : range_alerts(&c.warning, value) ? WARNING : OK;
-	finish(s, "%s%s%s: %.15g %s | '%s'=%.15g%s;%s;%s;0", c.mode->name,
-	    name[0] != '\0' ? " " : "", name, value,
-	    c.figure->unit, c.figure->name, value, c.figure->uom,
-	    c.warning.given ? c.warning.text : "", c.critical.given ? c.critical.text : "");
+	figures_write(&c, &found, figures, sizeof(figures));
+	finish(s, "%s%s%s: %.15g %s | %s", c.mode->name, found.name[0] != '\0' ? " " : "",
+	    found.name, value, f->unit, figures);
 }

@@ -3,11 +3,13 @@
 import grp
 import os
 import pwd
+import re
+import signal
 import subprocess
 
 import pytest
 
-from conftest import BUILD, free_port, generate, poll
+from conftest import BUILD, free_port, generate, poll, truth
 
 
 def check(w, *args):
@@ -36,13 +38,21 @@ def test_check_weir_tells_how_things_are(tmp_path, weir):
     assert check(w, "watch", "all", "-m", "age") == (
         2, "WEIR CRITICAL - watch all: seconds without traffic: never")
     assert check(w, "alarms") == (0, "WEIR OK - alarms: 0 alarms | 'alarms'=0;;0;0")
-    generate("netflow9", 500, 50, udp=f"127.0.0.1:{port}")
+    generate("netflow9", 500, 50, udp=f"127.0.0.1:{port}", truth=tmp_path / "t.csv")
+    packets = sum(row["packets"] for row in truth(tmp_path / "t.csv").values())
     poll(lambda: check(w, "watch", "all", "-m", "age", "-c", "60")[0] == 0)
+    poll(lambda: f"'packets'={packets}c" in check(w, "view")[1])
     poll(lambda: check(w, "alarms")[0] == 2)
     status, text = poll(lambda: (t := check(w, "view", "talkers", "-w", "5", "-c", "90"))[0] and t)
     assert status == 1 and text.startswith("WEIR WARNING - view talkers: ")
-    assert "'fill'=" in text and text.endswith("%;5;90;0")
+    figures = text.split(" | ")[1].split(" ")
+    assert re.fullmatch(r"'fill'=[\d.]+%;5;90;0", figures[0])
+    assert [f.split("=")[0] for f in figures[1:]] == ["'rows'", "'bytes'", "'packets'", "'age'"]
+    assert f"'packets'={packets}c;;;0" in figures
     assert check(w, "exporter", "127.0.0.1", "-c", "60")[0] == 0
+    # Without a name, the worst one is told.
+    assert check(w, "exporter", "--critical", "60")[1].startswith("WEIR OK - exporter 127.0.0.1:")
+    assert check(w, "view", "-m", "rows", "-w", "~:0")[1].startswith("WEIR WARNING - view ")
     assert check(w, "exporter", "192.0.2.1") == (2, "WEIR CRITICAL - there is no exporter '192.0.2.1'")
     assert check(w, "exporter", "127.0.0.1", "-m", "missing", "-c", "0")[0] == 0
     poll(lambda: check(w, "output", "file", "-c", "30")[0] == 0)
@@ -51,8 +61,11 @@ def test_check_weir_tells_how_things_are(tmp_path, weir):
     assert check(w, "books", "-c", "x")[0] == 3
     assert check(w, "view", "talkers", "-m", "colour") == (
         3, "WEIR UNKNOWN - view has no figure 'colour'")
+    w.process.send_signal(signal.SIGSTOP)
+    assert check(w, "books", "--timeout", "1") == (2, "WEIR CRITICAL - no answer in time")
+    w.process.send_signal(signal.SIGCONT)
     assert w.stop() == 0
-    assert check(w, "books")[0] == 3
+    assert check(w, "books")[0] == 2
 
 
 CONFIG = """
