@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define BATCH        64U   /* bins handed to librrd at once */
-#define LINE_MAX_LEN  96U   /* "end:bytes:packets:flows": four numbers of 20 digits */
 
 /* In the order of the values of an update. */
 static const char *const sources[] = { "bytes", "packets", "flows" };
@@ -78,6 +77,20 @@ source_is_ours(const char *key, const char *type)
 	return false;
 }
 
+/* Whether `info` says that one of our data sources has another place: rrdcached knows no names. */
+static bool
+source_misplaced(const rrd_info_t *info)
+{
+	for (size_t i = 0; i < N_SOURCES; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "ds[%s].index", sources[i]);
+		if (strcmp(info->key, key) == 0)
+			return info->value.u_cnt != i;
+	}
+	return false;
+}
+
 /*
  * Compare what librrd says of series `i`, key "rra[i].WHAT", with the `n` of `rras`.
  * What may be changed with rrdtune(1) is the operator's business.
@@ -118,6 +131,8 @@ info_check(const rrd_info_t *info, const struct archive_shape *shape, int64_t *l
 			*last = (int64_t)info->value.u_cnt;
 		if (series_differs(info, rras, n))
 			return "it keeps other series (rrd_profile)";
+		if (source_misplaced(info))
+			return "its data sources are others";
 		series += strncmp(info->key, "rra[", 4) == 0 && len > 8 &&
 		    strcmp(info->key + len - 4, "].cf") == 0;
 		if (strncmp(info->key, "ds[", 3) != 0 || len < 6 ||
@@ -178,13 +193,20 @@ archive_check(const char *path, const struct archive_shape *shape, int64_t *last
 	return 0;
 }
 
-static void
-bin_format(const struct archive_bin *b, char *text)
+int64_t
+archive_last(const char *path)
+{
+	rrd_clear_error();
+	return rrd_last_r(path);
+}
+
+void
+archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT])
 {
 	if (b->unknown)
-		snprintf(text, LINE_MAX_LEN, "%" PRId64 ":U:U:U", b->end);
+		snprintf(text, ARCHIVE_BIN_TEXT, "%" PRId64 ":U:U:U", b->end);
 	else
-		snprintf(text, LINE_MAX_LEN,
+		snprintf(text, ARCHIVE_BIN_TEXT,
 		    "%" PRId64 ":%" PRIu64 ":%" PRIu64 ":%" PRIu64, b->end, b->sums.bytes,
 		    b->sums.packets, b->sums.flows);
 }
@@ -193,14 +215,14 @@ int
 archive_update(const char *path, const struct archive_bin *bins, size_t n, int64_t *last,
     struct err *e)
 {
-	char text[BATCH][LINE_MAX_LEN];
+	char text[BATCH][ARCHIVE_BIN_TEXT];
 	const char *argv[BATCH];
 
 	for (size_t done = 0; done < n;) {
 		size_t take = n - done < BATCH ? n - done : BATCH;
 
 		for (size_t i = 0; i < take; i++) {
-			bin_format(&bins[done + i], text[i]);
+			archive_bin_format(&bins[done + i], text[i]);
 			argv[i] = text[i];
 		}
 		rrd_clear_error();

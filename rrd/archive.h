@@ -56,6 +56,13 @@ int archive_check(const char *path, const struct archive_shape *shape, int64_t *
 int archive_update(const char *path, const struct archive_bin *bins, size_t n,
     int64_t *last, struct err *e);
 
+/* Write `b` as an update has it, END:BYTES:PACKETS:FLOWS, to `text`. */
+#define ARCHIVE_BIN_TEXT 96U /* four numbers of 20 digits */
+void archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT]);
+
+/* The time of the last update of archive `path`; -1 when it cannot be read. */
+int64_t archive_last(const char *path);
+
 /*
  * Make the archive `path` of one series of rates (not a row's): `n` values per second,
  * of which value i is that of (start + i * step, start + (i + 1) * step]; for `weir

@@ -28,14 +28,14 @@ octet_is_control(char c)
 
 /* A decimal number that makes up all of `s`. */
 static bool
-number_read(const char *s, uint64_t *out)
+time_read(const char *s, int64_t *out)
 {
 	char *end;
 
 	if (*s < '0' || *s > '9')
 		return false;
 	errno = 0;
-	*out = strtoull(s, &end, 10);
+	*out = strtoll(s, &end, 10);
 	return errno == 0 && *end == '\0';
 }
 
@@ -60,11 +60,10 @@ line_divide(char *line, char **fields_out, size_t max)
 static bool
 entry_parse(char *line, struct index_entry *to)
 {
-	char *f[5];
-	size_t n = line_divide(line, f, 5);
+	char *f[3];
 
 	memset(to, 0, sizeof(*to));
-	if (n != 2 && n != 5)
+	if (line_divide(line, f, 3) != 3)
 		return false;
 	to->file = f[0];
 	to->key = f[1];
@@ -76,8 +75,7 @@ entry_parse(char *line, struct index_entry *to)
 	for (const char *p = f[1]; *p != '\0'; p++)
 		if (octet_is_control(*p))
 			return false;
-	return n == 2 || (number_read(f[2], &to->carry.bytes) &&
-	    number_read(f[3], &to->carry.packets) && number_read(f[4], &to->carry.flows));
+	return time_read(f[2], &to->seen);
 }
 
 /* The whole of `path`, with a NUL after it, to x->text. */
@@ -203,7 +201,7 @@ index_read(const char *folder, struct index *x, struct err *e)
 	}
 	if (rc == 0 && x->damaged)
 		for (size_t i = 0; i < x->n; i++)
-			x->entries[i].carry = (struct sums){ 0 };
+			x->entries[i].seen = 0;
 	if (rc != 0)
 		index_free(x);
 	return rc;
@@ -228,10 +226,9 @@ index_begin(struct text_line *l)
 }
 
 void
-index_put(struct text_line *l, const char *file, const char *key, const struct sums *carry)
+index_put(struct text_line *l, const char *file, const char *key, int64_t seen)
 {
-	static const struct sums none;
-	char numbers[80];
+	char time[24];
 	size_t at;
 	int n;
 
@@ -242,12 +239,8 @@ index_put(struct text_line *l, const char *file, const char *key, const struct s
 	for (; at < l->len; at++)
 		if (octet_is_control(l->p[at]))
 			l->p[at] = '?';
-	if (!sums_equal(carry, &none)) {
-		n = snprintf(numbers, sizeof(numbers), "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64,
-		    carry->bytes, carry->packets, carry->flows);
-		text_line_put(l, numbers, (size_t)n);
-	}
-	text_line_put(l, "\n", 1);
+	n = snprintf(time, sizeof(time), "\t%" PRId64 "\n", seen);
+	text_line_put(l, time, (size_t)n);
 }
 
 static int

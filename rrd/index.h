@@ -4,12 +4,10 @@
  * that a restarted weir and `weir graph` find them.
  *
  *   weir-rrd-index <tab> 1
- *   <file> <tab> <key> [<tab> <bytes> <tab> <packets> <tab> <flows>]
+ *   <file> <tab> <key> <tab> <end of the last bin that had a row, s since 1970>
  *   end <tab> <XXH64 of all that stands before this line, 16 hex digits>
  *
- * The numbers, where present, are carried over to the archive's next bin: what came too
- * late for a bin and was not written when weir ended. Written anew, synced and renamed;
- * read as hostile input. Any thread.
+ * Written anew, synced and renamed; read as hostile input. Any thread.
  */
 #ifndef WEIR_RRD_INDEX_H
 #define WEIR_RRD_INDEX_H
@@ -18,7 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "flow/rowspec.h"
 #include "flow/text.h"
 #include "lib/err.h"
 
@@ -31,14 +28,14 @@ struct index_entry {
 	char *key;           /* printable text, no control characters */
 	uint64_t id;         /* 0 for FILES_OTHER */
 	bool other;
-	struct sums carry;
+	int64_t seen;        /* 0: not known */
 };
 
 struct index {
 	struct index_entry *entries;
 	size_t n;
 	size_t skipped;      /* lines that no weir can have written, and doubles */
-	bool damaged;        /* the checksum does not hold: no carry was read */
+	bool damaged;        /* the checksum does not hold: no times were read */
 	/* private */
 	char *text;
 };
@@ -52,8 +49,7 @@ void index_free(struct index *x);
 
 /* An index that is being written: begun, lines added, committed or thrown away. */
 void index_begin(struct text_line *l);
-void index_put(struct text_line *l, const char *file, const char *key,
-    const struct sums *carry);
+void index_put(struct text_line *l, const char *file, const char *key, int64_t seen);
 
 /* Put the index in the place of the old one; frees `l`. Returns 0 or -WEIR_EIO with `e`. */
 int index_commit(struct text_line *l, const char *folder, struct err *e);

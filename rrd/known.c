@@ -20,8 +20,6 @@
 _Static_assert(sizeof(struct known) % 8 == 0 && offsetof(struct known, id) == 0,
     "struct known is a row of a table with an 8-octet key");
 
-static const struct sums no_sums;
-
 static struct known *
 known_at(const struct known_set *ks, uint32_t i)
 {
@@ -83,8 +81,7 @@ index_take(struct known_set *ks, const struct index *x, struct err *e)
 		struct known *k = in->other ? known_other(ks) : known_row(ks, in->id);
 
 		assert(k != NULL); /* the table has room for the index */
-		k->carry = in->carry;
-		ks->unsaved |= !sums_equal(&in->carry, &no_sums);
+		k->seen = in->seen;
 		if (in->other)
 			continue;
 		if (known_name(k, in->file, in->key) != 0)
@@ -128,9 +125,6 @@ known_open(struct known_set *ks, const char *folder, const struct archive_shape 
 		rc = table_init(&ks->table, 8, sizeof(struct known), (uint32_t)room, e);
 	if (rc == 0)
 		rc = index_take(ks, &x, e);
-	/* From here on memory has what was carried: the index must not bring it again. */
-	if (rc == 0)
-		rc = known_save(ks, false, e);
 	index_free(&x);
 	if (rc == 0)
 		return 0;
@@ -158,22 +152,30 @@ known_close(struct known_set *ks)
 }
 
 struct known *
-known_get(struct known_set *ks, uint64_t id, void (*key_text)(void *arg, char *buf),
-    void *arg)
+known_find(struct known_set *ks, uint64_t id, bool other)
 {
-	char key[INDEX_KEY_MAX], file[FILES_NAME_MAX];
-	struct known *k = (struct known *)(void *)table_find(&ks->table, &id);
+	struct known *k;
 
-	if (k == NULL && ks->table.n < ks->max)
-		k = known_row(ks, id);
-	if (k == NULL)
-		return known_other(ks);
-	if (k->file != NULL)
-		return k;
-	key_text(arg, key);
-	files_name(id, key, file);
-	if (known_name(k, file, key) != 0)
-		return known_other(ks); /* its row stays nameless until there is memory */
+	if (other)
+		return ks->other_used ? &ks->other : NULL;
+	k = (struct known *)(void *)table_find(&ks->table, &id);
+	return k != NULL && k->file != NULL ? k : NULL;
+}
+
+bool
+known_room(const struct known_set *ks)
+{
+	return ks->n < ks->max + ks->other_used;
+}
+
+struct known *
+known_add(struct known_set *ks, uint64_t id, const char *file, const char *key)
+{
+	struct known *k = known_room(ks) ? known_row(ks, id) : NULL;
+
+	/* Without memory its row stays nameless until there is some. */
+	if (k == NULL || known_name(k, file, key) != 0)
+		return NULL;
 	order_add(ks, k);
 	ks->unsaved = true;
 	return k;
@@ -206,13 +208,11 @@ known_sort(struct known_set *ks)
 	if (!ks->unsorted)
 		return;
 	qsort(ks->order, ks->n, sizeof(struct known *), by_file);
-	for (uint32_t i = 0; i < ks->n; i++)
-		ks->order[i]->rank = i;
 	ks->unsorted = false;
 }
 
 /* known_open has checked that it fits. */
-static const char *
+const char *
 known_path(const struct known_set *ks, const struct known *k, char *buf)
 {
 	size_t len = strlen(ks->folder);
@@ -230,26 +230,39 @@ known_check(struct known_set *ks, struct known *k, struct err *e)
 
 	if (k->ready)
 		return 0;
-	rc = archive_check(known_path(ks, k, path), &ks->shape, &k->last, e);
+	rc = archive_check(known_path(ks, k, path), &ks->shape, &k->stored, e);
 	k->ready = rc == 0;
+	if (rc == 0 && k->last < k->stored)
+		k->last = k->stored;
 	return rc;
+}
+
+/* Make the folders above `path`, below ks->folder. */
+static int
+folders_make(const struct known_set *ks, char *path, struct err *e)
+{
+	for (char *p = path + strlen(ks->folder) + 1; (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		if (mkdir(path, 0777) != 0 && errno != EEXIST)
+			return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+		*p = '/';
+	}
+	return 0;
 }
 
 int
 known_create(struct known_set *ks, struct known *k, int64_t start, struct err *e)
 {
-	char path[PATH_MAX], *slash;
+	char path[PATH_MAX];
 	int rc;
 
 	known_path(ks, k, path);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	if (mkdir(path, 0777) != 0 && errno != EEXIST)
-		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
-	*slash = '/';
+	if ((rc = folders_make(ks, path, e)) != 0)
+		return rc;
 	rc = archive_create(path, &ks->shape, start, e);
 	k->ready = rc == 0;
-	k->last = start;
+	if (rc == 0)
+		k->stored = start;
 	return rc;
 }
 
@@ -261,26 +274,52 @@ known_update(struct known_set *ks, struct known *k, const struct archive_bin *bi
 	int rc;
 
 	assert(k->ready);
-	rc = archive_update(known_path(ks, k, path), bins, n, &k->last, e);
+	rc = archive_update(known_path(ks, k, path), bins, n, &k->stored, e);
 	k->ready = rc == 0;
 	return rc;
 }
 
 int
-known_save(struct known_set *ks, bool with_carry, struct err *e)
+known_forget(struct known_set *ks, bool (*gone)(void *arg, struct known *k), void *arg)
 {
-	bool carried = false;
+	uint32_t *to = calloc((size_t)ks->table.n + 1, sizeof(*to)), left = 0, before;
+
+	if (to == NULL)
+		return -WEIR_ENOMEM;
+	before = ks->table.n;
+	for (uint32_t i = 0; i < before; i++) {
+		struct known *k = known_at(ks, i);
+
+		to[i] = UINT32_MAX;
+		if (k->file != NULL && !gone(arg, k))
+			to[i] = left++;
+		if (to[i] != UINT32_MAX)
+			continue;
+		free(k->file);
+		free(k->key);
+	}
+	table_renumber(&ks->table, to, left);
+	free(to);
+	ks->n = 0;
+	for (uint32_t i = 0; i < left; i++)
+		order_add(ks, known_at(ks, i));
+	if (ks->other_used)
+		order_add(ks, &ks->other);
+	ks->unsaved |= left < before;
+	return (int)(before - left);
+}
+
+int
+known_save(struct known_set *ks, bool anyway, struct err *e)
+{
 	struct text_line l;
 	int rc;
 
-	for (uint32_t i = 0; with_carry && i < ks->n; i++)
-		carried |= !sums_equal(&ks->order[i]->carry, &no_sums);
-	if (!ks->unsaved && !carried)
+	if (!ks->unsaved && !anyway)
 		return 0;
 	index_begin(&l);
 	for (uint32_t i = 0; i < ks->n; i++)
-		index_put(&l, ks->order[i]->file, ks->order[i]->key,
-		    with_carry ? &ks->order[i]->carry : &no_sums);
+		index_put(&l, ks->order[i]->file, ks->order[i]->key, ks->order[i]->seen);
 	rc = index_commit(&l, ks->folder, e);
 	ks->unsaved = rc != 0;
 	return rc;

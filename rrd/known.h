@@ -24,10 +24,16 @@ struct known {
 	uint64_t id;         /* of the row; the key in the table, so it stands first */
 	char *file;          /* below the folder; owned */
 	char *key;           /* text for people; owned */
-	int64_t last;        /* end of the last bin written, s since 1970; while `ready` */
-	struct sums carry;   /* goes into the next bin written: came late, or failed */
-	uint32_t rank;       /* place in the order of writing */
+	int64_t last;        /* end of the last bin that was journaled, s since 1970 */
+	int64_t was;         /* `last` before the present round */
+	int64_t stored;      /* end of the last bin that the file has, as far as we know */
+	int64_t seen;        /* end of the last bin with a row; 0: not known */
+	struct sums carry;   /* goes into the next bin: came late, or could not be written */
+	uint32_t carry_rows;
+	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	bool ready;          /* the file is there and has our shape */
+	bool failed;         /* in the present delivery */
+	bool carry_changed;  /* the journal does not know */
 };
 
 struct known_set {
@@ -35,7 +41,7 @@ struct known_set {
 	struct archive_shape shape;
 	struct table table;     /* struct known */
 	uint32_t max;           /* archives at most; the other one is not counted */
-	struct known other;     /* takes the rows beyond `max` */
+	struct known other;     /* takes the rows that have no archive of their own */
 	bool other_used;
 	struct known **order;   /* by file name, so that folders are walked one by one */
 	uint32_t n;             /* in `order` */
@@ -55,18 +61,26 @@ int known_open(struct known_set *ks, const char *folder, const struct archive_sh
 /* Close; nothing is written. */
 void known_close(struct known_set *ks);
 
+/* The archive of row `id`, if it has one; NULL. */
+struct known *known_find(struct known_set *ks, uint64_t id, bool other);
+
+/* Whether one more archive may be made. */
+bool known_room(const struct known_set *ks);
+
 /*
- * The archive of row `id`, or of the other row when it has none and there is no room.
- * `key_text(arg, buf)` writes the row's text (INDEX_KEY_MAX at most) if it is needed.
+ * Know row `id`, which known_find does not, as `key` (its text) in the file `file`. NULL
+ * when there is no room.
  */
-struct known *known_get(struct known_set *ks, uint64_t id,
-    void (*key_text)(void *arg, char *buf), void *arg);
+struct known *known_add(struct known_set *ks, uint64_t id, const char *file, const char *key);
 
 /* The archive of the other row. */
 struct known *known_other(struct known_set *ks);
 
-/* Bring ks->order into order, and number it. */
+/* Bring ks->order into order. */
 void known_sort(struct known_set *ks);
+
+/* The path of its file, in `buf` (PATH_MAX). */
+const char *known_path(const struct known_set *ks, const struct known *k, char *buf);
 
 /*
  * Look at the file of `k`. Returns 0 when it is ready; -WEIR_ENOENT when there is none;
@@ -82,9 +96,14 @@ int known_update(struct known_set *ks, struct known *k, const struct archive_bin
     size_t n, struct err *e);
 
 /*
- * Write the index if it lacks something, or if what is carried must outlive the process
- * (`with_carry`). Returns 0 or -WEIR_EIO with `e`.
+ * Forget the archives that `gone` says are gone, after their files are removed. Pointers to
+ * others are not valid any more. Returns how many there were, or -WEIR_ENOMEM.
  */
-int known_save(struct known_set *ks, bool with_carry, struct err *e);
+int known_forget(struct known_set *ks, bool (*gone)(void *arg, struct known *k), void *arg);
+
+/*
+ * Write the index if it lacks something, or `anyway`. Returns 0 or -WEIR_EIO with `e`.
+ */
+int known_save(struct known_set *ks, bool anyway, struct err *e);
 
 #endif

@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rrd/output.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "flow/text.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "rrd/cached.h"
+#include "rrd/delivery.h"
 #include "rrd/files.h"
 #include "rrd/fill.h"
 #include "rrd/index.h"
+#include "rrd/journal.h"
 #include "rrd/known.h"
+#include "rrd/rows.h"
 
 #define AT(member) offsetof(struct rrd_config, member)
 static const struct directive rrd_rows[] = {
 	{ .name = "rrd_path", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(path),
 	    .doc = "Folder of the archives: PATH/PLUGIN/HH/KEY-HASH.rrd, with an index.tsv in "
-	           "PATH/PLUGIN that tells which is whose. Default: 'rrd' in state_dir." },
+	           "PATH/PLUGIN that tells which is whose. From the first part on that holds a "
+	           "primitive, as $src_host or ${src_host}, it says how the archives in PATH/PLUGIN "
+	           "are called, in folders of their own (4 at most): '/var/lib/weir/rrd/"
+	           "$peer_src_ip/$src_host' makes /var/lib/weir/rrd/PLUGIN/ADDRESS/HOST-HASH.rrd. "
+	           "Octets other than letters, digits and . _ : - become _. Default: 'rrd' in "
+	           "state_dir." },
 	{ .name = "rrd_step", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(step), .min = 1, .max = 86400, .def = "300", .unit = "s",
 	    .doc = "Length of the time bins, which is the step of the archives. Bins start at "
@@ -47,14 +57,38 @@ static const struct directive rrd_rows[] = {
 	    .unit = "files",
 	    .doc = "How many archives are made at most. Rows beyond it are added up in the "
 	           "archive _other.rrd." },
+	{ .name = "rrd_create", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(create), .def = "all",
+	    .doc = "Which rows get archives of their own: all; 'top N': those that counted most "
+	           "bytes in a bin, at each bin; watch: those that watch_map names for this "
+	           "plugin. One that has an archive keeps it. The others are added up in "
+	           "_other.rrd." },
+	{ .name = "rrd_expire", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(expire), .max = 10 * 366 * 86400U, .def = "0", .unit = "s",
+	    .doc = "Archives that got no row for so long expire; 0: never." },
+	{ .name = "rrd_expired", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(expired), .words = "keep|remove", .def = "keep",
+	    .doc = "What becomes of archives that expire. keep: nothing is written to them any "
+	           "more, until a row comes for them. remove: their files are removed, which "
+	           "makes room for others (rrd_max_files)." },
+	{ .name = "rrd_daemon", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(daemon),
+	    .doc = "Address of an rrdcached(1) that writes the archives: unix:/PATH, HOST or "
+	           "HOST:PORT. It has to see the same files under the same names, as weir makes "
+	           "new ones. While it is away bins wait in a journal beside the archives." },
+	{ .name = "rrd_daemon_flush", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(daemon_flush), .min = 1, .max = 7 * 86400, .def = "3600", .unit = "s",
+	    .doc = "How often rrdcached is asked to write all it has to the archives. Until it "
+	           "has, the journal keeps it." },
+	{ .name = "rrd_journal_max", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(journal_max), .min = 65536, .max = UINT64_C(1) << 40, .def = "1G",
+	    .doc = "Octets that the journal takes at most, 48 for each archive and bin. Beyond "
+	           "it bins are added up in memory, and written as one." },
 	{ .name = "rrd_late", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(late), .words = "next|drop", .def = "next",
 	    .doc = "What becomes of rows that come after their bin was written, as RRD takes "
 	           "nothing older than the last update. next: they count in the next bin. "
 	           "drop: they are refused, and the books say so." },
-	{ .name = "rrd_cached_address", .type = DIRECTIVE_REFUSED, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Writing through rrdcached is not supported yet: leave it out, archives "
-	           "are written directly." },
 	{ .name = NULL },
 };
 #undef AT
@@ -66,18 +100,47 @@ const struct directive_set rrd_directives = {
 /* A running output. */
 struct rrd_state {
 	struct known_set known;
+	struct rows_config rows;
 	struct fill_times times;
 	bool started;             /* `times.measured` is fixed */
-	uint64_t late_rows;
+	int64_t saved;            /* the index: end of the bins then, s since 1970 */
+	uint64_t late_rows, expired;
 	struct log_limit late_limit;
-	struct fill_item *items;  /* of the snapshot that is being written */
-	size_t n, room;
+	struct journal journal;
+	struct cached *cached;    /* NULL: none */
+	struct delivery delivery;
+	uint64_t spooled;         /* rows that are in the journal, or carried */
+	struct fill_items items;  /* of the snapshot that is being written, */
+	struct journal_round round; /* and what that comes to */
 };
 
+/* The folder that all outputs share, to `root` (PATH_MAX), and the pattern of names, or NULL. */
 static const char *
-config_path(const struct rrd_config *c)
+path_divide(const struct rrd_config *c, char root[PATH_MAX])
 {
-	return c->path != NULL ? c->path : c->default_path;
+	const char *path = c->path != NULL ? c->path : c->default_path;
+	const char *dollar = strchr(path, '$'), *slash = dollar;
+	size_t len;
+
+	while (slash != NULL && slash > path && slash[-1] != '/')
+		slash--;
+	len = slash != NULL ? (size_t)(slash - path) : strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	snprintf(root, PATH_MAX, "%.*s", len < PATH_MAX ? (int)len : PATH_MAX - 1, path);
+	if (root[0] == '\0')
+		strcpy(root, ".");
+	return slash;
+}
+
+static int
+rows_configure(const struct output *o, struct rows_config *rows, char root[PATH_MAX],
+    struct err *e)
+{
+	const struct rrd_config *c = o->config;
+
+	rows->pattern = path_divide(c, root);
+	return rows_config_parse(c->create != NULL ? c->create : "all", rows, e);
 }
 
 static int
@@ -85,7 +148,11 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct rrd_config *c = o->config;
 
-	if (config_path(c) == NULL)
+	struct rows_config rows = { 0 };
+	char root[PATH_MAX];
+	struct err why = ERR_INIT;
+
+	if (c->path == NULL && c->default_path == NULL)
 		return err_set(e, WEIR_EINVAL,
 		    "rrd %s: rrd_path is not set: say where the archives go", o->name);
 	if (c->profile == PROFILE_CUSTOM) {
@@ -106,6 +173,16 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 			return err_set(e, WEIR_EINVAL,
 			    "rrd %s: with %s in aggregate every record would get an archive of "
 			    "its own: leave it out", o->name, fields[i].config);
+	if (rows_configure(o, &rows, root, &why) != 0 ||
+	    rows_config_check(&rows, &o->fields, &why) != 0)
+		return err_set(e, WEIR_EINVAL, "rrd %s: %s", o->name, why.text);
+	if (c->daemon != NULL) {
+		struct cached *cached = cached_new(c->daemon, e);
+
+		if (cached == NULL)
+			return -WEIR_EINVAL;
+		cached_free(cached);
+	}
 	field_set_add(&o->fields, F_FLOWS);
 	vc->bins = (struct bins){ .seconds = c->step, .epoch_aligned = true };
 	vc->refresh_s = c->step;
@@ -113,130 +190,83 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 	return 0;
 }
 
-static int
-rrd_open_output(struct output *o, struct err *e)
-{
-	const struct rrd_config *c = o->config;
-	struct archive_shape shape = { c->step, c->heartbeat != 0 ? c->heartbeat : 2 * c->step,
-		(enum profile_name)c->profile, c->rra };
-	char folder[PATH_MAX], view[FILES_FOLDER_MAX];
-	struct rrd_state *x = calloc(1, sizeof(*x));
-	int rc;
+static void rrd_free(struct rrd_state *x);
 
-	if (x == NULL)
-		return err_set(e, WEIR_ENOMEM, "rrd %s: no memory", o->name);
-	x->late_limit = (struct log_limit)LOG_LIMIT_INIT;
-	x->times.drop_late = c->late == RRD_LATE_DROP;
-	files_folder(o->name, view);
-	if ((size_t)snprintf(folder, sizeof(folder), "%s/%s", config_path(c), view) >=
-	    sizeof(folder))
-		rc = err_set(e, WEIR_EINVAL, "rrd %s: rrd_path is too long", o->name);
-	else
-		rc = known_open(&x->known, folder, &shape, c->max_files, e);
-	if (rc != 0) {
-		free(x);
+/* Everything that is opened, in the folder `folder`. */
+static int
+state_open(struct rrd_state *x, const struct rrd_config *c, const char *folder,
+    struct err *e)
+{
+	const struct archive_shape shape = { c->step,
+		c->heartbeat != 0 ? c->heartbeat : 2 * c->step, (enum profile_name)c->profile,
+		c->rra };
+	char real[PATH_MAX];
+	int rc = files_mkdir(folder, e);
+
+	/* rrdcached has a working folder of its own. */
+	if (rc == 0 && realpath(folder, real) == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: %s", folder, strerror(errno));
+	if (rc == 0)
+		rc = known_open(&x->known, real, &shape, c->max_files, e);
+	if (rc != 0)
 		return rc;
-	}
-	log_info("rrd %s: %s: %" PRIu32 " archives known", o->name, folder, x->known.n);
-	o->priv = x;
-	return 0;
-}
-
-/* End of the bin that ends at, or holds, `ns`; seconds. */
-static int64_t
-step_up(uint64_t ns, int64_t step)
-{
-	int64_t s = (int64_t)((ns - 1) / CLOCK_S + 1);
-
-	return (s + step - 1) / step * step;
-}
-
-static int
-items_push(struct rrd_state *x, struct known *k, uint64_t end_ns, const struct sums *sums)
-{
-	if (x->n == x->room) {
-		size_t room = x->room > 0 ? x->room * 2 : 1024;
-		struct fill_item *items = realloc(x->items, room * sizeof(*items));
-
-		if (items == NULL)
-			return -WEIR_ENOMEM;
-		x->items = items;
-		x->room = room;
-	}
-	x->items[x->n++] = (struct fill_item){ k, step_up(end_ns, x->known.shape.step_s),
-		*sums, 1 };
-	return 0;
-}
-
-/* What a row's text is made of. */
-struct row_text {
-	const struct rowspec *rs;
-	const uint8_t *row;
-	struct text_opts opts;
-};
-
-static void
-row_text_write(void *arg, char *buf)
-{
-	const struct row_text *t = arg;
-
-	text_key(t->rs, t->row, &t->opts, buf, INDEX_KEY_MAX);
-}
-
-/* Make items of the snapshot's rows. Returns 0 or -WEIR_ENOMEM. */
-static int
-items_collect(struct output *o, struct rrd_state *x, const struct snapshot *s,
-    struct output_result *r)
-{
-	static const struct sums none;
-	struct row_text t = { .rs = s->rs, .opts = { .num_protos = o->common.text.num_protos } };
-	int rc = 0;
-
-	x->n = 0;
-	r->rows = s->n;
-	for (uint32_t i = 0; i < s->n && rc == 0; i++) {
-		t.row = snapshot_row(s, i);
-		rc = items_push(x,
-		    known_get(&x->known, rowspec_identity(s->rs, t.row), row_text_write, &t),
-		    snapshot_bin(s, t.row).end, rowspec_sums_get(s->rs, t.row));
-	}
-	for (uint16_t i = 0; i < snapshot_n_bins(s); i++) {
-		const struct sums *other = snapshot_other(s, i);
-
-		if (sums_equal(other, &none))
-			continue;
-		r->rows++;
-		if (rc == 0)
-			rc = items_push(x, known_other(&x->known), snapshot_bin_no(s, i).end,
-			    other);
-	}
+	rc = journal_open(&x->journal, real, c->journal_max != 0 ? c->journal_max : UINT64_MAX,
+	    e);
+	if (rc == 0 && c->daemon != NULL && (x->cached = cached_new(c->daemon, e)) == NULL)
+		rc = -WEIR_EINVAL;
 	return rc;
 }
 
 static int
-by_archive(const void *a, const void *b)
+rrd_open_output(struct output *o, struct err *e)
 {
-	const struct fill_item *x = a, *y = b;
+	const struct rrd_config *c = o->config;
+	char root[PATH_MAX], folder[PATH_MAX], view[FILES_FOLDER_MAX];
+	struct rrd_state *x = calloc(1, sizeof(*x));
+	struct output_result before = { 0 };
+	int rc;
 
-	if (x->known->rank != y->known->rank)
-		return x->known->rank < y->known->rank ? -1 : 1;
-	return x->end < y->end ? -1 : x->end > y->end;
+	if (x == NULL)
+		return err_set(e, WEIR_ENOMEM, "rrd %s: no memory", o->name);
+	x->known.lock_fd = x->journal.fd = -1;
+	x->late_limit = (struct log_limit)LOG_LIMIT_INIT;
+	x->times.drop_late = c->late == RRD_LATE_DROP;
+	rc = rows_configure(o, &x->rows, root, e);
+	files_folder(o->name, view);
+	if (rc == 0 && (size_t)snprintf(folder, sizeof(folder), "%s/%s", root, view) >=
+	        sizeof(folder))
+		rc = err_set(e, WEIR_EINVAL, "rrd %s: rrd_path is too long", o->name);
+	if (rc == 0)
+		rc = state_open(x, c, folder, e);
+	if (rc != 0) {
+		rrd_free(x);
+		return rc;
+	}
+	x->spooled = delivery_init(&x->delivery, &x->known, &x->journal, x->cached,
+	    c->daemon_flush);
+	before.rows = before.spooled = x->spooled;
+	output_count(o, &before);
+	log_info("rrd %s: %s: %" PRIu32 " archives known%s", o->name, x->known.folder,
+	    x->known.n, x->spooled > 0 ? ", and rows for them in the journal" : "");
+	o->priv = x;
+	return 0;
 }
 
 /* Say how far bins are over as of snapshot `s`, and which of its times cannot be. */
 static void
 times_set(struct rrd_state *x, const struct snapshot *s)
 {
+	const struct fill_items *items = &x->items;
 	int64_t step = x->known.shape.step_s;
 	int64_t first = INT64_MAX, closed = 0;
 
-	x->times.latest = s->cut > 0 ? step_up(s->cut + 1, step) : INT64_MAX;
+	x->times.latest = s->cut > 0 ? rows_bin_end(s->cut + 1, step) : INT64_MAX;
 	if (!s->last)
 		closed = (int64_t)(s->horizon / CLOCK_S) / step * step;
 	/* At the end the open bins are written too; after a file they may be long past. */
-	for (size_t i = 0; s->last && i < x->n; i++)
-		if (x->items[i].end <= x->times.latest && x->items[i].end > closed)
-			closed = x->items[i].end;
+	for (uint32_t i = 0; s->last && i < items->n; i++)
+		if (items->v[i].end <= x->times.latest && items->v[i].end > closed)
+			closed = items->v[i].end;
 	if (closed > x->times.closed)
 		x->times.closed = closed;
 	if (x->started || x->times.closed == 0)
@@ -247,33 +277,44 @@ times_set(struct rrd_state *x, const struct snapshot *s)
 	 * which nobody measured; the bin in which we began counts as measured if it has
 	 * rows.
 	 */
-	for (size_t i = 0; i < x->n; i++)
-		if (x->items[i].end < first &&
-		    x->items[i].end > x->times.closed - FILL_IDLE_MAX * step)
-			first = x->items[i].end;
+	for (uint32_t i = 0; i < items->n; i++)
+		if (items->v[i].end < first &&
+		    items->v[i].end > x->times.closed - FILL_IDLE_MAX * step)
+			first = items->v[i].end;
 	x->times.measured = first < x->times.closed ? first - step : x->times.closed - step;
 	if (first == INT64_MAX)
 		x->times.measured = x->times.closed;
 	x->started = true;
 }
 
-/* Bring all archives up to date. Returns 0, or the first failure with `e`. */
+/* Whether nothing is written to it any more. */
+static bool
+archive_expired(const struct rrd_state *x, const struct rrd_config *c, const struct known *k)
+{
+	return c->expire > 0 && k->items == 0 && k->carry_rows == 0 && k != &x->known.other &&
+	    k->seen > 0 && k->seen + (int64_t)c->expire <= x->times.closed;
+}
+
+/* Make a round of what all archives shall be told. Returns 0, or the first failure with `e`. */
 static int
-archives_fill(struct rrd_state *x, struct fill_result *fr, struct err *e)
+archives_fill(struct rrd_state *x, const struct rrd_config *c, struct fill_result *fr,
+    struct err *e)
 {
 	struct known_set *ks = &x->known;
 	uint64_t failed = 0;
 	int rc = 0;
 
-	for (uint32_t i = 0, at = 0; i < ks->n; i++) {
-		uint32_t from = at;
+	x->round.n = 0;
+	for (uint32_t i = 0; i < ks->n; i++) {
+		struct known *k = ks->order[i];
 		struct err why = ERR_INIT;
 		int failure;
 
-		while (at < x->n && x->items[at].known == ks->order[i])
-			at++;
-		failure = fill_archive(ks, ks->order[i], x->items + from, at - from, &x->times,
-		    fr, &why);
+		if (k->seen == 0)
+			k->seen = x->times.closed;
+		if (archive_expired(x, c, k))
+			continue;
+		failure = fill_archive(ks, k, &x->items, &x->times, &x->round, fr, &why);
 		if (failure != 0 && failed++ == 0) {
 			rc = failure;
 			*e = why;
@@ -285,57 +326,174 @@ archives_fill(struct rrd_state *x, struct fill_result *fr, struct err *e)
 		err_set(e, (enum weir_errno)first.code, "%.400s (and %" PRIu64 " more)",
 		    first.text, failed - 1);
 	}
+	delivery_carries(ks, &x->round, true);
 	return rc;
+}
+
+/* The round into the journal. Returns 0; or, with all of it carried, -WEIR_E... with `e`. */
+static int
+round_append(struct rrd_state *x, struct err *e)
+{
+	/* The journal knows rows by number only: the index has to be there first. */
+	int rc = known_save(&x->known, false, e);
+
+	if (rc == 0)
+		rc = journal_append(&x->journal, &x->round, e);
+	/* librrd takes its time; with rrdcached this is done when it has been told. */
+	if (rc == 0 && x->cached == NULL && x->round.n > 0)
+		rc = journal_sync(&x->journal, e);
+	else if (rc != 0)
+		fill_undo(&x->known, &x->round);
+	return rc;
+}
+
+/* Whether `k` goes; its file does. */
+static bool
+archive_remove(void *arg, struct known *k)
+{
+	struct output *o = arg;
+	struct rrd_state *x = o->priv;
+	char path[PATH_MAX];
+
+	if (!archive_expired(x, o->config, k))
+		return false;
+	if (unlink(known_path(&x->known, k, path)) != 0 && errno != ENOENT) {
+		log_warn("rrd %s: %s: %s", o->name, path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Let archives go that have expired, and keep in the index when which had a row: with it
+ * lost after a crash they expire an eighth of their time early.
+ */
+static int
+archives_expire(struct output *o, bool last, struct err *e)
+{
+	const struct rrd_config *c = o->config;
+	struct rrd_state *x = o->priv;
+	bool due = c->expire > 0 && x->times.closed - x->saved >= (int64_t)c->expire / 8;
+	bool any = false;
+	int n, rc;
+
+	if (c->expired == RRD_EXPIRED_REMOVE)
+		for (uint32_t i = 0; i < x->known.n && !any; i++)
+			any = archive_expired(x, c, x->known.order[i]);
+	if (any && (n = known_forget(&x->known, archive_remove, o)) > 0) {
+		x->expired += (uint64_t)n;
+		log_info("rrd %s: %d archives expired and were removed", o->name, n);
+	}
+	rc = known_save(&x->known, due || last, e);
+	if (rc == 0 && due)
+		x->saved = x->times.closed;
+	return rc;
+}
+
+/* Show how much waits for whom. */
+static void
+waiting_show(struct output *o)
+{
+	struct rrd_state *x = o->priv;
+	uint64_t octets = delivery_waiting(&x->delivery);
+
+	if (octets == 0)
+		atomic_store(&o->waiting_since, 0);
+	else if (atomic_load(&o->waiting_since) == 0)
+		atomic_store(&o->waiting_since, clock_real());
+	atomic_store(&o->waiting_octets, octets);
+	atomic_store(&o->waiting, octets > 0 ? x->spooled : 0);
+}
+
+/*
+ * The books. `taken` rows of the snapshot came in, and what was delivered may be those or
+ * earlier ones.
+ */
+static void
+rows_account(struct output *o, struct output_result *r, const struct fill_result *fr,
+    const struct delivery_result *dr)
+{
+	struct rrd_state *x = o->priv;
+	uint64_t gone = dr->written + dr->refused, fresh;
+
+	x->spooled += fr->taken;
+	gone = gone < x->spooled ? gone : x->spooled;
+	x->spooled -= gone;
+	fresh = gone < fr->taken ? gone : fr->taken;
+	r->refused = fr->refused + (dr->refused < fresh ? dr->refused : fresh);
+	r->written = fresh - (dr->refused < fresh ? dr->refused : fresh);
+	r->spooled = fr->taken - fresh;
+	if (gone > fresh)
+		output_account(o, &(struct output_result){ .written = gone - fresh },
+		    gone - fresh);
 }
 
 static int
 rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
 {
+	const struct rrd_config *c = o->config;
 	struct rrd_state *x = o->priv;
+	struct delivery_result dr = { 0 };
 	struct fill_result fr = { 0 };
 	struct err why = ERR_INIT;
-	int rc;
+	uint64_t began = clock_mono();
+	int rc, failure;
 
-	if (items_collect(o, x, s, r) != 0) {
-		r->refused = r->rows;
-		return err_set(e, WEIR_ENOMEM, "no memory for %" PRIu64 " rows", r->rows);
-	}
+	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
 	known_sort(&x->known);
-	if (x->n > 0)
-		qsort(x->items, x->n, sizeof(*x->items), by_archive);
 	times_set(x, s);
-	rc = archives_fill(x, &fr, e);
+	rc = archives_fill(x, c, &fr, e);
+	failure = round_append(x, &why);
+	if (failure != 0 && s->last) {
+		/* What is carried now has nowhere to wait but this process. */
+		fr.refused += fr.taken;
+		fr.taken = 0;
+	}
+	if (rc == 0 && failure != 0) {
+		rc = failure;
+		*e = why;
+	}
+	failure = delivery_run(&x->delivery, &dr, &why);
+	if (rc == 0 && failure != 0) {
+		rc = failure;
+		*e = why;
+	}
+	fr.late += dr.late;
 	if (fr.late > 0) {
 		x->late_rows += fr.late;
 		log_limited(&x->late_limit, "rrd %s: %" PRIu64 " rows came after their bin was "
 		    "written: %s", o->name, fr.late,
 		    x->times.drop_late ? "refused" : "counted in the next");
 	}
-	r->written = fr.written;
-	r->spooled = fr.carried;
-	r->refused = fr.refused;
-	if (known_save(&x->known, s->last, &why) != 0) {
-		/* What is carried now has nowhere to wait but this process. */
-		if (s->last) {
-			r->refused += r->spooled;
-			r->spooled = 0;
-		}
-		if (rc == 0) {
-			rc = -why.code;
-			*e = why;
-		}
+	rows_account(o, r, &fr, &dr);
+	failure = archives_expire(o, s->last, &why);
+	if (rc == 0 && failure != 0) {
+		rc = failure;
+		*e = why;
 	}
+	waiting_show(o);
+	log_debug(LOG_RRD, "rrd %s: %" PRIu64 " rows, %" PRIu64 " bins told%s, in %.3f s",
+	    o->name, r->rows, dr.bins, dr.flushed ? ", all written" : "",
+	    (double)(clock_mono() - began) / 1e9);
 	return rc;
+}
+
+static void
+rrd_free(struct rrd_state *x)
+{
+	delivery_fini(&x->delivery);
+	cached_free(x->cached);
+	journal_close(&x->journal);
+	journal_round_fini(&x->round);
+	known_close(&x->known);
+	free(x->items.v);
+	free(x);
 }
 
 static void
 rrd_close_output(struct output *o)
 {
-	struct rrd_state *x = o->priv;
-
-	known_close(&x->known);
-	free(x->items);
-	free(x);
+	rrd_free(o->priv);
 	o->priv = NULL;
 }
 
@@ -344,7 +502,7 @@ rrd_output_counts(const struct output *o)
 {
 	const struct rrd_state *x = o->priv;
 
-	return (struct rrd_counts){ x->late_rows, x->known.n };
+	return (struct rrd_counts){ x->late_rows, x->known.n, x->expired };
 }
 
 const struct output_ops rrd_output = {

@@ -43,12 +43,6 @@ __lsan_default_suppressions(void)
 	return "leak:librrd\nleak:libfontconfig\nleak:libpango\n";
 }
 
-static void
-key_write(void *arg, char *buf)
-{
-	strcpy(buf, arg);
-}
-
 /* Bytes of bin `i` of key `k`: a day's curve, a burst, one that comes only at noon. */
 static uint64_t
 bytes_of(unsigned k, unsigned i)
@@ -77,8 +71,11 @@ archives_make(const char *dir, unsigned bins)
 	assert_int_equal(known_open(&ks, folder, &shape, 100, &e), 0);
 	for (unsigned k = 0; k < KEYS; k++) {
 		uint64_t id = 0x9e3779b97f4a7c15U * (k + 1);
-		struct known *a = known_get(&ks, id, key_write, (void *)(uintptr_t)keys[k]);
+		char file[FILES_NAME_MAX];
+		struct known *a;
 
+		files_name(id, keys[k], file);
+		a = known_add(&ks, id, file, keys[k]);
 		assert_int_equal(known_create(&ks, a, START, &e), 0);
 		for (unsigned i = 0; i < bins; i++)
 			day[i] = (struct archive_bin){ .end = START + (i + 1) * STEP,

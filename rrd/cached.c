@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/cached.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEFAULT_PORT "42217"
+#define TIMEOUT_S    60
+#define SEND_OCTETS  65536U
+#define LINE_OCTETS  8192U /* of an answer */
+
+struct cached {
+	char *address;         /* as it was given, for people */
+	char *path;            /* of a socket in the file system, or NULL: */
+	char *host, *port;
+	int fd;                /* -1: not connected */
+	bool bad;              /* something could not be sent */
+	int why;               /* errno of that */
+	size_t commands;       /* in this batch */
+	size_t out_len, in_len, in_at;
+	char out[SEND_OCTETS], in[LINE_OCTETS];
+};
+
+/* Divide "host:port", "[address]:port", "host" or "address" (IPv6). */
+static int
+host_parse(struct cached *c, const char *text)
+{
+	const char *end = text + strlen(text), *port = NULL;
+
+	if (*text == '[') {
+		text++;
+		if ((end = strchr(text, ']')) == NULL || (end[1] != '\0' && end[1] != ':'))
+			return -WEIR_EINVAL;
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else if (strchr(text, ':') != NULL && strchr(text, ':') == strrchr(text, ':')) {
+		end = strchr(text, ':');
+		port = end + 1;
+	}
+	if (end == text || (port != NULL && *port == '\0'))
+		return -WEIR_EINVAL;
+	c->host = strndup(text, (size_t)(end - text));
+	c->port = strdup(port != NULL ? port : DEFAULT_PORT);
+	return c->host != NULL && c->port != NULL ? 0 : -WEIR_ENOMEM;
+}
+
+struct cached *
+cached_new(const char *address, struct err *e)
+{
+	struct cached *c = calloc(1, sizeof(*c));
+	const char *path = strncmp(address, "unix:", 5) == 0 ? address + 5 : address;
+	int rc = 0;
+
+	if (c == NULL || (c->address = strdup(address)) == NULL) {
+		free(c);
+		err_set(e, WEIR_ENOMEM, "rrdcached: no memory");
+		return NULL;
+	}
+	c->fd = -1;
+	if (path != address || *path == '/') {
+		if (*path != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+			rc = -WEIR_EINVAL;
+		else if ((c->path = strdup(path)) == NULL)
+			rc = -WEIR_ENOMEM;
+	} else {
+		rc = host_parse(c, address);
+	}
+	if (rc == 0)
+		return c;
+	err_set(e, WEIR_EINVAL, "'%s' is no address of rrdcached: write unix:/PATH (107 octets "
+	    "at most), HOST or HOST:PORT", address);
+	cached_free(c);
+	return NULL;
+}
+
+void
+cached_free(struct cached *c)
+{
+	if (c == NULL)
+		return;
+	cached_disconnect(c);
+	free(c->address);
+	free(c->path);
+	free(c->host);
+	free(c->port);
+	free(c);
+}
+
+void
+cached_disconnect(struct cached *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->out_len = c->in_len = c->in_at = 0;
+}
+
+static int
+cached_lost(struct cached *c, const char *what, struct err *e)
+{
+	cached_disconnect(c);
+	return err_set(e, WEIR_EIO, "rrdcached %s: %s", c->address, what);
+}
+
+/* A connected socket with time limits, or -1 with errno. */
+static int
+socket_connect(int family, const struct sockaddr *to, socklen_t len)
+{
+	const struct timeval limit = { .tv_sec = TIMEOUT_S };
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+	    connect(fd, to, len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int
+connect_host(struct cached *c, struct err *e)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all;
+	int rc = getaddrinfo(c->host, c->port, &hints, &all);
+
+	if (rc != 0)
+		return cached_lost(c, gai_strerror(rc), e);
+	for (struct addrinfo *a = all; a != NULL && c->fd < 0; a = a->ai_next)
+		c->fd = socket_connect(a->ai_family, a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(all);
+	return c->fd >= 0 ? 1 : cached_lost(c, strerror(errno), e);
+}
+
+/* Whether the other side has hung up, or says something that nobody asked for. */
+static bool
+connection_stale(int fd)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+int
+cached_connect(struct cached *c, struct err *e)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	if (c->fd >= 0 && !connection_stale(c->fd))
+		return 0;
+	cached_disconnect(c);
+	if (c->path == NULL)
+		return connect_host(c, e);
+	memcpy(to.sun_path, c->path, strlen(c->path) + 1);
+	c->fd = socket_connect(AF_UNIX, (struct sockaddr *)(void *)&to, sizeof(to));
+	return c->fd >= 0 ? 1 : cached_lost(c, strerror(errno), e);
+}
+
+static void
+out_flush(struct cached *c)
+{
+	size_t done = 0;
+
+	while (!c->bad && done < c->out_len) {
+		ssize_t n = send(c->fd, c->out + done, c->out_len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			c->bad = true;
+			c->why = errno == EAGAIN ? ETIMEDOUT : errno;
+			break;
+		}
+		done += (size_t)n;
+	}
+	c->out_len = 0;
+}
+
+static void
+out_put(struct cached *c, const char *s, size_t len)
+{
+	while (len > 0) {
+		size_t n = sizeof(c->out) - c->out_len;
+
+		if (n > len)
+			n = len;
+		memcpy(c->out + c->out_len, s, n);
+		c->out_len += n;
+		s += n;
+		len -= n;
+		if (c->out_len == sizeof(c->out))
+			out_flush(c);
+	}
+}
+
+/*
+ * The next line of the answer, without its newline, to be used at once; what is too long
+ * is cut. NULL with errno when there is none.
+ */
+static char *
+in_line(struct cached *c)
+{
+	for (;;) {
+		char *from = c->in + c->in_at, *end = memchr(from, '\n', c->in_len - c->in_at);
+		ssize_t n;
+
+		if (end != NULL || c->in_len - c->in_at == sizeof(c->in)) {
+			if (end == NULL)
+				end = c->in + sizeof(c->in) - 1;
+			*end = '\0';
+			c->in_at = (size_t)(end - c->in) + 1;
+			return from;
+		}
+		memmove(c->in, from, c->in_len - c->in_at);
+		c->in_len -= c->in_at;
+		c->in_at = 0;
+		n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? ECONNRESET : errno == EAGAIN ? ETIMEDOUT : errno;
+			return NULL;
+		}
+		c->in_len += (size_t)n;
+	}
+}
+
+int
+cached_begin(struct cached *c, struct err *e)
+{
+	char *line;
+
+	c->bad = false;
+	c->commands = 0;
+	out_put(c, "BATCH\n", 6);
+	out_flush(c);
+	if (c->bad)
+		return cached_lost(c, strerror(c->why), e);
+	if ((line = in_line(c)) == NULL)
+		return cached_lost(c, strerror(errno), e);
+	if (strncmp(line, "0 ", 2) != 0)
+		return cached_lost(c, line, e);
+	return 0;
+}
+
+void
+cached_command(struct cached *c, const char *verb, const char *path, const char *rest)
+{
+	out_put(c, verb, strlen(verb));
+	out_put(c, " ", 1);
+	while (*path != '\0') {
+		size_t plain = strcspn(path, " \\\t");
+
+		out_put(c, path, plain);
+		path += plain;
+		if (*path != '\0') {
+			out_put(c, "\\", 1);
+			out_put(c, path++, 1);
+		}
+	}
+	if (*rest != '\0') {
+		out_put(c, " ", 1);
+		out_put(c, rest, strlen(rest));
+	}
+	out_put(c, "\n", 1);
+	c->commands++;
+}
+
+int
+cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *text),
+    void *arg, struct err *e)
+{
+	char *line, *end;
+	unsigned long n;
+
+	out_put(c, ".\n", 2);
+	out_flush(c);
+	if (c->bad)
+		return cached_lost(c, strerror(c->why), e);
+	if ((line = in_line(c)) == NULL)
+		return cached_lost(c, strerror(errno), e);
+	n = strtoul(line, &end, 10);
+	if (end == line || strncmp(end, " error", 6) != 0 || n > c->commands)
+		return cached_lost(c, line, e);
+	while (n-- > 0) {
+		unsigned long no;
+
+		if ((line = in_line(c)) == NULL)
+			return cached_lost(c, strerror(errno), e);
+		no = strtoul(line, &end, 10);
+		if (no == 0 || no > c->commands || *end != ' ')
+			return cached_lost(c, line, e);
+		failed(arg, no - 1, end + 1);
+	}
+	return 0;
+}

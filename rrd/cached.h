@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cached: a connection to rrdcached(1), which gathers updates of archives and writes them
+ * when it pleases. Commands go in batches, whose answer names those that failed; one
+ * batch is some hundred times faster than as many commands of librrd's client. What the
+ * daemon has taken it may still lose (kill -9): who cares keeps it until a FLUSH says
+ * that it is in the file.
+ *
+ * Blocks, a minute at most for each answer. What it answers is read as hostile input. One
+ * thread at a time.
+ */
+#ifndef WEIR_RRD_CACHED_H
+#define WEIR_RRD_CACHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
+
+struct cached;
+
+/*
+ * A connection to `address`, not open yet: "unix:/path", "/path", "host", "host:port" or
+ * "[address]:port". NULL with `e` when that is none.
+ */
+struct cached *cached_new(const char *address, struct err *e);
+void cached_free(struct cached *c);
+
+/*
+ * Connect, where it is not. Returns 0; 1 when it has connected anew: what was sent before
+ * may be lost; or -WEIR_EIO with `e`.
+ */
+int cached_connect(struct cached *c, struct err *e);
+
+/* Give the connection up: after errors, when the other side is not to be trusted. */
+void cached_disconnect(struct cached *c);
+
+/* Begin a batch. Returns 0, or -WEIR_EIO with `e`: then it is not connected any more. */
+int cached_begin(struct cached *c, struct err *e);
+
+/*
+ * One more command of the batch: `verb` on the file `path` (absolute, any octets but
+ * newlines), with `rest` behind it ("" for none). Failures show in cached_end.
+ */
+void cached_command(struct cached *c, const char *verb, const char *path, const char *rest);
+
+/*
+ * End the batch and wait for the answer: `failed(arg, no, text)` is called for each command
+ * that failed, `no` from 0 in the order that they were given, `text` the daemon's words.
+ * Returns 0, or -WEIR_EIO with `e`: then nothing is known of any of them, and it is not
+ * connected any more.
+ */
+int cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *text),
+    void *arg, struct err *e);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * delivery: the way from the journal to the archives, through librrd or through
+ * rrdcached.
+ *
+ *   journal  |- flushed -|- taken by rrdcached -|- to be told -|
+ *                                               ^ `told`
+ *
+ * What rrdcached has taken is in its memory, and lost when it is killed: it is told all
+ * of the journal again when the connection was lost. Every so often it is asked to write
+ * what it has; when the files are seen to have it, the journal begins anew. Without rrdcached
+ * that is so after every delivery. RRD takes no time twice: what has come through
+ * already is refused, and that is as good. The output's thread only.
+ */
+#ifndef WEIR_RRD_DELIVERY_H
+#define WEIR_RRD_DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/log.h"
+#include "rrd/cached.h"
+#include "rrd/journal.h"
+#include "rrd/known.h"
+
+struct delivery {
+	struct known_set *ks;
+	struct journal *journal;
+	struct cached *cached;     /* NULL: librrd */
+	uint32_t flush_s;          /* how often rrdcached is asked to write */
+	/* private; of the journal's octets */
+	uint64_t told;             /* all before it has got through, */
+	uint64_t counted;          /* or had once, and its rows are accounted for; */
+	uint64_t maybe;            /* before it anything may have got through */
+	uint64_t since;            /* the journal began anew, clock_mono */
+	struct journal_round round; /* the one in hand */
+	struct cached_item *items;  /* commands of a batch */
+};
+
+struct delivery_result {
+	uint64_t written;   /* rows */
+	uint64_t refused;   /* rows whose archive is another's by now */
+	uint64_t late;      /* rows that were carried: somebody else wrote a later time */
+	uint64_t bins;
+	bool flushed;
+};
+
+/*
+ * Begin: what is in the journal is known to the archives of `ks`, but may have to be told.
+ * Returns how many rows that is.
+ */
+uint64_t delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
+    struct cached *cached, uint32_t flush_s);
+void delivery_fini(struct delivery *d);
+
+/*
+ * Tell archives all that they have not been told. Returns 0; or -WEIR_E... with `e`: what
+ * could not be told stays in the journal. Adds to `r`.
+ */
+int delivery_run(struct delivery *d, struct delivery_result *r, struct err *e);
+
+/*
+ * Put what archives carry to their next bin into `round`: all of it, or what the journal does
+ * not know yet.
+ */
+void delivery_carries(struct known_set *ks, struct journal_round *round, bool changed_only);
+
+/* Rounds' octets that wait to be told. */
+uint64_t delivery_waiting(const struct delivery *d);
+
+#endif

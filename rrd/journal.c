@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/hash.h"
+#include "lib/rbuf.h"
+#include "lib/statefile.h"
+#include "lib/wbuf.h"
+
+#define MAGIC        "weir-rrdjnl" /* with its NUL 12 octets */
+#define VERSION      1U
+#define ROUND_MAGIC  0x726e643aU /* "rnd:" */
+#define ROUND_HEAD   16U
+#define ENTRY_OCTETS 48U
+#define BINS_MAX     100000U /* of one idle entry */
+
+_Static_assert(sizeof(MAGIC) + 4 == JOURNAL_START, "the head's length");
+
+void
+journal_put(struct journal_round *r, const struct journal_entry *entry)
+{
+	if (r->n == r->room) {
+		r->room = r->room > 0 ? r->room * 2 : 1024;
+		r->entries = realloc(r->entries, r->room * sizeof(*r->entries));
+		if (r->entries == NULL)
+			abort();
+	}
+	r->entries[r->n++] = *entry;
+}
+
+void
+journal_round_fini(struct journal_round *r)
+{
+	free(r->entries);
+	memset(r, 0, sizeof(*r));
+}
+
+static void
+entry_write(struct wbuf *w, const struct journal_entry *entry)
+{
+	wbuf_u64(w, entry->id);
+	wbuf_u64(w, (uint64_t)entry->end);
+	wbuf_u64(w, entry->sums.packets);
+	wbuf_u64(w, entry->sums.bytes);
+	wbuf_u64(w, entry->sums.flows);
+	wbuf_u32(w, entry->n);
+	wbuf_u8(w, entry->kind);
+	wbuf_u8(w, entry->other);
+	wbuf_u16(w, 0);
+}
+
+/* Returns whether it is one that weir can have written. */
+static bool
+entry_read(struct rbuf *r, struct journal_entry *entry)
+{
+	uint8_t other;
+
+	entry->id = rbuf_u64(r);
+	entry->end = (int64_t)rbuf_u64(r);
+	entry->sums.packets = rbuf_u64(r);
+	entry->sums.bytes = rbuf_u64(r);
+	entry->sums.flows = rbuf_u64(r);
+	entry->n = rbuf_u32(r);
+	entry->kind = rbuf_u8(r);
+	other = rbuf_u8(r);
+	entry->other = other != 0;
+	return rbuf_u16(r) == 0 && rbuf_ok(r) && other <= 1 && entry->end >= 0 &&
+	    entry->kind < JOURNAL_KINDS &&
+	    (entry->kind != JOURNAL_IDLE || (entry->n > 0 && entry->n <= BINS_MAX));
+}
+
+/* The octets of round `r`, for the caller to free; NULL when memory is short. */
+static uint8_t *
+round_encode(const struct journal_round *r, size_t *len)
+{
+	uint8_t *p;
+	struct wbuf w;
+
+	*len = ROUND_HEAD + r->n * ENTRY_OCTETS;
+	p = malloc(*len);
+	if (p == NULL)
+		return NULL;
+	w = wbuf_of(p + ROUND_HEAD, *len - ROUND_HEAD);
+	for (size_t i = 0; i < r->n; i++)
+		entry_write(&w, &r->entries[i]);
+	w = wbuf_of(p, ROUND_HEAD);
+	wbuf_u32(&w, ROUND_MAGIC);
+	wbuf_u32(&w, (uint32_t)r->n);
+	wbuf_u64(&w, hash_frozen(p + ROUND_HEAD, *len - ROUND_HEAD));
+	return p;
+}
+
+static void
+head_encode(uint8_t head[JOURNAL_START])
+{
+	struct wbuf w = wbuf_of(head, JOURNAL_START);
+
+	wbuf_put(&w, MAGIC, sizeof(MAGIC));
+	wbuf_u32(&w, VERSION);
+}
+
+/* All of `len` octets at `at`, or false. */
+static bool
+octets_read(int fd, uint8_t *p, size_t len, uint64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return true;
+}
+
+static bool
+octets_write(int fd, const uint8_t *p, size_t len, uint64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return true;
+}
+
+uint64_t
+journal_read(const struct journal *j, uint64_t at, struct journal_round *r)
+{
+	uint8_t head[ROUND_HEAD], *body = NULL;
+	uint64_t sum, len, next = 0;
+	struct rbuf b = rbuf_of(head, sizeof(head));
+
+	r->n = 0;
+	if (at + ROUND_HEAD > j->size || !octets_read(j->fd, head, sizeof(head), at) ||
+	    rbuf_u32(&b) != ROUND_MAGIC)
+		return 0;
+	len = (uint64_t)rbuf_u32(&b) * ENTRY_OCTETS;
+	sum = rbuf_u64(&b);
+	at += ROUND_HEAD;
+	if (len > j->size - at || (body = malloc(len + 1)) == NULL)
+		return 0;
+	if (octets_read(j->fd, body, len, at) && hash_frozen(body, len) == sum) {
+		b = rbuf_of(body, len);
+		next = at + len;
+	}
+	while (next != 0 && rbuf_left(&b) > 0) {
+		struct journal_entry entry;
+
+		if (entry_read(&b, &entry))
+			journal_put(r, &entry);
+		else
+			next = 0;
+	}
+	free(body);
+	return next;
+}
+
+static int
+journal_error(const struct journal *j, struct err *e)
+{
+	return err_set(e, WEIR_EIO, "%s: %s", j->path, strerror(errno));
+}
+
+/* Whether the file begins as a journal of a version that we know. */
+static int
+head_check(const struct journal *j, struct err *e)
+{
+	uint8_t head[JOURNAL_START];
+	struct rbuf r = rbuf_of(head, sizeof(head));
+	const void *magic;
+
+	if (!octets_read(j->fd, head, sizeof(head), 0))
+		return err_set(e, WEIR_EUNSUPPORTED, "%s is no journal of archives", j->path);
+	magic = rbuf_get(&r, sizeof(MAGIC));
+	if (memcmp(magic, MAGIC, sizeof(MAGIC)) != 0)
+		return err_set(e, WEIR_EUNSUPPORTED, "%s is no journal of archives", j->path);
+	if (rbuf_u32(&r) > VERSION)
+		return err_set(e, WEIR_EUNSUPPORTED, "%s was written by a newer weir", j->path);
+	return 0;
+}
+
+int
+journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e)
+{
+	struct journal_round r = { 0 };
+	uint64_t at = JOURNAL_START;
+	struct stat st;
+	int rc;
+
+	*j = (struct journal){ .fd = -1, .max = max };
+	if ((size_t)snprintf(j->path, sizeof(j->path), "%s/" JOURNAL_FILE, folder) >=
+	    sizeof(j->path))
+		return err_set(e, WEIR_EINVAL, "%.64s...: the path is too long", folder);
+	j->fd = open(j->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (j->fd < 0 && errno == ENOENT)
+		return journal_restart(j, &r, e);
+	if (j->fd < 0 || fstat(j->fd, &st) != 0) {
+		rc = journal_error(j, e);
+		journal_close(j);
+		return rc;
+	}
+	j->size = (uint64_t)st.st_size;
+	rc = head_check(j, e);
+	if (rc == 0) {
+		for (uint64_t next; (next = journal_read(j, at, &r)) != 0;)
+			at = next;
+		j->size = at;
+		if (at < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)at) != 0)
+			rc = journal_error(j, e);
+	}
+	journal_round_fini(&r);
+	if (rc != 0)
+		journal_close(j);
+	return rc;
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = -1;
+}
+
+int
+journal_append(struct journal *j, const struct journal_round *r, struct err *e)
+{
+	size_t len;
+	uint8_t *p;
+	int rc = 0;
+
+	if (r->n == 0)
+		return 0;
+	if (j->size + ROUND_HEAD + r->n * ENTRY_OCTETS > j->max || r->n > UINT32_MAX)
+		return err_set(e, WEIR_EFULL, "%s: is as long as rrd_journal_max lets it be",
+		    j->path);
+	if ((p = round_encode(r, &len)) == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
+	errno = ENOSPC;
+	if (octets_write(j->fd, p, len, j->size)) {
+		j->size += len;
+	} else {
+		rc = journal_error(j, e);
+		/* A part that stays is no round: it is written over, or cut off at the start. */
+		(void)!ftruncate(j->fd, (off_t)j->size);
+	}
+	free(p);
+	return rc;
+}
+
+int
+journal_sync(struct journal *j, struct err *e)
+{
+	return fdatasync(j->fd) == 0 ? 0 : journal_error(j, e);
+}
+
+int
+journal_restart(struct journal *j, const struct journal_round *r, struct err *e)
+{
+	uint8_t head[JOURNAL_START], *p = NULL;
+	struct statefile_part parts[2] = { { head, sizeof(head) } };
+	int fd, rc;
+
+	if (r->n == 0 && j->fd >= 0) {
+		if (j->size > JOURNAL_START && ftruncate(j->fd, JOURNAL_START) != 0)
+			return journal_error(j, e);
+		j->size = JOURNAL_START;
+		return 0;
+	}
+	head_encode(head);
+	if (r->n > 0 && (p = round_encode(r, &parts[1].len)) == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
+	parts[1].data = p;
+	rc = statefile_replace(j->path, parts, r->n > 0 ? 2 : 1, e);
+	free(p);
+	if (rc != 0)
+		return rc;
+	fd = open(j->path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return journal_error(j, e);
+	journal_close(j);
+	j->fd = fd;
+	j->size = JOURNAL_START + parts[1].len;
+	return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journal: `journal` in the folder of an output: what its archives shall be told, written
+ * before they are told, and kept until they are known to have it. What one snapshot came
+ * to is one round, which is there as a whole or not at all.
+ *
+ *   head    "weir-rrdjnl" NUL, version (4)
+ *   round   "rnd:" (4), number of entries (4), XXH64 of the entries (8), the entries
+ *   entry   row (8), end of the bin (8), packets, bytes, flows (8 each), rows or bins (4),
+ *           kind (1), whether it is the other row's (1), zero (2)
+ *
+ * All numbers in network order. A bin names its time, and RRD takes no time twice, so
+ * telling it once more does no harm. Read as hostile input. The output's thread only.
+ */
+#ifndef WEIR_RRD_JOURNAL_H
+#define WEIR_RRD_JOURNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/rowspec.h"
+#include "lib/err.h"
+
+#define JOURNAL_FILE "journal"
+
+enum journal_kind {
+	JOURNAL_BIN,      /* the bin that ends at `end` counted `sums` */
+	JOURNAL_IDLE,     /* `n` bins of nothing, of which the last ends at `end` */
+	JOURNAL_UNKNOWN,  /* nobody measured up to `end` */
+	JOURNAL_CARRY,    /* `sums` wait for the next bin, in place of what waited before */
+	JOURNAL_KINDS
+};
+
+struct journal_entry {
+	uint64_t id;          /* of the row whose archive is meant */
+	int64_t end;          /* s since 1970 */
+	struct sums sums;
+	uint32_t n;           /* rows of snapshots; JOURNAL_IDLE: bins */
+	uint8_t kind;         /* enum journal_kind */
+	bool other;           /* the archive of the other row; `id` is 0 */
+};
+
+/* A round in memory: zeroed at first, reused. */
+struct journal_round {
+	struct journal_entry *entries;
+	size_t n, room;
+};
+
+/* Add an entry; memory that is short ends the process, as it does for rows. */
+void journal_put(struct journal_round *r, const struct journal_entry *entry);
+void journal_round_fini(struct journal_round *r);
+
+struct journal {
+	int fd;
+	char path[PATH_MAX];
+	uint64_t size;        /* octets, of whole rounds and the head */
+	uint64_t max;         /* octets at most */
+};
+
+/* Where the first round begins. */
+#define JOURNAL_START 16U
+
+/*
+ * Open the journal in `folder`, made when there is none; what a killed weir left unfinished
+ * at its end is cut off. Returns 0; -WEIR_EUNSUPPORTED with `e` when a newer weir
+ * wrote it or it is none; -WEIR_EIO.
+ */
+int journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e);
+void journal_close(struct journal *j);
+
+/*
+ * Append `r`, as a whole. Returns 0; or, with `e` and the journal as it was, -WEIR_EFULL
+ * (`max`) or -WEIR_EIO.
+ */
+int journal_append(struct journal *j, const struct journal_round *r, struct err *e);
+
+/* Have it on the disk. Returns 0 or -WEIR_EIO with `e`. */
+int journal_sync(struct journal *j, struct err *e);
+
+/* Forget all rounds and begin with `r`. Returns as journal_append. */
+int journal_restart(struct journal *j, const struct journal_round *r, struct err *e);
+
+/*
+ * Read the round at `at` into `r`. Returns where the next one begins; 0 at the end, or where
+ * the rest cannot be read.
+ */
+uint64_t journal_read(const struct journal *j, uint64_t at, struct journal_round *r);
+
+#endif

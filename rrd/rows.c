@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine.h"
+#include "core/watch.h"
+#include "flow/text.h"
+#include "rrd/files.h"
+#include "rrd/index.h"
+
+#define TOP_MAX 1000000U
+
+/* A snapshot in hand. */
+struct collecting {
+	const struct output *o;
+	const struct rows_config *config;
+	const struct snapshot *s;
+	struct known_set *ks;
+	struct text_opts opts;
+	bool chosen;              /* what follows is made: some row was not known */
+	uint64_t least;           /* ROWS_TOP: bytes that the last of them has, */
+	uint32_t ties;            /* of which so many may be taken; more have more */
+	struct watch *watches;    /* ROWS_WATCH; ours */
+	uint32_t n_watches;
+};
+
+int
+rows_config_parse(const char *text, struct rows_config *c, struct err *e)
+{
+	unsigned top;
+	int end = 0;
+
+	c->create = ROWS_ALL;
+	if (strcmp(text, "all") == 0)
+		return 0;
+	c->create = ROWS_WATCH;
+	if (strcmp(text, "watch") == 0)
+		return 0;
+	c->create = ROWS_TOP;
+	if (sscanf(text, "top %7u%n", &top, &end) == 1 && text[end] == '\0' && top > 0 &&
+	    top <= TOP_MAX) {
+		c->top = top;
+		return 0;
+	}
+	return err_set(e, WEIR_EINVAL, "rrd_create: '%s': write all, top N (1 to %u) or watch",
+	    text, TOP_MAX);
+}
+
+/* Whether `name` is in the set `arg`; files_expand asks. */
+static bool
+name_is_there(void *arg, const char *name, size_t len, char *buf, size_t room)
+{
+	const struct field *f = field_find(name, len);
+
+	(void)room;
+	buf[0] = '\0';
+	return f != NULL && f->merge == FIELD_KEY &&
+	    field_set_has(arg, (uint16_t)(f - fields));
+}
+
+int
+rows_config_check(const struct rows_config *c, const struct field_set *set, struct err *e)
+{
+	struct field_set keys = *set;
+	char name[FILES_NAME_MAX];
+
+	if (c->pattern == NULL)
+		return 0;
+	return files_expand(c->pattern, 0, name_is_there, &keys, name, e);
+}
+
+/* A row, for the names that are made of it. */
+struct row_text {
+	const struct collecting *x;
+	const uint8_t *row;
+};
+
+static bool
+row_value(void *arg, const char *name, size_t len, char *buf, size_t room)
+{
+	const struct row_text *t = arg;
+	const struct field *f = field_find(name, len);
+	char text[TEXT_MAX];
+
+	if (f == NULL || !field_set_has(&t->x->s->rs->set, (uint16_t)(f - fields)))
+		return false;
+	text_value(f, rowspec_value(t->x->s->rs, t->row, f), &t->x->opts, text);
+	snprintf(buf, room, "%s", text);
+	return true;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x > *y ? -1 : *x < *y;
+}
+
+/* Which rows belong to the top ones. */
+static void
+top_choose(struct collecting *x)
+{
+	uint32_t n = x->s->n, top = x->config->top, more = 0;
+	uint64_t *sizes;
+
+	if (n <= top) /* all of them */
+		return;
+	sizes = malloc(n * sizeof(*sizes));
+	if (sizes == NULL)
+		abort();
+	for (uint32_t i = 0; i < n; i++)
+		sizes[i] = rowspec_sums_get(x->s->rs, snapshot_row(x->s, i))->bytes;
+	qsort(sizes, n, sizeof(*sizes), by_size);
+	x->least = sizes[top - 1];
+	while (sizes[more] > x->least)
+		more++;
+	x->ties = top - more;
+	free(sizes);
+}
+
+/* The watches of the view, which all fit its rows. */
+static void
+watch_choose(struct collecting *x)
+{
+	const struct engine *en = x->o->engine;
+	uint32_t n = 0;
+
+	x->watches = en != NULL ? watches_copy(en->watches, &x->n_watches) : NULL;
+	if (x->watches == NULL)
+		x->n_watches = 0;
+	for (uint32_t i = 0; i < x->n_watches; i++)
+		if (en->views[x->watches[i].view] == x->o->view &&
+		    selector_check(&x->watches[i].selector, x->s->rs, NULL) == 0)
+			x->watches[n++] = x->watches[i];
+	x->n_watches = n;
+}
+
+/* Whether `row` shall have an archive of its own. */
+static bool
+row_chosen(struct collecting *x, const uint8_t *row)
+{
+	uint64_t bytes;
+
+	if (x->config->create == ROWS_ALL)
+		return true;
+	if (!x->chosen && x->config->create == ROWS_TOP)
+		top_choose(x);
+	else if (!x->chosen)
+		watch_choose(x);
+	x->chosen = true;
+	if (x->config->create == ROWS_WATCH) {
+		for (uint32_t i = 0; i < x->n_watches; i++)
+			if (selector_matches(&x->watches[i].selector, x->s->rs, row))
+				return true;
+		return false;
+	}
+	bytes = rowspec_sums_get(x->s->rs, row)->bytes;
+	if (x->s->n <= x->config->top || bytes > x->least)
+		return true;
+	return bytes == x->least && x->ties > 0 && x->ties-- > 0;
+}
+
+static struct known *
+row_archive(struct collecting *x, const uint8_t *row)
+{
+	uint64_t id = rowspec_identity(x->s->rs, row);
+	struct known *k = known_find(x->ks, id, false);
+	char key[INDEX_KEY_MAX], file[FILES_NAME_MAX];
+	struct row_text t = { x, row };
+
+	if (k != NULL)
+		return k;
+	if (!known_room(x->ks) || !row_chosen(x, row))
+		return known_other(x->ks);
+	text_key(x->s->rs, row, &x->opts, key, sizeof(key));
+	/* The pattern has been checked. */
+	if (x->config->pattern == NULL ||
+	    files_expand(x->config->pattern, id, row_value, &t, file, NULL) != 0)
+		files_name(id, key, file);
+	k = known_add(x->ks, id, file, key);
+	return k != NULL ? k : known_other(x->ks);
+}
+
+uint64_t
+rows_collect(const struct output *o, const struct rows_config *c, const struct snapshot *s,
+    struct known_set *ks, struct fill_items *items)
+{
+	static const struct sums none;
+	struct collecting x = { .o = o, .config = c, .s = s, .ks = ks,
+		.opts = { .num_protos = o->common.text.num_protos } };
+	int64_t step = ks->shape.step_s;
+	uint64_t rows = s->n;
+
+	items->n = 0;
+	for (uint32_t i = 0; i < s->n; i++) {
+		const uint8_t *row = snapshot_row(s, i);
+
+		fill_item_add(items, row_archive(&x, row),
+		    rows_bin_end(snapshot_bin(s, row).end, step), rowspec_sums_get(s->rs, row));
+	}
+	for (uint16_t i = 0; i < snapshot_n_bins(s); i++) {
+		const struct sums *other = snapshot_other(s, i);
+
+		if (sums_equal(other, &none))
+			continue;
+		rows++;
+		fill_item_add(items, known_other(ks), rows_bin_end(snapshot_bin_no(s, i).end, step),
+		    other);
+	}
+	free(x.watches);
+	return rows;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lives and deaths: weirs that write the same archives one after the other, each killed at
+ * a moment of chance, through librrd and through an rrdcached that is killed and started
+ * when chance will have it. What archives hold in the end is what was counted: each
+ * snapshot that was written, whole; one that a weir was killed over, whole or not at all.
+ * WEIR_TEST_SEED=N repeats a run.
+ */
+#include "tests/rrd/fixture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "rrd/cached.h"
+
+#define LIVES   7U
+#define HOSTS   12U
+#define BINS_OF_LIFE 6U
+
+/* rrdcached of our own. */
+struct daemon {
+	char dir[64], address[96];
+	pid_t pid;   /* 0: not running */
+};
+
+static bool
+daemon_installed(void)
+{
+	return access("/usr/bin/rrdcached", X_OK) == 0;
+}
+
+static void
+daemon_start(struct daemon *d)
+{
+	struct err e = ERR_INIT;
+	struct cached *c;
+	char pid_file[96];
+
+	if (d->pid != 0)
+		return;
+	snprintf(d->address, sizeof(d->address), "unix:%s/socket", d->dir);
+	snprintf(pid_file, sizeof(pid_file), "%s/pid", d->dir);
+	unlink(pid_file); /* what a killed one leaves behind */
+	d->pid = fork();
+	assert_true(d->pid >= 0);
+	if (d->pid == 0) {
+		FILE *null = freopen("/dev/null", "w", stderr);
+
+		/* No journal of its own: what it has in memory is gone when it is killed. */
+		execl("/usr/bin/rrdcached", "rrdcached", "-g", "-l", d->address, "-p", pid_file,
+		    "-b", d->dir, "-w", "3600", "-f", "7200", (char *)NULL);
+		_exit(null == NULL);
+	}
+	c = cached_new(d->address, &e);
+	assert_non_null(c);
+	for (unsigned tries = 0; cached_connect(c, &e) < 0; tries++) {
+		const struct timespec ten_ms = { .tv_nsec = 10000000 };
+
+		if (tries > 3000 || waitpid(d->pid, NULL, WNOHANG) != 0)
+			fail_msg("rrdcached does not start: %s", e.text);
+		nanosleep(&ten_ms, NULL);
+	}
+	cached_free(c);
+}
+
+static void
+daemon_stop(struct daemon *d, int sig)
+{
+	if (d->pid == 0)
+		return;
+	assert_int_equal(kill(d->pid, sig), 0);
+	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
+	d->pid = 0;
+}
+
+/* A flow of chance: always the same for the same seed, bin and number. */
+struct chance {
+	uint16_t host;
+	int64_t bin;
+	uint64_t bytes;
+};
+
+static unsigned
+chance_flows(uint64_t seed, int64_t bin, bool late, struct chance flows[8])
+{
+	uint64_t state = seed * 2654435761U + (uint64_t)bin + 1;
+	unsigned n;
+
+	for (unsigned i = 0; i < 8; i++)
+		(void)dice(&state);
+	n = (unsigned)(dice(&state) % 8);
+	for (unsigned i = 0; i < n; i++) {
+		flows[i] = (struct chance){ (uint16_t)(dice(&state) % HOSTS), bin,
+			dice(&state) >> 30 };
+		if (late && dice(&state) % 4 == 0 && bin > 2)
+			flows[i].bin = bin - 2;
+	}
+	return n;
+}
+
+/* What is told from one life to the next. */
+struct run {
+	struct fixture f;
+	struct daemon daemon;
+	uint64_t seed, dice;
+	bool cached, late;
+	uint32_t flush_s;
+	int64_t bin;               /* the next one */
+	bool done[LIVES * BINS_OF_LIFE], begun[LIVES * BINS_OF_LIFE];
+};
+
+static void
+life_open(struct run *r)
+{
+	r->f.config.daemon = r->cached ? r->daemon.address : NULL;
+	r->f.config.daemon_flush = r->flush_s;
+	fixture_open(&r->f, "src_host", 100);
+}
+
+/* One life: it says before and after which bin it writes, and is killed or ends. */
+static void
+life_child(struct run *r, int to)
+{
+	life_open(r);
+	for (unsigned i = 0; i < BINS_OF_LIFE; i++, r->bin++) {
+		struct chance flows[8];
+		unsigned n = chance_flows(r->seed, r->bin, r->late, flows);
+		char says[2] = { 'b', 'd' };
+
+		for (unsigned k = 0; k < n; k++)
+			feed(&r->f, flows[k].host, flows[k].bin, flows[k].bytes);
+		if (write(to, &says[0], 1) != 1)
+			_exit(1);
+		publish(&r->f, r->bin + 1, false);
+		if (write(to, &says[1], 1) != 1)
+			_exit(1);
+	}
+	fixture_close(&r->f);
+	_exit(0);
+}
+
+/* Something happens to rrdcached. */
+static void
+daemon_fate(struct run *r)
+{
+	if (!r->cached)
+		return;
+	switch (dice(&r->dice) % 6) {
+	case 0:
+		daemon_stop(&r->daemon, SIGKILL);
+		break;
+	case 1:
+		daemon_stop(&r->daemon, SIGKILL);
+		daemon_start(&r->daemon);
+		break;
+	case 2:
+		daemon_stop(&r->daemon, SIGTERM);
+		daemon_start(&r->daemon);
+		break;
+	case 3:
+		daemon_start(&r->daemon);
+		break;
+	}
+}
+
+static void
+life_run(struct run *r)
+{
+	/* Messages until it is killed: two for a bin; beyond them it ends by itself. */
+	unsigned left = (unsigned)(dice(&r->dice) % (2 * BINS_OF_LIFE + 3)) + 1;
+	const struct timespec moment = { .tv_nsec = (long)(dice(&r->dice) % 2000000) };
+	int fds[2], status;
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(fds), 0);
+	r->flush_s = dice(&r->dice) % 2 ? 3600 : 0;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(fds[0]);
+		life_child(r, fds[1]);
+	}
+	close(fds[1]);
+	while (read(fds[0], &c, 1) == 1) {
+		assert_true(r->bin < (int64_t)(LIVES * BINS_OF_LIFE));
+		if (c == 'b')
+			r->begun[r->bin] = true;
+		else
+			r->done[r->bin++] = true;
+		daemon_fate(r);
+		if (left > 0 && --left == 0) {
+			nanosleep(&moment, NULL); /* into the middle of something */
+			kill(pid, SIGKILL);
+		}
+	}
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	if (r->begun[r->bin])
+		r->bin++; /* it died over this one */
+}
+
+/* What all archives hold of bytes in bin `bin`; without `bin` (-1) in all. */
+struct holding {
+	int64_t bin;
+	double bytes;
+};
+
+static void
+walk_hold(const char *path, void *arg)
+{
+	struct holding *h = arg;
+	struct err e = ERR_INIT;
+	struct series_sum sum;
+	struct series s;
+
+	series_init(&s, START + (h->bin < 0 ? 0 : h->bin * STEP),
+	    START + (h->bin < 0 ? 500 : h->bin + 1) * STEP - 1);
+	if (series_add(&s, path, "bytes", &sum, &e) != 0)
+		fail_msg("%s", e.text);
+	h->bytes += sum.units;
+	series_fini(&s);
+}
+
+static uint64_t
+bin_truth(const struct run *r, int64_t bin)
+{
+	struct chance flows[8];
+	unsigned n = chance_flows(r->seed, bin, r->late, flows);
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += flows[i].bytes;
+	return bytes;
+}
+
+/* Bin for bin, where nothing is late. */
+static void
+bins_check(const struct run *r)
+{
+	for (int64_t bin = 0; bin < r->bin; bin++) {
+		struct holding h = { .bin = bin };
+
+		archives_walk(&r->f, walk_hold, &h);
+		if ((uint64_t)llround(h.bytes) == bin_truth(r, bin) ||
+		    (!r->done[bin] && llround(h.bytes) == 0))
+			continue;
+		fail_msg("seed %ju, bin %jd: %.0f bytes, not %ju", (uintmax_t)r->seed,
+		    (intmax_t)bin, h.bytes, (uintmax_t)bin_truth(r, bin));
+	}
+}
+
+/* The sum: all that was done, and some of what was begun. */
+static void
+sum_check(const struct run *r)
+{
+	struct holding h = { .bin = -1 };
+	uint64_t done = 0, begun[LIVES];
+	unsigned n = 0;
+
+	for (int64_t bin = 0; bin < r->bin; bin++) {
+		if (r->done[bin])
+			done += bin_truth(r, bin);
+		else
+			begun[n++] = bin_truth(r, bin);
+	}
+	archives_walk(&r->f, walk_hold, &h);
+	for (unsigned some = 0; some < 1U << n; some++) {
+		uint64_t want = done;
+
+		for (unsigned i = 0; i < n; i++)
+			want += some >> i & 1 ? begun[i] : 0;
+		if ((uint64_t)llround(h.bytes) == want)
+			return;
+	}
+	fail_msg("seed %ju: %.0f bytes in all, not %ju (and some of %u bins)",
+	    (uintmax_t)r->seed, h.bytes, (uintmax_t)done, n);
+}
+
+static void
+run_lives(uint64_t seed, bool cached, bool late)
+{
+	struct run r = { .seed = seed, .dice = seed * 0x9e3779b97f4a7c15U + 1, .cached = cached,
+		.late = late };
+
+	fixture_init(&r.f);
+	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
+	if (cached)
+		daemon_start(&r.daemon);
+	for (unsigned i = 0; i < LIVES; i++)
+		life_run(&r);
+	/* One more, in which nothing happens, and which has all written. */
+	if (cached)
+		daemon_start(&r.daemon);
+	r.flush_s = 0;
+	life_open(&r);
+	publish(&r.f, r.bin + 1, false);
+	publish(&r.f, r.bin + 2, false);
+	if (r.f.rc != 0)
+		fail_msg("seed %ju: %s", (uintmax_t)seed, r.f.e.text);
+	assert_int_equal(atomic_load(&r.f.o.spooled), 0);
+	assert_int_equal(atomic_load(&r.f.o.waiting), 0);
+	fixture_close(&r.f);
+	if (!late)
+		bins_check(&r);
+	sum_check(&r);
+	daemon_stop(&r.daemon, SIGTERM);
+	scratch_free(r.f.dir);
+}
+
+static void
+run_seeds(bool cached, bool late, unsigned n)
+{
+	const char *given = getenv("WEIR_TEST_SEED");
+	uint64_t first = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 100;
+
+	if (given != NULL)
+		n = 1;
+	for (uint64_t seed = first; seed < first + n; seed++) {
+		print_message("%s%s: WEIR_TEST_SEED=%ju\n", cached ? "rrdcached" : "librrd",
+		    late ? ", late rows" : "", (uintmax_t)seed);
+		run_lives(seed, cached, late);
+	}
+}
+
+static void
+killed_weirs_lose_nothing(void **state)
+{
+	(void)state;
+	run_seeds(false, false, 2);
+	run_seeds(false, true, 2);
+}
+
+static void
+killed_weirs_and_rrdcacheds_lose_nothing(void **state)
+{
+	(void)state;
+	if (!daemon_installed())
+		skip();
+	run_seeds(true, false, 3);
+	run_seeds(true, true, 3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_weirs_lose_nothing),
+		cmocka_unit_test(killed_weirs_and_rrdcacheds_lose_nothing),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
