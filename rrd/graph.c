@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/progress.h"
 #include "rrd/archive.h"
+#include "rrd/cached.h"
 #include "rrd/files.h"
 #include "rrd/index.h"
 #include "rrd/picture.h"
@@ -18,7 +20,7 @@
 
 struct options {
 	const char *view, *out, *key, *rrd_path;
-	const char *start, *end, *title;
+	const char *start, *end, *title, *daemon;
 	unsigned top, width, height;
 	/* worked out of these */
 	int64_t from, to;          /* s since 1970 */
@@ -32,9 +34,12 @@ usage(FILE *to)
 	      "  -o, --output FILE     picture to write: .png, or .svg by its ending\n"
 	      "  -s, --start TIME      -1h, -2d, or seconds since 1970 (default -1d)\n"
 	      "  -e, --end TIME        likewise (default now)\n"
+	      "  -r, --range RANGE     the last day, week, month or year before --end, in place of "
+	      "--start\n"
 	      "  -k, --key TEXT        only rows whose key is TEXT, or else contains it\n"
 	      "  -n, --top N           rows shown one by one, 1 to 30 (default 10)\n"
 	      "      --rrd-path DIR    folder of the archives (default " GRAPH_RRD_PATH ")\n"
+	      "      --daemon ADDRESS  have this rrdcached write first what it holds\n"
 	      "      --width PIXELS, --height PIXELS   of the plot (default 800 by 300)\n"
 	      "      --title TEXT\n",
 	    to);
@@ -56,12 +61,13 @@ number_option(const char *name, const char *text, unsigned min, unsigned max, un
 	return true;
 }
 
-enum { OPT_PATH = 256, OPT_WIDTH, OPT_HEIGHT, OPT_TITLE };
+enum { OPT_PATH = 256, OPT_WIDTH, OPT_HEIGHT, OPT_TITLE, OPT_DAEMON };
 
 static const struct option long_options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "start", required_argument, NULL, 's' },
 	{ "end", required_argument, NULL, 'e' },
+	{ "range", required_argument, NULL, 'r' },
 	{ "key", required_argument, NULL, 'k' },
 	{ "top", required_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
@@ -69,8 +75,27 @@ static const struct option long_options[] = {
 	{ "width", required_argument, NULL, OPT_WIDTH },
 	{ "height", required_argument, NULL, OPT_HEIGHT },
 	{ "title", required_argument, NULL, OPT_TITLE },
+	{ "daemon", required_argument, NULL, OPT_DAEMON },
 	{ NULL, 0, NULL, 0 },
 };
+
+/* What the word `text` means as a start. */
+static bool
+range_option(const char *text, const char **start)
+{
+	static const struct {
+		const char *word, *start;
+	} ranges[] = { { "day", "end-1d" }, { "week", "end-7d" }, { "month", "end-31d" },
+		{ "year", "end-366d" } };
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (strcmp(text, ranges[i].word) == 0) {
+			*start = ranges[i].start;
+			return true;
+		}
+	fprintf(stderr, "weir graph: --range takes day, week, month or year, not '%s'\n", text);
+	return false;
+}
 
 static bool
 option_take(int c, const char *arg, struct options *o)
@@ -85,6 +110,8 @@ option_take(int c, const char *arg, struct options *o)
 	case 'e':
 		o->end = arg;
 		return true;
+	case 'r':
+		return range_option(arg, &o->start);
 	case 'k':
 		o->key = arg;
 		return true;
@@ -92,6 +119,9 @@ option_take(int c, const char *arg, struct options *o)
 		return number_option("top", arg, 1, PICTURE_ROWS_MAX, &o->top);
 	case OPT_PATH:
 		o->rrd_path = arg;
+		return true;
+	case OPT_DAEMON:
+		o->daemon = arg;
 		return true;
 	case OPT_WIDTH:
 		return number_option("width", arg, 400, 10000, &o->width);
@@ -115,7 +145,7 @@ options_parse(int argc, char **argv, struct options *o)
 	*o = (struct options){ .start = "-1d", .end = "now", .top = 10, .width = 800,
 		.height = 300, .rrd_path = GRAPH_RRD_PATH };
 	optind = 0; /* the caller may have parsed options of its own */
-	while ((c = getopt_long(argc, argv, "o:s:e:k:n:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:s:e:r:k:n:h", long_options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return -1;
@@ -178,37 +208,77 @@ key_wanted(const char *key, const char *wanted, bool exact)
 	return exact ? strcmp(key, wanted) == 0 : strstr(key, wanted) != NULL;
 }
 
+/* The path of the archive of `entry`, if that is wanted and there. */
+static bool
+entry_path(const struct options *o, bool exact, const struct index_entry *entry,
+    char path[PATH_MAX])
+{
+	if (!key_wanted(entry->key, o->key, exact))
+		return false;
+	/* Without a file its first bin is not over. */
+	return (size_t)snprintf(path, PATH_MAX, "%s/%s", o->folder, entry->file) < PATH_MAX &&
+	    access(path, F_OK) == 0;
+}
+
+/* rrdcached does not know an archive: then it holds nothing of it. */
+static void
+flush_failed(void *arg, size_t no, const char *text)
+{
+	(void)arg;
+	(void)no;
+	(void)text;
+}
+
+/* Have rrdcached write what it holds of the archives that are wanted. */
+static int
+archives_flush(const struct options *o, const struct index *x, bool exact, struct err *e)
+{
+	struct cached *c = cached_new(o->daemon, e);
+	char path[PATH_MAX];
+	int rc;
+
+	if (c == NULL)
+		return -WEIR_EINVAL;
+	rc = cached_connect(c, e) < 0 ? -WEIR_EIO : cached_begin(c, e);
+	for (size_t i = 0; rc == 0 && i < x->n; i++)
+		if (entry_path(o, exact, &x->entries[i], path))
+			cached_command(c, "FLUSH", path, "");
+	if (rc == 0)
+		rc = cached_end(c, flush_failed, NULL, e);
+	cached_free(c);
+	return rc;
+}
+
 /*
  * Sum up every archive that is wanted into `total`, and put them into `out` (x->n at
  * most), the biggest first, the other row last. Returns how many.
  */
 static size_t
-candidates_read(const struct options *o, const struct index *x, struct series *total,
-    struct candidate *out)
+candidates_read(const struct options *o, const struct index *x, bool exact,
+    struct series *total, struct candidate *out)
 {
-	const char *wanted = o->key;
-	bool exact = false;
+	struct progress progress;
 	size_t n = 0;
 
-	for (size_t i = 0; wanted != NULL && i < x->n; i++)
-		exact |= strcmp(x->entries[i].key, wanted) == 0;
+	progress_begin(&progress, STDERR_FILENO, o->view, "archives", x->n);
 	for (size_t i = 0; i < x->n; i++) {
 		const struct index_entry *entry = &x->entries[i];
 		char path[PATH_MAX];
 		struct series_sum sum;
 		struct err e = ERR_INIT;
 
-		if (!key_wanted(entry->key, wanted, exact))
+		if (progress_due(&progress))
+			progress_draw(&progress, i, n);
+		if (!entry_path(o, exact, entry, path))
 			continue;
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", o->folder, entry->file) >=
-		        sizeof(path) || access(path, F_OK) != 0)
-			continue; /* its first bin is not over */
 		if (series_add(total, path, "bytes", &sum, &e) != 0) {
+			progress_wipe();
 			fprintf(stderr, "weir graph: left out: %s\n", e.text);
 			continue;
 		}
 		out[n++] = (struct candidate){ entry, entry->other ? -1 : sum.units };
 	}
+	progress_end(&progress);
 	qsort(out, n, sizeof(*out), by_bytes);
 	return n;
 }
@@ -245,11 +315,12 @@ graph_draw(const struct options *o, const struct series *total,
 static int
 graph_make(struct options *o, struct err *e)
 {
-	char view[FILES_FOLDER_MAX];
+	char view[FILES_FOLDER_MAX], real[PATH_MAX];
 	char scratch[] = "/tmp/weir-graph.XXXXXX";
 	struct candidate *all = NULL;
 	struct series total = { 0 };
 	struct index x = { 0 };
+	bool exact = false;
 	size_t n;
 	int rc;
 
@@ -259,13 +330,21 @@ graph_make(struct options *o, struct err *e)
 		return err_set(e, WEIR_EINVAL, "--rrd-path is too long");
 	if ((rc = times_parse(o, e)) != 0)
 		return rc;
+	if (o->daemon != NULL && realpath(o->folder, real) != NULL)
+		memcpy(o->folder, real, sizeof(real)); /* its working folder is another */
 	if ((rc = index_read(o->folder, &x, e)) != 0)
 		return rc;
+	for (size_t i = 0; o->key != NULL && i < x.n; i++)
+		exact |= strcmp(x.entries[i].key, o->key) == 0;
+	if (o->daemon != NULL && (rc = archives_flush(o, &x, exact, e)) != 0) {
+		index_free(&x);
+		return rc;
+	}
 	all = calloc(x.n + 1, sizeof(*all));
 	if (all == NULL)
 		abort();
 	series_init(&total, o->from, o->to);
-	n = candidates_read(o, &x, &total, all);
+	n = candidates_read(o, &x, exact, &total, all);
 	if (n == 0 || total.step_s == 0)
 		rc = err_set(e, WEIR_ENOENT, "%s: no archives there%s%s", o->folder,
 		    o->key != NULL ? " with a key like " : "", o->key != NULL ? o->key : "");

@@ -138,6 +138,11 @@ static const struct {
 	{ "too narrow for its legend", "a.png", "--width", "399", 3, 2, NULL, 0 },
 	{ "just wide enough for its legend", "a.png", "--width", "400", 3, 0, "\x89PNG", 8000 },
 	{ "an option that is none", "a.png", "--bottom", "3", 3, 2, NULL, 0 },
+	{ "the last week", "a.png", "--range", "week", BINS, 0, "\x89PNG", 8000 },
+	{ "the last year, mostly empty", "a.png", "--range", "year", BINS, 0, "\x89PNG", 8000 },
+	{ "a range that is none", "a.png", "--range", "decade", BINS, 2, NULL, 0 },
+	{ "no rrdcached there", "a.png", "--daemon", "unix:/nowhere/socket", 3, 1, NULL, 0 },
+	{ "no address of one", "a.png", "--daemon", ":", 3, 1, NULL, 0 },
 	{ "a time that is none", "a.png", "--start", "zebra", 3, 1, NULL, 0 },
 };
 
