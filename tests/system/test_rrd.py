@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""RRD archives through a real rrdcached, and what the operator says about them."""
+import subprocess
+
+import pytest
+from conftest import WEIR, generate, poll, run_file, truth
+from test_truth import rrd_sums
+
+
+class Rrdcached:
+    """A private one below `directory`; started and stopped at will."""
+
+    def __init__(self, directory):
+        self.dir, self.process = directory, None
+        self.address = f"unix:{directory}/cached.sock"
+
+    def start(self):
+        (self.dir / "cached.pid").unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            ["rrdcached", "-g", "-l", self.address, "-p", self.dir / "cached.pid", "-b", self.dir,
+             "-w", "3600", "-f", "7200"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        poll(lambda: (self.dir / "cached.pid").exists())
+        return self
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def rrdcached(tmp_path):
+    daemon = Rrdcached(tmp_path)
+    yield daemon
+    daemon.kill()
+
+
+def config(tmp_path, pcap, more=""):
+    return f"""
+        pcap_savefile: {pcap}
+        plugins: rrd[r]
+        aggregate[r]: src_host
+        rrd_path[r]: {tmp_path}/rrd
+        rrd_step[r]: 60
+        {more}
+        """
+
+
+def totals(csv):
+    rows = truth(csv).values()
+    return {name: sum(row[name] for row in rows) for name in ("packets", "bytes")}
+
+
+def test_rrdcached_away_killed_and_back(tmp_path, rrdcached):
+    """Three files, one after the other: without rrdcached, with it, and after it was killed
+    with what it had in memory. A picture makes it write the rest."""
+    want = {"packets": 0, "bytes": 0}
+    start = 1_700_000_000
+    for i, state in enumerate(("away", "there", "killed")):
+        pcap, csv = tmp_path / f"{i}.pcap", tmp_path / f"{i}.csv"
+        generate("packets", 20000, 50, "--pps", 100, "--start", start + i * 3600, pcap=pcap,
+                 truth=csv)
+        if state != "away":
+            rrdcached.kill()
+            rrdcached.start()
+        (tmp_path / "weir.log").unlink(missing_ok=True)
+        text = run_file(tmp_path, config(tmp_path, pcap,
+                                         f"rrd_daemon[r]: {rrdcached.address}"))
+        assert ("cached.sock: No such file" in text) == (state == "away")
+        for name, n in totals(csv).items():
+            want[name] += n
+        if state == "away":
+            assert not rrd_sums(tmp_path / "rrd")["bytes"]
+    done = subprocess.run([WEIR, "graph", "r", "-o", tmp_path / "r.png", "--rrd-path",
+                           tmp_path / "rrd", "--daemon", rrdcached.address, "--start",
+                           str(start), "--end", str(start + 4 * 3600)], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    sums = rrd_sums(tmp_path / "rrd")
+    assert {name: sums[name] for name in want} == want
+
+
+def test_top_rows_under_names_of_their_own(tmp_path):
+    """Four hosts at most for each bin, in folders after their address; the rest is in one
+    file, and nothing is missing."""
+    pcap, csv = tmp_path / "p.pcap", tmp_path / "p.csv"
+    generate("packets", 20000, 200, "--pps", 1000, pcap=pcap, truth=csv)
+    run_file(tmp_path, config(tmp_path, pcap, f"""
+        rrd_path[r]: {tmp_path}/rrd/h-$src_host/traffic
+        rrd_create[r]: top 4
+        rrd_profile[r]: custom
+        rrd_rra[r]: AVERAGE:0.5:1:600
+        """))
+    files = [str(p.relative_to(tmp_path / "rrd" / "r")) for p in
+             (tmp_path / "rrd").rglob("*.rrd")]
+    assert "_other.rrd" in files
+    own = [f for f in files if f.startswith("h-") and "/traffic-" in f]
+    assert len(own) == len(files) - 1 and 4 <= len(own) <= 20
+    sums = rrd_sums(tmp_path / "rrd")
+    assert {name: sums[name] for name in ("packets", "bytes")} == totals(csv)
+
+
+def test_watched_rows_have_archives(tmp_path):
+    """Those that watch_map names for the plugin, and the rest together."""
+    pcap, csv, watches = tmp_path / "p.pcap", tmp_path / "p.csv", tmp_path / "watch.map"
+    generate("packets", 20000, 20, "--pps", 1000, pcap=pcap, truth=csv)
+    hosts = sorted({key[0] for key in truth(csv)})[:2]
+    watches.write_text("".join(f"name=w{i} view=r src_host={host}\n"
+                               for i, host in enumerate(hosts)))
+    run_file(tmp_path, config(tmp_path, pcap, f"watch_map: {watches}\n"
+                              "rrd_create[r]: watch"))
+    names = [p.name for p in (tmp_path / "rrd").rglob("*.rrd")]
+    assert len(names) == 3 and "_other.rrd" in names
+    assert all(any(f"src_host-{host}-" in name for name in names) for host in hosts)
+    sums = rrd_sums(tmp_path / "rrd")
+    assert {name: sums[name] for name in ("packets", "bytes")} == totals(csv)
+
+
+@pytest.mark.parametrize("line,says", [
+    ("rrd_path[r]: /x/$dst_host", "$dst_host is no primitive"),
+    ("rrd_create[r]: some", "write all, top N"),
+    ("rrd_daemon[r]: unix:relative", "is no address of rrdcached"),
+    ("rrd_profile[r]: custom", "needs rrd_rra"),
+    ("rrd_rra[r]: AVERAGE:0.5:1:600", "for rrd_profile custom only"),
+])
+def test_what_cannot_be_meant_is_refused(tmp_path, line, says):
+    file = tmp_path / "weir.conf"
+    kept = "\n".join(given for given in config(tmp_path, "/nowhere.pcap").splitlines()
+                     if given.split(":")[0].strip() != line.split(":")[0])
+    file.write_text(f"{kept}\n{line}\n")
+    done = subprocess.run([WEIR, "check", "-f", file], capture_output=True, text=True)
+    assert done.returncode != 0 and says in done.stdout + done.stderr
