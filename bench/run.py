@@ -919,6 +919,8 @@ def arguments():
                    help="walks and GETs, beside a table within snmpd and a bare subagent")
     p.add_argument("--tee", action="store_true",
                    help="datagrams handed on as they came, beside a bare relay")
+    p.add_argument("--print", action="store_true", dest="text",
+                   help="rows as JSON, CSV and text, and out of memory tables")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -945,6 +947,11 @@ def measure_tee(work, args):
     teebench.measure(work, args, sys.modules[__name__])
 
 
+def measure_print(work, args):
+    import printbench
+    printbench.measure(work, args, sys.modules[__name__])
+
+
 def main():
     args = arguments()
     adopt_orphans()
@@ -969,6 +976,9 @@ def main():
         if args.snmp:
             import snmpbench
             snmpbench.measure(work, args, sys.modules[__name__])
+            return
+        if args.text:
+            measure_print(work, args)
             return
         for case in CASES:
             if args.only in case.name:

@@ -127,10 +127,12 @@ column_add(struct print_format *pf, const struct output *o, enum field_no no)
 	memset(c, 0, sizeof(*c));
 	c->f = &fields[no];
 	c->offset = o->view->rs.offset[no];
+	c->free = value_is_free(pf, c->f);
+	c->quoted = form_is_json(pf->form) && value_is_quoted(pf, c->f);
 	if (form_is_json(pf->form)) {
 		n = snprintf(c->lead, sizeof(c->lead), "%s\"%s\": %s",
 		    pf->form == PRINT_ROW_JSON && pf->n_columns == 0 ? "" : ", ", c->f->json,
-		    value_is_quoted(pf, c->f) ? "\"" : "");
+		    c->quoted ? "\"" : "");
 		assert(n > 0 && (size_t)n < sizeof(c->lead));
 		c->lead_len = (uint8_t)n;
 	} else if (form_is_padded(pf->form)) {
@@ -139,7 +141,7 @@ column_add(struct print_format *pf, const struct output *o, enum field_no no)
 		c->lead[0] = pf->separator;
 		c->lead_len = 1;
 	}
-	pf->row_max += sizeof(c->lead) + TEXT_MAX * (value_is_free(pf, c->f) ? 6 : 1);
+	pf->row_max += sizeof(c->lead) + TEXT_MAX * (c->free ? 6 : 1);
 	pf->n_columns++;
 }
 
@@ -270,7 +272,7 @@ static char *
 put_value(struct print_format *pf, const struct print_column *c, const uint8_t *value,
     char *p)
 {
-	if (value_is_free(pf, c->f))
+	if (c->free)
 		return put_string(pf, c, value, p);
 	if (c->f->value == FIELD_IP && value_is_absent(c, value)) {
 		if (form_is_padded(pf->form))
@@ -278,7 +280,7 @@ put_value(struct print_format *pf, const struct print_column *c, const uint8_t *
 	} else {
 		p += text_value(c->f, value, &pf->text, p);
 	}
-	if (form_is_json(pf->form) && value_is_quoted(pf, c->f))
+	if (c->quoted)
 		*p++ = '"';
 	if (form_is_json(pf->form) && c->f->value == FIELD_RD)
 		p += sprintf(p, ", \"%s_origin\": \"%s\"", c->f->json, text_rd_origin(value));

@@ -31,6 +31,7 @@ struct print_column {
 	uint32_t offset;      /* of the value in a row */
 	uint8_t width;        /* formatted: octets with the gap; 0: not padded */
 	uint8_t gap;          /* formatted: blanks after the value, at least */
+	bool free, quoted;    /* its text may hold anything; JSON has it in quotes */
 	uint8_t lead_len;
 	char lead[48];        /* what stands before the value */
 };

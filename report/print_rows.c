@@ -134,6 +134,7 @@ print_rows_make(struct print_rows *pr, const struct snapshot *s, struct preproce
 		return rc;
 	pr->preprocess = p;
 	pr->n = 0;
+	pr->one = pr->n_split == 0 && n_bins <= 1;
 	for (uint16_t i = 0; i < n_bins; i++)
 		bin_note(pr, s, order[i]);
 	if (pr->n_split > 0)
@@ -152,7 +153,7 @@ print_rows_get(
 	/* Rows lie in the order of their coming, not of the keys: fetch them ahead. */
 	if (i + ROWS_AHEAD < pr->n)
 		__builtin_prefetch(row_values(pr, s, pr->at[i + ROWS_AHEAD]));
-	*bin = bin_of(s, number);
+	*bin = number < s->n ? rowspec_bin(s->rs, row) : (uint16_t)(number - s->n);
 	if (number < s->n && pr->judged.sums == NULL)
 		return row;
 	memcpy(pr->row, row, s->rs->row_octets);
@@ -168,8 +169,8 @@ print_rows_get(
 bool
 print_rows_belong(const struct print_rows *pr, const struct snapshot *s, uint32_t i)
 {
-	return bin_of(s, pr->at[i - 1]) == bin_of(s, pr->at[i]) &&
-	       files_compare(pr, s, pr->at[i - 1], pr->at[i]) == 0;
+	return pr->one || (bin_of(s, pr->at[i - 1]) == bin_of(s, pr->at[i]) &&
+			      files_compare(pr, s, pr->at[i - 1], pr->at[i]) == 0);
 }
 
 void

@@ -24,6 +24,7 @@ struct print_rows {
 	const struct preprocess *preprocess; /* that judged them */
 	uint8_t *row; /* one that is in no snapshot as it is to be written, */
 	uint8_t *other; /* and the values of other rows: zeros */
+	bool one;          /* all of them belong together */
 	unsigned n_split; /* values that divide rows among files: where they lie, */
 	uint32_t offset[4];
 	uint16_t octets[4]; /* and how long they are */
