@@ -221,7 +221,8 @@ peer_tell(struct sender *s, struct peer *p, uint64_t now, uint64_t mono)
 	        ((c->refresh_datagrams != 0 && p->since >= c->refresh_datagrams) ||
 	            (c->refresh_s != 0 && mono - p->told >= c->refresh_s * CLOCK_S)));
 
-	if (!due || c->n_announcements == 0)
+	/* Nothing waits for a connection: it begins with all of this. */
+	if (!due || c->n_announcements == 0 || (p->stream != NULL && !stream_is_open(p->stream)))
 		return;
 	p->told = mono;
 	p->stale = false;

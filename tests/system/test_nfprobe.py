@@ -5,15 +5,18 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
-from conftest import (TUPLE, Weir, free_port, generate, json_rows, poll, run_file, truth,
+import netflow
+from conftest import (TUPLE, WEIR, Weir, free_port, generate, json_rows, poll, run_file, truth,
                       tuple_key)
-from test_doors import send_from
+from test_doors import V5, send_from
 from test_tee import receivers, targets  # noqa: F401 (receivers is a fixture)
 
 VERSIONS = (5, 9, 10)
+V5_RECORDS = int.from_bytes(V5[2:4], "big")
 # What is asked of time is not what these tests are about.
 KEEP = "tcp=3600:tcp.rst=3600:tcp.fin=3600:udp=3600:icmp=3600:general=3600"
 
@@ -46,7 +49,11 @@ def output(w, name="x"):
 
 
 def counted(rows):
-    return {tuple_key(r): (r["packets"], r["bytes"]) for r in rows}
+    got = {}
+    for r in rows:
+        packets, octets = got.get(tuple_key(r), (0, 0))
+        got[tuple_key(r)] = (packets + r["packets"], octets + r["bytes"])
+    return got
 
 
 def sums(rows):
@@ -78,3 +85,437 @@ def test_packets_come_back_as_they_were(tmp_path, pair, version):
     assert stats["records_fed"] == len(want)
     assert (stats["sequence_lost"], stats["sequence_resets"], stats["sets_early"]) == (0, 0, 0)
     collector.books()
+
+
+def test_records_go_on(tmp_path, pair):
+    """NetFlow v9 -> weir -> IPFIX -> weir, live: every member and time as it came."""
+    account, port = tmp_path / "truth", free_port()
+    what = f"{TUPLE}, tos, tcpflags, src_as, dst_as, timestamp_start, timestamp_end"
+    collector, probe = pair(
+        f"plugins: memory[m]\naggregate: {what}\n",
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nnfacctd_pipe_size: 8M\n"
+        f"plugins: nfprobe[x], memory[m]\naggregate: {what}\nnfprobe_receiver: RECEIVER\n"
+        "nfprobe_engine: 77\n")
+    probe.ready()
+    generate("netflow9", 20000, 2000, "--rate", 400, udp=f"127.0.0.1:{port}", truth=account)
+    poll(lambda: probe.stats()["records_fed"] == 20000)
+    poll(lambda: collector.stats()["records_fed"] == 20000)
+
+    def rows(w):
+        return sorted(json.dumps(r, sort_keys=True) for r in w.rows("m"))
+    assert rows(collector) == rows(probe)
+    want = sums(truth(account))
+    for key, (packets, octets) in want.items():
+        assert packets > 0 and octets > 0, key
+    assert sum(r["bytes"] for r in collector.rows("m")) == sum(o for _, o in want.values())
+    stats = collector.stats()
+    assert (stats["sequence_lost"], stats["sequence_resets"]) == (0, 0)
+    assert [x["domain"] for x in collector.rows("exporters")] == [77]
+    assert output(probe)["written"] == output(probe)["rows"] == 20000
+    target, = targets(probe).values()
+    assert target["unsent"] == 0 and target["octets"] > 20000 * 40
+    probe.books()
+    assert probe.stop() == 0
+
+
+def test_v9_becomes_v5(tmp_path, pair):
+    account, port = tmp_path / "truth", free_port()
+    collector, probe = pair(
+        f"plugins: memory[m]\naggregate: {TUPLE}\n",
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\naggregate: {TUPLE}\n"
+        "nfprobe_receiver: RECEIVER\nnfprobe_version: 5\nnfprobe_engine: 3:9\n")
+    probe.ready()
+    generate("netflow9", 5000, 500, "--rate", 400, udp=f"127.0.0.1:{port}", truth=account)
+    want = {k: v for k, v in sums(truth(account)).items() if ":" not in k[0]}
+    poll(lambda: sum(r["packets"] for r in collector.rows("m")) ==
+         sum(p for p, _ in want.values()))
+    assert counted(collector.rows("m")) == want
+    # What v5 cannot tell is not sent, and said so.
+    refused = probe.stats()["export_wrong_family"]
+    assert refused > 0 and output(probe)["refused"] == refused
+    assert output(probe)["written"] == 5000 - refused
+    assert collector.stats()["sequence_lost"] == 0
+    probe.books()
+
+
+TAGS = ("set_tag=7 set_tag2=18446744073709551615 set_label=gold ip=0.0.0.0/0 filter='tcp'\n"
+        "set_tag=1 set_label=bronze%east ip=0.0.0.0/0\n")
+
+
+@pytest.mark.parametrize("version,names", [(9, ("tag", "tag2")), (10, ("tag", "tag2", "label"))])
+def test_tags_travel(tmp_path, pair, version, names):
+    path, port = tmp_path / "pretag", free_port()
+    path.write_text(TAGS)
+    what = ", ".join(("proto", *names))
+    collector, probe = pair(
+        f"plugins: memory[m]\naggregate: {what}\n",
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x], memory[m]\n"
+        f"aggregate: {what}\npre_tag_map: {path}\nnfprobe_receiver: RECEIVER\n"
+        f"nfprobe_version: {version}\n")
+    probe.ready()
+    generate("netflow9", 2000, 200, "--rate", 200, udp=f"127.0.0.1:{port}")
+    poll(lambda: collector.stats()["records_fed"] == 2000)
+
+    def rows(w):
+        return sorted(json.dumps(r, sort_keys=True) for r in w.rows("m"))
+    assert rows(collector) == rows(probe)
+    assert {r["tag"] for r in collector.rows("m")} == {1, 7}
+    if version == 10:
+        assert {r["label"] for r in collector.rows("m")} == {"gold", "bronze%east"}
+
+
+def capture_of(probe_lines, tmp_path, receivers, *, kind="packets", records=2000):
+    """What a weir sends of generated packets to its end: [datagram]."""
+    r, pcap, account = receivers(), tmp_path / "p.pcap", tmp_path / "truth"
+    generate(kind, records, 300, "--ipv4", 60, pcap=pcap, truth=account)
+    run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\n"
+             f"nfprobe_receiver: 127.0.0.1:{r.port}\n{probe_lines}\n")
+    r.socket.setblocking(False)
+    got = []
+    while True:
+        try:
+            got.append(r.socket.recv(65536))
+        except BlockingIOError:
+            return got, truth(account)
+
+
+ALL = (TUPLE + ", tos, tcpflags, in_iface, out_iface, src_mac, dst_mac, vlan, cos, etype, src_as, "
+       "dst_as, src_mask, dst_mask, src_net, dst_net, nexthop, peer_dst_ip, peer_src_ip, "
+       "sampling_rate, sampling_direction, mpls_label_top, flow_label, ttl, icmp_type, icmp_code, "
+       "flow_end_reason, flows, tag, tag2, label, class, application_id, mpls_vpn_rd")
+
+
+def tshark(tmp_path, datagrams, *fields):
+    """Their dissection, after nothing was found odd in any of them."""
+    netflow.capture(tmp_path / "sent.pcap", [(1700000000, d) for d in datagrams])
+    command = ["tshark", "-r", str(tmp_path / "sent.pcap"), "-d", "udp.port==2055,cflow"]
+    odd = subprocess.run([*command, "-Y", "_ws.expert || _ws.malformed || cflow.template_frame == 0",
+                          "-T", "fields", "-e", "frame.number", "-e", "_ws.expert.message"],
+                         capture_output=True, text=True, check=True, timeout=60)
+    assert odd.stdout == ""
+    text = subprocess.run([*command, "-V"], capture_output=True, text=True, check=True, timeout=60)
+    assert "Malformed" not in text.stdout and "no template found" not in text.stdout.lower()
+    out = subprocess.run([*command, "-T", "fields", "-E", "occurrence=a",
+                          *(x for f in fields for x in ("-e", f))],
+                         capture_output=True, text=True, check=True, timeout=60)
+    return [[c.split(",") if c else [] for c in line.split("\t")]
+            for line in out.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_tshark_finds_nothing_odd(tmp_path, receivers, version):  # noqa: F811
+    # 201 and its like have other meanings by IANA: that is why they can be switched off.
+    what = ALL if version != 5 else TUPLE + ", tos, tcpflags, src_as, dst_as"
+    got, want = capture_of(f"aggregate: {what}\nnfprobe_version: {version}\n"
+                           f"nfprobe_timeouts: {KEEP}\nnfprobe_source_ip: 127.0.0.1\n"
+                           "nfprobe_legacy_tags: false\n",
+                           tmp_path, receivers)
+    rows = tshark(tmp_path, got, "cflow.octets", "cflow.packets", "cflow.srcport")
+    keys = [k for k in want if version > 5 or ":" not in k[0]]
+    assert sum(int(x) for row in rows for x in row[0]) == sum(want[k]["bytes"] for k in keys)
+    assert sum(int(x) for row in rows for x in row[1]) == sum(want[k]["packets"] for k in keys)
+    assert {int(x) for row in rows for x in row[2]} == {k[2] for k in keys}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nfcapd_counts_the_same(tmp_path, version):
+    """nfdump's totals, and its rows."""
+    port, account, pcap = free_port(), tmp_path / "truth", tmp_path / "p.pcap"
+    generate("packets", 5000, 500, "--ipv4", 60, pcap=pcap, truth=account)
+    data = directory(tmp_path, "nfcapd")
+    process = subprocess.Popen(["nfcapd", "-w", str(data), "-p", str(port), "-b", "127.0.0.1",
+                                "-B", "4000000"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        poll(lambda: f":{port:04X} " in open("/proc/net/udp", encoding="ascii").read())
+        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\naggregate: {TUPLE}\n"
+                 f"nfprobe_receiver: 127.0.0.1:{port}\nnfprobe_version: {version}\n"
+                 f"nfprobe_timeouts: {KEEP}\n")
+        hexport = f":{port:04X} "
+        poll(lambda: [line.split()[4] for line in open("/proc/net/udp", encoding="ascii")
+                      if hexport in line] == ["00000000:00000000"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    out = subprocess.run(["nfdump", "-R", str(data), "-q", "-N", "-6", "-o",
+                          "fmt:%sa,%da,%sp,%dp,%pr,%pkt,%byt"],
+                         capture_output=True, text=True, check=True, timeout=60)
+    rows = {}
+    for line in out.stdout.splitlines():
+        sa, da, sp, dp, proto, pkt, byt = (c.strip() for c in line.split(","))
+        if proto in ("ICMP", "ICMP6", "IPv6ICMP"):
+            dp = "0"
+        rows[sa, da, int(sp), int(float(dp))] = (int(pkt), int(byt))
+    want = {k[:4]: v for k, v in sums(truth(account)).items() if version > 5 or ":" not in k[0]}
+    assert rows == want
+
+
+def test_nfacctd_reads_rows_and_tags(tmp_path):
+    port, account, pcap = free_port(), tmp_path / "truth", tmp_path / "p.pcap"
+    generate("packets", 5000, 300, "--ipv4", 60, "--vlan", 0, pcap=pcap, truth=account)
+    (tmp_path / "pretag").write_text("set_tag=5 filter='tcp'\nset_tag=6 set_label=rest\n")
+    rows_file = tmp_path / "rows"
+    (tmp_path / "nfacctd.conf").write_text(
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\nprint_output: json\n"
+        f"aggregate: {TUPLE}, tag, label\nprint_refresh_time: 5\nprint_output_file: {rows_file}\n"
+        f"print_output_file_append: true\nnfacctd_pipe_size: 4000000\nplugin_pipe_zmq: true\n"
+        "plugin_pipe_zmq_profile: large\n")
+    process = subprocess.Popen(["/usr/sbin/nfacctd", "-f", str(tmp_path / "nfacctd.conf")],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        poll(lambda: f":{port:04X} " in open("/proc/net/udp", encoding="ascii").read())
+        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}, tag, label\npre_tag_map: {tmp_path}/pretag\n"
+                 f"nfprobe_receiver: 127.0.0.1:{port}\nnfprobe_timeouts: {KEEP}\n")
+        want = sums(truth(account))
+
+        def there():
+            rows = json_rows(rows_file) if rows_file.exists() else []
+            return sum(r["packets"] for r in rows) >= 5000 and rows
+        rows = poll(there, 60)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert counted(rows) == want
+    for r in rows:
+        tcp = r["ip_proto"] in ("tcp", 6, "6")
+        assert r["tag"] == (5 if tcp else 6) and r["label"] == ("" if tcp else "rest"), r
+
+
+def test_conversations(tmp_path, pair):
+    """RFC 5103: one record for both directions; weir reads both back as they were."""
+    pcap, account = tmp_path / "p.pcap", tmp_path / "truth"
+    generate("packets", 5000, 400, "--ipv4", 60, "--vlan", 0, pcap=pcap, truth=account)
+    both_ways(pcap)
+    what = f"{TUPLE}, tcpflags"
+    collector, probe = pair(
+        f"plugins: memory[m]\naggregate: {what}\nnfacctd_biflow: true\n",
+        f"pcap_savefile: {pcap}\npcap_savefile_wait: true\nplugins: nfprobe[x], memory[m]\n"
+        f"aggregate: {what}\nnfprobe_receiver: RECEIVER\nnfprobe_biflow: true\n"
+        f"nfprobe_timeouts: {KEEP}\n")
+    probe.ready()
+    poll(lambda: sum(r["packets"] for r in probe.rows("m")) == 10000)
+    want = counted(probe.rows("m"))
+    assert probe.stop() == 0
+    poll(lambda: sum(r["packets"] for r in collector.rows("m")) == 10000)
+    assert counted(collector.rows("m")) == want
+    stats = collector.stats()
+    assert stats["records"] + stats["records_reversed"] == len(want)
+    assert stats["records_reversed"] > 0.8 * stats["records"]
+
+
+def both_ways(path):
+    """Behind each packet of a capture of Ethernet frames one that answers it."""
+    data = path.read_bytes()
+    out, at = [data[:24]], 24
+    while at < len(data):
+        _, _, caplen, _ = struct.unpack_from("<IIII", data, at)
+        frame = data[at + 16:at + 16 + caplen]
+        out.append(data[at:at + 16] + frame)
+        ip, ports = (14 + 12, 4) if frame[12:14] == b"\x08\0" else (14 + 8, 16)
+        l4 = 14 + (frame[14] & 15) * 4 if ports == 4 else 14 + 40
+        proto = frame[23] if ports == 4 else frame[20]
+        back = bytearray(frame)
+        back[ip:ip + ports] = frame[ip + ports:ip + 2 * ports]
+        back[ip + ports:ip + 2 * ports] = frame[ip:ip + ports]
+        if proto in (6, 17):
+            back[l4:l4 + 2], back[l4 + 2:l4 + 4] = frame[l4 + 2:l4 + 4], frame[l4:l4 + 2]
+        out.append(data[at:at + 16] + bytes(back))
+        at += 16 + caplen
+    path.write_bytes(b"".join(out))
+
+
+def test_over_tcp(tmp_path):
+    """A connection is made when somebody listens, made anew when it breaks, and templates go
+    first; meanwhile records are counted as not sent."""
+    port, to = free_port(), free_port(socket.SOCK_STREAM)
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receiver: 127.0.0.1:{to}\nnfprobe_protocol: tcp\n")
+    collect = (f"nfacctd_ip: 127.0.0.1\nnfacctd_tcp_port: {to}\nplugins: memory[m]\n"
+               f"aggregate: {TUPLE}\n")
+    name = f"127.0.0.1:{to}"
+    running = [probe]
+    try:
+        probe.ready()
+        send_from("127.0.0.2", port, V5)
+        poll(lambda: targets(probe)[name]["unsent"] == 1)
+        assert targets(probe)[name]["reasons"] == "unconnected 1"
+        assert output(probe)["refused"] == V5_RECORDS
+        for turn in ("a", "b"):
+            collector = Weir(directory(tmp_path, turn), collect).ready()
+            running.append(collector)
+            poll(lambda: collector.stats()["connections"] == 1, 60)
+            poll(lambda: feed_once(port) and collector.stats()["records_fed"] > 0)
+            stats = collector.stats()
+            assert stats["sets_early"] == stats["sequence_lost"] == 0
+            assert stats["records_no_template"] == 0
+            collector.books()
+            assert collector.stop() == 0
+        probe.books()
+        assert probe.stop() == 0
+    finally:
+        for w in running:
+            w.kill()
+
+
+def feed_once(port):
+    send_from("127.0.0.2", port, V5)
+    return True
+
+
+def test_a_target_that_was_gone_gets_templates_at_once(tmp_path):
+    """No refresh by time or number: that it said that nobody listens is enough."""
+    port, to = free_port(), free_port()
+    name = f"127.0.0.1:{to}"
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receiver: {name}\nnfprobe_template_packets: 0\n"
+                 "nfprobe_template_seconds: 0\n")
+    collector = None
+    try:
+        probe.ready()
+        poll(lambda: feed_once(port) and targets(probe)[name]["refusals"] > 1)
+        collector = Weir(directory(tmp_path, "in"), f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {to}\n"
+                         f"plugins: memory[m]\naggregate: {TUPLE}\n").ready()
+        poll(lambda: feed_once(port) and collector.stats()["records_fed"] > 0)
+        assert collector.stats()["sets_early"] == 0
+        probe.books()
+        assert probe.stop() == 0
+    finally:
+        for w in (probe, collector):
+            if w is not None:
+                w.kill()
+
+
+def test_failover(tmp_path, receivers):  # noqa: F811
+    port, dead, alive = free_port(), free_port(), receivers()
+    (tmp_path / "pools").write_text(
+        f"id=4 ip=127.0.0.1:{dead},127.0.0.1:{alive.port} balance-alg=failover\n")
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receivers: {tmp_path}/pools\n")
+    try:
+        probe.ready()
+        poll(lambda: feed_once(port) and targets(probe)[f"127.0.0.1:{alive.port}"]["sent"] > 0)
+        there = targets(probe)
+        assert there[f"127.0.0.1:{dead}"]["refusals"] > 0
+        alive.socket.setblocking(True)
+        alive.socket.settimeout(10)
+        assert struct.unpack_from("!HHIII", alive.socket.recv(65536), 0)[0] == 10
+        probe.books()
+        assert probe.stop() == 0
+    finally:
+        probe.kill()
+
+
+def test_hash_divides_conversations(tmp_path, pair):
+    """Every conversation has one receiver, and all of it arrives."""
+    ports = [free_port() for _ in range(3)]
+    (tmp_path / "pools").write_text(
+        f"id=1 ip={','.join(f'127.0.0.1:{p}' for p in ports)} balance-alg=hash\n")
+    port = free_port()
+    collectors = [Weir(directory(tmp_path, f"c{p}"), f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {p}\n"
+                       f"plugins: memory[m]\naggregate: {TUPLE}\n").ready() for p in ports]
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receivers: {tmp_path}/pools\n")
+    try:
+        probe.ready()
+        generate("netflow9", 3000, 300, "--rate", 200, udp=f"127.0.0.1:{port}",
+                 truth=tmp_path / "truth")
+        poll(lambda: sum(c.stats()["records_fed"] for c in collectors) == 3000)
+        rows = [counted(c.rows("m")) for c in collectors]
+        assert {k: v for r in rows for k, v in r.items()} == sums(truth(tmp_path / "truth"))
+        assert sum(map(len, rows)) == len({k for r in rows for k in r})
+        assert all(len(r) > 50 for r in rows)
+        for c in collectors:
+            assert c.stats()["sequence_lost"] == 0
+        probe.books()
+    finally:
+        for w in (probe, *collectors):
+            w.kill()
+
+
+def test_a_receiver_that_comes_late(tmp_path):
+    """Its sets wait for the templates of the next refresh."""
+    port, to = free_port(), free_port()
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receiver: 127.0.0.1:{to}\n"
+                 "nfprobe_template_packets: 4\nnfprobe_version: 9\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as early:
+        early.bind(("127.0.0.1", to))
+        early.settimeout(10)
+        try:
+            probe.ready()
+            feed_once(port)
+            assert early.recv(65536) and early.recv(65536)  # templates, data
+            early.close()
+            collector = Weir(directory(tmp_path, "in"), f"nfacctd_ip: 127.0.0.1\n"
+                             f"nfacctd_port: {to}\nplugins: memory[m]\naggregate: {TUPLE}\n").ready()
+            try:
+                poll(lambda: feed_once(port) and collector.stats()["sets_resolved"] > 0)
+                assert collector.stats()["records_no_template"] == 0
+            finally:
+                collector.kill()
+        finally:
+            probe.kill()
+
+
+@pytest.mark.parametrize("mtu", [576, 1280, 9000])
+def test_mtu(tmp_path, receivers, mtu):  # noqa: F811
+    got, want = capture_of(f"aggregate: {TUPLE}, src_mac, dst_mac, vlan\nnfprobe_mtu: {mtu}\n"
+                           f"nfprobe_timeouts: {KEEP}\n", tmp_path, receivers)
+    longest = max(map(len, got))
+    assert mtu - 48 - 80 < longest <= mtu - 48 or mtu == 9000 and longest > 1500
+    assert sum(map(len, got)) > 300 * 40 and len(want) > 200
+
+
+def test_records_that_are_cached(tmp_path, pair):
+    """nfprobe_cache_records: what has one key becomes one record, when it has been silent."""
+    port = free_port()
+    collector, probe = pair(
+        "plugins: memory[m]\naggregate: src_host, in_iface, sampling_direction\n",
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+        "aggregate: src_host\nnfprobe_receiver: RECEIVER\nnfprobe_cache_records: true\n"
+        "nfprobe_timeouts: tcp=1:udp=1:icmp=1:general=1\nnfprobe_ifindex: 12\n"
+        "nfprobe_direction: in\n")
+    probe.ready()
+    now = int(time.time())
+    for _ in range(5):
+        send_from("127.0.0.2", port, netflow.v9(("192.0.2.9", now - 1, now, 10, 1000)))
+    poll(lambda: sum(r["packets"] for r in collector.rows("m")) == 50)
+    row, = collector.rows("m")
+    assert (row["ip_src"], row["bytes"], row["iface_in"]) == ("192.0.2.9", 5000, 12)
+    assert row["sampling_direction"] == "i"
+    assert 1 <= collector.stats()["records_fed"] < 5
+    probe.books()
+
+
+@pytest.mark.parametrize("lines,says", [
+    ("nfprobe_version: 9\nnfprobe_protocol: tcp\n", "write nfprobe_version: 10 for TCP"),
+    ("nfprobe_version: 5\nnfprobe_biflow: true\n", "nfprobe_biflow"),
+    ("nfprobe_version: 5\nnfprobe_engine: 300\n", "TYPE:ID"),
+    ("nfprobe_engine: x\n", "nfprobe_engine"),
+    ("nfprobe_ifindex: eth0\n", "a number, tag or tag2"),
+    ("nfprobe_timeouts: tcp=5:udq=3\n", "'udq=3' is no timeout"),
+    ("nfprobe_receiver: [::1\n", "is no receiver"),
+    ("nfprobe_receiver: 127.0.0.1:OWN\n", "is this weir itself"),
+    ("nfprobe_receivers: FILE\n", "write rr, hash, hash-agent or failover"),
+    ("nfprobe_dtls: true\n", "does not encrypt"),
+])
+def test_faults_are_told(tmp_path, lines, says):
+    port = free_port()
+    (tmp_path / "pools").write_text("id=1 ip=127.0.0.1:2055 balance-alg=hash-tag\n")
+    config = tmp_path / "weir.conf"
+    config.write_text(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n" +
+                      lines.replace("OWN", str(port)).replace("FILE", f"{tmp_path}/pools") +
+                      f"state_dir: {tmp_path}/state\ncontrol_socket: {tmp_path}/sock\n")
+    out = subprocess.run([str(WEIR), "run", "-f", str(config)], capture_output=True, text=True,
+                         timeout=30)
+    assert out.returncode != 0 and says in out.stdout + out.stderr
