@@ -101,6 +101,9 @@ sample_head(const struct sfencode_config *c, const struct flow *f, enum flow_sou
 	if (s.in == 0 && s.out == 0)
 		*(f->sampling_direction == DIRECTION_OUT ? &s.out : &s.in) = c->ifindex;
 	s.source = f->sampling_direction == DIRECTION_OUT || s.in == 0 ? s.out : s.in;
+	/* An agent's data source may be neither: a switch's own, where both are its ports. */
+	if (s.coded && f->sampling_direction == DIRECTION_UNKNOWN && f->engine_id != 0)
+		s.source = f->engine_id;
 	/* What it came in by may be the device itself, or nothing that has a number. */
 	if (s.coded && s.source >= SFLOW_INTERFACE_MAX)
 		s.source = 0;

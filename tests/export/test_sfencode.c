@@ -133,6 +133,10 @@ static const struct {
 	{ "none but that of the capture", { .in_iface = 0 }, 9, SOURCE_PACKETS, 9, 9, 0 },
 	{ "on its way out", { .sampling_direction = DIRECTION_OUT }, 9, SOURCE_PACKETS, 9, 0, 9 },
 	{ "none at all", { .in_iface = 0 }, 0, SOURCE_NETFLOW, 0, 0, 0 },
+	{ "an agent's source that is neither", { .in_iface = 3, .out_iface = 4, .engine_id = 70 }, 9,
+	    SOURCE_SFLOW, 70, 3, 4 },
+	{ "NetFlow's engine is no interface", { .in_iface = 3, .engine_id = 70 }, 9, SOURCE_NETFLOW,
+	    3, 3, 0 },
 	{ "from the device itself, discarded", { .in_iface = 0x3fffffff, .out_iface = 0x40000100 },
 	    0, SOURCE_SFLOW, 0, 0x3fffffff, 0x40000100 },
 };
