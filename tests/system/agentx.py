@@ -13,6 +13,7 @@ RESPONSE = 18
 CONTEXT, NETWORK = 0x08, 0x10
 INTEGER, OCTETS, NULL, OBJECT, GAUGE, COUNTER64 = 2, 4, 5, 6, 66, 70
 NO_OBJECT, NO_INSTANCE, END = 128, 129, 130
+NOT_OPEN = 257
 HEADER = 20
 
 
@@ -33,6 +34,7 @@ class Master:
         self.listener.listen(4)
         self.agent = None
         self.acknowledges = True
+        self.refusing = 0  # the error that all is answered with
         self.notified = 0
         self.transaction = 0
         self.setting = 0  # transaction of the present SET
@@ -47,6 +49,17 @@ class Master:
         if self.agent:
             self.agent.close()
         self.agent = None
+
+    def until_gone(self, seconds=20):
+        """Answer the subagent until it closes the connection."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.take(1)
+            except AssertionError as e:
+                if "has closed" in str(e):
+                    return
+        raise AssertionError("it is still there")
 
     def accept(self, seconds=10):
         """Take a subagent, and what it has to say first, until it has registered."""
@@ -78,7 +91,7 @@ class Master:
         if head[1] == NOTIFY:
             self.notified += 1
         if head[1] not in (RESPONSE, CLOSE) and (self.acknowledges or head[1] != NOTIFY):
-            body = struct.pack(f"{order}IHH", 0, 0, 0)
+            body = struct.pack(f"{order}IHH", 0, self.refusing, 0)
             self.agent.sendall(struct.pack(f"{order}BBBBIIII", 1, RESPONSE, head[2] & NETWORK, 0,
                                            session or 7, transaction, packet, len(body)) + body)
         return head[1], order, (session, transaction, packet), payload

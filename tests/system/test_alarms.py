@@ -79,12 +79,16 @@ def name(text):
     return ".".join(str(ord(c)) for c in text)
 
 
-def snmpset(snmpd, *variables, community="private"):
+V3 = ("-v3", "-l", "authPriv", "-u", "rw", "-a", "SHA-256", "-A", "authpass123", "-x", "AES",
+      "-X", "privpass123")
+
+
+def snmpset(snmpd, *variables, community="private", who=()):
     """variables: (column, row, type, value); "" or what snmpset complains of."""
     args = []
     for column, row, kind, value in variables:
         args += [f".{OID}.{THRESHOLD}.{column}.{name(row)}", kind, str(value)]
-    out = subprocess.run(["snmpset", "-v2c", "-c", community, "-t", "2", "-r", "1",
+    out = subprocess.run(["snmpset", *(who or ("-v2c", "-c", community)), "-t", "5", "-r", "1",
                           f"127.0.0.1:{snmpd.port}", *args],
                          env=dict(os.environ, MIBS=""), capture_output=True, text=True)
     return "" if out.returncode == 0 else out.stderr
@@ -123,6 +127,46 @@ def test_a_threshold_is_set_crossed_told_and_destroyed(tmp_path, weir, master, t
     assert master.walk(THRESHOLD) == {}
     w.books()
     assert w.stop() == 0
+
+
+# RowStatus of RFC 2579: of a row in a state, what SETs of it to 1 (active), 2, ... 6
+# (destroy) lead to: the state after it, or what is said. The row could be active, but for
+# that of notReady.
+GONE, BAD, WRONG = "", "inconsistentValue", "wrongValue"
+MATRIX = {
+    GONE: (BAD, BAD, WRONG, "1", "2", GONE),
+    "3": (BAD, "3", WRONG, BAD, BAD, GONE),
+    "2": ("1", "2", WRONG, BAD, BAD, GONE),
+    "1": ("1", "2", WRONG, BAD, BAD, GONE),
+}
+
+
+@pytest.mark.parametrize("who", [("-v2c", "-c", "private"), V3], ids=["v2c", "v3"])
+def test_rows_come_and_go_as_rfc_2579_says(tmp_path, weir, who):
+    snmpd = Snmpd(tmp_path, "createUser rw SHA-256 authpass123 AES privpass123\n"
+                            "rwuser rw authPriv -V weir\n")
+    w, _ = begin(weir, snmpd, "snmp_write: true")
+
+    def state():
+        return snmpd.walk(f"{THRESHOLD}.20").get(name("x"), GONE)
+    limits = whole("x")[:-1]
+    for before, results in MATRIX.items():
+        for request, want in enumerate(results, 1):
+            if before == "3":
+                assert snmpset(snmpd, (20, "x", "i", 5), who=who) == ""
+            elif before != GONE:
+                assert snmpset(snmpd, *limits, (20, "x", "i", {"1": 4, "2": 5}[before]),
+                               who=who) == ""
+            assert state() == before
+            more = limits if before == GONE and request != 6 else []
+            said = snmpset(snmpd, *more, (20, "x", "i", request), who=who)
+            if want in (BAD, WRONG):
+                assert want in said and state() == before, (before, request, said)
+            else:
+                assert said == "" and state() == want, (before, request, said)
+            assert snmpset(snmpd, (20, "x", "i", 6), who=who) == "" and state() == GONE
+    assert w.stop() == 0
+    snmpd.stop()
 
 
 def test_what_may_not_be_written_is_not(tmp_path, weir, snmpd):

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What goes wrong around the subagent: masters that come, go, hang and close; many
+descriptors; managers that walk all the while."""
+import os
+import resource
+import signal
+import subprocess
+import threading
+
+import pytest
+
+import agentx
+from conftest import OID, WEIR, Weir, free_port, generate, poll
+from test_snmp import ENTRY, VERSION, VIEW, begin
+
+
+class Walker(threading.Thread):
+    """Walks everything again and again; `faults` is what was wrong with a walk."""
+
+    def __init__(self, port, patient=False):
+        super().__init__()
+        self.command = ["snmpbulkwalk", "-v2c", "-c", "public", "-On", "-t", "5", "-r", "0",
+                        f"127.0.0.1:{port}", f".{OID}.1"]
+        self.patient = patient  # snmpd may be away
+        self.over = threading.Event()
+        self.walks, self.faults = 0, []
+
+    def run(self):
+        while not self.over.is_set():
+            out = subprocess.run(self.command, env=dict(os.environ, MIBS=""),
+                                 capture_output=True, text=True)
+            self.walks += out.returncode == 0
+            # snmpbulkwalk itself looks whether names ascend.
+            if "not increasing" in out.stderr or (out.returncode != 0 and not self.patient):
+                self.faults.append(out.stdout[-200:] + out.stderr)
+
+    def end(self):
+        self.over.set()
+        self.join(60)
+        assert not self.faults, self.faults[0]
+
+
+@pytest.fixture
+def walker():
+    """Start walkers that end with the test, however that ends."""
+    started = []
+
+    def start(*args, **more):
+        started.append(Walker(*args, **more))
+        started[-1].start()
+        return started[-1]
+    yield start
+    for one in started:
+        one.over.set()
+        one.join(60)
+
+
+def test_walks_over_a_hundred_snapshots(weir, snmpd, walker):
+    """Rows come in each; no walk fails, or goes back."""
+    w, port = begin(weir, snmpd)
+    poll(lambda: snmpd.walk(f"{VIEW}.2"))
+
+    def serial():
+        return int(next(iter(snmpd.walk("1.1.4").values())))
+    first, walking = serial(), walker(snmpd.port)
+    traffic = threading.Thread(target=generate, args=("netflow9", 30000, 3000, "--rate", 60),
+                               kwargs={"udp": f"127.0.0.1:{port}"})
+    traffic.start()
+    # A snapshot is made for who asks what there is by now, and not only each second.
+    poll(lambda: w.rows("views") and serial() >= first + 100, seconds=120, every=0)
+    traffic.join()
+    poll(lambda: walking.walks >= 2)
+    walking.end()
+    w.books()
+    assert w.stop() == 0
+
+
+def test_what_happens_to_snmpd_costs_no_record(weir, snmpd, walker):
+    """It hangs, goes on, is killed, and comes again, while it is walked."""
+    w, port = begin(weir, snmpd)
+    poll(lambda: snmpd.walk(f"{VIEW}.2"))
+    walking = walker(snmpd.port, patient=True)
+    sent = 0
+
+    def more():
+        nonlocal sent
+        sent += 500
+        generate("netflow9", 500, 50, "--rate", 2000, "--seed", sent, udp=f"127.0.0.1:{port}")
+        poll(lambda: w.stats()["records_fed"] == sent)
+    more()
+    snmpd.process.send_signal(signal.SIGSTOP)
+    more()
+    snmpd.process.send_signal(signal.SIGCONT)
+    more()
+    snmpd.stop(signal.SIGKILL)
+    snmpd.agentx.unlink(missing_ok=True)
+    more()
+    snmpd.start()
+    more()
+    flows = sum(row["flows"] for row in w.rows("talkers"))
+    assert flows == sent
+    poll(lambda: list(snmpd.walk(f"{VIEW}.10").values()) == [str(flows)])
+    walks = walking.walks
+    poll(lambda: walking.walks > walks)
+    walking.end()
+    w.books()
+    assert w.stop() == 0
+
+
+def test_descriptors_beyond_those_of_select(tmp_path, snmpd):
+    """FD_SETSIZE is 1024; a weir with many files and sockets has its session above that."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < 2000:
+        pytest.skip(f"no more than {most} descriptors")
+    high = tmp_path / "high"
+    high.write_text("#!/bin/bash\nulimit -n 2000\n"
+                    "for ((i = 3; i < 1200; i++)); do [ $i = 255 ] || eval \"exec $i</dev/null\"; done\n"
+                    "exec \"$@\"\n")
+    high.chmod(0o755)
+    port = free_port()
+    w = Weir(tmp_path, f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: snmp[talkers]\n"
+                       f"aggregate: src_host\nsnmp_agentx_socket: unix:{snmpd.agentx}\n",
+             prefix=(str(high),))
+    try:
+        w.ready()
+        poll(lambda: snmpd.walk(f"{VIEW}.2"))
+        generate("netflow9", 100, 5, udp=f"127.0.0.1:{port}")
+        poll(lambda: snmpd.walk(f"{ENTRY}.4"))
+        sockets = [int(fd) for fd in os.listdir(f"/proc/{w.process.pid}/fd")
+                   if int(fd) > 1024 and "socket" in os.readlink(f"/proc/{w.process.pid}/fd/{fd}")]
+        assert sockets
+        assert w.stop() == 0
+    finally:
+        w.kill()
+
+
+
+
+def test_a_master_that_closes_the_session(tmp_path, weir):
+    """It says so (RFC 2741 s7.1.9), keeps the connection, and knows the session no more."""
+    master = agentx.Master(tmp_path / "agentx")
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {free_port()}
+        plugins: snmp[talkers]
+        aggregate: src_host
+        snmp_agentx_socket: unix:{master.path}
+        snmp_reconnect: 1
+        """).ready()
+    master.accept()
+    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    master.send(agentx.CLOSE, b"\5\0\0\0")  # reasonShutdown
+    first = master.agent
+    master.refusing = agentx.NOT_OPEN
+    master.until_gone()
+    master.refusing = 0
+    master.accept()
+    assert master.agent is not first
+    assert master.ask(agentx.GET, VERSION)[2][0][2].startswith(b"weir ")
+    master.drop()
+    assert w.stop() == 0
+    master.close()
