@@ -921,6 +921,8 @@ def arguments():
                    help="datagrams handed on as they came, beside a bare relay")
     p.add_argument("--print", action="store_true", dest="text",
                    help="rows as JSON, CSV and text, and out of memory tables")
+    p.add_argument("--rrd", action="store_true",
+                   help="measure writing RRD archives, directly and through rrdcached")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -979,6 +981,10 @@ def main():
             return
         if args.text:
             measure_print(work, args)
+            return
+        if args.rrd:
+            import rrdbench
+            rrdbench.measure(work, sys.modules[__name__])
             return
         for case in CASES:
             if args.only in case.name:

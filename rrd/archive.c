@@ -200,15 +200,36 @@ archive_last(const char *path)
 	return rrd_last_r(path);
 }
 
+/* `v` in decimal, with `sep` in front. A round has hundreds of thousands: no snprintf. */
+static char *
+number_put(char *p, char sep, uint64_t v)
+{
+	char digits[20];
+	unsigned n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	if (sep != '\0')
+		*p++ = sep;
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
 void
 archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT])
 {
-	if (b->unknown)
-		snprintf(text, ARCHIVE_BIN_TEXT, "%" PRId64 ":U:U:U", b->end);
-	else
-		snprintf(text, ARCHIVE_BIN_TEXT,
-		    "%" PRId64 ":%" PRIu64 ":%" PRIu64 ":%" PRIu64, b->end, b->sums.bytes,
-		    b->sums.packets, b->sums.flows);
+	char *p = number_put(text, '\0', (uint64_t)b->end);
+
+	if (b->unknown) {
+		memcpy(p, ":U:U:U", 7);
+		return;
+	}
+	p = number_put(p, ':', b->sums.bytes);
+	p = number_put(p, ':', b->sums.packets);
+	p = number_put(p, ':', b->sums.flows);
+	*p = '\0';
 }
 
 int

@@ -286,6 +286,18 @@ cached_round(struct telling *t, const struct journal_round *round)
 	return x.rc != 0 ? x.rc : batch_end(t);
 }
 
+/* The round at `at`, or NULL at the end; `*next` is where the one after it begins. */
+static const struct journal_round *
+round_at(struct delivery *d, uint64_t at, uint64_t *next)
+{
+	if (d->fresh != NULL && at == d->fresh_at) {
+		*next = d->journal->size;
+		return d->fresh;
+	}
+	*next = journal_read(d->journal, at, &d->round);
+	return *next != 0 ? &d->round : NULL;
+}
+
 /*
  * Tell what has not been told. Returns 0, or -WEIR_E...; *again: nothing has failed, but
  * it should be tried once more.
@@ -293,6 +305,7 @@ cached_round(struct telling *t, const struct journal_round *round)
 static int
 rounds_tell(struct delivery *d, struct delivery_result *r, bool *again, struct err *e)
 {
+	const struct journal_round *round;
 	uint64_t at = d->told, next;
 	bool clean = true;
 	int rc = 0, broken = 0;
@@ -300,14 +313,14 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *again, struct e
 	*again = false;
 	for (uint32_t i = 0; i < d->ks->n; i++)
 		d->ks->order[i]->failed = false;
-	for (; broken == 0 && (next = journal_read(d->journal, at, &d->round)) != 0; at = next) {
+	for (; broken == 0 && (round = round_at(d, at, &next)) != NULL; at = next) {
 		struct telling t = { .d = d, .r = r, .e = e, .at = at };
 		uint64_t refused = r->refused;
 
 		if (d->cached == NULL)
-			direct_round(&t, &d->round);
+			direct_round(&t, round);
 		else
-			broken = cached_round(&t, &d->round);
+			broken = cached_round(&t, round);
 		if (d->maybe < next)
 			d->maybe = next;
 		*again |= t.again || broken != 0;
@@ -318,7 +331,7 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *again, struct e
 			/* It is told once more, and accounted for then, or was already. */
 			r->refused = refused;
 		} else {
-			r->written += round_rows(&d->round) - t.unwritten;
+			r->written += round_rows(round) - t.unwritten;
 			d->counted = next;
 		}
 		if (clean)
@@ -430,12 +443,15 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 }
 
 int
-delivery_run(struct delivery *d, struct delivery_result *r, struct err *e)
+delivery_run(struct delivery *d, const struct journal_round *fresh, uint64_t fresh_at,
+    struct delivery_result *r, struct err *e)
 {
 	struct err why = ERR_INIT;
 	bool again;
 	int rc, saved;
 
+	d->fresh = fresh;
+	d->fresh_at = fresh_at;
 	if (d->cached != NULL) {
 		rc = deliver_cached(d, r, e);
 		if (r->flushed)

@@ -33,7 +33,9 @@ struct delivery {
 	uint64_t counted;          /* or had once, and its rows are accounted for; */
 	uint64_t maybe;            /* before it anything may have got through */
 	uint64_t since;            /* the journal began anew, clock_mono */
-	struct journal_round round; /* the one in hand */
+	struct journal_round round; /* one that was read */
+	const struct journal_round *fresh; /* the last one of the journal, or NULL; */
+	uint64_t fresh_at;         /* and where it is */
 	struct cached_item *items;  /* commands of a batch */
 };
 
@@ -54,10 +56,12 @@ uint64_t delivery_init(struct delivery *d, struct known_set *ks, struct journal 
 void delivery_fini(struct delivery *d);
 
 /*
- * Tell archives all that they have not been told. Returns 0; or -WEIR_E... with `e`: what
+ * Tell archives all that they have not been told. `fresh` (NULL: none) is the round that the
+ * journal has last, at `fresh_at`: it need not be read again. Returns 0; or -WEIR_E... with `e`: what
  * could not be told stays in the journal. Adds to `r`.
  */
-int delivery_run(struct delivery *d, struct delivery_result *r, struct err *e);
+int delivery_run(struct delivery *d, const struct journal_round *fresh, uint64_t fresh_at,
+    struct delivery_result *r, struct err *e);
 
 /*
  * Put what archives carry to their next bin into `round`: all of it, or what the journal does

@@ -110,6 +110,7 @@ known_open(struct known_set *ks, const char *folder, const struct archive_shape 
 	if ((size_t)snprintf(ks->folder, sizeof(ks->folder), "%s", folder) +
 	        FILES_NAME_MAX >= sizeof(ks->folder))
 		return err_set(e, WEIR_EINVAL, "%.64s...: the path is too long", folder);
+	ks->folder_len = strlen(folder);
 	rc = files_mkdir(folder, e);
 	if (rc == 0)
 		rc = folder_lock(ks, e);
@@ -215,10 +216,9 @@ known_sort(struct known_set *ks)
 const char *
 known_path(const struct known_set *ks, const struct known *k, char *buf)
 {
-	size_t len = strlen(ks->folder);
-
-	memcpy(buf, ks->folder, len);
-	snprintf(buf + len, PATH_MAX - len, "/%s", k->file);
+	memcpy(buf, ks->folder, ks->folder_len);
+	buf[ks->folder_len] = '/';
+	memcpy(buf + ks->folder_len + 1, k->file, strlen(k->file) + 1);
 	return buf;
 }
 

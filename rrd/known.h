@@ -38,6 +38,7 @@ struct known {
 
 struct known_set {
 	char folder[PATH_MAX];
+	size_t folder_len;
 	struct archive_shape shape;
 	struct table table;     /* struct known */
 	uint32_t max;           /* archives at most; the other one is not counted */

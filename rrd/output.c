@@ -436,7 +436,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	struct delivery_result dr = { 0 };
 	struct fill_result fr = { 0 };
 	struct err why = ERR_INIT;
-	uint64_t began = clock_mono();
+	uint64_t began = clock_mono(), fresh_at = x->journal.size;
 	int rc, failure;
 
 	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
@@ -453,7 +453,8 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 		rc = failure;
 		*e = why;
 	}
-	failure = delivery_run(&x->delivery, &dr, &why);
+	failure = delivery_run(&x->delivery,
+	    x->journal.size > fresh_at ? &x->round : NULL, fresh_at, &dr, &why);
 	if (rc == 0 && failure != 0) {
 		rc = failure;
 		*e = why;
