@@ -59,6 +59,8 @@ grid_cell(struct grid *g, const char *text)
 	size_t len = strlen(text) + 1, width = characters(text);
 	size_t column = g->n_cells % g->n_columns;
 
+	if (column == 0)
+		memcpy(g->before, g->width, sizeof(g->width));
 	if (g->len + len > g->room) {
 		g->room = (g->len + len) * 2;
 		g->text = must(realloc(g->text, g->room));
@@ -72,6 +74,15 @@ grid_cell(struct grid *g, const char *text)
 	g->len += len;
 	if (width > g->width[column])
 		g->width[column] = width;
+}
+
+void
+grid_drop(struct grid *g)
+{
+	assert(grid_rows(g) > 0 && g->n_cells % g->n_columns == 0);
+	g->n_cells -= g->n_columns;
+	g->len = g->cells[g->n_cells];
+	memcpy(g->width, g->before, sizeof(g->width));
 }
 
 size_t

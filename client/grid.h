@@ -15,7 +15,8 @@
 struct grid {
 	unsigned n_columns;
 	bool right[GRID_COLUMNS];     /* numbers stand right */
-	size_t width[GRID_COLUMNS];   /* characters of the widest cell */
+	size_t width[GRID_COLUMNS];   /* characters of the widest cell, */
+	size_t before[GRID_COLUMNS];  /* and before the last row */
 	char *text;                   /* all cells, each with its NUL */
 	size_t len, room;
 	size_t *cells;                /* where each begins; titles are the first row */
@@ -31,6 +32,9 @@ void grid_column(struct grid *g, const char *title, bool right);
 
 /* Add the next cell; a row is full when it has as many as there are columns. */
 void grid_cell(struct grid *g, const char *text);
+
+/* Take the last whole row away again. */
+void grid_drop(struct grid *g);
 
 /* Rows, without the titles. */
 size_t grid_rows(const struct grid *g);

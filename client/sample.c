@@ -11,6 +11,8 @@
 #include "client/show.h"
 #include "lib/clock.h"
 
+#define LINE_ROOM     4096
+#define ROWS_SEARCHED 20000 /* with a filter, as many of the largest are looked at */
 #define EXPORTERS_MAX (1U << 20) /* numbers beyond are not remembered */
 
 static const struct {
@@ -93,9 +95,26 @@ rows_titles(struct grid *g, const json_t *columns)
 			    g, member_text(json_array_get(columns, i), "title"), false);
 }
 
+/* Keep the line that was added last, if it holds what is looked for. */
+static bool
+line_fits(struct sample *m, const struct sample_request *q)
+{
+	char line[LINE_ROOM];
+
+	if (q->filter == NULL || *q->filter == '\0')
+		return true;
+	grid_line(&m->grid, grid_rows(&m->grid), line, sizeof(line));
+	if (strcasestr(line, q->filter) != NULL)
+		return true;
+	grid_drop(&m->grid);
+	m->hidden++;
+	return false;
+}
+
 /* A row as cells, and with its rates into the JSON of the sample. */
 static void
-row_take(struct sample *m, const json_t *columns, const json_t *row)
+row_take(struct sample *m, const struct sample_request *q, const json_t *columns,
+    const json_t *row)
 {
 	double bits = rate_per_s(member_uint(row, "d_bytes"), m->interval) * 8;
 	double packets = rate_per_s(member_uint(row, "d_packets"), m->interval);
@@ -127,7 +146,9 @@ row_take(struct sample *m, const json_t *columns, const json_t *row)
 	    out, "bytes", json_integer((json_int_t)member_uint(row, "bytes")));
 	json_object_set_new(out, "bits_per_s", json_real(bits));
 	json_object_set_new(out, "packets_per_s", json_real(packets));
-	json_array_append_new(m->json, out);
+	if (line_fits(m, q))
+		json_array_append(m->json, out);
+	json_decref(out);
 	text_line_free(&cell);
 }
 
@@ -152,6 +173,17 @@ rows_skip(struct link *l, struct err *e)
 	return rc;
 }
 
+/* What is looked for may be far down. */
+static json_int_t
+rows_wanted(const struct sample_request *q)
+{
+	if (q->exporters)
+		return 1;
+	if (q->filter != NULL && *q->filter != '\0' && q->rows < ROWS_SEARCHED)
+		return ROWS_SEARCHED;
+	return q->rows;
+}
+
 static int
 view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
     struct err *e)
@@ -162,7 +194,7 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 
 	json_object_set_new(request, "view", json_string(q->view));
 	json_object_set_new(request, "sort", json_string(q->sort));
-	json_object_set_new(request, "top", json_integer(q->exporters ? 1 : q->rows));
+	json_object_set_new(request, "top", json_integer(rows_wanted(q)));
 	json_object_set_new(request, "delta", json_true());
 	head = link_ask(s->link, request, e);
 	if (head == NULL)
@@ -178,6 +210,10 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 	m->packets =
 	    (struct sample_count){ packets, rate_of(s->packets, packets, interval) };
 	m->bytes = (struct sample_count){ bytes, rate_of(s->bytes, bytes, interval) };
+	if (strcmp(s->view, q->view) != 0)
+		s->history.n = 0;
+	if (s->begun)
+		history_add(&s->history, interval, m->bytes.per_s * 8);
 	s->packets = packets;
 	s->bytes = bytes;
 	snprintf(m->time, sizeof(m->time), "%.19s", member_text(head, "time"));
@@ -185,10 +221,11 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 	snprintf(s->view, sizeof(s->view), "%s", q->view);
 	json_decref(m->json);
 	m->json = json_array();
+	m->hidden = 0;
 	columns = json_object_get(head, "columns");
 	rows_titles(&m->grid, columns);
 	while ((rc = link_row(s->link, &row, e)) == 1)
-		row_take(m, columns, row);
+		row_take(m, q, columns, row);
 	return rc < 0 ? rc : 1;
 }
 
@@ -235,7 +272,8 @@ exporter_of(struct sampler *s, uint64_t no)
 }
 
 static void
-exporter_take(struct sampler *s, struct sample *m, const json_t *row, uint64_t interval)
+exporter_take(struct sampler *s, const struct sample_request *q, struct sample *m,
+    const json_t *row, uint64_t interval)
 {
 	static const char *const texts[] = { "address", "domain", "kind", "version" };
 	static const char *const counts[] = { "malformed", "no_template",
@@ -264,6 +302,7 @@ exporter_take(struct sampler *s, struct sample *m, const json_t *row, uint64_t i
 	}
 	grid_cell(
 	    &m->grid, strlen(seen) > 19 ? seen + 11 : "-"); /* the time of the day */
+	(void)line_fits(m, q);
 	text_line_free(&cell);
 }
 
@@ -272,7 +311,8 @@ exporter_take(struct sampler *s, struct sample *m, const json_t *row, uint64_t i
  * long.
  */
 static int
-exporters_take(struct sampler *s, struct sample *m, struct err *e)
+exporters_take(struct sampler *s, const struct sample_request *q, struct sample *m,
+    struct err *e)
 {
 	static const char *const titles[] = { "DGRAM/S", "REC/S", "MALFORMED",
 		"NO_TMPL", "SEQ_LOST", "ADDRESS", "DOMAIN", "KIND", "VERSION",
@@ -288,7 +328,7 @@ exporters_take(struct sampler *s, struct sample *m, struct err *e)
 		grid_column(&m->grid, titles[i], i < 5);
 	while ((rc = link_row(s->link, &row, e)) == 1)
 		exporter_take(
-		    s, m, row, s->exporters_at != 0 ? now - s->exporters_at : 0);
+		    s, q, m, row, s->exporters_at != 0 ? now - s->exporters_at : 0);
 	s->exporters_at = now;
 	return rc;
 }
@@ -303,7 +343,7 @@ sampler_take(struct sampler *s, const struct sample_request *q, struct sample *m
 		return rc;
 	if ((rc = health_take(s, m, e)) < 0)
 		return rc;
-	if (q->exporters && (rc = exporters_take(s, m, e)) < 0)
+	if (q->exporters && (rc = exporters_take(s, q, m, e)) < 0)
 		return rc;
 	s->begun = true;
 	return 1;

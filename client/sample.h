@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "client/grid.h"
+#include "client/history.h"
 #include "client/link.h"
 
 #define SAMPLE_VIEWS    64U
@@ -36,6 +37,7 @@ struct sample {
 	char time[32];
 	uint64_t interval;            /* ns that the rates are of; 0: none yet */
 	uint64_t rows;                /* in the view */
+	size_t hidden;                /* lines that the filter leaves out */
 	struct sample_count packets, bytes;
 	struct sample_count health[HEALTH_COUNT];
 	struct grid grid;             /* rows, or exporters */
@@ -47,6 +49,7 @@ struct sample_request {
 	const char *view;
 	const char *sort;             /* "bytes", "packets", "flows" */
 	unsigned rows;                /* at most */
+	const char *filter;           /* only lines that hold it, in any case; NULL: all */
 	bool exporters;               /* show those instead of rows */
 };
 
@@ -56,6 +59,7 @@ struct sampler {
 	bool begun;
 	char view[SAMPLE_NAME_MAX];   /* of the last sample */
 	uint64_t packets, bytes;
+	struct history history;       /* bit/s of the view */
 	uint64_t health[HEALTH_COUNT];
 	uint64_t exporters_at;        /* when those below were read, monotonic ns */
 	struct sampler_exporter {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client/top.h"
 
+#include <langinfo.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,18 +9,27 @@
 #include <unistd.h>
 
 #include <curses.h>
+#include <term.h>
 
+#include "client/rates.h"
 #include "lib/clock.h"
 
 #define REFRESH     CLOCK_S
 #define KEY_WAIT_MS 100
+#define ESC_WAIT_MS 50
 #define LINE_MAX_   4096
+#define KEY_ESC     27 /* curses has no names for these */
+#define KEY_DEL     127
+#define FILTER_MAX  64
 #define SIDESTEP    8 /* characters that an arrow scrolls sideways */
 
 /*
- * Lines of the screen that are not rows: header, a blank line, titles; the keys below.
+ * Lines of the screen that are not rows: header, history, a blank line, titles; the keys
+ * below.
  */
-#define FIRST_ROW (SAMPLE_LINES + 2)
+#define HISTORY   SAMPLE_LINES
+#define FIRST_ROW (SAMPLE_LINES + 3)
+#define BARS      24 /* seconds that the bars show */
 #define NOT_ROWS  (FIRST_ROW + 1)
 
 static const char *const sorts[] = { "bytes", "packets", "flows" };
@@ -32,6 +42,9 @@ struct screen {
 	char view[SAMPLE_NAME_MAX];
 	size_t sort;
 	bool exporters, paused, quit;
+	bool typing;                /* the filter */
+	bool utf8;
+	char filter[FILTER_MAX];
 	size_t down, right;         /* scrolled by: rows, characters */
 	uint64_t next;              /* when to sample again, monotonic ns */
 	char trouble[512];          /* why there are no news; "" while there are */
@@ -91,7 +104,7 @@ static int
 screen_try(struct screen *s)
 {
 	struct sample_request q = { .view = s->view, .sort = sorts[s->sort],
-		.rows = s->top->rows, .exporters = s->exporters };
+		.rows = s->top->rows, .exporters = s->exporters, .filter = s->filter };
 	struct err e = ERR_INIT;
 	int rc = screen_connect(s, &e);
 
@@ -165,6 +178,44 @@ rows_draw(struct screen *s)
 	}
 }
 
+/* How the view did in the last minutes, and its last seconds as bars. */
+static void
+history_draw(const struct screen *s)
+{
+	static const unsigned minutes[] = { 1, 5, 15 };
+	char line[256], text[3][RATE_STRLEN], bars[3 * BARS + 1];
+
+	if (LINES <= HISTORY || s->sampler.history.n == 0)
+		return;
+	for (size_t i = 0; i < 3; i++)
+		rate_text(history_mean(&s->sampler.history, minutes[i] * 60), text[i]);
+	history_bars(&s->sampler.history, BARS, s->utf8, bars, sizeof(bars));
+	snprintf(line, sizeof(line), "%s %s %s bit/s in 1, 5, 15 min  %s", text[0],
+	    text[1], text[2], bars);
+	line_draw(HISTORY, line, 0, 0);
+}
+
+static void
+keys_draw(const struct screen *s)
+{
+	char line[512];
+
+	if (s->typing) {
+		snprintf(line, sizeof(line), "show only lines with: %s_", s->filter);
+		line_draw(LINES - 1, line, 0, A_REVERSE);
+		return;
+	}
+	snprintf(line, sizeof(line),
+	    "q quit  s sort (%s)  / filter  p pause  v view  e %s  arrows scroll",
+	    sorts[s->sort], s->exporters ? "rows" : "exporters");
+	if (s->filter[0] != '\0')
+		snprintf(line, sizeof(line),
+		    "only lines with '%s': %zu of %zu  (/ changes, Esc ends that)",
+		    s->filter, grid_rows(&s->sample.grid),
+		    grid_rows(&s->sample.grid) + s->sample.hidden);
+	line_draw(LINES - 1, line, 0, A_REVERSE);
+}
+
 static void
 screen_draw(struct screen *s)
 {
@@ -179,15 +230,13 @@ screen_draw(struct screen *s)
 			strncat(line, " - PAUSED", sizeof(line) - strlen(line) - 1);
 		line_draw((int)i, line, 0, i == 0 ? A_BOLD : 0);
 	}
-	if (s->trouble[0] != '\0' && LINES > SAMPLE_LINES) {
+	history_draw(s);
+	if (s->trouble[0] != '\0' && LINES > HISTORY + 1) {
 		snprintf(line, sizeof(line), "no news, trying again: %s", s->trouble);
-		line_draw(SAMPLE_LINES, line, 0, A_REVERSE);
+		line_draw(HISTORY + 1, line, 0, A_REVERSE);
 	}
 	rows_draw(s);
-	snprintf(line, sizeof(line),
-	    "q quit  s sort (%s)  p pause  v view  e %s  arrows scroll", sorts[s->sort],
-	    s->exporters ? "rows" : "exporters");
-	line_draw(LINES - 1, line, 0, A_REVERSE);
+	keys_draw(s);
 	refresh();
 }
 
@@ -244,9 +293,47 @@ key_scroll(struct screen *s, int key)
 }
 
 static void
+filter_clear(struct screen *s)
+{
+	s->filter[0] = '\0';
+	s->typing = false;
+	screen_restart(s);
+}
+
+/* A key while the filter is typed: the rows follow at once. */
+static void
+key_type(struct screen *s, int key)
+{
+	size_t len = strlen(s->filter);
+
+	if (key == KEY_ESC) {
+		filter_clear(s);
+	} else if (key == '\n' || key == '\r' || key == KEY_ENTER) {
+		s->typing = false;
+	} else if ((key == KEY_BACKSPACE || key == '\b' || key == KEY_DEL) && len > 0) {
+		s->filter[len - 1] = '\0';
+		screen_restart(s);
+	} else if (key >= ' ' && key < KEY_DEL && len + 1 < sizeof(s->filter)) {
+		s->filter[len] = (char)key;
+		s->filter[len + 1] = '\0';
+		screen_restart(s);
+	}
+}
+
+static void
 key_press(struct screen *s, int key)
 {
+	if (s->typing && key != KEY_RESIZE) {
+		key_type(s, key);
+		return;
+	}
 	switch (key) {
+	case '/':
+		s->typing = true;
+		break;
+	case KEY_ESC:
+		filter_clear(s);
+		break;
 	case 'q':
 		s->quit = true;
 		break;
@@ -316,6 +403,8 @@ top_screen(const struct top *t, struct err *e)
 		    e, WEIR_EINVAL, "standard output is no terminal: use --once");
 	if (t->view != NULL)
 		view_set(&s, t->view);
+	if (t->filter != NULL)
+		snprintf(s.filter, sizeof(s.filter), "%s", t->filter);
 	/*
 	 * What is wrong from the start is said and left; what breaks later is waited
 	 * for.
@@ -325,19 +414,32 @@ top_screen(const struct top *t, struct err *e)
 		return rc;
 	}
 	setlocale(LC_ALL, "");
+	s.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	terminal = newterm(NULL, stdout, stdin);
 	if (terminal == NULL) {
 		link_close(s.sampler.link);
 		return err_set(e, WEIR_EIO,
-		    "TERM=%s: a terminal that curses does not know",
+		    "TERM=%s: a terminal that curses does not know: use --once",
 		    getenv("TERM") != NULL ? getenv("TERM") : "");
 	}
+	if (tigetstr("cup") == NULL) {
+		endwin();
+		delscreen(terminal);
+		link_close(s.sampler.link);
+		return err_set(e, WEIR_EINVAL,
+		    "TERM=%s: a terminal without a cursor: use --once",
+		    getenv("TERM") != NULL ? getenv("TERM") : "");
+	}
+	set_escdelay(ESC_WAIT_MS);
 	cbreak();
 	noecho();
 	curs_set(0);
 	keypad(stdscr, TRUE);
 	timeout(KEY_WAIT_MS);
 	screen_run(&s);
+	move(LINES - 1, 0); /* where the shell goes on, if what was there is not put back */
+	clrtoeol();
+	refresh();
 	endwin();
 	delscreen(terminal);
 	sample_fini(&s.sample);

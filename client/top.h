@@ -14,6 +14,7 @@ struct top {
 	const char *sort;
 	unsigned rows;
 	const char *view;         /* NULL: the first that there is */
+	const char *filter;       /* NULL: all rows */
 };
 
 /*

@@ -14,16 +14,18 @@
 
 #define USAGE \
 	"usage: weir top [VIEW] [--once [--json]] [-n ROWS] [--sort bytes|packets|flows]\n" \
-	"           [-p SOCKET]\n" \
+	"           [--filter TEXT] [-p SOCKET]\n" \
 	"\n" \
 	"Show the rows of a view that grow fastest. VIEW is a plugin that keeps running totals\n" \
 	"(memory, snmp); without it, the first one. Keys: q quit, s sort, p pause, v next view,\n" \
-	"e exporters, arrows scroll.\n" \
+	"e exporters, / filter, arrows scroll.\n" \
 	"\n" \
 	"  --once         print one table, of the rates of about a second, and end\n" \
 	"  --json         the same as a JSON object\n" \
 	"  -n ROWS        rows at most: 20 with --once, else 500\n" \
 	"  --sort WHAT    by bytes, packets or flows\n" \
+	"  --filter TEXT  only rows that hold it somewhere, in small or capital letters, among\n" \
+	"                 the 20,000 that grow fastest\n" \
 	"  -p SOCKET      weir's control_socket; default $WEIR_SOCKET, /run/weir/weir.sock\n"
 
 #define ROWS_ONCE   20
@@ -59,6 +61,7 @@ options_parse(struct options *o, int argc, char **argv)
 	static const struct option longs[] = {
 		{ "once", no_argument, NULL, '1' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "filter", required_argument, NULL, 'f' },
 		{ "sort", required_argument, NULL, 'o' },
 		{ "socket", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
@@ -79,6 +82,9 @@ options_parse(struct options *o, int argc, char **argv)
 		case 'n':
 			if (rows_parse(optarg, &o->top.rows) != 0)
 				return EXIT_FAILURE;
+			break;
+		case 'f':
+			o->top.filter = optarg;
 			break;
 		case 'o':
 			o->top.sort = optarg;
@@ -122,7 +128,7 @@ static int
 samples_take(struct sampler *s, const struct top *t, struct sample *m, struct err *e)
 {
 	static const struct timespec step = { 0, WAIT_STEP };
-	struct sample_request q = { .view = t->view, .sort = t->sort, .rows = t->rows };
+	struct sample_request q = { .view = t->view, .sort = t->sort, .rows = t->rows, .filter = t->filter };
 	int rc = sampler_take(s, &q, m, e);
 
 	for (int i = 0; rc >= 0 && i < WAIT_STEPS && m->interval == 0; i++) {
