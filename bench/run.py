@@ -923,6 +923,8 @@ def arguments():
                    help="rows as JSON, CSV and text, and out of memory tables")
     p.add_argument("--rrd", action="store_true",
                    help="measure writing RRD archives, directly and through rrdcached")
+    p.add_argument("--export", action="store_true",
+                   help="flows from packets and NetFlow v9, sent as IPFIX")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -952,6 +954,11 @@ def measure_tee(work, args):
 def measure_print(work, args):
     import printbench
     printbench.measure(work, args, sys.modules[__name__])
+
+
+def measure_export(work, args):
+    import exportbench
+    exportbench.measure(work, args, sys.modules[__name__])
 
 
 def main():
@@ -985,6 +992,9 @@ def main():
         if args.rrd:
             import rrdbench
             rrdbench.measure(work, sys.modules[__name__])
+            return
+        if args.export:
+            measure_export(work, args)
             return
         for case in CASES:
             if args.only in case.name:
