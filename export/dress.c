@@ -5,7 +5,7 @@
 #include <string.h>
 
 int
-dress_ifindex_read(struct dress *d, const char *text, struct err *e)
+dress_ifindex_read(struct dress *d, const char *directive, const char *text, struct err *e)
 {
 	unsigned long long n;
 	char *end;
@@ -15,10 +15,9 @@ dress_ifindex_read(struct dress *d, const char *text, struct err *e)
 	if (d->by_tag || d->by_tag2)
 		return 0;
 	n = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || n == 0 || n > UINT32_MAX)
+	if (*text < '0' || *text > '9' || *end != '\0' || n > UINT32_MAX)
 		return err_set(e, WEIR_EINVAL,
-		    "'%.40s' is no interface; write its number, 1 to %u, 'tag' or 'tag2'", text,
-		    UINT32_MAX);
+		    "%s: '%.40s' is no interface; write its number, 'tag' or 'tag2'", directive, text);
 	d->ifindex = (uint32_t)n;
 	return 0;
 }

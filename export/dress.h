@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * dress: the direction and the interface that the operator gives to flows that are
- * exported: sfprobe_direction, sfprobe_ifindex and sfprobe_ifindex_override. No state; any
- * thread.
+ * exported: nfprobe_direction, nfprobe_ifindex and nfprobe_ifindex_override, and those of
+ * sfprobe. No state; any thread.
  */
 #ifndef WEIR_EXPORT_DRESS_H
 #define WEIR_EXPORT_DRESS_H
@@ -25,8 +25,12 @@ struct dress {
 	bool overrides;       /* it counts also for flows that have one */
 };
 
-/* Read "tag", "tag2" or a number into `d`. Returns 0, or -WEIR_EINVAL with `e`. */
-int dress_ifindex_read(struct dress *d, const char *text, struct err *e);
+/*
+ * Read "tag", "tag2" or a number (0: none) into `d`; `directive` is what says so. Returns 0,
+ * or -WEIR_EINVAL with `e`.
+ */
+int dress_ifindex_read(struct dress *d, const char *directive, const char *text,
+    struct err *e);
 
 /* Whether anything is given. */
 bool dress_is_wanted(const struct dress *d);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/engine.h"
@@ -22,7 +21,6 @@
 #define PARCELS       512U          /* of each worker, beside those that are open */
 #define SAMPLER       1U            /* its number */
 #define V5_PARTS      16U           /* records of v5 that one with large counters becomes */
-#define PATIENCE_NS   (2 * CLOCK_S) /* at most, for a sender that is behind */
 #define BOOT_BEFORE_S 86400U        /* uptime of a weir that has just started */
 
 #define DEFAULT_AGGREGATE \
@@ -44,7 +42,6 @@ struct nfprobe_worker {
 	struct flowcache *cache;     /* NULL: all goes on as it comes */
 	struct stats *stats;
 	int wake_fd;                 /* of the worker */
-	bool patient;                /* it reads files, or ends: it waits for the sender */
 	uint64_t refused;            /* records, not yet counted */
 	struct flow dressed[FLOW_BATCH];
 };
@@ -86,28 +83,11 @@ template_of(enum record_kind kind, unsigned family)
 	return family + (kind_is_both(kind) ? ENCODE_FAMILIES : 0);
 }
 
-/* A sender that is behind is waited for, where that costs nothing but time. */
-static void
-room_wait(const struct nfprobe_worker *w)
-{
-	uint64_t until = 0;
-
-	while (w->patient && !outbox_has_room(w->outbox)) {
-		uint64_t now = clock_mono();
-
-		until = until != 0 ? until : now + PATIENCE_NS;
-		if (now >= until)
-			return;
-		nanosleep(&(struct timespec){ 0, 100000 }, NULL);
-	}
-}
-
 static void
 record_put(struct nfprobe_worker *w, enum record_kind kind, unsigned family, unsigned lane,
     const uint8_t *from, const struct encode_env *env)
 {
-	if (w->patient)
-		room_wait(w);
+	outbox_wait(w->outbox);
 	w->refused += !outbox_put(w->outbox, lane, template_of(kind, family),
 	    &w->probe->layouts[kind][family], from, env);
 }
@@ -226,53 +206,16 @@ row_leave(void *arg, const struct flowcache_flow *f)
 
 /* ---------------------------------------------------------------- feeding */
 
-/* The direction and the interface that the operator gives to `f`. */
-static void
-flow_dress(const struct nfprobe *p, struct flow *f)
-{
-	const struct nfprobe_meaning *m = &p->meaning;
-	uint64_t by_tag = p->config->direction == NFPROBE_DIRECTION_TAG ? f->tag : f->tag2;
-	uint32_t ifindex = m->ifindex_by_tag ? (uint32_t)f->tag
-	    : m->ifindex_by_tag2             ? (uint32_t)f->tag2
-	                                     : m->ifindex;
-	uint32_t *at;
-
-	switch ((enum nfprobe_direction)p->config->direction) {
-	case NFPROBE_DIRECTION_NONE:
-		break;
-	case NFPROBE_IN:
-		f->sampling_direction = DIRECTION_IN;
-		break;
-	case NFPROBE_OUT:
-		f->sampling_direction = DIRECTION_OUT;
-		break;
-	case NFPROBE_DIRECTION_TAG:
-	case NFPROBE_DIRECTION_TAG2:
-		f->sampling_direction = by_tag == 1 ? DIRECTION_IN
-		    : by_tag == 2                   ? DIRECTION_OUT
-		                                    : f->sampling_direction;
-	}
-	at = f->sampling_direction == DIRECTION_OUT ? &f->out_iface : &f->in_iface;
-	if (ifindex != 0 && (*at == 0 || p->config->ifindex_override))
-		*at = ifindex;
-}
-
-static bool
-probe_dresses(const struct nfprobe *p)
-{
-	return p->config->direction != NFPROBE_DIRECTION_NONE || p->config->ifindex != NULL;
-}
-
 static const struct flow *
 flows_dress(struct nfprobe_worker *w, const struct output_flows *f)
 {
 	const struct nfprobe *p = w->probe;
 
-	if (!probe_dresses(p))
+	if (!dress_is_wanted(&p->meaning.dress))
 		return f->flows;
 	for (unsigned i = 0; i < f->n; i++) {
 		memcpy(&w->dressed[i], &f->flows[i], p->flow_octets);
-		flow_dress(p, &w->dressed[i]);
+		dress_flow(&p->meaning.dress, &w->dressed[i]);
 	}
 	return w->dressed;
 }
@@ -336,7 +279,7 @@ nfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 	/* Ports without flags are of little use: pmacct sends them, too. */
 	if (field_set_has(&o->fields, F_SRC_PORT) || field_set_has(&o->fields, F_DST_PORT))
 		field_set_add(&o->fields, F_TCPFLAGS);
-	if (c->direction != NFPROBE_DIRECTION_NONE)
+	if (c->direction != DRESS_NONE)
 		field_set_add(&o->fields, F_SAMPLING_DIRECTION);
 	if (c->ifindex != NULL) {
 		field_set_add(&o->fields, F_IN_IFACE);
@@ -352,12 +295,7 @@ nfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 		field_set_add(&vc->aggregate, F_DST_HOST);
 		field_set_add(&vc->aggregate, F_EXPORTER_IP);
 	}
-	if (m.ifindex_by_tag || c->direction == NFPROBE_DIRECTION_TAG)
-		field_set_add(&vc->aggregate, F_TAG);
-	if (m.ifindex_by_tag2 || c->direction == NFPROBE_DIRECTION_TAG2)
-		field_set_add(&vc->aggregate, F_TAG2);
-	if (c->ifindex != NULL)
-		field_set_add(&vc->aggregate, F_SAMPLING_DIRECTION);
+	dress_reads(&m.dress, &vc->aggregate);
 	return 0;
 }
 
@@ -495,22 +433,6 @@ engine_captures(const struct engine *en)
 	return false;
 }
 
-/* The longest IP packet that all receivers get. */
-static uint32_t
-mtu_find(const struct nfprobe *p)
-{
-	uint32_t mtu = p->config->mtu;
-
-	for (unsigned i = 0; i < p->receivers->n_pools; i++)
-		for (unsigned k = 0; k < p->receivers->pools[i].n; k++) {
-			uint32_t one = target_mtu(&p->receivers->pools[i].targets[k]);
-
-			if (one >= SENDER_MTU_MIN && one < mtu)
-				mtu = one;
-		}
-	return mtu;
-}
-
 static int
 announcements_make(struct nfprobe *p, struct err *e)
 {
@@ -535,16 +457,6 @@ announcements_make(struct nfprobe *p, struct err *e)
 	return announce_build(&p->announcements, &c, e);
 }
 
-/* Whether all that this worker reads are files. */
-static bool
-worker_is_patient(const struct worker *w)
-{
-	for (unsigned i = 0; i < w->n_collectors; i++)
-		if (!w->collectors[i]->follows_file_time)
-			return false;
-	return w->n_collectors > 0;
-}
-
 static int
 worker_open(struct nfprobe *p, unsigned no, struct err *e)
 {
@@ -552,7 +464,9 @@ worker_open(struct nfprobe *p, unsigned no, struct err *e)
 	struct worker *of = &p->output->engine->workers[no];
 	const struct outbox_config box = { .version = p->meaning.version,
 		.lanes = p->lanes,
-		.body_octets = sender_body_octets(p->meaning.version, mtu_find(p)),
+		.body_octets = sender_body_octets(p->meaning.version,
+		    sender_mtu(p->receivers, p->config->mtu)),
+		.patient = worker_reads_files(of),
 		.parcels = PARCELS + 2 * p->lanes * OUTBOX_TEMPLATES,
 		.wake_fd = p->wake_fd,
 		.asleep = &p->asleep };
@@ -568,7 +482,6 @@ worker_open(struct nfprobe *p, unsigned no, struct err *e)
 	w->outbox = &p->outboxes[no];
 	w->stats = &of->pipeline.stats;
 	w->wake_fd = of->wake_fd;
-	w->patient = worker_is_patient(of);
 	if (outbox_init(w->outbox, &box, w->stats, e) != 0)
 		return -WEIR_ENOMEM;
 	w->outbox->now = clock_real();
@@ -639,7 +552,7 @@ workers_empty(struct nfprobe *p)
 	for (unsigned i = 0; p->sender != NULL && i < p->n_workers; i++) {
 		struct nfprobe_worker *w = &p->workers[i];
 
-		w->patient = true;
+		w->outbox->config.patient = true;
 		if (w->cache != NULL)
 			flowcache_flush(w->cache);
 		outbox_flush(w->outbox);

@@ -50,7 +50,7 @@ static const struct directive nfprobe_rows[] = {
 	    .offset = AT(ip_precedence), .max = 7,
 	    .doc = "IP precedence of what is sent, 0 to 7." },
 	{ .name = "nfprobe_direction", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(direction), .words = "none|in|out|tag|tag2", .def = "none",
+	    .offset = AT(direction), .words = DRESS_DIRECTIONS, .def = "none",
 	    .doc = "Direction that flows are told to have; by tag or tag2: 1 is in, 2 is out." },
 	{ .name = "nfprobe_ifindex", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(ifindex),
@@ -140,22 +140,12 @@ engine_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct e
 }
 
 static int
-ifindex_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct err *e)
+dress_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct err *e)
 {
-	const char *rest;
-	uint64_t n;
-
-	if (c->ifindex == NULL)
-		return 0;
-	m->ifindex_by_tag = strcmp(c->ifindex, "tag") == 0;
-	m->ifindex_by_tag2 = strcmp(c->ifindex, "tag2") == 0;
-	if (m->ifindex_by_tag || m->ifindex_by_tag2)
-		return 0;
-	if (!number_parse(c->ifindex, '\0', UINT32_MAX, &n, &rest))
-		return err_set(e, WEIR_EINVAL, "nfprobe_ifindex: '%s': write a number, tag or tag2",
-		    c->ifindex);
-	m->ifindex = (uint32_t)n;
-	return 0;
+	m->dress.direction = c->direction;
+	m->dress.overrides = c->ifindex_override;
+	return c->ifindex != NULL ? dress_ifindex_read(&m->dress, "nfprobe_ifindex", c->ifindex, e)
+	                          : 0;
 }
 
 int
@@ -177,5 +167,5 @@ nfprobe_config_read(const struct nfprobe_config *c, struct nfprobe_meaning *m, s
 	if ((rc = flowcache_timeouts_parse(c->timeouts, &m->timeouts, e)) != 0 ||
 	    (rc = engine_parse(c, m, e)) != 0)
 		return rc;
-	return ifindex_parse(c, m, e);
+	return dress_parse(c, m, e);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "export/dress.h"
 #include "export/flowcache.h"
 #include "lib/directive.h"
 #include "lib/err.h"
@@ -13,8 +14,6 @@
 #include "proto/encode.h"
 
 enum nfprobe_version { NFPROBE_5, NFPROBE_9, NFPROBE_10 };
-enum nfprobe_direction { NFPROBE_DIRECTION_NONE, NFPROBE_IN, NFPROBE_OUT,
-	NFPROBE_DIRECTION_TAG, NFPROBE_DIRECTION_TAG2 };
 
 struct nfprobe_config {
 	const char *receivers, *receiver;
@@ -25,7 +24,7 @@ struct nfprobe_config {
 	const char *engine;
 	ip16_t source;
 	uint32_t hop_limit, ip_precedence;
-	int direction;            /* enum nfprobe_direction */
+	int direction;            /* enum dress_direction */
 	const char *ifindex;      /* a number, "tag", "tag2" */
 	bool ifindex_override;
 	bool dont_cache, cache_records;
@@ -45,8 +44,7 @@ struct nfprobe_meaning {
 	enum encode_times times;
 	uint32_t domain;
 	struct flowcache_timeouts timeouts;
-	uint32_t ifindex;         /* 0: none, or by tag */
-	bool ifindex_by_tag, ifindex_by_tag2;
+	struct dress dress;
 };
 
 /* Returns 0, or -WEIR_EINVAL with `e` saying what to write. */

@@ -203,7 +203,7 @@ sfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 	const struct sfprobe_config *c = o->config;
 	struct dress dress = { .direction = c->direction };
 
-	if (c->ifindex != NULL && dress_ifindex_read(&dress, c->ifindex, e) != 0)
+	if (c->ifindex != NULL && dress_ifindex_read(&dress, "sfprobe_ifindex", c->ifindex, e) != 0)
 		return -WEIR_EINVAL;
 	o->frame_octets = c->header_octets;
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
@@ -267,7 +267,8 @@ sfprobe_load(struct output *o, struct problems *ps)
 	p->dress.direction = p->config->direction;
 	p->dress.overrides = p->config->ifindex_override;
 	if (p->config->ifindex != NULL)
-		(void)dress_ifindex_read(&p->dress, p->config->ifindex, &e); /* as in plan */
+		(void)dress_ifindex_read( /* as in plan */
+		    &p->dress, "sfprobe_ifindex", p->config->ifindex, &e);
 	p->encode = (struct sfencode_config){ .header_octets = p->config->header_octets,
 		.tags = field_set_has(&o->fields, F_TAG) || field_set_has(&o->fields, F_TAG2),
 		.class = field_set_has(&o->fields, F_CLASS),

@@ -234,15 +234,15 @@ test_dress(void **state)
 			    f.out_iface, f.sampling_direction);
 	}
 	assert_false(dress_is_wanted(&d));
-	assert_int_equal(dress_ifindex_read(&d, "4294967295", &e), 0);
+	assert_int_equal(dress_ifindex_read(&d, "x", "4294967295", &e), 0);
 	assert_int_equal(d.ifindex, UINT32_MAX);
 	assert_true(dress_is_wanted(&d));
-	assert_int_equal(dress_ifindex_read(&d, "tag2", &e), 0);
+	assert_int_equal(dress_ifindex_read(&d, "x", "tag2", &e), 0);
 	assert_true(d.by_tag2 && !d.by_tag);
-	assert_int_not_equal(dress_ifindex_read(&d, "4294967296", &e), 0);
-	assert_int_not_equal(dress_ifindex_read(&d, "eth0", &e), 0);
-	assert_int_not_equal(dress_ifindex_read(&d, "0", &e), 0);
-	assert_int_not_equal(dress_ifindex_read(&d, "", &e), 0);
+	assert_int_not_equal(dress_ifindex_read(&d, "x", "4294967296", &e), 0);
+	assert_int_not_equal(dress_ifindex_read(&d, "x", "eth0", &e), 0);
+	assert_int_equal(dress_ifindex_read(&d, "x", "0", &e), 0);
+	assert_int_not_equal(dress_ifindex_read(&d, "x", "", &e), 0);
 }
 
 int
