@@ -11,6 +11,8 @@ import pytest
 
 from conftest import BUILD, free_port, generate, poll, truth
 
+ROOT = __file__.rsplit("/tests/", 1)[0]
+
 
 def check(w, *args):
     out = subprocess.run([str(BUILD / "check_weir"), "-s", str(w.socket), *args],
@@ -147,6 +149,29 @@ define service {{
 """
 
 
+# What the installed file takes from Debian's own configuration.
+NAGIOS_OWN = OBJECTS.partition("define host")[0].format(plugin="/bin", socket="/").replace(
+    "check_weir", "nothing") + """
+define host {
+    host_name localhost
+    address 127.0.0.1
+    max_check_attempts 1
+    check_period always
+    contacts nobody
+}
+define service {
+    name generic-service
+    register 0
+    max_check_attempts 3
+    check_interval 5
+    retry_interval 1
+    check_period always
+    notification_period always
+    contacts nobody
+}
+"""
+
+
 def states(directory):
     """{service: current_state} of Nagios."""
     found, name = {}, None
@@ -195,3 +220,16 @@ def test_nagios_changes_states_polling_and_being_told(tmp_path, weir):
         nagios.terminate()
         nagios.wait(30)
     assert w.stop() == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/sbin/nagios4"), reason="no nagios4-core")
+def test_nagios_takes_what_is_installed(tmp_path):
+    user = pwd.getpwuid(os.getuid())
+    (tmp_path / "nagios.cfg").write_text(CONFIG.format(
+        dir=tmp_path, user=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name)
+        + f"cfg_file={ROOT}/nms/nagios/weir.cfg\nresource_file={tmp_path}/resource.cfg\n")
+    (tmp_path / "resource.cfg").write_text(f"$USER1$={BUILD}\n")
+    (tmp_path / "objects.cfg").write_text(NAGIOS_OWN)
+    done = subprocess.run(["/usr/sbin/nagios4", "-v", str(tmp_path / "nagios.cfg")],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "Checked 4 services" in done.stdout, done.stdout
