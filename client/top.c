@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <curses.h>
-#include <term.h>
 
 #include "client/rates.h"
 #include "lib/clock.h"
