@@ -20,7 +20,7 @@ report: lib flow core
 export: lib flow rules proto core
 client: lib flow
 daemon: lib flow rules proto core collectors agent rrd sql report export client
-bench: lib core rrd
+bench:
 docs: flow rules proto
 '
 # External libraries, the folders that may include them, in .c files only: HEADER: FOLDER...
@@ -44,7 +44,6 @@ mariadb/*: sql
 jansson.h: collectors report client
 event2/*: daemon
 curses.h: client
-term.h: client
 ncurses*: client
 '
 # What may be included anywhere: libc and the kernel. A header that stands in neither list
