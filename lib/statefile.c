@@ -33,21 +33,21 @@ part_write(int fd, const uint8_t *p, size_t len)
 	return 0;
 }
 
-/* What was renamed in the folder of `path` shall be so after a crash, too. */
-static void
+int
 folder_sync(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[PATH_MAX];
-	int fd;
+	int fd, rc;
 
 	snprintf(folder, sizeof(folder), "%.*s",
 	    slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return;
-	(void)fsync(fd);
+		return errno;
+	rc = fsync(fd) == 0 ? 0 : errno;
 	(void)close(fd);
+	return rc;
 }
 
 int
@@ -71,7 +71,7 @@ statefile_replace(
 		return -WEIR_EIO;
 	}
 	(void)close(fd);
-	folder_sync(path);
+	(void)folder_sync(path);
 	return 0;
 }
 

@@ -44,4 +44,10 @@ struct statefile_part {
 int statefile_replace(const char *path, const struct statefile_part *parts, unsigned n,
     struct err *e);
 
+/*
+ * What was made, renamed or removed in the folder of `path` shall be so after a crash,
+ * too. Returns 0 or an errno.
+ */
+int folder_sync(const char *path);
+
 #endif

@@ -66,9 +66,12 @@ struct batch_value {
 
 struct batch_writer;
 
+/* What its name has at the end until all of it is on the disk. */
+#define BATCH_WRITING ".writing"
+
 /*
- * Begin a file at `path`, which must not be there. At most `max` octets will be written.
- * NULL with `e` filled.
+ * Begin a file that shall be at `path` when it has ended; until then it has another name.
+ * At most `max` octets will be written. NULL with `e` filled.
  */
 struct batch_writer *batch_create(
     const char *path, const struct batch_head *head, uint64_t max, struct err *e);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/hash.h"
+#include "lib/statefile.h"
 #include "lib/wbuf.h"
 #include "sql/batch.h"
 #include "sql/batch_block.h"
@@ -30,7 +31,8 @@ struct batch_writer {
 	struct sql_stmt stmt;
 	int fd;
 	int fault; /* errno of the first; ENOBUFS: `max` is reached */
-	char path[PATH_MAX];
+	char path[PATH_MAX]; /* where it shall be, and */
+	char fresh[PATH_MAX]; /* where it is until it has ended */
 	uint64_t octets, max;
 	uint32_t number; /* of the block that is being filled */
 	uint32_t row_blocks, rows_here;
@@ -141,9 +143,17 @@ batch_create(
 	w->len = BLOCK_HEAD;
 	w->stmt.n = head->schema.n;
 	snprintf(w->path, sizeof(w->path), "%s", path);
-	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if ((size_t)snprintf(w->fresh, sizeof(w->fresh), "%s" BATCH_WRITING, path) >=
+	    sizeof(w->fresh)) {
+		err_set(e, WEIR_EIO, "%s: too long a name", path);
+		free(w);
+		return NULL;
+	}
+	/* There may be one of a try that failed and could not be removed. */
+	w->fd = open(
+	    w->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (w->fd == -1) {
-		err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+		err_set(e, WEIR_EIO, "%s: %s", w->fresh, strerror(errno));
 		free(w);
 		return NULL;
 	}
@@ -252,24 +262,6 @@ batch_row(struct batch_writer *w)
 		rows_flush(w);
 }
 
-/* The name of the file shall be there after a crash, too. */
-static int
-folder_sync(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[PATH_MAX];
-	int fd, rc;
-
-	snprintf(folder, sizeof(folder), "%.*s",
-	    slash != NULL ? (int)(slash - path) + 1 : 1, slash != NULL ? path : ".");
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return errno;
-	rc = fsync(fd) == 0 ? 0 : errno;
-	(void)close(fd);
-	return rc;
-}
-
 static void
 end_write(struct batch_writer *w)
 {
@@ -292,8 +284,10 @@ batch_commit(struct batch_writer *w, uint64_t *octets, struct err *e)
 		w->fault = errno;
 	if (close(w->fd) != 0 && w->fault == 0)
 		w->fault = errno;
-	if (w->fault == 0)
-		w->fault = folder_sync(w->path);
+	if (w->fault == 0 && rename(w->fresh, w->path) != 0)
+		w->fault = errno;
+	else if (w->fault == 0 && (w->fault = folder_sync(w->path)) != 0)
+		(void)unlink(w->path);
 	fault = w->fault;
 	*octets = w->octets;
 	if (fault == ENOBUFS)
@@ -301,7 +295,7 @@ batch_commit(struct batch_writer *w, uint64_t *octets, struct err *e)
 	else if (fault != 0)
 		rc = err_set(e, WEIR_EIO, "%s: %s", w->path, strerror(fault));
 	if (fault != 0)
-		(void)unlink(w->path);
+		(void)unlink(w->fresh);
 	free(w);
 	return rc;
 }
@@ -310,6 +304,6 @@ void
 batch_drop(struct batch_writer *w)
 {
 	(void)close(w->fd);
-	(void)unlink(w->path);
+	(void)unlink(w->fresh);
 	free(w);
 }

@@ -183,7 +183,8 @@ item_done(struct drain *d, struct spool_item *it, const struct batch_reader *b)
 {
 	uint64_t rows = it->former ? b->rows_promised : it->rows;
 	uint64_t lost = rows > it->rows_done ? rows - it->rows_done : 0;
-	bool unfinished = it->former && !b->ended;
+	bool unfinished = it->unfinished && !b->ended;
+	bool damaged = b->damaged || !b->ended || lost > 0;
 	struct output_result account = { .rows = it->former ? lost : 0,
 		.refused = lost };
 
@@ -191,12 +192,12 @@ item_done(struct drain *d, struct spool_item *it, const struct batch_reader *b)
 		log_warn("%s: weir ended while it wrote %s: its first %" PRIu64
 			 " rows are used",
 		    spool_path(d->c.spool), it->name, it->rows_done);
-	else if (b->damaged || lost > 0)
+	else if (damaged)
 		log_err("%s: %s is damaged: %" PRIu64 " rows are lost, %" PRIu64
 			" are used",
 		    spool_path(d->c.spool), it->name, lost, it->rows_done);
 	output_account(d->c.output, &account, it->former ? 0 : lost);
-	spool_done(d->c.spool, it, !unfinished && (b->damaged || lost > 0));
+	spool_done(d->c.spool, it, !unfinished && damaged);
 	depth_show(d);
 }
 
@@ -212,10 +213,10 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 		log_warn("%s; it is left alone", e->text);
 		return 0;
 	}
-	if (it->octets > 0) /* else weir ended when it had just begun */
+	if (!it->unfinished) /* else weir ended when it had just begun */
 		log_err("%s: %" PRIu64 " rows are lost", e->text, lost);
 	output_account(d->c.output, &account, lost);
-	spool_done(d->c.spool, it, it->octets > 0 && e->code != WEIR_ENOENT);
+	spool_done(d->c.spool, it, !it->unfinished && e->code != WEIR_ENOENT);
 	depth_show(d);
 	return 0;
 }

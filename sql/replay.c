@@ -12,6 +12,7 @@
 #include "flow/text.h"
 #include "lib/clock.h"
 #include "sql/batch.h"
+#include "sql/spool.h"
 #include "sql/store.h"
 
 struct replay {
@@ -188,13 +189,16 @@ file_play(struct replay *p, const char *path, struct err *e)
 static int
 is_file_of_ours(const struct dirent *d)
 {
-	static const char *const tails[] = { ".batch", ".damaged", ".rejected" };
-	const char *dot = strrchr(d->d_name, '.');
-	int yes = 0;
+	return spool_kind(d->d_name) != SPOOL_ALIEN;
+}
 
-	for (size_t i = 0; dot != NULL && i < sizeof(tails) / sizeof(tails[0]); i++)
-		yes |= strcmp(dot, tails[i]) == 0;
-	return yes;
+/* Whether a file that has not ended is none that a weir writes right now. */
+static bool
+is_left(const char *name, bool taken)
+{
+	enum spool_kind kind = spool_kind(name);
+
+	return !taken || (kind != SPOOL_WRITING && kind != SPOOL_ASIDE_WRITING);
 }
 
 static int
@@ -203,14 +207,17 @@ folder_play(struct replay *p, const char *path, struct err *e)
 	struct dirent **names;
 	int n = scandir(path, &names, is_file_of_ours, alphasort);
 	int rc = 0;
+	bool taken;
 
 	if (n < 0)
 		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+	/* What was seen before, and nobody has now, nobody writes. */
+	taken = spool_is_taken(path);
 	for (int i = 0; i < n; i++) {
 		char file[PATH_MAX];
 
 		snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
-		if (rc == 0)
+		if (rc == 0 && is_left(names[i]->d_name, taken))
 			rc = file_play(p, file, e);
 		free(names[i]);
 	}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/statefile.h"
 
 #define BATCH_TAIL "batch"
+#define REJECTED_TAIL "rejected"
 
 struct spool {
 	char path[PATH_MAX];
@@ -25,7 +28,7 @@ struct spool {
 	pthread_mutex_t lock; /* of what follows */
 	struct spool_item *first, **last;
 	uint64_t batches, octets;
-	uint64_t aside; /* octets of rejected and damaged files; the writer's */
+	_Atomic uint64_t aside; /* octets of rejected and damaged files */
 };
 
 static bool
@@ -40,8 +43,10 @@ folder_have(const char *path, struct err *e)
 {
 	struct stat st;
 
-	if (mkdir(path, 0750) == 0)
+	if (mkdir(path, 0750) == 0) {
+		(void)folder_sync(path);
 		return 0;
+	}
 	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return err_set(e, WEIR_EIO,
@@ -121,17 +126,50 @@ item_add(struct spool *sp, struct spool_item *it)
 static bool
 has_tail(const char *name, const char *tail)
 {
-	const char *dot = strrchr(name, '.');
+	size_t len = strlen(name), of = strlen(tail);
 
-	return dot != NULL && dot != name && strcmp(dot + 1, tail) == 0;
+	return len > of && strcmp(name + len - of, tail) == 0;
+}
+
+enum spool_kind
+spool_kind(const char *name)
+{
+	static const struct {
+		const char *tail;
+		enum spool_kind kind;
+	} kinds[] = {
+		{ "." BATCH_TAIL, SPOOL_WAITS },
+		{ "." BATCH_TAIL BATCH_WRITING, SPOOL_WRITING },
+		{ "." REJECTED_TAIL BATCH_WRITING, SPOOL_ASIDE_WRITING },
+		{ "." REJECTED_TAIL, SPOOL_ASIDE },
+		{ ".damaged", SPOOL_ASIDE },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (has_tail(name, kinds[i].tail))
+			return kinds[i].kind;
+	return SPOOL_ALIEN;
 }
 
 static int
 is_ours(const struct dirent *d)
 {
 	return strlen(d->d_name) < sizeof(((struct spool_item *)NULL)->name) &&
-	       (has_tail(d->d_name, BATCH_TAIL) || has_tail(d->d_name, "rejected") ||
-		   has_tail(d->d_name, "damaged"));
+	       spool_kind(d->d_name) != SPOOL_ALIEN;
+}
+
+/* A rejected file that has not ended: what there is of it is kept, as one that has. */
+static void
+rejected_end(const char *path)
+{
+	char to[PATH_MAX];
+
+	snprintf(to, sizeof(to), "%.*s", (int)(strlen(path) - strlen(BATCH_WRITING)),
+	    path);
+	if (access(to, F_OK) == 0) /* of the try before */
+		(void)unlink(path);
+	else
+		(void)rename(path, to);
 }
 
 /* Take up what is called `name`. */
@@ -139,6 +177,7 @@ static int
 file_list(struct spool *sp, const char *name, struct err *e)
 {
 	struct spool_item *it = item_new(sp, name, e);
+	enum spool_kind kind = spool_kind(name);
 	char path[PATH_MAX];
 	struct stat st;
 
@@ -150,13 +189,16 @@ file_list(struct spool *sp, const char *name, struct err *e)
 		return 0;
 	}
 	it->former = true;
+	it->unfinished = kind == SPOOL_WRITING;
 	it->octets = (uint64_t)st.st_size;
 	it->since = (uint64_t)st.st_mtim.tv_sec * CLOCK_S;
-	if (has_tail(name, BATCH_TAIL)) {
+	if (kind == SPOOL_WAITS || kind == SPOOL_WRITING) {
 		item_add(sp, it);
 		return 0;
 	}
-	sp->aside += it->octets;
+	if (kind == SPOOL_ASIDE_WRITING)
+		rejected_end(path);
+	atomic_fetch_add(&sp->aside, it->octets);
 	free(it);
 	return 0;
 }
@@ -272,28 +314,44 @@ file_new(
 	return NULL;
 }
 
+/* Octets that a new file to be set aside may have; 0: none. */
+static uint64_t
+room_aside(struct spool *sp)
+{
+	uint64_t aside = atomic_load(&sp->aside);
+
+	return sp->max > aside ? sp->max - aside : 0;
+}
+
+/* Remove the file at `path`, which a try that failed later on set aside. */
+static void
+aside_again(struct spool *sp, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && unlink(path) == 0)
+		atomic_fetch_sub(&sp->aside, (uint64_t)st.st_size);
+}
+
 struct spool_file *
 spool_begin(
     struct spool *sp, const struct batch_head *head, const char *tail, struct err *e)
 {
 	bool waits = strcmp(tail, BATCH_TAIL) == 0;
-	uint64_t left = waits		      ? room(sp)
-			: sp->max > sp->aside ? sp->max - sp->aside
-					      : 0;
-	struct spool_file *f;
+	struct spool_file *f = file_new(sp, head, tail, e);
 	char path[PATH_MAX];
+	uint64_t left;
 
-	if (left == 0) {
-		(void)err_set(e, WEIR_EFULL, "%s: sql_spool_max is reached", sp->path);
-		return NULL;
-	}
-	if ((f = file_new(sp, head, tail, e)) == NULL)
+	if (f == NULL)
 		return NULL;
 	f->waits = waits;
 	spool_item_path(sp, f->item, path);
 	if (!waits)
-		(void)unlink(path); /* of a try that failed later on */
-	if ((f->w = batch_create(path, head, left, e)) != NULL)
+		aside_again(sp, path);
+	left = waits ? room(sp) : room_aside(sp);
+	if (left == 0)
+		(void)err_set(e, WEIR_EFULL, "%s: sql_spool_max is reached", sp->path);
+	else if ((f->w = batch_create(path, head, left, e)) != NULL)
 		return f;
 	file_free(f);
 	return NULL;
@@ -320,7 +378,7 @@ spool_add(struct spool *sp, struct spool_file *f)
 	if (f->waits)
 		item_add(sp, f->item);
 	else
-		sp->aside += f->item->octets;
+		atomic_fetch_add(&sp->aside, f->item->octets);
 	if (f->waits)
 		f->item = NULL;
 	file_free(f);
@@ -355,18 +413,22 @@ spool_next(struct spool *sp, const struct spool_item *item)
 	return it;
 }
 
-/* Call a file that could not be read whole so. */
+/* Call the file of `item`, which could not be read whole, so. */
 static void
-set_aside(const char *path)
+set_aside(struct spool *sp, const struct spool_item *item, const char *path)
 {
+	const char *tail = strchr(item->name, '.');
 	char to[PATH_MAX];
 
-	snprintf(to, sizeof(to), "%.*sdamaged",
-	    (int)(strlen(path) - strlen(BATCH_TAIL)), path);
-	if (rename(path, to) == 0)
-		log_warn("%s: kept for you to look at", to);
-	else
+	snprintf(to, sizeof(to), "%.*s.damaged",
+	    (int)(strlen(path) - (tail != NULL ? strlen(tail) : 0)), path);
+	if (rename(path, to) != 0) {
 		log_err("%s: cannot be set aside: %s", path, strerror(errno));
+		return;
+	}
+	(void)folder_sync(to);
+	atomic_fetch_add(&sp->aside, item->octets);
+	log_warn("%s: kept for you to look at", to);
 }
 
 void
@@ -377,7 +439,7 @@ spool_done(struct spool *sp, struct spool_item *item, bool keep)
 
 	spool_item_path(sp, item, path);
 	if (keep)
-		set_aside(path);
+		set_aside(sp, item, path);
 	else if (unlink(path) != 0 && errno != ENOENT)
 		/* It comes again at the next start; the database then knows it. */
 		log_err("%s: cannot be removed: %s", path, strerror(errno));
@@ -408,32 +470,45 @@ spool_depth(struct spool *sp)
 static int
 is_waiting(const struct dirent *d)
 {
-	return has_tail(d->d_name, BATCH_TAIL);
+	enum spool_kind kind = spool_kind(d->d_name);
+
+	return kind == SPOOL_WAITS || kind == SPOOL_WRITING;
 }
 
-/* Say how much waits in the folder at `path`, if nobody uses it. */
+bool
+spool_is_taken(const char *path)
+{
+	char lock[PATH_MAX];
+	bool taken;
+	int fd;
+
+	if ((size_t)snprintf(lock, sizeof(lock), "%s/lock", path) >= sizeof(lock) ||
+	    (fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
+		return false;
+	taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	(void)close(fd);
+	return taken;
+}
+
+/* Say how much waits in the folder at `path`, if it is a spool and nobody uses it. */
 static void
 orphan_tell(const char *path)
 {
 	char lock[PATH_MAX];
 	struct dirent **names;
-	int fd, n;
+	int n;
 
 	if ((size_t)snprintf(lock, sizeof(lock), "%s/lock", path) >= sizeof(lock) ||
-	    (fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
+	    access(lock, F_OK) != 0 || spool_is_taken(path) ||
+	    (n = scandir(path, &names, is_waiting, NULL)) < 0)
 		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-	    (n = scandir(path, &names, is_waiting, NULL)) >= 0) {
-		if (n > 0)
-			log_warn(
-			    "%s: %d batches wait there for a plugin that is no more: "
-			    "weir replay writes them",
-			    path, n);
-		for (int i = 0; i < n; i++)
-			free(names[i]);
-		free(names);
-	}
-	(void)close(fd);
+	if (n > 0)
+		log_warn("%s: %d batches wait there for a plugin that is no more: "
+			 "weir replay writes them",
+		    path, n);
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
 }
 
 void

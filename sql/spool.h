@@ -5,9 +5,9 @@
  * of their names they are in that of time. A lock file keeps others out. Files of former
  * runs are there again at the start, before what comes.
  *
- * What others find in the folder: *.batch waits; *.damaged was written as far as it could
- * be read; *.rejected is what sql_preprocess rejected with recover=1. `weir replay` reads
- * all of them.
+ * What others find in the folder: *.batch waits; *.writing has not ended yet; *.damaged was
+ * written as far as it could be read; *.rejected is what sql_preprocess rejected with
+ * recover=1. `weir replay` reads all of them, but *.writing only when nobody writes there.
  *
  * The calls of a writer (spool_begin to spool_drop) and those of a drain (the others) are
  * for one thread each; spool_depth for any.
@@ -24,13 +24,27 @@
 
 struct spool;
 
+/* What the name of a file in a spool says of it. */
+enum spool_kind {
+	SPOOL_ALIEN, /* not ours */
+	SPOOL_WAITS, /* *.batch */
+	SPOOL_WRITING, /* one of these when weir ended, or now */
+	SPOOL_ASIDE_WRITING, /* the same of a rejected one */
+	SPOOL_ASIDE /* rejected or damaged */
+};
+enum spool_kind spool_kind(const char *name);
+
+/* Whether a weir that runs has the spool in the folder at `path`. */
+bool spool_is_taken(const char *path);
+
 /* A file that waits. */
 struct spool_item {
 	struct spool_item *next; /* private */
 	char name[64];
 	uint64_t octets;
 	uint64_t since; /* it waits, ns since 1970 */
-	bool former; /* of an earlier run of weir */
+	bool former; /* of an earlier run of weir, */
+	bool unfinished; /* which ended within it */
 	uint64_t rows; /* in it; 0 of former ones */
 	/* the drain's */
 	uint64_t rows_done;

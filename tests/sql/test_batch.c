@@ -324,6 +324,28 @@ test_bounds(void **state)
 	assert_int_not_equal(access(path, F_OK), 0); /* nothing half is left */
 }
 
+/* It has its name only when it is whole, whatever a try before has left. */
+static void
+test_name_at_the_end(void **state)
+{
+	static struct batch_head h;
+	struct err e = ERR_INIT;
+	struct batch_writer *w;
+	char fresh[300];
+	uint64_t octets;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x.batch", rig_dir);
+	snprintf(fresh, sizeof(fresh), "%s" BATCH_WRITING, path);
+	rig_store(fresh, (const uint8_t *)"of a try that failed", 20);
+	head_make(&h);
+	assert_non_null(w = batch_create(path, &h, UINT64_MAX, &e));
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(batch_commit(w, &octets, &e), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_not_equal(access(fresh, F_OK), 0);
+}
+
 static void
 test_hostile_heads(void **state)
 {
@@ -384,6 +406,7 @@ main(void)
 		RIG_TEST(test_every_octet_may_be_damaged),
 		RIG_TEST(test_every_length_may_be_cut),
 		RIG_TEST(test_blocks_twice_or_gone),
+		RIG_TEST(test_name_at_the_end),
 		RIG_TEST(test_bounds),
 		RIG_TEST(test_hostile_heads),
 	};

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "sql/replay.h"
+#include "sql/spool.h"
 #include "sql/writer.h"
 #include "tests/sql/rig.h"
 
@@ -175,6 +176,29 @@ test_rejected(void **state)
 	assert_string_equal(rig_rows(SUMS), "30|4");
 }
 
+/* A file that a weir still writes is left to it; those that have ended are played. */
+static void
+test_spool_of_a_weir_that_runs(void **state)
+{
+	const struct replay_config c = { .first = 1 };
+	struct err e = ERR_INIT;
+	struct spool *sp;
+	char at[300], dir[96];
+
+	(void)state;
+	spool_make(NULL);
+	assert_int_equal(rig_files("batch"), 2);
+	snprintf(at, sizeof(at), "%s" BATCH_WRITING, rig_file);
+	assert_int_equal(rename(rig_file, at), 0);
+	snprintf(dir, sizeof(dir), "%s/spool", rig_dir);
+	assert_non_null(sp = spool_open(dir, "test", 1U << 20, &e));
+	assert_int_equal(play(&c, folder, stdout).batches, 2);
+	assert_string_equal(rig_rows(SUMS), "15|4");
+	spool_close(sp);
+	assert_int_equal(play(&c, folder, stdout).batches, 4);
+	assert_string_equal(rig_rows(SUMS), "30|4");
+}
+
 static void
 test_faults(void **state)
 {
@@ -199,6 +223,7 @@ main(void)
 		RIG_TEST(test_another_table_and_only_insert),
 		RIG_TEST(test_list_and_rows),
 		RIG_TEST(test_rejected),
+		RIG_TEST(test_spool_of_a_weir_that_runs),
 		RIG_TEST(test_faults),
 	};
 

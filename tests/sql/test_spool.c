@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "sql/batch.h"
 #include "sql/batch_block.h"
+#include "sql/spool.h"
 #include "sql/writer.h"
 #include "tests/sql/rig.h"
 
@@ -103,11 +104,96 @@ test_unfinished_file_is_used(void **state)
 	(void)state;
 	spool_make();
 	p = rig_load(path, &len);
+	assert_int_equal(unlink(path), 0);
+	strcat(path, BATCH_WRITING);
 	rig_store(path, p, len - BLOCK_HEAD - 12 - 10); /* without its end, and more */
 	free(p);
 	spool_run(&g);
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "3");
-	assert_int_equal(rig_files("batch") + rig_files("damaged"), 0);
+	assert_int_equal(rig_files("batch") + rig_files("*"), 0);
+}
+
+/* What was on the disk whole has become shorter: that is damage, as it has ended. */
+static void
+test_file_cut_off_is_kept(void **state)
+{
+	struct rig g;
+	size_t len;
+	uint8_t *p;
+
+	(void)state;
+	spool_make();
+	p = rig_load(path, &len);
+	rig_store(path, p, len - BLOCK_HEAD - 12);
+	free(p);
+	spool_run(&g);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "6");
+	assert_int_equal(rig_files("batch"), 0);
+	assert_int_equal(rig_files("damaged"), 1);
+}
+
+static struct batch_head
+head_of(uint64_t seq)
+{
+	return (struct batch_head){ .boot = 1, .seq = seq,
+		.schema = { .n = 1, .columns = { { .name = "packets" } } } };
+}
+
+/* Begin, end and add a file of nothing. NULL error: it worked. */
+static int
+file_make(struct spool *sp, uint64_t seq, const char *tail)
+{
+	struct batch_head h = head_of(seq);
+	struct err e = ERR_INIT;
+	struct spool_file *f = spool_begin(sp, &h, tail, &e);
+
+	if (f == NULL)
+		return -e.code;
+	assert_int_equal(spool_end(sp, f, 0, &e), 0);
+	spool_add(sp, f);
+	return 0;
+}
+
+/* Files set aside count once each, whatever way they came. */
+static void
+test_room_aside(void **state)
+{
+	struct err e = ERR_INIT;
+	struct spool *sp = spool_open(rig_dir, "aside", 1000, &e);
+
+	(void)state;
+	assert_non_null(sp);
+	for (unsigned i = 0; i < 20; i++) /* tries of one */
+		assert_int_equal(file_make(sp, 1, "rejected"), 0);
+	spool_close(sp);
+	sp = spool_open(rig_dir, "damaged", 100, &e);
+	assert_non_null(sp);
+	assert_int_equal(file_make(sp, 1, "batch"), 0);
+	spool_done(sp, spool_first(sp), true);
+	assert_int_equal(file_make(sp, 2, "rejected"), -WEIR_EFULL);
+	spool_close(sp);
+}
+
+/* weir ended when it wrote what was rejected: that is kept, but is no batch that waits. */
+static void
+test_rejected_file_that_has_not_ended(void **state)
+{
+	struct err e = ERR_INIT;
+	struct spool *sp = spool_open(rig_dir, "spool", 1000, &e);
+
+	(void)state;
+	assert_non_null(sp);
+	spool_close(sp);
+	assert_non_null(sp = spool_open(strcat(strcpy(path, rig_dir), "/spool"), "x", 1000, &e));
+	spool_close(sp);
+	strcat(path, "/x/1-1.rejected" BATCH_WRITING);
+	rig_store(path, (const uint8_t *)"half", 4);
+	*strstr(path, "/x/") = '\0';
+	assert_non_null(sp = spool_open(path, "x", 1000, &e));
+	assert_null(spool_first(sp));
+	spool_close(sp);
+	assert_int_equal(rig_files("rejected"), 1);
+	assert_int_equal(rig_files("writing"), 0);
 }
 
 static void
@@ -121,9 +207,11 @@ test_file_of_nothing_is_set_aside(void **state)
 	spool_run(&g);
 	assert_int_equal(rig_files("damaged"), 1);
 	assert_int_equal(rig_files("batch"), 0);
-	rig_store(path, (const uint8_t *)"", 0);
+	assert_int_equal(unlink(rig_file), 0);
+	strcat(path, BATCH_WRITING);
+	rig_store(path, (const uint8_t *)"", 0); /* weir ended when it had just begun */
 	spool_run(&g);
-	assert_int_equal(rig_files("batch"), 0);
+	assert_int_equal(rig_files("*"), 0);
 }
 
 static void
@@ -240,6 +328,9 @@ main(void)
 		RIG_TEST(test_table_that_does_not_fit_is_waited_for),
 		RIG_TEST(test_damaged_file_is_used_and_kept),
 		RIG_TEST(test_unfinished_file_is_used),
+		RIG_TEST(test_file_cut_off_is_kept),
+		RIG_TEST(test_room_aside),
+		RIG_TEST(test_rejected_file_that_has_not_ended),
 		RIG_TEST(test_file_of_nothing_is_set_aside),
 		RIG_TEST(test_file_of_a_newer_weir_is_left),
 		RIG_TEST(test_file_that_comes_again),
