@@ -129,6 +129,13 @@ batch_changed(const struct batch_reader *r, unsigned column)
 int batch_open(struct batch_reader *r, const char *path, struct err *e);
 void batch_close(struct batch_reader *r);
 
+/*
+ * Whether the file could not be read further though it may be whole: 0, or -WEIR_EIO with
+ * `e`. To be asked when there are no more rows or bins: what was read then is a part, and
+ * nothing of it means damage.
+ */
+int batch_fault(const struct batch_reader *r, struct err *e);
+
 /* Go on to the next bin, over rows that are left of this one. false: there is none. */
 bool batch_next_bin(struct batch_reader *r);
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 
 struct batch_source {
 	int fd;
+	int fault; /* errno of the first read that failed */
+	char path[PATH_MAX];
 	uint64_t size, at; /* of the file; where the next block should begin, */
 	uint64_t block_at; /* and where that in `block` began */
 	unsigned tries; /* left */
@@ -42,13 +45,15 @@ octets_read(struct batch_source *s, uint64_t at, void *to, size_t len)
 {
 	uint8_t *p = to;
 
-	if (at > s->size || len > s->size - at)
+	if (s->fault != 0 || at > s->size || len > s->size - at)
 		return false;
 	while (len > 0) {
 		ssize_t n = pread(s->fd, p, len, (off_t)at);
 
 		if (n == -1 && errno == EINTR)
 			continue;
+		if (n == -1)
+			s->fault = errno;
 		if (n <= 0)
 			return false;
 		p += n;
@@ -208,7 +213,7 @@ head_read(struct batch_reader *r, const char *path, struct err *e)
 
 	if (!block_at(r->source, 0, &r->source->number, &rows) ||
 	    r->source->kind != BLOCK_TOP)
-		return err_set(e, WEIR_EMALFORMED,
+		return batch_fault(r, e) != 0 ? -WEIR_EIO : err_set(e, WEIR_EMALFORMED,
 		    "%s: is no batch of weir's, or its head is "
 		    "damaged",
 		    path);
@@ -245,6 +250,16 @@ batch_head_copy(struct batch_head *to, const struct batch_head *from)
 }
 
 int
+batch_fault(const struct batch_reader *r, struct err *e)
+{
+	const struct batch_source *s = r->source;
+
+	return s->fault == 0
+		   ? 0
+		   : err_set(e, WEIR_EIO, "%s: %s", s->path, strerror(s->fault));
+}
+
+int
 batch_open(struct batch_reader *r, const char *path, struct err *e)
 {
 	struct batch_source *s = malloc(sizeof(*s));
@@ -257,6 +272,7 @@ batch_open(struct batch_reader *r, const char *path, struct err *e)
 	memset(s, 0, offsetof(struct batch_source, block));
 	r->source = s;
 	s->tries = SEARCH_TRIES;
+	snprintf(s->path, sizeof(s->path), "%s", path);
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (s->fd == -1 || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		bool gone = s->fd == -1 && errno == ENOENT;
@@ -435,5 +451,5 @@ batch_is_whole(struct batch_reader *r)
 {
 	while (batch_next_bin(r))
 		;
-	return r->ended && !r->damaged && r->rows == r->rows_promised;
+	return r->source->fault == 0 && r->ended && !r->damaged && r->rows == r->rows_promised;
 }

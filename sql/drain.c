@@ -174,7 +174,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 		}
 		bin_done(d, it, b, &r, clock_mono() - start, writers);
 	}
-	return 0;
+	return batch_fault(b, e);
 }
 
 /* All that could be read of `it` is in. */

@@ -177,7 +177,8 @@ file_play(struct replay *p, const char *path, struct err *e)
 	if (p->c.only_insert)
 		p->reader.head.only_insert = true;
 	rc = bins_play(p, e);
-	if (rc == 0 && !batch_is_whole(&p->reader)) {
+	if (rc == 0 && !batch_is_whole(&p->reader) &&
+	    (rc = batch_fault(&p->reader, e)) == 0) {
 		p->tally.damaged++;
 		fprintf(stderr, "%s: damaged or unfinished: what can be read is used\n",
 		    path);

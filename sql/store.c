@@ -268,6 +268,8 @@ rows_store(
 		atomic_fetch_add_explicit(&st->progress, 1, memory_order_relaxed);
 		atomic_store_explicit(&st->in_hand, r->rows, memory_order_relaxed);
 	}
+	if (rc == 0)
+		rc = batch_fault(b, e); /* or a part would pass for the bin */
 	return rc == 0 ? loader_end(st->loader, &r->refused, e) : rc;
 }
 
@@ -299,6 +301,7 @@ bin_try(struct store *st, struct batch_reader *b, struct output_result *r, bool 
 		    b->head.seq);
 		while (batch_next_row(b))
 			r->rows++;
+		rc = batch_fault(b, e);
 	}
 	return rc;
 }

@@ -3,6 +3,8 @@
  * Spools: files of former runs, damaged, unfinished, of newer weirs, of nobody; folders
  * that are none.
  */
+#include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -196,6 +199,45 @@ test_rejected_file_that_has_not_ended(void **state)
 	assert_int_equal(rig_files("writing"), 0);
 }
 
+static unsigned good_reads = UINT_MAX; /* then the disk fails */
+
+/* The C library's, with a disk that fails. */
+ssize_t
+pread(int fd, void *to, size_t len, off_t at)
+{
+	struct iovec v = { to, len };
+
+	if (good_reads == 0) {
+		errno = EIO;
+		return -1;
+	}
+	good_reads--;
+	return preadv(fd, &v, 1, at);
+}
+
+/* A disk that fails, at every read: nothing passes for damage, and all is written later. */
+static void
+test_disk_that_fails(void **state)
+{
+	unsigned n, left = 0;
+
+	(void)state;
+	spool_make();
+	for (n = 0; left == 0; n++) {
+		struct rig g;
+
+		good_reads = n;
+		spool_run(&g);
+		left = good_reads;
+		good_reads = UINT_MAX;
+		assert_int_equal(rig_files("damaged"), 0);
+		assert_int_equal(g.r.refused, 0);
+	}
+	assert_true(n > 8); /* head, two bins, end: two reads each */
+	assert_int_equal(rig_files("batch"), 0);
+	assert_string_equal(rig_rows("SELECT sum(packets), count(*) FROM acct"), "6|4");
+}
+
 static void
 test_file_of_nothing_is_set_aside(void **state)
 {
@@ -331,6 +373,7 @@ main(void)
 		RIG_TEST(test_file_cut_off_is_kept),
 		RIG_TEST(test_room_aside),
 		RIG_TEST(test_rejected_file_that_has_not_ended),
+		RIG_TEST(test_disk_that_fails),
 		RIG_TEST(test_file_of_nothing_is_set_aside),
 		RIG_TEST(test_file_of_a_newer_weir_is_left),
 		RIG_TEST(test_file_that_comes_again),
