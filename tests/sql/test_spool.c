@@ -238,6 +238,39 @@ test_disk_that_fails(void **state)
 	assert_string_equal(rig_rows("SELECT sum(packets), count(*) FROM acct"), "6|4");
 }
 
+/* The same within a bin of several blocks: it is in as a whole or not at all. */
+static void
+test_disk_that_fails_within_a_bin(void **state)
+{
+	enum { ROWS = 20000 };
+	struct rig g = { .o.common = five };
+	struct flow *f = calloc(ROWS, sizeof(*f));
+
+	(void)state;
+	assert_non_null(f);
+	for (unsigned i = 0; i < ROWS; i++) {
+		char src[16];
+
+		snprintf(src, sizeof(src), "10.0.%u.%u", i / 200, i % 200);
+		f[i] = rig_flow(src, NULL, 0, 0, 6, 1, 10);
+	}
+	rig_open(&g);
+	rig_run("DROP TABLE acct; CREATE TABLE acct (none INT)");
+	assert_int_not_equal(rig_try(&g, f, ROWS), 0);
+	rig_close(&g);
+	free(f);
+	rig_run("DROP TABLE acct");
+	good_reads = 2 + 2 + 1; /* the head, a block of rows, a head of the next */
+	spool_run(&g);
+	good_reads = UINT_MAX;
+	assert_int_equal(rig_files("batch"), 1);
+	assert_string_equal(rig_rows("SELECT count(*) FROM acct"), "0");
+	spool_run(&g);
+	assert_int_equal(rig_files("*"), 0);
+	assert_string_equal(rig_rows("SELECT sum(packets), count(*) FROM acct"),
+	    "20000|20000");
+}
+
 static void
 test_file_of_nothing_is_set_aside(void **state)
 {
@@ -374,6 +407,7 @@ main(void)
 		RIG_TEST(test_room_aside),
 		RIG_TEST(test_rejected_file_that_has_not_ended),
 		RIG_TEST(test_disk_that_fails),
+		RIG_TEST(test_disk_that_fails_within_a_bin),
 		RIG_TEST(test_file_of_nothing_is_set_aside),
 		RIG_TEST(test_file_of_a_newer_weir_is_left),
 		RIG_TEST(test_file_that_comes_again),
