@@ -40,7 +40,24 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned n;
-} turns = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+} turns = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void
+cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void
+turns_init(void)
+{
+	cond_init(&turns.changed);
+}
 
 static bool
 stopping(struct drain *d)
@@ -65,7 +82,7 @@ turn_take(struct drain *d)
 
 	pthread_mutex_lock(&turns.lock);
 	while (turns.n >= d->c.max_writers && waited < PATIENCE / CLOCK_S) {
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += 1;
 		if (pthread_cond_timedwait(&turns.changed, &turns.lock, &until) ==
 		    ETIMEDOUT)
@@ -88,17 +105,15 @@ turn_give(void)
 struct drain *
 drain_new(const struct drain_config *c)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct drain *d = calloc(1, sizeof(*d));
-	pthread_condattr_t attr;
 
 	if (d == NULL)
 		return NULL;
 	d->c = *c;
 	pthread_mutex_init(&d->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_once(&once, turns_init);
+	cond_init(&d->changed);
 	return d;
 }
 
