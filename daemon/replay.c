@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "sql/replay.h"
 #include "sql/tablename.h"
+#include "sql/writer.h"
 
 static const char usage_text[] =
     "usage: weir replay [OPTIONS] LOG...\n"
@@ -124,6 +125,7 @@ settings_take(struct replay_options *o, struct settings *s)
 		return -1;
 	o->config.driver = sql_driver_find(p->ops->type);
 	o->config.sql = *(const struct sql_config *)p->config;
+	o->config.sql.vars = writer_vars(&p->common);
 	if (o->config.sql.db == NULL && o->config.driver != NULL)
 		o->config.sql.db = o->config.driver->default_db;
 	return 0;
@@ -175,7 +177,7 @@ logs_play(const struct replay_options *o, int n, char **logs)
 		fprintf(stderr, "; %" PRIu64 " batches were there already, %" PRIu64
 		    " rows refused", t->known, t->refused);
 	fputc('\n', stderr);
-	if (t->damaged > 0 || t->refused > 0)
+	if (t->damaged > 0 || t->unread > 0 || t->refused > 0)
 		rc = -1;
 	replay_free(p);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

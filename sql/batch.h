@@ -48,6 +48,7 @@ struct batch_head {
 	char db[BATCH_WORD * 4]; /* its database, */
 	char plugin[64]; /* by which plugin */
 	bool only_insert; /* sql_dont_try_update */
+	bool utc; /* times of rows are UTC; else of the local zone */
 	struct sql_schema schema; /* of a column: all but field and source */
 	uint64_t schema_sum; /* read: tells apart what must be written differently */
 	char fillers[SCHEMA_COLUMNS][BATCH_FILLER]; /* read: those of the schema */

@@ -13,7 +13,10 @@
 
 enum block_kind { BLOCK_TOP = 1, BLOCK_ROWS = 2, BLOCK_END = 3 };
 
-/* Bits of a column's flags. */
+/* Bits of the head's flags, */
+enum { HEAD_ONLY_INSERT = 1, HEAD_UTC = 2 };
+
+/* and of a column's. */
 enum { COLUMN_NUMBER = 1, COLUMN_WRITTEN = 2, COLUMN_MADE = 4, COLUMN_FILLER = 8 };
 
 #endif

@@ -186,15 +186,16 @@ get_column(struct rbuf *b, struct sql_column *c, char filler[BATCH_FILLER])
 		b->bad = true;
 }
 
-/* What decides how rows are written: sql_dont_try_update, then the columns. */
+/* What decides how rows are written: flags, then the columns. */
 static void
 get_schema(struct batch_reader *r, struct rbuf *b)
 {
 	struct batch_head *h = &r->head;
 	const uint8_t *from = b->p;
-	unsigned n;
+	unsigned n, flags = rbuf_u8(b);
 
-	h->only_insert = rbuf_u8(b) != 0;
+	h->only_insert = (flags & HEAD_ONLY_INSERT) != 0;
+	h->utc = (flags & HEAD_UTC) != 0;
 	n = rbuf_u16(b);
 	if (n == 0 || n > SCHEMA_COLUMNS)
 		b->bad = true;

@@ -119,7 +119,8 @@ head_write(struct batch_writer *w, const struct batch_head *head)
 	put_text(&b, head->engine);
 	put_text(&b, head->db);
 	put_text(&b, head->plugin);
-	wbuf_u8(&b, head->only_insert);
+	wbuf_u8(&b, (uint8_t)((head->only_insert ? HEAD_ONLY_INSERT : 0) |
+			      (head->utc ? HEAD_UTC : 0)));
 	wbuf_u16(&b, (uint16_t)head->schema.n);
 	for (unsigned i = 0; i < head->schema.n; i++)
 		put_column(&b, &head->schema.columns[i]);

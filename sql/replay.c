@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "flow/text.h"
 #include "lib/clock.h"
 #include "sql/batch.h"
 #include "sql/spool.h"
 #include "sql/store.h"
+#include "sql/tablename.h"
 
 struct replay {
 	struct replay_config c;
@@ -130,8 +132,14 @@ bin_write(struct replay *p, struct err *e)
 
 	if (rc != 0)
 		return rc;
-	if (p->c.table != NULL)
-		snprintf(r->table, sizeof(r->table), "%s", p->c.table);
+	if (p->c.table != NULL) {
+		struct variables vars = p->c.sql.vars;
+
+		vars.time = r->start;
+		vars.utc = r->head.utc;
+		if ((rc = tablename_expand(p->c.table, &vars, r->table, e)) != 0)
+			return rc;
+	}
 	if ((rc = store_write(p->store, r, &got, &unsure, e)) != 0)
 		return rc;
 	p->tally.rows += got.rows;
@@ -167,18 +175,31 @@ bins_play(struct replay *p, struct err *e)
 	return rc;
 }
 
+/* A file that cannot be read keeps no others from being played. */
+static int
+file_unread(struct replay *p, const struct err *e)
+{
+	p->tally.unread++;
+	fprintf(stderr, "weir replay: %s\n", e->text);
+	return 0;
+}
+
 static int
 file_play(struct replay *p, const char *path, struct err *e)
 {
+	struct err fault = ERR_INIT;
 	int rc = batch_open(&p->reader, path, e);
 
-	if (rc != 0)
+	if (rc == -WEIR_ENOMEM)
 		return rc;
+	if (rc != 0)
+		return file_unread(p, e);
 	if (p->c.only_insert)
 		p->reader.head.only_insert = true;
 	rc = bins_play(p, e);
-	if (rc == 0 && !batch_is_whole(&p->reader) &&
-	    (rc = batch_fault(&p->reader, e)) == 0) {
+	if (batch_fault(&p->reader, &fault) != 0) {
+		rc = file_unread(p, &fault);
+	} else if (rc == 0 && !batch_is_whole(&p->reader)) {
 		p->tally.damaged++;
 		fprintf(stderr, "%s: damaged or unfinished: what can be read is used\n",
 		    path);
@@ -202,6 +223,16 @@ is_left(const char *name, bool taken)
 	return !taken || (kind != SPOOL_WRITING && kind != SPOOL_ASIDE_WRITING);
 }
 
+/* What is at `path` cannot be looked at: errno says why. */
+static int
+path_unread(struct replay *p, const char *path)
+{
+	struct err e = ERR_INIT;
+
+	(void)err_set(&e, WEIR_EIO, "%s: %s", path, strerror(errno));
+	return file_unread(p, &e);
+}
+
 static int
 folder_play(struct replay *p, const char *path, struct err *e)
 {
@@ -211,14 +242,16 @@ folder_play(struct replay *p, const char *path, struct err *e)
 	bool taken;
 
 	if (n < 0)
-		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+		return path_unread(p, path);
 	/* What was seen before, and nobody has now, nobody writes. */
 	taken = spool_is_taken(path);
 	for (int i = 0; i < n; i++) {
 		char file[PATH_MAX];
 
 		snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
-		if (rc == 0 && is_left(names[i]->d_name, taken))
+		/* A weir that runs may have written it by now. */
+		if (rc == 0 && is_left(names[i]->d_name, taken) &&
+		    (!taken || access(file, F_OK) == 0))
 			rc = file_play(p, file, e);
 		free(names[i]);
 	}
@@ -232,6 +265,6 @@ replay_path(struct replay *p, const char *path, struct err *e)
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
+		return path_unread(p, path);
 	return S_ISDIR(st.st_mode) ? folder_play(p, path, e) : file_play(p, path, e);
 }

@@ -154,8 +154,11 @@ store_ready(struct store *st, const struct batch_head *head, const char *table,
 
 	if (table != NULL)
 		tablename_fold(table, st->driver->dialect.fold, name);
-	if (st->conn != NULL && !st->driver->alive(st->conn))
+	/* The session has the zone that the times are of. */
+	if (st->conn != NULL &&
+	    (head->utc != st->sql.vars.utc || !st->driver->alive(st->conn)))
 		store_disconnect(st);
+	st->sql.vars.utc = head->utc;
 	rc = st->conn == NULL ? store_connect(st, e) : 0;
 	if (rc == 0 && table != NULL &&
 	    (strcmp(name, st->table) != 0 || head->schema_sum != st->schema_sum))

@@ -55,18 +55,18 @@ shape_of(const struct output *o, bool history, struct sql_shape *shape)
 	shape->secs = o->common.text.secs;
 }
 
-static struct variables
-vars_of(const struct output *o)
+struct variables
+writer_vars(const struct output_config *c)
 {
 	struct bins history = { 0 };
 
-	if (o->common.history != NULL) /* output_plan has refused what is none */
-		(void)bins_parse_history(o->common.history, &history, NULL);
+	if (c->history != NULL) /* output_plan has refused what is none */
+		(void)bins_parse_history(c->history, &history, NULL);
 	return (struct variables){
 		.time = clock_real(),
-		.refresh_s = o->common.refresh,
+		.refresh_s = c->refresh,
 		.history_s = history.seconds,
-		.utc = o->common.text.utc,
+		.utc = c->text.utc,
 	};
 }
 
@@ -85,7 +85,7 @@ int
 writer_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct sql_config *c = o->config;
-	struct variables vars = vars_of(o);
+	struct variables vars = writer_vars(&o->common);
 	bool history = !bins_are_none(&vc->bins);
 	char name[TABLENAME_MAX + 1];
 	struct sql_schema schema;
@@ -135,7 +135,7 @@ writer_schema(const struct output *o, struct sql_schema *schema, struct sql_conf
 	struct sql_shape shape;
 
 	*c = *config;
-	c->vars = vars_of(o);
+	c->vars = writer_vars(&o->common);
 	shape_of(o, !bins_are_none(&o->view->config.bins), &shape);
 	if (c->table == NULL)
 		c->table = schema_default_table(&shape);
@@ -173,6 +173,7 @@ encoder_set_up(
 	snprintf(h->plugin, sizeof(h->plugin), "%s", o->name);
 	h->boot = boot_number();
 	h->only_insert = w->config.dont_try_update;
+	h->utc = w->config.vars.utc;
 	w->encoder.table = w->config.table;
 	w->encoder.vars = w->config.vars;
 	encoder_init(&w->encoder, &o->view->rs);

@@ -42,6 +42,9 @@ void writer_close(struct output *o);
 int writer_schema(const struct output *o, struct sql_schema *schema, struct sql_config *c,
     struct err *e);
 
+/* What stands for variables in names that a plugin has; the time is now. */
+struct variables writer_vars(const struct output_config *c);
+
 /* The outputs of the engines that are built in. */
 extern const struct output_ops sqlite3_output, pgsql_output, mysql_output;
 

@@ -347,6 +347,31 @@ test_name_at_the_end(void **state)
 }
 
 static void
+test_flags_of_heads(void **state)
+{
+	static struct batch_head h;
+	static struct batch_reader r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x.batch", rig_dir);
+	head_make(&h);
+	for (unsigned i = 0; i < 4; i++) {
+		struct err e = ERR_INIT;
+		struct batch_writer *w;
+		uint64_t octets;
+
+		h.only_insert = (i & 1) != 0;
+		h.utc = (i & 2) != 0;
+		assert_non_null(w = batch_create(path, &h, UINT64_MAX, &e));
+		assert_int_equal(batch_commit(w, &octets, &e), 0);
+		assert_int_equal(batch_open(&r, path, &e), 0);
+		assert_int_equal(r.head.only_insert, h.only_insert);
+		assert_int_equal(r.head.utc, h.utc);
+		batch_close(&r);
+	}
+}
+
+static void
 test_hostile_heads(void **state)
 {
 	static const struct {
@@ -407,6 +432,7 @@ main(void)
 		RIG_TEST(test_every_length_may_be_cut),
 		RIG_TEST(test_blocks_twice_or_gone),
 		RIG_TEST(test_name_at_the_end),
+		RIG_TEST(test_flags_of_heads),
 		RIG_TEST(test_bounds),
 		RIG_TEST(test_hostile_heads),
 	};

@@ -208,10 +208,43 @@ test_faults(void **state)
 
 	(void)state;
 	assert_non_null(p);
-	assert_int_equal(replay_path(p, "/no/such/log", &e), -WEIR_EIO);
-	assert_int_equal(replay_path(p, "/etc/passwd", &e), -WEIR_EMALFORMED);
-	assert_non_null(strstr(e.text, "is no batch"));
+	assert_int_equal(replay_path(p, "/no/such/log", &e), 0);
+	assert_int_equal(replay_tally(p)->unread, 1);
+	assert_int_equal(replay_path(p, "/etc/passwd", &e), 0);
+	assert_int_equal(replay_tally(p)->unread, 2);
 	replay_free(p);
+}
+
+/* The first of a folder's cannot be read: the others are played. */
+static void
+test_file_that_cannot_be_read(void **state)
+{
+	struct replay_config c = { .first = 1 };
+	struct replay_tally t;
+
+	(void)state;
+	spool_make(NULL);
+	assert_int_equal(rig_files("batch"), 2);
+	rig_store(rig_file, (const uint8_t *)"this is no batch", 16);
+	t = play(&c, folder, stdout);
+	assert_int_equal(t.unread, 1);
+	assert_int_equal(t.batches, 2);
+	assert_string_equal(rig_rows(SUMS), "15|4");
+}
+
+/* A table for each bin, whose time is that of the file's zone. */
+static void
+test_table_of_each_bin(void **state)
+{
+	struct replay_config c = { .first = 1, .table = "t_%H%M" };
+
+	(void)state;
+	spool_make(NULL);
+	(void)play(&c, folder, stdout);
+	assert_string_equal(
+	    rig_rows("SELECT sum(packets), count(*) FROM t_0010"), "6|2");
+	assert_string_equal(
+	    rig_rows("SELECT sum(packets), count(*) FROM t_0015"), "24|2");
 }
 
 int
@@ -225,6 +258,8 @@ main(void)
 		RIG_TEST(test_rejected),
 		RIG_TEST(test_spool_of_a_weir_that_runs),
 		RIG_TEST(test_faults),
+		RIG_TEST(test_file_that_cannot_be_read),
+		RIG_TEST(test_table_of_each_bin),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
