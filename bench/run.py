@@ -925,6 +925,8 @@ def arguments():
                    help="measure writing RRD archives, directly and through rrdcached")
     p.add_argument("--export", action="store_true",
                    help="flows from packets and NetFlow v9, sent as IPFIX")
+    p.add_argument("--export", action="store_true",
+                   help="flows from packets and NetFlow v9, sent as IPFIX")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -992,6 +994,9 @@ def main():
         if args.rrd:
             import rrdbench
             rrdbench.measure(work, sys.modules[__name__])
+            return
+        if args.export:
+            measure_export(work, args)
             return
         if args.export:
             measure_export(work, args)
