@@ -23,7 +23,7 @@ chunks_fini(struct chunks *c)
 static bool
 chunks_grow(struct chunks *c)
 {
-	uint32_t have = c->n / CHUNK_THINGS;
+	uint32_t have = c->n / CHUNK_THINGS, end;
 	uint8_t **list;
 
 	if (c->n >= c->max)
@@ -35,7 +35,8 @@ chunks_grow(struct chunks *c)
 	if ((list[have] = malloc(CHUNK_THINGS * c->octets)) == NULL)
 		return false;
 	c->n += CHUNK_THINGS;
-	for (uint32_t no = c->n; no > c->n - CHUNK_THINGS; no--) {
+	end = c->n < c->max ? c->n : c->max;
+	for (uint32_t no = end; no > c->n - CHUNK_THINGS; no--) {
 		memcpy(chunks_at(c, no), &c->free, sizeof(c->free));
 		c->free = no;
 	}

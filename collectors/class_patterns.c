@@ -26,7 +26,7 @@ engine_open(const struct class_config *c, struct err *e)
 {
 	struct engine *g = calloc(1, sizeof(*g));
 
-	if (g == NULL || (g->scratch = patterns_scratch_new()) == NULL) {
+	if (g == NULL || (g->scratch = patterns_scratch_new(c->patterns)) == NULL) {
 		free(g);
 		err_set(e, WEIR_ENOMEM, "no memory for patterns");
 		return NULL;

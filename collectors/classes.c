@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 
 #define OPEN_MAX    65536U         /* streams that engines look at */
+#define ENDED_MAX   4096U  /* and those that are judged, whose records wait to move */
 #define OPEN_LIFE   (60 * CLOCK_S) /* after such a pause they look no more */
 #define KEPT_MAX    (8 * OPEN_MAX) /* records that may still move */
 #define LATE_MAX    1024U          /* packets that wait for the next budget, */
@@ -72,6 +73,7 @@ struct classes {
 	struct chunks streams, records;
 	uint64_t births;
 	uint32_t oldest, newest;
+	uint32_t n_open, open_max; /* in that list */
 	uint32_t unsettled;
 	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
 	uint32_t budget;
@@ -111,8 +113,8 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	cs->wants = wants;
 	cs->pipeline = p;
 	cs->budget = CLASSES_NO_BUDGET;
-	chunks_init(&cs->streams, sizeof(struct stream),
-	    c->max_flows < OPEN_MAX ? c->max_flows : OPEN_MAX);
+	cs->open_max = c->max_flows < OPEN_MAX ? c->max_flows : OPEN_MAX;
+	chunks_init(&cs->streams, sizeof(struct stream), cs->open_max + ENDED_MAX);
 	chunks_init(&cs->records, sizeof(struct record) + p->clear_octets, KEPT_MAX);
 	if (turns_init(&cs->turns, sizeof(struct stream_key), sizeof(struct stream_row),
 		c->max_flows, c->idle_ms * (CLOCK_S / 1000), e) != 0) {
@@ -167,6 +169,7 @@ stream_link(struct classes *cs, uint32_t open)
 	else
 		cs->oldest = open;
 	cs->newest = open;
+	cs->n_open++;
 }
 
 static void
@@ -182,6 +185,7 @@ stream_unlink(struct classes *cs, uint32_t open)
 		stream_at(cs, st->newer)->older = st->older;
 	else
 		cs->newest = st->older;
+	cs->n_open--;
 }
 
 /* `open` is of class `class_id`; what was counted of it follows. */
@@ -245,14 +249,14 @@ stream_end(struct classes *cs, uint32_t open)
 static void
 stream_open(struct classes *cs, struct stream_row *row)
 {
-	uint32_t open = chunks_take(&cs->streams);
 	struct stream *st;
+	uint32_t open;
 
-	if (open == NONE && cs->oldest != NONE) {
+	if (cs->n_open == cs->open_max) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_EVICTED, 1);
 		stream_end(cs, cs->oldest);
-		open = chunks_take(&cs->streams);
 	}
+	open = chunks_take(&cs->streams);
 	stat_add(&cs->pipeline->stats, STAT_CLASS_STREAMS, 1);
 	if (open == NONE) {
 		row->open = SETTLED;
@@ -379,13 +383,12 @@ static struct stream_row *
 row_of(struct classes *cs, const struct flow *f)
 {
 	struct stream_key key;
-	const struct stream_row *previous;
-	struct stream_row *row;
+	struct stream_row *row, *previous;
 	uint8_t *found;
 
 	key_fill(&key, f);
 	if (table_upsert(turns_current(&cs->turns), &key, 1, &found) != 0)
-		return NULL;
+		return turns_previous(&cs->turns, &key);
 	row = (void *)found;
 	if (row->open != NONE)
 		return row;
@@ -407,6 +410,8 @@ classes_take(struct classes *cs, const struct packet_link *link,
 
 	if (f->class_id != 0 || (ip_is_none(&f->src_host) && ip_is_none(&f->dst_host)))
 		return; /* the exporter has told; or it is not IP */
+	if (cs->turns.swapped == 0)
+		cs->turns.swapped = frame->time; /* time begins with the first packet */
 	if ((row = row_of(cs, f)) == NULL) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
 		return;

@@ -13,11 +13,14 @@
 #include <pcre2.h>
 
 #include "lib/intern.h"
+#include "lib/log.h"
 
 #define PATTERNS_MAX 100000U
 #define LINE_MAX_OCTETS 8192U
 #define STEPS_MAX 20000U /* of one match; a sane one takes tens */
 #define HEAP_KIB  256U
+#define GIVE_UPS_OF_TEXT    4U  /* then no more patterns look at it, */
+#define GIVE_UPS_OF_PATTERN 16U /* and this one is asked no more */
 
 struct pattern {
 	uint32_t class_id;
@@ -32,24 +35,33 @@ struct patterns {
 struct patterns_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	uint8_t *given_up; /* by pattern */
 };
 
-/* The next line of `f` that means something, without blanks around; false at the end. */
-static bool
+enum line {
+	LINE_SOME,
+	LINE_NONE,
+	LINE_LONG,
+};
+
+/* The next line of `f` that means something, without blanks around. */
+static enum line
 line_next(FILE *f, char *line, unsigned *no)
 {
 	while (fgets(line, LINE_MAX_OCTETS, f) != NULL) {
 		size_t len = strlen(line);
 
 		(*no)++;
+		if (len == LINE_MAX_OCTETS - 1 && line[len - 1] != '\n')
+			return LINE_LONG;
 		while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL)
 			line[--len] = '\0';
 		len = strspn(line, " \t");
 		memmove(line, line + len, strlen(line + len) + 1);
 		if (line[0] != '\0' && line[0] != '#')
-			return true;
+			return LINE_SOME;
 	}
-	return false;
+	return LINE_NONE;
 }
 
 static void
@@ -97,6 +109,27 @@ pattern_add(struct patterns *p, const char *name, pcre2_code *code)
 	return true;
 }
 
+/* Read the two lines of `f` that count; else tell what is wrong. */
+static bool
+lines_read(FILE *f, char *name, char *text, const char *path, unsigned *line,
+    struct problems *ps)
+{
+	enum line got = line_next(f, name, line);
+
+	if (got == LINE_SOME && strlen(name) > INTERN_MAX_LEN) {
+		fault(ps, path, *line, "the class is longer than 255 octets");
+		return false;
+	}
+	if (got == LINE_SOME)
+		got = line_next(f, text, line);
+	if (got == LINE_NONE)
+		fault(ps, path, *line, "ends early: write the class in one line, and a regular "
+				       "expression in the next");
+	else if (got == LINE_LONG)
+		fault(ps, path, *line, "longer than 8190 octets: write less in a line");
+	return got == LINE_SOME;
+}
+
 static void
 file_read(struct patterns *p, const char *path, struct problems *ps)
 {
@@ -109,9 +142,8 @@ file_read(struct patterns *p, const char *path, struct problems *ps)
 		fault(ps, path, 0, strerror(errno));
 		return;
 	}
-	if (!line_next(f, name, &line) || !line_next(f, text, &line)) {
-		fault(ps, path, line, "ends early: write the class in one line, and a regular "
-				      "expression in the next");
+	if (!lines_read(f, name, text, path, &line, ps)) {
+		/* told */
 	} else if ((code = expression_compile(text, why, sizeof(why))) == NULL) {
 		fault(ps, path, line, why);
 	} else if (p->n == PATTERNS_MAX || !pattern_add(p, name, code)) {
@@ -176,15 +208,16 @@ patterns_count(const struct patterns *p)
 }
 
 struct patterns_scratch *
-patterns_scratch_new(void)
+patterns_scratch_new(const struct patterns *p)
 {
 	struct patterns_scratch *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
+	s->given_up = calloc(p->n + 1, sizeof(*s->given_up));
 	s->data = pcre2_match_data_create(1, NULL);
 	s->context = pcre2_match_context_create(NULL);
-	if (s->data == NULL || s->context == NULL) {
+	if (s->given_up == NULL || s->data == NULL || s->context == NULL) {
 		patterns_scratch_free(s);
 		return NULL;
 	}
@@ -201,20 +234,39 @@ patterns_scratch_free(struct patterns_scratch *s)
 		return;
 	pcre2_match_data_free(s->data);
 	pcre2_match_context_free(s->context);
+	free(s->given_up);
 	free(s);
+}
+
+/* Pattern `i` took too many steps. */
+static void
+match_give_up(const struct patterns *p, struct patterns_scratch *s, uint32_t i)
+{
+	if (++s->given_up[i] == GIVE_UPS_OF_PATTERN)
+		log_warn("classifiers: the pattern of class %s takes too long again and again, "
+			 "and is asked no more: write a simpler one",
+		    intern_text(p->list[i].class_id));
 }
 
 uint32_t
 patterns_match(const struct patterns *p, struct patterns_scratch *s, const uint8_t *text,
     size_t octets, uint64_t *given_up)
 {
-	for (uint32_t i = 0; i < p->n; i++) {
-		int rc = pcre2_match(
-		    p->list[i].code, text, octets, 0, 0, s->data, s->context);
+	unsigned given = 0;
 
+	for (uint32_t i = 0; i < p->n && given < GIVE_UPS_OF_TEXT; i++) {
+		int rc;
+
+		if (s->given_up[i] == GIVE_UPS_OF_PATTERN)
+			continue;
+		rc = pcre2_match(p->list[i].code, text, octets, 0, 0, s->data, s->context);
 		if (rc >= 0)
 			return p->list[i].class_id;
-		*given_up += rc != PCRE2_ERROR_NOMATCH;
+		if (rc == PCRE2_ERROR_NOMATCH)
+			continue;
+		match_give_up(p, s, i);
+		given++;
+		++*given_up;
 	}
 	return 0;
 }

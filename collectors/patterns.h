@@ -28,9 +28,9 @@ void patterns_free(struct patterns *ps);
 
 uint32_t patterns_count(const struct patterns *ps);
 
-/* What one thread needs to match; NULL when memory is short. */
+/* What one thread needs to match with `ps`; NULL when memory is short. */
 struct patterns_scratch;
-struct patterns_scratch *patterns_scratch_new(void);
+struct patterns_scratch *patterns_scratch_new(const struct patterns *ps);
 void patterns_scratch_free(struct patterns_scratch *s);
 
 /*

@@ -12,6 +12,7 @@
 
 #include "core/books.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/core/fake.h"
 
 struct fake_instance {
@@ -233,6 +234,26 @@ fake_send(struct engine *en, unsigned w, uint32_t no, uint16_t port, uint64_t oc
 	stat_add(&p->stats, STAT_RECORDS, 1);
 	stat_add(&p->stats, STAT_RECORDS_FED, 1);
 	pipeline_commit(p);
+}
+
+uint64_t
+fake_class_packets(const struct shard *sh, const char *class, uint32_t *n_rows)
+{
+	const struct rowspec *rs = &sh->view->rs;
+	const struct table *t = &sh->active->table;
+	uint64_t packets = 0;
+
+	slab_tidy(rs, sh->active);
+	for (uint32_t i = 0; i < t->n; i++) {
+		const uint8_t *row = table_row(t, i);
+		uint32_t id;
+
+		memcpy(&id, rowspec_value(rs, row, &fields[F_CLASS]), sizeof(id));
+		if (strcmp(intern_text(id), class) == 0)
+			packets += rowspec_sums_get(rs, row)->packets;
+	}
+	*n_rows = t->n;
+	return packets;
 }
 
 void

@@ -66,6 +66,9 @@ void fake_feed(
  */
 void fake_send(struct engine *en, unsigned w, uint32_t no, uint16_t port, uint64_t octets);
 
+/* What rows of `class` of shard `sh` count, and how many rows there are of any. */
+uint64_t fake_class_packets(const struct shard *sh, const char *class, uint32_t *n_rows);
+
 /* The books balance; fails the test with the lines that do not. */
 void fake_books_check(const struct engine *en, const char *says);
 
