@@ -501,7 +501,7 @@ def test_records_that_are_cached(tmp_path, pair):
     ("nfprobe_version: 5\nnfprobe_biflow: true\n", "nfprobe_biflow"),
     ("nfprobe_version: 5\nnfprobe_engine: 300\n", "TYPE:ID"),
     ("nfprobe_engine: x\n", "nfprobe_engine"),
-    ("nfprobe_ifindex: eth0\n", "a number, tag or tag2"),
+    ("nfprobe_ifindex: eth0\n", "write its number, 'tag' or 'tag2'"),
     ("nfprobe_timeouts: tcp=5:udq=3\n", "'udq=3' is no timeout"),
     ("nfprobe_receiver: [::1\n", "is no receiver"),
     ("nfprobe_receiver: 127.0.0.1:OWN\n", "is this weir itself"),
