@@ -344,6 +344,17 @@ compose_insert(struct sql_text *t, const struct sql_dialect *d,
 	part_end(t);
 }
 
+/* The name of a key column, as it is compared with a parameter. */
+static void
+part_compared(struct sql_text *t, const struct sql_dialect *d, const struct sql_column *c)
+{
+	bool any = c->type == SQL_TEXT && d->any_text[0] != NULL;
+
+	part_put(t, any ? d->any_text[0] : "");
+	part_name(t, d, c->name);
+	part_put(t, any ? d->any_text[1] : "");
+}
+
 void
 compose_update(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *table, bool capped)
@@ -359,7 +370,7 @@ compose_update(struct sql_text *t, const struct sql_dialect *d,
 		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
 			continue;
 		part_put(t, between);
-		part_name(t, d, s->columns[i].name);
+		part_compared(t, d, &s->columns[i]);
 		part_put(t, " = ");
 		put_value(t, d, &s->columns[i], i);
 		between = " AND ";

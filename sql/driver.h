@@ -61,6 +61,11 @@ struct sql_dialect {
 	 * and the like of all @ of a group; NULL: as without. # stands there once.
 	 */
 	const char *sum, *sum_capped, *group_capped;
+	/*
+	 * Functions around a text column that is compared with text in letters that it may not
+	 * have, which some refuse: before and behind its name; NULL: none.
+	 */
+	const char *any_text[2];
 	const char *to_host;    /* function that makes SQL_HOST of SQL_ADDRESS; NULL: none */
 	const char *stage_drop; /* statement that drops the temporary table, if there; and */
 	const char *stage_options; /* what follows its name where it is made */

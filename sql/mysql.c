@@ -382,6 +382,7 @@ const struct sql_driver mysql_driver = {
 		.greatest = "GREATEST",
 		/* Decimals do not run over, and the column takes its largest of one. */
 		.sum_capped = "CAST(@ AS DECIMAL(40)) + #",
+		.any_text = { "CONVERT(", " USING utf8mb4)" },
 		.to_host = "INET6_ATON",
 		.stage_drop = "DROP TEMPORARY TABLE IF EXISTS weir_stage",
 		.stage_options = " ENGINE=MyISAM",

@@ -284,7 +284,8 @@ def no_temporary_tables(engine):
 @pytest.mark.parametrize("way", ["merged", "rows", "keyless rows"])
 def test_names_that_do_not_fit_stop_no_batch(engine, tmp_path, way):
     """A table of pmacct's time has 16 characters of Latin-1: what is longer is cut, what it
-    has no letter for becomes another, rows that then have one key are one; sums are right."""
+    has no letter for becomes another, rows that then have one key are one (without a key
+    MariaDB does not find them, and has one for each write); sums are right."""
     names_capture(tmp_path / "x.pcap")
     engine.fresh("x")
     stamp = "TIMESTAMP" if engine.engine == "pgsql" else "DATETIME"
@@ -305,7 +306,8 @@ def test_names_that_do_not_fit_stop_no_batch(engine, tmp_path, way):
     n, packets, octets = totals(engine)[0]
     assert packets == 2 * len(NAMES)
     assert octets == 2 * sum(10 + i for i in range(len(NAMES)))
-    assert 10 < n <= len(NAMES)
+    again = engine.engine == "mysql" and way == "keyless rows"
+    assert 10 < n <= len(NAMES) * (2 if again else 1)
 
 
 COLUMN = {"pgsql": ("INT", 2**31 - 1, "BIGINT", 2**63 - 1),
