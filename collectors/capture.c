@@ -147,14 +147,15 @@ capture_failed(const struct capture *cap, int status, struct err *e)
 	    detail[0] != '\0' ? detail : pcap_statustostr(status));
 }
 
-/* Ask for what `c` wants and start. */
+/* Ask for what `c` wants, and `octets` of each packet, and start. */
 static int
-capture_activate(struct capture *cap, const struct pcap_config *c, struct err *e)
+capture_activate(struct capture *cap, const struct pcap_config *c, uint32_t octets,
+    struct err *e)
 {
 	uint64_t room = c->pipe_size < INT_MAX ? c->pipe_size : INT_MAX;
 	int status;
 
-	(void)pcap_set_snaplen(cap->handle, (int)c->snaplen);
+	(void)pcap_set_snaplen(cap->handle, (int)octets);
 	(void)pcap_set_promisc(cap->handle, c->promisc);
 	(void)pcap_set_timeout(cap->handle, LIVE_WAIT_MS);
 	(void)pcap_set_tstamp_precision(cap->handle, PCAP_TSTAMP_PRECISION_NANO);
@@ -247,7 +248,8 @@ capture_prepare(struct capture *cap, const struct capture_interface *i, struct e
 }
 
 int
-capture_open_live(struct capture *cap, const struct capture_interface *i, struct err *e)
+capture_open_live(struct capture *cap, const struct capture_interface *i, uint32_t octets,
+    struct err *e)
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
 	int rc = capture_init(cap, i->name, i->config->filter, e);
@@ -255,7 +257,7 @@ capture_open_live(struct capture *cap, const struct capture_interface *i, struct
 	if (rc == 0 && (cap->handle = pcap_create(i->name, text)) == NULL)
 		rc = err_set(e, WEIR_EIO, "pcap_interface %s: %s", i->name, text);
 	if (rc == 0)
-		rc = capture_activate(cap, i->config, e);
+		rc = capture_activate(cap, i->config, octets, e);
 	if (rc == 0)
 		rc = capture_prepare(cap, i, e);
 	if (rc != 0)

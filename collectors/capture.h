@@ -53,11 +53,12 @@ int capture_open_file(struct capture *cap, const struct pcap_config *c, struct e
 int capture_rewind(struct capture *cap, struct err *e);
 
 /*
- * Open interface `i`, for one of i->config->workers. Returns 0; -WEIR_ENOENT when it is
+ * Open interface `i`, for one of i->config->workers, to take up to `octets` of each packet.
+ * Returns 0; -WEIR_ENOENT when it is
  * not there or not up; another -WEIR_E...; all with `e` filled.
  */
 int capture_open_live(struct capture *cap, const struct capture_interface *i,
-    struct err *e);
+    uint32_t octets, struct err *e);
 
 /* Look at up to `max` frames and give those that pass to `fn`. What is wrong is logged. */
 enum capture_result capture_read(struct capture *cap, int max, capture_fn *fn, void *arg);

@@ -24,6 +24,7 @@
 
 #define READ_PACKETS 4096              /* at once; then other doors have their turn */
 #define LOOKS        2048U             /* packets of one read that are classified on an interface */
+#define CLASS_OCTETS 1600U             /* of a packet on an interface that is classified */
 #define RETRY_NS     CLOCK_S
 #define ADDED_NS     (3 * CLOCK_S)     /* workers look at their doors once a second at least */
 
@@ -69,7 +70,7 @@ static const struct directive rows[] = {
 	{ .name = "pcap_filter", .type = DIRECTIVE_STRING, .offset = AT(filter),
 	  .doc = "Take only packets that match this expression; see pcap-filter(7)." },
 	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128, .max = 65535,
-	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough: within tunnels some 200 octets, behind long IPv6 extensions more." },
+	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough: within tunnels some 200 octets, behind long IPv6 extensions more. Where packets are classified it is 1600 at least: what tells a class is behind the headers." },
 	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
 	  .doc = "Capture what is not addressed to this host, too." },
 	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
@@ -330,8 +331,12 @@ door_link(const struct collector *c, const struct capture *capture)
 static int
 door_capture(struct collector *c, struct door *d, struct err *e)
 {
-	int rc = capture_open_live(&d->capture, d->interface, e);
+	uint32_t octets = d->config->snaplen;
+	int rc;
 
+	if (d->classes != NULL && octets < CLASS_OCTETS)
+		octets = CLASS_OCTETS;
+	rc = capture_open_live(&d->capture, d->interface, octets, e);
 	if (rc != 0)
 		return rc;
 	if (d->config->ifindex == IFINDEX_SYS) /* another one each time that it is made */

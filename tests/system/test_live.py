@@ -10,10 +10,12 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 
 import pytest
 
+import streams
 from conftest import GEN, PROTOS, TUPLE, Weir, poll, truth, tuple_key
 
 
@@ -129,6 +131,13 @@ def collectors(w):
     return sums
 
 
+SEND = """import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("g0", 0))
+for line in open(sys.argv[1]):
+    s.send(bytes.fromhex(line))
+"""
+
 CONFIG = f"plugins: memory[m]\naggregate: {TUPLE}\n"
 
 
@@ -163,6 +172,27 @@ def test_a_worker_that_comes_later_takes_nothing_twice(tmp_path, net, weir):
     settle(w, 0)
     sent = truth(file)
     assert not [r for r in w.rows("m") if r["packets"] > sent[tuple_key(r)]["packets"]]
+    w.books()
+    assert w.stop() == 0
+
+
+def test_streams_are_classified(tmp_path, net, weir):
+    """By several workers, each its own, from the whole of their packets."""
+    net.pair("w0", "g0")
+    w = weir("plugins: memory[m]\naggregate: class, src_port, dst_port\n"
+             "pcap_interface: w0\nworkers: 4\n").ready()
+    frames = list(streams.frames_all())
+    streams.write_pcap(tmp_path / "sent.pcap", frames)
+    (tmp_path / "sent").write_text("\n".join(frame.hex() for frame in frames))
+    subprocess.run(net.inside(sys.executable, "-c", SEND, tmp_path / "sent"), check=True)
+    assert settle(w, len(frames)) == len(frames)
+    want = streams.beside(tmp_path / "sent.pcap")
+    # What still waits for more of its stream is judged by what there was when weir ends.
+    got = streams.classes(w.rows("m"))
+    assert sum(got.values()) == len(frames)
+    for row, packets in want.items():
+        if row[0] in ("HTTP", "SSH", "NTP", "SIP", "TLS/Google"):
+            assert got[row] == packets, row
     w.books()
     assert w.stop() == 0
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Classes of streams: those that Debian's ndpiReader finds in the same packets, whatever
+the door; what patterns and exporters say; and what becomes of those that nobody knows."""
+import collections
+import subprocess
+
+import pytest
+
+import ipfix
+import netflow
+import sflow
+from conftest import WEIR, json_rows, run_file
+from streams import CLIENT, SERVER, STREAMS, beside, classes, frames_all, write_pcap
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("classes") / "all.pcap"
+    write_pcap(path, frames_all())
+    return path
+
+
+PRINT = """plugins: print[a]
+aggregate: class, src_port, dst_port
+print_output: json
+print_output_file: {out}
+"""
+
+
+def from_file(tmp_path, capture, more=""):
+    out = tmp_path / "rows.json"
+    run_file(tmp_path, f"pcap_savefile: {capture}\n" + PRINT.format(out=out) + more)
+    return json_rows(out)
+
+
+def test_the_same_classes_as_ndpireader(tmp_path, capture):
+    want, got = beside(capture), classes(from_file(tmp_path, capture))
+    assert len(want) == len(STREAMS)
+    assert got == want
+    names = {name for name, _ in got}
+    assert {"HTTP", "DNS", "TLS/Google", "SSH", "SMTP", "FTP_CONTROL", "SIP", "NTP",
+            "unknown"} <= names, names
+
+
+def test_no_row_is_empty_or_lost(tmp_path, capture):
+    rows = from_file(tmp_path, capture, "print_refresh_time: 60\nprint_history: 1m\n")
+    assert sum(row["packets"] for row in rows) == sum(1 for _ in frames_all())
+    assert all(row["packets"] > 0 for row in rows)
+
+
+def test_without_classifiers_all_is_unknown(tmp_path, capture):
+    rows = from_file(tmp_path, capture, "classifiers: none\n")
+    assert {row["class"] for row in rows} == {"unknown"}
+    assert sum(row["packets"] for row in rows) == sum(1 for _ in frames_all())
+
+
+def test_more_workers_change_nothing(tmp_path, capture):
+    assert classes(from_file(tmp_path, capture, "workers: 3\n")) == beside(capture)
+
+
+def test_patterns(tmp_path, capture):
+    folder = tmp_path / "patterns"
+    folder.mkdir()
+    (folder / "http.pat").write_text("# pages\nmy-http\n^get .* http/1\\.[01]\n")
+    (folder / "ssh.pat").write_text("my-ssh\n^ssh-[12]\\.[0-9]\n")
+    got = classes(from_file(tmp_path, capture, f"classifiers: {folder}\n"))
+    sizes = collections.Counter()
+    for (name, _), packets in got.items():
+        sizes[name] += packets
+    assert sizes["my-http"] == 10 and sizes["my-ssh"] == 10
+    assert set(sizes) == {"my-http", "my-ssh", "unknown"}
+    both = classes(from_file(tmp_path, capture, f"classifiers: {folder}, ndpi\n"))
+    assert {"my-http", "my-ssh", "DNS"} <= {name for name, _ in both}
+
+
+def test_a_bad_pattern_is_told_with_its_place(tmp_path):
+    folder = tmp_path / "patterns"
+    folder.mkdir()
+    (folder / "bad.pat").write_text("bad\n\n(open\n")
+    file = tmp_path / "weir.conf"
+    file.write_text(f"nfacctd_port: 2100\nplugins: print\naggregate: class\n"
+                    f"classifiers: {folder}\n")
+    out = subprocess.run([str(WEIR), "check", "-f", str(file)], capture_output=True, text=True)
+    assert out.returncode == 1
+    assert f"{folder}/bad.pat:3" in out.stdout and "parenthesis" in out.stdout, out.stdout
+
+
+def test_sampled_headers(tmp_path, capture):
+    """One packet suffices for what its first one tells."""
+    samples = [sflow.flow(i + 1, sflow.frame(frame), rate=1)
+               for i, frame in enumerate(frames_all())]
+    path = tmp_path / "sflow.pcap"
+    netflow.capture(path, [(1700000000 + i, sflow.datagram(i + 1, *samples[at:at + 4]))
+                           for i, at in enumerate(range(0, len(samples), 4))], port=6343)
+    out = tmp_path / "rows.json"
+    run_file(tmp_path, f"pcap_savefile: {path}\n" + PRINT.format(out=out), "--as", "sfacctd")
+    got = classes(json_rows(out))
+    assert sum(got.values()) == len(samples)
+    assert got == beside(capture)
+
+
+def test_class_of_what_exporters_do_not_tell(tmp_path):
+    path = tmp_path / "ipfix.pcap"
+    record = (CLIENT, SERVER, 40000, 80, 6, 1000, 5)
+    netflow.capture(path, [(1700000000, ipfix.message(0, ipfix.template_set(),
+                                                      ipfix.data_set(record)))])
+    out = tmp_path / "rows.json"
+    run_file(tmp_path, f"pcap_savefile: {path}\n" + PRINT.format(out=out), "--as", "nfacctd")
+    assert [(r["class"], r["packets"]) for r in json_rows(out)] == [("unknown", 5)]
+
+
+@pytest.mark.parametrize("version", [9, 10])
+def test_applications_that_exporters_tell(tmp_path, version):
+    """RFC 6759: engine and number, whose name is in an option; in v9 the scope is a kind of
+    its own (RFC 3954 s6.1), the system."""
+    scope = [(1, bytes(4))] if version == 9 else []
+    name = netflow.record(version, scope + [(95, b"\x0d\0\0\x07"),
+                                            (96, b"my-app".ljust(24, b"\0"))],
+                          template=400, scopes=1)
+    flow = [(8, ipfix.ip(CLIENT)), (12, ipfix.ip(SERVER)), (7, b"\x9c\x40"), (11, b"\0\x50"),
+            (4, b"\6"), (2, bytes(7) + b"\5"), (1, bytes(7) + b"\x64")]
+    path = tmp_path / "netflow.pcap"
+    netflow.capture(path, [
+        (1700000000, name),
+        (1700000001, netflow.record(version, flow + [(95, b"\x0d\0\0\x07")], sequence=1)),
+        (1700000002, netflow.record(version, flow, template=301, sequence=2))])
+    out = tmp_path / "rows.json"
+    run_file(tmp_path, f"pcap_savefile: {path}\n" + PRINT.format(out=out), "--as", "nfacctd")
+    assert sorted((r["class"], r["packets"]) for r in json_rows(out)) == \
+        [("my-app", 5), ("unknown", 5)]
