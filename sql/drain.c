@@ -18,7 +18,7 @@
 #define PAUSE_FIRST (CLOCK_S / 4)
 #define PAUSE_LAST (30 * CLOCK_S)
 #define HOPELESS 3 /* tries in a row, after which others need not wait for it */
-#define FAULTS 4 /* of batches in one run */
+#define HOPELESS_TRIES 4 /* of those in one run */
 #define PATIENCE (4 * CLOCK_S) /* with a database that stands still while weir ends, */
 #define HUNG (2 * CLOCK_S) /* a fault that takes so long comes of silence */
 #define PATIENCE_ROW (50 * CLOCK_US) /* and for each row that it has in hand */
@@ -32,7 +32,9 @@ struct drain {
 	bool woken, stop, ended;
 	/* the thread's */
 	uint64_t pause, again; /* after a fault: how long, until when (monotonic ns) */
-	bool hung; /* the last one was long in coming */
+	uint64_t backup_pause, backup_again; /* the same of the backup */
+	bool gone; /* the last one was long in coming, or nobody was there */
+	unsigned hopeless; /* batches that wait */
 };
 
 /* Plugins that write now, all engines and databases together. */
@@ -159,10 +161,21 @@ bin_done(struct drain *d, struct spool_item *it, const struct batch_reader *b,
 	it->rows_done += r->rows;
 	it->bins_done++;
 	it->unsure = false;
+	it->faults = 0;
 	if (r->refused > 0)
 		log_err("%s %s: %" PRIu64 " rows refused: their key is taken",
 		    d->c.output->ops->type, d->c.output->name, r->refused);
 	trigger_after(d->c.trigger, &done);
+}
+
+/* What is left of `it` is for the backup, once that is ready to take it. */
+static int
+backup_bind(struct drain *d, struct spool_item *it, const struct batch_reader *b,
+    struct err *e)
+{
+	int rc = store_ready(d->c.backup, &b->head, b->table, b->start, e);
+
+	return rc == 0 ? spool_bind(d->c.spool, it, e) : rc;
 }
 
 /* Write the bins of `it` that are not in yet. */
@@ -179,6 +192,9 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 
 		if (i < it->bins_done)
 			continue;
+		if (to == d->c.backup && !it->bound &&
+		    (rc = backup_bind(d, it, b, e)) != 0)
+			return rc;
 		writers = turn_take(d);
 		start = clock_mono();
 		rc = store_write(to, b, &r, &unsure, e);
@@ -189,7 +205,23 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 		}
 		bin_done(d, it, b, &r, clock_mono() - start, writers);
 	}
+	it->rows_done = b->rows; /* with those that a former weir brought to the primary */
 	return batch_fault(b, e);
+}
+
+/* `it` is done with. */
+static void
+item_forget(struct drain *d, struct spool_item *it, bool keep)
+{
+	if (it->hopeless) {
+		d->hopeless--;
+		/* What it waited for has come: others may have waited for the same. */
+		for (struct spool_item *o = spool_first(d->c.spool); o != NULL;
+		     o = spool_next(d->c.spool, o))
+			o->again = 0;
+	}
+	spool_done(d->c.spool, it, keep);
+	depth_show(d);
 }
 
 /* All that could be read of `it` is in. */
@@ -212,8 +244,7 @@ item_done(struct drain *d, struct spool_item *it, const struct batch_reader *b)
 			" are used",
 		    spool_path(d->c.spool), it->name, lost, it->rows_done);
 	output_account(d->c.output, &account, it->former ? 0 : lost);
-	spool_done(d->c.spool, it, !unfinished && damaged);
-	depth_show(d);
+	item_forget(d, it, !unfinished && damaged);
 }
 
 /* A file of which nothing can be read. */
@@ -231,21 +262,27 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 	if (!it->unfinished) /* else weir ended when it had just begun */
 		log_err("%s: %" PRIu64 " rows are lost", e->text, lost);
 	output_account(d->c.output, &account, lost);
-	spool_done(d->c.spool, it, !it->unfinished && e->code != WEIR_ENOENT);
-	depth_show(d);
+	item_forget(d, it, !it->unfinished && e->code != WEIR_ENOENT);
 	return 0;
 }
 
-/* Bring `it` to `to`. Returns 0 when it is done with. */
+/*
+ * Bring `it` to `to`. Returns 0 when it is done with; or its error, and whether that is
+ * the batch's (`*own`), not one that keeps all others waiting, too.
+ */
 static int
-item_write(struct drain *d, struct spool_item *it, struct store *to, struct err *e)
+item_write(struct drain *d, struct spool_item *it, struct store *to, bool *own,
+    struct err *e)
 {
 	struct batch_reader *b = malloc(sizeof(*b));
+	struct err ignored = ERR_INIT;
 	char path[PATH_MAX];
 	int rc;
 
+	*own = false;
 	if (b == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory to read the spool");
+	*own = true;
 	spool_item_path(d->c.spool, it, path);
 	rc = batch_open(b, path, e);
 	if (rc == -WEIR_EMALFORMED || rc == -WEIR_EUNSUPPORTED || rc == -WEIR_ENOENT) {
@@ -254,44 +291,68 @@ item_write(struct drain *d, struct spool_item *it, struct store *to, struct err 
 		rc = bins_write(d, it, b, to, e);
 		if (rc == 0)
 			item_done(d, it, b);
+		else
+			*own = store_reached(to) || batch_fault(b, &ignored) != 0;
 		batch_close(b);
 	}
 	free(b);
 	return rc;
 }
 
+/* Have the pause that ends at `*again` be twice as long as the last. */
+static void
+pause_begin(uint64_t *pause, uint64_t *again)
+{
+	uint64_t longer = *pause == 0 ? PAUSE_FIRST : 2 * *pause;
+
+	*pause = longer < PAUSE_LAST ? longer : PAUSE_LAST;
+	*again = clock_mono() + *pause;
+}
+
+/* Whether the backup shall have `it`; `others`: not only what is bound to it. */
+static bool
+is_for_backup(struct drain *d, struct spool_item *it, bool others)
+{
+	if (it->left || it->unsure || !(it->bound || (others && !it->former)))
+		return false;
+	if (d->c.backup != NULL)
+		return true;
+	if (it->bound)
+		log_warn("%s: %s waits for the backup, which may have it: say "
+			 "sql_recovery_backup_host again, or play it with weir replay",
+		    spool_path(d->c.spool), it->name);
+	it->left = it->bound;
+	return false;
+}
+
 /*
  * The backup, but not for what the primary may have: what was on its way to it when its
- * answer failed to come, or when weir ended.
+ * answer failed to come, or when weir ended. What the backup may have is for it for ever.
  */
 static void
-backup_write(struct drain *d)
+backup_write(struct drain *d, bool others)
 {
 	struct spool_item *next;
 
+	if (d->running && clock_mono() < d->backup_again)
+		return;
 	for (struct spool_item *it = spool_first(d->c.spool); it != NULL; it = next) {
 		struct err e = ERR_INIT;
 		uint64_t rows = it->rows;
+		bool own;
 
 		next = spool_next(d->c.spool, it);
-		if (it->left || it->former || it->unsure)
+		if (!is_for_backup(d, it, others))
 			continue;
-		if (item_write(d, it, d->c.backup, &e) != 0) {
+		if (item_write(d, it, d->c.backup, &own, &e) != 0) {
 			log_debug(LOG_SQL, "backup: %s", e.text);
+			pause_begin(&d->backup_pause, &d->backup_again);
 			return;
 		}
+		d->backup_pause = d->backup_again = 0;
 		log_info("%s %s: %" PRIu64 " rows went to the backup",
 		    d->c.output->ops->type, d->c.output->name, rows);
 	}
-}
-
-static void
-pause_begin(struct drain *d)
-{
-	uint64_t longer = d->pause == 0 ? PAUSE_FIRST : 2 * d->pause;
-
-	d->pause = longer < PAUSE_LAST ? longer : PAUSE_LAST;
-	d->again = clock_mono() + d->pause;
 }
 
 /*
@@ -302,54 +363,76 @@ static int
 item_try(struct drain *d, struct spool_item *it, struct err *e)
 {
 	struct err cause = ERR_INIT;
-	int rc = item_write(d, it, d->c.primary, &cause);
+	uint64_t began = clock_mono();
+	bool own;
+	int rc = item_write(d, it, d->c.primary, &own, &cause);
 
 	if (rc == 0) {
 		if (atomic_load(&d->c.output->stalled))
 			d->c.retry(d->c.arg); /* there is room again */
-		else
+		else if (d->hopeless == 0)
 			output_works(d->c.output);
+		d->gone = false;
 		return 0;
 	}
+	d->gone = !own || clock_mono() - began >= HUNG;
 	if (e->code == 0) /* the first one is what is said */
 		*e = cause;
-	it->faults++;
-	return rc == -WEIR_EINVAL || it->faults > HOPELESS ? 1 : rc;
+	it->faults += own;
+	if (!own || (rc != -WEIR_EINVAL && it->faults <= HOPELESS))
+		return rc;
+	d->hopeless += !it->hopeless;
+	it->hopeless = true;
+	pause_begin(&it->pause, &it->again);
+	return 1;
+}
+
+/* Whether to try `it` in this run, which has tried so many hopeless ones. */
+static bool
+is_due(struct drain *d, const struct spool_item *it, unsigned *tries)
+{
+	if (it->left || it->bound)
+		return false;
+	if (!it->hopeless)
+		return true;
+	if (d->running && (*tries == HOPELESS_TRIES ||
+		(stopping(d) ? d->gone : clock_mono() < it->again)))
+		return false;
+	(*tries)++;
+	return true;
 }
 
 /* Write what waits, the oldest first. Returns 0, or the first error with `e`. */
 static int
 drain_run(struct drain *d, struct err *e)
 {
-	uint64_t began = clock_mono();
 	struct spool_item *next;
-	unsigned faults = 0;
+	unsigned faults = 0, tries = 0;
 	int rc = 0;
 
 	for (struct spool_item *it = spool_first(d->c.spool); it != NULL; it = next) {
 		next = spool_next(d->c.spool, it);
-		if (it->left)
+		if (!is_due(d, it, &tries))
 			continue;
 		rc = item_try(d, it, e);
 		faults += rc != 0;
-		if (rc < 0 || faults == FAULTS || (rc > 0 && stopping(d)))
+		if (rc < 0)
 			break;
 		if (next == NULL) /* something may have come meanwhile */
 			next = faults == 0 ? spool_first(d->c.spool) : NULL;
 	}
-	if (faults == 0) {
+	backup_write(d, faults > 0);
+	if (rc < 0)
+		pause_begin(&d->pause, &d->again);
+	else
 		d->pause = d->again = 0;
-		d->hung = false;
-		if (spool_first(d->c.spool) == NULL)
-			store_prune(d->c.primary, d->c.collector);
-		return 0;
+	if (faults > 0) {
+		output_fails(d->c.output, e);
+		return -e->code;
 	}
-	d->hung = clock_mono() - began >= HUNG;
-	output_fails(d->c.output, e);
-	if (d->c.backup != NULL)
-		backup_write(d);
-	pause_begin(d);
-	return -e->code;
+	if (spool_first(d->c.spool) == NULL)
+		store_prune(d->c.primary, d->c.collector);
+	return 0;
 }
 
 /*
@@ -389,11 +472,11 @@ drain_main(void *arg)
 		go = drain_wait(d, &woken);
 		if (atomic_load(&d->c.output->stalled))
 			d->c.retry(d->c.arg);
-		/* At the end once more, but not for one that lets us wait. */
-		if (go ? clock_mono() >= d->again : !d->hung)
+		/* At the end once more, but not for one that is not there or lets us wait. */
+		if (go ? clock_mono() >= d->again : !d->gone)
 			(void)drain_run(d, &e);
-		else if (woken && d->c.backup != NULL)
-			backup_write(d);
+		else if (woken)
+			backup_write(d, true);
 		trigger_tick(d->c.trigger, clock_real());
 	}
 	pthread_mutex_lock(&d->lock);

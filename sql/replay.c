@@ -211,7 +211,10 @@ file_play(struct replay *p, const char *path, struct err *e)
 static int
 is_file_of_ours(const struct dirent *d)
 {
-	return spool_kind(d->d_name) != SPOOL_ALIEN;
+	enum spool_kind kind = spool_kind(d->d_name);
+
+	/* The backup may have those that are bound: only when they are named. */
+	return kind != SPOOL_ALIEN && kind != SPOOL_BOUND;
 }
 
 /* Whether a file that has not ended is none that a weir writes right now. */

@@ -143,6 +143,7 @@ spool_kind(const char *name)
 		{ "." REJECTED_TAIL BATCH_WRITING, SPOOL_ASIDE_WRITING },
 		{ "." REJECTED_TAIL, SPOOL_ASIDE },
 		{ ".damaged", SPOOL_ASIDE },
+		{ ".backup", SPOOL_BOUND },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -192,7 +193,11 @@ file_list(struct spool *sp, const char *name, struct err *e)
 	it->unfinished = kind == SPOOL_WRITING;
 	it->octets = (uint64_t)st.st_size;
 	it->since = (uint64_t)st.st_mtim.tv_sec * CLOCK_S;
-	if (kind == SPOOL_WAITS || kind == SPOOL_WRITING) {
+	it->bound = kind == SPOOL_BOUND;
+	if (it->bound)
+		it->bins_done =
+		    (uint32_t)strtoul(name + strcspn(name, ".") + 1, NULL, 10);
+	if (kind == SPOOL_WAITS || kind == SPOOL_WRITING || kind == SPOOL_BOUND) {
 		item_add(sp, it);
 		return 0;
 	}
@@ -455,6 +460,24 @@ spool_done(struct spool *sp, struct spool_item *item, bool keep)
 	free(item);
 }
 
+int
+spool_bind(struct spool *sp, struct spool_item *item, struct err *e)
+{
+	char from[PATH_MAX], to[PATH_MAX], name[sizeof(item->name)];
+	int fault;
+
+	spool_item_path(sp, item, from);
+	snprintf(name, sizeof(name), "%.*s.%" PRIu32 ".backup",
+	    (int)strcspn(item->name, "."), item->name, item->bins_done);
+	memcpy(item->name, name, sizeof(name));
+	spool_item_path(sp, item, to);
+	item->bound = rename(from, to) == 0;
+	fault = item->bound ? folder_sync(to) : errno;
+	if (!item->bound)
+		snprintf(item->name, sizeof(item->name), "%s", strrchr(from, '/') + 1);
+	return fault == 0 ? 0 : err_set(e, WEIR_EIO, "%s: %s", to, strerror(fault));
+}
+
 struct spool_depth
 spool_depth(struct spool *sp)
 {
@@ -472,7 +495,7 @@ is_waiting(const struct dirent *d)
 {
 	enum spool_kind kind = spool_kind(d->d_name);
 
-	return kind == SPOOL_WAITS || kind == SPOOL_WRITING;
+	return kind == SPOOL_WAITS || kind == SPOOL_WRITING || kind == SPOOL_BOUND;
 }
 
 bool

@@ -5,7 +5,8 @@
  * of their names they are in that of time. A lock file keeps others out. Files of former
  * runs are there again at the start, before what comes.
  *
- * What others find in the folder: *.batch waits; *.writing has not ended yet; *.damaged was
+ * What others find in the folder: *.batch waits; *.writing has not ended yet; *.backup went to
+ * the backup at least in part; *.damaged was
  * written as far as it could be read; *.rejected is what sql_preprocess rejected with
  * recover=1. `weir replay` reads all of them, but *.writing only when nobody writes there.
  *
@@ -28,6 +29,7 @@ struct spool;
 enum spool_kind {
 	SPOOL_ALIEN, /* not ours */
 	SPOOL_WAITS, /* *.batch */
+	SPOOL_BOUND, /* *.N.backup: the backup may have it, but for the first N bins */
 	SPOOL_WRITING, /* one of these when weir ended, or now */
 	SPOOL_ASIDE_WRITING, /* the same of a rejected one */
 	SPOOL_ASIDE /* rejected or damaged */
@@ -50,8 +52,11 @@ struct spool_item {
 	uint64_t rows_done;
 	uint32_t bins_done;
 	bool unsure; /* the primary may have the bin that is next */
+	bool bound; /* the backup may have it: for it only, whoever runs */
 	bool left; /* not ours to write: of a newer weir */
-	uint32_t faults; /* tries in a row that failed */
+	uint32_t faults; /* tries in a row that failed though the database was there */
+	bool hopeless; /* others need not wait for it */
+	uint64_t pause, again; /* then: how long, until when (monotonic ns) */
 };
 
 struct spool_depth {
@@ -106,6 +111,12 @@ struct spool_item *spool_next(struct spool *sp, const struct spool_item *item);
 
 /* It is in the database: forget `item` and its file, or (`keep`) call that *.damaged. */
 void spool_done(struct spool *sp, struct spool_item *item, bool keep);
+
+/*
+ * Have it on the disk that `item`, but for the bins_done that the primary has, is for the
+ * backup from now on. 0, or -WEIR_EIO with `e`.
+ */
+int spool_bind(struct spool *sp, struct spool_item *item, struct err *e);
 
 struct spool_depth spool_depth(struct spool *sp);
 

@@ -37,6 +37,8 @@ struct store {
 	unsigned n_targets;
 	bool warned; /* that the table has no key */
 	bool knew; /* the last bin was in already */
+	bool reached; /* the database, when a call failed */
+	_Atomic bool off; /* connect no more */
 };
 
 static void
@@ -74,9 +76,12 @@ store_connect(struct store *st, struct err *e)
 	const struct sql_driver *d = st->driver;
 	struct sql_conn *conn = NULL;
 	struct sql_text t = { 0 };
-	int rc = d->open(&st->sql, &conn, e);
 	bool there = false;
+	int rc;
 
+	if (atomic_load(&st->off))
+		return err_set(e, WEIR_EIO, "%s: given up, as weir ends", st->sql.db);
+	rc = d->open(&st->sql, &conn, e);
 	conn_set(st, conn);
 	if (rc == 0)
 		rc = d->table_exists(st->conn, SCHEMA_BATCH_TABLE, &there, e);
@@ -145,6 +150,14 @@ table_open(struct store *st, const struct batch_head *h, const char *table,
 	return 0;
 }
 
+/* After a fault: begin anew next time. */
+static void
+store_fail(struct store *st)
+{
+	st->reached = st->reached && st->driver->alive(st->conn);
+	store_disconnect(st);
+}
+
 int
 store_ready(struct store *st, const struct batch_head *head, const char *table,
     uint64_t start, struct err *e)
@@ -160,11 +173,12 @@ store_ready(struct store *st, const struct batch_head *head, const char *table,
 		store_disconnect(st);
 	st->sql.vars.utc = head->utc;
 	rc = st->conn == NULL ? store_connect(st, e) : 0;
+	st->reached = rc == 0;
 	if (rc == 0 && table != NULL &&
 	    (strcmp(name, st->table) != 0 || head->schema_sum != st->schema_sum))
 		rc = table_open(st, head, name, start, e);
 	if (rc != 0)
-		store_disconnect(st);
+		store_fail(st);
 	return rc;
 }
 
@@ -195,6 +209,7 @@ store_free(struct store *st)
 void
 store_interrupt(struct store *st)
 {
+	atomic_store(&st->off, true);
 	pthread_mutex_lock(&st->lock);
 	if (st->conn != NULL && st->driver->interrupt != NULL)
 		st->driver->interrupt(st->conn);
@@ -329,13 +344,19 @@ store_write(struct store *st, struct batch_reader *b, struct output_result *r,
 		batch_again(b);
 	}
 	if (rc != 0) {
-		store_disconnect(st);
+		store_fail(st);
 		return rc;
 	}
 	r->rows += bin.rows;
 	r->refused += bin.refused;
 	r->written += bin.rows - bin.refused;
 	return 0;
+}
+
+bool
+store_reached(const struct store *st)
+{
+	return st->reached;
 }
 
 unsigned

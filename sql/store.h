@@ -53,6 +53,12 @@ int store_ready(struct store *st, const struct batch_head *head, const char *tab
 int store_write(struct store *st, struct batch_reader *b, struct output_result *r,
     bool *unsure, struct err *e);
 
+/*
+ * Of the last call of store_ready or store_write that failed: whether the database could
+ * be reached and still can, so that what failed is about that table or that batch.
+ */
+bool store_reached(const struct store *st);
+
 /* Whether the bin that store_write wrote last was in already: 1 or 0. */
 unsigned store_knew(const struct store *st);
 
@@ -62,7 +68,10 @@ unsigned store_knew(const struct store *st);
  */
 void store_prune(struct store *st, const char *collector);
 
-/* Have a call that waits for the database end with an error. Any thread. */
+/*
+ * weir ends: have a call that waits for the database end with an error, and connect no
+ * more. Any thread.
+ */
 void store_interrupt(struct store *st);
 
 /* Grows with every row that is written: to see whether it goes on. Any thread. */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which batch waits for what: those of a table that does not fit for no others, none for a
+ * database that is away; and what the backup may have is the backup's, whoever runs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/clock.h"
+#include "sql/writer.h"
+#include "tests/sql/rig.h"
+
+static const struct output_config five = { .aggregate = "src_host", .history = "5m" };
+
+static const char *away; /* the database that is; "": all; NULL: none */
+static unsigned opens; /* tries to connect */
+static unsigned begin_at; /* the transaction that fails to begin; 0: none */
+static bool unheard; /* the backup's answers to commits are lost */
+static char second[128]; /* the backup */
+static const char *last_db; /* connected to last */
+
+static int
+open_fails(const struct sql_config *c, struct sql_conn **conn, struct err *e)
+{
+	opens++;
+	last_db = c->db;
+	*conn = NULL;
+	if (away != NULL && (*away == '\0' || strcmp(c->db, away) == 0))
+		return err_set(e, WEIR_EIO, "%s: nobody is there", c->db);
+	return sqlite_driver.open(c, conn, e);
+}
+
+static int
+begin_fails(struct sql_conn *c, struct err *e)
+{
+	if (begin_at > 0 && --begin_at == 0)
+		return err_set(e, WEIR_EIO, "not now");
+	return sqlite_driver.begin(c, e);
+}
+
+static int
+commit_unheard(struct sql_conn *c, struct err *e)
+{
+	int rc = sqlite_driver.commit(c, e);
+
+	if (rc != 0 || !unheard || strcmp(last_db, second) != 0)
+		return rc;
+	away = ""; /* for good */
+	return err_set(e, WEIR_EIO, "nobody answers");
+}
+
+static struct sql_driver
+driver_make(void)
+{
+	struct sql_driver d = sqlite_driver;
+
+	d.open = open_fails;
+	d.begin = begin_fails;
+	d.commit = commit_unheard;
+	away = NULL;
+	opens = begin_at = 0;
+	unheard = false;
+	return d;
+}
+
+/* A row of `packets`, `bin` bins after the first. */
+static struct flow
+flow_of(unsigned bin, uint64_t packets)
+{
+	struct flow f = rig_flow("192.0.2.1", NULL, 0, 0, 6, packets, 10);
+
+	f.stamp += bin * 300 * CLOCK_S;
+	return f;
+}
+
+/* However many wait for their table: others go on, and the output fails until all are in. */
+static void
+test_tables_that_do_not_fit(void **state)
+{
+	struct rig g = { .o.common = five, .sc.table = "t_%H%M" };
+	struct flow bad = flow_of(0, 1), good = flow_of(1, 100);
+
+	(void)state;
+	rig_open(&g);
+	rig_run("CREATE TABLE t_0010 (none INT)");
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_not_equal(rig_try(&g, &bad, 1), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_not_equal(rig_try(&g, &good, 1), 0);
+		assert_int_equal(g.o.state, OUTPUT_FAILING);
+	}
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM t_0015"), "200");
+	assert_int_equal(g.r.spooled, 6);
+	rig_run("DROP TABLE t_0010");
+	rig_write(&g, &good, 1);
+	assert_int_equal(g.o.state, OUTPUT_OK);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM t_0010"), "6");
+	rig_close(&g);
+}
+
+/* While nobody is there, one try is enough for all that wait, however often it fails. */
+static void
+test_database_that_is_away(void **state)
+{
+	struct rig g = { .o.common = five };
+	struct sql_driver d = driver_make();
+	struct flow f = flow_of(0, 1);
+
+	(void)state;
+	away = "";
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	opens = 0;
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	assert_int_equal(opens, 10);
+	away = NULL;
+	rig_write(&g, &f, 1);
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "11");
+}
+
+/*
+ * The primary takes the first bin and not the second; the backup takes that, its answer is
+ * lost, and weir is gone. The next weir has a primary that works: rows are there once.
+ */
+static void
+test_lost_answer_of_the_backup(void **state)
+{
+	struct rig g = { .o.common = five, .sc.backup_host = second };
+	struct rig next = g;
+	struct sql_driver d = driver_make();
+	struct flow f[2] = { flow_of(0, 1), flow_of(1, 100) };
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	begin_at = 2;
+	unheard = true;
+	assert_int_not_equal(rig_try(&g, f, 2), 0);
+	rig_close(&g);
+	assert_int_equal(rig_files("1.backup"), 1);
+	d = driver_make();
+	assert_int_equal(rig_open_with(&next, &d, 100), 0);
+	rig_close(&next);
+	assert_int_equal(rig_files("*"), 0);
+	assert_int_equal(next.r.refused, 0);
+	assert_string_equal(rig_rows("SELECT packets FROM acct"), "1");
+	strcpy(rig_db, second);
+	assert_string_equal(rig_rows("SELECT packets FROM acct"), "100");
+}
+
+/* A backup that is not there binds nothing to itself. */
+static void
+test_backup_that_is_away(void **state)
+{
+	struct rig g = { .o.common = five, .sc.backup_host = second };
+	struct sql_driver d = driver_make();
+	struct flow f = flow_of(0, 1);
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	away = "";
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	assert_int_equal(rig_files("backup"), 0);
+	away = NULL;
+	rig_write(&g, &f, 1);
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "2");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(test_tables_that_do_not_fit),
+		RIG_TEST(test_database_that_is_away),
+		RIG_TEST(test_lost_answer_of_the_backup),
+		RIG_TEST(test_backup_that_is_away),
+	};
+
+	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);
+}
