@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "sql/store.h"
 #include "sql/writer.h"
 #include "tests/sql/rig.h"
 
@@ -176,6 +177,25 @@ test_backup_that_is_away(void **state)
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "2");
 }
 
+/* What was called off as weir ends begins no connection. */
+static void
+test_called_off(void **state)
+{
+	static const struct batch_head h;
+	struct sql_driver d = driver_make();
+	struct sql_config c = { .db = rig_db };
+	struct store *st = store_new(&d, &c, "test");
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(st);
+	store_interrupt(st);
+	assert_int_equal(store_ready(st, &h, NULL, 0, &e), -WEIR_EIO);
+	assert_false(store_reached(st));
+	assert_int_equal(opens, 0);
+	store_free(st);
+}
+
 int
 main(void)
 {
@@ -184,6 +204,7 @@ main(void)
 		RIG_TEST(test_database_that_is_away),
 		RIG_TEST(test_lost_answer_of_the_backup),
 		RIG_TEST(test_backup_that_is_away),
+		RIG_TEST(test_called_off),
 	};
 
 	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);
