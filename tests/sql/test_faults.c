@@ -37,6 +37,10 @@ static struct {
 /* Snapshots that were handed over before weir was killed: the child tells. */
 static unsigned *handed;
 
+/* A backup: where; then every second transaction of the primary fails to begin. */
+static const char *backup;
+static struct sql_conn *primary;
+
 static bool
 due(enum fault_kind kind)
 {
@@ -78,6 +82,8 @@ f_open(const struct sql_config *c, struct sql_conn **conn, struct err *e)
 	if (due(FAULT_BEFORE))
 		return fails(e);
 	rc = sqlite_driver.open(c, conn, e);
+	if (strcmp(c->db, rig_db) == 0)
+		primary = *conn;
 	if (rc == 0 && due(FAULT_AFTER)) {
 		sqlite_driver.close(*conn);
 		*conn = NULL;
@@ -97,6 +103,10 @@ f_alive(struct sql_conn *c)
 static int
 f_begin(struct sql_conn *c, struct err *e)
 {
+	static unsigned n;
+
+	if (backup != NULL && c == primary && ++n % 2 == 0)
+		return fails(e);
 	CALL(sqlite_driver.begin(c, e));
 }
 
@@ -163,7 +173,8 @@ driver_make(void)
 static bool
 weir_run(const struct sql_driver *d)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
+	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" },
+		.sc.backup_host = backup };
 	struct flow f[ROWS];
 
 	for (unsigned i = 0; i < ROWS; i++) {
@@ -191,11 +202,12 @@ weir_run(const struct sql_driver *d)
 static void
 rest_write(void)
 {
-	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" } };
+	struct rig g = { .o.common = { .aggregate = "src_host", .history = "5m" },
+		.sc.backup_host = backup };
 
 	rig_open(&g);
 	rig_close(&g);
-	if (rig_files("batch") != 0)
+	if (rig_files("*") != 0)
 		fail_msg("fault %d at %u: something still waits", fault.kind, fault.at);
 }
 
@@ -261,13 +273,13 @@ test_many_faults_on_end(void **state)
 	every_call(FAULT_AFTER, 5);
 }
 
+/* Kill weir in every call that it makes, each time from the start. */
 static void
-test_killed_in_every_call(void **state)
+killed_in_every_call(void (*check)(unsigned snapshots))
 {
 	struct sql_driver d = driver_make();
 	int status = -1;
 
-	(void)state;
 	for (fault.at = 1; status != 0; fault.at++) {
 		pid_t pid;
 
@@ -283,9 +295,62 @@ test_killed_in_every_call(void **state)
 		assert_true(
 		    status == 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 9));
 		rest_write();
-		sums_check(*handed);
+		check(*handed);
 	}
 	assert_true(fault.at > 30);
+}
+
+static void
+test_killed_in_every_call(void **state)
+{
+	(void)state;
+	killed_in_every_call(sums_check);
+}
+
+/* Packets in `db`, which is empty afterwards. */
+static int
+packets_take(const char *db)
+{
+	char home[sizeof(rig_db)];
+	int n = 0;
+
+	memcpy(home, rig_db, sizeof(home));
+	snprintf(rig_db, sizeof(rig_db), "%s", db);
+	if (strcmp(rig_rows("SELECT count(*) FROM sqlite_master WHERE name = 'acct'"), "1") == 0)
+		n = atoi(rig_rows("SELECT coalesce(sum(packets), 0) FROM acct"));
+	rig_run("DROP TABLE IF EXISTS acct; DROP TABLE IF EXISTS weir_batch");
+	memcpy(rig_db, home, sizeof(rig_db));
+	return n;
+}
+
+static unsigned with_backup; /* runs that brought it something */
+
+static void
+both_check(unsigned snapshots)
+{
+	char db[sizeof(rig_db)];
+	int at_backup = packets_take(backup), got;
+
+	snprintf(db, sizeof(db), "%s", rig_db);
+	got = at_backup + packets_take(db);
+	with_backup += at_backup > 0;
+	if (got != (int)(snapshots * ROWS))
+		fail_msg("killed at %u: %d packets, not %u; %d at the backup", fault.at,
+		    got, snapshots * ROWS, at_backup);
+}
+
+/* With a backup that gets some: each row is in one of both. */
+static void
+test_killed_with_a_backup(void **state)
+{
+	char second[128];
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/b.db", rig_dir);
+	backup = second;
+	killed_in_every_call(both_check);
+	backup = NULL;
+	assert_true(with_backup > 10);
 }
 
 /* The database is made and synced some hundred times: in memory, where there is room. */
@@ -315,6 +380,7 @@ main(void)
 		TEST(test_answers_that_are_lost),
 		TEST(test_many_faults_on_end),
 		TEST(test_killed_in_every_call),
+		TEST(test_killed_with_a_backup),
 	};
 
 	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
