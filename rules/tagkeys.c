@@ -8,6 +8,7 @@
 #include "flow/field.h"
 #include "flow/protos.h"
 #include "flow/sample_type.h"
+#include "lib/intern.h"
 #include "rules/rd.h"
 
 /* N, or N++ */
@@ -126,6 +127,22 @@ parse_flags(const struct mapfile_key *k, const char *text, void *at, struct err 
 	return 0;
 }
 
+/* Name of a class, which a flow has as a number. */
+static int
+parse_class(const struct mapfile_key *k, const char *text, void *at, struct err *why)
+{
+	uint32_t id = intern(text, strlen(text));
+
+	(void)k;
+	if (id == 0)
+		return err_set(why, WEIR_EINVAL,
+		    "'%.64s' is no class; write one as `weir show` has it, like TLS/Google, "
+		    "or unknown",
+		    text);
+	memcpy(at, &id, sizeof(id));
+	return 0;
+}
+
 /* clang-format off */
 #define AT(value) .offset = offsetof(struct tagkeys, value)
 #define WITH(member) \
@@ -178,6 +195,7 @@ const struct mapfile_key tagkeys_rows[] = {
 	{ "dst_as", mapfile_uint, AT(dst_as), WITH(dst_as), NOT, .doc = "Destination AS, likewise." },
 	{ "peer_src_as", mapfile_uint, AT(peer_src_as), WITH(peer_src_as), NOT, .doc = "Neighbouring AS that the traffic came from." },
 	{ "peer_dst_as", mapfile_uint, AT(peer_dst_as), WITH(peer_dst_as), NOT, .doc = "Neighbouring AS that the traffic goes to." },
+	{ "class", parse_class, AT(class_id), WITH(class_id), NOT, .doc = "Class, whole and as it is spelt, like `TLS/Google`; `unknown` is one. What was counted before its class was known gets the tags of its class, too." },
 	{ "comms", mapfile_text, AT(elsewhere), .doc = "Communities. weir speaks no BGP: the rule fits nothing, with a warning." },
 	{ "src_comms", mapfile_text, AT(elsewhere), .doc = "The same." },
 	{ "local_pref", mapfile_text, AT(elsewhere), .doc = "Local preference: the same." },

@@ -43,6 +43,7 @@ struct tagkeys {
 	struct tagkeys_sample sample_type;
 	uint32_t in, out, engine_id, agent_id, sampling_rate;
 	uint32_t src_as, dst_as, peer_src_as, peer_dst_as, vpn_in, vpn_out, mpls_pw_id;
+	uint32_t class_id;
 	uint16_t flowset_id, vlan, cvlan, src_port, dst_port, tcp_flags;
 	uint8_t engine_type, is_bi_flow, is_nel, is_nsel, direction, nat_event, ip_proto;
 	uint8_t is_multicast, fwd_status;

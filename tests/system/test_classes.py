@@ -73,6 +73,22 @@ def test_patterns(tmp_path, capture):
     assert {"my-http", "my-ssh", "DNS"} <= {name for name, _ in both}
 
 
+def test_tags_by_class(tmp_path, capture):
+    """What was counted before its class was known has the tag of its class in the end."""
+    tags = {"HTTP": 7, "TLS/Google": 8, "unknown": 9}
+    (tmp_path / "map").write_text("".join(f"set_tag={tag} class={name}\n"
+                                          for name, tag in tags.items()))
+    config = PRINT.replace("aggregate: class", "aggregate: tag, class")
+    out = tmp_path / "rows.json"
+    run_file(tmp_path, f"pcap_savefile: {capture}\npre_tag_map: {tmp_path}/map\n" +
+             config.format(out=out))
+    rows = json_rows(out)
+    assert classes(rows) == beside(capture)
+    assert {row["class"] for row in rows} > set(tags)
+    for row in rows:
+        assert row["tag"] == tags.get(row["class"], 0), row
+
+
 def test_a_bad_pattern_is_told_with_its_place(tmp_path):
     folder = tmp_path / "patterns"
     folder.mkdir()
