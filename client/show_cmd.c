@@ -130,7 +130,7 @@ is_table(const char *what)
 {
 	static const char *const tables[] = { "views", "exporters", "interfaces",
 		"collectors", "outputs", "targets", "rules", "watches", "thresholds", "alarms",
-		"stats", "books", "config" };
+		"stats", "books", "classes", "config" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (strcmp(what, tables[i]) == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collectors/class_engine.h"
+#include "collectors/class_list.h"
 #include "collectors/patterns.h"
 
 /* clang-format off */
@@ -58,6 +59,12 @@ static const struct directive rows[] = {
 const struct directive_set class_directives = { "classes", rows,
 	sizeof(struct class_config) };
 
+#ifdef WITH_NDPI
+static const struct class_engine_ops *const ndpi = &class_ndpi;
+#else
+static const struct class_engine_ops *const ndpi; /* not built in */
+#endif
+
 static void
 engine_add(struct class_config *c, const struct class_engine_ops *ops)
 {
@@ -70,16 +77,12 @@ engine_add(struct class_config *c, const struct class_engine_ops *ops)
 static void
 engine_ndpi(struct class_config *c, const struct config_line *at, struct problems *ps)
 {
-#ifdef WITH_NDPI
-	(void)at;
-	(void)ps;
-	engine_add(c, &class_ndpi);
-#else
-	(void)c;
-	problem_add(ps, PROBLEM_ERROR, at,
-	    "classifiers: this weir is built without nDPI: write a folder of patterns, or build "
-	    "it with libndpi-dev");
-#endif
+	if (ndpi != NULL)
+		engine_add(c, ndpi);
+	else
+		problem_add(ps, PROBLEM_ERROR, at,
+		    "classifiers: this weir is built without nDPI: write a folder of patterns, "
+		    "or build it with libndpi-dev");
 }
 
 static void
@@ -124,10 +127,11 @@ class_config_load(struct class_config *c, const struct config *lines, struct pro
 	const struct config_line *at = line_of(lines, "classifiers");
 	char *word, *save = NULL;
 
+	if (c->list == NULL && (c->list = class_list_new()) == NULL)
+		abort();
 	if (c->engines == NULL) {
-#ifdef WITH_NDPI
-		engine_add(c, &class_ndpi);
-#endif
+		if (ndpi != NULL)
+			engine_add(c, ndpi);
 		return;
 	}
 	c->words = strdup(c->engines);
@@ -150,7 +154,18 @@ class_config_fini(struct class_config *c)
 #ifdef WITH_PCRE2
 	patterns_free(c->patterns);
 #endif
+	class_list_free(c->list);
 	free(c->words);
+	c->list = NULL;
 	c->patterns = NULL;
 	c->words = NULL;
+}
+
+void
+class_config_each(void *class_config, classifier_fn *each, void *arg)
+{
+	const struct class_config *c = class_config;
+
+	if (c->list != NULL)
+		class_list_each(c->list, each, arg);
 }

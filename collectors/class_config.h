@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/classifier.h"
 #include "lib/directive.h"
 
 #define CLASS_ENGINES 4U
@@ -27,6 +28,7 @@ struct class_config {
 	const struct class_engine_ops *ops[CLASS_ENGINES];
 	const char *directory;    /* and where patterns are; NULL: nowhere */
 	struct patterns *patterns; /* read from there; owned */
+	struct class_list *list;  /* instances at work; owned; NULL: nobody looks at them */
 };
 
 extern const struct directive_set class_directives;
@@ -38,5 +40,8 @@ extern const struct directive_set class_directives;
 void class_config_load(struct class_config *c, const struct config *lines,
     struct problems *ps);
 void class_config_fini(struct class_config *c);
+
+/* Call `each` for every engine at work. Any thread. `class_config` is a struct class_config. */
+void class_config_each(void *class_config, classifier_fn *each, void *arg);
 
 #endif

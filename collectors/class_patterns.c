@@ -88,8 +88,8 @@ describe(const void *engine, char *text, size_t room)
 {
 	const struct engine *g = engine;
 
-	snprintf(text, room, "%s, %" PRIu32 " patterns, %" PRIu64 " matches given up",
-	    g->config->directory, patterns_count(g->config->patterns), g->given_up);
+	snprintf(text, room, "%s, %" PRIu32 " patterns", g->config->directory,
+	    patterns_count(g->config->patterns));
 }
 
 const struct class_engine_ops class_patterns = {

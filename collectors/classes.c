@@ -6,6 +6,7 @@
 
 #include "collectors/chunks.h"
 #include "collectors/class_engine.h"
+#include "collectors/class_list.h"
 #include "collectors/turns.h"
 #include "lib/clock.h"
 
@@ -79,6 +80,7 @@ struct classes {
 	uint32_t budget;
 	uint32_t late_first, late_n;
 	struct late *late; /* a ring; NULL until it is needed */
+	struct class_member member; /* what is told of all that */
 };
 
 static struct stream *
@@ -97,6 +99,31 @@ bool
 classes_wanted(const struct class_config *c, const struct pipeline *p)
 {
 	return c != NULL && c->n > 0 && field_set_has(&p->needs, F_CLASS);
+}
+
+static void
+member_join(struct classes *cs)
+{
+	const struct class_config *c = cs->config;
+
+	cs->member.worker = cs->pipeline->worker;
+	cs->member.n = c->n;
+	cs->member.streams_max = c->max_flows;
+	cs->member.open_max = cs->open_max;
+	for (unsigned i = 0; i < c->n; i++)
+		c->ops[i]->describe(
+		    cs->engines[i], cs->member.text[i], sizeof(cs->member.text[i]));
+	class_list_join(c->list, &cs->member);
+}
+
+static void
+member_tell(struct classes *cs)
+{
+	const struct turns *t = &cs->turns;
+
+	atomic_store_explicit(&cs->member.streams, t->tables[t->current].n, memory_order_relaxed);
+	atomic_store_explicit(&cs->member.open, cs->n_open, memory_order_relaxed);
+	atomic_store_explicit(&cs->member.late, cs->late_n, memory_order_relaxed);
 }
 
 struct classes *
@@ -130,6 +157,8 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 		classes_free(cs);
 		return NULL;
 	}
+	if (c->list != NULL)
+		member_join(cs);
 	return cs;
 }
 
@@ -506,6 +535,7 @@ void
 classes_age(struct classes *cs, uint64_t now)
 {
 	turns_age(&cs->turns, now);
+	member_tell(cs);
 	for (uint32_t n = 0; n < cs->config->idle_budget && cs->oldest != NONE; n++) {
 		uint64_t seen = stream_at(cs, cs->oldest)->seen;
 
@@ -526,6 +556,7 @@ classes_finish(struct classes *cs)
 		pipeline_flush(cs->pipeline);
 	while (!classes_settle(cs));
 	pipeline_flush(cs->pipeline);
+	member_tell(cs);
 }
 
 void
@@ -533,6 +564,8 @@ classes_free(struct classes *cs)
 {
 	if (cs == NULL)
 		return;
+	if (cs->config->list != NULL)
+		class_list_leave(cs->config->list, &cs->member);
 	while (cs->oldest != NONE) {
 		uint32_t open = cs->oldest;
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/alarms.h"
+#include "core/classifier.h"
 #include "core/collector.h"
 #include "core/exporter.h"
 #include "core/output.h"
@@ -69,6 +70,9 @@ struct engine {
 	int (*directives)(void *directives_arg, void (*each)(void *arg, const struct directive_value *v),
 	    void *arg);
 	void *directives_arg;
+	/* Call `each` for every engine that classifies streams, likewise. */
+	void (*classifiers)(void *classifiers_arg, classifier_fn *each, void *arg);
+	void *classifiers_arg;
 	int finished_fd;          /* eventfd: readable once every collector has come to an end */
 	/* private */
 	unsigned n_rules;

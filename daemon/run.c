@@ -233,6 +233,8 @@ run_start(struct run *r, struct err *e)
 		return -e->code;
 	r->engine->directives = settings_each;
 	r->engine->directives_arg = &r->settings;
+	r->engine->classifiers = class_config_each;
+	r->engine->classifiers_arg = &r->settings.classes;
 	if ((rc = control_start(r, e)) != 0 ||
 	    (rc = tables_start(r, e)) != 0 || (rc = pidfile_write(r, e)) != 0)
 		return rc;

@@ -20,7 +20,7 @@
 
 #define COMMANDS                                                                  \
 	"view, memory, views, exporters, interfaces, collectors, outputs, targets, rules, " \
-	"watches, thresholds, alarms, stats, books, config, reload"
+	"watches, thresholds, alarms, stats, books, classes, config, reload"
 
 struct connection {
 	struct engine *engine;

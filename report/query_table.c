@@ -499,6 +499,42 @@ books_reply(const struct engine *en, struct reply *r)
 	free(lines);
 }
 
+static void
+classifier_row(void *arg, const struct classifier_state *s)
+{
+	struct reply *r = arg;
+
+	reply_row_start(r);
+	reply_uint(r, "worker", s->worker);
+	reply_uint(r, "order", s->order);
+	reply_text(r, "engine", s->text);
+	reply_uint(r, "streams", s->streams);
+	reply_uint(r, "max_streams", s->streams_max);
+	reply_uint(r, "open", s->open);
+	reply_uint(r, "max_open", s->open_max);
+	reply_uint(r, "late", s->late);
+	reply_row_end(r);
+}
+
+static void
+classes_reply(const struct engine *en, struct reply *r)
+{
+	static const struct reply_column columns[] = {
+		REPLY_COLUMN("worker", "WORKER", "uint"),
+		REPLY_COLUMN("order", "ORDER", "uint"),
+		REPLY_COLUMN("engine", "ENGINE", "str"),
+		REPLY_COLUMN("streams", "STREAMS", "uint"),
+		REPLY_COLUMN("max_streams", "MAX_STREAMS", "uint"),
+		REPLY_COLUMN("open", "OPEN", "uint"),
+		REPLY_COLUMN("max_open", "MAX_OPEN", "uint"),
+		REPLY_COLUMN("late", "LATE", "uint"),
+	};
+
+	reply_columns(r, columns, N(columns));
+	if (en->classifiers != NULL)
+		en->classifiers(en->classifiers_arg, classifier_row, r);
+}
+
 static const struct {
 	const char *cmd;
 	void (*reply)(const struct engine *en, struct reply *r);
@@ -515,6 +551,7 @@ static const struct {
 	{ "alarms", alarms_reply },
 	{ "stats", stats_reply },
 	{ "books", books_reply },
+	{ "classes", classes_reply },
 };
 
 bool

@@ -193,6 +193,13 @@ def test_streams_are_classified(tmp_path, net, weir):
     for row, packets in want.items():
         if row[0] in ("HTTP", "SSH", "NTP", "SIP", "TLS/Google"):
             assert got[row] == packets, row
+    shown = w.rows("classes")
+    assert [(r["worker"], r["order"]) for r in shown] == [(i, 1) for i in range(4)]
+    assert all(r["engine"].startswith("nDPI ") for r in shown)
+    stats = w.stats()
+    assert sum(r["streams"] for r in shown) == stats["class_streams"] == len(streams.STREAMS)
+    assert sum(r["open"] for r in shown) == \
+        stats["class_streams"] - stats["class_known"] - stats["class_unknown"]
     w.books()
     assert w.stop() == 0
 

@@ -10,7 +10,8 @@ from conftest import free_port, poll
 from test_doors import send_from
 
 TABLES = ["views", "exporters", "interfaces", "collectors", "outputs", "targets", "rules",
-          "watches", "thresholds", "alarms", "stats", "books", "config"]
+          "watches", "thresholds", "alarms", "stats", "books", "classes",
+          "config"]
 FULL = {"views", "exporters", "collectors", "outputs", "stats", "books", "config", "rules"}
 
 
