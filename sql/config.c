@@ -152,7 +152,8 @@ static const struct directive sql_rows[] = {
 	    .doc = "Whether a row is written that passes one check of sql_preprocess, or "
 	           "only one that passes them all." },
 	{ .name = "sql_aggressive_classification", .type = DIRECTIVE_NOTICE,
-	    .doc = "Flows are classified before they are counted." },
+	    .doc = "Rows move to their class while their interval is open, and are then written as "
+	           "they are." },
 	{ .name = "sql_multi_values", .type = DIRECTIVE_NOTICE,
 	    .doc = "Rows go in by the quickest way that the server has already." },
 	{ .name = NULL },
