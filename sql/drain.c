@@ -170,8 +170,8 @@ bin_done(struct drain *d, struct spool_item *it, const struct batch_reader *b,
 
 /* What is left of `it` is for the backup, once that is ready to take it. */
 static int
-backup_bind(struct drain *d, struct spool_item *it, const struct batch_reader *b,
-    struct err *e)
+backup_bind(
+    struct drain *d, struct spool_item *it, const struct batch_reader *b, struct err *e)
 {
 	int rc = store_ready(d->c.backup, &b->head, b->table, b->start, e);
 
@@ -205,7 +205,8 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 		}
 		bin_done(d, it, b, &r, clock_mono() - start, writers);
 	}
-	it->rows_done = b->rows; /* with those that a former weir brought to the primary */
+	it->rows_done =
+	    b->rows; /* with those that a former weir brought to the primary */
 	return batch_fault(b, e);
 }
 
@@ -271,8 +272,8 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
  * the batch's (`*own`), not one that keeps all others waiting, too.
  */
 static int
-item_write(struct drain *d, struct spool_item *it, struct store *to, bool *own,
-    struct err *e)
+item_write(
+    struct drain *d, struct spool_item *it, struct store *to, bool *own, struct err *e)
 {
 	struct batch_reader *b = malloc(sizeof(*b));
 	struct err ignored = ERR_INIT;
@@ -396,7 +397,7 @@ is_due(struct drain *d, const struct spool_item *it, unsigned *tries)
 	if (!it->hopeless)
 		return true;
 	if (d->running && (*tries == HOPELESS_TRIES ||
-		(stopping(d) ? d->gone : clock_mono() < it->again)))
+			      (stopping(d) ? d->gone : clock_mono() < it->again)))
 		return false;
 	(*tries)++;
 	return true;

@@ -165,8 +165,8 @@ rejected_end(const char *path)
 {
 	char to[PATH_MAX];
 
-	snprintf(to, sizeof(to), "%.*s", (int)(strlen(path) - strlen(BATCH_WRITING)),
-	    path);
+	snprintf(
+	    to, sizeof(to), "%.*s", (int)(strlen(path) - strlen(BATCH_WRITING)), path);
 	if (access(to, F_OK) == 0) /* of the try before */
 		(void)unlink(path);
 	else
