@@ -22,6 +22,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define READ_PACKETS 4096              /* at once; then other doors have their turn */
 #define LOOKS        2048U             /* packets of one read that are classified on an interface */
 #define CLASS_OCTETS 1600U             /* of a packet on an interface that is classified */
@@ -211,10 +212,10 @@ take_surroundings(const struct take *t, const struct frame *frame, struct flow *
 	f->link_bytes = frame->wirelen;
 }
 
-static void
-take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
+ALWAYS_INLINE void
+take_frame(struct take *t, const struct packet_link *link, const struct frame *frame,
+    bool classified)
 {
-	struct take *t = arg;
 	struct flow *f = pipeline_slot(t->pipeline);
 	struct packet_fragment fragment;
 	enum packet_result result;
@@ -234,13 +235,25 @@ take_packet(void *arg, const struct packet_link *link, const struct frame *frame
 	if (t->on_any || t->on_interface || t->link_bytes)
 		take_surroundings(t, frame, f);
 	pipeline_frame(t->pipeline, frame);
-	if (t->door->classes != NULL)
+	if (classified)
 		classes_take(t->door->classes, link, frame, f);
 	if (t->pipeline->n + 1 == FLOW_BATCH)
 		take_batch(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
-	if (t->door->classes != NULL && classes_unsettled(t->door->classes))
+	if (classified && classes_unsettled(t->door->classes))
 		(void)classes_settle(t->door->classes);
+}
+
+static void
+take_packet(void *arg, const struct packet_link *link, const struct frame *frame)
+{
+	take_frame(arg, link, frame, false);
+}
+
+static void
+take_classified(void *arg, const struct packet_link *link, const struct frame *frame)
+{
+	take_frame(arg, link, frame, true);
 }
 
 static void
@@ -309,7 +322,8 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	t.first = c->pipeline->n;
 	if (d->classes != NULL)
 		classes_budget(d->classes, d->interface != NULL ? LOOKS : CLASSES_NO_BUDGET);
-	result = capture_read(capture, READ_PACKETS, take_packet, &t);
+	result = capture_read(
+	    capture, READ_PACKETS, d->classes != NULL ? take_classified : take_packet, &t);
 	take_batch(&t, c->pipeline->n);
 	take_count(&t, c);
 	if (d->classes != NULL)
