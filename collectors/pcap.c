@@ -440,6 +440,18 @@ live_read(struct collector *c)
 	return COLLECTOR_IDLE;
 }
 
+/* Streams that are still looked at are judged by what was seen of them. */
+static void
+packets_finish(struct collector *c)
+{
+	struct door *d = c->priv;
+
+	if (d->classes == NULL)
+		return;
+	pipeline_source(c->pipeline, SOURCE_PACKETS);
+	classes_finish(d->classes);
+}
+
 static enum collector_state
 file_read(struct collector *c)
 {
@@ -569,6 +581,7 @@ const struct collector_ops pcap_live_collector = {
 	.open = live_open,
 	.read = live_read,
 	.poll_drops = live_poll_drops,
+	.finish = packets_finish,
 	.close = packets_close,
 };
 

@@ -256,8 +256,10 @@ sflow_finish(void *decoder)
 {
 	struct sflow *s = decoder;
 
-	if (s->classes != NULL)
-		classes_finish(s->classes);
+	if (s->classes == NULL)
+		return;
+	pipeline_source(s->pipeline, SOURCE_SFLOW);
+	classes_finish(s->classes);
 }
 
 const struct datagram_decoder sflow_decoder = {

@@ -43,6 +43,9 @@ struct collector_ops {
 	/* Refresh kernel drop counters into the stats. The worker's thread, about once a second. */
 	void (*poll_drops)(struct collector *c);
 
+	/* The last read was: feed what is held back. The worker's thread. NULL: nothing is. */
+	void (*finish)(struct collector *c);
+
 	/* Release everything. After the worker has ended. */
 	void (*close)(struct collector *c);
 };

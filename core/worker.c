@@ -185,6 +185,9 @@ worker_main(void *arg)
 		if (!busy)
 			worker_wait(w);
 	}
+	for (unsigned i = 0; i < w->n_collectors; i++)
+		if (w->collectors[i]->ops->finish != NULL)
+			w->collectors[i]->ops->finish(w->collectors[i]);
 	pipeline_flush(&w->pipeline);
 	rcu_leave();
 	return NULL;

@@ -16,7 +16,7 @@ import tempfile
 import pytest
 
 import streams
-from conftest import GEN, PROTOS, TUPLE, Weir, poll, truth, tuple_key
+from conftest import GEN, PROTOS, TUPLE, Weir, json_rows, poll, truth, tuple_key
 
 
 def may_make_wires():
@@ -179,7 +179,8 @@ def test_a_worker_that_comes_later_takes_nothing_twice(tmp_path, net, weir):
 def test_streams_are_classified(tmp_path, net, weir):
     """By several workers, each its own, from the whole of their packets."""
     net.pair("w0", "g0")
-    w = weir("plugins: memory[m]\naggregate: class, src_port, dst_port\n"
+    w = weir("plugins: memory[m], print[p]\naggregate: class, src_port, dst_port\n"
+             f"print_output: json\nprint_output_file: {tmp_path}/rows\n"
              "pcap_interface: w0\nworkers: 4\n").ready()
     frames = list(streams.frames_all())
     streams.write_pcap(tmp_path / "sent.pcap", frames)
@@ -187,7 +188,7 @@ def test_streams_are_classified(tmp_path, net, weir):
     subprocess.run(net.inside(sys.executable, "-c", SEND, tmp_path / "sent"), check=True)
     assert settle(w, len(frames)) == len(frames)
     want = streams.beside(tmp_path / "sent.pcap")
-    # What still waits for more of its stream is judged by what there was when weir ends.
+    # What still waits for more of its stream is judged when weir ends.
     got = streams.classes(w.rows("m"))
     assert sum(got.values()) == len(frames)
     for row, packets in want.items():
@@ -202,6 +203,7 @@ def test_streams_are_classified(tmp_path, net, weir):
         stats["class_streams"] - stats["class_known"] - stats["class_unknown"]
     w.books()
     assert w.stop() == 0
+    assert streams.classes(json_rows(tmp_path / "rows")) == want
 
 
 def test_what_the_kernel_drops_is_counted(net, weir):
