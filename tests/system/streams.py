@@ -56,6 +56,7 @@ STREAMS = [
     (6, 9999, [(">", b"\x93\x11nothing that anybody knows"), ("<", b"\x00\x07\xff\x01")]),
     (17, 9998, [(">", bytes(range(200, 250)))]),
     (6, 4444, []),
+    (6, 22, []),
 ]
 
 
