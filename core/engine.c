@@ -431,6 +431,9 @@ engine_start(struct engine *en, struct err *e)
 void
 engine_stop(struct engine *en)
 {
+	/* The publisher may wait for room in a queue. */
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		output_hurry(en->outputs[i]);
 	publisher_stop(en->publisher);
 	for (unsigned i = 0; i < en->n_workers; i++)
 		worker_stop(&en->workers[i]);

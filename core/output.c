@@ -342,14 +342,20 @@ output_start(struct output *o, struct err *e)
 }
 
 void
+output_hurry(struct output *o)
+{
+	if (o->queue != NULL && o->ops->hurry != NULL)
+		o->ops->hurry(o);
+}
+
+void
 output_stop(struct output *o)
 {
 	struct output_queue *q = o->queue;
 
 	if (q == NULL)
 		return;
-	if (o->ops->hurry != NULL)
-		o->ops->hurry(o);
+	output_hurry(o);
 	pthread_mutex_lock(&q->lock);
 	q->stop = true;
 	pthread_cond_broadcast(&q->changed);

@@ -230,6 +230,9 @@ void output_count(struct output *o, const struct output_result *r);
 int output_start(struct output *o, struct err *e);
 void output_stop(struct output *o);
 
+/* The end comes: do not wait for others any more. Before output_stop; once or more often. */
+void output_hurry(struct output *o);
+
 /*
  * The books of an output that spools, whose write() leaves its result empty: what is in `r`
  * happened, and `unspooled` rows are no longer in the spool. Any thread.

@@ -136,6 +136,8 @@ def test_nobody_is_waited_for_at_the_end(tmp_path, weir):
     poll((tmp_path / "ran").exists)
     poll(lambda: (tmp_path / "ran").read_text() == f"{tmp_path}/out\n")
     poll(lambda: [o for o in w.rows("outputs") if o["output"] == "b" and o["refused"] > 0])
+    # Even the publisher waits for the output whose trigger hangs.
+    poll(lambda: [o for o in w.rows("outputs") if o["output"] == "a" and o["queued"] == 2])
     w.books()
     assert w.stop() == 0  # within 30 s
     assert stat.S_ISFIFO(os.stat(tmp_path / "fifo").st_mode)
