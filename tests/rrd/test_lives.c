@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -48,12 +49,15 @@ daemon_start(struct daemon *d)
 	d->pid = fork();
 	assert_true(d->pid >= 0);
 	if (d->pid == 0) {
-		FILE *null = freopen("/dev/null", "w", stderr);
+		/* It ends with us, and whoever reads what we say does not wait for it. */
+		bool mute = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		    freopen("/dev/null", "w", stdout) != NULL &&
+		    freopen("/dev/null", "w", stderr) != NULL;
 
 		/* No journal of its own: what it has in memory is gone when it is killed. */
 		execl("/usr/bin/rrdcached", "rrdcached", "-g", "-l", d->address, "-p", pid_file,
 		    "-b", d->dir, "-w", "3600", "-f", "7200", (char *)NULL);
-		_exit(null == NULL);
+		_exit(mute ? 1 : 2);
 	}
 	c = cached_new(d->address, &e);
 	assert_non_null(c);
@@ -121,10 +125,15 @@ life_open(struct run *r)
 	fixture_open(&r->f, "src_host", 100);
 }
 
-/* One life: it says before and after which bin it writes, and is killed or ends. */
+/*
+ * One life: it says before and after which bin it writes, and is killed or ends. After a bin
+ * it waits for leave to go on.
+ */
 static void
-life_child(struct run *r, int to)
+life_child(struct run *r, int to, int from)
 {
+	char leave;
+
 	life_open(r);
 	for (unsigned i = 0; i < BINS_OF_LIFE; i++, r->bin++) {
 		struct chance flows[8];
@@ -136,25 +145,30 @@ life_child(struct run *r, int to)
 		if (write(to, &says[0], 1) != 1)
 			_exit(1);
 		publish(&r->f, r->bin + 1, false);
-		if (write(to, &says[1], 1) != 1)
+		if (write(to, &says[1], 1) != 1 || read(from, &leave, 1) != 1)
 			_exit(1);
 	}
 	fixture_close(&r->f);
 	_exit(0);
 }
 
-/* Something happens to rrdcached. */
+/*
+ * Something happens to rrdcached. It is killed only while it is `idle`: librrd changes a file
+ * in several steps, and one that is cut short has rows in the wrong places.
+ */
 static void
-daemon_fate(struct run *r)
+daemon_fate(struct run *r, bool idle)
 {
+	int sig = idle ? SIGKILL : SIGTERM;
+
 	if (!r->cached)
 		return;
 	switch (dice(&r->dice) % 6) {
 	case 0:
-		daemon_stop(&r->daemon, SIGKILL);
+		daemon_stop(&r->daemon, sig);
 		break;
 	case 1:
-		daemon_stop(&r->daemon, SIGKILL);
+		daemon_stop(&r->daemon, sig);
 		daemon_start(&r->daemon);
 		break;
 	case 2:
@@ -173,32 +187,38 @@ life_run(struct run *r)
 	/* Messages until it is killed: two for a bin; beyond them it ends by itself. */
 	unsigned left = (unsigned)(dice(&r->dice) % (2 * BINS_OF_LIFE + 3)) + 1;
 	const struct timespec moment = { .tv_nsec = (long)(dice(&r->dice) % 2000000) };
-	int fds[2], status;
+	int fds[2], leave[2], status;
 	pid_t pid;
 	char c;
 
 	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe(leave), 0);
 	r->flush_s = dice(&r->dice) % 2 ? 3600 : 0;
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		close(fds[0]);
-		life_child(r, fds[1]);
+		close(leave[1]);
+		life_child(r, fds[1], leave[0]);
 	}
 	close(fds[1]);
+	close(leave[0]);
 	while (read(fds[0], &c, 1) == 1) {
 		assert_true(r->bin < (int64_t)(LIVES * BINS_OF_LIFE));
 		if (c == 'b')
 			r->begun[r->bin] = true;
 		else
 			r->done[r->bin++] = true;
-		daemon_fate(r);
+		daemon_fate(r, c == 'd');
+		if (c == 'd')
+			(void)!write(leave[1], "", 1);
 		if (left > 0 && --left == 0) {
 			nanosleep(&moment, NULL); /* into the middle of something */
 			kill(pid, SIGKILL);
 		}
 	}
 	close(fds[0]);
+	close(leave[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
 	if (r->begun[r->bin])
