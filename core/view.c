@@ -303,8 +303,9 @@ shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is)
 	rowspec_pack(rs, is, &bin, 1, at);
 	if (table_upsert(&slab->table, at, 1, &to) != 0)
 		return false; /* it is better off where it is than in the other row */
-	sums_take_off(rowspec_sums(rs, from),
-	    &(struct sums){ was->packets, was->bytes, was->flows });
+	if (from == to)
+		return true;
+	rowspec_take_off(rs, from, was);
 	rowspec_add(rs, to, is);
 	slab->emptied = true;
 	return true;

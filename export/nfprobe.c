@@ -290,10 +290,14 @@ nfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 			field_set_add(&o->fields, biflow_mirror((enum field_no)i));
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		field_set_add(&vc->aggregate, always[i]);
-	if (c->receivers != NULL) {
+	if (c->receivers != NULL || c->biflow) {
 		field_set_add(&vc->aggregate, F_SRC_HOST);
 		field_set_add(&vc->aggregate, F_DST_HOST);
 		field_set_add(&vc->aggregate, F_EXPORTER_IP);
+	}
+	if (c->biflow) { /* which way a flow goes is told by all of these */
+		field_set_add(&vc->aggregate, F_SRC_PORT);
+		field_set_add(&vc->aggregate, F_DST_PORT);
 	}
 	dress_reads(&m.dress, &vc->aggregate);
 	return 0;

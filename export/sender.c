@@ -133,7 +133,8 @@ sender_header(const struct sender_config *c, uint64_t now, uint32_t sequence, si
 	struct wbuf w = wbuf_of(p, OUTBOX_HEADROOM);
 	uint64_t seconds = now / CLOCK_S;
 	/* As of the whole second that the header tells, so that times are told to the ms. */
-	uint32_t uptime = (uint32_t)((seconds * CLOCK_S - c->boot) / CLOCK_MS);
+	uint32_t uptime =
+	    (uint32_t)((int64_t)(seconds * CLOCK_S - c->boot) / (int64_t)CLOCK_MS);
 
 	if (c->sflow != NULL)
 		return sflow_header(c, now, sequence, records, p);
@@ -203,8 +204,11 @@ letters_send(struct sender *s, struct peer *p, struct letter *l, unsigned n, boo
 	for (unsigned i = 0; i < n; i++)
 		*(m[i].msg_len > 0 ? &sent : &lost) += l[i].records;
 	p->since += n;
-	if (!counted)
+	if (!counted) { /* templates: those that did not go are told again soon */
+		for (unsigned i = 0; i < n; i++)
+			p->stale |= m[i].msg_len == 0;
 		return;
+	}
 	s->result.rows += sent + lost;
 	s->result.written += sent;
 	s->result.refused += lost;

@@ -190,6 +190,21 @@ rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 }
 
 void
+rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow *f)
+{
+	sums_take_off(rowspec_sums(rs, row), &(struct sums){ f->packets, f->bytes, f->flows });
+	for (uint16_t i = 0; i < rs->n_extras; i++) {
+		const struct field *x = &fields[rs->extras[i]];
+		uint8_t *at = row + rs->offset[rs->extras[i]];
+		uint64_t less = field_uint((const uint8_t *)f + x->offset, x->octets);
+		uint64_t old = field_uint(at, x->octets);
+
+		if (x->merge == FIELD_ADD)
+			field_uint_set(at, x->octets, old > less ? old - less : 0);
+	}
+}
+
+void
 rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from)
 {
 	sums_add(rowspec_sums(rs, row), rowspec_sums_get(rs, from));

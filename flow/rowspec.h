@@ -137,6 +137,12 @@ rowspec_add(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 		rowspec_add_extras(rs, row, f);
 }
 
+/*
+ * Take `f`, which `row` has counted, off its sums and ADD fields. What OR, MIN and MAX made of it
+ * stays.
+ */
+void rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow *f);
+
 /* Count row `from` (same layout) into `row`. */
 void rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from);
 

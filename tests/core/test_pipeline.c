@@ -232,7 +232,7 @@ test_no_filter_no_frames(void **state)
 static void
 test_move(void **state)
 {
-	static const struct output_config common = { .aggregate = "src_host, class" };
+	static const struct output_config common = { .aggregate = "src_host, class, link_bytes" };
 	static const struct rules_config none, far = { .aggregate_filter = "src host 10.0.0.9" };
 	struct engine *en = fake_engine(1, 100);
 	struct fake_out out = { 0 };
@@ -251,7 +251,7 @@ test_move(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		f = pipeline_slot(p);
 		f->src_host = ip_from_v4((uint8_t[]){ 10, 0, 0, 1 });
-		f->packets = 2, f->bytes = 100, f->stamp = CLOCK_S;
+		f->packets = 2, f->bytes = 100, f->link_bytes = 114, f->stamp = CLOCK_S;
 		was = *f;
 		pipeline_commit(p);
 	}

@@ -250,11 +250,11 @@ def test_nfcapd_counts_the_same(tmp_path, version):
     assert rows == want
 
 
-def test_nfacctd_reads_rows_and_tags(tmp_path):
-    port, account, pcap = free_port(), tmp_path / "truth", tmp_path / "p.pcap"
-    generate("packets", 1000, 100, "--ipv4", 60, "--vlan", 0, pcap=pcap, truth=account)
-    (tmp_path / "pretag").write_text("set_tag=5 filter='tcp'\nset_tag=6 set_label=rest\n")
-    rows_file = tmp_path / "rows"
+def nfacctd_rows(tmp_path, pcap, pretag):
+    """What Debian's nfacctd makes of `pcap` by way of weir; None where it wrote nothing: it ends
+    at times before its plugin has taken what it read."""
+    port, rows_file = free_port(), tmp_path / "rows"
+    tmp_path.mkdir()
     (tmp_path / "nfacctd.conf").write_text(
         f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\nprint_output: json\n"
         f"aggregate: {TUPLE}, tag, label\nprint_refresh_time: 5\nprint_output_file: {rows_file}\n"
@@ -265,7 +265,7 @@ def test_nfacctd_reads_rows_and_tags(tmp_path):
     try:
         poll(lambda: f":{port:04X} " in open("/proc/net/udp", encoding="ascii").read())
         run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\n"
-                 f"aggregate: {TUPLE}, tag, label\npre_tag_map: {tmp_path}/pretag\n"
+                 f"aggregate: {TUPLE}, tag, label\npre_tag_map: {pretag}\n"
                  f"nfprobe_receiver: 127.0.0.1:{port}\nnfprobe_timeouts: {KEEP}\n")
         hexport = f":{port:04X} "
         poll(lambda: [line.split()[4] for line in open("/proc/net/udp", encoding="ascii")
@@ -277,8 +277,19 @@ def test_nfacctd_reads_rows_and_tags(tmp_path):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    rows = json_rows(rows_file)  # its last rows are written as it ends
-    assert counted(rows) == sums(truth(account))
+    return json_rows(rows_file) if rows_file.exists() else None
+
+
+def test_nfacctd_reads_rows_and_tags(tmp_path):
+    pcap, account, pretag = tmp_path / "p.pcap", tmp_path / "truth", tmp_path / "pretag"
+    generate("packets", 1000, 100, "--ipv4", 60, "--vlan", 0, pcap=pcap, truth=account)
+    pretag.write_text("set_tag=5 filter='tcp'\nset_tag=6 set_label=rest\n")
+    want = sums(truth(account))
+    for again in range(5):
+        rows = nfacctd_rows(tmp_path / f"{again}", pcap, pretag)
+        if rows is not None and counted(rows) == want:
+            break
+    assert rows is not None and counted(rows) == want
     for r in rows:
         # The filter does not look behind extension headers of IPv6: its tags tell of those.
         tcp = r["tag"] == 5 if ":" in r["ip_src"] else r["ip_proto"] in ("tcp", 6, "6")
