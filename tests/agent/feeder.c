@@ -162,9 +162,11 @@ input_close(struct collector *c)
 	(void)c;
 }
 
-static const struct collector_ops input_collector = {
-	"netflow", COLLECTOR_NETFLOW, input_open, input_read, NULL, input_close
-};
+static const struct collector_ops input_collector = { .name = "netflow",
+	.kind = COLLECTOR_NETFLOW,
+	.open = input_open,
+	.read = input_read,
+	.close = input_close };
 
 /* Make a plugin of "name:aggregate". */
 static void
