@@ -216,6 +216,7 @@ command_failed(void *arg, size_t no, const char *text)
 	} else {
 		err_set(&why, WEIR_EIO, "rrdcached: %s/%s: %s", t->d->ks->folder, it->k->file, text);
 		telling_fails(t, -WEIR_EIO, &why);
+		it->k->failed = true;
 	}
 }
 
@@ -262,7 +263,8 @@ cached_bin(void *arg, const struct journal_entry *entry, const struct archive_bi
 	struct cached_bin *x = arg;
 	char text[ARCHIVE_BIN_TEXT];
 
-	if (x->rc != 0)
+	/* Behind a bin that did not go, later ones would keep it out for ever. */
+	if (x->rc != 0 || x->k->failed)
 		return;
 	archive_bin_format(b, text);
 	x->rc = batch_command(x->t, x->k, entry, b->end, "UPDATE", text);
