@@ -44,7 +44,7 @@ def rrdcached(work):
     return process, address
 
 
-def measure(work, tools):
+def measure(work, _, tools):
     keys = tools.scaled(KEYS)
     work = Path(work)
     direct = rounds(tools, work / "direct", keys)["weir"]

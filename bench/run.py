@@ -8,6 +8,7 @@ against them. README.md beside this file says what the columns mean.
 
 import argparse
 import ctypes
+import importlib
 import ipaddress
 import json
 import os
@@ -925,8 +926,6 @@ def arguments():
                    help="measure writing RRD archives, directly and through rrdcached")
     p.add_argument("--export", action="store_true",
                    help="flows from packets and NetFlow v9, sent as IPFIX")
-    p.add_argument("--export", action="store_true",
-                   help="flows from packets and NetFlow v9, sent as IPFIX")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -941,26 +940,30 @@ def arguments():
     return args
 
 
-def measure_sql(work, args):
+def measure_sql(work, args, bench):
     import sqlbench
     for engine in ("sqlite3", "pgsql", "mysql"):
         if args.only in engine:
-            sqlbench.measure(engine, work, args, sys.modules[__name__])
+            sqlbench.measure(engine, work, args, bench)
 
 
-def measure_tee(work, args):
-    import teebench
-    teebench.measure(work, args, sys.modules[__name__])
+def measure_module(name):
+    def measure(work, args, bench):
+        importlib.import_module(name).measure(work, args, bench)
+    return measure
 
 
-def measure_print(work, args):
-    import printbench
-    printbench.measure(work, args, sys.modules[__name__])
-
-
-def measure_export(work, args):
-    import exportbench
-    exportbench.measure(work, args, sys.modules[__name__])
+# What is measured instead of the cases above, by the option that asks for it.
+MEASURES = {
+    "udp": lambda work, args, _: measure_udp(work, args),
+    "live": lambda work, args, _: measure_wire(work, args),
+    "sql": measure_sql,
+    "snmp": measure_module("snmpbench"),
+    "tee": measure_module("teebench"),
+    "text": measure_module("printbench"),
+    "rrd": measure_module("rrdbench"),
+    "export": measure_module("exportbench"),
+}
 
 
 def main():
@@ -972,34 +975,10 @@ def main():
     machine()
     times = {}
     try:
-        if args.udp:
-            measure_udp(work, args)
-            return
-        if args.live:
-            measure_wire(work, args)
-            return
-        if args.tee:
-            measure_tee(work, args)
-            return
-        if args.sql:
-            measure_sql(work, args)
-            return
-        if args.snmp:
-            import snmpbench
-            snmpbench.measure(work, args, sys.modules[__name__])
-            return
-        if args.text:
-            measure_print(work, args)
-            return
-        if args.rrd:
-            import rrdbench
-            rrdbench.measure(work, sys.modules[__name__])
-            return
-        if args.export:
-            measure_export(work, args)
-            return
-        if args.export:
-            measure_export(work, args)
+        asked = [m for option, m in MEASURES.items() if getattr(args, option)]
+        for measure in asked:
+            measure(work, args, sys.modules[__name__])
+        if asked:
             return
         for case in CASES:
             if args.only in case.name:
