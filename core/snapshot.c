@@ -2,36 +2,87 @@
 #include "core/snapshot.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/view.h"
 
-static int
-row_compare(const void *a, const void *b, void *arg)
-{
-	const struct snapshot *s = arg;
-	const uint8_t *x = table_row(&s->slab->table, *(const uint32_t *)a);
-	const uint8_t *y = table_row(&s->slab->table, *(const uint32_t *)b);
-	uint64_t p = s->slab->bins[rowspec_bin(s->rs, x)].start;
-	uint64_t q = s->slab->bins[rowspec_bin(s->rs, y)].start;
+/* A row to be sorted, and the part of its key that decides: a look at the row is a cache miss. */
+struct place {
+	uint64_t part; /* a number in the order of its octets */
+	uint32_t row;
+};
 
-	if (p != q)
-		return p < q ? -1 : 1;
-	return memcmp(x, y, s->rs->key_octets);
+static int
+place_compare(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->part > y->part) - (x->part < y->part);
+}
+
+/* Octets [at, at + 8) of the key; what is behind its end is 0 in all rows. */
+static uint64_t
+key_part(const struct snapshot *s, const uint8_t *row, uint32_t at)
+{
+	uint32_t left = s->rs->key_octets - at;
+	uint64_t part = 0;
+
+	memcpy(&part, row + at, left < sizeof(part) ? left : sizeof(part));
+	return be64toh(part);
+}
+
+static void places_sort(const struct snapshot *s, struct place *p, uint32_t n, uint32_t at);
+
+/* Sort by the parts that are there; those with the same one, by the key from `next` on. */
+static void
+places_part(const struct snapshot *s, struct place *p, uint32_t n, uint32_t next)
+{
+	uint32_t end = 1;
+
+	while (end < n && p[end - 1].part <= p[end].part)
+		end++;
+	if (end < n)
+		qsort(p, n, sizeof(*p), place_compare);
+	for (uint32_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && p[end].part == p[i].part;)
+			end++;
+		places_sort(s, p + i, end - i, next);
+	}
+}
+
+/* Sort `p`, whose keys are the same before `at`. */
+static void
+places_sort(const struct snapshot *s, struct place *p, uint32_t n, uint32_t at)
+{
+	if (n < 2 || at >= s->rs->key_octets)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		p[i].part = key_part(s, table_row(&s->slab->table, p[i].row), at);
+	places_part(s, p, n, at + (uint32_t)sizeof(p->part));
 }
 
 /* Put the rows in order. Where memory is short they stay as they came. */
 static void
 rows_sort(struct snapshot *s)
 {
-	s->order = malloc((s->n > 0 ? s->n : 1) * sizeof(*s->order));
-	if (s->order == NULL)
+	size_t n = s->n > 0 ? s->n : 1;
+	struct place *places = malloc(n * sizeof(*places));
+
+	s->order = places == NULL ? NULL : malloc(n * sizeof(*s->order));
+	if (s->order == NULL) {
+		free(places);
 		return;
+	}
 	for (uint32_t i = 0; i < s->n; i++)
-		s->order[i] = i;
-	qsort_r(s->order, s->n, sizeof(*s->order), row_compare, s);
+		places[i] = (struct place){
+			snapshot_bin(s, table_row(&s->slab->table, i)).start, i };
+	places_part(s, places, s->n, 0);
+	for (uint32_t i = 0; i < s->n; i++)
+		s->order[i] = places[i].row;
+	free(places);
 }
 
 struct snapshot *
@@ -73,6 +124,15 @@ snapshot_row(const struct snapshot *s, uint32_t i)
 {
 	assert(i < s->n);
 	return table_row(&s->slab->table, s->order != NULL ? s->order[i] : i);
+}
+
+void
+snapshot_fetch(const struct snapshot *s, uint32_t i)
+{
+	const uint8_t *row = snapshot_row(s, i);
+
+	__builtin_prefetch(row);
+	__builtin_prefetch(row + s->rs->row_octets - 1);
 }
 
 struct bin

@@ -41,6 +41,9 @@ void snapshot_unref(struct snapshot *s);
 /* Row `i` of snapshot->n. */
 const uint8_t *snapshot_row(const struct snapshot *s, uint32_t i);
 
+/* Have row `i` fetched from memory, for one who comes to it some rows later. */
+void snapshot_fetch(const struct snapshot *s, uint32_t i);
+
 /* The bin that `row` belongs to; BIN_ALL where the view has no history. */
 struct bin snapshot_bin(const struct snapshot *s, const uint8_t *row);
 

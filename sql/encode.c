@@ -10,6 +10,8 @@
 #include "lib/log.h"
 #include "sql/tablename.h"
 
+#define ROWS_AHEAD 16U /* rows in order lie anywhere in memory: these are on their way */
+
 struct bin_rows {
 	uint64_t start;
 	struct snapshot_range range;
@@ -52,6 +54,8 @@ bin_write(struct encoder *en, const struct snapshot *s, const struct bin_rows *b
 
 	row_bind_times(&en->row, b->start, s->cut);
 	for (uint32_t i = b->range.first; i < b->range.end; i++) {
+		if (i + ROWS_AHEAD < b->range.end)
+			snapshot_fetch(s, i + ROWS_AHEAD);
 		if (j->keep != NULL && j->keep[i] == rejected)
 			continue;
 		row_bind(&en->row, snapshot_row(s, i));
