@@ -494,8 +494,9 @@ drain_start(struct drain *d, struct err *e)
 	int rc;
 
 	snprintf(name, sizeof(name), "weir>%.10s", d->c.output->name);
-	rc = thread_start(&d->thread, name, drain_main, d, e);
-	d->running = rc == 0;
+	d->running = true; /* the thread reads it */
+	if ((rc = thread_start(&d->thread, name, drain_main, d, e)) != 0)
+		d->running = false;
 	return rc;
 }
 
