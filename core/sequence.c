@@ -58,8 +58,26 @@ gap_add(struct sequence *s, uint32_t from, uint32_t to)
 }
 
 /*
+ * [from, to) is missing behind gap `i`, too, and nothing between the two. Where there is no
+ * room the oldest of all is forgotten: who was overtaken comes soon.
+ */
+static void
+gap_split(struct sequence *s, unsigned i, uint32_t from, uint32_t to)
+{
+	unsigned at = i + 1;
+
+	if (s->n_gaps == SEQUENCE_GAPS) {
+		gap_remove(s, 0);
+		at--;
+	}
+	memmove(&s->gaps[at + 1], &s->gaps[at], (s->n_gaps - at) * sizeof(s->gaps[0]));
+	s->gaps[at] = (struct sequence_gap){ from, to };
+	s->n_gaps++;
+}
+
+/*
  * [seq, seq + units) has come, as far as it was missing; returns how much that is. What
- * remains of its gap on the other side of it is a gap of its own, if there is room.
+ * remains of its gap on the other side of it is a gap of its own.
  */
 static uint32_t
 gap_fill(struct sequence *s, uint32_t seq, uint32_t units)
@@ -75,16 +93,11 @@ gap_fill(struct sequence *s, uint32_t seq, uint32_t units)
 	if (g->from == g->to) {
 		g->from = seq + units;
 		g->to = to;
-	} else if (units < missing && s->n_gaps < SEQUENCE_GAPS) {
-		unsigned i = (unsigned)(g - s->gaps) + 1;
-
-		memmove(
-		    &s->gaps[i + 1], &s->gaps[i], (s->n_gaps - i) * sizeof(s->gaps[0]));
-		s->gaps[i] = (struct sequence_gap){ seq + units, to };
-		s->n_gaps++;
+		if (g->from == g->to)
+			gap_remove(s, (unsigned)(g - s->gaps));
+	} else if (units < missing) {
+		gap_split(s, (unsigned)(g - s->gaps), seq + units, to);
 	}
-	if (g->from == g->to)
-		gap_remove(s, (unsigned)(g - s->gaps));
 	return units;
 }
 

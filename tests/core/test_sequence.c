@@ -208,12 +208,54 @@ test_many_gaps(void **state)
 	assert_int_equal(found, SEQUENCE_GAPS);
 }
 
+/* Where no more gaps can be remembered, one that falls in two costs the oldest. */
+static void
+test_a_split_without_room(void **state)
+{
+	static const struct {
+		const char *says;
+		uint32_t wide; /* of the gaps, which has three units: the others have one */
+		uint32_t late[3];
+		enum sequence_verdict verdicts[3];
+	} rows[] = {
+		{ "the newest", SEQUENCE_GAPS - 1, { 72, 73, 71 }, { LATE, LATE, LATE } },
+		{ "its first units are forgotten with the oldest", SEQUENCE_GAPS - 1, { 72, 1, 11 },
+		    { LATE, DUP, LATE } },
+		{ "the oldest itself", 0, { 2, 3, 1 }, { LATE, LATE, DUP } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sequence s = { 0 };
+
+		/* 0 has come, then 10, 20...: as many units are missing behind each as are wanted. */
+		for (uint32_t k = 0; k <= SEQUENCE_GAPS; k++) {
+			uint32_t missing = k == rows[i].wide ? 3 : k < SEQUENCE_GAPS;
+
+			(void)sequence_take(&s, sequence_judge(&s, 10 * k, false), 10 * k, 1, false);
+			if (missing > 0)
+				(void)sequence_take(&s, SEQUENCE_AHEAD, 10 * k + 1 + missing, 9 - missing, false);
+		}
+		assert_int_equal(s.n_gaps, SEQUENCE_GAPS);
+		for (unsigned k = 0; k < 3; k++) {
+			uint32_t seq = rows[i].late[k];
+			enum sequence_verdict verdict = sequence_judge(&s, seq, false);
+
+			if (verdict != rows[i].verdicts[k])
+				fail_msg("%s: %u: verdict %d", rows[i].says, seq, verdict);
+			assert_int_equal(sequence_take(&s, verdict, seq, 1, false).found, verdict == LATE);
+			assert_true(s.n_gaps <= SEQUENCE_GAPS);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_many_gaps),
+		cmocka_unit_test(test_a_split_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

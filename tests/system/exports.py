@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests of re-export share: a network that loses and reorders datagrams, export headers
+read back, and other people's collectors."""
+import collections
+import random
+import select
+import socket
+import struct
+import threading
+
+from conftest import tuple_key
+
+# What is asked of time is not what most of these tests are about.
+KEEP = "tcp=3600:tcp.rst=3600:tcp.fin=3600:udp=3600:icmp=3600:general=3600"
+
+
+def directory(tmp_path, name):
+    path = tmp_path / name
+    path.mkdir()
+    return path
+
+
+def output(w, name="x"):
+    return next(row for row in w.rows("outputs") if row["output"] == name)
+
+
+def counted(rows):
+    """{tuple: (packets, bytes)}; rows may differ in more than that."""
+    sums = collections.defaultdict(lambda: (0, 0))
+    for r in rows:
+        packets, octets = sums[tuple_key(r)]
+        sums[tuple_key(r)] = (packets + r["packets"], octets + r["bytes"])
+    return dict(sums)
+
+
+def handed(w, name="x"):
+    """The books of one output: all that it was given was sent or refused. Returns both."""
+    row = output(w, name)
+    assert row["rows"] == row["written"] + row["refused"], row
+    w.books()
+    return row["written"], row["refused"]
+
+
+def sequence(datagram):
+    """(number of the stream, sequence number) of an export datagram."""
+    version, = struct.unpack_from("!H", datagram)
+    if version == 0:  # sFlow 5, whose version has four octets
+        at = 12 if datagram[7] == 1 else 24
+        return struct.unpack_from("!II", datagram, at)
+    if version == 5:
+        return (0, *struct.unpack_from("!I", datagram, 16))
+    if version == 9:
+        number, stream = struct.unpack_from("!II", datagram, 12)
+        return stream, number
+    number, stream = struct.unpack_from("!II", datagram, 8)
+    return stream, number
+
+
+class Units:
+    """By how much the sequence number goes on behind a datagram (RFC 3954 s5.1, RFC 7011 s3.1).
+    Those of one stream are asked of in their order first, so that templates are known."""
+
+    def __init__(self):
+        self.templates = {}  # IPFIX: {id: lengths of its fields}
+
+    def of(self, datagram):
+        version, = struct.unpack_from("!H", datagram)
+        if version in (0, 9):
+            return 1
+        if version == 5:
+            return struct.unpack_from("!H", datagram, 2)[0]
+        at, n = 16, 0
+        while at < len(datagram):
+            number, length = struct.unpack_from("!HH", datagram, at)
+            body, at = datagram[at + 4:at + length], at + length
+            if number in (2, 3):
+                self.learn(body, number == 3)
+            else:
+                n += self.records(body, self.templates[number])
+        return n
+
+    def learn(self, body, options):
+        at = 0
+        while at + 4 < len(body):
+            number, n = struct.unpack_from("!HH", body, at)
+            at += 6 if options else 4
+            self.templates[number] = []
+            for _ in range(n):
+                element, length = struct.unpack_from("!HH", body, at)
+                at += 8 if element & 0x8000 else 4
+                self.templates[number].append(length)
+
+    @staticmethod
+    def records(body, lengths):
+        least = sum(1 if x == 65535 else x for x in lengths)
+        at = n = 0
+        while at + least <= len(body):
+            for x in lengths:
+                if x == 65535:
+                    x, at = body[at], at + 1
+                    if x == 255:
+                        x, at = int.from_bytes(body[at:at + 2], "big"), at + 2
+                at += x
+            n += 1
+        return n
+
+
+def gaps(datagrams):
+    """What is wrong with the numbers of all datagrams of one stream."""
+    units, foreseen, wrong = Units(), 1 if datagrams[0][:2] == b"\0\0" else 0, []
+    for i, d in enumerate(datagrams):
+        number = sequence(d)[1]
+        if number != foreseen:
+            wrong.append((i, number, foreseen))
+        foreseen = (number + units.of(d)) & 0xffffffff
+    return wrong
+
+
+class Proxy(threading.Thread):
+    """A network between a sender and a receiver: of a hundred datagrams it loses `lose`, and
+    holds `hold` until a few later ones have passed; the same for the same `seed`. The first
+    `spare` go through, and all once `calm` is set; `refuse` names others to lose."""
+
+    def __init__(self, to, seed, lose=5, hold=5, spare=0, refuse=lambda d: False):
+        super().__init__(daemon=True)
+        self.to, self.random, self.lose, self.hold = to, random.Random(seed), lose, hold
+        self.spare, self.refuse = spare, refuse
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.came, self.lost, self.gone = [], [], []  # in their order
+        self.units = Units()
+        self.held = []  # [datagrams to wait for, datagram]
+        self.calm = self.ended = False
+        self.start()
+
+    def run(self):
+        while not self.ended:
+            if select.select([self.socket], [], [], 0.1)[0]:
+                self.take(self.socket.recv(65536))
+            elif self.calm:
+                self.release(len(self.held))
+
+    def take(self, d):
+        self.came.append(d)
+        self.units.of(d)
+        luck = self.random.uniform(0, 100)
+        if self.refuse(d):
+            self.lost.append(d)
+        elif self.calm or len(self.came) <= self.spare or luck >= self.lose + self.hold:
+            self.give(d)
+        elif luck < self.lose:
+            self.lost.append(d)
+        else:
+            self.held.append([self.random.randint(1, 3), d])
+
+    def give(self, d):
+        self.send(d)
+        for h in self.held:
+            h[0] -= 1
+        self.release(sum(h[0] <= 0 for h in self.held))
+
+    def release(self, n):
+        """The `n` that have waited longest go."""
+        self.held.sort(key=lambda h: h[0])
+        for _, d in self.held[:n]:
+            self.send(d)
+        del self.held[:n]
+
+    def send(self, d):
+        self.gone.append(d)
+        self.out.sendto(d, ("127.0.0.1", self.to))
+
+    def late(self):
+        """How many that went behind one with a higher number."""
+        n, foreseen = 0, None
+        for d in self.gone:
+            number = sequence(d)[1]
+            if foreseen is not None and (number - foreseen) & 0xffffffff >= 1 << 31:
+                n += 1
+            else:
+                foreseen = number + self.units.of(d)
+        return n
+
+    def missing(self):
+        """Units that never went."""
+        return sum(map(self.units.of, self.lost))
+
+    def close(self):
+        self.ended = True
+        self.join()
+        self.socket.close()
+        self.out.close()
