@@ -10,6 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "export/train.h"
+
+#define TRAIN_REST 65536U /* datagrams that go one by one, before it is tried again */
+
 static const char *const reason_names[TARGET_N_REASONS] = {
 #define X(NAME, name) [TARGET_##NAME] = #name,
 	TARGET_REASONS(X)
@@ -310,40 +314,118 @@ target_miss(struct target *t, enum target_reason why, unsigned n, struct target_
 	tally->unsent += n;
 }
 
+/* Returns how many messages went; 0 with errno: the first did not. */
+static unsigned
+messages_send(struct target *t, int fd, struct mmsghdr *m, unsigned n)
+{
+	int k = sendmmsg(fd, m, n, 0);
+
+	/* An ICMP error is about an earlier datagram: this one has not been tried. */
+	for (int tries = 1; k < 0 && errno == ECONNREFUSED; tries++) {
+		count(&t->refusals, 1);
+		if (tries == 2)
+			break;
+		k = sendmmsg(fd, m, n, 0);
+	}
+	return k > 0 ? (unsigned)k : 0;
+}
+
+/* `n` datagrams went. */
+static void
+sent_count(struct target *t, uint64_t n, uint64_t octets, struct target_tally *tally)
+{
+	count(&t->sent, n);
+	count(&t->octets, octets);
+	tally->sent += n;
+}
+
 void
 target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
     struct target_tally *tally)
 {
 	uint64_t sent = 0, octets = 0;
-	unsigned i = 0;
-	bool again = true;
 
-	while (i < n) {
-		int k = sendmmsg(fd, m + i, n - i, 0);
+	for (unsigned i = 0; i < n;) {
+		unsigned k = messages_send(t, fd, m + i, n - i);
 
-		for (int j = 0; j < k; j++)
-			octets += m[i + (unsigned)j].msg_len;
-		if (k > 0) {
-			sent += (unsigned)k;
-			i += (unsigned)k;
-			again = true;
+		if (k == 0) {
+			target_miss(t, reason_of(errno), 1, tally);
+			i++;
 			continue;
 		}
-		/* An ICMP error is about an earlier datagram: this one has not been tried. */
-		if (errno == ECONNREFUSED) {
-			count(&t->refusals, 1);
-			if (again) {
-				again = false;
-				continue;
-			}
-		}
-		target_miss(t, reason_of(errno), 1, tally);
-		i++;
-		again = true;
+		for (sent += k; k > 0; k--)
+			octets += m[i++].msg_len;
 	}
-	count(&t->sent, sent);
-	count(&t->octets, octets);
-	tally->sent += sent;
+	sent_count(t, sent, octets, tally);
+}
+
+/* Whether the kernel says that it cannot cut, be it on the way to this target or at all. */
+static bool
+cannot_cut(int error)
+{
+	switch (error) {
+	case EINVAL:      /* before 4.18; or longer than the MTU, before 6.14 */
+	case EMSGSIZE:    /* longer than the MTU: whole, it goes in fragments */
+	case EIO:         /* the device leaves checksums to others, or there is IPsec */
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* One train's `n` datagrams could not go together, errno says why: what becomes of each? */
+static void
+train_divide(struct target *t, int fd, struct mmsghdr *m, unsigned n,
+    struct target_tally *tally)
+{
+	if (n == 1) {
+		target_miss(t, reason_of(errno), 1, tally);
+		return;
+	}
+	if (cannot_cut(errno))
+		atomic_store_explicit(&t->one_by_one, TRAIN_REST, memory_order_relaxed);
+	target_send_by(t, fd, m, n, tally);
+}
+
+/* As target_send_by, to TRAIN_DATAGRAMS at once. */
+static void
+trains_send(struct target *t, int fd, struct mmsghdr *m, unsigned n,
+    struct target_tally *tally)
+{
+	uint64_t sent = 0, octets = 0;
+	struct trains trains;
+
+	trains_couple(&trains, m, n);
+	for (unsigned i = 0; i < trains.n;) {
+		unsigned k = messages_send(t, fd, trains.messages + i, trains.n - i);
+
+		if (k == 0) {
+			train_divide(t, fd, m, trains.datagrams[i], tally);
+			m += trains.datagrams[i++];
+			continue;
+		}
+		for (; k > 0; k--, i++) {
+			octets += trains.messages[i].msg_len;
+			sent += trains.datagrams[i];
+			for (unsigned left = trains.datagrams[i]; left > 0; left--, m++)
+				m->msg_len = (unsigned)train_octets(&m->msg_hdr);
+		}
+	}
+	sent_count(t, sent, octets, tally);
+}
+
+/* Whether `n` datagrams may go together; not for a while after the kernel said no. */
+static bool
+target_couples(struct target *t, unsigned n)
+{
+	uint32_t rest = atomic_load_explicit(&t->one_by_one, memory_order_relaxed);
+
+	if (rest == 0)
+		return n > 1;
+	atomic_store_explicit(&t->one_by_one, rest > n ? rest - n : 0, memory_order_relaxed);
+	return false;
 }
 
 void
@@ -351,8 +433,15 @@ target_send(struct target *t, struct mmsghdr *m, unsigned n, struct target_tally
 {
 	int fd = atomic_load_explicit(&t->fd, memory_order_acquire);
 
-	if (fd == -1)
+	if (fd == -1) {
 		target_miss(t, TARGET_UNRESOLVED, n, tally);
-	else
+		return;
+	}
+	if (!target_couples(t, n)) {
 		target_send_by(t, fd, m, n, tally);
+		return;
+	}
+	for (unsigned at = 0; at < n; at += TRAIN_DATAGRAMS)
+		trains_send(t, fd, m + at, n - at < TRAIN_DATAGRAMS ? n - at : TRAIN_DATAGRAMS,
+		    tally);
 }

@@ -53,6 +53,7 @@ struct target {
 	struct sockaddr_storage addr; /* what `fd` is connected to */
 	socklen_t addr_len;
 	bool said;                    /* that it cannot be resolved */
+	_Atomic uint32_t one_by_one;  /* so many datagrams are not coupled (train.h) */
 	_Atomic uint64_t sent, octets;
 	_Atomic uint64_t refusals;    /* times that ICMP told of datagrams that found nobody */
 	_Atomic uint64_t unsent[TARGET_N_REASONS];
@@ -91,8 +92,10 @@ uint32_t target_mtu(const struct target *t);
 bool target_resolve(struct target *t, const struct target_options *o, struct err *e);
 
 /*
- * Send `n` datagrams, whose names (msg_name) are not set, and count what became of them, in
- * `t` and into `tally`. Any thread.
+ * Send `n` datagrams, whose names (msg_name) are not set, of a part or two, and count what
+ * became of them, in `t` and into `tally`. msg_len becomes the octets of each that went, and
+ * is left alone where one did not. Those of one size go together (train.h) where the kernel
+ * can cut them apart; what becomes of each is counted all the same. Any thread.
  */
 void target_send(struct target *t, struct mmsghdr *m, unsigned n, struct target_tally *tally);
 

@@ -4,8 +4,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -157,6 +162,186 @@ test_nobody_there(void **state)
 	target_close(&t);
 }
 
+/* Sizes of datagrams in a row. */
+static const struct {
+	const char *says;
+	unsigned n;
+	size_t octets[12]; /* again and again, to `n` datagrams */
+	unsigned n_octets;
+} rows[] = {
+	{ "of one size", 200, { 1464 }, 1 },
+	{ "an octet each", 200, { 1 }, 1 },
+	{ "now and then a shorter one", 100, { 1464, 1464, 1464, 1463, 1464, 3 }, 6 },
+	{ "now and then a longer one", 100, { 300, 300, 300, 301, 300, 1464 }, 6 },
+	{ "shorter and shorter", 60, { 1400, 700, 300, 100, 50, 20, 5, 1, 0 }, 9 },
+	{ "longer and longer", 60, { 0, 1, 5, 20, 50, 100, 300, 700, 1400 }, 9 },
+	{ "empty ones between", 100, { 200, 200, 0, 200, 0, 0 }, 6 },
+	{ "none but empty ones", 100, { 0 }, 1 },
+	{ "large ones", 40, { 9000, 9000, 9000, 8999 }, 4 },
+	{ "as large as can be", 6, { 65507, 65507, 1 }, 3 },
+	{ "some of many at once", 64, { 100, 100, 100, 50 }, 4 },
+};
+
+/* Octets that tell datagram `no` from others, and its places from each other. */
+static void
+octets_make(uint8_t *p, size_t n, unsigned no)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)((no * 31 + i + (i >> 8) * 7) & 0xff);
+}
+
+/* Send row `i` to `t`, in two parts each, and look that `fd` gets that. */
+static void
+check_row(size_t i, struct target *t, int fd, const char *how)
+{
+	static uint8_t data[64][65536], want[65536], got[65536];
+	uint64_t sent = t->sent, octets = t->octets, sum = 0;
+	struct iovec v[64][2];
+	struct mmsghdr m[64];
+	struct target_tally tally = { 0 };
+
+	for (unsigned first = 0; first < rows[i].n; first += 64) {
+		unsigned n = rows[i].n - first < 64 ? rows[i].n - first : 64;
+
+		memset(m, 0, sizeof(m));
+		for (unsigned k = 0; k < n; k++) {
+			size_t len = rows[i].octets[(first + k) % rows[i].n_octets], head = len / 5;
+
+			octets_make(data[k], len, first + k);
+			v[k][0] = (struct iovec){ data[k], head };
+			v[k][1] = (struct iovec){ data[k] + head, len - head };
+			m[k].msg_hdr.msg_iov = v[k];
+			m[k].msg_hdr.msg_iovlen = 2;
+			sum += len;
+		}
+		target_send(t, m, n, &tally);
+		for (unsigned k = 0; k < n; k++) {
+			size_t len = rows[i].octets[(first + k) % rows[i].n_octets];
+			ssize_t came = recv(fd, got, sizeof(got), 0);
+
+			octets_make(want, len, first + k);
+			if (m[k].msg_len != len || came != (ssize_t)len || memcmp(got, want, len) != 0)
+				fail_msg("%s, %s: datagram %u of %zu octets: %zd came", how, rows[i].says,
+				    first + k, len, came);
+		}
+	}
+	assert_int_equal(tally.sent, rows[i].n);
+	assert_int_equal(tally.unsent, 0);
+	assert_int_equal(t->sent - sent, rows[i].n);
+	assert_int_equal(t->octets - octets, sum);
+}
+
+static int
+room(int fd)
+{
+	int octets = 16 << 20; /* of what comes before it is read */
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) != 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+	return fd;
+}
+
+/* Whatever goes together, and where nothing may: what comes is what was sent. */
+static void
+test_rows(void **state)
+{
+	struct target t;
+	uint16_t port;
+	int fd = room(receiver(&port)), on = 1;
+
+	(void)state;
+	open_port(&t, port, &(struct target_options){ 0 });
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "as ever");
+	/* The kernel refuses to cut where it may not make checksums: each on its own. */
+	assert_int_equal(setsockopt(t.fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "without checksums");
+	assert_int_not_equal(t.one_by_one, 0);
+	/* Later, it is tried again. */
+	on = 0;
+	assert_int_equal(setsockopt(t.fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+	t.one_by_one = 300;
+	check_row(0, &t, fd, "for the rest of a while");
+	assert_int_equal(t.one_by_one, 100);
+	check_row(0, &t, fd, "after a while");
+	assert_int_equal(t.one_by_one, 0);
+	check_row(0, &t, fd, "together again");
+	assert_int_equal(t.one_by_one, 0);
+	target_close(&t);
+	close(fd);
+}
+
+/* Nobody listens, and batches go together: each datagram is counted all the same. */
+static void
+test_nobody_there_for_many(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	uint16_t port;
+
+	(void)state;
+	close(receiver(&port));
+	open_port(&t, port, &(struct target_options){ 0 });
+	for (int i = 0; i < 50; i++)
+		send_octets(&t, 1000, 64, &tally);
+	assert_int_equal(tally.sent + tally.unsent, 50 * 64);
+	assert_true(t.refusals > 0);
+	assert_int_equal(t.sent, tally.sent);
+	assert_int_equal(t.octets, 1000 * tally.sent);
+	assert_int_equal(t.unsent[TARGET_REFUSED], tally.unsent);
+	target_close(&t);
+}
+
+/* Raise the loopback interface, with packets of `mtu` octets at most. */
+static void
+loopback_up(int mtu)
+{
+	struct ifreq size = { .ifr_name = "lo", .ifr_mtu = mtu };
+	struct ifreq flags = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(ioctl(fd, SIOCSIFMTU, &size), 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &flags), 0);
+	close(fd);
+}
+
+/* A narrow way, in a network of our own, where we may have one. */
+static void
+test_narrow(void **state)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), whole = IP_PMTUDISC_DO, fd;
+	struct target_tally tally = { 0 };
+	struct target t;
+	uint16_t port;
+
+	(void)state;
+	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
+		print_message("no network namespace of our own: %s\n", strerror(errno));
+		close(home);
+		return;
+	}
+	loopback_up(576);
+	fd = room(receiver(&port));
+	open_port(&t, port, &(struct target_options){ 0 });
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "by an MTU of 576");
+	assert_int_not_equal(t.one_by_one, 0);
+	/* Fragments are forbidden: what is too long goes neither together nor alone. */
+	assert_int_equal(setsockopt(t.fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole)), 0);
+	for (unsigned rest = 0; rest < 2; rest++) {
+		t.one_by_one = rest;
+		send_octets(&t, 1000, 64, &tally);
+		assert_int_equal(tally.sent, 0);
+		assert_int_equal(tally.unsent, 64 * (rest + 1));
+	}
+	assert_int_equal(t.unsent[TARGET_TOO_LONG], 128);
+	target_close(&t);
+	close(fd);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+}
+
 static void
 test_unresolved(void **state)
 {
@@ -217,6 +402,9 @@ main(void)
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_nobody_there_for_many),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_unresolved),
 		cmocka_unit_test(test_source),
 	};
