@@ -38,6 +38,7 @@ struct datagram_config {
 	bool ipv6_only;             /* no IPv4, though the address is none or :: */
 	const char *mcast_groups;   /* comma list of addresses; NULL: none */
 	uint64_t pipe_size;         /* receive buffer of a socket, octets */
+	bool joined;                /* datagrams may come several in one message: UDP_GRO */
 	const char *allow_file;     /* NULL: everybody may send */
 	bool time_new;              /* a record's bin comes from its arrival, not its own time */
 	bool time_secs;             /* NetFlow v5 tells uptimes in seconds */

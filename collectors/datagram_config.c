@@ -28,6 +28,12 @@
 	{ .name = prefix "_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size), \
 	  .max = 1073741823, .def = "32M", .unit = "octets", \
 	  .doc = "Receive buffer to ask the kernel for, for each worker; it bears bursts." }, \
+	{ .name = prefix "_udp_gro", .type = DIRECTIVE_BOOL, .offset = AT(joined), \
+	  .def = "false", \
+	  .doc = "Let the kernel join datagrams of one size that a sender sends fast (UDP_GRO): " \
+	         "where the network card's driver does so they cost about half as much, " \
+	         "and the receive buffer has more room. kernel_drops then counts what was joined as " \
+	         "one." }, \
 	{ .name = prefix "_allow_file", .type = DIRECTIVE_PATH, .offset = AT(allow_file), \
 	  .reload = DIRECTIVE_RELOAD, \
 	  .doc = "File of those who may send, an address or address/length a line; datagrams of all " \

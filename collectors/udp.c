@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "collectors/udp.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,8 +16,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define BATCH       64U              /* datagrams per system call */
-#define READ_CALLS  8U               /* at once; then other doors have their turn */
+#ifndef UDP_GRO
+#define UDP_GRO 104 /* since Linux 5.0 */
+#endif
+
+#define BATCH       64U              /* messages per system call */
+#define READ_MAX    (8U * BATCH)     /* datagrams at once; then other doors have their turn */
 #define MAX_OCTETS  65536U           /* more than UDP can have */
 /* Buffers start on different cache sets, or 64 datagrams would fight for the same few. */
 #define STRIDE      (MAX_OCTETS + 33 * 64)
@@ -25,27 +33,56 @@ struct udp {
 	struct mmsghdr messages[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_storage from[BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[BATCH][CMSG_SPACE(sizeof(int))];
+	unsigned taken;      /* datagrams of this read */
 };
 
-/* One system call. Returns how many datagrams there were, 0 when none is left. */
+/* Octets of each datagram in `m`, but for the last, which may be shorter: udp(7), UDP_GRO. */
+static size_t
+message_each(struct msghdr *m, size_t octets)
+{
+	const struct cmsghdr *c = m->msg_controllen > 0 ? CMSG_FIRSTHDR(m) : NULL;
+	int each = 0;
+
+	if (c != NULL && c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO)
+		memcpy(&each, CMSG_DATA(c), sizeof(each));
+	return each > 0 ? (size_t)each : octets;
+}
+
+/* Take the datagrams of message `i`: one, unless the kernel found several of one size. */
+static void
+message_take(struct udp *u, unsigned i, struct datagram *d)
+{
+	size_t left = u->messages[i].msg_len, each = message_each(&u->messages[i].msg_hdr, left);
+
+	d->data = u->vectors[i].iov_base;
+	d->from = listen_sender(&u->from[i], &d->from_port);
+	do {
+		d->len = left < each ? left : each;
+		(void)intake_take(&u->intake, d);
+		u->taken++;
+		d->data += d->len;
+		left -= d->len;
+	} while (left > 0);
+}
+
+/* One system call. Returns how many messages there were, 0 when none is left. */
 static unsigned
 udp_take(struct collector *c, struct udp *u)
 {
 	struct datagram d = { 0 };
 	int n;
 
-	for (unsigned i = 0; i < BATCH; i++)
+	for (unsigned i = 0; i < BATCH; i++) {
 		u->messages[i].msg_hdr.msg_namelen = sizeof(u->from[i]);
+		u->messages[i].msg_hdr.msg_controllen = sizeof(u->control[i]);
+	}
 	n = recvmmsg(c->fd, u->messages, BATCH, MSG_DONTWAIT, NULL);
 	if (n <= 0) /* nothing there, or an ICMP error of no interest */
 		return 0;
 	d.arrival = clock_real();
-	for (unsigned i = 0; i < (unsigned)n; i++) {
-		d.data = u->vectors[i].iov_base;
-		d.len = u->messages[i].msg_len;
-		d.from = listen_sender(&u->from[i], &d.from_port);
-		(void)intake_take(&u->intake, &d);
-	}
+	for (unsigned i = 0; i < (unsigned)n; i++)
+		message_take(u, i, &d);
 	intake_flush(&u->intake);
 	return (unsigned)n;
 }
@@ -56,7 +93,7 @@ udp_read(struct collector *c)
 	struct udp *u = c->priv;
 
 	pipeline_source(c->pipeline, u->intake.decoder->source);
-	for (unsigned i = 0; i < READ_CALLS; i++)
+	for (u->taken = 0; u->taken < READ_MAX;)
 		if (udp_take(c, u) < BATCH)
 			return COLLECTOR_IDLE;
 	return COLLECTOR_BUSY;
@@ -125,7 +162,20 @@ udp_buffers(struct udp *u)
 		u->messages[i].msg_hdr.msg_iov = &u->vectors[i];
 		u->messages[i].msg_hdr.msg_iovlen = 1;
 		u->messages[i].msg_hdr.msg_name = &u->from[i];
+		u->messages[i].msg_hdr.msg_control = u->control[i];
 	}
+}
+
+/* An older kernel does without. */
+static void
+udp_join(const struct collector *c)
+{
+	int on = 1;
+
+	if (setsockopt(c->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) != 0 &&
+	    c->pipeline->worker == 0)
+		log_warn("%s %s: UDP_GRO: %s: datagrams are not joined", c->ops->name, c->where,
+		    strerror(errno));
 }
 
 static int
@@ -151,6 +201,8 @@ udp_open(struct collector *c, const struct datagram_decoder *decoder, struct err
 		return rc;
 	}
 	udp_buffers(u);
+	if (config->joined)
+		udp_join(c);
 	udp_room(c, config);
 	return 0;
 }

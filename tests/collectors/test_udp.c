@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 
 #include "collectors/datagram_config.h"
 #include "collectors/udp.h"
+#include "core/output.h"
 #include "lib/clock.h"
 #include "lib/rcu.h"
 #include "tests/collectors/rig.h"
@@ -182,6 +184,125 @@ test_many(void **state)
 	read_until(&r, 1000);
 	assert_int_equal(rig_stat(&r, STAT_DATAGRAMS), 1000);
 	rig_fini(&r);
+}
+
+/* What an output that relays datagrams is given. */
+static struct {
+	unsigned n;
+	uint16_t port; /* of the sender */
+	size_t octets[200];
+	uint8_t first[200]; /* octet of each */
+} relayed;
+
+static void
+relay_take(struct output *o, unsigned worker, enum collector_kind kind, const struct datagram *d)
+{
+	(void)o;
+	(void)worker;
+	assert_int_equal(kind, COLLECTOR_SFLOW);
+	assert_true(relayed.n < 200);
+	relayed.port = d->from_port;
+	relayed.first[relayed.n] = d->len > 0 ? d->data[0] : 0;
+	for (size_t i = 0; i < d->len; i++)
+		assert_int_equal(d->data[i], relayed.first[relayed.n]);
+	relayed.octets[relayed.n++] = d->len;
+}
+
+static void
+relay_flush(struct output *o, unsigned worker)
+{
+	(void)o;
+	(void)worker;
+}
+
+static void
+send_plain(int fd, size_t len, uint8_t octet)
+{
+	static uint8_t octets[65536];
+
+	memset(octets, octet, len);
+	assert_int_equal(send(fd, octets, len, 0), len);
+}
+
+/* Send `n` datagrams of `each` octets and one of `last` by one message. */
+static void
+send_train(int fd, unsigned n, size_t each, size_t last, uint8_t first)
+{
+	static uint8_t octets[65536];
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = { 0 };
+	struct iovec v = { octets, n * each + last };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	uint16_t cut = (uint16_t)each;
+
+	for (size_t i = 0; i < v.iov_len; i++)
+		octets[i] = (uint8_t)(first + i / each);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(cut));
+	memcpy(CMSG_DATA(c), &cut, sizeof(cut));
+	assert_int_equal(sendmsg(fd, &m, 0), v.iov_len);
+}
+
+/* Datagrams that are sent together come as the datagrams that they are. */
+static void
+check_trains(bool joined)
+{
+	static const struct {
+		unsigned n;
+		size_t each, last;
+	} trains[] = { { 1, 7, 0 }, { 44, 1464, 0 }, { 10, 100, 99 }, { 1, 50, 1 }, { 1, 0, 0 },
+		{ 63, 1, 0 }, { 2, 30000, 5000 }, { 1, 65507, 0 } };
+	static const struct output_ops ops = { .relay = relay_take, .flush = relay_flush };
+	struct output relay = { .ops = &ops }, *relays[] = { &relay };
+	struct datagram_config config = { .port = free_port(), .pipe_size = 4 << 20,
+		.joined = joined };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)config.port),
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	unsigned want = 0;
+	struct rig r;
+
+	relayed.n = 0;
+	assert_int_equal(connect(fd, (const void *)&a, len), 0);
+	assert_int_equal(getsockname(fd, (void *)&a, &len), 0);
+	rig_init(&r, &sflow_udp_collector, &config);
+	r.pipeline.relays = relays;
+	r.pipeline.n_relays = 1;
+	rig_open(&r);
+	for (size_t i = 0; i < sizeof(trains) / sizeof(trains[0]); i++) {
+		if (trains[i].n == 1 && trains[i].last == 0)
+			send_plain(fd, trains[i].each, (uint8_t)want);
+		else
+			send_train(fd, trains[i].n, trains[i].each, trains[i].last, (uint8_t)want);
+		want += trains[i].n + (trains[i].last > 0);
+	}
+	read_until(&r, want);
+	assert_int_equal(relayed.n, want);
+	assert_int_equal(relayed.port, ntohs(a.sin_port));
+	want = 0;
+	for (size_t i = 0; i < sizeof(trains) / sizeof(trains[0]); i++) {
+		for (unsigned k = 0; k < trains[i].n; k++, want++)
+			if (relayed.octets[want] != trains[i].each ||
+			    (trains[i].each > 0 && relayed.first[want] != want))
+				fail_msg("row %zu: datagram %u has %zu octets", i, k, relayed.octets[want]);
+		if (trains[i].last > 0)
+			assert_int_equal(relayed.octets[want++], trains[i].last);
+	}
+	rig_books(&r, "together");
+	rig_fini(&r);
+	close(fd);
+}
+
+/* The kernel may hand them over as they are, or joined. */
+static void
+test_together(void **state)
+{
+	(void)state;
+	check_trains(false);
+	check_trains(true);
 }
 
 /* What the kernel dropped and what arrived are all that was sent. */
@@ -525,6 +646,7 @@ main(void)
 		cmocka_unit_test(test_one_address),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_sharing),
