@@ -42,6 +42,7 @@ enum option_id {
 	OPT_RATE,
 	OPT_OCTETS,
 	OPT_DPORT,
+	OPT_ONE_BY_ONE,
 	OPT_TRUTH,
 	OPT_HELP,
 };
@@ -67,6 +68,7 @@ static const struct option gen_options[] = {
 	{ "rate", required_argument, NULL, OPT_RATE },
 	{ "octets", required_argument, NULL, OPT_OCTETS },
 	{ "dport", required_argument, NULL, OPT_DPORT },
+	{ "one-by-one", no_argument, NULL, OPT_ONE_BY_ONE },
 	{ "truth", required_argument, NULL, OPT_TRUTH },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -94,6 +96,7 @@ static const char gen_usage[] =
     "  --pps RATE       records per second of virtual time (1000000)\n"
     "  --sampling N     sFlow: announce that 1 in N was sampled (1)\n"
     "  --sources N      exporters: addresses in pcap, sockets with UDP (1)\n"
+    "  --one-by-one     with UDP: a message for each datagram, so that nothing joins them\n"
     "  --dport PORT     to which datagrams in pcap go (2100; sFlow: 6343)\n"
     "  --seed N         other traffic of the same kind (1)\n"
     "\n"
@@ -115,6 +118,7 @@ struct gen {
 	uint32_t sources;
 	uint16_t dst_port;
 	const char *pcap, *udp, *interface, *truth;
+	bool one_by_one;
 };
 
 void
@@ -243,6 +247,9 @@ gen_option(struct gen *g, enum option_id id, const char *name, const char *value
 	case OPT_DPORT:
 		g->dst_port = (uint16_t)gen_number(name, value, 1, 65535);
 		break;
+	case OPT_ONE_BY_ONE:
+		g->one_by_one = true;
+		break;
 	case OPT_TRUTH:
 		g->truth = value;
 		break;
@@ -300,7 +307,7 @@ gen_open(const struct gen *g)
 	bool frames = g->encoder == &frame_encoder;
 
 	if (g->udp != NULL)
-		return out_udp(g->udp, g->sources, g->rate);
+		return out_udp(g->udp, g->sources, g->rate, g->one_by_one);
 	if (g->interface != NULL)
 		return out_wire(g->interface, g->rate);
 	return out_pcap(g->pcap, g->wrap->link, frames ? g->snap : 65535, g->sources,

@@ -86,13 +86,13 @@ out_pcap(const char *path, uint32_t link, uint32_t snap, uint32_t sources,
 }
 
 struct out *
-out_udp(const char *host_port, uint32_t sources, uint64_t rate)
+out_udp(const char *host_port, uint32_t sources, uint64_t rate, bool one_by_one)
 {
 	struct out *out = die_calloc(1, sizeof(*out));
 
 	out->fd = -1;
 	out->sources = sources;
-	out->udp = udp_new(host_port, sources, rate);
+	out->udp = udp_new(host_port, sources, rate, one_by_one);
 	return out;
 }
 

@@ -7,6 +7,7 @@
 #define WEIR_BENCH_GEN_OUT_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define OUT_DATAGRAM_MAX 1472  /* fills an Ethernet frame over IPv4 */
@@ -27,7 +28,7 @@ struct out *out_pcap(const char *path, uint32_t link, uint32_t snap, uint32_t so
  * loopback each has its own address 127.0.0.1 and up. `rate` is in datagrams a second,
  * 0 as fast as the socket takes them.
  */
-struct out *out_udp(const char *host_port, uint32_t sources, uint64_t rate);
+struct out *out_udp(const char *host_port, uint32_t sources, uint64_t rate, bool one_by_one);
 
 /* Send frames, whole, out of interface `name`, `rate` a second or 0: as it takes them. */
 struct out *out_wire(const char *name, uint64_t rate);

@@ -31,7 +31,7 @@ struct source {
 	unsigned n;
 	struct iovec *vectors; /* udp.batch */
 	uint8_t *octets; /* OUT_DATAGRAM_MAX for each */
-	bool one_by_one; /* the kernel cannot cut datagrams out of a message */
+	bool one_by_one; /* the kernel cannot cut datagrams out of a message, or is not to */
 };
 
 struct udp {
@@ -178,7 +178,7 @@ descriptors_want(uint32_t sources)
 }
 
 struct udp *
-udp_new(const char *host_port, uint32_t sources, uint64_t rate)
+udp_new(const char *host_port, uint32_t sources, uint64_t rate, bool one_by_one)
 {
 	struct udp *u = die_calloc(1, sizeof(*u));
 	struct addrinfo *to = udp_resolve(host_port);
@@ -191,8 +191,10 @@ udp_new(const char *host_port, uint32_t sources, uint64_t rate)
 	u->n_sources = sources;
 	descriptors_want(sources);
 	u->sources = die_calloc(sources, sizeof(*u->sources));
-	for (uint32_t i = 0; i < sources; i++)
+	for (uint32_t i = 0; i < sources; i++) {
 		source_open(&u->sources[i], to, i, u->batch);
+		u->sources[i].one_by_one = one_by_one;
+	}
 	freeaddrinfo(to);
 	return u;
 }

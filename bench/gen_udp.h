@@ -8,6 +8,7 @@
 #ifndef WEIR_BENCH_GEN_UDP_H
 #define WEIR_BENCH_GEN_UDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,10 @@ struct udp;
 /*
  * Sockets for `sources` sources, connected to `host_port` ("127.0.0.1:2100",
  * "[::1]:2100"). `rate` is in datagrams a second, 0: unpaced.
+ * Datagrams of one length in a row go by one message that the kernel cuts, unless they are
+ * to go `one_by_one`.
  */
-struct udp *udp_new(const char *host_port, uint32_t sources, uint64_t rate);
+struct udp *udp_new(const char *host_port, uint32_t sources, uint64_t rate, bool one_by_one);
 
 /* Send what waits, close and free (NULL is fine). */
 void udp_free(struct udp *u);
