@@ -19,6 +19,9 @@
 #define NONE        0U
 #define SETTLED     UINT32_MAX
 
+/* Open streams stand in two lists: by their last packet, and by their first. */
+enum order { BY_SEEN, BY_BIRTH, ORDERS };
+
 /* Both directions are one: the lower end is the first. */
 struct stream_key {
 	ip16_t lower, upper;
@@ -37,9 +40,9 @@ struct stream_row {
 /* A stream that engines look at. */
 struct stream {
 	struct stream_key key;
-	uint64_t seen;         /* time of its last packet */
+	uint64_t first, seen;  /* times of its first and last packet */
 	uint64_t birth;        /* no other has the same */
-	uint32_t older, newer; /* by `seen` */
+	uint32_t older[ORDERS], newer[ORDERS];
 	uint32_t class_id;     /* as far as is known */
 	uint32_t kept;         /* its records, the newest first */
 	uint32_t looks;        /* packets that were looked at */
@@ -52,6 +55,8 @@ struct stream {
 
 /* A record that was fed, as it was counted: as much of a struct flow as anybody reads. */
 struct record {
+	uint64_t batch; /* that it was counted with */
+	uint64_t lost;  /* views that do not have it as it is: pipeline_move */
 	uint32_t next;
 	uint64_t flow[];
 };
@@ -69,12 +74,14 @@ struct classes {
 	const struct class_config *config;
 	const struct packet_wants *wants;
 	struct pipeline *pipeline;
+	struct pipeline_hook hook;
+	enum flow_source source; /* of its packets */
 	struct turns turns;
 	void *engines[CLASS_ENGINES];
 	struct chunks streams, records;
 	uint64_t births;
-	uint32_t oldest, newest;
-	uint32_t n_open, open_max; /* in that list */
+	uint32_t oldest[ORDERS], newest[ORDERS];
+	uint32_t n_open, open_max; /* in those lists */
 	uint32_t unsettled;
 	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
 	uint32_t budget;
@@ -153,10 +160,6 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 			classes_free(cs);
 			return NULL;
 		}
-	if (pipeline_move_prepare(p, e) != 0) {
-		classes_free(cs);
-		return NULL;
-	}
 	if (c->list != NULL)
 		member_join(cs);
 	return cs;
@@ -187,34 +190,32 @@ stream_give(struct classes *cs, uint32_t open)
 }
 
 static void
-stream_link(struct classes *cs, uint32_t open)
+stream_link(struct classes *cs, uint32_t open, enum order by)
 {
 	struct stream *st = stream_at(cs, open);
 
-	st->older = cs->newest;
-	st->newer = NONE;
-	if (cs->newest != NONE)
-		stream_at(cs, cs->newest)->newer = open;
+	st->older[by] = cs->newest[by];
+	st->newer[by] = NONE;
+	if (cs->newest[by] != NONE)
+		stream_at(cs, cs->newest[by])->newer[by] = open;
 	else
-		cs->oldest = open;
-	cs->newest = open;
-	cs->n_open++;
+		cs->oldest[by] = open;
+	cs->newest[by] = open;
 }
 
 static void
-stream_unlink(struct classes *cs, uint32_t open)
+stream_unlink(struct classes *cs, uint32_t open, enum order by)
 {
 	struct stream *st = stream_at(cs, open);
 
-	if (st->older != NONE)
-		stream_at(cs, st->older)->newer = st->newer;
+	if (st->older[by] != NONE)
+		stream_at(cs, st->older[by])->newer[by] = st->newer[by];
 	else
-		cs->oldest = st->newer;
-	if (st->newer != NONE)
-		stream_at(cs, st->newer)->older = st->older;
+		cs->oldest[by] = st->newer[by];
+	if (st->newer[by] != NONE)
+		stream_at(cs, st->newer[by])->older[by] = st->older[by];
 	else
-		cs->newest = st->older;
-	cs->n_open--;
+		cs->newest[by] = st->older[by];
 }
 
 /* `open` is of class `class_id`; what was counted of it follows. */
@@ -245,6 +246,19 @@ row_find(struct classes *cs, const struct stream_key *key)
 	return row != NULL ? row : turns_previous(&cs->turns, key);
 }
 
+/* `open` goes, as soon as its records are where they should be. */
+static void
+stream_close(struct classes *cs, uint32_t open)
+{
+	stream_unlink(cs, open, BY_SEEN);
+	stream_unlink(cs, open, BY_BIRTH);
+	cs->n_open--;
+	if (stream_at(cs, open)->unsettled)
+		stream_at(cs, open)->ended = true;
+	else
+		stream_give(cs, open);
+}
+
 /* Engines look at no more of `open`: its class is settled. */
 static void
 stream_end(struct classes *cs, uint32_t open)
@@ -267,23 +281,22 @@ stream_end(struct classes *cs, uint32_t open)
 			cs->noted[i] = NONE;
 	stat_add(&cs->pipeline->stats,
 	    class_id != 0 ? STAT_CLASS_KNOWN : STAT_CLASS_UNKNOWN, 1);
-	stream_unlink(cs, open);
-	if (st->unsettled)
-		st->ended = true;
-	else
-		stream_give(cs, open);
+	stream_close(cs, open);
 }
 
-/* Let `row` be open; where there is no room, the stream that was silent for longest ends. */
+/*
+ * Let `row` be open, from `time` on; where there is no room, the stream that was silent for
+ * longest ends.
+ */
 static void
-stream_open(struct classes *cs, struct stream_row *row)
+stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 {
 	struct stream *st;
 	uint32_t open;
 
 	if (cs->n_open == cs->open_max) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_EVICTED, 1);
-		stream_end(cs, cs->oldest);
+		stream_end(cs, cs->oldest[BY_SEEN]);
 	}
 	open = chunks_take(&cs->streams);
 	stat_add(&cs->pipeline->stats, STAT_CLASS_STREAMS, 1);
@@ -296,8 +309,11 @@ stream_open(struct classes *cs, struct stream_row *row)
 	st->key = row->key;
 	st->birth = ++cs->births;
 	st->asking = (1U << cs->config->n) - 1;
+	st->first = time;
 	row->open = open;
-	stream_link(cs, open);
+	stream_link(cs, open, BY_SEEN);
+	stream_link(cs, open, BY_BIRTH);
+	cs->n_open++;
 }
 
 /* Ask the engines, in their order, until one says something. Returns whether that is final. */
@@ -407,9 +423,9 @@ key_fill(struct stream_key *key, const struct flow *f)
 	key->proto = f->proto;
 }
 
-/* The row of the stream of `f`, new or not; NULL: there is no room for it. */
+/* The row of the stream of `f`, at `time`, new or not; NULL: there is no room for it. */
 static struct stream_row *
-row_of(struct classes *cs, const struct flow *f)
+row_of(struct classes *cs, const struct flow *f, uint64_t time)
 {
 	struct stream_key key;
 	struct stream_row *row, *previous;
@@ -425,8 +441,85 @@ row_of(struct classes *cs, const struct flow *f)
 	if (previous != NULL)
 		*row = *previous;
 	else
-		stream_open(cs, row);
+		stream_open(cs, row, time);
 	return row;
+}
+
+/* Keep the record in slot `i`, of an open stream, as it will be fed. */
+static void
+record_keep(struct classes *cs, unsigned i)
+{
+	struct stream *st = stream_at(cs, cs->noted[i]);
+	uint32_t no = chunks_take(&cs->records);
+	struct record *r;
+
+	cs->noted[i] = NONE;
+	if (no == NONE) {
+		stat_add(&cs->pipeline->stats, STAT_CLASS_FIXED, 1);
+		return;
+	}
+	r = chunks_at(&cs->records, no);
+	r->batch = cs->pipeline->batches;
+	memcpy(r->flow, &cs->pipeline->flows[i], cs->pipeline->clear_octets);
+	r->next = st->kept;
+	st->kept = no;
+}
+
+static void
+batch_keep(void *arg)
+{
+	struct classes *cs = arg;
+
+	for (unsigned i = 0; i < cs->pipeline->n; i++)
+		if (cs->noted[i] != NONE)
+			record_keep(cs, i);
+}
+
+/* Move the records of `st` that are not of its class. */
+static void
+stream_settle(struct classes *cs, struct stream *st)
+{
+	for (uint32_t no = st->kept; no != NONE;) {
+		struct record *r = chunks_at(&cs->records, no);
+		struct flow *f = record_flow(r);
+
+		if (f->class_id != st->class_id)
+			pipeline_move(cs->pipeline, cs->source, f, r->batch, st->class_id, &r->lost);
+		f->class_id = st->class_id;
+		no = r->next;
+	}
+}
+
+/* What became known of records that were fed. */
+static void
+batch_settle(void *arg)
+{
+	struct classes *cs = arg;
+
+	if (cs->unsettled == NONE)
+		return;
+	for (uint32_t open = cs->unsettled; open != NONE; open = stream_at(cs, open)->next)
+		stream_settle(cs, stream_at(cs, open));
+	pipeline_moves_run(cs->pipeline, cs->source); /* the last that sees their records */
+	while (cs->unsettled != NONE) {
+		uint32_t open = cs->unsettled;
+		struct stream *st = stream_at(cs, open);
+
+		cs->unsettled = st->next;
+		st->unsettled = false;
+		if (st->ended)
+			stream_give(cs, open);
+	}
+}
+
+/* The first packet is here, at `time`. */
+static void
+classes_begin(struct classes *cs, uint64_t time)
+{
+	cs->turns.swapped = time;
+	cs->source = cs->pipeline->source;
+	cs->hook = (struct pipeline_hook){ .before = batch_keep, .after = batch_settle, .arg = cs };
+	pipeline_hook(cs->pipeline, &cs->hook);
 }
 
 void
@@ -439,9 +532,9 @@ classes_take(struct classes *cs, const struct packet_link *link,
 
 	if (f->class_id != 0 || (ip_is_none(&f->src_host) && ip_is_none(&f->dst_host)))
 		return; /* the exporter has told; or it is not IP */
-	if (cs->turns.swapped == 0)
-		cs->turns.swapped = frame->time; /* time begins with the first packet */
-	if ((row = row_of(cs, f)) == NULL) {
+	if (cs->hook.arg == NULL)
+		classes_begin(cs, frame->time);
+	if ((row = row_of(cs, f, frame->time)) == NULL) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
 		return;
 	}
@@ -451,9 +544,9 @@ classes_take(struct classes *cs, const struct packet_link *link,
 	}
 	st = stream_at(cs, row->open);
 	st->seen = frame->time;
-	if (cs->newest != row->open) {
-		stream_unlink(cs, row->open);
-		stream_link(cs, row->open);
+	if (cs->newest[BY_SEEN] != row->open) {
+		stream_unlink(cs, row->open, BY_SEEN);
+		stream_link(cs, row->open, BY_SEEN);
 	}
 	if (cs->budget > 0 && cs->late_n == 0)
 		stream_look(cs, row->open, link, frame);
@@ -467,94 +560,25 @@ classes_take(struct classes *cs, const struct packet_link *link,
 	cs->noted[slot] = row->open;
 }
 
-void
-classes_keep(struct classes *cs, unsigned end)
-{
-	for (unsigned i = 0; i < end; i++) {
-		struct stream *st;
-		struct record *r;
-		uint32_t no;
-
-		if (cs->noted[i] == NONE)
-			continue;
-		st = stream_at(cs, cs->noted[i]);
-		cs->noted[i] = NONE;
-		if ((no = chunks_take(&cs->records)) == NONE) {
-			stat_add(&cs->pipeline->stats, STAT_CLASS_FIXED, 1);
-			continue;
-		}
-		r = chunks_at(&cs->records, no);
-		memcpy(r->flow, &cs->pipeline->flows[i], cs->pipeline->clear_octets);
-		r->next = st->kept;
-		st->kept = no;
-	}
-}
-
-bool
-classes_unsettled(const struct classes *cs)
-{
-	return cs->unsettled != NONE;
-}
-
-/* Move the records of `st`. Returns whether all are. */
-static bool
-stream_settle(struct classes *cs, struct stream *st)
-{
-	for (uint32_t no = st->kept; no != NONE;) {
-		struct record *r = chunks_at(&cs->records, no);
-		struct flow *f = record_flow(r);
-
-		if (f->class_id != st->class_id) {
-			if (!pipeline_move(cs->pipeline, f, st->class_id))
-				return false;
-			f->class_id = st->class_id;
-		}
-		no = r->next;
-	}
-	return true;
-}
-
-bool
-classes_settle(struct classes *cs)
-{
-	while (cs->unsettled != NONE) {
-		uint32_t open = cs->unsettled;
-		struct stream *st = stream_at(cs, open);
-
-		if (!stream_settle(cs, st))
-			return false;
-		cs->unsettled = st->next;
-		st->unsettled = false;
-		if (st->ended)
-			stream_give(cs, open);
-	}
-	return true;
-}
-
-void
+uint64_t
 classes_age(struct classes *cs, uint64_t now)
 {
 	turns_age(&cs->turns, now);
 	member_tell(cs);
-	for (uint32_t n = 0; n < cs->config->idle_budget && cs->oldest != NONE; n++) {
-		uint64_t seen = stream_at(cs, cs->oldest)->seen;
-
-		if (now < seen + OPEN_LIFE)
-			return;
-		stream_end(cs, cs->oldest);
+	for (uint32_t n = 0; n < cs->config->idle_budget && cs->oldest[BY_SEEN] != NONE; n++) {
+		if (now < stream_at(cs, cs->oldest[BY_SEEN])->seen + OPEN_LIFE)
+			break;
+		stream_end(cs, cs->oldest[BY_SEEN]);
 	}
+	return cs->oldest[BY_BIRTH] != NONE ? stream_at(cs, cs->oldest[BY_BIRTH])->first : 0;
 }
 
 void
 classes_finish(struct classes *cs)
 {
 	classes_budget(cs, CLASSES_NO_BUDGET);
-	classes_keep(cs, cs->pipeline->n);
-	while (cs->oldest != NONE)
-		stream_end(cs, cs->oldest);
-	do
-		pipeline_flush(cs->pipeline);
-	while (!classes_settle(cs));
+	while (cs->oldest[BY_SEEN] != NONE)
+		stream_end(cs, cs->oldest[BY_SEEN]);
 	pipeline_flush(cs->pipeline);
 	member_tell(cs);
 }
@@ -566,13 +590,8 @@ classes_free(struct classes *cs)
 		return;
 	if (cs->config->list != NULL)
 		class_list_leave(cs->config->list, &cs->member);
-	while (cs->oldest != NONE) {
-		uint32_t open = cs->oldest;
-
-		stream_unlink(cs, open);
-		if (!stream_at(cs, open)->unsettled)
-			stream_give(cs, open);
-	}
+	while (cs->oldest[BY_SEEN] != NONE)
+		stream_close(cs, cs->oldest[BY_SEEN]);
 	while (cs->unsettled != NONE) {
 		uint32_t open = cs->unsettled;
 

@@ -10,9 +10,8 @@
  * stand in a list by their last packet. All is bounded: a stream that finds no room is of
  * unknown class, and is counted.
  *
- * One instance per door and worker; its thread. The door calls, for each packet,
- * classes_take before pipeline_commit and classes_settle after it, and classes_keep where a
- * batch is complete, before it is flushed.
+ * One instance per door and worker; its thread. The door calls classes_take for each packet
+ * before pipeline_commit; the rest happens at each flush of the pipeline.
  */
 #ifndef WEIR_COLLECTORS_CLASSES_H
 #define WEIR_COLLECTORS_CLASSES_H
@@ -51,20 +50,11 @@ void classes_budget(struct classes *cs, uint32_t looks);
 void classes_take(struct classes *cs, const struct packet_link *link,
     const struct frame *frame, struct flow *f);
 
-/* The first `end` slots of the pipeline are as they will be fed. */
-void classes_keep(struct classes *cs, unsigned end);
-
-/* Something became known of packets that were committed. */
-bool classes_unsettled(const struct classes *cs);
-
 /*
- * Move them, as many as can wait for the next flush. Returns whether all are moved. After
- * pipeline_commit, not between pipeline_slot and that.
+ * It is `now` (ns since 1970, packets' time): end streams that have long been silent. Returns from
+ * which time on records may still move, 0: none may.
  */
-bool classes_settle(struct classes *cs);
-
-/* It is `now` (ns since 1970, packets' time): end streams that have long been silent. */
-void classes_age(struct classes *cs, uint64_t now);
+uint64_t classes_age(struct classes *cs, uint64_t now);
 
 /* No more packets come: end all streams, and flush all that follows from that. */
 void classes_finish(struct classes *cs);

@@ -155,8 +155,6 @@ take_batch(struct take *t, unsigned end)
 {
 	if (t->door->starts != NULL)
 		take_starts(t, end);
-	if (t->door->classes != NULL)
-		classes_keep(t->door->classes, end);
 }
 
 /* What is not IP counts as a frame, where the operator wants that. */
@@ -240,8 +238,6 @@ take_frame(struct take *t, const struct packet_link *link, const struct frame *f
 	if (t->pipeline->n + 1 == FLOW_BATCH)
 		take_batch(t, FLOW_BATCH);
 	pipeline_commit(t->pipeline);
-	if (classified && classes_unsettled(t->door->classes))
-		(void)classes_settle(t->door->classes);
 }
 
 static void
@@ -301,13 +297,12 @@ take_interface(struct take *t, const struct door *d)
 
 /* What time brings: `time` is that of the last packet, 0: none came. */
 static void
-take_classes(const struct door *d, uint64_t time)
+take_classes(struct collector *c, const struct door *d, uint64_t time)
 {
 	if (time == 0 && d->interface != NULL)
 		time = clock_real();
 	if (time != 0)
-		classes_age(d->classes, time);
-	(void)classes_settle(d->classes);
+		atomic_store(&c->unsettled, classes_age(d->classes, time));
 }
 
 static enum capture_result
@@ -327,7 +322,7 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	take_batch(&t, c->pipeline->n);
 	take_count(&t, c);
 	if (d->classes != NULL)
-		take_classes(d, t.time);
+		take_classes(c, d, t.time);
 	return result;
 }
 
@@ -450,6 +445,7 @@ packets_finish(struct collector *c)
 		return;
 	pipeline_source(c->pipeline, SOURCE_PACKETS);
 	classes_finish(d->classes);
+	atomic_store(&c->unsettled, 0);
 }
 
 static enum collector_state
@@ -461,8 +457,8 @@ file_read(struct collector *c)
 	if (playback_waits(&d->file, c))
 		return COLLECTOR_IDLE;
 	state = playback_state(&d->file, c, door_take(c, d, &d->file.capture));
-	if (state == COLLECTOR_DONE && d->classes != NULL)
-		classes_finish(d->classes);
+	if (state == COLLECTOR_DONE)
+		packets_finish(c);
 	return state;
 }
 

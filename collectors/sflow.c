@@ -174,9 +174,7 @@ sflow_decode(void *decoder, const struct datagram *d)
 	counter_add(&c->versions, where == STAT_BAD_VERSION);
 	stat_add(&s->pipeline->stats, where, 1);
 	if (s->classes != NULL) {
-		classes_keep(s->classes, s->pipeline->n);
-		classes_age(s->classes, d->arrival);
-		(void)classes_settle(s->classes);
+		atomic_store(&c->unsettled, classes_age(s->classes, d->arrival));
 	}
 	/* What has an exporter counts its own. */
 	if (m.exporter == NULL)
@@ -260,6 +258,7 @@ sflow_finish(void *decoder)
 		return;
 	pipeline_source(s->pipeline, SOURCE_SFLOW);
 	classes_finish(s->classes);
+	atomic_store(&s->collector->unsettled, 0);
 }
 
 const struct datagram_decoder sflow_decoder = {

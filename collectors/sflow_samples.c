@@ -117,17 +117,13 @@ sample_fill(const struct sflow *s, const struct sflow_message *m,
 	f->sample_type = sm->type; /* of sFlow.org, whose number is 0 */
 }
 
-/* The class of a sampled frame; what is known of others is put in its place now and then. */
+/* The class of a sampled frame. */
 static __attribute__((noinline)) void
 sample_classify(struct sflow *s, const struct sflow_message *m, struct sflow_records *rs,
     struct flow *f)
 {
-	if (rs->frame.octets != NULL) {
-		rs->frame.time = m->datagram->arrival;
-		classes_take(s->classes, packet_link((int)rs->frame.linktype), &rs->frame, f);
-	}
-	if (s->pipeline->n + 1 == FLOW_BATCH)
-		classes_keep(s->classes, FLOW_BATCH);
+	rs->frame.time = m->datagram->arrival;
+	classes_take(s->classes, packet_link((int)rs->frame.linktype), &rs->frame, f);
 }
 
 /* Make a flow of a sample whose records were found. */
@@ -154,7 +150,7 @@ sample_feed(struct sflow *s, struct sflow_message *m, const struct sample *sm,
 		sample_fill(s, m, sm, f);
 	if (rs->frame.octets != NULL)
 		pipeline_frame(p, &rs->frame);
-	if (s->classes != NULL)
+	if (s->classes != NULL && rs->frame.octets != NULL)
 		sample_classify(s, m, rs, f);
 	pipeline_commit(p);
 	return SFLOW_FLOW;

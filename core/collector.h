@@ -61,6 +61,8 @@ struct collector {
 	struct pipeline *pipeline;
 	struct exporter_cache *exporters; /* the worker's */
 	_Atomic uint64_t horizon;       /* follows_file_time: no record older than this is to come */
+	_Atomic uint64_t unsettled;     /* the class of records from then on (ns since 1970) may still
+	                                 * change; 0: none's */
 	_Atomic uint64_t last_seen;     /* ns since 1970, of the last input */
 	_Atomic uint64_t units;         /* frames or datagrams taken */
 	_Atomic uint64_t octets;

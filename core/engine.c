@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/feed.h"
+#include "core/moves.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
@@ -281,6 +282,7 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	for (unsigned v = 0; v < en->n_views; v++) {
 		if (shard_init(&w->shards[v], en->views[v], e) != 0)
 			return -WEIR_ENOMEM;
+		w->shards[v].bit = UINT64_C(1) << v;
 		w->n_shards++;
 		w->pipeline.needs_flow_starts |= en->views[v]->wants_flow_starts;
 	}
@@ -302,6 +304,8 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	if (worker_feeds(en, w, e) != 0 || worker_relays(en, w, e) != 0)
 		return -WEIR_ENOMEM;
 	if (worker_groups(en, w, e) != 0)
+		return -WEIR_ENOMEM;
+	if (field_set_has(&w->pipeline.needs, F_CLASS) && pipeline_moves_prepare(&w->pipeline, e) != 0)
 		return -WEIR_ENOMEM;
 	return engine_looks_at_frames(en) ? pipeline_look(&w->pipeline, e) : 0;
 }
@@ -336,6 +340,19 @@ files_read(struct engine *en, struct problems *ps, struct err *e)
 	return rc;
 }
 
+/* What is told late of records can reach each view. */
+static int
+views_move(struct engine *en, struct err *e)
+{
+	for (unsigned v = 0; v < en->n_views; v++) {
+		view_moves_want(en->views[v]);
+		for (unsigned i = 0; en->views[v]->moves && i < en->n_workers; i++)
+			if (moves_init(&en->views[v]->rs, en->workers[i].shards[v].active, e) != 0)
+				return -WEIR_ENOMEM;
+	}
+	return 0;
+}
+
 int
 engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 {
@@ -355,7 +372,7 @@ engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 	for (unsigned i = 0; i < en->n_workers; i++)
 		if ((rc = worker_prepare(en, &en->workers[i], e)) != 0)
 			return rc;
-	return 0;
+	return field_set_has(&en->workers[0].pipeline.needs, F_CLASS) ? views_move(en, e) : 0;
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/pipeline.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,7 @@ batch_of(const struct pipeline *p)
 		.n = p->n,
 		.source = p->source,
 		.worker = p->worker,
+		.again = p->again,
 		.columns = p->columns,
 		.frames = p->frames != NULL ? frames_list(p->frames, p->n) : NULL };
 }
@@ -156,6 +158,29 @@ group_frames(struct pipeline *p, const struct pipeline_group *g,
 	return p->frames->picked;
 }
 
+/* The moves of the pairs of `mask`, one behind the other. Returns how many there are. */
+static unsigned
+moves_pick(const struct pipeline *p, uint64_t mask, const struct shard_move **picked)
+{
+	unsigned n = 0;
+
+	while (mask != 0)
+		picked[n++] = &p->moves->of[batch_take(&mask) / 2];
+	return n;
+}
+
+/* The pairs of `mask` stay as they are in all views of the group. */
+static void
+moves_leave(const struct pipeline *p, const struct pipeline_group *g, uint64_t mask)
+{
+	while (mask != 0) {
+		uint64_t *lost = p->moves->of[batch_take(&mask) / 2].lost;
+
+		for (unsigned i = 0; i < g->n_shards; i++)
+			*lost |= g->shards[i]->bit;
+	}
+}
+
 /*
  * Move the pairs of the batch, as they are after the rules of the group. A pair of which
  * one does not pass stays. So do all of views with a sample: which were taken is not known.
@@ -164,19 +189,24 @@ static void
 group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
 	struct batch b = batch_of(p);
+	uint64_t all = batch_all(&b) & UINT64_C(0x5555555555555555), mask = all;
+	const struct shard_move *moves[FLOW_BATCH / 2];
+	unsigned n;
 
 	(void)last;
 	if (g->rules != NULL) {
-		uint64_t mask = rules_select(g->rules, &b);
+		uint64_t passed = rules_select(g->rules, &b);
 
-		mask &= mask >> 1 & UINT64_C(0x5555555555555555);
+		mask &= passed & passed >> 1;
+		moves_leave(p, g, all & ~mask);
 		batch_copy(p, &b, mask | mask << 1);
 		rules_apply(g->rules, &b);
 	}
+	n = moves_pick(p, mask, moves);
 	for (unsigned i = 0; i < g->n_shards; i++)
 		if (g->shards[i]->sieve == NULL)
 			stat_add(&p->stats, STAT_CLASS_MOVED,
-			    shard_move(g->shards[i], b.flows, b.n / 2));
+			    shard_move(g->shards[i], b.flows, moves, n));
 }
 
 /* `last`: nobody reads the batch afterwards. */
@@ -278,52 +308,76 @@ flows_complete(struct pipeline *p)
 	for (unsigned i = 0; p->unknown_class != 0 && i < p->n; i++)
 		if (p->flows[i].class_id == 0)
 			p->flows[i].class_id = p->unknown_class;
-	if (p->sampling != NULL)
-		stat_add(&p->stats, STAT_RENORMALIZED_OVER,
-		    sampling_apply(p->sampling, p->source, p->flows, p->n));
+	if (p->sampling != NULL) {
+		uint64_t over = sampling_apply(p->sampling, p->source, p->flows, p->n);
+
+		stat_add(&p->stats, STAT_RENORMALIZED_OVER, p->again ? 0 : over);
+	}
 	if (p->needs_span)
 		span_fill(p->flows, p->n);
 }
 
 int
-pipeline_move_prepare(struct pipeline *p, struct err *e)
+pipeline_moves_prepare(struct pipeline *p, struct err *e)
 {
 	if (p->moves == NULL)
-		p->moves = aligned_alloc(64, FLOW_BATCH * 2 * sizeof(struct flow));
-	return p->moves != NULL ? 0 : err_set(e, WEIR_ENOMEM, "no memory for classes");
+		p->moves = calloc(1, sizeof(*p->moves));
+	if (p->moves != NULL && p->moves->flows == NULL)
+		p->moves->flows = aligned_alloc(64, FLOW_BATCH * 2 * sizeof(struct flow));
+	if (p->moves != NULL && p->moves->flows != NULL)
+		return 0;
+	return err_set(e, WEIR_ENOMEM, "no memory for what is told late");
 }
 
-bool
-pipeline_move(struct pipeline *p, const struct flow *was, uint32_t class_id)
+void
+pipeline_moves_free(struct pipeline *p)
 {
-	struct flow *pair = &p->moves[2 * p->n_moves];
+	if (p->moves != NULL)
+		free(p->moves->flows);
+	free(p->moves);
+	p->moves = NULL;
+}
 
-	if (2 * p->n_moves == FLOW_BATCH)
-		return false;
+void
+pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *was,
+    uint64_t batch, uint32_t class_id, uint64_t *lost)
+{
+	struct pipeline_moves *m = p->moves;
+	struct flow *pair = &m->flows[2 * m->n];
+
 	memcpy(&pair[0], was, p->clear_octets);
 	memcpy(&pair[1], was, p->clear_octets);
 	pair[1].class_id = class_id;
-	p->n_moves++;
-	return true;
+	m->of[m->n++] = (struct shard_move){ batch, lost };
+	if (2 * m->n == FLOW_BATCH)
+		pipeline_moves_run(p, source);
 }
 
-/* Run the moves, in the place of the batch, which is empty. */
-static void
-moves_run(struct pipeline *p)
+/* In the place of the batch, which is empty. */
+void
+pipeline_moves_run(struct pipeline *p, enum flow_source source)
 {
-	struct frames *frames = p->frames;
 	struct flow *flows = p->flows;
+	struct frames *frames = p->frames;
+	enum flow_source batch_source = p->source;
 
-	p->flows = p->moves;
-	p->n = 2 * p->n_moves;
+	assert(p->n == 0);
+	if (p->moves->n == 0)
+		return;
+	p->flows = p->moves->flows;
+	p->n = 2 * p->moves->n;
+	p->source = source;
 	p->frames = NULL;
+	p->again = true;
 	flows_complete(p);
 	groups_each(p, group_move);
 	if (p->columns != NULL)
 		columns_clear(p->columns);
-	p->frames = frames;
 	p->flows = flows;
-	p->n = p->n_moves = 0;
+	p->source = batch_source;
+	p->frames = frames;
+	p->again = false;
+	p->n = p->moves->n = 0;
 }
 
 static void
@@ -337,6 +391,7 @@ batch_run(struct pipeline *p)
 	}
 	groups_each(p, group_feed);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
+	p->batches++;
 	if (p->frames != NULL)
 		frames_prepare(p);
 	p->n = 0;
@@ -361,8 +416,10 @@ pipeline_cut_feeds(struct pipeline *p)
 void
 pipeline_flush(struct pipeline *p)
 {
+	for (const struct pipeline_hook *h = p->hooks; h != NULL; h = h->next)
+		h->before(h->arg);
 	if (p->n > 0)
 		batch_run(p);
-	if (p->n_moves > 0)
-		moves_run(p);
+	for (const struct pipeline_hook *h = p->hooks; h != NULL; h = h->next)
+		h->after(h->arg);
 }

@@ -8,8 +8,8 @@
  * A collector asks for a slot, fills it and commits it; a full batch runs through all
  * stages at once. No lock, no allocation, no system call. One per worker; that thread only.
  *
- * What a collector learns later of records that were fed moves them to other rows: they
- * run through the same stages in pairs, as they were and as they are.
+ * What a collector learns later of records that were fed moves them to other rows: between
+ * two batches they run through the same stages in pairs, as they were and as they are.
  */
 #ifndef WEIR_CORE_PIPELINE_H
 #define WEIR_CORE_PIPELINE_H
@@ -24,6 +24,21 @@
 
 struct feed;
 struct output;
+
+/* What somebody does at each flush of a pipeline. */
+struct pipeline_hook {
+	struct pipeline_hook *next;
+	void (*before)(void *arg); /* the batch is as it will be fed; it may be empty */
+	void (*after)(void *arg);  /* it was fed, and is empty: the time for pipeline_move */
+	void *arg;
+};
+
+/* Records that are about to move: pairs of flows, as they were and as they are. */
+struct pipeline_moves {
+	unsigned n;
+	struct shard_move of[FLOW_BATCH / 2];
+	struct flow *flows; /* as a pipeline's; owned */
+};
 
 /* Views and outputs that see the same rules. */
 struct pipeline_group {
@@ -52,8 +67,10 @@ struct pipeline {
 	struct pipeline_group *groups;
 	unsigned n_groups;
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
-	unsigned n_moves;            /* pairs that wait for the next flush */
-	struct flow *moves;          /* NULL: nobody moves any; as `flows`, pairs side by side */
+	bool again;                  /* the batch is of records that were fed before */
+	uint64_t batches;            /* fed so far: the number of the next */
+	struct pipeline_hook *hooks; /* each its user's */
+	struct pipeline_moves *moves; /* NULL: nobody asks for what is told late; owned */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;
 	uint32_t feeds_reach;        /* octets of frames that outputs look at; 0: none */
@@ -67,18 +84,29 @@ void pipeline_prepare(struct pipeline *p);
 /* Let rules and outputs look at frames, once the groups are there. Returns 0, or -WEIR_ENOMEM. */
 int pipeline_look(struct pipeline *p, struct err *e);
 
-/* Let records be moved to another class. Returns 0, or -WEIR_ENOMEM with `e` filled. */
-int pipeline_move_prepare(struct pipeline *p, struct err *e);
+/* Have room for moves. Returns 0, or -WEIR_ENOMEM with `e` filled. */
+int pipeline_moves_prepare(struct pipeline *p, struct err *e);
+void pipeline_moves_free(struct pipeline *p);
+
+/* Call `h` at each flush. The worker's thread; for as long as the pipeline is. */
+static inline void
+pipeline_hook(struct pipeline *p, struct pipeline_hook *h)
+{
+	h->next = p->hooks;
+	p->hooks = h;
+}
 
 /*
- * Record `was` (as far as anybody reads it), fed or committed before, is of class `class_id`: at the next
- * flush it moves to the row of that, in each view that still holds it as it was. A filter
- * has judged it by what was known when it came, and that stands. Returns false when no more
- * can wait until then.
+ * Record `was` of `source` (as far as anybody reads it), fed with batch `batch`, is of class
+ * `class_id`: it moves to the row of that, in each view that still has it as it was, by the next
+ * pipeline_moves_run. A filter has judged it by what was known when it came, and that stands.
+ * `*lost` is the record's, 0 at first: it must be there until then. In a hook, after the batch.
  */
-bool pipeline_move(struct pipeline *p, const struct flow *was, uint32_t class_id);
+void pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *was,
+    uint64_t batch, uint32_t class_id, uint64_t *lost);
+void pipeline_moves_run(struct pipeline *p, enum flow_source source);
 
-/* Run the flows of the batch through rules and views, then moves; empties both. */
+/* Run the flows of the batch through rules and views; empties it. */
 void pipeline_flush(struct pipeline *p);
 
 /* From now on, flows come from `source`; flushes what came from another. */

@@ -9,6 +9,7 @@
 
 #include "core/alarms.h"
 #include "core/engine.h"
+#include "core/moves.h"
 #include "core/output.h"
 #include "core/topn.h"
 #include "core/watch.h"
@@ -177,8 +178,10 @@ slab_collect(struct view *v, struct slab *s, uint64_t now)
 		view_slab_put(v, s);
 	} else if (v->held == NULL) {
 		v->held = s;
+		moves_apply(&v->rs, s, s);
 	} else {
 		slab_merge(&v->rs, v->held, s);
+		moves_apply(&v->rs, v->held, s);
 		view_slab_put(v, s);
 	}
 }
@@ -243,6 +246,65 @@ books_publish(struct view *v, const struct slab *s)
 	pthread_mutex_unlock(&v->books_lock);
 }
 
+/* From which time on records may still be of another class. */
+static uint64_t
+engine_unsettled(const struct engine *en)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		uint64_t one = atomic_load(&en->workers[i].unsettled);
+
+		if (one != 0 && one < first)
+			first = one;
+	}
+	return first;
+}
+
+/*
+ * What of bin `i` of `s` is held back: all until it is over where the view is of whole bins; then
+ * what may still be of another class, for some refreshes.
+ */
+static enum slab_stays
+bin_stays(const struct view *v, struct slab *s, uint16_t i, uint64_t horizon,
+    uint64_t unsettled)
+{
+	const struct bin *bin = &s->bins[i];
+
+	if (v->config.hold_open && bin->end > horizon)
+		return SLAB_STAYS;
+	if (v->config.unknown == UNKNOWN_GOES || bin->end <= unsettled ||
+	    s->waited[i] == VIEW_UNKNOWN_WAITS)
+		return SLAB_GOES;
+	s->waited[i]++;
+	return v->config.unknown == UNKNOWN_WAITS ? SLAB_UNKNOWN_STAYS : SLAB_STAYS;
+}
+
+/* Put what `slab` may not yet publish into v->held. Returns false when it has no room. */
+static bool
+view_hold(struct view *v, struct slab *slab, uint64_t horizon, uint64_t unsettled)
+{
+	struct slab_split how = { .unknown = v->unknown_class,
+		.class_offset = v->rs.offset[F_CLASS] };
+	struct slab *held = view_slab_get(v);
+	uint64_t gone = horizon;
+
+	if (held == NULL)
+		return false;
+	for (uint16_t i = 0; i < slab->n_bins; i++) {
+		how.stays[i] = (uint8_t)bin_stays(v, slab, i, horizon, unsettled);
+		if (how.stays[i] != SLAB_GOES && slab->bins[i].start < gone)
+			gone = slab->bins[i].start;
+	}
+	slab_split(&v->rs, slab, held, &how);
+	if (held->n_bins > 0)
+		v->held = held;
+	else
+		view_slab_put(v, held);
+	atomic_store_explicit(&v->gone, gone, memory_order_relaxed);
+	return true;
+}
+
 /* Publish the rows that `v` holds. What cannot go now waits for the next round. */
 static void
 view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
@@ -257,18 +319,10 @@ view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
 	if (slab == NULL && (slab = view_slab_get(v)) == NULL)
 		return;
 	v->held = NULL;
-	if (v->config.hold_open && !last) {
-		struct slab *open = view_slab_get(v);
-
-		if (open == NULL) {
-			v->held = slab;
-			return;
-		}
-		slab_split(&v->rs, slab, open, horizon);
-		if (open->n_bins > 0)
-			v->held = open;
-		else
-			view_slab_put(v, open);
+	slab_tidy(&v->rs, slab);
+	if (view_holds(v) && !last && !view_hold(v, slab, horizon, engine_unsettled(en))) {
+		v->held = slab;
+		return;
 	}
 	books_publish(v, slab);
 	snap = snapshot_new(v, slab, outputs_want_order(en, v));

@@ -27,6 +27,8 @@ slab_free(struct slab *s)
 	if (s == NULL)
 		return;
 	table_fini(&s->table);
+	if (s->moves.rows != NULL)
+		table_fini(&s->moves);
 	free(s);
 }
 
@@ -39,6 +41,8 @@ slab_clear(struct slab *s)
 	s->fed = s->filtered = s->counted = s->sampled_out = s->scaled = (struct sums){ 0 };
 	s->other_records = s->late_records = 0;
 	s->emptied = false;
+	if (s->moves.n > 0)
+		table_clear(&s->moves);
 }
 
 int
@@ -51,6 +55,7 @@ slab_bin(struct slab *s, struct bin bin)
 		return -1;
 	s->bins[s->n_bins] = bin;
 	s->other[s->n_bins] = (struct sums){ 0 };
+	s->waited[s->n_bins] = 0;
 	return s->n_bins++;
 }
 
@@ -157,18 +162,36 @@ slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 	sums_add(&to->counted, &from->counted);
 	to->other_records += from->other_records;
 	to->late_records += from->late_records;
+	to->emptied |= from->emptied;
 }
 
-/* Close up the rows of `s` whose bin is not in `map`. The index is of no use afterwards. */
+static bool
+row_stays(const struct rowspec *rs, const struct slab_split *how, const uint8_t *row)
+{
+	uint32_t class_id;
+
+	switch ((enum slab_stays)how->stays[rowspec_bin(rs, row)]) {
+	case SLAB_GOES:
+		return false;
+	case SLAB_STAYS:
+		return true;
+	case SLAB_UNKNOWN_STAYS:
+		break;
+	}
+	memcpy(&class_id, row + how->class_offset, sizeof(class_id));
+	return class_id == how->unknown;
+}
+
+/* Close up the rows of `s` that go. The index is of no use afterwards. */
 static void
-rows_drop(const struct rowspec *rs, struct slab *s, const uint16_t *map)
+rows_drop(const struct rowspec *rs, struct slab *s, const struct slab_split *how)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < s->table.n; i++) {
 		const uint8_t *row = table_row(&s->table, i);
 
-		if (map[rowspec_bin(rs, row)] != UINT16_MAX)
+		if (row_stays(rs, how, row))
 			continue;
 		if (kept != i)
 			memcpy(table_row(&s->table, kept), row, rs->row_octets);
@@ -177,31 +200,40 @@ rows_drop(const struct rowspec *rs, struct slab *s, const uint16_t *map)
 	s->table.n = kept;
 }
 
-void
-slab_split(const struct rowspec *rs, struct slab *s, struct slab *open, uint64_t horizon)
+/* Bin `i` of `s` in `held`: its number there. */
+static uint16_t
+bin_hold(struct slab *s, uint16_t i, struct slab *held, enum slab_stays stays)
 {
-	struct batch b = { .rs = rs, .to = open, .n = 0 };
-	uint16_t map[SLAB_BINS];
+	uint16_t no = (uint16_t)slab_bin(held, s->bins[i]); /* it is empty: there is room */
 
-	for (uint16_t i = 0; i < s->n_bins; i++) {
-		map[i] = UINT16_MAX;
-		if (s->bins[i].end <= horizon)
-			continue;
-		map[i] = (uint16_t)slab_bin(open, s->bins[i]); /* `open` is empty: it fits */
-		open->other[map[i]] = s->other[i];
+	held->waited[no] = s->waited[i];
+	if (stays == SLAB_STAYS) {
+		held->other[no] = s->other[i];
 		s->other[i] = (struct sums){ 0 };
 	}
-	if (open->n_bins == 0)
+	return no;
+}
+
+void
+slab_split(const struct rowspec *rs, struct slab *s, struct slab *held,
+    const struct slab_split *how)
+{
+	struct batch b = { .rs = rs, .to = held, .n = 0 };
+	uint16_t map[SLAB_BINS];
+
+	for (uint16_t i = 0; i < s->n_bins; i++)
+		if (how->stays[i] != SLAB_GOES)
+			map[i] = bin_hold(s, i, held, (enum slab_stays)how->stays[i]);
+	if (held->n_bins == 0)
 		return;
 	for (uint32_t i = 0; i < s->table.n; i++) {
 		const uint8_t *row = table_row(&s->table, i);
-		uint16_t bin = map[rowspec_bin(rs, row)];
 
-		if (bin != UINT16_MAX)
-			batch_add(&b, row, bin);
+		if (row_stays(rs, how, row))
+			batch_add(&b, row, map[rowspec_bin(rs, row)]);
 	}
 	batch_flush(&b);
-	rows_drop(rs, s, map);
+	rows_drop(rs, s, how);
 }
 
 struct sums

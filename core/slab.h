@@ -30,7 +30,9 @@ struct slab {
 	struct sums counted;         /* and what went into rows and other rows */
 	uint64_t other_records;      /* records that went to an other row */
 	uint64_t late_records;       /* records whose bin could not be had */
-	bool emptied;                /* all of some row was moved to another */
+	bool emptied;                /* all of some row may have been moved to another */
+	struct table moves;          /* of what others hold (core/moves.h); no rows: none is told of */
+	uint8_t waited[SLAB_BINS];   /* times that rows of the bin were held back for their class */
 };
 
 /* A new slab for rows of `rs`, at most `max_rows`; NULL with `e` filled. */
@@ -55,12 +57,26 @@ void slab_tidy(const struct rowspec *rs, struct slab *s);
  */
 void slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
 
+/* What of a bin is held back. */
+enum slab_stays {
+	SLAB_GOES,
+	SLAB_STAYS,
+	SLAB_UNKNOWN_STAYS, /* rows whose class is unknown; the others and the other row go */
+};
+
+/* How a slab is split. */
+struct slab_split {
+	uint8_t stays[SLAB_BINS]; /* enum slab_stays, by number of the bin */
+	uint32_t unknown;         /* class_id of what has no class; read for SLAB_UNKNOWN_STAYS, */
+	uint32_t class_offset;    /* of the class in a row */
+};
+
 /*
- * Move the rows of bins that end after `horizon` from `s` to `open`, so that `s` keeps
- * those of closed bins only. `s` can afterwards be walked and cleared, not searched.
+ * Move what stays from `s` to `held`, which is empty, so that `s` keeps what goes.
+ * `s` can afterwards be walked and cleared, not searched.
  */
-void slab_split(const struct rowspec *rs, struct slab *s, struct slab *open,
-    uint64_t horizon);
+void slab_split(const struct rowspec *rs, struct slab *s, struct slab *held,
+    const struct slab_split *how);
 
 /* Sums over all rows / all other rows of `s`. */
 struct sums slab_rows_sum(const struct rowspec *rs, const struct slab *s);

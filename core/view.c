@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/moves.h"
 #include "core/prorate.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
+#include "lib/intern.h"
 
 /* Beside each worker's two: held, being published, two in queues, two that outputs retry. */
 #define SLABS_SPARE 6U
@@ -69,6 +71,7 @@ view_serves(const struct view *v, const struct view_config *config)
 	    v->config.delay_s == config->delay_s &&
 	    v->config.hold_open == config->hold_open &&
 	    v->config.pro_rating == config->pro_rating &&
+	    v->config.adds_up == config->adds_up && v->config.unknown == config->unknown &&
 	    bins_equal(&v->config.bins, &config->bins);
 }
 
@@ -95,7 +98,10 @@ view_due_next(struct view *v, uint64_t now)
 uint64_t
 view_max_octets(const struct view *v)
 {
-	return v->max_slabs * table_max_octets(v->rs.row_octets, v->max_rows) +
+	uint64_t slab = table_max_octets(v->rs.row_octets, v->max_rows) +
+	    (v->moves ? moves_max_octets(&v->rs) : 0);
+
+	return v->max_slabs * slab +
 	    (v->ledger != NULL ? ledger_max_octets(&v->rs, v->max_rows) : 0);
 }
 
@@ -109,8 +115,18 @@ view_slab_get(struct view *v)
 		v->pool = s->next;
 	else if (v->slabs < v->max_slabs && (s = slab_new(&v->rs, v->max_rows, NULL)) != NULL)
 		v->slabs++;
+	if (s != NULL && v->moves)
+		(void)moves_init(&v->rs, s, NULL); /* without memory, what is late stays */
 	pthread_mutex_unlock(&v->pool_lock);
 	return s;
+}
+
+void
+view_moves_want(struct view *v)
+{
+	v->moves = view_holds(v);
+	if (v->config.unknown != UNKNOWN_GOES)
+		v->unknown_class = intern("unknown", strlen("unknown"));
 }
 
 void
@@ -275,54 +291,65 @@ shard_feed_sample(struct shard *sh, enum flow_source source, const struct flow *
 	return b.over;
 }
 
-/* Whether `row` has counted `f`, as far as that can be told. */
-static bool
-row_holds(const struct rowspec *rs, const uint8_t *row, const struct flow *f)
+/* The bin of `stamp` in the active slab, which may be new there; -1: there is no room. */
+static int
+shard_bin_of(struct shard *sh, uint64_t stamp)
 {
-	const struct sums *s = rowspec_sums_get(rs, row);
+	int bin = slab_bin_find(sh->active, stamp);
 
-	return s->packets >= f->packets && s->bytes >= f->bytes && s->flows >= f->flows;
+	return bin >= 0 ? bin : slab_bin(sh->active, bins_find(&sh->view->config.bins, stamp));
+}
+
+/* Move a record that a former slab has counted. */
+static bool
+shard_move_late(struct shard *sh, const struct flow *was, const struct flow *is)
+{
+	const struct view *v = sh->view;
+	bool adds_up = v->config.refresh_s == 0 || v->config.adds_up;
+	int bin;
+
+	if (!view_holds(v)) {
+		bin = slab_bin_find(sh->active, was->stamp);
+		return adds_up && bin >= 0 &&
+		    moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
+	}
+	if (was->stamp < atomic_load_explicit(&v->gone, memory_order_relaxed))
+		return false;
+	bin = shard_bin_of(sh, was->stamp);
+	return bin >= 0 && moves_later(&v->rs, sh->active, was, is, (uint16_t)bin);
 }
 
 static bool
-shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is)
+shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is,
+    uint64_t batch)
 {
-	const struct rowspec *rs = &sh->view->rs;
-	struct slab *slab = sh->active;
-	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8 + 1];
-	uint8_t *at = (uint8_t *)keys, *from, *to;
-	int found = slab_bin_find(slab, was->stamp);
-	uint16_t bin = (uint16_t)found;
+	int bin;
 
-	if (found < 0)
-		return false;
-	rowspec_pack(rs, was, &bin, 1, at);
-	from = table_find(&slab->table, at);
-	if (from == NULL || !row_holds(rs, from, was))
-		return false;
-	rowspec_pack(rs, is, &bin, 1, at);
-	if (table_upsert(&slab->table, at, 1, &to) != 0)
-		return false; /* it is better off where it is than in the other row */
-	if (from == to)
-		return true;
-	rowspec_take_off(rs, from, was);
-	rowspec_add(rs, to, is);
-	slab->emptied = true;
-	return true;
+	if (batch < sh->began)
+		return shard_move_late(sh, was, is);
+	bin = slab_bin_find(sh->active, was->stamp);
+	return bin >= 0 && moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
 }
 
 unsigned
-shard_move(struct shard *sh, const struct flow *pairs, unsigned n)
+shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *const *moves,
+    unsigned n)
 {
 	unsigned moved = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		moved += shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1]);
+	for (unsigned i = 0; i < n; i++) {
+		if ((*moves[i]->lost & sh->bit) != 0)
+			continue;
+		if (shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch))
+			moved++;
+		else
+			*moves[i]->lost |= sh->bit;
+	}
 	return moved;
 }
 
 bool
-shard_rotate(struct shard *sh, const struct sums *fed)
+shard_rotate(struct shard *sh, const struct sums *fed, uint64_t batches)
 {
 	struct slab *offered;
 
@@ -335,6 +362,7 @@ shard_rotate(struct shard *sh, const struct sums *fed)
 	sh->active->fed = (struct sums){ fed->packets - sh->fed_mark.packets,
 		fed->bytes - sh->fed_mark.bytes, fed->flows - sh->fed_mark.flows };
 	sh->fed_mark = *fed;
+	sh->began = batches;
 	sh->bin = (struct bin){ 0, 0 }; /* the new slab knows no bins yet */
 	atomic_store_explicit(&sh->retired, sh->active, memory_order_release);
 	sh->active = offered;

@@ -18,6 +18,15 @@
 #include "flow/rowspec.h"
 #include "rules/sieve.h"
 
+/* What becomes of rows of unknown class while that may still change. */
+enum view_unknown {
+	UNKNOWN_GOES,      /* they go as all others do */
+	UNKNOWN_WAITS,     /* they are held back */
+	UNKNOWN_HOLDS_BIN, /* all rows of their bin are: no row can be written twice */
+};
+
+#define VIEW_UNKNOWN_WAITS 5U /* refreshes that they are held back, at most */
+
 /* What the operator asked for; views with equal ones are one view. */
 struct view_config {
 	struct field_set aggregate;  /* KEY and ADD/OR/MIN/MAX fields; SUM fields are the outputs' */
@@ -26,6 +35,8 @@ struct view_config {
 	uint32_t delay_s;            /* shifts the times at which they go */
 	bool hold_open;              /* rows wait until their bin is over */
 	bool pro_rating;             /* flows are divided among the bins that they span */
+	bool adds_up;                /* who gets a row adds it to what it got of its bin before */
+	enum view_unknown unknown;   /* of views with `class` */
 	uint32_t sampling_rate;      /* one packet in so many is counted; 0: all are */
 };
 
@@ -50,6 +61,9 @@ struct view {
 	uint32_t max_slabs;
 	bool wants_flow_starts; /* some output shows `flows` */
 	struct ledger *ledger;  /* NULL where nobody listens */
+	bool moves;             /* slabs tell of moves (core/moves.h) */
+	uint32_t unknown_class; /* with `unknown`: class_id of what has none */
+	_Atomic uint64_t gone;  /* ns since 1970: rows of what is older were published */
 
 	pthread_mutex_t pool_lock;
 	struct slab *pool;
@@ -68,7 +82,9 @@ struct view {
 /* One worker's part of a view. */
 struct shard {
 	const struct view *view;
+	uint64_t bit;                      /* by the number of the view */
 	struct slab *active;               /* the worker's */
+	uint64_t began;                    /* number of the first batch that is in it */
 	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
 	_Atomic(struct slab *) retired;    /* by the worker: full, for the publisher */
 	struct bin bin;                    /* of the last record */
@@ -130,17 +146,44 @@ void shard_feed(struct shard *sh, const struct flow *flows, unsigned n);
 uint64_t shard_feed_sample(struct shard *sh, enum flow_source source,
     const struct flow *flows, unsigned n);
 
-/*
- * Move `n` records: each was counted as the first of a pair and is the second, which counts
- * as much at the same time. Where the slab no longer holds the first it stays as it is: rows
- * never count less than nothing, and what was published stays. Returns how many moved.
- */
-unsigned shard_move(struct shard *sh, const struct flow *pairs, unsigned n);
+/* A record whose class was told late. */
+struct shard_move {
+	uint64_t batch; /* number of the batch that it was counted with */
+	uint64_t *lost; /* bits of shards whose row of it is not as it should be */
+};
 
 /*
- * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far. The
- * worker's thread, between two pieces of work. Returns whether it did.
+ * Move `n` records, flows in pairs: each was counted as the first and is the second, which
+ * counts as much at the same time. In which row it is, is known as long as each of its moves was
+ * done; so it stays for ever where one was not (moves[i]->lost). What the active slab has not
+ * counted is in one that the publisher has:
+ *
+ * - where that holds rows back, it is told;
+ * - where rows add up in the end, the row takes what others of the same key count by now;
+ * - elsewhere what was published stays.
+ *
+ * Returns how many moved.
  */
-bool shard_rotate(struct shard *sh, const struct sums *fed);
+unsigned shard_move(struct shard *sh, const struct flow *pairs,
+    const struct shard_move *const *moves, unsigned n);
+
+/*
+ * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far, in
+ * `batches` batches. The worker's thread, between two pieces of work. Returns whether it did.
+ */
+bool shard_rotate(struct shard *sh, const struct sums *fed, uint64_t batches);
+
+/* Whether rows of `v` may be held back when others are published. */
+static inline bool
+view_holds(const struct view *v)
+{
+	return v->config.hold_open || v->config.unknown != UNKNOWN_GOES;
+}
+
+/*
+ * Slabs of `v` that are taken from now on tell of moves, if that is of use. Main thread, while
+ * nothing runs.
+ */
+void view_moves_want(struct view *v);
 
 #endif

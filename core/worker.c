@@ -58,7 +58,7 @@ worker_fini(struct worker *w)
 	free(w->pipeline.relays);
 	free(w->shards);
 	free(w->pipeline.flows);
-	free(w->pipeline.moves);
+	pipeline_moves_free(&w->pipeline);
 	frames_free(w->pipeline.frames);
 	columns_free(w->pipeline.columns);
 	exporter_cache_fini(&w->exporters);
@@ -82,6 +82,21 @@ worker_cut_ask(struct worker *w, uint32_t cut)
 	eventfd_tell(w->wake_fd);
 }
 
+/* From which time on records may still be of another class; 0: none may. */
+static uint64_t
+worker_unsettled(const struct worker *w)
+{
+	uint64_t first = 0;
+
+	for (unsigned i = 0; i < w->n_collectors; i++) {
+		uint64_t one = atomic_load(&w->collectors[i]->unsettled);
+
+		if (one != 0 && (first == 0 || one < first))
+			first = one;
+	}
+	return first;
+}
+
 void
 worker_cut(struct worker *w)
 {
@@ -95,7 +110,8 @@ worker_cut(struct worker *w)
 		if (w->collectors[i]->ops->poll_drops != NULL && !w->collectors[i]->done)
 			w->collectors[i]->ops->poll_drops(w->collectors[i]);
 	for (unsigned i = 0; i < w->n_shards; i++)
-		(void)shard_rotate(&w->shards[i], &p->fed);
+		(void)shard_rotate(&w->shards[i], &p->fed, p->batches);
+	atomic_store(&w->unsettled, worker_unsettled(w));
 	pthread_mutex_lock(&p->cut_lock);
 	pipeline_cut_feeds(p);
 	for (int i = 0; i < STAT_COUNT; i++)

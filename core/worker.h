@@ -31,6 +31,7 @@ struct worker {
 	int wake_fd;                   /* eventfd: look at the two below */
 	_Atomic uint32_t cut_wanted;   /* number of the cut that the publisher waits for */
 	_Atomic uint32_t cut_done;
+	_Atomic uint64_t unsettled;    /* as of the last cut: the least of its collectors, or 0 */
 	_Atomic bool stop;
 	_Atomic bool finished;         /* all its collectors are done */
 	int finished_fd;               /* the engine's: told when that happens */

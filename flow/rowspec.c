@@ -189,18 +189,37 @@ rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 	}
 }
 
+/* Take `less` off field `x` at `p`, if it adds up. */
+static void
+extra_take_off(const struct field *x, uint8_t *p, uint64_t less)
+{
+	uint64_t old = field_uint(p, x->octets);
+
+	if (x->merge == FIELD_ADD)
+		field_uint_set(p, x->octets, old > less ? old - less : 0);
+}
+
 void
 rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 {
 	sums_take_off(rowspec_sums(rs, row), &(struct sums){ f->packets, f->bytes, f->flows });
 	for (uint16_t i = 0; i < rs->n_extras; i++) {
 		const struct field *x = &fields[rs->extras[i]];
-		uint8_t *at = row + rs->offset[rs->extras[i]];
-		uint64_t less = field_uint((const uint8_t *)f + x->offset, x->octets);
-		uint64_t old = field_uint(at, x->octets);
 
-		if (x->merge == FIELD_ADD)
-			field_uint_set(at, x->octets, old > less ? old - less : 0);
+		extra_take_off(x, row + rs->offset[rs->extras[i]],
+		    field_uint((const uint8_t *)f + x->offset, x->octets));
+	}
+}
+
+void
+rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less)
+{
+	sums_take_off(rowspec_sums(rs, row), rowspec_sums_get(rs, less));
+	for (uint16_t i = 0; i < rs->n_extras; i++) {
+		const struct field *x = &fields[rs->extras[i]];
+		uint16_t at = rs->offset[rs->extras[i]];
+
+		extra_take_off(x, row + at, field_uint(less + at, x->octets));
 	}
 }
 

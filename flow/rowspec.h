@@ -143,6 +143,9 @@ rowspec_add(const struct rowspec *rs, uint8_t *row, const struct flow *f)
  */
 void rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow *f);
 
+/* The same for what row `less` (same layout) counts. */
+void rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less);
+
 /* Count row `from` (same layout) into `row`. */
 void rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from);
 

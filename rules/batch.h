@@ -7,6 +7,7 @@
 #ifndef WEIR_RULES_BATCH_H
 #define WEIR_RULES_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "flow/flow.h"
@@ -22,6 +23,7 @@ struct batch {
 	unsigned n;                 /* to FLOW_BATCH */
 	enum flow_source source;
 	unsigned worker;            /* number of the worker */
+	bool again;                 /* its flows were here before: nothing is counted */
 	const struct frame *frames; /* one for each flow, `octets` NULL where there is
 	                             * none; NULL: none at all */
 	struct columns *columns;    /* scratch of filters; NULL: there are none */

@@ -180,13 +180,19 @@ tag_stacked(const struct tagrule *r, uint64_t earlier, uint64_t tag)
 				      : tag;
 }
 
-/* The tag of a rule, or the next of its series. */
+/*
+ * The tag of a rule, or the next of its series. Which it was, nobody knows of a flow that was
+ * here before: it is one that no flow has yet.
+ */
 static inline uint64_t
-tag_value(struct tagmap *m, uint64_t tag, bool counts)
+tag_value(const struct pass *p, uint64_t tag, bool counts)
 {
-	return counts
-		   ? atomic_fetch_add_explicit(&m->series[tag], 1, memory_order_relaxed)
-		   : tag;
+	_Atomic uint64_t *series = &p->m->series[tag];
+
+	if (!counts)
+		return tag;
+	return p->b->again ? atomic_load_explicit(series, memory_order_relaxed)
+	                   : atomic_fetch_add_explicit(series, 1, memory_order_relaxed);
 }
 
 /* Rule number `no` fits flow `i`: set what it says. Returns where to go on. */
@@ -199,15 +205,15 @@ pass_match(struct pass *p, unsigned i, uint32_t no)
 	uint8_t set = p->set[i];
 
 	atomic_store_explicit(matches,
-	    atomic_load_explicit(matches, memory_order_relaxed) + 1,
+	    atomic_load_explicit(matches, memory_order_relaxed) + !p->b->again,
 	    memory_order_relaxed);
 	if ((r->sets & SETS_TAG) != 0) {
-		uint64_t tag = tag_value(p->m, r->tag, r->sets & COUNTS_TAG);
+		uint64_t tag = tag_value(p, r->tag, r->sets & COUNTS_TAG);
 
 		f->tag = (set & SETS_TAG) != 0 ? tag_stacked(r, f->tag, tag) : tag;
 	}
 	if ((r->sets & SETS_TAG2) != 0) {
-		uint64_t tag = tag_value(p->m, r->tag2, r->sets & COUNTS_TAG2);
+		uint64_t tag = tag_value(p, r->tag2, r->sets & COUNTS_TAG2);
 
 		f->tag2 = (set & SETS_TAG2) != 0 ? tag_stacked(r, f->tag2, tag) : tag;
 	}

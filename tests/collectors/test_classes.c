@@ -160,11 +160,7 @@ send(struct bench *b, uint32_t no, bool back, char octet)
 	    PACKET_OK);
 	f->stamp = b->time;
 	classes_take(b->cs, link, &frame, f);
-	if (b->p->n + 1 == FLOW_BATCH)
-		classes_keep(b->cs, FLOW_BATCH);
 	pipeline_commit(b->p);
-	if (classes_unsettled(b->cs))
-		(void)classes_settle(b->cs);
 	b->fed++;
 }
 
@@ -176,9 +172,7 @@ read_end(struct bench *b)
 	uint64_t sum = 0;
 	uint32_t n, rows = 0;
 
-	classes_keep(b->cs, b->p->n);
-	classes_age(b->cs, b->time);
-	(void)classes_settle(b->cs);
+	(void)classes_age(b->cs, b->time);
 	pipeline_flush(b->p);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		uint64_t packets = fake_class_packets(b->shard, names[i], &n);
@@ -296,7 +290,7 @@ test_refused(void **state)
 	assert_int_equal(stat_of(&b, STAT_CLASS_REFUSED), 10);
 	/* The table is full of others: those that were known before still are. */
 	b.time += 700 * CLOCK_S;
-	classes_age(b.cs, b.time);
+	(void)classes_age(b.cs, b.time);
 	for (uint32_t no = 100; no < 150; no++)
 		send(&b, no, false, '-');
 	for (uint32_t no = 0; no < 50; no++)
@@ -400,7 +394,6 @@ test_close(void **state)
 	bench_open(&b, 1000);
 	for (uint32_t no = 0; no < 200; no++)
 		send(&b, no, false, 'p');
-	classes_keep(b.cs, b.p->n);
 	classes_budget(b.cs, 100);
 	for (uint32_t no = 0; no < 200; no++)
 		send(&b, no, false, no % 2 == 0 ? 'm' : 'q');

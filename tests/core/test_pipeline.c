@@ -225,6 +225,19 @@ test_no_filter_no_frames(void **state)
 	engine_free(g.en);
 }
 
+/* Feed a packet of a host. Returns it, as a record. */
+static struct flow
+move_feed(struct pipeline *p)
+{
+	struct flow *f = pipeline_slot(p), was;
+
+	f->src_host = ip_from_v4((uint8_t[]){ 10, 0, 0, 1 });
+	f->packets = 2, f->bytes = 100, f->link_bytes = 114, f->stamp = CLOCK_S;
+	was = *f;
+	pipeline_commit(p);
+	return was;
+}
+
 /*
  * Records whose class is told later move to its rows: in views that let them pass, as long
  * as the slab holds them, never more than is there. An emptied row is none.
@@ -237,43 +250,49 @@ test_move(void **state)
 	struct engine *en = fake_engine(1, 100);
 	struct fake_out out = { 0 };
 	struct pipeline *p = &en->workers[0].pipeline;
-	uint32_t web = intern("web", 3), n;
-	struct flow *f, was;
+	uint32_t web = intern("web", 3), mail = intern("mail", 4), n;
+	uint64_t lost[40] = { 0 };
+	struct flow was, is;
 	struct shard *shards;
 
 	(void)state;
 	assert_int_equal(engine_output(en, &fake_output, "all", &common, &none, &out, NULL), 0);
 	assert_int_equal(engine_output(en, &fake_output, "far", &common, &far, &out, NULL), 0);
 	fake_prepare(en);
-	assert_int_equal(pipeline_move_prepare(p, NULL), 0);
 	shards = en->workers[0].shards;
 	pipeline_source(p, SOURCE_PACKETS);
-	for (unsigned i = 0; i < 3; i++) {
-		f = pipeline_slot(p);
-		f->src_host = ip_from_v4((uint8_t[]){ 10, 0, 0, 1 });
-		f->packets = 2, f->bytes = 100, f->link_bytes = 114, f->stamp = CLOCK_S;
-		was = *f;
-		pipeline_commit(p);
-	}
-	assert_true(pipeline_move(p, &was, web)); /* fed by the same flush */
+	for (unsigned i = 0; i < 3; i++)
+		was = move_feed(p);
 	pipeline_flush(p);
+	pipeline_move(p, SOURCE_PACKETS, &was, 0, web, &lost[0]);
+	pipeline_moves_run(p, SOURCE_PACKETS);
 	assert_int_equal(fake_class_packets(&shards[0], "web", &n), 2);
 	assert_int_equal(fake_class_packets(&shards[0], "unknown", &n), 4);
 	assert_int_equal(n, 2);
 	assert_int_equal(shards[1].active->table.n, 0);
-	for (unsigned i = 0; i < 3; i++) /* one more than there are */
-		assert_true(pipeline_move(p, &was, web));
-	pipeline_flush(p);
+	assert_int_equal(lost[0], 2); /* the second view did not let it pass */
+	for (unsigned i = 1; i < 4; i++) /* one more than there are */
+		pipeline_move(p, SOURCE_PACKETS, &was, 0, web, &lost[i]);
+	pipeline_moves_run(p, SOURCE_PACKETS);
 	assert_int_equal(fake_class_packets(&shards[0], "web", &n), 6);
 	assert_int_equal(n, 1);
+	assert_int_equal(lost[2], 2);
+	assert_int_equal(lost[3], 3);
 	assert_int_equal(shards[0].active->counted.packets, 6);
 	assert_int_equal(p->fed.packets, 6);
 	assert_int_equal(stat_get(&p->stats, STAT_CLASS_MOVED), 3);
-	for (unsigned i = 0; i < FLOW_BATCH / 2; i++)
-		assert_true(pipeline_move(p, &was, web));
-	assert_false(pipeline_move(p, &was, web));
-	pipeline_flush(p);
+	/* What did not move is not in the row that it should be in: it takes none of others. */
+	is = was;
+	is.class_id = web;
+	pipeline_move(p, SOURCE_PACKETS, &is, 0, mail, &lost[3]);
+	for (unsigned i = 4; i < 40; i++) /* more than wait at a time */
+		pipeline_move(p, SOURCE_PACKETS, &was, 0, web, &lost[i]);
+	pipeline_moves_run(p, SOURCE_PACKETS);
 	assert_int_equal(fake_class_packets(&shards[0], "web", &n), 6);
+	pipeline_move(p, SOURCE_PACKETS, &is, 0, mail, &lost[0]);
+	pipeline_moves_run(p, SOURCE_PACKETS);
+	assert_int_equal(fake_class_packets(&shards[0], "mail", &n), 2);
+	assert_int_equal(p->n, 0);
 	engine_free(en);
 }
 

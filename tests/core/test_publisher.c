@@ -297,7 +297,7 @@ test_late_worker(void **state)
 		pipeline_flush(&w->pipeline);
 		atomic_store(&sh->offered, view_slab_get(g.o->view));
 		assert_true(
-		    shard_rotate(sh, &w->pipeline.fed)); /* nobody came for it */
+		    shard_rotate(sh, &w->pipeline.fed, 0)); /* nobody came for it */
 		rig_round(&g, 500, 60, last != 0);
 		truth_check(g.out.truth, false, "a late worker");
 		assert_null(atomic_load(&sh->retired));

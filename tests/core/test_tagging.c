@@ -143,12 +143,45 @@ test_reload(void **state)
 	rcu_drain();
 }
 
+/* Records that move draw no number of a series, and count no match of a rule. */
+static void
+test_moves_count_nothing(void **state)
+{
+	static const struct output_config common = { .aggregate = "class" };
+	const struct rules_config rules = { .pre_tag_map = one };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	struct flow was = { .dst_port = 53, .packets = 1, .flows = 1, .bytes = 100 };
+	struct tagmap_line *lines;
+	uint64_t lost = 0;
+	uint32_t n;
+
+	(void)state;
+	file_write(one, "set_tag=5++\n");
+	assert_int_equal(engine_output(en, &fake_output, "a", &common, &rules, &out, NULL), 0);
+	fake_prepare(en);
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	pipeline_move(p, SOURCE_NETFLOW, &was, 0, intern("web", 3), &lost);
+	pipeline_moves_run(p, SOURCE_NETFLOW);
+	assert_int_equal(fake_class_packets(&en->workers[0].shards[0], "web", &n), 1);
+	assert_int_equal(lost, 0);
+	assert_non_null(lines = tagging_lines(&en->taggings[0], &n));
+	assert_int_equal(lines[0].matches, 1);
+	free(lines);
+	tagmap_apply(tagging_map(&en->taggings[0]), &(struct batch){ .flows = &was, .n = 1 });
+	assert_int_equal(was.tag, 6);
+	engine_free(en);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_its_own),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_moves_count_nothing),
 	};
 	int rc;
 

@@ -209,14 +209,14 @@ test_rotation(void **state)
 
 	(void)state;
 	assert_int_equal(shard_init(&sh, v, NULL), 0);
-	assert_false(shard_rotate(&sh, &fed)); /* nothing is offered */
+	assert_false(shard_rotate(&sh, &fed, 0)); /* nothing is offered */
 	for (int round = 0; round < 10; round++) {
 		struct slab *s = view_slab_get(v), *before = sh.active;
 
 		assert_non_null(s);
 		shard_fill(&sh, &t, truth, &fed, round == 3 ? 0 : 500);
 		atomic_store(&sh.offered, s);
-		assert_true(shard_rotate(&sh, &fed));
+		assert_true(shard_rotate(&sh, &fed, 0));
 		assert_ptr_equal(sh.active, s);
 		assert_null(atomic_load(&sh.offered));
 		s = atomic_exchange(&sh.retired, NULL);
@@ -251,7 +251,7 @@ test_rotation_forgets_the_bin(void **state)
 	assert_int_equal(shard_init(&sh, v, NULL), 0);
 	shard_feed(&sh, f, 2);
 	atomic_store(&sh.offered, view_slab_get(v));
-	assert_true(shard_rotate(&sh, &fed));
+	assert_true(shard_rotate(&sh, &fed, 0));
 	shard_feed(&sh, f + 1, 1);
 	assert_int_equal(sh.active->n_bins, 1);
 	assert_true(sh.active->bins[0].start == f[1].stamp);
@@ -275,18 +275,18 @@ test_rotation_waits(void **state)
 	assert_int_equal(shard_init(&sh, v, NULL), 0);
 	shard_fill(&sh, &t, truth, &fed, 500);
 	atomic_store(&sh.offered, view_slab_get(v));
-	assert_true(shard_rotate(&sh, &fed));
+	assert_true(shard_rotate(&sh, &fed, 0));
 	first = atomic_load(&sh.retired);
 
 	shard_fill(&sh, &t, truth, &fed, 500);
 	atomic_store(&sh.offered, view_slab_get(v));
-	assert_false(shard_rotate(&sh, &fed));
+	assert_false(shard_rotate(&sh, &fed, 0));
 	assert_ptr_equal(atomic_load(&sh.retired), first);
 	assert_non_null(atomic_load(&sh.offered)); /* it stays for later */
 
 	truth_slab(truth, &v->rs, atomic_exchange(&sh.retired, NULL));
 	view_slab_put(v, first);
-	assert_true(shard_rotate(&sh, &fed));
+	assert_true(shard_rotate(&sh, &fed, 0));
 	truth_slab(truth, &v->rs, atomic_load(&sh.retired));
 	truth_check(truth, false, "both slabs");
 	shard_fini(&sh);

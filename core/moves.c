@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/moves.h"
+
+#include <string.h>
+
+#define MOVES_MAX 65536U /* pairs of rows that one slab can tell of */
+
+static uint32_t
+move_octets(const struct rowspec *rs)
+{
+	return rs->key_octets + rs->row_octets;
+}
+
+int
+moves_init(const struct rowspec *rs, struct slab *s, struct err *e)
+{
+	if (s->moves.rows != NULL)
+		return 0;
+	return table_init(&s->moves, 2 * rs->key_octets, move_octets(rs), MOVES_MAX, e);
+}
+
+uint64_t
+moves_max_octets(const struct rowspec *rs)
+{
+	return table_max_octets(move_octets(rs), MOVES_MAX);
+}
+
+/* Whether `row` holds `s`, as far as that can be told. */
+static bool
+row_holds(const struct rowspec *rs, const uint8_t *row, const struct sums *s)
+{
+	const struct sums *has = rowspec_sums_get(rs, row);
+
+	return has->packets >= s->packets && has->bytes >= s->bytes && has->flows >= s->flows;
+}
+
+/*
+ * The rows with the keys at `keys`, the second of which may be new; false: the first does not
+ * hold `s`, or there is no room for the second, and it is better off where it is than in
+ * the other row.
+ */
+static bool
+rows_find(const struct rowspec *rs, struct slab *s, const uint8_t *keys,
+    const struct sums *sums, uint8_t **from, uint8_t **to)
+{
+	*from = table_find(&s->table, keys);
+	return *from != NULL && row_holds(rs, *from, sums) &&
+	    table_upsert(&s->table, keys + rs->key_octets, 1, to) == 0;
+}
+
+static void
+keys_pack(const struct rowspec *rs, const struct flow *was, const struct flow *is,
+    uint16_t bin, uint8_t *keys)
+{
+	rowspec_pack(rs, was, &bin, 1, keys);
+	rowspec_pack(rs, is, &bin, 1, keys + rs->key_octets);
+}
+
+bool
+moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
+    const struct flow *is, uint16_t bin)
+{
+	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8 + 1];
+	const struct sums sums = { was->packets, was->bytes, was->flows };
+	uint8_t *from, *to;
+
+	keys_pack(rs, was, is, bin, (uint8_t *)keys);
+	if (!rows_find(rs, s, (uint8_t *)keys, &sums, &from, &to))
+		return false;
+	if (from == to)
+		return true;
+	rowspec_take_off(rs, from, was);
+	rowspec_add(rs, to, is);
+	s->emptied = true;
+	return true;
+}
+
+bool
+moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
+    const struct flow *is, uint16_t bin)
+{
+	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8 + 1];
+	uint8_t *row;
+
+	keys_pack(rs, was, is, bin, (uint8_t *)keys);
+	if (memcmp(keys, (uint8_t *)keys + rs->key_octets, rs->key_octets) == 0)
+		return true;
+	if (s->moves.rows == NULL || table_upsert(&s->moves, keys, 1, &row) != 0)
+		return false;
+	rowspec_add(rs, row + rs->key_octets, is);
+	return true;
+}
+
+/* One move of `from`, whose bin has number `bin` in `to`. */
+static void
+move_apply(const struct rowspec *rs, struct slab *to, const uint8_t *move, uint16_t bin)
+{
+	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8];
+	const uint8_t *what = move + rs->key_octets;
+	uint8_t *was, *is;
+
+	memcpy(keys, move, 2 * (size_t)rs->key_octets);
+	rowspec_bin_set(rs, (uint8_t *)keys, bin);
+	rowspec_bin_set(rs, (uint8_t *)keys + rs->key_octets, bin);
+	if (!rows_find(rs, to, (uint8_t *)keys, rowspec_sums_get(rs, what), &was, &is))
+		return;
+	rowspec_take_off_row(rs, was, what);
+	rowspec_merge(rs, is, what);
+	to->emptied = true;
+}
+
+void
+moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from)
+{
+	for (uint32_t i = 0; i < from->moves.n; i++) {
+		const uint8_t *move = table_row(&from->moves, i);
+		int bin = slab_bin(to, from->bins[rowspec_bin(rs, move)]);
+
+		if (bin >= 0)
+			move_apply(rs, to, move, (uint16_t)bin);
+	}
+	if (from->moves.n > 0)
+		table_clear(&from->moves);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * moves: records that were counted in one row and belong in another, as their class was told
+ * late. While the slab that counted them is there, the worker moves them within it. Those
+ * that are in a slab which the publisher has by now it is told of with the next one
+ * (slab->moves): as a table whose keys are the two rows' keys, one behind the other, and whose rows
+ * go on with what moves.
+ *
+ * No row ever counts less than nothing: what is no longer in its row stays where it went.
+ */
+#ifndef WEIR_CORE_MOVES_H
+#define WEIR_CORE_MOVES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/slab.h"
+#include "flow/rowspec.h"
+#include "lib/err.h"
+
+/* Let `s` tell of moves. Returns 0, or -WEIR_ENOMEM with `e` filled. */
+int moves_init(const struct rowspec *rs, struct slab *s, struct err *e);
+
+/* The most that this can take of a slab's memory, in octets. */
+uint64_t moves_max_octets(const struct rowspec *rs);
+
+/*
+ * Move what `was` counts from its row in `s` to that of `is`, which counts as much, both in bin
+ * `bin` of `s`. Returns false, and nothing changes, when the row does not hold as much, or
+ * there is no room for the other.
+ */
+bool moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
+    const struct flow *is, uint16_t bin);
+
+/* The same for whoever has what was counted before `s`. Returns false when there is no room. */
+bool moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
+    const struct flow *is, uint16_t bin);
+
+/* Do in `to` what `from`, which may be the same, tells. */
+void moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes of records whose class is told when their slab, or their bin, is gone; and
+ * of what is held back so that it is not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/moves.h"
+#include "lib/clock.h"
+#include "lib/intern.h"
+#include "tests/core/fake.h"
+
+#define BINS    8U
+#define RECORDS 16U
+#define START   (UINT64_C(1000) * 60 * CLOCK_S) /* of bin 0; they are of a minute */
+
+static const char *const classes[] = { "unknown", "web", "mail" };
+enum { UNKNOWN, WEB, MAIL, CLASSES };
+
+/* What view `out` is asked for, and what was written of it. */
+struct sink {
+	bool hold_open, adds_up;
+	enum view_unknown unknown;
+	unsigned writes;
+	uint64_t packets[BINS][CLASSES];
+};
+
+static struct sink *
+sink_of(const struct output *o)
+{
+	struct sink *s;
+
+	memcpy(&s, &o->config, sizeof(s));
+	return s;
+}
+
+static int
+sink_plan(struct output *o, struct view_config *vc, struct err *e)
+{
+	const struct sink *s = sink_of(o);
+
+	(void)e;
+	vc->hold_open = s->hold_open;
+	vc->adds_up = s->adds_up;
+	vc->unknown = s->unknown;
+	return 0;
+}
+
+static int
+sink_open(struct output *o, struct err *e)
+{
+	(void)o, (void)e;
+	return 0;
+}
+
+static unsigned
+class_no(uint32_t id)
+{
+	for (unsigned i = 0; i < CLASSES; i++)
+		if (strcmp(intern_text(id), classes[i]) == 0)
+			return i;
+	fail_msg("class %s", intern_text(id));
+	return 0;
+}
+
+static int
+sink_write(struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
+{
+	struct sink *sink = sink_of(o);
+
+	(void)e;
+	sink->writes++;
+	for (uint32_t i = 0; i < s->n; i++) {
+		const uint8_t *row = snapshot_row(s, i);
+		const struct sums *sums = rowspec_sums_get(s->rs, row);
+		uint64_t start = snapshot_bin(s, row).start;
+		uint32_t id;
+
+		memcpy(&id, rowspec_value(s->rs, row, &fields[F_CLASS]), sizeof(id));
+		assert_true(sums->packets > 0); /* no row is empty */
+		sink->packets[(start - START) / (60 * CLOCK_S)][class_no(id)] += sums->packets;
+	}
+	r->rows = r->written = s->n;
+	return 0;
+}
+
+static void
+sink_close(struct output *o)
+{
+	(void)o;
+}
+
+static const struct output_ops sink_output = {
+	.type = "sink",
+	.wants = OUTPUT_SNAPSHOTS,
+	.plan = sink_plan,
+	.open = sink_open,
+	.write = sink_write,
+	.close = sink_close,
+};
+
+/* Records are called by letters, in the order of their coming. */
+struct rig {
+	struct engine *en;
+	struct pipeline *p;
+	struct collector *door;
+	struct sink sink;
+	uint64_t now; /* ns since 1970 */
+	unsigned n;
+	struct flow records[RECORDS];
+	uint64_t batch[RECORDS], lost[RECORDS];
+};
+
+static void
+rig_open(struct rig *g, bool hold_open, bool adds_up, enum view_unknown unknown)
+{
+	static const struct output_config common = { .aggregate = "class", .history = "1m",
+		.refresh = 60 };
+	static const struct fake_in none;
+	struct err e = ERR_INIT;
+
+	memset(g, 0, sizeof(*g));
+	clock_set(START);
+	g->now = START;
+	g->sink = (struct sink){ .hold_open = hold_open, .adds_up = adds_up, .unknown = unknown };
+	g->en = fake_engine(1, 100);
+	assert_int_equal(engine_output(g->en, &sink_output, "a", &common,
+	                     &(struct rules_config){ 0 }, &g->sink, &e), 0);
+	fake_prepare(g->en);
+	assert_int_equal(engine_collector(g->en, &fake_collector, &none, 1, &e), 0);
+	g->door = g->en->workers[0].collectors[0];
+	g->p = &g->en->workers[0].pipeline;
+	pipeline_source(g->p, SOURCE_PACKETS);
+}
+
+static void
+rig_close(struct rig *g)
+{
+	clock_set(0);
+	engine_free(g->en);
+}
+
+/* A packet of unknown class, in bin `bin`. */
+static void
+rig_feed(struct rig *g, unsigned bin)
+{
+	struct flow *f = pipeline_slot(g->p);
+
+	f->packets = f->flows = 1;
+	f->bytes = 100;
+	f->stamp = START + (60 * bin + 30) * CLOCK_S;
+	g->records[g->n] = *f;
+	g->batch[g->n++] = g->p->batches;
+	stat_add(&g->p->stats, STAT_RECORDS, 1);
+	stat_add(&g->p->stats, STAT_RECORDS_FED, 1);
+	pipeline_commit(g->p);
+}
+
+static void
+rig_move(struct rig *g, unsigned no, unsigned class)
+{
+	const char *name = classes[class];
+	struct flow *f = &g->records[no];
+
+	pipeline_flush(g->p);
+	pipeline_move(g->p, SOURCE_PACKETS, f, g->batch[no], intern(name, strlen(name)),
+	    &g->lost[no]);
+	pipeline_moves_run(g->p, SOURCE_PACKETS);
+	f->class_id = intern(name, strlen(name));
+}
+
+/*
+ * Letters: `0` to `7` a packet in that bin; `aw`, `am` the class of the first packet, and so on;
+ * `|` a minute later; `.` a round in between; `?` from now on classes are unsettled, `!` they are
+ * not; `$` the end. What was written of the bins is compared with `want`, as numbers of packets
+ * "bin:unknown,web,mail".
+ */
+static void
+rig_play(struct rig *g, const char *script)
+{
+	for (const char *s = script; *s != '\0'; s++) {
+		if (*s >= '0' && *s <= '7') {
+			rig_feed(g, (unsigned)(*s - '0'));
+		} else if (*s >= 'a' && *s < 'a' + (int)RECORDS) {
+			rig_move(g, (unsigned)(*s - 'a'), s[1] == 'w' ? WEB : MAIL);
+			s++;
+		} else if (*s == '?' || *s == '!') {
+			atomic_store(&g->door->unsettled, *s == '?' ? g->now : 0);
+		} else if (*s != ' ') {
+			g->now += *s == '|' ? 60 * CLOCK_S : 1;
+			clock_set(g->now);
+			publisher_round(g->en->publisher, g->now, *s == '$');
+			fake_books_check(g->en, script);
+		}
+	}
+}
+
+static void
+rig_want(const struct rig *g, const char *says, const char *want)
+{
+	for (const char *s = want; *s != '\0';) {
+		unsigned bin = (unsigned)strtoul(s, (char **)&s, 10);
+
+		for (unsigned i = 0; i < CLASSES; i++) {
+			unsigned long n = strtoul(s + 1, (char **)&s, 10);
+
+			if (g->sink.packets[bin][i] != n)
+				fail_msg("%s: bin %u: %llu of %s, not %lu", says, bin,
+				    (unsigned long long)g->sink.packets[bin][i], classes[i], n);
+		}
+		while (*s == ' ')
+			s++;
+	}
+}
+
+#define GOES  UNKNOWN_GOES
+#define WAITS UNKNOWN_WAITS
+#define BIN   UNKNOWN_HOLDS_BIN
+
+static const struct {
+	const char *says;
+	bool hold_open, adds_up;
+	enum view_unknown unknown;
+	const char *script, *then; /* what was written by then */
+	const char *rest, *end;    /* and in the end */
+} cases[] = {
+	{ "in its bin", true, true, GOES, "00aw|", "0:1,1,0", "$", "0:1,1,0" },
+	{ "when its bin is gone", true, true, GOES, "00?|aw", "0:2,0,0", "|$", "0:2,0,0" },
+	{ "finer, when its bin is gone", true, true, GOES, "00?|aw am 0 bw bm", "0:2,0,0", "|$",
+	    "0:3,0,0" },
+	{ "it waits", true, true, WAITS, "00?|", "0:0,0,0", "aw!|", "0:1,1,0" },
+	{ "others do not", true, true, WAITS, "00?aw|", "0:0,1,0", "bm|", "0:0,1,1" },
+	{ "it waits for a while", true, true, WAITS, "00?|||||", "0:0,0,0", "|aw", "0:2,0,0" },
+	{ "too long: it takes nothing of others", true, true, WAITS, "00?||||||", "0:2,0,0",
+	    "0aw am|$", "0:3,0,0" },
+	{ "nothing more can become known", true, true, WAITS, "?00|!", "0:0,0,0", "|", "0:2,0,0" },
+	{ "of that bin", true, true, WAITS, "00|?11|", "0:2,0,0 1:0,0,0", "!|", "1:2,0,0" },
+	{ "two bins wait, and go by themselves", true, true, WAITS, "0?|1|2|", "0:0,0,0 1:0,0,0",
+	    "aw|bm|cw!|", "0:0,1,0 1:0,0,1 2:0,1,0" },
+	{ "first one thing, then another", true, true, WAITS, "00?|aw.|", "0:0,1,0", "bw.bm!|",
+	    "0:0,1,1" },
+	{ "the end leaves nothing behind", true, true, WAITS, "00?|1", "0:0,0,0", "aw$",
+	    "0:1,1,0 1:1,0,0" },
+	{ "all of the bin waits", true, false, BIN, "00?aw|", "0:0,0,0", "bw!|", "0:0,2,0" },
+	{ "all of the bin waits for a while", true, false, BIN, "00?aw||||||", "0:1,1,0", "bw$",
+	    "0:1,1,0" },
+	{ "what is added up is made up for", false, true, GOES, "00|", "0:2,0,0", "0aw$", "0:2,1,0" },
+	{ "as far as others are there", false, true, GOES, "00|", "0:2,0,0", "0aw bw$", "0:2,1,0" },
+	{ "what is not stays", false, false, GOES, "00|", "0:2,0,0", "0aw$", "0:3,0,0" },
+	{ "open bins wait, too", false, true, WAITS, "77?|", "7:0,0,0", "aw!$", "7:1,1,0" },
+	{ "for a while", false, true, WAITS, "77?|||||", "7:0,0,0", "|", "7:2,0,0" },
+};
+
+static void
+test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig g;
+
+		rig_open(&g, cases[i].hold_open, cases[i].adds_up, cases[i].unknown);
+		rig_play(&g, cases[i].script);
+		rig_want(&g, cases[i].says, cases[i].then);
+		rig_play(&g, cases[i].rest);
+		rig_want(&g, cases[i].says, cases[i].end);
+		rig_close(&g);
+	}
+}
+
+/*
+ * A ledger that shares a view has slabs of a second: what is told later moves in those that the
+ * publisher has, as long as the bin is open.
+ */
+static void
+test_with_a_ledger(void **state)
+{
+	struct err e = ERR_INIT;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, true, true, GOES);
+	assert_int_equal(view_ledger_want(g.en->views[0], &e), 0);
+	rig_play(&g, "000. aw 1. am. bw.");
+	assert_int_equal(g.sink.writes, 0);
+	rig_play(&g, "|");
+	rig_want(&g, "rows of several slabs", "0:1,1,1");
+	rig_play(&g, "dm|");
+	rig_want(&g, "and of another bin", "1:0,0,1");
+	rig_close(&g);
+}
+
+/* Emptied rows go; the others keep what they have, and are found. */
+static void
+test_tidy(void **state)
+{
+	enum { HOSTS = 1000 };
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, HOSTS + HOSTS / 3, NULL);
+	uint32_t web = intern("web", 3);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < HOSTS; i++) {
+			struct flow was = { .packets = 1 + i, .src_host.b = { [14] = (uint8_t)(i >> 8),
+				                                  [15] = (uint8_t)i } }, is = was;
+			uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+			uint8_t *row;
+
+			is.class_id = web;
+			rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+			if (round == 0) {
+				assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+				rowspec_add(&rs, row, &was);
+			} else if (i % 3 == 1) { /* as many as there is room for */
+				assert_true(moves_now(&rs, s, &was, &is, 0));
+				assert_false(moves_now(&rs, s, &was, &is, 0));
+			}
+		}
+	slab_tidy(&rs, s);
+	assert_false(s->emptied);
+	assert_int_equal(s->table.n, HOSTS);
+	slab_tidy(&rs, s);
+	for (unsigned i = 0; i < HOSTS; i++) {
+		struct flow f = { .class_id = i % 3 == 1 ? web : 0,
+			.src_host.b = { [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } };
+		uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+		const uint8_t *row;
+
+		rowspec_pack(&rs, &f, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+		assert_non_null(row = table_find(&s->table, key));
+		assert_int_equal(rowspec_sums_get(&rs, row)->packets, 1 + i);
+	}
+	slab_free(s);
+}
+
+/* Where there is no room for the row of its class, a record stays where it is. */
+static void
+test_no_room(void **state)
+{
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, 1, NULL);
+	struct flow was = { .packets = 1 }, is = was;
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	uint8_t *row;
+
+	(void)state;
+	is.class_id = intern("web", 3);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+	rowspec_add(&rs, row, &was);
+	assert_false(moves_now(&rs, s, &was, &is, 0));
+	assert_false(moves_later(&rs, s, &was, &is, 0)); /* it tells of none */
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_true(moves_later(&rs, s, &was, &is, 0));
+	moves_apply(&rs, s, s);
+	assert_int_equal(s->moves.n, 0);
+	assert_int_equal(s->table.n, 1);
+	assert_int_equal(rowspec_sums_get(&rs, table_row(&s->table, 0))->packets, 1);
+	slab_free(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_with_a_ledger),
+		cmocka_unit_test(test_tidy),
+		cmocka_unit_test(test_no_room),
+	};
+
+	return cmocka_run_group_tests_name("core/moves", tests, NULL, NULL);
+}
