@@ -36,6 +36,7 @@ struct sql_config {
 	bool num_hosts;
 	bool optimize_clauses;
 	bool dont_try_update;
+	bool aggressive;         /* rows of unknown class wait for what may become known */
 	bool log;                /* rows have the times of flows: nfacctd_sql_log */
 	const char *state_dir;   /* the daemon's; no directive */
 	const char *spool_path;  /* where batches wait; NULL: below state_dir */

@@ -112,6 +112,9 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	if (c->trigger_time != NULL &&
 	    bins_parse_history(c->trigger_time, &trigger_bins, &cause) != 0)
 		return err_set(e, WEIR_EINVAL, "sql_trigger_time: %s", cause.text);
+	vc->adds_up = !c->dont_try_update;
+	if (c->aggressive && field_set_has(&o->fields, F_CLASS))
+		vc->unknown = c->dont_try_update ? UNKNOWN_HOLDS_BIN : UNKNOWN_WAITS;
 	if (c->log) {
 		plan_log(c, vc);
 		return 0;

@@ -2,6 +2,9 @@
 """Classes of streams: those that Debian's ndpiReader finds in the same packets, whatever
 the door; what patterns and exporters say; and what becomes of those that nobody knows."""
 import collections
+import contextlib
+import socket
+import sqlite3
 import subprocess
 
 import pytest
@@ -9,8 +12,9 @@ import pytest
 import ipfix
 import netflow
 import sflow
-from conftest import WEIR, json_rows, run_file
-from streams import CLIENT, SERVER, STREAMS, beside, classes, frames_all, write_pcap
+from conftest import WEIR, free_port, json_rows, poll, run_file
+from streams import (CLIENT, SERVER, STREAMS, beside, classes, frames_all, stream,
+                     write_pcap)
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +148,58 @@ def test_applications_that_exporters_tell(tmp_path, version):
     run_file(tmp_path, f"pcap_savefile: {path}\n" + PRINT.format(out=out), "--as", "nfacctd")
     assert sorted((r["class"], r["packets"]) for r in json_rows(out)) == \
         [("my-app", 5), ("unknown", 5)]
+
+
+def test_unknown_rows_wait_for_their_class(weir, tmp_path):
+    """A sampled stream that is known when its first interval is long written: with
+    sql_aggressive_classification its first packet has its class, in its interval, without
+    it is unknown; and one that only its end judges. Nothing is lost or twice."""
+    port = free_port()
+    dbs = {name: tmp_path / f"{name}.db" for name in ("waits", "goes")}
+    w = weir(f"sfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\nworkers: 1\n"
+             "plugins: sqlite3[waits], sqlite3[goes]\n"
+             "aggregate: class, src_port, dst_port\n"
+             "sql_optimize_clauses: true\nsql_table: t\nsql_history: 2s\nsql_refresh_time: 2\n"
+             "sql_aggressive_classification[waits]: true\n" +
+             "".join(f"sql_db[{name}]: {db}\n" for name, db in dbs.items()), "--as", "sfacctd"
+             ).ready()
+    http, lookup, ssh = (stream(no, *STREAMS[no]) for no in (1, 2, 15))
+    sent = 0
+
+    def send(*frames):
+        nonlocal sent
+        sent += 1
+        samples = [sflow.flow(10 * sent + i, sflow.frame(f), rate=1) for i, f in enumerate(frames)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(sflow.datagram(sent, *samples), ("127.0.0.1", port))
+
+    def rows(name):
+        """{(interval, class, lower port): packets}"""
+        if not dbs[name].exists():
+            return {}
+        with contextlib.closing(sqlite3.connect(dbs[name])) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 't'").fetchall():
+                return {}
+            return {tuple(row[:3]): row[3] for row in db.execute(
+                "SELECT stamp_inserted, class_id, MIN(src_port, dst_port), SUM(packets) FROM t "
+                "GROUP BY 1, 2, 3")}
+
+    def first_interval(name):
+        return next((stamp for stamp, _, at in rows(name) if at == 53), None)
+
+    send(http[0], lookup[0])
+    poll(lambda: first_interval("waits") and first_interval("goes"))
+    w.books()
+    send(*http[1:])
+    send(*ssh)
+    poll(lambda: any(row[1] == "HTTP" for row in rows("waits")))
+    w.books()
+    assert w.stop() == 0
+    start = first_interval("waits")
+    assert rows("waits")[start, "HTTP", 8080] == 1, rows("waits")
+    assert rows("goes")[start, "unknown", 8080] == 1, rows("goes")
+    assert not any(name == "unknown" for _, name, at in rows("waits") if at == 8080)
+    for name in dbs:
+        assert sum(rows(name).values()) == len(http) + len(ssh) + 1, rows(name)
+    assert sum(n for (_, name, at), n in rows("waits").items() if at == 22 and name == "SSH") == \
+        len(ssh), rows("waits")
