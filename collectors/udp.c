@@ -120,6 +120,14 @@ udp_poll_drops(struct collector *c)
 }
 
 static void
+udp_finish(struct collector *c)
+{
+	struct udp *u = c->priv;
+
+	intake_finish(&u->intake);
+}
+
+static void
 udp_close(struct collector *c)
 {
 	struct udp *u = c->priv;
@@ -225,6 +233,7 @@ const struct collector_ops netflow_udp_collector = {
 	.open = netflow_udp_open,
 	.read = udp_read,
 	.poll_drops = udp_poll_drops,
+	.finish = udp_finish,
 	.close = udp_close,
 };
 
@@ -234,5 +243,6 @@ const struct collector_ops sflow_udp_collector = {
 	.open = sflow_udp_open,
 	.read = udp_read,
 	.poll_drops = udp_poll_drops,
+	.finish = udp_finish,
 	.close = udp_close,
 };
