@@ -254,6 +254,8 @@ static const struct {
 	    "0:1,1,0" },
 	{ "what is added up is made up for", false, true, GOES, "00|", "0:2,0,0", "0aw$", "0:2,1,0" },
 	{ "as far as others are there", false, true, GOES, "00|", "0:2,0,0", "0aw bw$", "0:2,1,0" },
+	{ "what did not move takes nothing later", false, true, GOES, "00|", "0:2,0,0", "aw0cw am$",
+	    "0:2,1,0" },
 	{ "what is not stays", false, false, GOES, "00|", "0:2,0,0", "0aw$", "0:3,0,0" },
 	{ "open bins wait, too", false, true, WAITS, "77?|", "7:0,0,0", "aw!$", "7:1,1,0" },
 	{ "for a while", false, true, WAITS, "77?|||||", "7:0,0,0", "|", "7:2,0,0" },
