@@ -282,7 +282,7 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 	for (unsigned v = 0; v < en->n_views; v++) {
 		if (shard_init(&w->shards[v], en->views[v], e) != 0)
 			return -WEIR_ENOMEM;
-		w->shards[v].bit = UINT64_C(1) << v;
+		w->shards[v].bit = UINT64_C(1) << v % 64;
 		w->n_shards++;
 		w->pipeline.needs_flow_starts |= en->views[v]->wants_flow_starts;
 	}

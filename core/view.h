@@ -82,7 +82,7 @@ struct view {
 /* One worker's part of a view. */
 struct shard {
 	const struct view *view;
-	uint64_t bit;                      /* by the number of the view */
+	uint64_t bit;                      /* by the number of the view, modulo 64 */
 	struct slab *active;               /* the worker's */
 	uint64_t began;                    /* number of the first batch that is in it */
 	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
@@ -149,7 +149,7 @@ uint64_t shard_feed_sample(struct shard *sh, enum flow_source source,
 /* A record whose class was told late. */
 struct shard_move {
 	uint64_t batch; /* number of the batch that it was counted with */
-	uint64_t *lost; /* bits of shards whose row of it is not as it should be */
+	uint64_t *lost; /* bits of shards in which it moves no more: one did not do it */
 };
 
 /*
