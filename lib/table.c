@@ -4,64 +4,20 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/bucket.h"
 #include "lib/hash.h"
+#include "lib/pages.h"
 
-#define SLOTS       12U
-#define SLOTS_FILL  9U /* mean fill at which the index doubles */
 #define MIN_BUCKETS 64U
-
-/* One cache line. A tag of 0 is a free slot; slots fill from the front and never empty. */
-struct table_bucket {
-	uint8_t tag[16]; /* the last four stay 0 */
-	uint32_t row[SLOTS];
-};
-_Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
 
 static inline uint64_t
 key_hash(const void *key, uint32_t octets, uint64_t seed)
 {
 	return XXH3_64bits_withSeed(key, octets, seed);
-}
-
-static inline uint8_t
-hash_tag(uint64_t h)
-{
-	uint8_t tag = (uint8_t)(h >> 56);
-
-	return tag != 0 ? tag : 1;
-}
-
-/* Bit i is set where slot i of `b` has tag `tag`. */
-static inline uint32_t
-bucket_match(const struct table_bucket *b, uint8_t tag)
-{
-#if defined(__SSE2__)
-	__m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tag);
-
-	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
-#else
-	uint32_t m = 0;
-
-	for (unsigned i = 0; i < 16; i++)
-		m |= (uint32_t)(b->tag[i] == tag) << i;
-	return m;
-#endif
-}
-
-/* Free slots of `b`; the padding counts as free and is masked off. */
-static inline uint32_t
-bucket_free(const struct table_bucket *b)
-{
-	return bucket_match(b, 0) & ((1U << SLOTS) - 1);
 }
 
 static inline __attribute__((always_inline)) bool
@@ -70,34 +26,16 @@ key_equal(const void *a, const void *b, uint32_t octets)
 	return memcmp(a, b, octets) == 0;
 }
 
-static void *
-pages_get(size_t octets)
-{
-	void *p = mmap(NULL, octets, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	/* Huge pages where there are any: a random look-up then misses the TLB less. */
-	if (octets >= 2U << 20)
-		(void)madvise(p, octets, MADV_HUGEPAGE);
-	return p;
-}
-
 static uint32_t
 buckets_for(uint32_t rows)
 {
-	uint32_t n = MIN_BUCKETS;
-
-	while ((uint64_t)n * SLOTS_FILL < rows)
-		n *= 2;
-	return n;
+	return bucket_count(rows, MIN_BUCKETS);
 }
 
 static size_t
 index_octets(uint32_t buckets)
 {
-	return (size_t)buckets * sizeof(struct table_bucket);
+	return (size_t)buckets * sizeof(struct bucket);
 }
 
 /* Rows that make the index double; never once it has room for all that may come. */
@@ -106,7 +44,7 @@ grow_at(const struct table *t)
 {
 	uint32_t buckets = t->mask + 1;
 
-	return buckets >= buckets_for(t->max) ? UINT32_MAX : buckets * SLOTS_FILL;
+	return buckets >= buckets_for(t->max) ? UINT32_MAX : buckets * BUCKET_FILL;
 }
 
 uint64_t
@@ -140,10 +78,8 @@ table_init(struct table *t, uint32_t key_octets, uint32_t row_octets, uint32_t m
 void
 table_fini(struct table *t)
 {
-	if (t->rows != NULL)
-		munmap(t->rows, (size_t)t->max * t->row_octets);
-	if (t->index != NULL)
-		munmap(t->index, index_octets(t->mask + 1));
+	pages_free(t->rows, (size_t)t->max * t->row_octets);
+	pages_free(t->index, index_octets(t->mask + 1));
 	memset(t, 0, sizeof(*t));
 }
 
@@ -160,13 +96,13 @@ static void
 index_put(struct table *t, uint64_t h, uint32_t row)
 {
 	for (uint32_t b = (uint32_t)h & t->mask;; b = (b + 1) & t->mask) {
-		struct table_bucket *bucket = &t->index[b];
+		struct bucket *bucket = &t->index[b];
 		uint32_t free = bucket_free(bucket);
 
 		if (free != 0) {
 			unsigned slot = (unsigned)__builtin_ctz(free);
 
-			bucket->tag[slot] = hash_tag(h);
+			bucket->tag[slot] = bucket_tag(h);
 			bucket->row[slot] = row;
 			return;
 		}
@@ -178,10 +114,10 @@ static void
 index_grow(struct table *t)
 {
 	uint32_t buckets = (t->mask + 1) * 2;
-	struct table_bucket *grown = pages_get(index_octets(buckets));
+	struct bucket *grown = pages_get(index_octets(buckets));
 
 	if (grown == NULL) {
-		uint64_t slots = (uint64_t)(t->mask + 1) * (SLOTS - 1);
+		uint64_t slots = (uint64_t)(t->mask + 1) * (BUCKET_SLOTS - 1);
 
 		/* At eleven in twelve full it still ends its probes; beyond that rows are refused. */
 		if (t->room > slots)
@@ -189,7 +125,7 @@ index_grow(struct table *t)
 		t->grow_at = UINT32_MAX;
 		return;
 	}
-	munmap(t->index, index_octets(t->mask + 1));
+	pages_free(t->index, index_octets(t->mask + 1));
 	t->index = grown;
 	t->mask = buckets - 1;
 	t->grow_at = grow_at(t);
@@ -217,10 +153,10 @@ table_renumber(struct table *t, const uint32_t *to, uint32_t left)
 static uint8_t *
 index_find(const struct table *t, const void *key, uint64_t h, uint32_t *free_at)
 {
-	uint8_t tag = hash_tag(h);
+	uint8_t tag = bucket_tag(h);
 
 	for (uint32_t b = (uint32_t)h & t->mask;; b = (b + 1) & t->mask) {
-		const struct table_bucket *bucket = &t->index[b];
+		const struct bucket *bucket = &t->index[b];
 
 		for (uint32_t m = bucket_match(bucket, tag); m != 0; m &= m - 1) {
 			uint8_t *row = table_row(t, bucket->row[__builtin_ctz(m)]);
@@ -253,11 +189,11 @@ row_get(struct table *t, const void *key, uint64_t h)
 	if (row != NULL || t->n >= t->room)
 		return row;
 
-	struct table_bucket *bucket = &t->index[at];
+	struct bucket *bucket = &t->index[at];
 	unsigned slot = (unsigned)__builtin_ctz(bucket_free(bucket));
 
 	row = table_row(t, t->n);
-	bucket->tag[slot] = hash_tag(h);
+	bucket->tag[slot] = bucket_tag(h);
 	bucket->row[slot] = t->n++;
 	memcpy(row, key, t->key_octets);
 	memset(row + t->key_octets, 0, t->row_octets - t->key_octets);
@@ -281,8 +217,8 @@ batch_upsert(struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
 	}
 	/* The first row whose tag fits is nearly always the right one. */
 	for (unsigned i = 0; i < n; i++) {
-		const struct table_bucket *b = &t->index[(uint32_t)hash[i] & t->mask];
-		uint32_t m = bucket_match(b, hash_tag(hash[i]));
+		const struct bucket *b = &t->index[(uint32_t)hash[i] & t->mask];
+		uint32_t m = bucket_match(b, bucket_tag(hash[i]));
 
 		rows[i] = NULL;
 		if (m != 0) {

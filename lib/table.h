@@ -22,7 +22,7 @@
 
 #define TABLE_BATCH 64U /* keys per call of table_upsert and table_find */
 
-struct table_bucket;
+struct bucket;
 
 struct table {
 	uint8_t *rows;       /* row i at rows + i * row_octets; 8-aligned */
@@ -31,7 +31,7 @@ struct table {
 	uint32_t key_octets; /* a multiple of 8 */
 	uint32_t row_octets; /* key and the caller's part; a multiple of 8 */
 	/* private */
-	struct table_bucket *index;
+	struct bucket *index;
 	uint32_t mask;       /* buckets - 1 */
 	uint32_t grow_at;    /* rows that make the index double */
 	uint32_t room;       /* `max`, or fewer while memory for the index is short */
