@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/flowindex.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
+#include "lib/pages.h"
 #include "proto/biflow.h"
 
-#define NONE       UINT32_MAX
+#define NONE       FLOWINDEX_NONE
+#define LINE       64U               /* octets of a cache line */
 #define SLOTS      512U              /* seconds that the wheel knows apart */
 #define LOOKS      16U               /* rows that are looked at to find the oldest */
 #define TICK_ROWS  8192U             /* that may leave in one tick */
 #define AHEAD_NS   (3600 * CLOCK_S)  /* a flow that was seen that far ahead: the clock was set */
 
+enum { FREE = SLOTS }; /* the slot of a row that is not in use */
+enum { FIN_THERE = 1, FIN_BACK = 2, FIN_BOTH = 3, MIRRORED = 4 };
 enum { TCP_FIN = 1, TCP_RST = 4 };
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 
@@ -23,13 +28,11 @@ enum flow_class { CLASS_TCP, CLASS_RST, CLASS_FIN, CLASS_UDP, CLASS_ICMP, CLASS_
 	CLASSES };
 
 struct cached {
-	uint32_t next;          /* in its chain, or among the free */
 	uint32_t hash;
-	uint32_t before, after; /* in its slot */
+	uint32_t before, after; /* in its slot; `after`, too, among the free */
 	uint16_t slot;
 	uint8_t class;
-	uint8_t flags;          /* FIN seen, one bit for each direction */
-	bool mirrored;
+	uint8_t flags;          /* FIN_..., as seen; MIRRORED: its first packet went back */
 	uint64_t first, last;
 	uint64_t row[];         /* then, of biflows, struct back */
 };
@@ -47,7 +50,7 @@ struct flowcache {
 	uint64_t idle[CLASSES], maxlife; /* ns */
 	uint8_t *rows;
 	size_t row_octets, back_at;
-	uint32_t *heads, mask;
+	struct flowindex index;
 	uint32_t n, top, unused;   /* rows in use, ever used; the free ones */
 	struct list slots[SLOTS];
 	uint64_t filled[SLOTS / 64]; /* a bit for each slot that is not empty */
@@ -66,6 +69,15 @@ static struct cached *
 cached_at(const struct flowcache *c, uint32_t i)
 {
 	return (struct cached *)(void *)(c->rows + (size_t)i * c->row_octets);
+}
+
+static void
+cached_prefetch(const struct flowcache *c, uint32_t i)
+{
+	const uint8_t *row = (const uint8_t *)cached_at(c, i);
+
+	for (size_t at = 0; at < c->row_octets; at += LINE)
+		__builtin_prefetch(row + at, 1);
 }
 
 static uint32_t
@@ -101,7 +113,6 @@ flowcache_new(const struct flowcache_config *config, struct err *e)
 {
 	const struct flowcache_timeouts *t = &config->timeouts;
 	struct flowcache *c = calloc(1, sizeof(*c));
-	size_t n = 64;
 
 	if (c == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory for flows");
@@ -116,18 +127,15 @@ flowcache_new(const struct flowcache_config *config, struct err *e)
 	c->idle[CLASS_GENERAL] = t->general * CLOCK_S;
 	c->maxlife = t->maxlife * CLOCK_S;
 	c->back_at = sizeof(struct cached) + config->rs->row_octets;
-	c->row_octets = c->back_at + (config->biflow ? sizeof(struct back) : 0);
-	while (n < (size_t)config->max_flows * 2)
-		n *= 2;
-	c->mask = (uint32_t)(n - 1);
-	c->heads = malloc(n * sizeof(*c->heads));
-	c->rows = malloc(c->row_octets * config->max_flows);
-	if (c->heads == NULL || c->rows == NULL) {
+	/* In whole cache lines: a look touches as few as there can be. */
+	c->row_octets = (c->back_at + (config->biflow ? sizeof(struct back) : 0) + LINE - 1) /
+	    LINE * LINE;
+	c->rows = pages_get(c->row_octets * config->max_flows);
+	if (flowindex_init(&c->index) != 0 || c->rows == NULL) {
 		flowcache_free(c);
 		err_set(e, WEIR_ENOMEM, "no memory for %u flows", config->max_flows);
 		return NULL;
 	}
-	memset(c->heads, 0xff, n * sizeof(*c->heads));
 	for (unsigned i = 0; i < SLOTS; i++)
 		c->slots[i] = (struct list){ NONE, NONE };
 	c->unused = NONE;
@@ -141,8 +149,8 @@ flowcache_free(struct flowcache *c)
 {
 	if (c == NULL)
 		return;
-	free(c->heads);
-	free(c->rows);
+	flowindex_fini(&c->index);
+	pages_free(c->rows, c->row_octets * c->config.max_flows);
 	free(c);
 }
 
@@ -208,16 +216,6 @@ cached_wait(struct flowcache *c, struct cached *f)
 	slot_add(c, f, (unsigned)(second % SLOTS));
 }
 
-static void
-cached_unchain(struct flowcache *c, const struct cached *f)
-{
-	uint32_t *at = &c->heads[f->hash & c->mask], no = cached_no(c, f);
-
-	while (*at != no)
-		at = &cached_at(c, *at)->next;
-	*at = f->next;
-}
-
 /* It leaves. */
 static void
 cached_leave(struct flowcache *c, struct cached *f, enum flowcache_reason reason)
@@ -225,7 +223,7 @@ cached_leave(struct flowcache *c, struct cached *f, enum flowcache_reason reason
 	struct flowcache_flow out = { .row = (const uint8_t *)f->row,
 		.first = f->first,
 		.last = f->last,
-		.mirrored = f->mirrored,
+		.mirrored = (f->flags & MIRRORED) != 0,
 		.reason = reason };
 
 	if (c->config.biflow) {
@@ -240,9 +238,10 @@ cached_leave(struct flowcache *c, struct cached *f, enum flowcache_reason reason
 	if (rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows == 0)
 		rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows = 1;
 	slot_remove(c, f);
-	cached_unchain(c, f);
+	flowindex_remove(&c->index, f->hash, cached_no(c, f));
 	c->config.leave(c->config.arg, &out);
-	f->next = c->unused;
+	f->slot = FREE;
+	f->after = c->unused;
 	c->unused = cached_no(c, f);
 	c->n--;
 }
@@ -313,17 +312,30 @@ class_of(uint8_t proto)
 	}
 }
 
+/* A larger index, where memory allows. */
+static void
+index_grow(struct flowcache *c)
+{
+	if (!flowindex_double(&c->index))
+		return;
+	for (uint32_t i = 0; i < c->top; i++)
+		if (cached_at(c, i)->slot != FREE)
+			flowindex_put(&c->index, cached_at(c, i)->hash, i);
+}
+
 static struct cached *
 cached_new(struct flowcache *c, const uint8_t *key, uint32_t hash)
 {
 	const struct rowspec *rs = c->config.rs;
 	struct cached *f;
 
-	if (c->n == c->config.max_flows)
+	if (flowindex_is_full(&c->index))
+		index_grow(c);
+	if (c->n == c->config.max_flows || c->n >= c->index.room)
 		oldest_leaves(c);
 	if (c->unused != NONE) {
 		f = cached_at(c, c->unused);
-		c->unused = f->next;
+		c->unused = f->after;
 	} else {
 		f = cached_at(c, c->top++);
 	}
@@ -331,8 +343,7 @@ cached_new(struct flowcache *c, const uint8_t *key, uint32_t hash)
 	memset(f, 0, c->row_octets);
 	f->hash = hash;
 	memcpy(f->row, key, rs->key_octets);
-	f->next = c->heads[hash & c->mask];
-	c->heads[hash & c->mask] = cached_no(c, f);
+	flowindex_put(&c->index, hash, cached_no(c, f));
 	return f;
 }
 
@@ -353,8 +364,9 @@ cached_end(struct flowcache *c, struct cached *f, const struct flow *x, bool bac
 	if ((x->tcp_flags & TCP_RST) != 0)
 		class = CLASS_RST;
 	if ((x->tcp_flags & TCP_FIN) != 0)
-		f->flags |= back ? 2 : 1;
-	if (class == CLASS_TCP && (f->flags == 3 || (f->flags != 0 && !c->config.biflow)))
+		f->flags |= back ? FIN_BACK : FIN_THERE;
+	if (class == CLASS_TCP && ((f->flags & FIN_BOTH) == FIN_BOTH ||
+	        ((f->flags & FIN_BOTH) != 0 && !c->config.biflow)))
 		class = CLASS_FIN;
 	if (class == f->class)
 		return;
@@ -367,7 +379,7 @@ static void
 cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool turned,
     uint64_t start, uint64_t end)
 {
-	bool back = turned != f->mirrored;
+	bool back = turned != ((f->flags & MIRRORED) != 0);
 
 	if (end > f->last)
 		f->last = end;
@@ -388,24 +400,50 @@ cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool t
 		cached_end(c, f, x, back);
 }
 
-static struct cached *
-cached_find(const struct flowcache *c, const uint8_t *key, uint32_t hash)
+/* Keys are whole words. */
+static bool
+key_equal(const uint64_t *a, const uint8_t *b, uint32_t octets)
 {
-	for (uint32_t i = c->heads[hash & c->mask]; i != NONE;) {
-		struct cached *f = cached_at(c, i);
+	for (; octets > 0; octets -= 8, a++, b += 8) {
+		uint64_t w;
 
-		if (f->hash == hash && memcmp(f->row, key, c->config.rs->key_octets) == 0)
-			return f;
-		i = f->next;
+		memcpy(&w, b, sizeof(w));
+		if (*a != w)
+			return false;
 	}
-	return NULL;
+	return true;
+}
+
+struct sought {
+	const struct flowcache *cache;
+	const uint8_t *key;
+};
+
+static bool
+is_sought(const void *arg, uint32_t no)
+{
+	const struct sought *s = arg;
+
+	return key_equal(cached_at(s->cache, no)->row, s->key, s->cache->config.rs->key_octets);
+}
+
+/* The row of `key`; `guess` is probably its number, or was when the batch began. */
+static struct cached *
+cached_find(const struct flowcache *c, const uint8_t *key, uint32_t hash, uint32_t guess)
+{
+	const struct sought sought = { c, key };
+
+	if (guess != NONE && cached_at(c, guess)->slot != FREE && is_sought(&sought, guess))
+		return cached_at(c, guess);
+	guess = flowindex_find(&c->index, hash, is_sought, &sought);
+	return guess != NONE ? cached_at(c, guess) : NULL;
 }
 
 static void
 flow_count(struct flowcache *c, const struct flow *x, bool turned, const uint8_t *key,
-    uint32_t hash)
+    uint32_t hash, uint32_t guess)
 {
-	struct cached *f = cached_find(c, key, hash);
+	struct cached *f = cached_find(c, key, hash, guess);
 	uint64_t start, end;
 
 	seen(x, &start, &end);
@@ -419,7 +457,7 @@ flow_count(struct flowcache *c, const struct flow *x, bool turned, const uint8_t
 		f = cached_new(c, key, hash);
 		f->first = start;
 		f->last = end;
-		f->mirrored = turned;
+		f->flags = turned ? MIRRORED : 0;
 		f->class = (uint8_t)class_of(x->proto);
 		cached_wait(c, f);
 	}
@@ -460,7 +498,7 @@ flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
 	static const uint16_t bins[FLOW_BATCH];
 	const struct rowspec *rs = c->config.rs;
 	const uint8_t *keys = (const uint8_t *)c->keys;
-	uint32_t hashes[FLOW_BATCH];
+	uint32_t hashes[FLOW_BATCH], guesses[FLOW_BATCH];
 
 	assert(n <= FLOW_BATCH);
 	if (c->config.biflow)
@@ -468,20 +506,16 @@ flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
 	rowspec_pack(rs, flows, bins, n, (uint8_t *)c->keys);
 	for (unsigned i = 0; i < n; i++) {
 		hashes[i] = (uint32_t)hash_seeded(keys + i * rs->key_octets, rs->key_octets);
-		__builtin_prefetch(&c->heads[hashes[i] & c->mask]);
+		flowindex_prefetch(&c->index, hashes[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t no = c->heads[hashes[i] & c->mask];
-
-		if (no != NONE) {
-			const uint8_t *row = (const uint8_t *)cached_at(c, no);
-
-			__builtin_prefetch(row, 1);
-			__builtin_prefetch(row + 64, 1);
-		}
+		guesses[i] = flowindex_guess(&c->index, hashes[i]);
+		if (guesses[i] != NONE)
+			cached_prefetch(c, guesses[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
-		flow_count(c, &flows[i], c->turned[i], keys + i * rs->key_octets, hashes[i]);
+		flow_count(c, &flows[i], c->turned[i], keys + i * rs->key_octets, hashes[i],
+		    guesses[i]);
 }
 
 /* Whether the time of `f` has come. */
@@ -528,88 +562,4 @@ flowcache_flush(struct flowcache *c)
 	for (unsigned slot = 0; slot < SLOTS; slot++)
 		while (c->slots[slot].head != NONE)
 			cached_leave(c, cached_at(c, c->slots[slot].head), FLOWCACHE_FORCED);
-}
-
-static const struct {
-	const char *name;
-	uint32_t def;
-	size_t offset;
-} timeouts[] = {
-#define T(name, member, def) { name, def, offsetof(struct flowcache_timeouts, member) }
-	T("tcp", tcp, 3600),
-	T("tcp.rst", tcp_rst, 120),
-	T("tcp.fin", tcp_fin, 300),
-	T("udp", udp, 300),
-	T("icmp", icmp, 300),
-	T("general", general, 3600),
-	T("maxlife", maxlife, 604800),
-	T("expint", expint, 60),
-#undef T
-};
-#define N_TIMEOUTS (sizeof(timeouts) / sizeof(timeouts[0]))
-
-/* "90", "5m", "1h30m": as softflowd has it. Returns whether that is what `text` holds. */
-static bool
-seconds_parse(const char *text, size_t len, uint32_t *s)
-{
-	static const char units[] = "smhdw";
-	static const uint32_t each[] = { 1, 60, 3600, 86400, 604800 };
-	uint64_t sum = 0;
-	const char *end = text + len;
-
-	if (len == 0)
-		return false;
-	while (text < end) {
-		uint64_t n = 0;
-		const char *unit, *digits = text;
-
-		for (; text < end && *text >= '0' && *text <= '9' && n < UINT32_MAX; text++)
-			n = n * 10 + (uint64_t)(*text - '0');
-		if (text == digits)
-			return false;
-		unit = text < end ? strchr(units, *text | 0x20) : units;
-		if (unit == NULL || *unit == '\0')
-			return false;
-		text += text < end;
-		sum += n * each[unit - units];
-	}
-	*s = sum <= 10 * 31536000U ? (uint32_t)sum : 0;
-	return sum <= 10 * 31536000U;
-}
-
-static int
-timeout_set(const char *word, size_t len, struct flowcache_timeouts *t)
-{
-	const char *value = memchr(word, '=', len);
-
-	for (size_t i = 0; value != NULL && i < N_TIMEOUTS; i++) {
-		size_t name = (size_t)(value - word);
-		uint32_t s;
-
-		if (strlen(timeouts[i].name) != name || memcmp(timeouts[i].name, word, name) != 0)
-			continue;
-		if (!seconds_parse(value + 1, len - name - 1, &s))
-			return -WEIR_EINVAL;
-		memcpy((char *)t + timeouts[i].offset, &s, sizeof(s));
-		return 0;
-	}
-	return -WEIR_EINVAL;
-}
-
-int
-flowcache_timeouts_parse(const char *text, struct flowcache_timeouts *t, struct err *e)
-{
-	for (size_t i = 0; i < N_TIMEOUTS; i++)
-		memcpy((char *)t + timeouts[i].offset, &timeouts[i].def, sizeof(uint32_t));
-	while (text != NULL && *text != '\0') {
-		size_t len = strcspn(text, ":");
-
-		if (timeout_set(text, len, t) != 0)
-			return err_set(e, WEIR_EINVAL,
-			    "nfprobe_timeouts: '%.*s' is no timeout; write NAME=SECONDS with a name of "
-			    "tcp, tcp.rst, tcp.fin, udp, icmp, general, maxlife, expint, and ':' between "
-			    "them", (int)len, text);
-		text += len + (text[len] == ':');
-	}
-	return 0;
 }

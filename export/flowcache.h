@@ -10,7 +10,8 @@
  * that was seen meanwhile is put off when its slot comes round, not with each packet. So a
  * packet costs no list, and nobody scans.
  *
- * One for each worker; its thread. Memory is reserved at once and taken as flows come.
+ * One for each worker; its thread. Memory is reserved at once and taken as flows come, that of
+ * the index, too.
  */
 #ifndef WEIR_EXPORT_FLOWCACHE_H
 #define WEIR_EXPORT_FLOWCACHE_H

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,7 @@
 /* What left, in order. */
 struct rig {
 	struct rowspec rs;
+	struct flowcache_config config;
 	struct flowcache *cache;
 	unsigned n;
 	struct left {
@@ -55,16 +57,16 @@ static struct rig *
 rig_open(uint32_t max_flows, bool biflow)
 {
 	struct rig *g = calloc(1, sizeof(*g));
-	struct flowcache_config c = { .max_flows = max_flows, .timeouts = times,
-		.biflow = biflow, .flow_octets = sizeof(struct flow), .leave = leave, .arg = g };
 	struct field_set set;
 
 	assert_non_null(g);
+	g->config = (struct flowcache_config){ .rs = &g->rs, .max_flows = max_flows,
+		.timeouts = times, .biflow = biflow, .flow_octets = sizeof(struct flow),
+		.leave = leave, .arg = g };
 	assert_int_equal(
 	    field_set_parse("src_host,dst_host,src_port,dst_port,proto,tcpflags", &set, NULL), 0);
 	rowspec_compile(&g->rs, &set);
-	c.rs = &g->rs;
-	g->cache = flowcache_new(&c, NULL);
+	g->cache = flowcache_new(&g->config, NULL);
 	assert_non_null(g->cache);
 	return g;
 }
@@ -413,6 +415,41 @@ test_ticks_are_bounded(void **state)
 	rig_close(g);
 }
 
+/* Octets of memory that this process has; 0: nobody knows. */
+static size_t
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	size_t all, pages = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%zu %zu", &all, &pages) != 2)
+		pages = 0;
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* As many flows as can be asked for cost memory as they come, not before. */
+static void
+test_room_costs_nothing(void **state)
+{
+	struct rig *g = rig_open(1U << 28, false);
+	size_t before;
+
+	(void)state;
+	flowcache_free(g->cache);
+	before = resident();
+	g->cache = flowcache_new(&g->config, NULL);
+	assert_non_null(g->cache);
+	tick(g, START);
+	for (unsigned k = 0; k < 10000; k++)
+		feed(g, (uint16_t)k, 17, 0, START);
+	assert_int_equal(flowcache_count(g->cache), 10000);
+	assert_in_range(resident(), 0, before + (32U << 20));
+	rig_close(g);
+}
+
 static const struct {
 	const char *text;
 	bool good;
@@ -464,6 +501,7 @@ main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_ticks_are_bounded),
+		cmocka_unit_test(test_room_costs_nothing),
 		cmocka_unit_test(test_timeouts),
 	};
 
