@@ -35,6 +35,7 @@ struct stream_row {
 	struct stream_key key;
 	uint32_t open;     /* number of the stream; NONE: a new row; SETTLED: no more is looked at */
 	uint32_t class_id; /* when settled */
+	uint64_t seen;     /* time of its last packet */
 };
 
 /* A stream that engines look at. */
@@ -76,6 +77,7 @@ struct classes {
 	struct pipeline *pipeline;
 	struct pipeline_hook hook;
 	enum flow_source source; /* of its packets */
+	uint64_t idle;           /* ns: what is silent for longer is another stream afterwards */
 	struct turns turns;
 	void *engines[CLASS_ENGINES];
 	struct chunks streams, records;
@@ -147,11 +149,12 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	cs->wants = wants;
 	cs->pipeline = p;
 	cs->budget = CLASSES_NO_BUDGET;
+	cs->idle = c->idle_ms * (CLOCK_S / 1000);
 	cs->open_max = c->max_flows < OPEN_MAX ? c->max_flows : OPEN_MAX;
 	chunks_init(&cs->streams, sizeof(struct stream), cs->open_max + ENDED_MAX);
 	chunks_init(&cs->records, sizeof(struct record) + p->clear_octets, KEPT_MAX);
 	if (turns_init(&cs->turns, sizeof(struct stream_key), sizeof(struct stream_row),
-		c->max_flows, c->idle_ms * (CLOCK_S / 1000), e) != 0) {
+		c->max_flows, cs->idle, e) != 0) {
 		free(cs);
 		return NULL;
 	}
@@ -294,6 +297,7 @@ stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 	struct stream *st;
 	uint32_t open;
 
+	row->class_id = 0;
 	if (cs->n_open == cs->open_max) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_EVICTED, 1);
 		stream_end(cs, cs->oldest[BY_SEEN]);
@@ -423,6 +427,27 @@ key_fill(struct stream_key *key, const struct flow *f)
 	key->proto = f->proto;
 }
 
+static bool
+is_silent(const struct stream_row *row, uint64_t time, uint64_t life)
+{
+	return time > row->seen && time - row->seen > life;
+}
+
+/*
+ * A packet of `row` is here, at `time`. What was silent is over, however long it was until that
+ * was looked at.
+ */
+static void
+row_wake(struct classes *cs, struct stream_row *row, uint64_t time)
+{
+	if (row->open != NONE && row->open != SETTLED && is_silent(row, time, OPEN_LIFE))
+		stream_end(cs, row->open);
+	if (row->open == NONE || (row->open == SETTLED && is_silent(row, time, cs->idle)))
+		stream_open(cs, row, time);
+	if (time > row->seen)
+		row->seen = time;
+}
+
 /* The row of the stream of `f`, at `time`, new or not; NULL: there is no room for it. */
 static struct stream_row *
 row_of(struct classes *cs, const struct flow *f, uint64_t time)
@@ -432,16 +457,16 @@ row_of(struct classes *cs, const struct flow *f, uint64_t time)
 	uint8_t *found;
 
 	key_fill(&key, f);
-	if (table_upsert(turns_current(&cs->turns), &key, 1, &found) != 0)
-		return turns_previous(&cs->turns, &key);
-	row = (void *)found;
-	if (row->open != NONE)
-		return row;
-	previous = turns_previous(&cs->turns, &key);
-	if (previous != NULL)
-		*row = *previous;
-	else
-		stream_open(cs, row, time);
+	if (table_upsert(turns_current(&cs->turns), &key, 1, &found) != 0) {
+		row = turns_previous(&cs->turns, &key);
+	} else {
+		row = (void *)found;
+		previous = row->open == NONE ? turns_previous(&cs->turns, &key) : NULL;
+		if (previous != NULL)
+			*row = *previous;
+	}
+	if (row != NULL)
+		row_wake(cs, row, time);
 	return row;
 }
 

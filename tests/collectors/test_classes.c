@@ -9,86 +9,10 @@
 
 #include <cmocka.h>
 
-#include "collectors/class_engine.h"
-#include "collectors/classes.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
+#include "tests/collectors/class_rig.h"
 #include "tests/core/fake.h"
-
-#define GIVE_UP 6U /* looks at a stream */
-
-/*
- * An engine that reads the first octet of the payload: 'w' is web for sure, 'm' mail for
- * sure, 'p' perhaps web, 'q' perhaps mail, 'g' nothing but a guess at the end; others tell
- * nothing. It counts the streams that it keeps something of.
- */
-static unsigned fake_streams;
-
-static void *
-class_open(const struct class_config *c, struct err *e)
-{
-	(void)c, (void)e;
-	return &fake_streams;
-}
-
-static void
-class_close(void *engine)
-{
-	assert_ptr_equal(engine, &fake_streams);
-}
-
-static void *
-stream_new(void *engine)
-{
-	++*(unsigned *)engine;
-	return calloc(1, 1);
-}
-
-static void
-stream_free(void *engine, void *stream)
-{
-	--*(unsigned *)engine;
-	free(stream);
-}
-
-static uint32_t
-class_id(const char *name)
-{
-	return intern(name, strlen(name));
-}
-
-static enum class_answer
-class_look(void *engine, void *stream, const struct packet_content *c, uint64_t time,
-    uint32_t *id)
-{
-	uint8_t octet = rbuf_left(&c->payload) > 0 ? *c->payload.p : 0;
-
-	(void)engine, (void)time;
-	if (octet == 'g')
-		*(uint8_t *)stream = octet;
-	if (octet == 'w' || octet == 'p')
-		*id = class_id("web");
-	else if (octet == 'm' || octet == 'q')
-		*id = class_id("mail");
-	return octet == 'w' || octet == 'm' ? CLASS_FINAL : CLASS_MORE;
-}
-
-static uint32_t
-class_give_up(void *engine, void *stream)
-{
-	(void)engine;
-	return *(uint8_t *)stream == 'g' ? class_id("guess") : 0;
-}
-
-static const struct class_engine_ops fake_class = {
-	.name = "fake",
-	.open = class_open,
-	.close = class_close,
-	.stream_new = stream_new,
-	.stream_free = stream_free,
-	.look = class_look,
-	.give_up = class_give_up,
-};
 
 /* Frames go to a view of classes and to one of all, as a door would have it. */
 struct bench {
@@ -111,9 +35,7 @@ bench_open(struct bench *b, uint32_t max_flows)
 	struct err e = ERR_INIT;
 
 	memset(b, 0, sizeof(*b));
-	b->config = (struct class_config){ .max_flows = max_flows, .idle_ms = 600000,
-		.idle_budget = 1024, .giveup_tcp = GIVE_UP, .giveup_udp = GIVE_UP,
-		.giveup_other = GIVE_UP, .n = 1, .ops = { &fake_class } };
+	b->config = class_rig_config(max_flows);
 	b->en = fake_engine(1, 100);
 	assert_int_equal(
 	    engine_output(b->en, &fake_output, "classes", &classes, &none, &b->out, NULL), 0);
@@ -133,34 +55,14 @@ static void
 bench_close(struct bench *b)
 {
 	classes_free(b->cs);
-	assert_int_equal(fake_streams, 0);
+	assert_int_equal(class_rig_streams, 0);
 	engine_free(b->en);
 }
 
-/* A UDP datagram of stream `no`, with one octet of payload. */
 static void
 send(struct bench *b, uint32_t no, bool back, char octet)
 {
-	uint8_t bytes[43] = { [12] = 8, [14] = 0x45, [17] = 29, [22] = 64, [23] = 17,
-		[39] = 9, [42] = (uint8_t)octet };
-	const struct packet_link *link = packet_link(1);
-	const struct frame frame = { .octets = bytes, .caplen = sizeof(bytes),
-		.wirelen = sizeof(bytes), .time = b->time, .linktype = 1 };
-	struct packet_fragment fragment;
-	struct flow *f = pipeline_slot(b->p);
-
-	bytes[back ? 30 : 26] = 10;
-	for (unsigned i = 0; i < 3; i++)
-		bytes[(back ? 31 : 27) + i] = (uint8_t)(no >> (16 - 8 * i));
-	bytes[back ? 26 : 30] = 192;
-	bytes[back ? 37 : 35] = 99; /* ports: 99 of the first, 53 of the other */
-	bytes[back ? 35 : 37] = 53;
-	assert_int_equal(packet_dissect_more(link, bytes, sizeof(bytes), sizeof(bytes),
-			     &b->wants, f, &fragment),
-	    PACKET_OK);
-	f->stamp = b->time;
-	classes_take(b->cs, link, &frame, f);
-	pipeline_commit(b->p);
+	class_send(b->p, b->cs, &b->wants, b->time, no, back, octet);
 	b->fed++;
 }
 
@@ -263,7 +165,7 @@ test_evicted(void **state)
 	read_end(&b);
 	assert_int_equal(stat_of(&b, STAT_CLASS_EVICTED), MORE);
 	assert_int_equal(stat_of(&b, STAT_CLASS_REFUSED), 0);
-	assert_int_equal(fake_streams, OPEN);
+	assert_int_equal(class_rig_streams, OPEN);
 	assert_int_equal(packets_of(&b, "guess"), 1);
 	send(&b, 1, true, 'w'); /* too late */
 	send(&b, MORE, true, 'w');
@@ -289,14 +191,17 @@ test_refused(void **state)
 	assert_int_equal(packets_of(&b, "web"), 50);
 	assert_int_equal(stat_of(&b, STAT_CLASS_REFUSED), 10);
 	/* The table is full of others: those that were known before still are. */
-	b.time += 700 * CLOCK_S;
+	b.time += 300 * CLOCK_S;
+	for (uint32_t no = 0; no < 50; no++)
+		send(&b, no, true, '-');
+	b.time += 301 * CLOCK_S;
 	(void)classes_age(b.cs, b.time);
 	for (uint32_t no = 100; no < 150; no++)
 		send(&b, no, false, '-');
 	for (uint32_t no = 0; no < 50; no++)
 		send(&b, no, true, '-');
 	read_end(&b);
-	assert_int_equal(packets_of(&b, "web"), 100);
+	assert_int_equal(packets_of(&b, "web"), 150);
 	assert_int_equal(stat_of(&b, STAT_CLASS_REFUSED), 10);
 	classes_finish(b.cs);
 	bench_close(&b);
@@ -316,17 +221,49 @@ test_idle(void **state)
 	read_end(&b);
 	b.time += 59 * CLOCK_S;
 	read_end(&b);
-	assert_int_equal(fake_streams, 3);
+	assert_int_equal(class_rig_streams, 3);
 	b.time += 2 * CLOCK_S;
 	read_end(&b);
-	assert_int_equal(fake_streams, 1);
+	assert_int_equal(class_rig_streams, 1);
 	assert_int_equal(packets_of(&b, "guess"), 2);
 	read_end(&b);
-	assert_int_equal(fake_streams, 0);
+	assert_int_equal(class_rig_streams, 0);
 	assert_int_equal(packets_of(&b, "guess"), 3);
 	send(&b, 0, true, 'w'); /* it has been judged */
 	read_end(&b);
 	assert_int_equal(packets_of(&b, "guess"), 4);
+	bench_close(&b);
+}
+
+/* What is silent for longer than that is over, whenever that is looked at. */
+static void
+test_silent(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 1000);
+	send(&b, 1, false, 'g');
+	send(&b, 2, false, 'g');
+	b.time += 60 * CLOCK_S;
+	send(&b, 1, false, 'w');
+	b.time += 1;
+	send(&b, 2, false, 'w'); /* it has been judged */
+	assert_int_equal(stat_of(&b, STAT_CLASS_KNOWN), 2);
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "web"), 2);
+	assert_int_equal(packets_of(&b, "guess"), 2);
+	b.time += 600 * CLOCK_S - 1;
+	send(&b, 1, true, '-'); /* the same stream still, */
+	send(&b, 2, true, '-');
+	b.time += 600 * CLOCK_S + 1;
+	send(&b, 1, true, 'm'); /* and by now another */
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "web"), 3);
+	assert_int_equal(packets_of(&b, "guess"), 3);
+	assert_int_equal(packets_of(&b, "mail"), 1);
+	assert_int_equal(stat_of(&b, STAT_CLASS_STREAMS), 3);
+	classes_finish(b.cs);
 	bench_close(&b);
 }
 
@@ -373,7 +310,7 @@ test_told(void **state)
 	(void)state;
 	bench_open(&b, 100);
 	f = pipeline_slot(b.p);
-	f->class_id = class_id("mail");
+	f->class_id = intern("mail", 4);
 	f->packets = 1;
 	classes_take(b.cs, NULL, NULL, f);
 	pipeline_commit(b.p);
@@ -397,15 +334,8 @@ test_close(void **state)
 	classes_budget(b.cs, 100);
 	for (uint32_t no = 0; no < 200; no++)
 		send(&b, no, false, no % 2 == 0 ? 'm' : 'q');
-	assert_true(fake_streams > 0);
+	assert_true(class_rig_streams > 0);
 	bench_close(&b);
-}
-
-static uint32_t
-draw(uint32_t *seed, uint32_t below)
-{
-	*seed = *seed * 1664525 + 1013904223;
-	return (*seed >> 8) % below;
 }
 
 /* However it is cut into reads, whatever the budget, classes count the same at the end. */
@@ -419,18 +349,18 @@ test_any_split(void **state)
 	(void)state;
 	for (uint32_t split = 0; split < 30; split++) {
 		uint32_t script = 7, cut = split;
-		uint32_t read = split == 0 ? PACKETS : 1 + draw(&cut, 700);
-		uint32_t budget = split % 3 == 0 ? CLASSES_NO_BUDGET : read / 3 + draw(&cut, 400);
+		uint32_t read = split == 0 ? PACKETS : 1 + class_draw(&cut, 700);
+		uint32_t budget = split % 3 == 0 ? CLASSES_NO_BUDGET : read / 3 + class_draw(&cut, 400);
 		struct bench b;
 		uint64_t got[4];
 
 		bench_open(&b, 1000);
 		classes_budget(b.cs, budget);
 		for (uint32_t i = 1; i <= PACKETS; i++) {
-			uint32_t no = draw(&script, STREAMS);
-			bool back = draw(&script, 2) == 1;
+			uint32_t no = class_draw(&script, STREAMS);
+			bool back = class_draw(&script, 2) == 1;
 
-			send(&b, no, back, octets[draw(&script, sizeof(octets) - 1)]);
+			send(&b, no, back, octets[class_draw(&script, sizeof(octets) - 1)]);
 			if (i % read != 0)
 				continue;
 			read_end(&b);
@@ -460,6 +390,7 @@ main(void)
 		cmocka_unit_test(test_evicted),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_close),
