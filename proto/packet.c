@@ -429,18 +429,18 @@ packet_any(const struct packet_link *link, const uint8_t *frame, size_t caplen,
 	return packet_whole(link, frame, caplen, wirelen, w, f, fragment, &ip, &l4);
 }
 
-/* What stands behind the transport header; empty where there is none, or it is cut. */
+/* What stands behind the transport header; empty where there is none, or it is cut or wrong. */
 static struct rbuf
 packet_payload(uint8_t proto, struct rbuf l4)
 {
 	const uint8_t *p = l4.p;
-	size_t octets = 0;
+	size_t octets = 0, least = proto == PROTO_TCP ? TCP_OCTETS : UDP_OCTETS;
 
 	if (proto == PROTO_TCP && rbuf_left(&l4) >= TCP_OCTETS)
 		octets = (size_t)(p[TCP_OFFSET] >> 4) * 4;
 	else if (proto == PROTO_UDP)
 		octets = UDP_OCTETS;
-	if (octets < UDP_OCTETS || rbuf_left(&l4) < octets)
+	if (octets < least || rbuf_left(&l4) < octets)
 		return rbuf_of(l4.end, 0);
 	rbuf_skip(&l4, octets);
 	return l4;
