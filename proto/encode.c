@@ -146,8 +146,8 @@ integer_put(const struct encode_step *s, uint64_t v, const struct encode_env *en
 		v = v <= UINT16_MAX ? v : AS_TRANS;
 		break;
 	case STEP_UPTIME:
-		/* Before `boot` it is negative, and wraps as uptimes do. */
-		v = (uint64_t)((int64_t)(v - env->boot) / (int64_t)CLOCK_MS);
+		/* Before `boot` it is negative, and wraps as uptimes do; rounded down like others. */
+		v = v / CLOCK_MS - env->boot / CLOCK_MS;
 		break;
 	case STEP_MS:
 		v /= CLOCK_MS;

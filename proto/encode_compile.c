@@ -186,8 +186,8 @@ member_at(const struct encode_options *o, enum field_no no)
 static uint8_t
 uint_octets(enum field_no no, enum encode_version version)
 {
-	if (version == ENCODE_V9 && no == F_TCPFLAGS)
-		return 1;
+	if (no == F_TCPFLAGS)
+		return 1; /* all that is known of them; RFC 7125 s3 */
 	if (version == ENCODE_V9 && no == F_FLOW_LABEL)
 		return 3; /* RFC 3954 s8 */
 	return fields[no].octets;
@@ -313,7 +313,7 @@ reverse_add(struct compile *c, const struct field_set *set)
 	times_add(c, ENV(reverse_start), ENV(reverse_end), IE_REVERSE_PEN);
 	counters_add(c, ENV(reverse_octets), ENV(reverse_packets), IE_REVERSE_PEN);
 	if (field_set_has(set, F_TCPFLAGS))
-		step_add(c, (struct encode_step){ .base = 1, .kind = STEP_UINT, .octets = 2,
+		step_add(c, (struct encode_step){ .base = 1, .kind = STEP_UINT, .octets = 1,
 		                .width = 2, .from = ENV(reverse_flags) },
 		    IE_REVERSE_PEN, 6);
 }

@@ -195,6 +195,7 @@ static const struct {
 	uint64_t precise;
 } clocks[] = {
 	{ "uptime", ENCODE_UPTIME, CLOCK_MS },
+	{ "uptime, before it began", ENCODE_UPTIME, CLOCK_MS },
 	{ "milliseconds", ENCODE_MS, CLOCK_MS },
 	{ "microseconds", ENCODE_US, CLOCK_US },
 };
@@ -207,7 +208,7 @@ test_times(void **state)
 
 	(void)state;
 	flow_clear(&f);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
 		for (uint64_t ns = 0; ns < CLOCK_S; ns += 997 * CLOCK_US + 13) {
 			struct encode_options o = { .version = ENCODE_IPFIX,
 				.times = clocks[i].times };
@@ -218,6 +219,8 @@ test_times(void **state)
 
 			if (clocks[i].times == ENCODE_UPTIME)
 				o.version = ENCODE_V9;
+			if (i == 1)
+				with.start = BOOT - 10 * CLOCK_S;
 			with.start += ns;
 			with.end = with.start + 12345678;
 			encode_compile(&e, &none, &o);
@@ -256,9 +259,9 @@ static const struct {
 	    ENCODE_IPV6_OTHER,
 	    "012c 0006 0098 0008 0099 0008 0001 0008 0002 0008 0008 0004 003e 0010" },
 	{ "a biflow: RFC 5103 s6.1", "proto,tcpflags", ENCODE_IPFIX, false, true, 0,
-	    "012c 000b 0098 0008 0099 0008 0001 0008 0002 0008 0004 0001 0006 0002"
+	    "012c 000b 0098 0008 0099 0008 0001 0008 0002 0008 0004 0001 0006 0001"
 	    "8098 0008 00007279 8099 0008 00007279"
-	    "8001 0008 00007279 8002 0008 00007279 8006 0002 00007279" },
+	    "8001 0008 00007279 8002 0008 00007279 8006 0001 00007279" },
 };
 
 static void
