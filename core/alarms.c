@@ -409,14 +409,28 @@ alarms_take_up(struct alarms *a)
 	a->spare = list;
 }
 
+/* Where they are kept, if anywhere. */
+static void
+kept_in(struct alarms *a, const char *state_dir)
+{
+	if (state_dir == NULL)
+		return;
+	if ((size_t)snprintf(a->kept, sizeof(a->kept), "%s/thresholds", state_dir) <
+	    sizeof(a->kept))
+		return;
+	a->kept[0] = '\0';
+	log_warn("state_dir: the path is too long to keep thresholds in: those that SNMP sets do "
+	         "not outlive a restart");
+}
+
 int
 alarms_start(struct alarms *a, const char *state_dir, struct err *e)
 {
 	int rc;
 
 	pthread_mutex_lock(&a->lock);
-	if (state_dir != NULL && (size_t)snprintf(a->kept, sizeof(a->kept), "%s/thresholds",
-	                             state_dir) < sizeof(a->kept))
+	kept_in(a, state_dir);
+	if (a->kept[0] != '\0')
 		alarms_take_up(a);
 	a->started = true;
 	rc = a->all.n > 0 ? alarms_run(a, e) : 0;

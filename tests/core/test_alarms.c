@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Thresholds, what crosses them, and what is done about it. */
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -792,6 +793,34 @@ what_could_not_be_kept_is_tried_again(void **state)
 	assert_int_equal(log_open(&quiet, &e), 0);
 }
 
+/* A path that has no room for the name of the file is not cut to another one. */
+static void
+what_has_no_path_is_not_kept(void **state)
+{
+	struct threshold_config c = threshold("kept", SCOPE_VIEW, METRIC_BYTES, "talkers", 7, 6);
+	const struct log_config log = { .file = in_dir("log") };
+	struct err e = ERR_INIT;
+	char deep[PATH_MAX], text[512];
+	size_t len = (size_t)snprintf(deep, sizeof(deep), "%s", dir);
+	struct scene s;
+
+	(void)state;
+	assert_int_equal(log_open(&log, &e), 0);
+	memset(deep + len, '/', sizeof(deep) - len - 1); /* many are as good as one */
+	deep[sizeof(deep) - sizeof("/thres")] = '\0';
+	scene_begin(&s, 10);
+	assert_int_equal(scene_alarms(&s), 0);
+	assert_int_equal(alarms_start(s.engine->alarms, deep, &e), 0);
+	put(&s, &c);
+	alarms_stop(s.engine->alarms);
+	scene_end(&s);
+	assert_int_equal(log_open(&quiet, &e), 0);
+	assert_int_equal(access(in_dir("thres"), F_OK), -1);
+	file_await(log.file, 1, text, sizeof(text));
+	assert_non_null(strstr(text, "too long"));
+	unlink(log.file);
+}
+
 /* Read from `fd`, which does not block, until there are `lines` lines. */
 static void
 fifo_await(int fd, unsigned lines, char *buf, size_t room)
@@ -885,6 +914,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_this_time_is_kept),
 		cmocka_unit_test(what_finds_no_place_is_kept),
 		cmocka_unit_test(what_could_not_be_kept_is_tried_again),
+		cmocka_unit_test(what_has_no_path_is_not_kept),
 		cmocka_unit_test(programs_are_started_and_nagios_is_told),
 	};
 	char command[64];
