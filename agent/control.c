@@ -407,7 +407,8 @@ thresholds_ready(struct control *c, struct err *e)
 		if (c->rows[i].of->table == &threshold_table)
 			list[n++] = (struct threshold_change){
 				.config = c->rows[i].config.threshold,
-				.remove = staged_goes(&c->rows[i]) };
+				.remove = staged_goes(&c->rows[i]),
+				.keeps_status = c->rows[i].wanted == 0 };
 	if (n > 0)
 		c->thresholds_ready = alarms_prepare(c->alarms, list, n, e);
 	free(list);

@@ -75,27 +75,47 @@ place_seek(const struct thresholds *t, const char *name, bool *found)
 
 /* Batches */
 
+/*
+ * What `change` comes to, to `c`; returns whether it is to be active but cannot be at
+ * present. One that could not be so far is not disarmed by whoever sets another column of
+ * it: it goes on waiting, or is active when it can be.
+ */
+static bool
+change_settle(const struct thresholds *t, const struct threshold_change *change,
+    struct threshold_config *c)
+{
+	bool found, waits = change->dormant && change->config.status == STATUS_ACTIVE;
+	uint32_t at = place_seek(t, change->config.name, &found);
+
+	*c = change->config;
+	if (change->keeps_status && found && t->places[at]->dormant) {
+		waits = c->status == STATUS_NOT_READY;
+		c->status = STATUS_ACTIVE;
+	}
+	if (waits)
+		c->status = STATUS_NOT_READY;
+	return waits;
+}
+
 static struct place *
 place_new(const struct thresholds *t, const struct threshold_change *change, struct err *e)
 {
-	const struct threshold_config *c = &change->config;
+	struct threshold_config c;
+	bool waits = change_settle(t, change, &c);
 	struct place *p;
 
-	if (c->status == STATUS_ACTIVE && !change->dormant &&
-	    threshold_check(c, t->engine, e) != 0)
+	if (c.status == STATUS_ACTIVE && threshold_check(&c, t->engine, e) != 0)
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL) {
-		err_set(e, WEIR_ENOMEM, "no memory for threshold %s", c->name);
+		err_set(e, WEIR_ENOMEM, "no memory for threshold %s", c.name);
 		return NULL;
 	}
-	p->config = *c;
-	p->dormant = change->dormant && c->status == STATUS_ACTIVE;
-	if (p->dormant)
-		p->config.status = STATUS_NOT_READY;
+	p->config = c;
+	p->dormant = waits;
 	if (p->config.status != STATUS_ACTIVE)
 		return p;
-	p->crossing = crossing_new(c, t->engine, t->tell, t->arg, clock_real(), e);
+	p->crossing = crossing_new(&c, t->engine, t->tell, t->arg, clock_real(), e);
 	if (p->crossing != NULL)
 		return p;
 	free(p);

@@ -61,6 +61,7 @@ struct threshold_change {
 	bool remove;              /* or to have it no more: then only the name counts */
 	bool of_map;              /* threshold_map says so */
 	bool dormant;             /* it is active, but cannot be at present: shown as notReady */
+	bool keeps_status;        /* nobody asked for a status: what is dormant stays so, or wakes */
 };
 
 struct threshold_batch;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include "agent/notify.h"
 #include "agent/tables.h"
 #include "core/engine.h"
+#include "core/threshold_file.h"
 #include "lib/clock.h"
 
 enum { SCOPE = 2, SUBJECT, SELECTOR, METRIC, DIRECTION, RISING, FALLING, SCALE, WINDOW, HOLD,
@@ -600,6 +602,56 @@ reports_are_written_in_the_same_way(void **state)
 	bench_fini(&b);
 }
 
+/*
+ * A threshold that was kept over a restart and has no view this time: whoever sets another
+ * column of it does not disarm it, but whoever asks for a status does.
+ */
+static void
+what_waits_for_its_view_waits_on(void **state)
+{
+	static const struct { const char *says; struct variable v; uint32_t now, kept; } cases[] = {
+		{ "another limit", U(RISING, 9), NOT_READY, ACTIVE },
+		{ "a view that is there", S(SUBJECT, "talkers"), ACTIVE, ACTIVE },
+		{ "out of service", I(STATUS, NOT_IN_SERVICE), NOT_READY, NOT_READY },
+		{ "active", I(STATUS, ACTIVE), NOT_READY, ACTIVE },
+	};
+	char dir[] = "/tmp/weir-control-XXXXXX", file[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/thresholds", dir);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct threshold_config c, *list;
+		struct err e = ERR_INIT;
+		struct bench b;
+		uint32_t n;
+
+		print_message("%s\n", cases[i].says);
+		threshold_defaults(&c);
+		snprintf(c.name, sizeof(c.name), "x");
+		snprintf(c.subject, sizeof(c.subject), "away");
+		c.scope = SCOPE_VIEW;
+		c.metric = METRIC_BYTES;
+		c.rising = 5;
+		c.storage = STORAGE_NONVOLATILE;
+		c.status = ACTIVE;
+		assert_int_equal(threshold_file_write(file, &c, 1, &e), 0);
+		bench_init(&b);
+		assert_int_equal(alarms_start(b.engine->alarms, dir, &e), 0);
+		assert_int_equal(status_of(&b, "x"), NOT_READY);
+		(void)set(&b, "x", &cases[i].v, 1);
+		assert_int_equal(status_of(&b, "x"), cases[i].now);
+		alarms_stop(b.engine->alarms);
+		bench_fini(&b);
+		assert_int_equal(threshold_file_read(file, &list, &n, &e), 0);
+		assert_int_equal(n, 1);
+		assert_int_equal(list[0].status, cases[i].kept);
+		free(list);
+	}
+	unlink(file);
+	rmdir(dir);
+}
+
 /* Many things happen at once: some are told, the others are counted. */
 static void
 no_more_is_notified_than_is_wanted(void **state)
@@ -668,6 +720,7 @@ main(void)
 		cmocka_unit_test(a_tree_stays_as_it_is_without_memory),
 		cmocka_unit_test(a_request_has_a_bound),
 		cmocka_unit_test(reports_are_written_in_the_same_way),
+		cmocka_unit_test(what_waits_for_its_view_waits_on),
 		cmocka_unit_test(no_more_is_notified_than_is_wanted),
 	};
 
