@@ -354,10 +354,13 @@ status_next(const struct staged *s)
 enum set_error
 control_verdict(struct control *c, unsigned n)
 {
-	struct staged *s = &c->rows[c->row_of[n]];
-	uint32_t *status = member_u32(&s->config, s->of->status), next;
+	struct staged *s = &c->rows[n < c->n_variables ? c->row_of[n] : 0];
+	uint32_t *status, next;
 	struct err e = ERR_INIT;
 
+	if (n >= c->n_variables) /* it was begun anew meanwhile */
+		return SET_RESOURCE_UNAVAILABLE;
+	status = member_u32(&s->config, s->of->status);
 	if (s->fixed)
 		return SET_INCONSISTENT_VALUE;
 	/* Without RowStatus no row is made. */

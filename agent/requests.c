@@ -21,8 +21,8 @@
 #define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
 
 /* PDUs of RFC 2741 s6.1, which the library has in pdu->command before it translates them. */
-enum { AGENTX_GET = 5, AGENTX_GETNEXT = 6, AGENTX_UNDOSET = 10, AGENTX_CLEANUPSET = 11,
-	AGENTX_RESPONSE = 18 };
+enum { AGENTX_GET = 5, AGENTX_GETNEXT = 6, AGENTX_TESTSET = 8, AGENTX_UNDOSET = 10,
+	AGENTX_CLEANUPSET = 11, AGENTX_RESPONSE = 18 };
 #define AGENTX_NETWORK_ORDER 0x10
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
@@ -251,31 +251,58 @@ varbind_next(const struct requests *q, netsnmp_variable_list *vb)
 	varbind_except(vb, SNMP_ENDOFMIBVIEW);
 }
 
-/* Answer `pdu`, whose variables become those of the answer. */
+/* Answer `pdu`: its variables are the answer, or the first of them has this error. */
 static void
-requests_answer(struct requests *q, netsnmp_session *one, netsnmp_pdu *pdu)
+pdu_answer(netsnmp_session *one, netsnmp_pdu *pdu, enum set_error error)
 {
 	netsnmp_pdu *answer = snmp_pdu_create(AGENTX_RESPONSE);
 
 	if (answer == NULL)
 		return; /* the master asks again */
+	answer->version = one->version;
+	answer->flags = pdu->flags & AGENTX_NETWORK_ORDER;
+	answer->sessid = pdu->sessid;
+	answer->transid = pdu->transid;
+	answer->reqid = pdu->reqid;
+	answer->errstat = (long)error;
+	answer->errindex = error != SET_OK ? 1 : 0;
+	if (error == SET_OK) {
+		answer->variables = pdu->variables;
+		pdu->variables = NULL;
+	}
+	if (snmp_send(one, answer) == 0)
+		snmp_free_pdu(answer);
+}
+
+static void
+requests_answer(struct requests *q, netsnmp_session *one, netsnmp_pdu *pdu)
+{
 	requests_moment(q);
 	for (netsnmp_variable_list *vb = pdu->variables; vb != NULL; vb = vb->next_variable)
 		if (pdu->command == AGENTX_GET)
 			varbind_get(q, vb);
 		else
 			varbind_next(q, vb);
-	answer->version = one->version;
-	answer->flags = pdu->flags & AGENTX_NETWORK_ORDER;
-	answer->sessid = pdu->sessid;
-	answer->transid = pdu->transid;
-	answer->reqid = pdu->reqid;
-	answer->errstat = 0;
-	answer->errindex = 0;
-	answer->variables = pdu->variables;
-	pdu->variables = NULL;
-	if (snmp_send(one, answer) == 0)
-		snmp_free_pdu(answer);
+	pdu_answer(one, pdu, SET_OK);
+}
+
+/*
+ * Whether `pdu` brings more variables of a SET that is being looked at. A master sends them
+ * in parts when somebody has registered something below our root, and wants each judged
+ * before all are there, as rows cannot be: they are refused. The same part once more is
+ * the master's, who has not waited for the answer.
+ */
+static bool
+is_another_part(struct requests *q, const netsnmp_pdu *pdu)
+{
+	struct set_request *now = &q->set;
+
+	if (pdu->command != AGENTX_TESTSET || q->control == NULL)
+		return false;
+	if (now->open && now->transaction == pdu->transid && now->packet != pdu->reqid)
+		return true;
+	*now = (struct set_request){ true, pdu->transid, pdu->reqid };
+	return false;
 }
 
 /*
@@ -301,8 +328,13 @@ requests_take(int operation, netsnmp_session *one, int id, netsnmp_pdu *pdu, voi
 {
 	struct requests *q = serving;
 
-	if (operation != NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE || pdu == NULL ||
-	    goes_by_library(q, pdu))
+	if (operation != NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE || pdu == NULL)
+		return q->library(operation, one, id, pdu, magic);
+	if (is_another_part(q, pdu)) {
+		pdu_answer(one, pdu, SET_RESOURCE_UNAVAILABLE);
+		return 1;
+	}
+	if (goes_by_library(q, pdu))
 		return q->library(operation, one, id, pdu, magic);
 	/* The library keeps its alarm of pings here: a master that asks is there. */
 	if (one->securityModel != SNMP_DEFAULT_SECMODEL)
@@ -317,6 +349,7 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	if (one->callback == NULL || one->callback == requests_take)
 		return;
 	q->library = one->callback;
+	q->set.open = false; /* another master has begun none */
 	serving = q;
 	one->callback = requests_take;
 }
@@ -403,6 +436,23 @@ set_prepare(struct requests *q, netsnmp_agent_request_info *info,
 		}
 }
 
+/* Another SET has come in the place of this one: this one must not seem done. */
+static void
+set_lost(netsnmp_agent_request_info *info, netsnmp_request_info *r)
+{
+	if (info->mode == MODE_SET_RESERVE1 || info->mode == MODE_SET_RESERVE2)
+		netsnmp_set_request_error(info, r, SNMP_ERR_RESOURCEUNAVAILABLE);
+	else if (info->mode == MODE_SET_ACTION)
+		netsnmp_set_request_error(info, r, SNMP_ERR_COMMITFAILED);
+}
+
+static void
+set_end(struct requests *q)
+{
+	q->set.open = false;
+	q->changing = 0;
+}
+
 /*
  * One of the steps of a SET. That in which the library lets a handler say that it cannot
  * (ACTION) has nothing to do: RESERVE2 has seen to it that it can.
@@ -414,6 +464,10 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
 	struct requests *q = root->requests;
 	struct control *c = q->control;
 
+	if (!q->set.open || q->set.transaction != info->asp->pdu->transid) {
+		set_lost(info, requests);
+		return;
+	}
 	switch (info->mode) {
 	case MODE_SET_RESERVE1:
 		set_ask(root, info, requests);
@@ -424,12 +478,12 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
 	case MODE_SET_COMMIT:
 		control_commit(c);
 		control_update(c, q->tree);
-		q->changing = 0;
+		set_end(q);
 		break;
 	case MODE_SET_FREE:
 	case MODE_SET_UNDO:
 		control_begin(c);
-		q->changing = 0;
+		set_end(q);
 		break;
 	default:
 		break;

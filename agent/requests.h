@@ -29,11 +29,18 @@ struct root {
 	bool writes;                  /* SETs are handed on */
 };
 
+/* The SET that is under way: it is one from its TestSet to what ends it. */
+struct set_request {
+	bool open;
+	long transaction, packet;     /* of its TestSet */
+};
+
 struct requests {
 	struct mib_tree *tree;        /* answers come from it; NULL before the first */
 	struct root roots[2];         /* in the order of their names */
 	unsigned n_roots;
 	struct control *control;      /* SETs; NULL: nothing may be set */
+	struct set_request set;
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
 	uint64_t boot_mono;           /* now.boot by the monotonic clock */

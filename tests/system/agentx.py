@@ -26,6 +26,10 @@ def octets(text):
     return struct.pack(">I", len(text)) + text.encode() + b"\0" * (-len(text) % 4)
 
 
+def number(n):
+    return struct.pack(">I", n)
+
+
 class Master:
     def __init__(self, path):
         self.path = str(path)
@@ -37,7 +41,8 @@ class Master:
         self.refusing = 0  # the error that all is answered with
         self.notified = 0
         self.transaction = 0
-        self.setting = 0  # transaction of the present SET
+        self.setting = 0  # transaction of the present SET,
+        self.packet = 1 << 24  # and the last packet of it, apart from those of others
 
     def close(self):
         self.drop()
@@ -103,17 +108,27 @@ class Master:
         self.agent.sendall(struct.pack(f"{order}BBBBIIII", 1, kind, flags, 0, 7,
                                        self.transaction, packet, len(payload)) + payload)
 
-    def step(self, kind, variables=(), fresh=False):
+    def step(self, kind, variables=(), fresh=False, of=None):
         """A step of a SET, in network order: (oid, type, octets of the value) each; its error.
-        All steps of one SET are one transaction (RFC 2741 s7.2.4)."""
+        All steps of one SET are one transaction (RFC 2741 s7.2.4): that which began `fresh`
+        last, or `of`."""
         if fresh:
             self.transaction += 1
             self.setting = self.transaction
+        self.setting = of or self.setting
         payload = b"".join(struct.pack(">HH", t, 0) + oid(name, ">") + value
                            for name, t, value in variables)
+        self.packet += 1
         self.agent.sendall(struct.pack(">BBBBIIII", 1, kind, NETWORK, 0, 7, self.setting,
-                                       self.setting, len(payload)) + payload)
-        return None if kind == CLEANUPSET else self.response()[1]
+                                       self.packet, len(payload)) + payload)
+        return None if kind == CLEANUPSET else self.answer(self.packet)[1]
+
+    def answer(self, packet):
+        """That to `packet`, and not of a CleanupSet, to which net-snmp responds, though nobody
+        asked for it."""
+        while (answer := self.response())[0] != packet:
+            pass
+        return answer
 
     def response(self, seconds=5):
         """The next response: (packet id, error, [(type, oid, data)])."""
@@ -126,9 +141,7 @@ class Master:
 
     def ask(self, kind, name, order=">", **more):
         self.send(kind, oid(name, order) + b"\0\0\0\0", order, **more)
-        while (answer := self.response())[0] != self.transaction:
-            pass  # of a CleanupSet, to which net-snmp responds, though nobody asked for it
-        return answer
+        return self.answer(self.transaction)
 
 
 def varbinds(data, order):

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 import agentx
 from conftest import OID, TUPLE, WEIR, Snmpd, free_port, generate, poll, truth
 from test_doors import send_from
@@ -266,8 +268,32 @@ def test_a_master_that_misbehaves(tmp_path, weir):
     master.close()
 
 
-def test_a_set_that_others_refuse_is_undone(tmp_path, weir):
-    """All subagents of a request say that they can before any does; and one may fail then."""
+THRESHOLD = f"{OID}.1.9.1"
+
+
+def threshold_variables(*names):
+    """What makes a threshold of each name, which is only one octet long."""
+    return [(f"{THRESHOLD}.{column}.{ord(name)}", kind, value) for name in names
+            for column, kind, value in (
+                (2, agentx.INTEGER, agentx.number(1)),
+                (3, agentx.OCTETS, agentx.octets("talkers")),
+                (5, agentx.INTEGER, agentx.number(1)),
+                (7, agentx.GAUGE, agentx.number(5)),
+                (20, agentx.INTEGER, agentx.number(4)))]
+
+
+def threshold_rows(master):
+    """The status column is the last that there is: no alarms, no watches, no interfaces."""
+    names, at = "", f"{THRESHOLD}.20"
+    while (found := master.ask(agentx.GETNEXT, at)[2][0])[0] != agentx.END:
+        at = found[1]
+        names += chr(int(at.rsplit(".")[-1]))
+    return names
+
+
+@pytest.fixture
+def set_master(tmp_path, weir):
+    """A master, and a weir behind it that may be written to."""
     master = agentx.Master(tmp_path / "agentx")
     w = weir(f"""
         nfacctd_ip: 127.0.0.1
@@ -279,27 +305,47 @@ def test_a_set_that_others_refuse_is_undone(tmp_path, weir):
         """).ready()
     master.accept()
     poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
-    row = f"{OID}.1.9.1"
+    yield master
+    master.drop()
+    assert w.stop() == 0
+    master.close()
 
-    def number(n):
-        return n.to_bytes(4, "big")
 
-    def variables(*names):
-        """A threshold of each name; only one octet long."""
-        return [v for name in names for v in (
-            (f"{row}.2.{ord(name)}", agentx.INTEGER, number(1)),
-            (f"{row}.3.{ord(name)}", agentx.OCTETS, agentx.octets("talkers")),
-            (f"{row}.5.{ord(name)}", agentx.INTEGER, number(1)),
-            (f"{row}.7.{ord(name)}", agentx.GAUGE, number(5)),
-            (f"{row}.20.{ord(name)}", agentx.INTEGER, number(4)))]
+def test_a_set_that_comes_in_parts_is_refused(set_master):
+    """As it does where somebody has registered something below weir's root. A part can not be
+    judged before the others are there."""
+    master, whole = set_master, threshold_variables("a")
+    assert master.step(agentx.TESTSET, threshold_variables("b") + whole[:2], fresh=True) == 18
+    master.step(agentx.CLEANUPSET)
+    assert master.step(agentx.TESTSET, threshold_variables("b"), fresh=True) == 0
+    assert master.step(agentx.TESTSET, whole) == 13
+    master.step(agentx.CLEANUPSET)
+    assert threshold_rows(master) == ""
+    # The same again is one that was not answered in time.
+    assert master.step(agentx.TESTSET, whole, fresh=True) == 0
+    master.packet -= 1
+    assert master.step(agentx.TESTSET, whole) == 0
+    assert master.step(agentx.COMMITSET) == 0
+    master.step(agentx.CLEANUPSET)
+    assert threshold_rows(master) == "a"
+    # A SET in whose place another has come does not seem done.
+    assert master.step(agentx.TESTSET, threshold_variables("c"), fresh=True) == 0
+    first = master.setting
+    assert master.step(agentx.TESTSET, threshold_variables("d"), fresh=True) == 0
+    second = master.setting
+    assert master.step(agentx.COMMITSET, of=first) == 14
+    master.step(agentx.UNDOSET, of=first)
+    assert master.step(agentx.COMMITSET, of=second) == 0
+    master.step(agentx.CLEANUPSET)
+    assert threshold_rows(master) == "ad"
+
+
+def test_a_set_that_others_refuse_is_undone(set_master):
+    """All subagents of a request say that they can before any does; and one may fail then."""
+    master, row, variables, number = set_master, THRESHOLD, threshold_variables, agentx.number
 
     def rows():
-        """The status column is the last that there is: no alarms, no watches, no interfaces."""
-        names, at = "", f"{row}.20"
-        while (found := master.ask(agentx.GETNEXT, at)[2][0])[0] != agentx.END:
-            at = found[1]
-            names += chr(int(at.rsplit(".")[-1]))
-        return names
+        return threshold_rows(master)
     # Committed: there, and only then.
     assert master.step(agentx.TESTSET, variables("a", "b"), fresh=True) == 0
     assert rows() == ""
@@ -326,9 +372,6 @@ def test_a_set_that_others_refuse_is_undone(tmp_path, weir):
     assert master.step(agentx.COMMITSET) == 0
     master.step(agentx.CLEANUPSET)
     assert rows() == "bd"
-    master.drop()
-    assert w.stop() == 0
-    master.close()
 
 
 def test_a_master_that_takes_no_notification_holds_up_nobody(tmp_path, weir):
