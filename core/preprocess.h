@@ -34,6 +34,9 @@ enum preprocess_key {
 	PREPROCESS_KEYS
 };
 
+/* In the order of the words of sql_preprocess_type and print_preprocess_type. */
+enum preprocess_type { PREPROCESS_ANY, PREPROCESS_ALL };
+
 struct preprocess {
 	bool on; /* something was given */
 	bool all; /* every check must pass; else any */

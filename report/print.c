@@ -59,12 +59,11 @@ static int
 preprocess_plan(const struct print_config *c, struct preprocess *p, struct err *e)
 {
 	int rc = preprocess_parse(p, "print_preprocess", c->preprocess,
-	    c->preprocess_type == PRINT_PREPROCESS_ALL, e);
+	    c->preprocess_type == PREPROCESS_ALL, e);
 
 	if (rc == 0 && p->value[PREPROCESS_RECOVER] > 0)
 		return err_set(e, WEIR_EINVAL,
-		    "print_preprocess: recover=1: there is nothing to recover rejected "
-		    "rows "
+		    "print_preprocess: recover=1: there is nothing to recover rejected rows "
 		    "from; leave it out, or write them with a plugin of their own");
 	return rc;
 }

@@ -12,8 +12,6 @@
 #include "core/output.h"
 #include "lib/directive.h"
 
-enum print_preprocess_type { PRINT_PREPROCESS_ANY, PRINT_PREPROCESS_ALL };
-
 /* What the directives fill. */
 struct print_config {
 	int form;               /* enum print_form */
@@ -28,7 +26,7 @@ struct print_config {
 	bool trigger_async;
 	uint32_t trigger_limit; /* s */
 	const char *preprocess;
-	int preprocess_type;    /* enum print_preprocess_type */
+	int preprocess_type;    /* enum preprocess_type */
 };
 
 extern const struct output_ops print_output;

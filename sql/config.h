@@ -17,8 +17,6 @@
 enum sql_data { SQL_DATA_TYPED, SQL_DATA_UNIFIED };
 enum sql_locking { SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
-enum sql_preprocess_type { SQL_PREPROCESS_ANY, SQL_PREPROCESS_ALL };
-
 struct sql_config {
 	const char *db;          /* NULL: the engine's default */
 	const char *host;        /* NULL: the server's socket; unix:/path: that one */
@@ -47,7 +45,7 @@ struct sql_config {
 	bool trigger_async;
 	uint32_t trigger_limit;  /* s */
 	const char *preprocess;
-	int preprocess_type;     /* enum sql_preprocess_type */
+	int preprocess_type;     /* enum preprocess_type */
 };
 
 extern const struct directive_set sql_directives;

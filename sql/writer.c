@@ -181,7 +181,7 @@ encoder_set_up(
 	w->encoder.vars = w->config.vars;
 	encoder_init(&w->encoder, &o->view->rs);
 	return preprocess_parse(&w->encoder.preprocess, "sql_preprocess",
-	    w->config.preprocess, w->config.preprocess_type == SQL_PREPROCESS_ALL, e);
+	    w->config.preprocess, w->config.preprocess_type == PREPROCESS_ALL, e);
 }
 
 /* The second database: another host of a server, another file of what is none. */

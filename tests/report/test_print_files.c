@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "core/preprocess.h"
 #include "tests/report/print_rig.h"
 
 /* Each value of a variable of rows has its file, and each bin in it its rows. */
@@ -53,13 +54,13 @@ test_preprocess(void **state)
 		uint64_t refused;
 		const char *want;
 	} lists[] = {
-		{ "one check is enough", "minp=2, minb=58", PRINT_PREPROCESS_ANY, 0,
+		{ "one check is enough", "minp=2, minb=58", PREPROCESS_ANY, 0,
 		    "PROTOCOL,PACKETS,BYTES\ntcp,2,180\nudp,1,58\n" },
-		{ "all must pass", "minp=2, minb=58", PRINT_PREPROCESS_ALL, 1,
+		{ "all must pass", "minp=2, minb=58", PREPROCESS_ALL, 1,
 		    "PROTOCOL,PACKETS,BYTES\ntcp,2,180\n" },
-		{ "counters are multiplied", "usrf=10", PRINT_PREPROCESS_ANY, 0,
+		{ "counters are multiplied", "usrf=10", PREPROCESS_ANY, 0,
 		    "PROTOCOL,PACKETS,BYTES\ntcp,20,1800\nudp,10,580\n" },
-		{ "nothing is left", "minp=5", PRINT_PREPROCESS_ANY, 2, NULL },
+		{ "nothing is left", "minp=5", PREPROCESS_ANY, 2, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
