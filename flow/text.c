@@ -17,8 +17,8 @@
 
 static const char hex[] = "0123456789abcdef";
 
-/* Decimal of `v`, two digits at a time; printf would cost more than the rest of a row. */
-static size_t
+/* Two digits at a time; printf would cost more than the rest of a row. */
+size_t
 text_uint(uint64_t v, char *buf)
 {
 	static const char pairs[] =
@@ -218,7 +218,7 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 	return 0;
 }
 
-static char *
+char *
 text_line_room(struct text_line *l, size_t more)
 {
 	if (l->p == NULL || l->len + more > l->room) {
@@ -393,25 +393,6 @@ text_line_json_text(struct text_line *l, const struct field *f, const char *text
 		json_list(l, text, f->value == FIELD_LABELS);
 	else
 		text_line_json(l, text);
-}
-
-void
-text_line_json_value(struct text_line *l, const struct field *f, const void *value,
-    const struct text_opts *o)
-{
-	char buf[TEXT_MAX];
-
-	text_value(f, value, o, buf);
-	text_line_json(l, f->json);
-	text_line_put(l, ": ", 2);
-	text_line_json_text(l, f, buf, o);
-	if (f->value == FIELD_RD) {
-		text_line_put(l, ", ", 2);
-		snprintf(buf, sizeof(buf), "%s_origin", f->json);
-		text_line_json(l, buf);
-		text_line_put(l, ": ", 2);
-		text_line_json(l, text_rd_origin(value));
-	}
 }
 
 void

@@ -34,6 +34,9 @@ struct text_opts {
 size_t text_value(const struct field *f, const void *value, const struct text_opts *o,
     char *buf);
 
+/* Decimal of `v`, to `buf` (21 octets). Returns the length without the NUL. */
+size_t text_uint(uint64_t v, char *buf);
+
 /* Time `ns` as "YYYY-MM-DD HH:MM:SS[.uuuuuu]" (or since_epoch, or rfc3339) to `buf` (TEXT_MAX). */
 size_t text_time(uint64_t ns, const struct text_opts *o, char *buf);
 
@@ -48,6 +51,9 @@ struct text_line {
 
 void text_line_free(struct text_line *l);
 
+/* Where the next `more` octets go, for who writes them himself and then adds to `len`. */
+char *text_line_room(struct text_line *l, size_t more);
+
 void text_line_put(struct text_line *l, const char *s, size_t len);
 
 /* `s` as a JSON string, quotes and escapes included; octets that are no UTF-8 become '?'. */
@@ -58,13 +64,6 @@ const char *text_rd_origin(const void *value);
 
 /* A value of `f` whose text is `text`, as JSON has it: a number, a string or an array. */
 void text_line_json_text(struct text_line *l, const struct field *f, const char *text,
-    const struct text_opts *o);
-
-/*
- * `"name": value` of field `f`; text values quoted. A route distinguisher has its origin
- * behind it, `"name_origin": "flow"`.
- */
-void text_line_json_value(struct text_line *l, const struct field *f, const void *value,
     const struct text_opts *o);
 
 /* One field of CSV: quoted where it holds `sep`, a quote or a newline (RFC 4180 s2). */

@@ -285,9 +285,16 @@ rows_reply(const struct catch *c, const struct question *q, const struct output 
 	reply_text(r, "title", line);
 	reply_columns(r, NULL, 0);
 	for (size_t i = 0; i < c->n_hits && !r->broken; i++) {
-		len = print_format_row(&pf, c->rows + c->hits[i].row * c->octets, line);
+		const uint8_t *row = c->rows + c->hits[i].row * c->octets;
+
+		if (q->form == PRINT_ROW_JSON) {
+			reply_row_open(r, &pf, row);
+			reply_row_end(r);
+			continue;
+		}
+		len = print_format_row(&pf, row, line);
 		line[len - 1] = '\0';
-		reply_line(r, line, q->form == PRINT_ROW_JSON);
+		reply_line(r, line);
 	}
 	free(line);
 	print_format_fini(&pf);

@@ -27,6 +27,7 @@ struct take {
 	uint32_t room;
 	struct pick *picks;
 	uint8_t *copies;    /* the picked rows, laid out by the ledger's rowspec */
+	size_t octets;      /* of one */
 };
 
 static void
@@ -143,7 +144,7 @@ take_lock(struct take *t, struct ledger *l, const struct query_view *q,
 		free(t->copies);
 		n = q->top != 0 && q->top < t->rows ? q->top : t->rows;
 		t->picks = must(malloc(n * sizeof(*t->picks)));
-		t->copies = must(malloc((size_t)n * l->table.row_octets));
+		t->copies = must(malloc(n * t->octets));
 		if (q->delta && m->room < t->rows) {
 			m->sums = must(realloc(m->sums, t->rows * sizeof(*m->sums)));
 			m->room = t->rows;
@@ -188,19 +189,17 @@ static void
 take_rows(struct take *t, struct ledger *l, const struct query_view *q,
     struct query_marks *m)
 {
-	size_t octets = l->table.row_octets;
-
 	take_lock(t, l, q, m);
 	if (q->delta && m->ledger == l && m->cleared == l->cleared &&
 	    m->sweeps == l->sweeps && l->table.n >= m->n)
 		t->interval = l->updated - m->updated;
 	rows_pick(t, l, q, m);
 	if (t->room == l->table.n)
-		memcpy(t->copies, l->table.rows, t->n * octets);
+		memcpy(t->copies, l->table.rows, t->n * t->octets);
 	else
 		for (uint32_t i = 0; i < t->n; i++) {
-			memcpy(t->copies + i * octets, ledger_row(l, t->picks[i].row),
-			    octets);
+			memcpy(t->copies + i * t->octets, ledger_row(l, t->picks[i].row),
+			    t->octets);
 			t->picks[i].place = i;
 		}
 	t->rows = l->table.n;
@@ -267,19 +266,10 @@ columns_reply(const struct output *o, const struct query_view *q, struct reply *
 }
 
 static void
-row_reply(const struct take *t, uint32_t i, const struct output *o,
+row_reply(const struct take *t, const struct pick *p, struct print_format *pf,
     const struct query_view *q, struct reply *r)
 {
-	const struct ledger *l = o->view->ledger;
-	const struct pick *p = &t->picks[i];
-	const uint8_t *row = t->copies + (size_t)p->place * l->table.row_octets;
-
-	reply_row_start(r);
-	for (uint16_t c = 0; c < o->n_columns; c++) {
-		const struct field *f = &fields[o->columns[c]];
-
-		reply_field(r, f, rowspec_value(l->rs, row, f), &o->common.text);
-	}
+	reply_row_open(r, pf, t->copies + (size_t)p->place * t->octets);
 	if (q->delta) {
 		reply_uint(r, "d_packets", p->delta.packets);
 		reply_uint(r, "d_bytes", p->delta.bytes);
@@ -292,7 +282,8 @@ static void
 rows_reply(const struct output *o, const struct query_view *q, struct query_marks *m,
     struct reply *r)
 {
-	struct take t = { 0 };
+	struct take t = { .octets = o->view->ledger->table.row_octets };
+	struct print_format pf;
 
 	take_rows(&t, o->view->ledger, q, m);
 	if (q->sort != SORT_NONE)
@@ -307,8 +298,10 @@ rows_reply(const struct output *o, const struct query_view *q, struct query_mark
 	if (q->delta)
 		reply_uint(r, "interval", t.interval);
 	columns_reply(o, q, r);
+	print_format_init(&pf, PRINT_ROW_JSON, ',', &o->common.text, o);
 	for (uint32_t i = 0; i < t.n && !r->broken; i++)
-		row_reply(&t, i, o, q, r);
+		row_reply(&t, &t.picks[i], &pf, q, r);
+	print_format_fini(&pf);
 	reply_end(r);
 	take_fini(&t);
 }

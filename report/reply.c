@@ -2,7 +2,6 @@
 #include "report/reply.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -120,14 +119,20 @@ reply_row_end(struct reply *r)
 }
 
 void
-reply_line(struct reply *r, const char *text, bool object)
+reply_line(struct reply *r, const char *text)
 {
-	if (object)
-		put(r, text);
-	else
-		text_line_json(&r->line, text);
+	text_line_json(&r->line, text);
 	put(r, "\n");
 	row_count(r);
+}
+
+void
+reply_row_open(struct reply *r, struct print_format *pf, const uint8_t *row)
+{
+	char *to = text_line_room(&r->line, pf->row_max);
+
+	r->line.len += print_format_row(pf, row, to) - strlen("}\n");
+	r->comma = true;
 }
 
 void
@@ -146,11 +151,8 @@ reply_end(struct reply *r)
 void
 reply_uint(struct reply *r, const char *name, uint64_t v)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, v);
 	name_put(r, name);
-	put(r, text);
+	r->line.len += text_uint(v, text_line_room(&r->line, 24));
 }
 
 void
@@ -215,14 +217,4 @@ reply_sums(struct reply *r, const char *name, const struct sums *s)
 	reply_uint(r, "flows", s->flows);
 	if (name != NULL)
 		reply_object_end(r);
-}
-
-void
-reply_field(struct reply *r, const struct field *f, const void *value,
-    const struct text_opts *o)
-{
-	if (r->comma)
-		put(r, ", ");
-	text_line_json_value(&r->line, f, value, o);
-	r->comma = true;
 }

@@ -14,6 +14,7 @@
 
 #include "flow/rowspec.h"
 #include "flow/text.h"
+#include "report/print_format.h"
 
 struct reply {
 	int fd;
@@ -45,8 +46,11 @@ void reply_columns(struct reply *r, const struct reply_column *columns, size_t n
 void reply_row_start(struct reply *r);
 void reply_row_end(struct reply *r);
 
-/* A whole row: `text` as it is, an object already, or as a JSON string. */
-void reply_line(struct reply *r, const char *text, bool object);
+/* Start a row with the members that `pf` (PRINT_ROW_JSON) makes of `row`. */
+void reply_row_open(struct reply *r, struct print_format *pf, const uint8_t *row);
+
+/* A whole row: `text` as a JSON string. */
+void reply_line(struct reply *r, const char *text);
 
 /* The last line; everything goes out. */
 void reply_end(struct reply *r);
@@ -57,8 +61,6 @@ void reply_bool(struct reply *r, const char *name, bool v);
 void reply_null(struct reply *r, const char *name);
 void reply_text(struct reply *r, const char *name, const char *v);
 void reply_stamp(struct reply *r, const char *name, uint64_t ns);
-void reply_field(struct reply *r, const struct field *f, const void *value,
-    const struct text_opts *o);
 
 /* The three sums as an object, or without `name` as members of the one at hand. */
 void reply_sums(struct reply *r, const char *name, const struct sums *s);

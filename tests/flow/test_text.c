@@ -39,65 +39,65 @@ static const struct {
 	const char *text, *json;
 } values[] = {
 	{ "an IPv4 address", F_SRC_HOST, 0, "192.0.2.1", NULL, "192.0.2.1",
-	    "\"ip_src\": \"192.0.2.1\"" },
+	    "\"192.0.2.1\"" },
 	{ "an IPv6 address", F_DST_HOST, 0, "2001:DB8:0:0::1", NULL, "2001:db8::1",
-	    "\"ip_dst\": \"2001:db8::1\"" },
+	    "\"2001:db8::1\"" },
 	{ "no address", F_SRC_HOST, 0, NULL, NULL, "0.0.0.0",
-	    "\"ip_src\": \"0.0.0.0\"" },
-	{ "an unknown network of IPv6", F_DST_NET, 0, NULL, NULL, "::", "\"net_dst\": \"::\"" },
-	{ "a port", F_SRC_PORT, 65535, NULL, NULL, "65535", "\"port_src\": 65535" },
-	{ "a number of one octet", F_TOS, 0, NULL, NULL, "0", "\"tos\": 0" },
+	    "\"0.0.0.0\"" },
+	{ "an unknown network of IPv6", F_DST_NET, 0, NULL, NULL, "::", "\"::\"" },
+	{ "a port", F_SRC_PORT, 65535, NULL, NULL, "65535", "65535" },
+	{ "a number of one octet", F_TOS, 0, NULL, NULL, "0", "0" },
 	{ "a number of four octets", F_SRC_AS, UINT32_MAX, NULL, NULL, "4294967295",
-	    "\"as_src\": 4294967295" },
+	    "4294967295" },
 	{ "a number of eight octets", F_BYTES, UINT64_MAX, NULL, NULL,
-	    "18446744073709551615", "\"bytes\": 18446744073709551615" },
+	    "18446744073709551615", "18446744073709551615" },
 	{ "a protocol with a name", F_PROTO, 6, NULL, NULL, "tcp",
-	    "\"ip_proto\": \"tcp\"" },
+	    "\"tcp\"" },
 	{ "a protocol without", F_PROTO, 253, NULL, NULL, "253",
-	    "\"ip_proto\": \"253\"" },
+	    "\"253\"" },
 	{ "TCP flags are a string in JSON", F_TCPFLAGS, 0x1b, NULL, NULL, "27",
-	    "\"tcp_flags\": \"27\"" },
+	    "\"27\"" },
 	{ "an EtherType in hex", F_ETYPE, 0x86dd, NULL, NULL, "86dd",
-	    "\"etype\": \"86dd\"" },
+	    "\"86dd\"" },
 	{ "an EtherType of three digits", F_ETYPE, 0x800, NULL, NULL, "800",
-	    "\"etype\": \"800\"" },
-	{ "no EtherType", F_ETYPE, 0, NULL, NULL, "0", "\"etype\": \"0\"" },
+	    "\"800\"" },
+	{ "no EtherType", F_ETYPE, 0, NULL, NULL, "0", "\"0\"" },
 	{ "a label", F_LABEL, 0, NULL, "a \"b\"", "a \"b\"",
-	    "\"label\": \"a \\\"b\\\"\"" },
-	{ "no label", F_LABEL, 0, NULL, "", "", "\"label\": \"\"" },
+	    "\"a \\\"b\\\"\"" },
+	{ "no label", F_LABEL, 0, NULL, "", "", "\"\"" },
 	{ "a route distinguisher of type 0", F_MPLS_VPN_RD, 0x0000fde800011170, NULL,
-	    NULL, "0:65000:70000", "\"mpls_vpn_rd\": \"0:65000:70000\", \"mpls_vpn_rd_origin\": \"unknown\"" },
+	    NULL, "0:65000:70000", "\"0:65000:70000\"" },
 	{ "a route distinguisher of type 1", F_MPLS_VPN_RD, 0x4001c00002010064, NULL,
-	    NULL, "1:192.0.2.1:100", "\"mpls_vpn_rd\": \"1:192.0.2.1:100\", \"mpls_vpn_rd_origin\": \"flow\"" },
+	    NULL, "1:192.0.2.1:100", "\"1:192.0.2.1:100\"" },
 	{ "a route distinguisher of type 2", F_MPLS_VPN_RD, 0x8002000111700064, NULL,
-	    NULL, "2:70000:100", "\"mpls_vpn_rd\": \"2:70000:100\", \"mpls_vpn_rd_origin\": \"map\"" },
+	    NULL, "2:70000:100", "\"2:70000:100\"" },
 	{ "the number of a VRF", F_MPLS_VPN_RD, 0x7fff00000000000e, NULL, NULL,
-	    "vrfid:14", "\"mpls_vpn_rd\": \"vrfid:14\", \"mpls_vpn_rd_origin\": \"flow\"" },
+	    "vrfid:14", "\"vrfid:14\"" },
 	{ "no route distinguisher", F_MPLS_VPN_RD, 0, NULL, NULL, "0:0:0",
-	    "\"mpls_vpn_rd\": \"0:0:0\", \"mpls_vpn_rd_origin\": \"unknown\"" },
+	    "\"0:0:0\"" },
 	{ "a route distinguisher of no known type", F_MPLS_VPN_RD, 0x0003000000000001,
-	    NULL, NULL, "unknown", "\"mpls_vpn_rd\": \"unknown\", \"mpls_vpn_rd_origin\": \"unknown\"" },
+	    NULL, NULL, "unknown", "\"unknown\"" },
 	{ "on the way in", F_SAMPLING_DIRECTION, DIRECTION_IN, NULL, NULL, "i",
-	    "\"sampling_direction\": \"i\"" },
+	    "\"i\"" },
 	{ "on the way out", F_SAMPLING_DIRECTION, DIRECTION_OUT, NULL, NULL, "e",
-	    "\"sampling_direction\": \"e\"" },
+	    "\"e\"" },
 	{ "no direction", F_SAMPLING_DIRECTION, 0, NULL, NULL, "u",
-	    "\"sampling_direction\": \"u\"" },
+	    "\"u\"" },
 	{ "a forwarding status is a string in JSON", F_FWD_STATUS, 130, NULL, NULL,
-	    "130", "\"fwd_status\": \"130\"" },
+	    "130", "\"130\"" },
 	{ "labels", F_MPLS_LABEL_STACK, 0, NULL, "100_200", "100_200",
-	    "\"mpls_label_stack\": \"100_200\"" },
+	    "\"100_200\"" },
 	{ "a list is an array in JSON", F_SRV6_SEG_IPV6_LIST, 0, NULL, "fc00::1_fc00::2",
-	    "fc00::1_fc00::2", "\"srv6_seg_ipv6_list\": [\"fc00::1\", \"fc00::2\"]" },
+	    "fc00::1_fc00::2", "[\"fc00::1\", \"fc00::2\"]" },
 	{ "a list of one", F_SRV6_SEG_IPV6_LIST, 0, NULL, "fc00::1", "fc00::1",
-	    "\"srv6_seg_ipv6_list\": [\"fc00::1\"]" },
+	    "[\"fc00::1\"]" },
 	{ "a list of nothing", F_SRV6_SEG_IPV6_LIST, 0, NULL, "", "",
-	    "\"srv6_seg_ipv6_list\": []" },
+	    "[]" },
 	{ "no time", F_TIMESTAMP_START, 0, NULL, NULL, "0000-00-00 00:00:00.000000",
-	    "\"timestamp_start\": \"0000-00-00 00:00:00.000000\"" },
+	    "\"0000-00-00 00:00:00.000000\"" },
 	{ "a time", F_TIMESTAMP_END, SUMMER *CLOCK_S + 1500, NULL, NULL,
 	    "2026-07-09 14:00:00.000001",
-	    "\"timestamp_end\": \"2026-07-09 14:00:00.000001\"" },
+	    "\"2026-07-09 14:00:00.000001\"" },
 };
 
 static void
@@ -122,7 +122,7 @@ test_values(void **state)
 		len = text_value(f, octets, &plain, buf);
 		if (strcmp(buf, values[i].text) != 0 || len != strlen(buf))
 			fail_msg("%s: '%s' (%zu)", values[i].says, buf, len);
-		text_line_json_value(&l, f, octets, &plain);
+		text_line_json_text(&l, f, buf, &plain);
 		if (l.len != strlen(values[i].json) ||
 		    memcmp(l.p, values[i].json, l.len) != 0)
 			fail_msg("%s: %.*s", values[i].says, (int)l.len, l.p);
@@ -139,32 +139,32 @@ static const struct {
 	const char *json;
 } encodings[] = {
 	{ "flags by name", F_TCPFLAGS, 0x1b, NULL, { .flags_array = true },
-	    "\"tcp_flags\": [\"ACK\", \"PSH\", \"SYN\", \"FIN\"]" },
+	    "[\"ACK\", \"PSH\", \"SYN\", \"FIN\"]" },
 	{ "all flags, and two that have no name here", F_TCPFLAGS, 0xff, NULL,
 	    { .flags_array = true },
-	    "\"tcp_flags\": [\"URG\", \"ACK\", \"PSH\", \"RST\", \"SYN\", \"FIN\"]" },
+	    "[\"URG\", \"ACK\", \"PSH\", \"RST\", \"SYN\", \"FIN\"]" },
 	{ "no flags", F_TCPFLAGS, 0, NULL, { .flags_array = true },
-	    "\"tcp_flags\": []" },
+	    "[]" },
 	{ "a status in words", F_FWD_STATUS, 129, NULL, { .status_names = true },
-	    "\"fwd_status\": \"DROPPED ACL deny\"" },
+	    "\"DROPPED ACL deny\"" },
 	{ "labels with their places", F_MPLS_LABEL_STACK, 0, "100_200",
 	    { .labels_array = true },
-	    "\"mpls_label_stack\": [\"0-100\", \"1-200\"]" },
-	{ "a label as it is", F_LABEL, 0, "a%1,b%2", { 0 }, "\"label\": \"a%1,b%2\"" },
+	    "[\"0-100\", \"1-200\"]" },
+	{ "a label as it is", F_LABEL, 0, "a%1,b%2", { 0 }, "\"a%1,b%2\"" },
 	{ "a label as an object", F_LABEL, 0, "a%1,b%2", { .label_map = true },
-	    "\"label\": {\"a\": \"1\", \"b\": \"2\"}" },
+	    "{\"a\": \"1\", \"b\": \"2\"}" },
 	{ "no label is an empty object", F_LABEL, 0, "", { .label_map = true },
-	    "\"label\": {}" },
+	    "{}" },
 	{ "a key without a value", F_LABEL, 0, "gold,a%", { .label_map = true },
-	    "\"label\": {\"gold\": \"\", \"a\": \"\"}" },
+	    "{\"gold\": \"\", \"a\": \"\"}" },
 	{ "of a key that stands twice the last counts", F_LABEL, 0, "a%1,ab%2,a%3",
-	    { .label_map = true }, "\"label\": {\"ab\": \"2\", \"a\": \"3\"}" },
+	    { .label_map = true }, "{\"ab\": \"2\", \"a\": \"3\"}" },
 	{ "empty parts, and a value with a %", F_LABEL, 0, ",,a%b%c,", { .label_map = true },
-	    "\"label\": {\"a\": \"b%c\"}" },
+	    "{\"a\": \"b%c\"}" },
 	{ "other texts are no labels", F_CLASS, 0, "a%1", { .label_map = true },
-	    "\"class\": \"a%1\"" },
+	    "\"a%1\"" },
 	{ "no labels", F_MPLS_LABEL_STACK, 0, "", { .labels_array = true },
-	    "\"mpls_label_stack\": []" },
+	    "[]" },
 };
 
 static void
@@ -175,16 +175,43 @@ test_encodings(void **state)
 		const struct field *f = &fields[encodings[i].no];
 		struct text_line l = { NULL, 0, 0 };
 		uint8_t octets[16] = { 0 };
+		char buf[TEXT_MAX];
 
 		field_uint_set(octets, f->octets,
 		    encodings[i].string == NULL
 			? encodings[i].number
 			: intern(encodings[i].string, strlen(encodings[i].string)));
-		text_line_json_value(&l, f, octets, &encodings[i].opts);
+		text_value(f, octets, &encodings[i].opts, buf);
+		text_line_json_text(&l, f, buf, &encodings[i].opts);
 		if (l.len != strlen(encodings[i].json) ||
 		    memcmp(l.p, encodings[i].json, l.len) != 0)
 			fail_msg("%s: %.*s", encodings[i].says, (int)l.len, l.p);
 		text_line_free(&l);
+	}
+}
+
+static void
+test_origins(void **state)
+{
+	static const struct {
+		const char *says;
+		uint64_t rd;
+		const char *want;
+	} cases[] = {
+		{ "none is unknown", 0, "unknown" },
+		{ "of type 0, from nowhere", 0x0000fde800011170, "unknown" },
+		{ "of type 1, from a flow", 0x4001c00002010064, "flow" },
+		{ "of type 2, from a map", 0x8002000111700064, "map" },
+		{ "the number of a VRF, from a flow", 0x7fff00000000000e, "flow" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t octets[8];
+
+		field_uint_set(octets, sizeof(octets), cases[i].rd);
+		if (strcmp(text_rd_origin(octets), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].says, text_rd_origin(octets));
 	}
 }
 
@@ -455,6 +482,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_every_field),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_mac),
