@@ -17,6 +17,17 @@
 
 static const char hex[] = "0123456789abcdef";
 
+/* How many `v` has in decimal. */
+static size_t
+digits(uint64_t v)
+{
+	size_t n = 1;
+
+	for (; v > 9999; v /= 10000)
+		n += 4;
+	return n + (v > 9) + (v > 99) + (v > 999);
+}
+
 /* Two digits at a time; printf would cost more than the rest of a row. */
 size_t
 text_uint(uint64_t v, char *buf)
@@ -25,22 +36,17 @@ text_uint(uint64_t v, char *buf)
 	    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
 	    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
 	    "8081828384858687888990919293949596979899";
-	char digits[20];
-	size_t at = sizeof(digits);
+	size_t len = digits(v);
+	char *p = buf + len;
 
-	for (; v >= 100; v /= 100) {
-		at -= 2;
-		memcpy(digits + at, pairs + v % 100 * 2, 2);
-	}
-	if (v >= 10) {
-		at -= 2;
-		memcpy(digits + at, pairs + v * 2, 2);
-	} else {
-		digits[--at] = (char)('0' + v);
-	}
-	memcpy(buf, digits + at, sizeof(digits) - at);
-	buf[sizeof(digits) - at] = '\0';
-	return sizeof(digits) - at;
+	*p = '\0';
+	for (; v >= 100; v /= 100)
+		memcpy(p -= 2, pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		memcpy(p - 2, pairs + v * 2, 2);
+	else
+		p[-1] = (char)('0' + v);
+	return len;
 }
 
 static size_t

@@ -47,25 +47,29 @@ ip_parse(const char *text, ip16_t *out)
 	return 0;
 }
 
-/* Write `v` in decimal at `p`. Returns where it ends. */
-static char *
-octet_format(char *p, uint8_t v)
-{
-	if (v >= 100)
-		*p++ = (char)('0' + v / 100);
-	if (v >= 10)
-		*p++ = (char)('0' + v / 10 % 10);
-	*p++ = (char)('0' + v % 10);
-	return p;
-}
+/* The octets in decimal, each with the dot behind it. */
+#define TEN(tens)                                                                         \
+	tens "0.", tens "1.", tens "2.", tens "3.", tens "4.", tens "5.", tens "6.",       \
+	    tens "7.", tens "8.", tens "9."
+static const char octet_texts[256][5] = { TEN(""), TEN("1"), TEN("2"), TEN("3"), TEN("4"),
+	TEN("5"), TEN("6"), TEN("7"), TEN("8"), TEN("9"), TEN("10"), TEN("11"), TEN("12"),
+	TEN("13"), TEN("14"), TEN("15"), TEN("16"), TEN("17"), TEN("18"), TEN("19"), TEN("20"),
+	TEN("21"), TEN("22"), TEN("23"), TEN("24"), "250.", "251.", "252.", "253.", "254.",
+	"255." };
+#undef TEN
 
-/* Write `a` as a dotted quad of its last four octets at `p`. Returns where it ends. */
+/*
+ * Write `a` as a dotted quad of its last four octets at `p`, which has room for four of
+ * three digits and a dot each. Returns where it ends.
+ */
 static char *
 quad_format(char *p, const ip16_t *a)
 {
 	for (int i = 12; i < 16; i++) {
-		p = octet_format(p, a->b[i]);
-		*p++ = '.';
+		uint8_t v = a->b[i];
+
+		memcpy(p, octet_texts[v], 4);
+		p += 2 + (v > 9) + (v > 99);
 	}
 	return p - 1;
 }

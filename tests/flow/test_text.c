@@ -250,6 +250,16 @@ test_every_field(void **state)
 }
 
 static void
+assert_number(const struct field *f, uint64_t n)
+{
+	char want[32], got[TEXT_MAX];
+
+	snprintf(want, sizeof(want), "%" PRIu64, n);
+	assert_int_equal(text_value(f, &n, &plain, got), strlen(want));
+	assert_string_equal(got, want);
+}
+
+static void
 test_numbers(void **state)
 {
 	const struct field *f = &fields[F_BYTES];
@@ -257,13 +267,12 @@ test_numbers(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2000; i++) {
-		uint64_t n = i < 1100 ? (uint64_t)i : v >> i % 64;
-		char want[32], got[TEXT_MAX];
-
+		assert_number(f, i < 1100 ? (uint64_t)i : v >> i % 64);
 		v = v * UINT64_C(6364136223846793005) + 1;
-		snprintf(want, sizeof(want), "%" PRIu64, n);
-		assert_int_equal(text_value(f, &n, &plain, got), strlen(want));
-		assert_string_equal(got, want);
+	}
+	for (uint64_t n = 10; n < UINT64_MAX / 10; n *= 10) {
+		assert_number(f, n - 1);
+		assert_number(f, n);
 	}
 	for (uint32_t n = 0; n < 65536; n++) {
 		uint16_t etype = (uint16_t)n;
