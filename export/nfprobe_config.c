@@ -16,8 +16,8 @@ static const struct directive nfprobe_rows[] = {
 	    .doc = "File of pools of receivers, in place of nfprobe_receiver. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (the "
 	           "first that is there), rr, hash (two hosts always the same receiver) or "
-	           "hash-agent (an exporter always the same); without it: to all. src_port=PORT: "
-	           "to send from." },
+	           "hash-agent (an exporter always the same; not beside hash); without it: to all. "
+	           "src_port=PORT: to send from." },
 	{ .name = "nfprobe_version", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(version), .words = "5|9|10", .def = "10",
 	    .doc = "NetFlow v5, NetFlow v9, or IPFIX (10)." },

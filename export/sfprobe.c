@@ -3,32 +3,24 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "core/engine.h"
 #include "export/dress.h"
 #include "export/ifpoll.h"
-#include "export/outbox.h"
-#include "export/receivers.h"
-#include "export/self.h"
-#include "export/sender.h"
+#include "export/probe.h"
 #include "export/sfencode.h"
 #include "export/sfprobe_config.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "proto/sflow_write.h"
 
 #define DEFAULT_PORT  6343
 #define DEFAULT_SPEED UINT64_C(100000000) /* bit/s, of interfaces that tell none */
-#define LINGER_NS     (CLOCK_S / 4)       /* a datagram that is not full waits so long */
 #define PARCELS       512U                /* of each worker, beside the one that is open */
 #define SAMPLE_OCTETS 4096U               /* more than any sample has */
 
 struct sfprobe_worker {
 	struct sfprobe *probe;
 	struct outbox *outbox;
-	struct stats *stats;
 	uint64_t pool;      /* packets that its samples were taken from, so far */
 	uint32_t drops;     /* samples that had no room, and that no sample has told yet */
 	uint64_t refused;   /* samples, not yet counted */
@@ -36,24 +28,17 @@ struct sfprobe_worker {
 };
 
 struct sfprobe {
-	struct output *output;
+	struct probe probe;          /* first: output.priv is this */
 	const struct sfprobe_config *config;
 	struct dress dress;
 	struct sfencode_config encode;
-	struct receivers *receivers;
-	unsigned copies;
 	size_t flow_octets;          /* of struct flow that somebody needs */
 	char names[IFPOLL_MAX][IF_NAMESIZE]; /* of interfaces that are captured from */
 	unsigned n_names;
 	struct ifpoll *ifpoll;       /* NULL: no counters */
 	struct ifpoll_entry entries[IFPOLL_MAX]; /* worker 0's */
 	struct sender_sflow sflow;   /* the sender's */
-	unsigned n_workers;
-	struct outbox *outboxes;
 	struct sfprobe_worker *workers;
-	int wake_fd;
-	_Atomic bool asleep;
-	struct sender *sender;
 };
 
 /* ---------------------------------------------------------------- samples */
@@ -79,7 +64,7 @@ sample_put(struct sfprobe_worker *w, const struct output_flows *f, unsigned i,
 
 	if (!sfencode_write(&b, &w->probe->encode, flow, frame, f->source, part, (uint32_t)pool,
 	        w->drops)) {
-		stat_add(w->stats, STAT_EXPORT_TOO_LONG, 1);
+		stat_add(w->outbox->stats, STAT_EXPORT_TOO_LONG, 1);
 		w->refused++;
 	} else if (sample_hand(w, &b)) {
 		w->drops = 0;
@@ -92,7 +77,7 @@ sample_put(struct sfprobe_worker *w, const struct output_flows *f, unsigned i,
 static uint64_t
 pool_grow(struct sfprobe_worker *w, const struct output_flows *f)
 {
-	const struct output *o = w->probe->output;
+	const struct output *o = w->probe->probe.output;
 	uint32_t own = o->sampling_rate != 0 ? o->sampling_rate : 1;
 	uint32_t rate = f->flows[0].sampling_rate;
 	uint64_t grown = f->pool - w->pool;
@@ -117,7 +102,7 @@ sfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 		uint64_t share = grown / (f->n - i);
 
 		if (n == 0) {
-			stat_add(w->stats, STAT_EXPORT_TOO_LARGE, 1);
+			stat_add(w->outbox->stats, STAT_EXPORT_TOO_LARGE, 1);
 			w->refused++;
 			continue;
 		}
@@ -162,18 +147,6 @@ counters_put(struct sfprobe_worker *w, struct ifpoll_entry *e)
 }
 
 static void
-refused_count(struct sfprobe_worker *w)
-{
-	struct output_result r = { .rows = w->refused * w->probe->copies };
-
-	if (w->refused == 0)
-		return;
-	r.refused = r.rows;
-	output_count(w->probe->output, &r);
-	w->refused = 0;
-}
-
-static void
 sfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 {
 	struct sfprobe *p = o->priv;
@@ -183,8 +156,8 @@ sfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 	for (unsigned i = 0; i < n; i++)
 		if (p->entries[i].found)
 			counters_put(w, &p->entries[i]);
-	outbox_tick(w->outbox, now, LINGER_NS);
-	refused_count(w);
+	outbox_tick(w->outbox, now, PROBE_LINGER_NS);
+	probe_refuse(&p->probe, &w->refused);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -214,45 +187,29 @@ sfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 
 /* Datagrams are numbered before it is known who gets them: all get the same. */
 static void
-pools_check(const struct sfprobe *p, struct problems *ps)
+pools_check(const struct output *o, const struct receivers *r, struct problems *ps)
 {
-	for (unsigned i = 0; i < p->receivers->n_pools; i++)
-		if (p->receivers->pools[i].balance != BALANCE_NONE &&
-		    p->receivers->pools[i].balance != BALANCE_FAILOVER)
+	for (unsigned i = 0; i < r->n_pools; i++)
+		if (r->pools[i].balance != BALANCE_NONE && r->pools[i].balance != BALANCE_FAILOVER)
 			problem_add(ps, PROBLEM_ERROR, NULL,
 			    "sfprobe[%s]: pool %u: samples of one data source go to one receiver, or they "
-			    "would be missed; write balance-alg=failover, or leave it out", p->output->name,
-			    p->receivers->pools[i].id);
-}
-
-static void
-receivers_read(struct sfprobe *p, struct problems *ps)
-{
-	const struct sfprobe_config *c = p->config;
-	const struct target_options base = { .source = c->source,
-		.send_buffer = (uint32_t)c->pipe_size,
-		.refuse = self_listens,
-		.arg = p->output->engine,
-		.ip_precedence = (uint8_t)c->ip_precedence,
-		.hop_limit = (uint8_t)c->hop_limit };
-	struct err e = ERR_INIT;
-
-	if (c->receivers != NULL)
-		p->receivers = receivers_load(RECEIVERS_OF_SAMPLES, c->receivers, DEFAULT_PORT, &base,
-		    ps, &e);
-	else
-		p->receivers = receivers_one(RECEIVERS_OF_SAMPLES, c->receiver, DEFAULT_PORT, &base, &e);
-	if (p->receivers == NULL) {
-		problem_add(ps, PROBLEM_ERROR, NULL, "sfprobe[%s]: %s", p->output->name, e.text);
-		return;
-	}
-	pools_check(p, ps);
-	p->copies = sender_copies(p->receivers);
+			    "would be missed; write balance-alg=failover, or leave it out", o->name,
+			    r->pools[i].id);
 }
 
 static void
 sfprobe_load(struct output *o, struct problems *ps)
 {
+	const struct sfprobe_config *c = o->config;
+	const struct probe_config probe = { .of = RECEIVERS_OF_SAMPLES,
+		.file = c->receivers,
+		.one = c->receiver,
+		.port = DEFAULT_PORT,
+		.options = { .source = c->source,
+		    .send_buffer = (uint32_t)c->pipe_size,
+		    .ip_precedence = (uint8_t)c->ip_precedence,
+		    .hop_limit = (uint8_t)c->hop_limit },
+		.check = pools_check };
 	struct sfprobe *p = calloc(1, sizeof(*p));
 	struct err e = ERR_INIT;
 
@@ -261,19 +218,17 @@ sfprobe_load(struct output *o, struct problems *ps)
 		return;
 	}
 	o->priv = p;
-	p->output = o;
-	p->config = o->config;
-	p->wake_fd = -1;
-	p->dress.direction = p->config->direction;
-	p->dress.overrides = p->config->ifindex_override;
-	if (p->config->ifindex != NULL)
+	p->config = c;
+	p->dress.direction = c->direction;
+	p->dress.overrides = c->ifindex_override;
+	if (c->ifindex != NULL)
 		(void)dress_ifindex_read( /* as in plan */
-		    &p->dress, "sfprobe_ifindex", p->config->ifindex, &e);
-	p->encode = (struct sfencode_config){ .header_octets = p->config->header_octets,
+		    &p->dress, "sfprobe_ifindex", c->ifindex, &e);
+	p->encode = (struct sfencode_config){ .header_octets = c->header_octets,
 		.tags = field_set_has(&o->fields, F_TAG) || field_set_has(&o->fields, F_TAG2),
 		.class = field_set_has(&o->fields, F_CLASS),
-		.peer_as = p->config->peer_as };
-	receivers_read(p, ps);
+		.peer_as = c->peer_as };
+	probe_load(&p->probe, o, &probe, ps);
 }
 
 /* Add an interface to those that are captured from, each once. */
@@ -294,7 +249,7 @@ name_add(struct sfprobe *p, const char *where)
 static void
 names_find(struct sfprobe *p)
 {
-	const struct engine *en = p->output->engine;
+	const struct engine *en = p->probe.output->engine;
 
 	for (unsigned k = 0; k < en->n_workers; k++)
 		for (unsigned i = 0; i < en->workers[k].n_collectors; i++) {
@@ -313,7 +268,7 @@ static ip16_t
 agent_find(const struct sfprobe *p)
 {
 	static const ip16_t loopback = { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
-	const struct receivers *r = p->receivers;
+	const struct receivers *r = p->probe.receivers;
 	ip16_t own;
 
 	if (!ip_is_none(&p->config->agent))
@@ -323,72 +278,45 @@ agent_find(const struct sfprobe *p)
 	if (r->n_targets > 0 && target_own(&r->pools[0].targets[0], &own))
 		return own;
 	log_warn("sfprobe[%s]: calls itself agent 127.0.0.1, as its own address is not known; "
-	         "write sfprobe_agentip", p->output->name);
+	         "write sfprobe_agentip", p->probe.output->name);
 	return loopback;
 }
 
 static int
-worker_open(struct sfprobe *p, unsigned no, struct err *e)
+outboxes_open(struct sfprobe *p, struct err *e)
 {
-	struct sfprobe_worker *w = &p->workers[no];
-	const struct worker *of = &p->output->engine->workers[no];
 	const struct outbox_config box = { .samples = true,
 		.lanes = 1,
-		.body_octets = sender_sflow_octets(sender_mtu(p->receivers, p->config->mtu)),
-		.parcels = PARCELS,
-		.patient = worker_reads_files(of),
-		.wake_fd = p->wake_fd,
-		.asleep = &p->asleep };
+		.body_octets = sender_sflow_octets(sender_mtu(p->probe.receivers, p->config->mtu)),
+		.parcels = PARCELS };
+	int rc = probe_open(&p->probe, &box, e);
 
-	w->probe = p;
-	w->outbox = &p->outboxes[no];
-	w->stats = &p->output->engine->workers[no].pipeline.stats;
-	if (outbox_init(w->outbox, &box, w->stats, e) != 0)
-		return -WEIR_ENOMEM;
-	w->outbox->now = clock_real();
+	if (rc != 0)
+		return rc;
+	p->workers = calloc(p->probe.n_workers, sizeof(*p->workers));
+	if (p->workers == NULL)
+		return err_set(e, WEIR_ENOMEM, "sfprobe[%s]: no memory", p->probe.output->name);
+	for (unsigned i = 0; i < p->probe.n_workers; i++) {
+		p->workers[i].probe = p;
+		p->workers[i].outbox = &p->probe.outboxes[i];
+	}
 	return 0;
-}
-
-static int
-sender_open(struct sfprobe *p, struct err *e)
-{
-	const struct sender_config c = { .boot = clock_real(),
-		.n_outboxes = p->n_workers,
-		.outboxes = p->outboxes,
-		.receivers = p->receivers,
-		.sflow = &p->sflow,
-		.wake_fd = p->wake_fd,
-		.asleep = &p->asleep };
-
-	p->sflow.agent = agent_find(p);
-	p->sflow.sub_agent = p->config->sub_agent;
-	p->sender = sender_new(p->output, &c, e);
-	return p->sender != NULL ? sender_start(p->sender, e) : -WEIR_ENOMEM;
 }
 
 static int
 sfprobe_open(struct output *o, struct err *e)
 {
 	struct sfprobe *p = o->priv;
-	const struct target *self = self_find(o->engine, p->receivers);
+	const struct sender_config c = { .boot = clock_real(), .sflow = &p->sflow };
 	int rc;
 
-	if (self != NULL)
-		return err_set(e, WEIR_EINVAL,
-		    "sfprobe[%s]: %s is this weir itself: name another receiver", o->name, self->name);
 	p->flow_octets = o->engine->workers[0].pipeline.clear_octets;
 	names_find(p);
-	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	p->n_workers = o->engine->n_workers;
-	p->workers = calloc(p->n_workers, sizeof(*p->workers));
-	p->outboxes = aligned_alloc(64, p->n_workers * sizeof(*p->outboxes));
-	if (p->wake_fd == -1 || p->workers == NULL || p->outboxes == NULL)
-		return err_set(e, WEIR_ENOMEM, "sfprobe[%s]: no memory", o->name);
-	memset(p->outboxes, 0, p->n_workers * sizeof(*p->outboxes));
-	for (unsigned i = 0; i < p->n_workers; i++)
-		if ((rc = worker_open(p, i, e)) != 0)
-			return rc;
-	if ((rc = receivers_start(p->receivers, e)) != 0 || (rc = sender_open(p, e)) != 0)
+	if ((rc = outboxes_open(p, e)) != 0)
+		return rc;
+	p->sflow.agent = agent_find(p);
+	p->sflow.sub_agent = p->config->sub_agent;
+	if ((rc = probe_start(&p->probe, &c, e)) != 0)
 		return rc;
 	if (p->n_names == 0 || p->config->counter_interval == 0)
 		return 0;
@@ -402,31 +330,14 @@ sfprobe_close(struct output *o)
 	struct sfprobe *p = o->priv;
 
 	ifpoll_stop(p->ifpoll);
-	for (unsigned i = 0; p->sender != NULL && i < p->n_workers; i++) {
+	for (unsigned i = 0; p->probe.sender != NULL && i < p->probe.n_workers; i++) {
 		outbox_flush(p->workers[i].outbox);
-		refused_count(&p->workers[i]);
+		probe_refuse(&p->probe, &p->workers[i].refused);
 	}
-	sender_stop(p->sender);
-	for (unsigned i = 0; p->outboxes != NULL && i < p->n_workers; i++)
-		outbox_fini(&p->outboxes[i]);
-	receivers_free(p->receivers);
-	if (p->wake_fd != -1)
-		close(p->wake_fd);
-	free(p->outboxes);
+	probe_close(&p->probe);
 	free(p->workers);
 	free(p);
 	o->priv = NULL;
-}
-
-static void
-sfprobe_targets(const struct output *o,
-    void (*each)(void *arg, const struct output_target *t), void *arg)
-{
-	const struct sfprobe *p = o->priv;
-	struct receivers_seen seen;
-
-	receivers_see(p->receivers, &seen);
-	receivers_show(&seen, each, arg);
 }
 
 const struct output_ops sfprobe_output = {
@@ -438,6 +349,6 @@ const struct output_ops sfprobe_output = {
 	.open = sfprobe_open,
 	.feed = sfprobe_feed,
 	.tick = sfprobe_tick,
-	.targets = sfprobe_targets,
+	.targets = probe_targets,
 	.close = sfprobe_close,
 };

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/engine.h"
+#include "export/self.h"
+
+/* Read what the operator says. Faults go to `ps`; NULL when there are some. */
+static struct receivers *
+receivers_read(const struct probe *p, struct problems *ps)
+{
+	const struct probe_config *c = &p->config;
+	const struct output *o = p->output;
+	size_t errors = ps->n_errors;
+	struct err e = ERR_INIT;
+	struct receivers *r;
+
+	if (c->file != NULL)
+		r = receivers_load(c->of, c->file, c->port, &c->options, ps, &e);
+	else
+		r = receivers_one(c->of, c->one, c->port, &c->options, &e);
+	if (r == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name, e.text);
+	else
+		c->check(o, r, ps);
+	if (ps->n_errors == errors)
+		return r;
+	receivers_free(r);
+	return NULL;
+}
+
+void
+probe_load(struct probe *p, struct output *o, const struct probe_config *c, struct problems *ps)
+{
+	memset(p, 0, sizeof(*p));
+	p->output = o;
+	p->wake_fd = -1;
+	p->config = *c;
+	p->config.options.refuse = self_listens;
+	p->config.options.arg = o->engine;
+	p->receivers = receivers_read(p, ps);
+	if (p->receivers != NULL)
+		p->copies = sender_copies(p->receivers);
+}
+
+int
+probe_open(struct probe *p, const struct outbox_config *c, struct err *e)
+{
+	const struct output *o = p->output;
+	const struct target *self = self_find(o->engine, p->receivers);
+	struct outbox_config box = *c;
+
+	if (self != NULL)
+		return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
+		    o->ops->type, o->name, self->name);
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->outboxes = aligned_alloc(64, o->engine->n_workers * sizeof(*p->outboxes));
+	if (p->wake_fd == -1 || p->outboxes == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s[%s]: no memory", o->ops->type, o->name);
+	box.wake_fd = p->wake_fd;
+	box.asleep = &p->asleep;
+	for (; p->n_workers < o->engine->n_workers; p->n_workers++) {
+		struct worker *w = &o->engine->workers[p->n_workers];
+		struct outbox *b = &p->outboxes[p->n_workers];
+
+		box.patient = worker_reads_files(w);
+		if (outbox_init(b, &box, &w->pipeline.stats, e) != 0) {
+			outbox_fini(b);
+			return -WEIR_ENOMEM;
+		}
+		b->now = clock_real();
+	}
+	return 0;
+}
+
+int
+probe_start(struct probe *p, const struct sender_config *c, struct err *e)
+{
+	struct sender_config config = *c;
+	int rc = receivers_start(p->receivers, e);
+
+	if (rc != 0)
+		return rc;
+	config.n_outboxes = p->n_workers;
+	config.outboxes = p->outboxes;
+	config.receivers = p->receivers;
+	config.wake_fd = p->wake_fd;
+	config.asleep = &p->asleep;
+	p->sender = sender_new(p->output, &config, e);
+	return p->sender != NULL ? sender_start(p->sender, e) : -WEIR_ENOMEM;
+}
+
+void
+probe_close(struct probe *p)
+{
+	sender_stop(p->sender);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		outbox_fini(&p->outboxes[i]);
+	free(p->outboxes);
+	receivers_free(p->receivers);
+	if (p->wake_fd != -1)
+		close(p->wake_fd);
+}
+
+void
+probe_refuse(struct probe *p, uint64_t *refused)
+{
+	struct output_result r = { .rows = *refused * p->copies };
+
+	if (*refused == 0)
+		return;
+	r.refused = r.rows;
+	output_count(p->output, &r);
+	*refused = 0;
+}
+
+void
+probe_targets(const struct output *o,
+    void (*each)(void *arg, const struct output_target *t), void *arg)
+{
+	const struct probe *p = o->priv;
+	struct receivers_seen seen;
+
+	receivers_see(p->receivers, &seen);
+	receivers_show(&seen, each, arg);
+}
