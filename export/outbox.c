@@ -11,6 +11,7 @@
 #include "proto/netflow.h"
 
 #define V5_RECORDS 30U /* of one datagram: Cisco's "NetFlow Services Solutions Guide" */
+#define WAKE_AT 32U /* datagrams that wake the sender; fewer do so at the next tick */
 #define PATIENCE_NS (2 * CLOCK_S) /* at most, for a sender that is behind */
 
 static int
@@ -154,7 +155,8 @@ parcel_close(struct outbox *b, unsigned lane, unsigned tmpl)
 	p->now = b->now;
 	b->open[lane][tmpl].parcel = NULL;
 	ring_put(&b->full, parcel_index(b, p));
-	sender_wake(b);
+	if (outbox_waiting(b) >= WAKE_AT)
+		sender_wake(b);
 }
 
 bool
@@ -237,6 +239,8 @@ outbox_tick(struct outbox *b, uint64_t now, uint64_t linger)
 			    (now < p->now || now - p->now >= linger))
 				parcel_close(b, lane, t);
 		}
+	if (outbox_waiting(b) > 0)
+		sender_wake(b);
 }
 
 void

@@ -4,7 +4,8 @@
  * straight into datagrams; one that is full, or old, goes through a ring to the plugin's
  * sender (sender.h), which hands its memory back through another one. Both rings have one
  * writer and one reader: no lock, no allocation, and a system call only to wake a sender
- * that sleeps. When no memory is left records are refused, and counted by reason.
+ * that sleeps: at a tick, or when many wait, as they go together (train.h). When no memory is
+ * left records are refused, and counted by reason.
  *
  * The worker's thread, but for outbox_take and outbox_give_back, which are the sender's.
  */
