@@ -120,9 +120,15 @@ ndpi_look(void *engine, void *stream, const struct packet_content *c, uint64_t t
 	struct ndpi *n = engine;
 	uint16_t octets =
 	    (uint16_t)(c->ip_octets < MAX_OCTETS ? c->ip_octets : MAX_OCTETS);
+	struct ndpi_flow_struct *flow = stream;
 	ndpi_protocol p = ndpi_detection_process_packet(
-	    n->module, stream, c->ip, octets, time / (CLOCK_S / 1000));
+	    n->module, flow, c->ip, octets, time / (CLOCK_S / 1000));
 
+	/*
+	 * By this nDPI frees what it keeps of TCP. It stops at extension headers that it does not
+	 * know (AH), and takes them for the protocol: one such packet, and the memory is lost.
+	 */
+	flow->l4_proto = c->proto;
 	*class_id = class_of(n, &p);
 	return p.app_protocol != NDPI_PROTOCOL_UNKNOWN &&
 		       !ndpi_extra_dissection_possible(n->module, stream)

@@ -461,6 +461,7 @@ packet_content(const struct packet_link *link, const struct frame *frame,
 		return false;
 	/* What pads the frame is not of the packet, and its length may be less than it says. */
 	c->ip_octets = (size_t)(l4.end - c->ip);
+	c->proto = f.proto;
 	c->payload = packet_payload(f.proto, l4);
 	return true;
 }

@@ -113,6 +113,7 @@ enum packet_result packet_dissect_more(const struct packet_link *link,
 struct packet_content {
 	const uint8_t *ip;   /* the header that counts: the innermost of the layers */
 	size_t ip_octets;    /* to the end of the packet, or of what was captured of it */
+	uint8_t proto;       /* behind IPv6's extension headers */
 	struct rbuf payload; /* behind the header of TCP or UDP */
 };
 

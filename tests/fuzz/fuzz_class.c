@@ -2,7 +2,7 @@
 /*
  * Fuzz target of what looks into packets: the frames of one stream, each behind an octet (its
  * link layer, and whether some of it was not captured) and two of length, go to all engines, as
- * far as they have content. What is not weir's own in there (nDPI, PCRE2) must bear whatever
+ * far as they have content and are of one protocol, as those of a stream are. What is not weir's own in there (nDPI, PCRE2) must bear whatever
  * a packet is that weir has dissected.
  */
 #include "config.h"
@@ -20,7 +20,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define TIME UINT64_C(1700000000000000000) /* of the first frame, ns since 1970 */
+#define NO_PROTO 256U
+#define TIME     UINT64_C(1700000000000000000) /* of the first frame, ns since 1970 */
 
 static struct class_config config = { .tentatives = 8, .guess = true };
 static void *engines[CLASS_ENGINES];
@@ -81,7 +82,8 @@ engines_open(void)
 
 /* On a copy, so that a sanitizer sees every octet read beyond it. */
 static void
-frame_look(void *const *streams, unsigned choice, struct rbuf octets, uint64_t time)
+frame_look(void *const *streams, unsigned *proto, unsigned choice, struct rbuf octets,
+    uint64_t time)
 {
 	static const int links[] = { 1, 101, 113, 0 };
 	size_t len = rbuf_left(&octets);
@@ -97,7 +99,9 @@ frame_look(void *const *streams, unsigned choice, struct rbuf octets, uint64_t t
 		if (c.ip < copy || c.ip + c.ip_octets > copy + len || c.payload.p < c.ip ||
 		    c.payload.end > c.ip + c.ip_octets || c.payload.p > c.payload.end)
 			abort();
-		for (unsigned i = 0; i < config.n; i++) {
+		if (*proto == NO_PROTO)
+			*proto = c.proto;
+		for (unsigned i = 0; c.proto == *proto && i < config.n; i++) {
 			uint32_t class_id = 0;
 
 			(void)config.ops[i]->look(engines[i], streams[i], &c, time, &class_id);
@@ -111,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rbuf in = rbuf_of(data, size);
 	void *streams[CLASS_ENGINES] = { NULL };
+	unsigned proto = NO_PROTO;
 	uint64_t time = TIME;
 
 	if (engines[0] == NULL)
@@ -123,7 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t len = rbuf_u16(&in);
 
 		len = len < rbuf_left(&in) ? len : rbuf_left(&in);
-		frame_look(streams, choice, rbuf_take(&in, len), time++);
+		frame_look(streams, &proto, choice, rbuf_take(&in, len), time++);
 	}
 	for (unsigned i = 0; i < config.n; i++) {
 		if (config.ops[i]->give_up != NULL)
