@@ -926,6 +926,8 @@ def arguments():
                    help="measure writing RRD archives, directly and through rrdcached")
     p.add_argument("--export", action="store_true",
                    help="flows from packets and NetFlow v9, sent as IPFIX")
+    p.add_argument("--classes", action="store_true",
+                   help="classes of streams by nDPI, beside ndpiReader")
     p.add_argument("--without-weir", action="store_true")
     p.add_argument("--without-peers", action="store_true")
     p.add_argument("--json", help="write the single times here, too")
@@ -963,6 +965,7 @@ MEASURES = {
     "text": measure_module("printbench"),
     "rrd": measure_module("rrdbench"),
     "export": measure_module("exportbench"),
+    "classes": measure_module("classbench"),
 }
 
 
