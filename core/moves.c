@@ -76,6 +76,22 @@ moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
 }
 
 bool
+moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint16_t bin)
+{
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	const struct sums sums = { was->packets, was->bytes, was->flows };
+	uint8_t *row;
+
+	rowspec_pack(rs, was, &bin, 1, (uint8_t *)key);
+	row = table_find(&s->table, key);
+	if (row == NULL || !row_holds(rs, row, &sums))
+		return false;
+	rowspec_take_off(rs, row, was);
+	s->emptied = true;
+	return true;
+}
+
+bool
 moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin)
 {

@@ -32,7 +32,10 @@ uint64_t moves_max_octets(const struct rowspec *rs);
 bool moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin);
 
-/* The same for whoever has what was counted before `s`. Returns false when there is no room. */
+/* Take what `was` counts off its row; the same. */
+bool moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint16_t bin);
+
+/* As moves_now, for whoever has what was counted before `s`. Returns false when there is no room. */
 bool moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin);
 

@@ -158,7 +158,10 @@ group_frames(struct pipeline *p, const struct pipeline_group *g,
 	return p->frames->picked;
 }
 
-/* The moves of the pairs of `mask`, one behind the other. Returns how many there are. */
+/* Bits of the first of each pair. */
+#define PAIRS UINT64_C(0x5555555555555555)
+
+/* The moves of the flows of `mask`, one behind the other. Returns how many there are. */
 static unsigned
 moves_pick(const struct pipeline *p, uint64_t mask, const struct shard_move **picked)
 {
@@ -169,44 +172,46 @@ moves_pick(const struct pipeline *p, uint64_t mask, const struct shard_move **pi
 	return n;
 }
 
-/* The pairs of `mask` stay as they are in all views of the group. */
-static void
-moves_leave(const struct pipeline *p, const struct pipeline_group *g, uint64_t mask)
-{
-	while (mask != 0) {
-		uint64_t *lost = p->moves->of[batch_take(&mask) / 2].lost;
-
-		for (unsigned i = 0; i < g->n_shards; i++)
-			*lost |= g->shards[i]->bit;
-	}
-}
+/* What is done with records that are told late; `flows` are pairs, or one of each. */
+typedef unsigned shard_move_fn(struct shard *sh, const struct flow *flows,
+    const struct shard_move *const *moves, unsigned n);
 
 /*
- * Move the pairs of the batch, as they are after the rules of the group. A pair of which
- * one does not pass stays. So do all of views with a sample: which were taken is not known.
+ * Do it with the flows of `mask` of the batch, in each view of the group, as they are after its
+ * rules. Not in views of a sample: which were taken is not known.
  */
+static void
+group_each(struct pipeline *p, const struct pipeline_group *g, struct batch b, uint64_t mask,
+    shard_move_fn *move)
+{
+	const struct shard_move *moves[FLOW_BATCH];
+	unsigned n;
+
+	if (mask == 0)
+		return;
+	if (g->rules != NULL) {
+		batch_copy(p, &b, mask);
+		rules_apply(g->rules, &b);
+	}
+	/* Of a pair, that of its first. */
+	n = moves_pick(p, move == shard_move ? mask & PAIRS : mask, moves);
+	for (unsigned i = 0; i < g->n_shards; i++)
+		if (g->shards[i]->sieve == NULL)
+			stat_add(&p->stats, STAT_CLASS_MOVED, move(g->shards[i], b.flows, moves, n));
+}
+
+/* Move the pairs of the batch: those of which both, or one, pass the filters of the group. */
 static void
 group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
 {
 	struct batch b = batch_of(p);
-	uint64_t all = batch_all(&b) & UINT64_C(0x5555555555555555), mask = all;
-	const struct shard_move *moves[FLOW_BATCH / 2];
-	unsigned n;
+	uint64_t passed = g->rules != NULL ? rules_select(g->rules, &b) : batch_all(&b);
+	uint64_t was = passed & PAIRS, is = passed >> 1 & PAIRS, both = was & is;
 
 	(void)last;
-	if (g->rules != NULL) {
-		uint64_t passed = rules_select(g->rules, &b);
-
-		mask &= passed & passed >> 1;
-		moves_leave(p, g, all & ~mask);
-		batch_copy(p, &b, mask | mask << 1);
-		rules_apply(g->rules, &b);
-	}
-	n = moves_pick(p, mask, moves);
-	for (unsigned i = 0; i < g->n_shards; i++)
-		if (g->shards[i]->sieve == NULL)
-			stat_add(&p->stats, STAT_CLASS_MOVED,
-			    shard_move(g->shards[i], b.flows, moves, n));
+	group_each(p, g, b, both | both << 1, shard_move);
+	group_each(p, g, b, (is & ~was) << 1, shard_enter);
+	group_each(p, g, b, was & ~is, shard_leave);
 }
 
 /* `last`: nobody reads the batch afterwards. */

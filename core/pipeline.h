@@ -99,7 +99,7 @@ pipeline_hook(struct pipeline *p, struct pipeline_hook *h)
 /*
  * Record `was` of `source` (as far as anybody reads it), fed with batch `batch`, is of class
  * `class_id`: it moves to the row of that, in each view that still has it as it was, by the next
- * pipeline_moves_run. A filter has judged it by what was known when it came, and that stands.
+ * pipeline_moves_run; in or out, where a filter judges one otherwise than the other.
  * `*lost` is the record's, 0 at first: it must be there until then. In a hook, after the batch.
  */
 void pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *was,

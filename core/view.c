@@ -300,21 +300,30 @@ shard_bin_of(struct shard *sh, uint64_t stamp)
 	return bin >= 0 ? bin : slab_bin(sh->active, bins_find(&sh->view->config.bins, stamp));
 }
 
+/* Whether what is counted now comes to the same as what was counted at `stamp`. */
+static bool
+shard_is_in_time(const struct shard *sh, uint64_t stamp)
+{
+	const struct view *v = sh->view;
+
+	if (view_holds(v))
+		return stamp >= atomic_load_explicit(&v->gone, memory_order_relaxed);
+	return v->config.refresh_s == 0 || v->config.adds_up;
+}
+
 /* Move a record that a former slab has counted. */
 static bool
 shard_move_late(struct shard *sh, const struct flow *was, const struct flow *is)
 {
 	const struct view *v = sh->view;
-	bool adds_up = v->config.refresh_s == 0 || v->config.adds_up;
 	int bin;
 
+	if (!shard_is_in_time(sh, was->stamp))
+		return false;
 	if (!view_holds(v)) {
 		bin = slab_bin_find(sh->active, was->stamp);
-		return adds_up && bin >= 0 &&
-		    moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
+		return bin >= 0 && moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
 	}
-	if (was->stamp < atomic_load_explicit(&v->gone, memory_order_relaxed))
-		return false;
 	bin = shard_bin_of(sh, was->stamp);
 	return bin >= 0 && moves_later(&v->rs, sh->active, was, is, (uint16_t)bin);
 }
@@ -346,6 +355,55 @@ shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *
 			*moves[i]->lost |= sh->bit;
 	}
 	return moved;
+}
+
+unsigned
+shard_enter(struct shard *sh, const struct flow *flows, const struct shard_move *const *moves,
+    unsigned n)
+{
+	unsigned entered = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow *f = &flows[i];
+
+		if ((*moves[i]->lost & sh->bit) != 0)
+			continue;
+		if (moves[i]->batch < sh->began && !shard_is_in_time(sh, f->stamp)) {
+			*moves[i]->lost |= sh->bit;
+			continue;
+		}
+		/* Of a slab before, this is less than nothing; the books have the sum of both. */
+		sums_take_off(&sh->active->filtered,
+		    &(struct sums){ f->packets, f->bytes, f->flows });
+		shard_feed(sh, f, 1);
+		entered++;
+	}
+	return entered;
+}
+
+unsigned
+shard_leave(struct shard *sh, const struct flow *flows, const struct shard_move *const *moves,
+    unsigned n)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow *f = &flows[i];
+		const struct sums sums = { f->packets, f->bytes, f->flows };
+		int bin = slab_bin_find(sh->active, f->stamp);
+
+		if ((*moves[i]->lost & sh->bit) != 0)
+			continue;
+		if (moves[i]->batch < sh->began || bin < 0 ||
+		    !moves_off(&sh->view->rs, sh->active, f, (uint16_t)bin)) {
+			*moves[i]->lost |= sh->bit;
+			continue;
+		}
+		sums_take_off(&sh->active->counted, &sums);
+		sums_add(&sh->active->filtered, &sums);
+		left++;
+	}
+	return left;
 }
 
 bool

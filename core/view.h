@@ -168,6 +168,17 @@ unsigned shard_move(struct shard *sh, const struct flow *pairs,
     const struct shard_move *const *moves, unsigned n);
 
 /*
+ * The same for `n` records that filters left out by the class of that moment, and let through by
+ * what they are: they are counted, while what they are counted with is not written for good.
+ */
+unsigned shard_enter(struct shard *sh, const struct flow *flows,
+    const struct shard_move *const *moves, unsigned n);
+
+/* And for those that they let through as they were: while the active slab has them. */
+unsigned shard_leave(struct shard *sh, const struct flow *flows,
+    const struct shard_move *const *moves, unsigned n);
+
+/*
  * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far, in
  * `batches` batches. The worker's thread, between two pieces of work. Returns whether it did.
  */

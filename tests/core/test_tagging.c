@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "lib/intern.h"
 #include "lib/rcu.h"
 #include "tests/core/fake.h"
@@ -175,6 +176,71 @@ test_moves_count_nothing(void **state)
 	engine_free(en);
 }
 
+/* Move record `was` to class `name`. */
+static void
+move(struct pipeline *p, struct flow *was, uint64_t batch, const char *name, uint64_t *lost)
+{
+	pipeline_flush(p);
+	pipeline_move(p, SOURCE_NETFLOW, was, batch, intern(name, strlen(name)), lost);
+	pipeline_moves_run(p, SOURCE_NETFLOW);
+	was->class_id = intern(name, strlen(name));
+}
+
+/*
+ * Where filters go by the class, records come in, or go out, when it is told: of views that have
+ * not written them, or add up.
+ */
+static void
+test_moves_through_filters(void **state)
+{
+	static const struct output_config common = { .aggregate = "class", .refresh = 60 };
+	const struct rules_config web = { .pre_tag_map = one, .pre_tag_filter = "1" },
+				  others = { .pre_tag_map = one, .pre_tag_filter = "0" };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	const struct shard *in, *rest;
+	struct flow was[3] = { { .dst_port = 53, .packets = 1, .flows = 1, .bytes = 100 } };
+	uint64_t lost[3] = { 0 }, seconds = en->started;
+	uint32_t n;
+
+	(void)state;
+	was[1] = was[2] = was[0];
+	file_write(one, "set_tag=1 class=web\n");
+	assert_int_equal(engine_output(en, &fake_output, "in", &common, &web, &out, NULL), 0);
+	assert_int_equal(engine_output(en, &fake_output, "rest", &common, &others, &out, NULL), 0);
+	fake_prepare(en);
+	in = &en->workers[0].shards[0];
+	rest = &en->workers[0].shards[1];
+	for (unsigned i = 0; i < 3; i++)
+		feed(p, 53, 0);
+	move(p, &was[0], 0, "web", &lost[0]);
+	assert_int_equal(fake_class_packets(in, "web", &n), 1);
+	assert_int_equal(fake_class_packets(rest, "unknown", &n), 2);
+	assert_int_equal(rest->active->filtered.packets, 1);
+	move(p, &was[0], 0, "mail", &lost[0]); /* and out again */
+	assert_int_equal(fake_class_packets(in, "web", &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(in->active->filtered.packets, 3);
+	assert_int_equal(fake_class_packets(rest, "mail", &n), 1);
+	assert_int_equal(lost[0], 0);
+	stat_add(&p->stats, STAT_RECORDS, 3);
+	stat_add(&p->stats, STAT_RECORDS_FED, 3);
+	publisher_round(en->publisher, seconds += 60 * CLOCK_S, false);
+	fake_books_check(en, "in and out");
+	move(p, &was[1], 0, "web", &lost[1]); /* it was published: it stays */
+	assert_int_equal(lost[1], 3);
+	assert_int_equal(fake_class_packets(in, "web", &n), 0);
+	en->views[0]->config.adds_up = en->views[1]->config.adds_up = true;
+	move(p, &was[2], 0, "web", &lost[2]); /* it counts where it belongs, and where it was */
+	assert_int_equal(fake_class_packets(in, "web", &n), 1);
+	assert_int_equal(lost[2], 2);
+	publisher_round(en->publisher, seconds + 60 * CLOCK_S, false);
+	fake_books_check(en, "what adds up");
+	assert_int_equal(en->views[0]->books.filtered.packets, 2);
+	engine_free(en);
+}
+
 int
 main(void)
 {
@@ -182,6 +248,7 @@ main(void)
 		cmocka_unit_test(test_each_its_own),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_moves_count_nothing),
+		cmocka_unit_test(test_moves_through_filters),
 	};
 	int rc;
 

@@ -93,6 +93,21 @@ def test_tags_by_class(tmp_path, capture):
         assert row["tag"] == tags.get(row["class"], 0), row
 
 
+def test_filters_by_class(tmp_path, capture):
+    """pre_tag_filter over rules that compare the class: streams with their first packets."""
+    (tmp_path / "map").write_text("set_tag=7 class=HTTP\nset_tag=8 class=unknown\n")
+    config = f"pcap_savefile: {capture}\npre_tag_map: {tmp_path}/map\nprint_output: json\n" \
+             "plugins: print[http], print[known]\naggregate: class, src_port, dst_port\n" \
+             "pre_tag_filter[http]: 7\npre_tag_filter[known]: 0-7\n"
+    run_file(tmp_path, config + "".join(
+        f"print_output_file[{name}]: {tmp_path}/{name}\n" for name in ("http", "known")))
+    want = beside(capture)
+    assert classes(json_rows(tmp_path / "http")) == \
+        {key: n for key, n in want.items() if key[0] == "HTTP"}
+    assert classes(json_rows(tmp_path / "known")) == \
+        {key: n for key, n in want.items() if key[0] != "unknown"}
+
+
 def test_a_bad_pattern_is_told_with_its_place(tmp_path):
     folder = tmp_path / "patterns"
     folder.mkdir()
