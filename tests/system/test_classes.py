@@ -172,8 +172,8 @@ def test_unknown_rows_wait_for_their_class(weir, tmp_path):
     port = free_port()
     dbs = {name: tmp_path / f"{name}.db" for name in ("waits", "goes")}
     w = weir(f"sfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\nworkers: 1\n"
-             "plugins: sqlite3[waits], sqlite3[goes]\n"
-             "aggregate: class, src_port, dst_port\n"
+             "plugins: sqlite3[waits], sqlite3[goes], memory[apps]\n"
+             "aggregate: class, src_port, dst_port\naggregate[apps]: class\n"
              "sql_optimize_clauses: true\nsql_table: t\nsql_history: 2s\nsql_refresh_time: 2\n"
              "sql_aggressive_classification[waits]: true\n" +
              "".join(f"sql_db[{name}]: {db}\n" for name, db in dbs.items()), "--as", "sfacctd"
@@ -209,6 +209,9 @@ def test_unknown_rows_wait_for_their_class(weir, tmp_path):
     send(*ssh)
     poll(lambda: any(row[1] == "HTTP" for row in rows("waits")))
     w.books()
+    top = subprocess.run([WEIR, "top", "apps", "--once", "-p", w.socket], check=True,
+                         capture_output=True, text=True).stdout
+    assert [line for line in top.splitlines() if line.endswith("HTTP")], top
     assert w.stop() == 0
     start = first_interval("waits")
     assert rows("waits")[start, "HTTP", 8080] == 1, rows("waits")
