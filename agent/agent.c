@@ -124,7 +124,8 @@ oid_base_parse(const char *text, struct session_config *c, struct err *e)
 			break;
 		p = end;
 		/* Two arcs and a leaf at least: what is above belongs to others. */
-		if (*p == '\0' && c->n_base >= 3 && c->base[0] <= 2)
+		if (*p == '\0' && c->n_base >= 3 && c->base[0] <= 2 &&
+		    (c->base[0] == 2 || c->base[1] < 40)) /* X.690 s8.19.4 */
 			return 0;
 		if (*p != '.')
 			break;
@@ -186,10 +187,10 @@ agent_begin(const struct output *o, struct err *e)
 	sc.notify = agent.notify;
 	sc.ipfix = agent.ipfix = c->ipfix;
 	sc.control = agent.control;
-	if (agent.notify != NULL)
-		agent.session = session_start(&sc, e);
+	if (agent.notify == NULL || (c->write && agent.shows_control && agent.control == NULL))
+		err_set(e, WEIR_ENOMEM, "no memory for the SNMP session");
 	else
-		err_set(e, WEIR_ENOMEM, "no memory for notifications");
+		agent.session = session_start(&sc, e);
 	if (agent.session != NULL)
 		return 0;
 	agent_end();

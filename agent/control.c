@@ -7,6 +7,7 @@
 #include "agent/tables.h"
 #include "core/alarms.h"
 #include "core/topn.h"
+#include "lib/utf8.h"
 
 #define ROWS_MAX 32U      /* that one request may change */
 #define VARIABLES_MAX 512U
@@ -263,7 +264,7 @@ text_ask(const struct writable *w, enum value_type type, const struct value *v, 
 			return SET_WRONG_VALUE;
 	memset(to, 0, w->max + 1);
 	memcpy(to, v->octets, v->len);
-	return SET_OK;
+	return utf8_is_text(to) ? SET_OK : SET_WRONG_VALUE; /* SnmpAdminString: RFC 3411 s5 */
 }
 
 /* The type that the MIB gives to `w`: enumerations are integers, amounts are unsigned. */

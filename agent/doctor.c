@@ -50,11 +50,15 @@ static int
 socket_connect(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
 
+	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= sizeof(a.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
 	close(fd);
@@ -76,6 +80,8 @@ connect_advice(int why)
 		return "you may not use it; weir's user must. Write into snmpd.conf\n"
 		       "          agentXPerms 0660 0750 root weir\n"
 		       "      with weir's group, and start snmpd anew";
+	case ENAMETOOLONG:
+		return "a path may have 107 octets: put the socket elsewhere, in snmpd.conf, too";
 	default:
 		return "look into snmpd's log";
 	}

@@ -96,6 +96,8 @@ static const struct {
 	{ "a sign", "1.3.-6.1", false },
 	{ "a blank", "1.3. 6.1", false },
 	{ "no arc of the three there are", "3.3.6.1", false },
+	{ "no second arc below the first", "1.40.1", false },
+	{ "one below the third, which has many", "2.999.1", true },
 	{ "everything that there is", "1.3", false },
 };
 

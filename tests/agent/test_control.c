@@ -227,6 +227,8 @@ static const struct {
 	    S(SUBJECT, "0123456789012345678901234567890123456789012345678901234567890123"),
 	    SET_WRONG_LENGTH },
 	{ "a control character", S(SELECTOR, "src_host=\n"), SET_WRONG_VALUE },
+	{ "what is no UTF-8", S(SUBJECT, "caf\xe9"), SET_WRONG_VALUE },
+	{ "letters beyond ASCII", S(SUBJECT, "caf\xc3\xa9"), SET_OK },
 	{ "what weir alone writes", I(STATE, 2), SET_NOT_WRITABLE },
 	{ "what is not there", I(21, 2), SET_NOT_WRITABLE },
 	{ "the index", S(1, "x"), SET_NOT_WRITABLE },

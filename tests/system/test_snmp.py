@@ -207,6 +207,11 @@ def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
     assert status == 1 and "snmpd does not run" in text
     snmpd.start()
     assert w.stop() == 0
+    # A path that sockets cannot have must not be looked for as another one.
+    far = tmp_path / "far.conf"
+    far.write_text(f"plugins: snmp[x]\naggregate: src_host\nsnmp_agentx_socket: unix:/{'x' * 120}\n")
+    status, text = tool("doctor", "snmp", "-f", far)
+    assert status == 1 and "107 octets" in text
 
 
 VERSION = f"{OID}.1.1.1.0"
