@@ -185,6 +185,7 @@ agent_begin(const struct output *o, struct err *e)
 	if (c->write && agent.shows_control)
 		agent.control = control_new(o->engine->alarms, o->engine->topns);
 	sc.notify = agent.notify;
+	sc.stats = &o->engine->beside;
 	sc.ipfix = agent.ipfix = c->ipfix;
 	sc.control = agent.control;
 	if (agent.notify == NULL || (c->write && agent.shows_control && agent.control == NULL))
@@ -413,6 +414,7 @@ agent_publish(const struct engine *en)
 	}
 	t->notified = notify_sent(agent.notify);
 	t->not_notified = notify_suppressed(agent.notify);
+	stats_sum(&en->beside, t->stats);
 	t->not_acted = en->alarms != NULL ? alarms_suppressed(en->alarms) : 0;
 	for (unsigned i = 0; i < agent.n; i++) {
 		t->views[i] = agent.exhibits[i]->row;

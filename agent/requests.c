@@ -11,6 +11,7 @@
 
 #include "agent/control.h"
 #include "agent/tables.h"
+#include "core/stats.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rbuf.h"
@@ -274,6 +275,20 @@ pdu_answer(netsnmp_session *one, netsnmp_pdu *pdu, enum set_error error)
 		snmp_free_pdu(answer);
 }
 
+/* Count an answer that took `ns`. */
+static void
+answer_count(struct stats *s, uint64_t ns)
+{
+	static const struct { uint64_t ns; enum stat_no stat; } slower[] = {
+		{ 100 * CLOCK_US, STAT_SNMP_OVER_100US }, { CLOCK_MS, STAT_SNMP_OVER_1MS },
+		{ 10 * CLOCK_MS, STAT_SNMP_OVER_10MS }, { 100 * CLOCK_MS, STAT_SNMP_OVER_100MS },
+	};
+
+	stat_add(s, STAT_SNMP_ANSWERED, 1);
+	for (size_t i = 0; i < sizeof(slower) / sizeof(slower[0]) && ns > slower[i].ns; i++)
+		stat_add(s, slower[i].stat, 1);
+}
+
 static void
 requests_answer(struct requests *q, netsnmp_session *one, netsnmp_pdu *pdu)
 {
@@ -284,6 +299,7 @@ requests_answer(struct requests *q, netsnmp_session *one, netsnmp_pdu *pdu)
 		else
 			varbind_next(q, vb);
 	pdu_answer(one, pdu, SET_OK);
+	answer_count(q->stats, clock_mono() - q->now.mono);
 }
 
 /*
@@ -579,6 +595,7 @@ requests_register(struct requests *q, const struct session_config *c)
 
 	q->control = c->control;
 	q->boot_file = c->boot_file;
+	q->stats = c->stats;
 	root_add(q, &weir_mib, c->base, c->n_base, c->control != NULL);
 	if (c->ipfix)
 		root_add(q, &ipfix_mib, ipfix, sizeof(ipfix) / sizeof(oid), false);

@@ -16,6 +16,7 @@
 #include "agent/tree.h"
 
 struct requests;
+struct stats;
 struct snmp_session;
 struct snmp_pdu;
 struct variable_list;
@@ -41,6 +42,7 @@ struct requests {
 	unsigned n_roots;
 	struct control *control;      /* SETs; NULL: nothing may be set */
 	struct set_request set;
+	struct stats *stats;
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
 	uint64_t boot_mono;           /* now.boot by the monotonic clock */

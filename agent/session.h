@@ -21,6 +21,7 @@
 
 struct control;
 struct notify;
+struct stats;
 
 struct session_config {
 	const char *socket;          /* NULL: libnetsnmp's default */
@@ -29,6 +30,7 @@ struct session_config {
 	struct control *control;     /* SETs; NULL: nothing may be set */
 	bool ipfix;                  /* IPFIX-MIB is served, too */
 	struct notify *notify;       /* what managers are told */
+	struct stats *stats;         /* STAT_SNMP_... are counted there */
 	size_t n_base;
 	subid_t base[OID_BASE_MAX];  /* the root of the MIB */
 };

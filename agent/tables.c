@@ -100,6 +100,8 @@ get_age(const struct moment *m, const void *row, size_t arg, struct value *v)
 		v->n = (m->mono - m->tree->cut_mono) / CLOCK_S;
 }
 
+#define STATISTIC(no, name, stat) \
+	NUMBER(no, COUNTER64, name, struct mib_tree, stats[STAT_SNMP_##stat])
 static const struct column general_columns[] = {
 	{ 1, VALUE_OCTETS, "weirVersion", get_version, 0 },
 	DATE(2, "weirStartTime", struct mib_tree, started),
@@ -112,6 +114,11 @@ static const struct column general_columns[] = {
 	NUMBER(8, COUNTER32, "weirNotificationsSuppressed", struct mib_tree, not_notified),
 	NUMBER(9, COUNTER32, "weirActionsSuppressed", struct mib_tree, not_acted),
 	NUMBER(10, INTEGER, "weirBooksBalance", struct mib_tree, books),
+	STATISTIC(11, "weirAnswers", ANSWERED),
+	STATISTIC(12, "weirAnswersOver100us", OVER_100US),
+	STATISTIC(13, "weirAnswersOver1ms", OVER_1MS),
+	STATISTIC(14, "weirAnswersOver10ms", OVER_10MS),
+	STATISTIC(15, "weirAnswersOver100ms", OVER_100MS),
 };
 
 static uint32_t

@@ -23,6 +23,7 @@
 #include "agent/value.h"
 #include "core/exporter.h"
 #include "core/iftable.h"
+#include "core/stats.h"
 #include "flow/rowspec.h"
 
 typedef unsigned long subid_t; /* a sub-identifier, as libnetsnmp's oid */
@@ -144,6 +145,7 @@ struct mib_tree {
 	uint64_t notified, not_notified; /* notifications */
 	uint64_t not_acted;      /* programs and results for Nagios */
 	uint64_t books;          /* TruthValue: 1 if they balance, else 2 */
+	uint64_t stats[STAT_COUNT]; /* those of STAT_SNMP_... */
 	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
 	    n_topns, n_topn_entries, n_interfaces, n_sessions;
 	struct collector_row *collectors; /* by index */

@@ -519,4 +519,5 @@ engine_stats(const struct engine *en, uint64_t *to)
 			to[s] += p->stats_cut[s];
 		pthread_mutex_unlock(&p->cut_lock);
 	}
+	stats_sum(&en->beside, to);
 }

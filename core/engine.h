@@ -45,6 +45,7 @@ struct engine {
 	uint64_t started;         /* ns since 1970 */
 	unsigned n_workers;
 	struct worker *workers;
+	struct stats beside;      /* counters of threads that are no workers; each has one writer */
 	unsigned n_views;
 	struct view *views[ENGINE_VIEWS];
 	unsigned n_outputs;
@@ -143,7 +144,10 @@ struct output *engine_output_get(const struct engine *en, const char *name);
 /* The most memory that the views can take, in octets: computed at start-up. */
 uint64_t engine_max_octets(const struct engine *en);
 
-/* Sums of the workers' stats as of the last cut, to `to[STAT_COUNT]`. Any thread. */
+/*
+ * Sums of the workers' stats as of the last cut, and of en->beside now, to `to[STAT_COUNT]`.
+ * Any thread.
+ */
 void engine_stats(const struct engine *en, uint64_t *to);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stats: the internal counters, one set per worker. Only their worker writes them
- * (stat_add: no locked instruction); any thread may read them. The books need numbers
+ * (stat_add: no locked instruction); any thread may read them. Counters of what no worker
+ * does are in one more set (engine.h), each with one thread that writes it. The books need numbers
  * that belong together: a worker copies its set when a snapshot is cut (stats_cut).
  */
 #ifndef WEIR_CORE_STATS_H

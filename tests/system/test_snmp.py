@@ -2,6 +2,7 @@
 """The subagent behind a real snmpd."""
 import os
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -314,6 +315,23 @@ def set_master(tmp_path, weir):
     master.drop()
     assert w.stop() == 0
     master.close()
+
+
+def test_how_long_answers_take_is_counted(set_master):
+    """One that has thousands of objects takes longer than a tenth of a millisecond."""
+    master = set_master
+
+    def answers():
+        values = [master.ask(agentx.GET, f"{OID}.1.1.{n}.0")[2][0] for n in range(11, 16)]
+        assert all(kind == agentx.COUNTER64 for kind, _, _ in values)
+        return [n for _, _, n in values]
+    before = answers()
+    root = struct.pack(">BBBB5I", 5, 4, 0, 0, 1, 8072, 9999, 9999, 1777) + null_oid()
+    master.send(agentx.GETNEXT, root * 2000)
+    assert len(master.answer(master.transaction)[2]) == 2000
+    # Seen with the next snapshot.
+    after = poll(lambda: (n := answers())[0] >= before[0] + 6 and n)
+    assert after == sorted(after, reverse=True) and after[1] > before[1]
 
 
 def test_a_set_that_comes_in_parts_is_refused(set_master):
