@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The subagent behind a real snmpd."""
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -78,6 +79,36 @@ def test_indexes_are_the_same_after_a_restart(tmp_path, weir, snmpd):
     start(tmp_path, weir, snmpd, 2000, 50)
     after = poll(lambda: (k := snmpd.walk(f"{ENTRY}.4")) and len(k) == len(wanted) and k)
     assert after == before
+
+
+def test_indexes_do_not_depend_on_the_order_of_the_configuration(tmp_path, weir, snmpd):
+    """Nor on that of primitives, watches, or of what came first."""
+    flow, sample, watches = free_port(), free_port(), tmp_path / "watch.map"
+
+    def names(order):
+        lines = ["name=web view=pairs dst_port=443\n", "name=all view=pairs\n"]
+        watches.write_text("".join(lines[::order]))
+        plugins = ["snmp[pairs]", "snmp[ports]", "print[text]"][::order]
+        primitives = ["src_host", "dst_host", "dst_port", "proto"][::order]
+        more = [f"nfacctd_port: {flow}", f"sfacctd_port: {sample}", "aggregate[text]: proto",
+                "aggregate[ports]: dst_port, flows", f"plugins: {', '.join(plugins)}",
+                f"aggregate[pairs]: {', '.join(primitives)}, flows"][::order]
+        w = weir("\n".join(more) + f"""
+            nfacctd_ip: 127.0.0.1
+            sfacctd_ip: 127.0.0.1
+            watch_map: {watches}
+            print_output_file[text]: {tmp_path}/text
+            snmp_agentx_socket: unix:{snmpd.agentx}
+            """).ready()
+        for seed in (1, 2)[::order]:
+            generate("netflow9", 300, 40, "--seed", seed, "--rate", 2000,
+                     udp=f"127.0.0.1:{flow}")
+        poll(lambda: list(snmpd.walk(f"{VIEW}.10").values()) == ["600", "600"])
+        found = set(snmpd.walk("1"))
+        assert w.stop() == 0
+        shutil.rmtree(w.dir / "state")
+        return found
+    assert names(1) == names(-1)
 
 
 def figures(snmpd):
