@@ -101,6 +101,14 @@ struct output_ops {
 	int (*plan)(struct output *o, struct view_config *vc, struct err *e);
 
 	/*
+	 * Why directive `name`, which the configuration sets for a plugin of this type with
+	 * `common` and the module's `config`, has no effect, and what to write instead: a part
+	 * of a sentence. NULL: it has its effect. May be NULL. Main thread, at load.
+	 */
+	const char *(*idle)(const struct output_ops *ops, const struct output_config *common,
+	    const void *config, const char *name);
+
+	/*
 	 * Read the files that the configuration names; may set o->priv, which close frees.
 	 * Faults go to `ps`. Main thread, at load. May be NULL.
 	 */

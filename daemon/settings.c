@@ -14,6 +14,7 @@
 #include "collectors/sflow_sources.h"
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
+#include "daemon/idle.h"
 #include "flow/custom.h"
 #include "lib/log.h"
 
@@ -294,6 +295,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_load(s->in[i], doors_in[i].as, &s->config, &s->problems);
 	plugins_apply(s, o->lenient);
+	idle_note(s);
 	return 0;
 }
 

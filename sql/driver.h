@@ -78,6 +78,7 @@ struct sql_driver {
 	const char *name;       /* "sqlite3" */
 	const char *default_db; /* where sql_db is not given */
 	bool server;            /* reached over a socket, as a user with a password */
+	bool local_socket;      /* without a host, or as localhost, by one that has no port */
 	struct sql_dialect dialect;
 
 	/*

@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "sql/driver.h"
+#include "sql/idle.h"
 #include "sql/multirow.h"
 #include "sql/mysql_conn.h"
 #include "sql/rowtext.h"
@@ -362,6 +363,7 @@ const struct sql_driver mysql_driver = {
 	.name = "mysql",
 	.default_db = "pmacct",
 	.server = true,
+	.local_socket = true,
 	.dialect = {
 		.quote = '`',
 		.types = {
@@ -425,6 +427,7 @@ const struct output_ops mysql_output = {
 	.directives = &sql_directives,
 	.spools = true,
 	.plan = writer_plan,
+	.idle = sql_idle,
 	.open = maria_output_open,
 	.start = writer_start,
 	.write = writer_write,

@@ -15,6 +15,7 @@
 
 #include "sql/driver.h"
 #include "sql/holds.h"
+#include "sql/idle.h"
 #include "sql/pgsql_conn.h"
 #include "sql/rowtext.h"
 #include "sql/writer.h"
@@ -377,6 +378,7 @@ const struct output_ops pgsql_output = {
 	.directives = &sql_directives,
 	.spools = true,
 	.plan = writer_plan,
+	.idle = sql_idle,
 	.open = pgsql_output_open,
 	.start = writer_start,
 	.write = writer_write,

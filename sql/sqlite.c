@@ -17,6 +17,7 @@
 #include "flow/text.h"
 #include "lib/log.h"
 #include "sql/driver.h"
+#include "sql/idle.h"
 #include "sql/writer.h"
 
 #define BUSY_MS   5000  /* SQLite itself waits for a lock so long, */
@@ -411,6 +412,7 @@ const struct output_ops sqlite3_output = {
 	.directives = &sql_directives,
 	.spools = true,
 	.plan = writer_plan,
+	.idle = sql_idle,
 	.open = sqlite_output_open,
 	.start = writer_start,
 	.write = writer_write,
