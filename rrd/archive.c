@@ -8,9 +8,11 @@
 #include <rrd.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH        64U   /* bins handed to librrd at once */
+#define LOCK_WAIT_MS 5000U /* for somebody else's update of an archive */
 
 /* In the order of the values of an update. */
 static const char *const sources[] = { "bytes", "packets", "flows" };
@@ -198,6 +200,124 @@ archive_last(const char *path)
 {
 	rrd_clear_error();
 	return rrd_last_r(path);
+}
+
+size_t
+archive_head_octets(const char *path)
+{
+	size_t octets = 0;
+	rrd_info_t *info;
+
+	rrd_clear_error();
+	info = rrd_info_r(path);
+	for (const rrd_info_t *i = info; i != NULL; i = i->next)
+		if (strcmp(i->key, "header_size") == 0 && i->type == RD_I_CNT)
+			octets = i->value.u_cnt;
+	if (info != NULL)
+		rrd_info_free(info);
+	return octets;
+}
+
+/* Open `path` when nobody else updates it. Returns the descriptor, or -WEIR_E... with `e`. */
+static int
+quiet_open(const char *path, int flags, struct err *e)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(e, errno == ENOENT ? WEIR_ENOENT : WEIR_EIO, "%s: %s", path,
+		    strerror(errno));
+	for (unsigned waited = 0;; waited++) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+		/* Where there are no locks, librrd has none either. */
+		if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+			return fd;
+		if (waited == LOCK_WAIT_MS)
+			break;
+		nanosleep(&ms, NULL);
+	}
+	close(fd);
+	return err_set(e, WEIR_EAGAIN, "%s: somebody has it locked", path);
+}
+
+int
+archive_head_read(const char *path, void *head, size_t len, struct err *e)
+{
+	int fd = quiet_open(path, O_RDONLY, e);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = pread(fd, head, len, 0);
+	close(fd);
+	if (n != (ssize_t)len)
+		return err_set(e, WEIR_EIO, "%s: %s", path, n < 0 ? strerror(errno) : "too short");
+	return 0;
+}
+
+int
+archive_head_write(const char *path, const void *head, size_t len, struct err *e)
+{
+	int fd = quiet_open(path, O_WRONLY, e);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = pwrite(fd, head, len, 0);
+	if (n != (ssize_t)len)
+		err_set(e, WEIR_EIO, "%s: %s", path, n < 0 ? strerror(errno) : "cut short");
+	close(fd);
+	return n == (ssize_t)len ? 0 : -WEIR_EIO;
+}
+
+/* Where data source `name` stands among `n`; `n` when it does not. */
+static size_t
+source_find(char *const *names, size_t n, const char *name)
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(names[i], name) != 0)
+		i++;
+	return i;
+}
+
+int
+archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
+    struct archive_sums *sums, struct err *e)
+{
+	time_t start = (time_t)from, end = (time_t)to - 1;
+	unsigned long step = step_s, n_sources = 0;
+	double total[N_SOURCES] = { 0 };
+	char **names = NULL;
+	rrd_value_t *data = NULL;
+	int fd = quiet_open(path, O_RDONLY, e);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	rrd_clear_error();
+	if (rrd_fetch_r(path, "AVERAGE", &start, &end, &step, &n_sources, &names, &data) != 0)
+		return archive_error(e, path);
+	/* Value i of the answer is that of the bin that ends at start + (i + 1) * step. */
+	for (size_t s = 0; s < N_SOURCES && step == step_s; s++) {
+		size_t at = source_find(names, n_sources, sources[s]);
+		int64_t ends = (int64_t)start + step_s;
+
+		for (size_t i = 0; at < n_sources && ends <= to; i++, ends += step_s) {
+			double v = data[i * n_sources + at];
+
+			if (ends > from && !isnan(v))
+				total[s] += v * step_s;
+		}
+	}
+	for (unsigned long i = 0; i < n_sources; i++)
+		rrd_freemem(names[i]);
+	rrd_freemem(names);
+	rrd_freemem(data);
+	*sums = (struct archive_sums){ total[0], total[1], total[2] };
+	return step == step_s && (int64_t)start <= from ? 0 : -WEIR_ENOENT;
 }
 
 /* `v` in decimal, with `sep` in front. A round has hundreds of thousands: no snprintf. */

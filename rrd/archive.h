@@ -63,6 +63,38 @@ void archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT]
 /* The time of the last update of archive `path`; -1 when it cannot be read. */
 int64_t archive_last(const char *path);
 
+/* No time of an update lies behind it: more is no time. */
+#define ARCHIVE_TIME_MAX (INT64_C(1) << 40)
+
+/*
+ * The head of an archive is all in it but the values: what it is, how far each series is, what
+ * has not become a value yet. librrd changes it in place, in many steps, so a process that is
+ * killed over an update leaves one that counts a bin twice or puts later ones in wrong places.
+ * With the head of before, the same bins can be written again.
+ *
+ * How many octets the head of `path` has; 0 when it cannot be read.
+ */
+size_t archive_head_octets(const char *path);
+
+/*
+ * Read or write the first `len` octets of `path`, when nobody is updating it (librrd locks the
+ * file; a few seconds are waited). Returns 0; or with `e` -WEIR_ENOENT, -WEIR_EIO, -WEIR_EAGAIN.
+ */
+int archive_head_read(const char *path, void *head, size_t len, struct err *e);
+int archive_head_write(const char *path, const void *head, size_t len, struct err *e);
+
+/* What the bins after `from` up to `to` hold in archive `path`. */
+struct archive_sums {
+	double bytes, packets, flows;
+};
+
+/*
+ * Add the bins up, each of `step_s`. Waits for who is updating it. Returns 0; -WEIR_ENOENT when
+ * the archive does not keep single bins for so long; -WEIR_EIO, -WEIR_EAGAIN with `e`.
+ */
+int archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
+    struct archive_sums *sums, struct err *e);
+
 /*
  * Make the archive `path` of one series of rates (not a row's): `n` values per second,
  * of which value i is that of (start + i * step, start + (i + 1) * step]; for `weir

@@ -3,16 +3,21 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
+
 #define DEFAULT_PORT "42217"
-#define TIMEOUT_S    60
+#define TIMEOUT_MS   60000U
+#define HURRIED_MS   1000U /* when weir ends */
+#define TICK_MS      200   /* how soon a wait sees that it is to hurry */
 #define SEND_OCTETS  65536U
 #define LINE_OCTETS  8192U /* of an answer */
 
@@ -21,6 +26,9 @@ struct cached {
 	char *path;            /* of a socket in the file system, or NULL: */
 	char *host, *port;
 	int fd;                /* -1: not connected */
+	pid_t peer;            /* whom we were connected to last; 0: not known */
+	bool timed_out;        /* the last one was too slow */
+	_Atomic bool hurry;
 	bool bad;              /* something could not be sent */
 	int why;               /* errno of that */
 	size_t commands;       /* in this batch */
@@ -104,25 +112,75 @@ cached_disconnect(struct cached *c)
 static int
 cached_lost(struct cached *c, const char *what, struct err *e)
 {
+	err_set(e, WEIR_EIO, "rrdcached %s: %s", c->address, what);
 	cached_disconnect(c);
-	return err_set(e, WEIR_EIO, "rrdcached %s: %s", c->address, what);
+	return -WEIR_EIO;
 }
 
-/* A connected socket with time limits, or -1 with errno. */
 static int
-socket_connect(int family, const struct sockaddr *to, socklen_t len)
+cached_failed(struct cached *c, int why, struct err *e)
 {
-	const struct timeval limit = { .tv_sec = TIMEOUT_S };
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->timed_out = why == ETIMEDOUT;
+	return cached_lost(c, strerror(why), e);
+}
+
+/* Wait for `events` on `fd`. Returns 0 or an errno. */
+static int
+socket_wait(const struct cached *c, int fd, short events)
+{
+	uint64_t began = clock_mono();
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
+		unsigned limit = atomic_load(&c->hurry) ? HURRIED_MS : TIMEOUT_MS;
+		int n = poll(&p, 1, TICK_MS);
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return errno;
+		if (clock_mono() - began >= limit * (CLOCK_S / 1000))
+			return ETIMEDOUT;
+	}
+}
+
+/* A connected socket, or -1 with errno. */
+static int
+socket_connect(const struct cached *c, int family, const struct sockaddr *to, socklen_t len)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), why = 0;
+	socklen_t room = sizeof(why);
 
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
-	    connect(fd, to, len) == 0)
+	if (connect(fd, to, len) == 0)
+		return fd;
+	if (errno != EINPROGRESS)
+		why = errno == EAGAIN ? ETIMEDOUT : errno; /* nobody takes its connections */
+	else if ((why = socket_wait(c, fd, POLLOUT)) == 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &room) != 0)
+		why = errno;
+	if (why == 0)
 		return fd;
 	close(fd);
+	errno = why;
 	return -1;
+}
+
+/* Returns as cached_connect, of a connection that is new. */
+static int
+connected_to(struct cached *c)
+{
+	struct ucred who = { .pid = 0 };
+	socklen_t len = sizeof(who);
+	bool same;
+
+	if (c->path != NULL && getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+		who.pid = 0;
+	same = who.pid != 0 && who.pid == c->peer;
+	c->peer = who.pid;
+	c->timed_out = false;
+	return same ? CACHED_AGAIN : CACHED_ANOTHER;
 }
 
 static int
@@ -134,9 +192,9 @@ connect_host(struct cached *c, struct err *e)
 	if (rc != 0)
 		return cached_lost(c, gai_strerror(rc), e);
 	for (struct addrinfo *a = all; a != NULL && c->fd < 0; a = a->ai_next)
-		c->fd = socket_connect(a->ai_family, a->ai_addr, a->ai_addrlen);
+		c->fd = socket_connect(c, a->ai_family, a->ai_addr, a->ai_addrlen);
 	freeaddrinfo(all);
-	return c->fd >= 0 ? 1 : cached_lost(c, strerror(errno), e);
+	return c->fd >= 0 ? connected_to(c) : cached_failed(c, errno, e);
 }
 
 /* Whether the other side has hung up, or says something that nobody asked for. */
@@ -160,8 +218,26 @@ cached_connect(struct cached *c, struct err *e)
 	if (c->path == NULL)
 		return connect_host(c, e);
 	memcpy(to.sun_path, c->path, strlen(c->path) + 1);
-	c->fd = socket_connect(AF_UNIX, (struct sockaddr *)(void *)&to, sizeof(to));
-	return c->fd >= 0 ? 1 : cached_lost(c, strerror(errno), e);
+	c->fd = socket_connect(c, AF_UNIX, (struct sockaddr *)(void *)&to, sizeof(to));
+	return c->fd >= 0 ? connected_to(c) : cached_failed(c, errno, e);
+}
+
+bool
+cached_connected(const struct cached *c)
+{
+	return c->fd >= 0;
+}
+
+bool
+cached_timed_out(const struct cached *c)
+{
+	return c->timed_out;
+}
+
+void
+cached_hurry(struct cached *c)
+{
+	atomic_store(&c->hurry, true);
 }
 
 static void
@@ -172,14 +248,12 @@ out_flush(struct cached *c)
 	while (!c->bad && done < c->out_len) {
 		ssize_t n = send(c->fd, c->out + done, c->out_len - done, MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EINTR)
+		if (n >= 0) {
+			done += (size_t)n;
 			continue;
-		if (n < 0) {
-			c->bad = true;
-			c->why = errno == EAGAIN ? ETIMEDOUT : errno;
-			break;
 		}
-		done += (size_t)n;
+		c->why = errno == EAGAIN ? socket_wait(c, c->fd, POLLOUT) : errno;
+		c->bad = c->why != 0 && c->why != EINTR;
 	}
 	c->out_len = 0;
 }
@@ -223,13 +297,16 @@ in_line(struct cached *c)
 		c->in_len -= c->in_at;
 		c->in_at = 0;
 		n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
-		if (n < 0 && errno == EINTR)
+		if (n > 0) {
+			c->in_len += (size_t)n;
 			continue;
-		if (n <= 0) {
-			errno = n == 0 ? ECONNRESET : errno == EAGAIN ? ETIMEDOUT : errno;
-			return NULL;
 		}
-		c->in_len += (size_t)n;
+		if (n < 0 && errno == EAGAIN)
+			errno = socket_wait(c, c->fd, POLLIN);
+		else if (n == 0)
+			errno = ECONNRESET;
+		if (errno != 0 && errno != EINTR)
+			return NULL;
 	}
 }
 
@@ -243,9 +320,9 @@ cached_begin(struct cached *c, struct err *e)
 	out_put(c, "BATCH\n", 6);
 	out_flush(c);
 	if (c->bad)
-		return cached_lost(c, strerror(c->why), e);
+		return cached_failed(c, c->why, e);
 	if ((line = in_line(c)) == NULL)
-		return cached_lost(c, strerror(errno), e);
+		return cached_failed(c, errno, e);
 	if (strncmp(line, "0 ", 2) != 0)
 		return cached_lost(c, line, e);
 	return 0;
@@ -284,9 +361,9 @@ cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *te
 	out_put(c, ".\n", 2);
 	out_flush(c);
 	if (c->bad)
-		return cached_lost(c, strerror(c->why), e);
+		return cached_failed(c, c->why, e);
 	if ((line = in_line(c)) == NULL)
-		return cached_lost(c, strerror(errno), e);
+		return cached_failed(c, errno, e);
 	n = strtoul(line, &end, 10);
 	if (end == line || strncmp(end, " error", 6) != 0 || n > c->commands)
 		return cached_lost(c, line, e);
@@ -294,7 +371,7 @@ cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *te
 		unsigned long no;
 
 		if ((line = in_line(c)) == NULL)
-			return cached_lost(c, strerror(errno), e);
+			return cached_failed(c, errno, e);
 		no = strtoul(line, &end, 10);
 		if (no == 0 || no > c->commands || *end != ' ')
 			return cached_lost(c, line, e);

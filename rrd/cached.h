@@ -7,7 +7,7 @@
  * that it is in the file.
  *
  * Blocks, a minute at most for each answer. What it answers is read as hostile input. One
- * thread at a time.
+ * thread at a time, but for cached_hurry.
  */
 #ifndef WEIR_RRD_CACHED_H
 #define WEIR_RRD_CACHED_H
@@ -26,11 +26,21 @@ struct cached;
 struct cached *cached_new(const char *address, struct err *e);
 void cached_free(struct cached *c);
 
+enum { CACHED_AGAIN = 1, CACHED_ANOTHER };
+
 /*
- * Connect, where it is not. Returns 0; 1 when it has connected anew: what was sent before
- * may be lost; or -WEIR_EIO with `e`.
+ * Connect, where it is not. Returns 0; when it has connected anew, and what was sent before
+ * may be lost: CACHED_AGAIN when that is the same process as the last time, CACHED_ANOTHER when
+ * it is not, or may not be; or -WEIR_EIO with `e`.
  */
 int cached_connect(struct cached *c, struct err *e);
+bool cached_connected(const struct cached *c);
+
+/* Whether it was lost, or could not be had, because the other side was too slow. */
+bool cached_timed_out(const struct cached *c);
+
+/* Let no wait take longer than a second from now on. Any thread. */
+void cached_hurry(struct cached *c);
 
 /* Give the connection up: after errors, when the other side is not to be trusted. */
 void cached_disconnect(struct cached *c);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delivery: the way from the journal to the archives, through librrd or through
- * rrdcached.
+ * delivery: the way from the journal to the archives, through librrd (direct.c) or through
+ * rrdcached (batch.c).
  *
  *   journal  |- flushed -|- taken by rrdcached -|- to be told -|
  *                                               ^ `told`
  *
  * What rrdcached has taken is in its memory, and lost when it is killed: it is told all
  * of the journal again when the connection was lost. Every so often it is asked to write
- * what it has; when the files are seen to have it, the journal begins anew. Without rrdcached
- * that is so after every delivery. RRD takes no time twice: what has come through
- * already is refused, and that is as good. The output's thread only.
+ * what it has; when the files are seen to have what the journal says, that begins anew. RRD
+ * takes no time twice: what has come through already is refused, and that is as good.
+ *
+ * Who is killed while he writes an archive leaves it half changed. So the heads of archives
+ * (heads.h) are kept before they are told anything that the journal has, and put back when
+ * weir or rrdcached may have died: then all of the journal is told again. The output's
+ * thread only.
  */
 #ifndef WEIR_RRD_DELIVERY_H
 #define WEIR_RRD_DELIVERY_H
@@ -18,8 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/log.h"
 #include "rrd/cached.h"
+#include "rrd/heads.h"
 #include "rrd/journal.h"
 #include "rrd/known.h"
 
@@ -28,46 +32,53 @@ struct delivery {
 	struct journal *journal;
 	struct cached *cached;     /* NULL: librrd */
 	uint32_t flush_s;          /* how often rrdcached is asked to write */
+	bool drop_late;            /* what somebody else has overtaken is refused, not carried */
 	/* private; of the journal's octets */
 	uint64_t told;             /* all before it has got through, */
 	uint64_t counted;          /* or had once, and its rows are accounted for; */
 	uint64_t maybe;            /* before it anything may have got through */
 	uint64_t since;            /* the journal began anew, clock_mono */
+	uint64_t carried;          /* rows after `counted` that are carried: they are not written */
+	struct heads heads;
+	bool suspect;              /* archives may be half changed: put the heads back first */
+	unsigned mends;            /* how often they had other sums than the journal */
 	struct journal_round round; /* one that was read */
-	const struct journal_round *fresh; /* the last one of the journal, or NULL; */
+	struct journal_round *fresh; /* the last one of the journal, or NULL; */
 	uint64_t fresh_at;         /* and where it is */
 	struct cached_item *items;  /* commands of a batch */
 };
 
 struct delivery_result {
 	uint64_t written;   /* rows */
-	uint64_t refused;   /* rows whose archive is another's by now */
-	uint64_t late;      /* rows that were carried: somebody else wrote a later time */
+	uint64_t refused;   /* rows whose archive is another's by now, or gone */
+	uint64_t late;      /* rows that came too late: somebody else wrote a later time */
 	uint64_t bins;
-	bool flushed;
+	bool flushed;       /* archives have all, and the journal began anew */
 };
 
 /*
  * Begin: what is in the journal is known to the archives of `ks`, but may have to be told.
- * Returns how many rows that is.
+ * Gives how many rows that is to `*rows`. Returns 0, or -WEIR_E... with `e`: delivery_fini then
+ * has nothing to do.
  */
-uint64_t delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
-    struct cached *cached, uint32_t flush_s);
+int delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
+    struct cached *cached, uint32_t flush_s, uint64_t *rows, struct err *e);
 void delivery_fini(struct delivery *d);
 
 /*
  * Tell archives all that they have not been told. `fresh` (NULL: none) is the round that the
- * journal has last, at `fresh_at`: it need not be read again. Returns 0; or -WEIR_E... with `e`: what
- * could not be told stays in the journal. Adds to `r`.
+ * journal has last, at `fresh_at`: it need not be read again. `last`: weir ends. Returns 0; or
+ * -WEIR_E... with `e`: what could not be told stays in the journal. Adds to `r`.
  */
-int delivery_run(struct delivery *d, const struct journal_round *fresh, uint64_t fresh_at,
+int delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at, bool last,
     struct delivery_result *r, struct err *e);
 
 /*
  * Put what archives carry to their next bin into `round`: all of it, or what the journal does
- * not know yet.
+ * not know yet. When that is in the journal, tell delivery_carried.
  */
 void delivery_carries(struct known_set *ks, struct journal_round *round, bool changed_only);
+void delivery_carried(struct known_set *ks);
 
 /* Rounds' octets that wait to be told. */
 uint64_t delivery_waiting(const struct delivery *d);

@@ -17,10 +17,10 @@ struct filler {
 };
 
 static struct journal_entry
-entry_of(const struct known *k, enum journal_kind kind, int64_t end)
+entry_of(struct known *k, enum journal_kind kind, int64_t end)
 {
 	return (struct journal_entry){ .id = k->id, .other = k->id == 0, .kind = (uint8_t)kind,
-		.end = end };
+		.end = end, .k = k };
 }
 
 void

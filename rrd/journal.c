@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "lib/hash.h"
+#include "lib/octets.h"
 #include "lib/rbuf.h"
 #include "lib/statefile.h"
 #include "lib/wbuf.h"
+#include "rrd/archive.h"
 
 #define MAGIC        "weir-rrdjnl" /* with its NUL 12 octets */
 #define VERSION      1U
@@ -73,7 +75,7 @@ entry_read(struct rbuf *r, struct journal_entry *entry)
 	other = rbuf_u8(r);
 	entry->other = other != 0;
 	return rbuf_u16(r) == 0 && rbuf_ok(r) && other <= 1 && entry->end >= 0 &&
-	    entry->kind < JOURNAL_KINDS &&
+	    entry->end <= ARCHIVE_TIME_MAX && entry->kind < JOURNAL_KINDS &&
 	    (entry->kind != JOURNAL_IDLE || (entry->n > 0 && entry->n <= BINS_MAX));
 }
 
@@ -98,6 +100,12 @@ round_encode(const struct journal_round *r, size_t *len)
 	return p;
 }
 
+static uint64_t
+round_octets(const struct journal_round *r)
+{
+	return ROUND_HEAD + (uint64_t)r->n * ENTRY_OCTETS;
+}
+
 static void
 head_encode(uint8_t head[JOURNAL_START])
 {
@@ -107,77 +115,93 @@ head_encode(uint8_t head[JOURNAL_START])
 	wbuf_u32(&w, VERSION);
 }
 
-/* All of `len` octets at `at`, or false. */
-static bool
-octets_read(int fd, uint8_t *p, size_t len, uint64_t at)
+static int
+journal_error(const struct journal *j, struct err *e)
 {
-	while (len > 0) {
-		ssize_t n = pread(fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return true;
+	return err_set(e, WEIR_EIO, "%s: %s", j->path, errno != 0 ? strerror(errno) : "cut short");
 }
 
-static bool
-octets_write(int fd, const uint8_t *p, size_t len, uint64_t at)
+/*
+ * Read the round at `at`. Returns 1; 0 when none stands there that is whole; or -WEIR_E... with
+ * `e`: it may well stand there.
+ */
+static int
+round_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
+    struct err *e)
 {
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return true;
-}
-
-uint64_t
-journal_read(const struct journal *j, uint64_t at, struct journal_round *r)
-{
-	uint8_t head[ROUND_HEAD], *body = NULL;
-	uint64_t sum, len, next = 0;
+	uint8_t head[ROUND_HEAD], *body;
 	struct rbuf b = rbuf_of(head, sizeof(head));
+	uint64_t sum, len;
+	int rc;
 
 	r->n = 0;
-	if (at + ROUND_HEAD > j->size || !octets_read(j->fd, head, sizeof(head), at) ||
-	    rbuf_u32(&b) != ROUND_MAGIC)
+	if (at + ROUND_HEAD > j->size)
+		return 0;
+	if (!octets_read(j->fd, head, sizeof(head), at))
+		return journal_error(j, e);
+	if (rbuf_u32(&b) != ROUND_MAGIC)
 		return 0;
 	len = (uint64_t)rbuf_u32(&b) * ENTRY_OCTETS;
 	sum = rbuf_u64(&b);
 	at += ROUND_HEAD;
-	if (len > j->size - at || (body = malloc(len + 1)) == NULL)
+	if (len > j->size - at)
 		return 0;
-	if (octets_read(j->fd, body, len, at) && hash_frozen(body, len) == sum) {
-		b = rbuf_of(body, len);
-		next = at + len;
-	}
-	while (next != 0 && rbuf_left(&b) > 0) {
-		struct journal_entry entry;
+	if ((body = malloc(len + 1)) == NULL)
+		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
+	rc = octets_read(j->fd, body, len, at) ? hash_frozen(body, len) == sum :
+	    journal_error(j, e);
+	for (b = rbuf_of(body, len); rc == 1 && rbuf_left(&b) > 0;) {
+		struct journal_entry entry = { 0 };
 
 		if (entry_read(&b, &entry))
 			journal_put(r, &entry);
 		else
-			next = 0;
+			rc = 0;
 	}
+	*next = at + len;
 	free(body);
-	return next;
+	return rc;
 }
 
+/* Where, after `at`, a round may begin; 0: nowhere. Rounds lie at multiples of 16 octets. */
 static int
-journal_error(const struct journal *j, struct err *e)
+round_find(const struct journal *j, uint64_t at, uint64_t *found, struct err *e)
 {
-	return err_set(e, WEIR_EIO, "%s: %s", j->path, strerror(errno));
+	uint8_t buf[65536];
+
+	*found = 0;
+	for (at += ROUND_HEAD; at + ROUND_HEAD <= j->size;) {
+		uint64_t left = j->size - at;
+		size_t n = left < sizeof(buf) ? (size_t)(left / ROUND_HEAD * ROUND_HEAD) :
+		    sizeof(buf);
+
+		if (!octets_read(j->fd, buf, n, at))
+			return journal_error(j, e);
+		for (size_t i = 0; i < n; i += ROUND_HEAD) {
+			struct rbuf b = rbuf_of(buf + i, ROUND_HEAD);
+
+			if (rbuf_u32(&b) == ROUND_MAGIC) {
+				*found = at + i;
+				return 0;
+			}
+		}
+		at += n;
+	}
+	return 0;
+}
+
+int
+journal_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
+    struct err *e)
+{
+	int rc;
+
+	while ((rc = round_read(j, at, r, next, e)) == 0) {
+		rc = round_find(j, at, &at, e);
+		if (rc != 0 || at == 0)
+			break;
+	}
+	return rc;
 }
 
 /* Whether the file begins as a journal of a version that we know. */
@@ -188,7 +212,9 @@ head_check(const struct journal *j, struct err *e)
 	struct rbuf r = rbuf_of(head, sizeof(head));
 	const void *magic;
 
-	if (!octets_read(j->fd, head, sizeof(head), 0))
+	if (!octets_read(j->fd, head, sizeof(head), 0) && errno != 0)
+		return journal_error(j, e);
+	if (j->size < sizeof(head))
 		return err_set(e, WEIR_EUNSUPPORTED, "%s is no journal of archives", j->path);
 	magic = rbuf_get(&r, sizeof(MAGIC));
 	if (memcmp(magic, MAGIC, sizeof(MAGIC)) != 0)
@@ -220,13 +246,18 @@ journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e)
 	}
 	j->size = (uint64_t)st.st_size;
 	rc = head_check(j, e);
-	if (rc == 0) {
-		for (uint64_t next; (next = journal_read(j, at, &r)) != 0;)
-			at = next;
-		j->size = at;
-		if (at < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)at) != 0)
-			rc = journal_error(j, e);
+	while (rc == 0) {
+		uint64_t next;
+
+		if ((rc = journal_read(j, at, &r, &next, e)) <= 0)
+			break;
+		j->damaged += next - at - round_octets(&r);
+		at = next;
+		rc = 0;
 	}
+	j->size = at;
+	if (rc == 0 && at < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)at) != 0)
+		rc = journal_error(j, e);
 	journal_round_fini(&r);
 	if (rc != 0)
 		journal_close(j);
@@ -250,12 +281,11 @@ journal_append(struct journal *j, const struct journal_round *r, struct err *e)
 
 	if (r->n == 0)
 		return 0;
-	if (j->size + ROUND_HEAD + r->n * ENTRY_OCTETS > j->max || r->n > UINT32_MAX)
+	if (j->size + round_octets(r) > j->max || r->n > UINT32_MAX)
 		return err_set(e, WEIR_EFULL, "%s: is as long as rrd_journal_max lets it be",
 		    j->path);
 	if ((p = round_encode(r, &len)) == NULL)
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
-	errno = ENOSPC;
 	if (octets_write(j->fd, p, len, j->size)) {
 		j->size += len;
 	} else {
@@ -273,12 +303,33 @@ journal_sync(struct journal *j, struct err *e)
 	return fdatasync(j->fd) == 0 ? 0 : journal_error(j, e);
 }
 
+/* Put a file with a head and the `len` octets `p` in the journal's place. Returns it, open. */
+static int
+journal_make(const struct journal *j, const uint8_t *p, size_t len, struct err *e)
+{
+	char fresh[PATH_MAX + 8];
+	uint8_t head[JOURNAL_START];
+	int fd, rc;
+
+	head_encode(head);
+	snprintf(fresh, sizeof(fresh), "%s.new", j->path);
+	fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd >= 0 && octets_write(fd, head, sizeof(head), 0) &&
+	    octets_write(fd, p, len, sizeof(head)) && fsync(fd) == 0 &&
+	    rename(fresh, j->path) == 0 && (errno = folder_sync(j->path)) == 0)
+		return fd;
+	rc = journal_error(j, e);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 int
 journal_restart(struct journal *j, const struct journal_round *r, struct err *e)
 {
-	uint8_t head[JOURNAL_START], *p = NULL;
-	struct statefile_part parts[2] = { { head, sizeof(head) } };
-	int fd, rc;
+	uint8_t *p = NULL;
+	size_t len = 0;
+	int fd;
 
 	if (r->n == 0 && j->fd >= 0) {
 		if (j->size > JOURNAL_START && ftruncate(j->fd, JOURNAL_START) != 0)
@@ -286,19 +337,15 @@ journal_restart(struct journal *j, const struct journal_round *r, struct err *e)
 		j->size = JOURNAL_START;
 		return 0;
 	}
-	head_encode(head);
-	if (r->n > 0 && (p = round_encode(r, &parts[1].len)) == NULL)
+	if (r->n > 0 && (p = round_encode(r, &len)) == NULL)
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
-	parts[1].data = p;
-	rc = statefile_replace(j->path, parts, r->n > 0 ? 2 : 1, e);
+	/* It is opened before it takes the name: what is appended goes where it will be read. */
+	fd = journal_make(j, p, len, e);
 	free(p);
-	if (rc != 0)
-		return rc;
-	fd = open(j->path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return journal_error(j, e);
+		return fd;
 	journal_close(j);
 	j->fd = fd;
-	j->size = JOURNAL_START + parts[1].len;
+	j->size = JOURNAL_START + len;
 	return 0;
 }

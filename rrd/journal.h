@@ -25,6 +25,8 @@
 
 #define JOURNAL_FILE "journal"
 
+struct known;
+
 enum journal_kind {
 	JOURNAL_BIN,      /* the bin that ends at `end` counted `sums` */
 	JOURNAL_IDLE,     /* `n` bins of nothing, of which the last ends at `end` */
@@ -40,6 +42,7 @@ struct journal_entry {
 	uint32_t n;           /* rows of snapshots; JOURNAL_IDLE: bins */
 	uint8_t kind;         /* enum journal_kind */
 	bool other;           /* the archive of the other row; `id` is 0 */
+	struct known *k;      /* whose it is, where that is known; not in the file */
 };
 
 /* A round in memory: zeroed at first, reused. */
@@ -57,6 +60,7 @@ struct journal {
 	char path[PATH_MAX];
 	uint64_t size;        /* octets, of whole rounds and the head */
 	uint64_t max;         /* octets at most */
+	uint64_t damaged;     /* octets between rounds that were none when it was opened */
 };
 
 /* Where the first round begins. */
@@ -64,8 +68,9 @@ struct journal {
 
 /*
  * Open the journal in `folder`, made when there is none; what a killed weir left unfinished
- * at its end is cut off. Returns 0; -WEIR_EUNSUPPORTED with `e` when a newer weir
- * wrote it or it is none; -WEIR_EIO.
+ * at its end is cut off, what is damaged between is passed over. Returns 0;
+ * -WEIR_EUNSUPPORTED with `e` when a newer weir wrote it or it is none; -WEIR_EIO,
+ * -WEIR_ENOMEM.
  */
 int journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e);
 void journal_close(struct journal *j);
@@ -83,9 +88,11 @@ int journal_sync(struct journal *j, struct err *e);
 int journal_restart(struct journal *j, const struct journal_round *r, struct err *e);
 
 /*
- * Read the round at `at` into `r`. Returns where the next one begins; 0 at the end, or where
- * the rest cannot be read.
+ * Read the round at `at`, or the next one that is whole, into `r`; `*next` is where the one
+ * after it begins. Returns 1; 0 at the end; or, when it cannot be read just now, -WEIR_EIO or
+ * -WEIR_ENOMEM with `e`.
  */
-uint64_t journal_read(const struct journal *j, uint64_t at, struct journal_round *r);
+int journal_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
+    struct err *e);
 
 #endif

@@ -261,6 +261,7 @@ known_create(struct known_set *ks, struct known *k, int64_t start, struct err *e
 		return rc;
 	rc = archive_create(path, &ks->shape, start, e);
 	k->ready = rc == 0;
+	k->headed = false; /* what is kept is of another file */
 	if (rc == 0)
 		k->stored = start;
 	return rc;

@@ -24,22 +24,28 @@ struct known {
 	uint64_t id;         /* of the row; the key in the table, so it stands first */
 	char *file;          /* below the folder; owned */
 	char *key;           /* text for people; owned */
-	int64_t last;        /* end of the last bin that was journaled, s since 1970 */
+	int64_t last;        /* end of the last bin that it got or shall get, s since 1970 */
 	int64_t was;         /* `last` before the present round */
 	int64_t stored;      /* end of the last bin that the file has, as far as we know */
+	int64_t journaled;   /* end of the last bin that the journal has or had */
+	int64_t base;        /* `headed`: end of the last bin that it had then */
 	int64_t seen;        /* end of the last bin with a row; 0: not known */
+	struct sums due;     /* delivery's: what the bins after `base` come to */
 	struct sums carry;   /* goes into the next bin: came late, or could not be written */
 	uint32_t carry_rows;
 	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	bool ready;          /* the file is there and has our shape */
 	bool failed;         /* in the present delivery */
 	bool carry_changed;  /* the journal does not know */
+	bool headed;         /* its head is kept (heads.h) */
+	bool unsure;         /* somebody else writes it: what it holds is not looked at */
 };
 
 struct known_set {
 	char folder[PATH_MAX];
 	size_t folder_len;
 	struct archive_shape shape;
+	size_t head_octets;     /* of an archive of that shape; 0: not known yet */
 	struct table table;     /* struct known */
 	uint32_t max;           /* archives at most; the other one is not counted */
 	struct known other;     /* takes the rows that have no archive of their own */

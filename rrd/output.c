@@ -228,7 +228,7 @@ rrd_open_output(struct output *o, struct err *e)
 
 	if (x == NULL)
 		return err_set(e, WEIR_ENOMEM, "rrd %s: no memory", o->name);
-	x->known.lock_fd = x->journal.fd = -1;
+	x->known.lock_fd = x->journal.fd = x->delivery.heads.fd = -1;
 	x->late_limit = (struct log_limit)LOG_LIMIT_INIT;
 	x->times.drop_late = c->late == RRD_LATE_DROP;
 	rc = rows_configure(o, &x->rows, root, e);
@@ -238,12 +238,14 @@ rrd_open_output(struct output *o, struct err *e)
 		rc = err_set(e, WEIR_EINVAL, "rrd %s: rrd_path is too long", o->name);
 	if (rc == 0)
 		rc = state_open(x, c, folder, e);
+	if (rc == 0)
+		rc = delivery_init(&x->delivery, &x->known, &x->journal, x->cached,
+		    c->daemon_flush, &x->spooled, e);
 	if (rc != 0) {
 		rrd_free(x);
 		return rc;
 	}
-	x->spooled = delivery_init(&x->delivery, &x->known, &x->journal, x->cached,
-	    c->daemon_flush);
+	x->delivery.drop_late = c->late == RRD_LATE_DROP;
 	before.rows = before.spooled = x->spooled;
 	output_count(o, &before);
 	log_info("rrd %s: %s: %" PRIu32 " archives known%s", o->name, x->known.folder,
@@ -339,12 +341,15 @@ round_append(struct rrd_state *x, struct err *e)
 
 	if (rc == 0)
 		rc = journal_append(&x->journal, &x->round, e);
-	/* librrd takes its time; with rrdcached this is done when it has been told. */
-	if (rc == 0 && x->cached == NULL && x->round.n > 0)
-		rc = journal_sync(&x->journal, e);
-	else if (rc != 0)
+	if (rc != 0) {
 		fill_undo(&x->known, &x->round);
-	return rc;
+		return rc;
+	}
+	delivery_carried(&x->known);
+	for (size_t i = 0; i < x->round.n; i++)
+		if (x->round.entries[i].kind != JOURNAL_CARRY)
+			x->round.entries[i].k->journaled = x->round.entries[i].end;
+	return 0;
 }
 
 /* Whether `k` goes; its file does. */
@@ -444,7 +449,10 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	times_set(x, s);
 	rc = archives_fill(x, c, &fr, e);
 	failure = round_append(x, &why);
-	if (failure != 0 && s->last) {
+	if (failure == 0 && x->cached == NULL && x->round.n > 0) {
+		/* librrd takes its time; with rrdcached this is done when it has been told. */
+		failure = journal_sync(&x->journal, &why);
+	} else if (failure != 0 && s->last) {
 		/* What is carried now has nowhere to wait but this process. */
 		fr.refused += fr.taken;
 		fr.taken = 0;
@@ -454,7 +462,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 		*e = why;
 	}
 	failure = delivery_run(&x->delivery,
-	    x->journal.size > fresh_at ? &x->round : NULL, fresh_at, &dr, &why);
+	    x->journal.size > fresh_at ? &x->round : NULL, fresh_at, s->last, &dr, &why);
 	if (rc == 0 && failure != 0) {
 		rc = failure;
 		*e = why;
@@ -492,6 +500,15 @@ rrd_free(struct rrd_state *x)
 }
 
 static void
+rrd_hurry(struct output *o)
+{
+	struct rrd_state *x = o->priv;
+
+	if (x->cached != NULL)
+		cached_hurry(x->cached);
+}
+
+static void
 rrd_close_output(struct output *o)
 {
 	rrd_free(o->priv);
@@ -513,5 +530,6 @@ const struct output_ops rrd_output = {
 	.plan = rrd_plan,
 	.open = rrd_open_output,
 	.write = rrd_write,
+	.hurry = rrd_hurry,
 	.close = rrd_close_output,
 };

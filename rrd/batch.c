@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rrd/telling.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Each is a wait for the disk, unlike a bin, and the answer to all of them has to come before
+ * the connection's limit.
+ */
+#define FLUSHES 256U
+
+/*
+ * rrdcached had a later time of the archive. Nobody but another writer can have told it that:
+ * the bin can go there no more.
+ */
+static void
+bin_refused(struct telling *t, const struct cached_item *it, const char *text)
+{
+	static const char last_is[] = "when last update time is ";
+	const char *last = strstr(text, last_is);
+	int64_t time = last != NULL ? strtoll(last + sizeof(last_is) - 1, NULL, 10) : 0;
+	struct known *k = it->k;
+
+	if (t->at < t->d->maybe)
+		return; /* as it was there already */
+	k->unsure = true;
+	if (time > k->last && time <= ARCHIVE_TIME_MAX)
+		k->last = time;
+	if (it->entry->kind != JOURNAL_BIN)
+		return;
+	t->r->late += it->entry->n;
+	t->carried += it->entry->n;
+	if (t->d->drop_late) {
+		t->r->refused += it->entry->n;
+		return;
+	}
+	sums_add(&k->carry, &it->entry->sums);
+	k->carry_rows += it->entry->n;
+	k->carry_changed = true;
+}
+
+/* The file of `it` is gone: make it anew, with room for this bin. */
+static void
+file_missing(struct telling *t, const struct cached_item *it)
+{
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (it->k->failed)
+		return;
+	it->k->failed = true; /* its other bins say no more */
+	it->k->ready = false;
+	rc = known_check(t->d->ks, it->k, &why);
+	if (rc == -WEIR_ENOENT)
+		rc = telling_create(t, it->k, it->end, &why);
+	t->again |= rc == 0;
+	if (rc != 0)
+		telling_fails(t, rc, &why);
+}
+
+/* A command that rrdcached did not take. */
+static void
+command_failed(void *arg, size_t no, const char *text)
+{
+	struct telling *t = arg;
+	const struct cached_item *it = &t->d->items[no];
+	struct err why = ERR_INIT;
+
+	if (it->entry == NULL)
+		return; /* it does not know the file: what that has is looked at */
+	if (strncmp(text, "illegal attempt to update using time", 36) == 0) {
+		bin_refused(t, it, text);
+	} else if (strncmp(text, "No such file", 12) == 0) {
+		file_missing(t, it);
+	} else {
+		err_set(&why, WEIR_EIO, "rrdcached: %s/%s: %s", t->d->ks->folder, it->k->file, text);
+		telling_fails(t, -WEIR_EIO, &why);
+		it->k->failed = true;
+	}
+}
+
+static int
+batch_end(struct telling *t)
+{
+	int rc = 0;
+
+	if (t->n > 0)
+		rc = cached_end(t->d->cached, command_failed, t, t->e);
+	t->n = 0;
+	return rc;
+}
+
+/* Room for one more command. Returns 0, or -WEIR_EIO: the connection broke. */
+static int
+batch_room(struct telling *t)
+{
+	int rc = 0;
+
+	if (t->n == t->most)
+		rc = batch_end(t);
+	if (rc == 0 && t->n == 0)
+		rc = cached_begin(t->d->cached, t->e);
+	return rc;
+}
+
+/* A command about the file of `k`. As batch_room. */
+static int
+batch_command(struct telling *t, struct known *k, const char *verb)
+{
+	char path[PATH_MAX];
+	int rc = batch_room(t);
+
+	if (rc != 0)
+		return rc;
+	t->d->items[t->n++] = (struct cached_item){ k, NULL, 0 };
+	cached_command(t->d->cached, verb, known_path(t->d->ks, k, path), "");
+	return 0;
+}
+
+struct batch_bins {
+	struct telling *t;
+	struct known *k;
+	int rc;
+};
+
+/* A line for each bin: rrdcached leaves the rest of a line when one was refused. */
+static void
+batch_bin(void *arg, const struct journal_entry *entry, const struct archive_bin *b)
+{
+	struct batch_bins *x = arg;
+	char text[ARCHIVE_BIN_TEXT], path[PATH_MAX];
+
+	/* Behind a bin that did not go, later ones would keep it out for ever. */
+	if (x->rc != 0 || x->k->failed)
+		return;
+	x->rc = batch_room(x->t);
+	if (x->rc != 0 || x->k->failed)
+		return;
+	x->t->d->items[x->t->n++] = (struct cached_item){ x->k, entry, b->end };
+	archive_bin_format(b, text);
+	cached_command(x->t->d->cached, "UPDATE", known_path(x->t->d->ks, x->k, path), text);
+	x->t->r->bins++;
+}
+
+int
+batch_round(struct telling *t, const struct journal_round *round)
+{
+	struct batch_bins x = { .t = t };
+
+	t->most = BATCH_COMMANDS;
+	for (size_t i = 0; i < round->n && x.rc == 0; i++) {
+		x.k = round->entries[i].k;
+		if (x.k != NULL)
+			entry_bins(&round->entries[i], t->d->ks->shape.step_s, batch_bin, &x);
+	}
+	return x.rc != 0 ? x.rc : batch_end(t);
+}
+
+int
+batch_flush(struct telling *t)
+{
+	struct known_set *ks = t->d->ks;
+	int rc = 0;
+
+	t->most = FLUSHES;
+	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
+		if (ks->order[i]->journaled > ks->order[i]->stored && !ks->order[i]->failed)
+			rc = batch_command(t, ks->order[i], "FLUSH");
+	return rc != 0 ? rc : batch_end(t);
+}
+
+int
+batch_forget(struct telling *t)
+{
+	struct known_set *ks = t->d->ks;
+	int rc = 0;
+
+	t->most = BATCH_COMMANDS;
+	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
+		if (ks->order[i]->headed)
+			rc = batch_command(t, ks->order[i], "FORGET");
+	return rc != 0 ? rc : batch_end(t);
+}

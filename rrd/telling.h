@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* telling: a round of the journal on its way to archives; what direct.c and batch.c share. */
+#ifndef WEIR_RRD_TELLING_H
+#define WEIR_RRD_TELLING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "rrd/archive.h"
+#include "rrd/delivery.h"
+
+struct telling {
+	struct delivery *d;
+	struct delivery_result *r;
+	struct err *e;         /* of the connection */
+	uint64_t at;           /* of the round */
+	size_t n, most;        /* commands of the batch, and how many it takes */
+	int rc;                /* the first failure, */
+	struct err why;        /* and what it was */
+	bool again;            /* a file was made anew: tell it all once more */
+	uint64_t refused;      /* rows of the round, counted when all of it is told */
+	uint64_t carried;      /* rows that are carried, or that the result has as refused */
+};
+
+/* Keep the first failure. */
+static inline void
+telling_fails(struct telling *t, int rc, const struct err *why)
+{
+	if (t->rc != 0)
+		return;
+	t->rc = rc;
+	t->why = *why;
+}
+
+/* Call `each` for the bins of `entry`. */
+static inline void
+entry_bins(const struct journal_entry *entry, uint32_t step,
+    void (*each)(void *arg, const struct journal_entry *entry, const struct archive_bin *b),
+    void *arg)
+{
+	struct archive_bin b = { .end = entry->end, .unknown = entry->kind == JOURNAL_UNKNOWN };
+
+	if (entry->kind == JOURNAL_CARRY)
+		return;
+	if (entry->kind == JOURNAL_BIN)
+		b.sums = entry->sums;
+	if (entry->kind == JOURNAL_IDLE)
+		b.end -= (int64_t)(entry->n - 1) * step;
+	for (; b.end <= entry->end; b.end += step)
+		if (b.end > 0)
+			each(arg, entry, &b);
+}
+
+/*
+ * The file of `k` is not there: make it, with its first bin ending at `end`, and keep its head.
+ * Returns 0 when it is there now, or -WEIR_E... with `e`.
+ */
+int telling_create(struct telling *t, struct known *k, int64_t end, struct err *e);
+
+/* direct.c: tell `round` through librrd. */
+void direct_round(struct telling *t, const struct journal_round *round);
+
+/*
+ * batch.c: tell `round` to rrdcached; have it write all that archives lack; have it forget what
+ * it has of archives whose heads are kept. Return 0, or -WEIR_EIO: the connection broke.
+ */
+int batch_round(struct telling *t, const struct journal_round *round);
+int batch_flush(struct telling *t);
+int batch_forget(struct telling *t);
+
+#define BATCH_COMMANDS 16384U /* that rrdcached gets at once */
+
+/* What a command of a batch was about. */
+struct cached_item {
+	struct known *k;
+	const struct journal_entry *entry; /* NULL: not a bin */
+	int64_t end;
+};
+
+#endif
