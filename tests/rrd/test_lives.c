@@ -171,7 +171,7 @@ daemon_fate(struct run *r)
 		daemon_start(&r->daemon);
 		break;
 	case 6:
-		daemon_stop(&r->daemon, SIGTERM);
+		daemon_stop(&r->daemon, dice(&r->dice) % 2 ? SIGTERM : SIGKILL);
 		daemon_start(&r->daemon);
 		break;
 	case 7:
@@ -331,7 +331,7 @@ run_lives(uint64_t seed, bool cached, bool late)
 	if (!late)
 		bins_check(&r);
 	sum_check(&r);
-	daemon_stop(&r.daemon, SIGTERM);
+	daemon_stop(&r.daemon, SIGKILL);
 	scratch_free(r.f.dir);
 }
 
@@ -422,7 +422,7 @@ what_rrdcached_forgets_is_told_again(void **state)
 	assert_int_equal(r.f.rc, 0);
 	all_is_conserved(&r.f, 5, 5);
 	fixture_close(&r.f);
-	daemon_stop(&r.daemon, SIGTERM);
+	daemon_stop(&r.daemon, SIGKILL);
 	scratch_free(r.f.dir);
 }
 
