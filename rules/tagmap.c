@@ -187,12 +187,11 @@ tag_stacked(const struct tagrule *r, uint64_t earlier, uint64_t tag)
 static inline uint64_t
 tag_value(const struct pass *p, uint64_t tag, bool counts)
 {
-	_Atomic uint64_t *series = &p->m->series[tag];
-
 	if (!counts)
 		return tag;
-	return p->b->again ? atomic_load_explicit(series, memory_order_relaxed)
-	                   : atomic_fetch_add_explicit(series, 1, memory_order_relaxed);
+	if (p->b->again)
+		return atomic_load_explicit(&p->m->series[tag], memory_order_relaxed);
+	return atomic_fetch_add_explicit(&p->m->series[tag], 1, memory_order_relaxed);
 }
 
 /* Rule number `no` fits flow `i`: set what it says. Returns where to go on. */
