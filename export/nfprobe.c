@@ -33,6 +33,7 @@ struct nfprobe {
 	const struct nfprobe_config *config;
 	struct nfprobe_meaning meaning;
 	struct nfrecords records;
+	_Atomic unsigned lanes;      /* that the receivers want by now */
 	size_t flow_octets;          /* of struct flow that somebody needs */
 	struct announcements announcements;
 	struct nfprobe_worker *workers;
@@ -83,10 +84,15 @@ nfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 {
 	struct nfprobe *p = o->priv;
 	struct nfprobe_worker *w = &p->workers[worker];
+	unsigned lanes = atomic_load_explicit(&p->lanes, memory_order_relaxed);
 	uint64_t one = 1;
 
 	if (w->cache != NULL && flowcache_tick(w->cache, now))
 		(void)!write(w->wake_fd, &one, sizeof(one)); /* more are to leave: no rest yet */
+	if (lanes != w->outbox->config.lanes) {
+		outbox_flush(w->outbox);
+		w->outbox->config.lanes = lanes;
+	}
 	outbox_tick(w->outbox, now, PROBE_LINGER_NS);
 	probe_refuse(&p->probe, &w->refused);
 }
@@ -171,6 +177,8 @@ pools_balance(const struct receivers *r, enum balance balance)
 static void
 pools_check(const struct output *o, const struct receivers *r, struct problems *ps)
 {
+	const struct nfprobe *p = o->priv;
+
 	if (sender_lanes(r) == 0)
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "nfprobe[%s]: %s: pools that balance by hash need numbers of receivers whose least "
@@ -180,6 +188,11 @@ pools_check(const struct output *o, const struct receivers *r, struct problems *
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "nfprobe[%s]: %s: one pool balances by hash, another by hash-agent; write one of "
 		    "them for all", o->name, r->directive);
+	if (sender_lanes(r) > 1 && p->lanes != 0 && p->workers[0].cache != NULL &&
+	    !nfrecords_divide(&p->records, pools_balance(r, BALANCE_HASH_AGENT)))
+		problem_add(ps, PROBLEM_ERROR, NULL,
+		    "nfprobe[%s]: %s: rows of the cache do not have what they would be balanced by; "
+		    "restart weir", o->name, r->directive);
 }
 
 static void
@@ -241,7 +254,7 @@ announcements_make(struct nfprobe *p, struct err *e)
 {
 	const struct field_set *told = &p->records.told;
 	struct announce_config c = { .version = p->meaning.version,
-		.body_octets = sender_body_octets(p->meaning.version, SENDER_MTU_MIN),
+		.body_octets = message_room(p->meaning.version, MESSAGE_MTU_MIN),
 		.domain = p->meaning.domain,
 		.address = p->config->source,
 		.sampling_rate = rate_told(p),
@@ -280,7 +293,7 @@ outboxes_open(struct nfprobe *p, struct err *e)
 {
 	const struct outbox_config box = { .version = p->meaning.version,
 		.lanes = p->records.lanes,
-		.body_octets = sender_body_octets(p->meaning.version,
+		.body_octets = message_room(p->meaning.version,
 		    sender_mtu(p->probe.receivers, p->config->mtu)),
 		.parcels = PARCELS + 2 * p->records.lanes * OUTBOX_TEMPLATES };
 	int rc = probe_open(&p->probe, &box, e);
@@ -301,11 +314,11 @@ sender_open(struct nfprobe *p, struct err *e)
 {
 	enum { RANDOM = 2 };
 	uint32_t rate = rate_told(p);
-	const struct sender_config c = { .version = p->meaning.version,
-		.domain = p->meaning.domain,
-		/* The mode in two bits, the rate in fourteen. */
-		.v5_sampling = (uint16_t)(rate != 0 ? RANDOM << 14 | (rate & 0x3fff) : 0),
-		.boot = p->records.boot,
+	const struct sender_config c = { .message = { .version = p->meaning.version,
+		    .domain = p->meaning.domain,
+		    /* The mode in two bits, the rate in fourteen. */
+		    .v5_sampling = (uint16_t)(rate != 0 ? RANDOM << 14 | (rate & 0x3fff) : 0),
+		    .boot = p->records.boot },
 		.refresh_datagrams = p->config->refresh_datagrams,
 		.refresh_s = p->config->refresh_s,
 		.n_announcements = p->announcements.n,
@@ -329,19 +342,31 @@ nfprobe_open(struct output *o, struct err *e)
 	p->records.boot = now - now % CLOCK_S - BOOT_BEFORE_S * CLOCK_S;
 	p->flow_octets = o->engine->workers[0].pipeline.clear_octets;
 	nfrecords_compile(&p->records, &layouts, p->config->biflow);
+	p->lanes = p->records.lanes;
 	if ((rc = outboxes_open(p, e)) != 0 || (rc = announcements_make(p, e)) != 0)
 		return rc;
 	return sender_open(p, e);
+}
+
+static void
+nfprobe_reload(struct output *o, struct problems *ps)
+{
+	struct nfprobe *p = o->priv;
+
+	if (!probe_renew(&p->probe, ps))
+		return;
+	p->records.by_agent = pools_balance(p->probe.receivers, BALANCE_HASH_AGENT);
+	p->lanes = sender_lanes(p->probe.receivers);
 }
 
 /* All that is in the caches goes out; the workers have ended. */
 static void
 workers_empty(struct nfprobe *p)
 {
+	probe_end(&p->probe);
 	for (unsigned i = 0; p->probe.sender != NULL && i < p->probe.n_workers; i++) {
 		struct nfprobe_worker *w = &p->workers[i];
 
-		w->outbox->config.patient = true;
 		if (w->cache != NULL)
 			flowcache_flush(w->cache);
 		outbox_flush(w->outbox);
@@ -371,6 +396,7 @@ const struct output_ops nfprobe_output = {
 	.plan = nfprobe_plan,
 	.load = nfprobe_load,
 	.open = nfprobe_open,
+	.reload = nfprobe_reload,
 	.feed = nfprobe_feed,
 	.tick = nfprobe_tick,
 	.targets = probe_targets,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/sender.h"
+#include "export/message.h"
 
 #define AT(member) offsetof(struct nfprobe_config, member)
 static const struct directive nfprobe_rows[] = {
@@ -12,7 +12,7 @@ static const struct directive nfprobe_rows[] = {
 	    .offset = AT(receiver), .def = "127.0.0.1:2100",
 	    .doc = "Where flows are sent, ADDRESS:PORT or NAME:PORT." },
 	{ .name = "nfprobe_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receivers),
+	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers, in place of nfprobe_receiver. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (the "
 	           "first that is there), rr, hash (two hosts always the same receiver) or "
@@ -79,7 +79,7 @@ static const struct directive nfprobe_rows[] = {
 	           "probes sent them once. Without it tags are left out and class is "
 	           "applicationName." },
 	{ .name = "nfprobe_mtu", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(mtu), .min = SENDER_MTU_MIN, .max = SENDER_MTU_MAX, .def = "1500",
+	    .offset = AT(mtu), .min = MESSAGE_MTU_MIN, .max = MESSAGE_MTU_MAX, .def = "1500",
 	    .unit = "octets",
 	    .doc = "The longest IP packet that is sent; shorter where the way to a receiver is." },
 	{ .name = "nfprobe_template_packets", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,

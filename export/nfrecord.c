@@ -77,6 +77,15 @@ nfrecords_template(const struct nfrecords *n, unsigned tmpl, bool biflow)
 	return biflow && tmpl < 2 * ENCODE_FAMILIES ? &n->layouts[NFRECORD_BOTH][family] : NULL;
 }
 
+bool
+nfrecords_divide(const struct nfrecords *n, bool by_agent)
+{
+	const struct field_set *set = &n->rs.set;
+
+	return by_agent ? field_set_has(set, F_EXPORTER_IP)
+	                : field_set_has(set, F_SRC_HOST) && field_set_has(set, F_DST_HOST);
+}
+
 /* ---------------------------------------------------------------- records */
 
 static unsigned
@@ -137,14 +146,18 @@ record_send(const struct nfrecords *n, struct outbox *b, enum nfrecord_kind kind
  * whichever sends. The same after a restart, and on another host.
  */
 static unsigned
-lane_of(const struct nfrecords *n, const void *exporter, const void *src, const void *dst)
+lane_of(const struct nfrecords *n, const struct outbox *b, const void *exporter,
+    const void *src, const void *dst)
 {
+	unsigned lanes = b->config.lanes;
 	uint64_t h;
 
-	if (n->by_agent)
-		return (unsigned)(hash_frozen(exporter, sizeof(ip16_t)) % n->lanes);
+	if (lanes == 1)
+		return 0;
+	if (atomic_load_explicit(&n->by_agent, memory_order_relaxed))
+		return (unsigned)(hash_frozen(exporter, sizeof(ip16_t)) % lanes);
 	h = hash_frozen(src, sizeof(ip16_t)) + hash_frozen(dst, sizeof(ip16_t));
-	return (unsigned)((h ^ h >> 32) % n->lanes);
+	return (unsigned)((h ^ h >> 32) % lanes);
 }
 
 unsigned
@@ -155,8 +168,7 @@ nfrecord_flow(const struct nfrecords *n, struct outbox *b, const struct flow *f)
 		.boot = n->boot,
 		.end_reason = f->flow_end_reason,
 		.sampler = NFRECORD_SAMPLER };
-	unsigned lane =
-	    n->lanes > 1 ? lane_of(n, &f->exporter_ip, &f->src_host, &f->dst_host) : 0;
+	unsigned lane = lane_of(n, b, &f->exporter_ip, &f->src_host, &f->dst_host);
 
 	env.start = f->timestamp_start != 0 ? f->timestamp_start : f->stamp;
 	env.end = f->timestamp_end != 0 ? f->timestamp_end : env.start;
@@ -184,9 +196,8 @@ nfrecord_row(const struct nfrecords *n, struct outbox *b, const struct flowcache
 		.boot = n->boot,
 		.end_reason = (uint8_t)f->reason,
 		.sampler = NFRECORD_SAMPLER };
-	unsigned lane = n->lanes > 1 ? lane_of(n, f->row + at[F_EXPORTER_IP],
-	                                   f->row + at[F_SRC_HOST], f->row + at[F_DST_HOST])
-	                             : 0;
+	unsigned lane = lane_of(n, b, f->row + at[F_EXPORTER_IP], f->row + at[F_SRC_HOST],
+	    f->row + at[F_DST_HOST]);
 
 	return record_send(n, b, kind, encode_family(&n->in_row, f->row), lane, f->row, &env);
 }

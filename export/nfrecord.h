@@ -2,11 +2,12 @@
 /*
  * nfrecord: the records of an nfprobe. What they tell, which layout each has (of a flow as it
  * came, of a row of the cache, one way or both, of IPv4 or IPv6), and into which of the
- * datagrams of a worker's outbox it goes. Immutable once compiled, but for the lanes.
+ * datagrams of a worker's outbox it goes. Immutable once compiled, but for `by_agent`.
  */
 #ifndef WEIR_EXPORT_NFRECORD_H
 #define WEIR_EXPORT_NFRECORD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,8 +33,8 @@ struct nfrecords {
 	enum encode_version version;
 	struct field_set told;      /* what records tell */
 	uint64_t boot;              /* ns since 1970: where uptimes count from */
-	unsigned lanes;             /* by hosts, or by exporters */
-	bool by_agent;
+	unsigned lanes;             /* of the outboxes, at first */
+	_Atomic bool by_agent;      /* they are chosen by exporter, not by hosts */
 	struct rowspec rs;          /* of the cache */
 	struct encode layouts[NFRECORD_KINDS][ENCODE_FAMILIES];
 	struct encode_addresses in_flow, in_row;
@@ -51,6 +52,9 @@ void nfrecords_compile(struct nfrecords *n, const struct encode_options *o, bool
  * cannot be.
  */
 const struct encode *nfrecords_template(const struct nfrecords *n, unsigned tmpl, bool biflow);
+
+/* Whether rows of the cache have what lanes are chosen by. */
+bool nfrecords_divide(const struct nfrecords *n, bool by_agent);
 
 /*
  * Put `f` as it came, or a flow that leaves the cache, into `b`: one record, or several where

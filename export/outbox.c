@@ -10,9 +10,9 @@
 #include "lib/clock.h"
 #include "proto/netflow.h"
 
-#define V5_RECORDS 30U /* of one datagram: Cisco's "NetFlow Services Solutions Guide" */
-#define WAKE_AT 32U /* datagrams that wake the sender; fewer do so at the next tick */
-#define PATIENCE_NS (2 * CLOCK_S) /* at most, for a sender that is behind */
+#define V5_RECORDS  30U            /* of one datagram: Cisco's "NetFlow Services Solutions Guide" */
+#define WAKE_AT     32U            /* datagrams that wake the sender; fewer do so at the next tick */
+#define PATIENCE_NS (10 * CLOCK_S) /* at most, for a sender that waits itself */
 
 static int
 ring_init(struct parcel_ring *r, uint32_t n)
@@ -70,7 +70,7 @@ outbox_init(struct outbox *b, const struct outbox_config *c, struct stats *stats
 	b->stats = stats;
 	atomic_init(&b->body_octets, c->body_octets);
 	b->parcel_octets =
-	    (sizeof(struct parcel) + OUTBOX_HEADROOM + c->body_octets + 63U) & ~(size_t)63U;
+	    (sizeof(struct parcel) + MESSAGE_HEADER + c->body_octets + 63U) & ~(size_t)63U;
 	/* Pages that no burst needs are never taken from the system. */
 	b->memory = aligned_alloc(64, n * b->parcel_octets);
 	if (b->memory == NULL || ring_init(&b->idle, n) != 0 || ring_init(&b->full, n) != 0)
@@ -114,7 +114,7 @@ parcel_open(struct outbox *b, unsigned lane, unsigned tmpl)
 		return false;
 	p = parcel_at(b, i);
 	*p = (struct parcel){ .now = b->now, .lane = (uint8_t)lane };
-	*w = wbuf_of(p->body + OUTBOX_HEADROOM,
+	*w = wbuf_of(p->body + MESSAGE_HEADER,
 	    atomic_load_explicit(&b->body_octets, memory_order_relaxed));
 	if (outbox_has_sets(b))
 		(void)wbuf_get(w, SET_HEADER);
@@ -212,18 +212,22 @@ outbox_append(struct outbox *b, const uint8_t *octets, size_t n)
 }
 
 void
-outbox_wait(const struct outbox *b)
+outbox_wait(struct outbox *b)
 {
 	uint64_t until = 0;
 
-	while (b->config.patient && !outbox_has_room(b)) {
+	if (!b->config.patient)
+		return;
+	while (!outbox_has_room(b)) {
 		uint64_t now = clock_mono();
 
 		until = until != 0 ? until : now + PATIENCE_NS;
-		if (now >= until)
+		b->weary |= now >= until;
+		if (b->weary)
 			return;
 		nanosleep(&(struct timespec){ 0, 100000 }, NULL);
 	}
+	b->weary = false;
 }
 
 void
@@ -261,6 +265,15 @@ void
 outbox_give_back(struct outbox *b, struct parcel *p)
 {
 	ring_put(&b->idle, parcel_index(b, p));
+}
+
+void
+outbox_shorten(struct outbox *b, uint32_t octets)
+{
+	uint32_t now = atomic_load(&b->body_octets);
+
+	while (octets < now && !atomic_compare_exchange_weak(&b->body_octets, &now, octets))
+		continue;
 }
 
 uint32_t

@@ -18,12 +18,12 @@
 
 #include "core/output.h"
 #include "core/stats.h"
+#include "export/message.h"
 #include "lib/err.h"
 #include "proto/encode.h"
 
 #define OUTBOX_TEMPLATES 8U   /* a datagram holds records of one template */
 #define OUTBOX_LANES_MAX 32U  /* targets that records are divided among */
-#define OUTBOX_HEADROOM  40U  /* of the longest header: sFlow's, of an IPv6 agent */
 
 /* A datagram that waits, or is being filled. */
 struct parcel {
@@ -60,6 +60,7 @@ struct outbox {
 	uint8_t *memory;
 	size_t parcel_octets;
 	uint64_t now;              /* as the last tick told it */
+	bool weary;                /* waiting was in vain */
 	struct stats *stats;       /* the worker's */
 	struct {
 		struct parcel *parcel; /* NULL: none */
@@ -91,9 +92,9 @@ bool outbox_append(struct outbox *b, const uint8_t *octets, size_t n);
 
 /*
  * Wait for a sender that is behind, for a while, where that costs nothing but time: where
- * the outbox is patient.
+ * the outbox is patient. Once that was in vain, no more until there is room.
  */
-void outbox_wait(const struct outbox *b);
+void outbox_wait(struct outbox *b);
 
 /* Whether a datagram can be begun. */
 bool outbox_has_room(const struct outbox *b);
@@ -109,6 +110,9 @@ struct parcel *outbox_take(struct outbox *b);
 
 /* It is sent, or lost. The sender's thread. */
 void outbox_give_back(struct outbox *b, struct parcel *p);
+
+/* What is begun from now on has `octets` at most. Any thread. */
+void outbox_shorten(struct outbox *b, uint32_t octets);
 
 /* How many datagrams wait. Any thread. */
 uint32_t outbox_waiting(const struct outbox *b);

@@ -8,6 +8,8 @@
 
 #include "core/engine.h"
 #include "export/self.h"
+#include "lib/log.h"
+#include "lib/rcu.h"
 
 /* Read what the operator says. Faults go to `ps`; NULL when there are some. */
 static struct receivers *
@@ -47,16 +49,26 @@ probe_load(struct probe *p, struct output *o, const struct probe_config *c, stru
 		p->copies = sender_copies(p->receivers);
 }
 
+/* Samples and records that come back would go out again. */
+static int
+receivers_refuse_self(const struct output *o, const struct receivers *r, struct err *e)
+{
+	const struct target *self = self_find(o->engine, r);
+
+	if (self == NULL)
+		return 0;
+	return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
+	    o->ops->type, o->name, self->name);
+}
+
 int
 probe_open(struct probe *p, const struct outbox_config *c, struct err *e)
 {
 	const struct output *o = p->output;
-	const struct target *self = self_find(o->engine, p->receivers);
 	struct outbox_config box = *c;
 
-	if (self != NULL)
-		return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
-		    o->ops->type, o->name, self->name);
+	if (receivers_refuse_self(o, p->receivers, e) != 0)
+		return -WEIR_EINVAL;
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->outboxes = aligned_alloc(64, o->engine->n_workers * sizeof(*p->outboxes));
 	if (p->wake_fd == -1 || p->outboxes == NULL)
@@ -85,6 +97,7 @@ probe_start(struct probe *p, const struct sender_config *c, struct err *e)
 
 	if (rc != 0)
 		return rc;
+	config.patient = worker_reads_files(&p->output->engine->workers[0]);
 	config.n_outboxes = p->n_workers;
 	config.outboxes = p->outboxes;
 	config.receivers = p->receivers;
@@ -92,6 +105,16 @@ probe_start(struct probe *p, const struct sender_config *c, struct err *e)
 	config.asleep = &p->asleep;
 	p->sender = sender_new(p->output, &config, e);
 	return p->sender != NULL ? sender_start(p->sender, e) : -WEIR_ENOMEM;
+}
+
+void
+probe_end(struct probe *p)
+{
+	if (p->sender == NULL)
+		return;
+	for (unsigned i = 0; i < p->n_workers; i++)
+		p->outboxes[i].config.patient = true;
+	sender_be_patient(p->sender);
 }
 
 void
@@ -106,6 +129,35 @@ probe_close(struct probe *p)
 		close(p->wake_fd);
 }
 
+static void
+receivers_drop(void *r)
+{
+	receivers_free(r);
+}
+
+bool
+probe_renew(struct probe *p, struct problems *ps)
+{
+	struct receivers *fresh, *before = p->receivers;
+	struct err e = ERR_INIT;
+
+	if (p->config.file == NULL || (fresh = receivers_read(p, ps)) == NULL)
+		return false;
+	if (receivers_refuse_self(p->output, fresh, &e) != 0 ||
+	    sender_renew(p->sender, fresh, &e) != 0) {
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
+		receivers_free(fresh);
+		return false;
+	}
+	log_info("%s %s: read anew", fresh->directive, p->config.file);
+	p->copies = sender_copies(fresh);
+	p->receivers = fresh;
+	rcu_enter();
+	rcu_defer(receivers_drop, before);
+	rcu_leave();
+	return true;
+}
+
 void
 probe_refuse(struct probe *p, uint64_t *refused)
 {
@@ -118,6 +170,7 @@ probe_refuse(struct probe *p, uint64_t *refused)
 	*refused = 0;
 }
 
+/* `each` may wait for its client: not while we read RCU. */
 void
 probe_targets(const struct output *o,
     void (*each)(void *arg, const struct output_target *t), void *arg)
@@ -125,6 +178,8 @@ probe_targets(const struct output *o,
 	const struct probe *p = o->priv;
 	struct receivers_seen seen;
 
+	rcu_enter();
 	receivers_see(p->receivers, &seen);
+	rcu_leave();
 	receivers_show(&seen, each, arg);
 }

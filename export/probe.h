@@ -27,15 +27,15 @@ struct probe_config {
 	const char *file, *one;        /* of pools, or the one receiver */
 	uint16_t port;                 /* of receivers that name none */
 	struct target_options options; /* `refuse` is probe's to set */
-	/* What else is wrong with `r`, to `ps`. */
+	/* What else is wrong with `r`, also when they are read anew, to `ps`. */
 	void (*check)(const struct output *o, const struct receivers *r, struct problems *ps);
 };
 
 struct probe {
 	struct output *output;
 	struct probe_config config;
-	struct receivers *receivers; /* NULL: they had faults */
-	unsigned copies;             /* of each record: how many targets get it */
+	_Atomic(struct receivers *) receivers; /* NULL: they had faults; others read RCU */
+	_Atomic unsigned copies;     /* of each record: how many targets get it */
 	unsigned n_workers;
 	struct outbox *outboxes;     /* one for each */
 	int wake_fd;
@@ -59,8 +59,17 @@ int probe_open(struct probe *p, const struct outbox_config *c, struct err *e);
  */
 int probe_start(struct probe *p, const struct sender_config *c, struct err *e);
 
+/* The workers have ended: what is left is sent by and by. */
+void probe_end(struct probe *p);
+
 /* Send what is in the outboxes, and close. The workers have ended. */
 void probe_close(struct probe *p);
+
+/*
+ * Read the receivers anew, where they are in a file, and send to these from now on. Faults go
+ * to `ps`, and change nothing. Returns whether they are others now.
+ */
+bool probe_renew(struct probe *p, struct problems *ps);
 
 /* Count `*refused` records that found no room or no form, and set it to 0. Any thread. */
 void probe_refuse(struct probe *p, uint64_t *refused);

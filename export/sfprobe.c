@@ -287,7 +287,7 @@ outboxes_open(struct sfprobe *p, struct err *e)
 {
 	const struct outbox_config box = { .samples = true,
 		.lanes = 1,
-		.body_octets = sender_sflow_octets(sender_mtu(p->probe.receivers, p->config->mtu)),
+		.body_octets = message_sflow_room(sender_mtu(p->probe.receivers, p->config->mtu)),
 		.parcels = PARCELS };
 	int rc = probe_open(&p->probe, &box, e);
 
@@ -307,7 +307,7 @@ static int
 sfprobe_open(struct output *o, struct err *e)
 {
 	struct sfprobe *p = o->priv;
-	const struct sender_config c = { .boot = clock_real(), .sflow = &p->sflow };
+	const struct sender_config c = { .message.boot = clock_real(), .sflow = &p->sflow };
 	int rc;
 
 	p->flow_octets = o->engine->workers[0].pipeline.clear_octets;
@@ -325,11 +325,20 @@ sfprobe_open(struct output *o, struct err *e)
 }
 
 static void
+sfprobe_reload(struct output *o, struct problems *ps)
+{
+	struct sfprobe *p = o->priv;
+
+	(void)probe_renew(&p->probe, ps);
+}
+
+static void
 sfprobe_close(struct output *o)
 {
 	struct sfprobe *p = o->priv;
 
 	ifpoll_stop(p->ifpoll);
+	probe_end(&p->probe);
 	for (unsigned i = 0; p->probe.sender != NULL && i < p->probe.n_workers; i++) {
 		outbox_flush(p->workers[i].outbox);
 		probe_refuse(&p->probe, &p->workers[i].refused);
@@ -347,6 +356,7 @@ const struct output_ops sfprobe_output = {
 	.plan = sfprobe_plan,
 	.load = sfprobe_load,
 	.open = sfprobe_open,
+	.reload = sfprobe_reload,
 	.feed = sfprobe_feed,
 	.tick = sfprobe_tick,
 	.targets = probe_targets,

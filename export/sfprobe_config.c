@@ -2,7 +2,7 @@
 #include "export/sfprobe_config.h"
 
 #include "export/dress.h"
-#include "export/sender.h"
+#include "export/message.h"
 #include "export/sfprobe.h"
 
 #define AT(member) offsetof(struct sfprobe_config, member)
@@ -11,7 +11,7 @@ static const struct directive sfprobe_rows[] = {
 	    .offset = AT(receiver), .def = "127.0.0.1:6343",
 	    .doc = "Where samples are sent, ADDRESS:PORT or NAME:PORT." },
 	{ .name = "sfprobe_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receivers),
+	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers, in place of sfprobe_receiver. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (to the "
 	           "first that is there; without it: to all), src_port=PORT (to send from)." },
@@ -57,7 +57,7 @@ static const struct directive sfprobe_rows[] = {
 	    .offset = AT(header_octets), .min = 32, .max = 1024, .def = "128", .unit = "octets",
 	    .doc = "How much of each frame is sent." },
 	{ .name = "sfprobe_mtu", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(mtu), .min = SENDER_MTU_MIN, .max = SENDER_MTU_MAX, .def = "1448",
+	    .offset = AT(mtu), .min = MESSAGE_MTU_MIN, .max = MESSAGE_MTU_MAX, .def = "1448",
 	    .unit = "octets",
 	    .doc = "The longest IP packet that is sent; shorter where the way to a receiver is." },
 	{ .name = "sfprobe_pipe_size", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,

@@ -6,15 +6,15 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define BUFFER      (1U << 20)       /* octets that may wait for the kernel */
+#define MESSAGES    4096U            /* that may wait for the kernel; a power of two */
 #define RETRY_MIN   CLOCK_S          /* between two tries to connect: doubles up to */
 #define RETRY_MAX   (32 * CLOCK_S)
-#define FINISH_MS   1000
 
 struct stream {
 	struct target *target;
@@ -24,8 +24,15 @@ struct stream {
 	bool said;             /* that it is not */
 	unsigned made, asked;  /* connections: so far, when stream_is_new was asked */
 	uint64_t next, wait;   /* when to try next, mono ns; how long to wait then */
+	uint64_t moved;        /* when it last began to connect, connected or sent; mono ns */
 	uint8_t *buffer;       /* what is left over of messages */
 	size_t start, end;
+	uint32_t first, last;  /* of them, the first and the one behind the last; wrap */
+	struct {
+		uint32_t octets;   /* of it that are left */
+		uint32_t records;
+	} messages[MESSAGES];
+	struct stream_result result;
 };
 
 struct stream *
@@ -33,7 +40,7 @@ stream_new(struct target *t, const struct target_options *o, struct err *e)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
-	if (s != NULL && (s->buffer = malloc(BUFFER)) != NULL) {
+	if (s != NULL && (s->buffer = malloc(STREAM_BUFFER)) != NULL) {
 		s->target = t;
 		s->options = *o;
 		s->fd = -1;
@@ -45,21 +52,36 @@ stream_new(struct target *t, const struct target_options *o, struct err *e)
 	return NULL;
 }
 
-/* It has come to an end: try again after a while. */
-static void
-stream_lose(struct stream *s, int error)
+void
+stream_close(struct stream *s)
 {
-	if (!s->said)
-		log_warn("%s: no connection: %s (tried again after %u s and later)",
-		    s->target->name, strerror(error), (unsigned)(s->wait / CLOCK_S));
-	s->said = true;
-	if (error == ECONNREFUSED)
-		atomic_fetch_add_explicit(&s->target->refusals, 1, memory_order_relaxed);
+	struct target_tally tally = { 0 };
+
+	for (; s->first != s->last; s->first++) {
+		s->result.refused += s->messages[s->first % MESSAGES].records;
+		target_miss(s->target, TARGET_UNCONNECTED, 1, &tally);
+	}
 	if (s->fd != -1)
 		close(s->fd);
 	s->fd = -1;
 	s->open = false;
 	s->start = s->end = 0;
+}
+
+/* It has come to an end: try again after a while. */
+static void
+stream_lose(struct stream *s, int error)
+{
+	uint32_t left = s->last - s->first;
+
+	if (!s->said)
+		log_warn("%s: no connection: %s (%u messages were left; tried again after %u s and "
+		         "later)",
+		    s->target->name, strerror(error), left, (unsigned)(s->wait / CLOCK_S));
+	s->said = true;
+	if (error == ECONNREFUSED)
+		atomic_fetch_add_explicit(&s->target->refusals, 1, memory_order_relaxed);
+	stream_close(s);
 	s->next = clock_mono() + s->wait;
 	s->wait = s->wait * 2 < RETRY_MAX ? s->wait * 2 : RETRY_MAX;
 }
@@ -73,6 +95,12 @@ stream_free(struct stream *s)
 		close(s->fd);
 	free(s->buffer);
 	free(s);
+}
+
+void
+stream_move(struct stream *s, struct target *t)
+{
+	s->target = t;
 }
 
 bool
@@ -103,6 +131,7 @@ stream_connect(struct stream *s)
 		stream_lose(s, errno);
 		return;
 	}
+	s->moved = clock_mono();
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(s->fd, (const struct sockaddr *)&t->addr, t->addr_len) != 0 &&
 	    errno != EINPROGRESS)
@@ -124,6 +153,7 @@ stream_check(struct stream *s)
 		return;
 	}
 	s->open = true;
+	s->moved = clock_mono();
 	s->made++;
 	s->wait = RETRY_MIN;
 	if (s->said)
@@ -144,6 +174,25 @@ stream_listen(struct stream *s)
 		stream_lose(s, errno);
 }
 
+/* The kernel has taken `n` octets more. */
+static void
+stream_account(struct stream *s, size_t n)
+{
+	uint64_t sent = 0;
+
+	s->start += n;
+	s->moved = clock_mono();
+	while (n > 0 && n >= s->messages[s->first % MESSAGES].octets) {
+		n -= s->messages[s->first % MESSAGES].octets;
+		s->result.written += s->messages[s->first % MESSAGES].records;
+		s->first++;
+		sent++;
+	}
+	if (n > 0)
+		s->messages[s->first % MESSAGES].octets -= (uint32_t)n;
+	atomic_fetch_add_explicit(&s->target->sent, sent, memory_order_relaxed);
+}
+
 static void
 stream_drain(struct stream *s)
 {
@@ -158,7 +207,8 @@ stream_drain(struct stream *s)
 				stream_lose(s, errno);
 			return;
 		}
-		s->start += (size_t)n;
+		stream_account(s, (size_t)n);
+		atomic_fetch_add_explicit(&s->target->octets, (uint64_t)n, memory_order_relaxed);
 	}
 	if (s->start == s->end)
 		s->start = s->end = 0;
@@ -181,42 +231,44 @@ stream_turn(struct stream *s)
 static bool
 buffer_room(struct stream *s, size_t octets)
 {
-	if (BUFFER - s->end < octets && s->start > 0) {
+	if (STREAM_BUFFER - s->end < octets && s->start > 0) {
 		memmove(s->buffer, s->buffer + s->start, s->end - s->start);
 		s->end -= s->start;
 		s->start = 0;
 	}
-	return BUFFER - s->end >= octets;
+	return STREAM_BUFFER - s->end >= octets;
 }
 
-void
-stream_send(struct stream *s, struct mmsghdr *m, unsigned n, struct target_tally *tally)
+bool
+stream_send(struct stream *s, const struct iovec parts[2], unsigned records)
 {
-	uint64_t octets = 0, sent = 0;
+	size_t len = parts[0].iov_len + parts[1].iov_len;
+	struct target_tally tally = { 0 };
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct iovec *v = m[i].msg_hdr.msg_iov;
-		size_t len = v[0].iov_len + v[1].iov_len;
-
-		if (s->open && !buffer_room(s, len))
-			stream_drain(s);
-		if (!s->open || !buffer_room(s, len)) {
-			target_miss(s->target, s->open ? TARGET_NO_ROOM : TARGET_UNCONNECTED, 1,
-			    tally);
-			continue;
-		}
-		memcpy(s->buffer + s->end, v[0].iov_base, v[0].iov_len);
-		memcpy(s->buffer + s->end + v[0].iov_len, v[1].iov_base, v[1].iov_len);
-		s->end += len;
-		m[i].msg_len = (unsigned)len;
-		octets += len;
-		sent++;
-	}
-	atomic_fetch_add_explicit(&s->target->sent, sent, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->target->octets, octets, memory_order_relaxed);
-	tally->sent += sent;
-	if (s->open)
+	if (s->open && (!buffer_room(s, len) || s->last - s->first == MESSAGES))
 		stream_drain(s);
+	if (!s->open || !buffer_room(s, len) || s->last - s->first == MESSAGES) {
+		target_miss(s->target, s->open ? TARGET_NO_ROOM : TARGET_UNCONNECTED, 1, &tally);
+		s->result.refused += records;
+		return false;
+	}
+	for (int i = 0; i < 2; i++) {
+		memcpy(s->buffer + s->end, parts[i].iov_base, parts[i].iov_len);
+		s->end += parts[i].iov_len;
+	}
+	s->messages[s->last % MESSAGES].octets = (uint32_t)len;
+	s->messages[s->last % MESSAGES].records = records;
+	s->last++;
+	return true;
+}
+
+struct stream_result
+stream_settle(struct stream *s)
+{
+	struct stream_result r = s->result;
+
+	s->result = (struct stream_result){ 0 };
+	return r;
 }
 
 bool
@@ -228,19 +280,17 @@ stream_poll(const struct stream *s, struct pollfd *fd)
 	return s->fd != -1;
 }
 
-void
-stream_finish(struct stream *s)
+size_t
+stream_waiting(const struct stream *s)
 {
-	uint64_t until = clock_mono() + FINISH_MS * CLOCK_MS;
+	return s->end - s->start;
+}
 
-	while (s->open && s->start < s->end && clock_mono() < until) {
-		struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+bool
+stream_is_awaited(const struct stream *s, size_t octets, uint64_t mono, uint64_t patience)
+{
+	bool behind =
+	    stream_waiting(s) > octets || s->last - s->first > MESSAGES / 2 || !s->open;
 
-		(void)poll(&p, 1, FINISH_MS);
-		stream_drain(s);
-	}
-	if (s->fd != -1)
-		close(s->fd);
-	s->fd = -1;
-	s->open = false;
+	return s->fd != -1 && behind && mono < s->moved + patience;
 }

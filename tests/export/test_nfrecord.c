@@ -98,7 +98,7 @@ parcel_one(struct rig *g)
 static bool
 parcel_has(const struct parcel *p, const char *text)
 {
-	const uint8_t *body = p->body + OUTBOX_HEADROOM;
+	const uint8_t *body = p->body + MESSAGE_HEADER;
 	size_t len = strlen(text);
 
 	for (size_t at = 0; at + len <= p->octets; at++)
@@ -194,7 +194,7 @@ test_v5_divides_large_counters(void **state)
 	p = parcel_one(g);
 	assert_int_equal(p->records, 8);
 	for (unsigned i = 0; i < p->records; i++) {
-		const uint8_t *r = p->body + OUTBOX_HEADROOM + 48U * i;
+		const uint8_t *r = p->body + MESSAGE_HEADER + 48U * i;
 
 		packets += (uint64_t)r[16] << 24 | r[17] << 16 | r[18] << 8 | r[19];
 		octets += (uint64_t)r[20] << 24 | r[21] << 16 | r[22] << 8 | r[23];

@@ -373,6 +373,25 @@ def test_over_tcp(tmp_path):
             w.kill()
 
 
+def test_a_file_goes_whole_by_tcp(tmp_path):
+    """weir reads it faster than anybody connects, and ends when all of it has gone."""
+    pcap, account, to = tmp_path / "p.pcap", tmp_path / "truth", free_port(socket.SOCK_STREAM)
+    generate("packets", 100000, 60000, pcap=pcap, truth=account)
+    collector = Weir(directory(tmp_path, "in"), f"nfacctd_ip: 127.0.0.1\nnfacctd_tcp_port: {to}\n"
+                     f"plugins: memory[m]\naggregate: {TUPLE}\n")
+    try:
+        collector.ready()
+        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\naggregate: {TUPLE}\n"
+                 f"nfprobe_receiver: 127.0.0.1:{to}\nnfprobe_protocol: tcp\n"
+                 f"nfprobe_dont_cache: true\n")
+        poll(lambda: collector.stats()["records_fed"] == 100000)
+        assert counted(collector.rows("m")) == sums(truth(account))
+        assert collector.stats()["sequence_lost"] == 0
+        collector.books()
+    finally:
+        collector.kill()
+
+
 def feed_once(port):
     send_from("127.0.0.2", port, V5)
     return True
@@ -449,6 +468,41 @@ def test_hash_divides_conversations(tmp_path, pair):
     finally:
         for w in (probe, *collectors):
             w.kill()
+
+
+def test_receivers_are_read_anew(tmp_path, receivers):  # noqa: F811
+    """Who stays keeps its numbers and its socket; who comes is told templates first."""
+    a, b, port, pools = receivers(), receivers(), free_port(), tmp_path / "pools"
+    ips = [f"127.0.0.1:{r.port}" for r in (a, b)]
+    pools.write_text(f"id=1 ip={ips[0]}\n")
+    probe = Weir(directory(tmp_path, "out"),
+                 f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_receivers: {pools}\n"
+                 "nfprobe_template_packets: 0\nnfprobe_template_seconds: 0\n")
+    try:
+        probe.ready()
+        feed_once(port)
+        assert [d[16:18] for d in a.take(2)] == [b"\0\2", b"\1\0"]  # templates, data
+        pools.write_text(f"id=1 ip={ips[1]} balance-alg=fair\n")
+        probe.process.send_signal(signal.SIGUSR2)
+        poll(lambda: f"{pools}:1: " in probe.log_text())
+        assert list(targets(probe)) == ips[:1]
+        pools.write_text(f"id=1 ip={ips[0]},{ips[1]} balance-alg=hash\nid=2 ip={ips[1]}\n")
+        probe.process.send_signal(signal.SIGHUP)
+        poll(lambda: "nfprobe_receivers" in probe.log_text() and len(probe.rows("targets")) == 3)
+        pools.write_text(f"id=9 ip={ips[1]},{ips[0]}\n")
+        probe.process.send_signal(signal.SIGHUP)
+        poll(lambda: len(probe.rows("targets")) == 2)
+        feed_once(port)
+        assert struct.unpack_from("!I", a.take(3)[2], 8)[0] == V5_RECORDS
+        assert a.got[2][0][16:18] == b"\1\0" and len(set(a.senders())) == 1
+        assert [d[16:18] for d in b.take(2)] == [b"\0\2", b"\1\0"]
+        there = targets(probe)
+        assert [there[ip]["sent"] for ip in ips] == [3, 2]
+        probe.books()
+        assert probe.stop() == 0
+    finally:
+        probe.kill()
 
 
 def test_a_receiver_that_comes_late(tmp_path):

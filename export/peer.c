@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "export/peer.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/clock.h"
+
+#define RETELL_NS (100 * CLOCK_MS) /* between two tellings to a target that refuses */
+#define RETRY_NS  (5 * CLOCK_S)    /* before one that refused is sent data again, where another
+                                    * can have them */
+
+int
+peer_init(struct peer *p, struct target *t, const struct target_options *o, bool stream,
+    struct err *e)
+{
+	*p = (struct peer){ .target = t, .source_port = o->source_port, .before = -1 };
+	if (!stream)
+		return 0;
+	p->stream = stream_new(t, o, e);
+	return p->stream != NULL ? 0 : -WEIR_ENOMEM;
+}
+
+void
+peer_fini(struct peer *p)
+{
+	stream_free(p->stream);
+	p->stream = NULL;
+}
+
+void
+peer_become(struct peer *p, struct peer *before)
+{
+	struct target *t = p->target;
+
+	target_inherit(t, before->target);
+	*p = *before;
+	p->target = t;
+	before->stream = NULL;
+	if (p->stream != NULL)
+		stream_move(p->stream, t);
+}
+
+/* A message: its header, which is the target's own, and its body. */
+struct letter {
+	uint8_t header[MESSAGE_HEADER];
+	struct iovec parts[2];
+	unsigned records;
+};
+
+static void
+letter_write(struct peer *p, const struct sender_config *c, struct letter *l, uint64_t now,
+    const uint8_t *body, size_t octets, unsigned records, unsigned data_records)
+{
+	const struct sender_sflow *sflow = c->sflow;
+	size_t head;
+
+	if (sflow != NULL) /* the first is 1 */
+		head = message_sflow_head(&sflow->agent, sflow->sub_agent, c->message.boot, now,
+		    ++p->sequence, records, l->header);
+	else
+		head = message_head(&c->message, now, p->sequence, octets, records, l->header);
+	l->parts[0] = (struct iovec){ l->header, head };
+	l->parts[1] = (struct iovec){ (void *)(uintptr_t)body, octets };
+	l->records = data_records;
+	if (sflow == NULL)
+		p->sequence += c->message.version == ENCODE_V9 ? 1 : data_records;
+}
+
+/* Send `n` letters; returns how many did not go. Of UDP, adds what became of records to `r`. */
+static unsigned
+letters_send(struct peer *p, struct letter *l, unsigned n, struct output_result *r)
+{
+	struct mmsghdr m[PEER_BATCH];
+	struct target_tally tally = { 0 };
+	uint64_t sent = 0, lost = 0;
+	unsigned missed = 0;
+
+	p->since += n;
+	for (unsigned i = 0; p->stream != NULL && i < n; i++)
+		missed += !stream_send(p->stream, l[i].parts, l[i].records);
+	if (p->stream != NULL)
+		return missed;
+	memset(m, 0, n * sizeof(m[0]));
+	for (unsigned i = 0; i < n; i++) {
+		m[i].msg_hdr.msg_iov = l[i].parts;
+		m[i].msg_hdr.msg_iovlen = 2;
+	}
+	target_send(p->target, m, n, &tally);
+	for (unsigned i = 0; i < n; i++) {
+		*(m[i].msg_len > 0 ? &sent : &lost) += l[i].records;
+		missed += m[i].msg_len == 0;
+	}
+	r->rows += sent + lost;
+	r->written += sent;
+	r->refused += lost;
+	return missed;
+}
+
+/* Tell templates and options, if that is due. */
+static void
+peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t mono)
+{
+	bool due = p->told == 0 || (p->stale && mono - p->told >= RETELL_NS) ||
+	    (p->stream == NULL &&
+	        ((c->refresh_datagrams != 0 && p->since >= c->refresh_datagrams) ||
+	            (c->refresh_s != 0 && mono - p->told >= c->refresh_s * CLOCK_S)));
+	struct output_result nothing = { 0 }; /* options are no records of the books */
+
+	/* Nothing waits for a connection: it begins with all of this. */
+	if (!due || c->n_announcements == 0 || (p->stream != NULL && !stream_is_open(p->stream)))
+		return;
+	p->told = mono;
+	p->stale = false;
+	for (unsigned i = 0; i < c->n_announcements; i++) {
+		const struct announcement *a = &c->announcements[i];
+		struct letter l;
+
+		/* v9's header counts templates, too: RFC 3954 s5.1. */
+		letter_write(p, c, &l, now, a->body, a->octets, a->count, a->records);
+		l.records = 0;
+		/* Those that did not go are told again soon. */
+		p->stale |= letters_send(p, &l, 1, &nothing) > 0;
+	}
+	p->since = 0;
+}
+
+/* Something was too long for the way there: what is begun from now on is not. */
+static void
+peer_shorten(const struct peer *p, const struct sender_config *c)
+{
+	uint32_t mtu = target_mtu(p->target);
+
+	if (mtu >= MESSAGE_MTU_MIN)
+		sender_shorten(c, mtu);
+}
+
+/* Did the target say since we looked last that nobody listens, the way that it is narrow? */
+static void
+peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
+{
+	uint64_t too_long =
+	    atomic_load_explicit(&p->target->unsent[TARGET_TOO_LONG], memory_order_relaxed);
+	uint64_t refusals = atomic_load_explicit(&p->target->refusals, memory_order_relaxed);
+
+	if (p->stream != NULL && stream_is_new(p->stream))
+		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
+	if (too_long != p->too_long)
+		peer_shorten(p, c);
+	p->too_long = too_long;
+	if (refusals == p->refusals)
+		return;
+	p->refusals = refusals;
+	p->refused = mono;
+	p->stale = true;
+}
+
+void
+peer_give(struct peer *p, const struct sender_config *c, struct parcel *const *batch,
+    uint64_t mask, uint64_t mono, struct output_result *r)
+{
+	static _Thread_local struct letter letters[PEER_BATCH];
+	unsigned n = 0;
+
+	peer_look(p, c, mono);
+	peer_tell(p, c, batch[__builtin_ctzll(mask)]->now, mono);
+	for (; mask != 0; mask &= mask - 1) {
+		const struct parcel *d = batch[__builtin_ctzll(mask)];
+
+		letter_write(p, c, &letters[n++], d->now, d->body + MESSAGE_HEADER, d->octets,
+		    d->records, d->records);
+	}
+	(void)letters_send(p, letters, n, r);
+	peer_look(p, c, mono);
+}
+
+static void
+peer_settle(struct peer *p, struct output_result *r)
+{
+	struct stream_result s = stream_settle(p->stream);
+
+	r->rows += s.written + s.refused;
+	r->written += s.written;
+	r->refused += s.refused;
+}
+
+void
+peer_turn(struct peer *p, struct output_result *r)
+{
+	if (p->stream == NULL)
+		return;
+	stream_turn(p->stream);
+	peer_settle(p, r);
+}
+
+void
+peer_close(struct peer *p, struct output_result *r)
+{
+	if (p->stream == NULL)
+		return;
+	stream_close(p->stream);
+	peer_settle(p, r);
+}
+
+bool
+peer_is_up(const struct peer *p, uint64_t mono)
+{
+	if (p->stream != NULL)
+		return stream_is_open(p->stream);
+	return atomic_load(&p->target->fd) != -1 &&
+	    (p->refused == 0 || mono - p->refused >= RETRY_NS);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * peer: a target as a sender (sender.h) sees it: the numbers of what was sent there, what it was
+ * told of templates and options and when, whether it answers. The sender's thread.
+ */
+#ifndef WEIR_EXPORT_PEER_H
+#define WEIR_EXPORT_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/output.h"
+#include "export/outbox.h"
+#include "export/sender.h"
+#include "export/stream.h"
+#include "export/target.h"
+#include "lib/err.h"
+
+#define PEER_BATCH 64U /* datagrams at once */
+
+struct peer {
+	struct target *target;       /* borrowed */
+	uint16_t source_port;        /* that it is sent to from; 0: any */
+	struct stream *stream;       /* NULL: UDP; owned */
+	uint32_t sequence;
+	uint32_t since;              /* datagrams since templates were told */
+	uint64_t told;               /* when; mono ns, 0: never */
+	uint64_t refusals, too_long; /* of the target, when they were looked at last */
+	uint64_t refused;            /* when it refused last; mono ns, 0: never */
+	bool stale;                  /* what was told may be lost */
+	int32_t before;              /* sender_renew's: which it was among those before; -1: none */
+};
+
+/* By TCP where `stream`. Returns 0, or -WEIR_ENOMEM with `e`. peer_fini in any case. */
+int peer_init(struct peer *p, struct target *t, const struct target_options *o, bool stream,
+    struct err *e);
+void peer_fini(struct peer *p);
+
+/* `p` is what `before` was, with its target's counts; its connection is `p`'s now. */
+void peer_become(struct peer *p, struct peer *before);
+
+/*
+ * Send it those of `batch` (of PEER_BATCH) that are in `mask`, which is not 0, as `c` says, and
+ * before them templates and options where they are due. Adds to `r` what became of records;
+ * of TCP only peer_turn knows that.
+ */
+void peer_give(struct peer *p, const struct sender_config *c, struct parcel *const *batch,
+    uint64_t mask, uint64_t mono, struct output_result *r);
+
+/* By TCP: connect, send what is left over, and add to `r` what became of records. */
+void peer_turn(struct peer *p, struct output_result *r);
+
+/* The same, but close it: what is left over is not sent. */
+void peer_close(struct peer *p, struct output_result *r);
+
+/* Whether it can be sent to, as far as is known. */
+bool peer_is_up(const struct peer *p, uint64_t mono);
+
+#endif
