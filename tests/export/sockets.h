@@ -3,12 +3,17 @@
 #ifndef WEIR_TESTS_EXPORT_SOCKETS_H
 #define WEIR_TESTS_EXPORT_SOCKETS_H
 
-#include <netinet/in.h>
-#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #define SOCKETS_WAIT_MS 10000
 
