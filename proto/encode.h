@@ -9,8 +9,9 @@
  *
  * Where members lie the caller says: in struct flow, or packed in rows. IPv4 and IPv6 have
  * elements of their own, so there is a layout for each family of the flow's addresses, and
- * of the others (next hops, translated addresses, the exporter): encode_family tells which one
- * a record needs. Immutable once compiled; any thread. No allocation.
+ * of the others (next hops, translated addresses, the exporter, the operator's own):
+ * encode_family tells which one a record needs. Immutable once compiled; any thread. No
+ * allocation.
  */
 #ifndef WEIR_PROTO_ENCODE_H
 #define WEIR_PROTO_ENCODE_H
@@ -87,10 +88,12 @@ struct encode {
 	struct encode_spec specs[ENCODE_STEPS_MAX];
 };
 
+#define ENCODE_OTHERS_MAX (8U + CUSTOM_MAX)
+
 /* Which addresses decide the family of a record. */
 struct encode_addresses {
 	uint8_t n_flow, n_other;
-	uint16_t flow[4], other[8]; /* where they lie */
+	uint16_t flow[4], other[ENCODE_OTHERS_MAX]; /* where they lie */
 };
 
 /*

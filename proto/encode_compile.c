@@ -255,7 +255,7 @@ custom_step(struct compile *c, const struct custom *u, enum field_no at)
 		s.octets = 6;
 		break;
 	case CUSTOM_IP:
-		s.kind = (c->o->family & ENCODE_IPV6_FLOW) != 0 ? STEP_COPY : STEP_IP4;
+		s.kind = (c->o->family & ENCODE_IPV6_OTHER) != 0 ? STEP_COPY : STEP_IP4;
 		s.octets = s.kind == STEP_COPY ? 16 : 4;
 		break;
 	case CUSTOM_STR:
@@ -411,6 +411,14 @@ encode_compile(struct encode *e, const struct field_set *set, const struct encod
 	e->n_tails = (uint16_t)c.n_tails;
 }
 
+static bool
+is_address(enum field_no no)
+{
+	const struct custom *u = custom_of(no);
+
+	return fields[no].value == FIELD_IP || (u != NULL && u->semantics == CUSTOM_IP);
+}
+
 void
 encode_addresses_find(struct encode_addresses *a, const struct field_set *set,
     const uint16_t *offsets)
@@ -421,12 +429,14 @@ encode_addresses_find(struct encode_addresses *a, const struct field_set *set,
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		enum field_no no = (enum field_no)i;
 
-		if (fields[i].value != FIELD_IP || !field_set_has(set, no) ||
+		if (!is_address(no) || !field_set_has(set, no) ||
 		    !encode_can(no, ENCODE_IPFIX, false))
 			continue;
-		if (is_of_flow(no))
+		if (is_of_flow(no)) {
 			a->flow[a->n_flow++] = member_at(&o, no);
-		else
-			a->other[a->n_other++] = member_at(&o, no);
+			continue;
+		}
+		assert(a->n_other < ENCODE_OTHERS_MAX);
+		a->other[a->n_other++] = member_at(&o, no);
 	}
 }

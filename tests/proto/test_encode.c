@@ -440,6 +440,38 @@ test_families(void **state)
 	}
 }
 
+/* An address of the operator's own goes as it is, whatever the flow's are. */
+static void
+test_custom_addresses(void **state)
+{
+	static const struct custom mine = { 0, 4242, CUSTOM_IP };
+	static const char *const texts[] = { "192.0.2.3", "2001:db8::3" };
+	struct encode_addresses a;
+	struct field_set set;
+
+	(void)state;
+	assert_int_equal(custom_add("of_mine", &mine, NULL), 0);
+	assert_int_equal(field_set_parse("src_host,of_mine", &set, NULL), 0);
+	encode_addresses_find(&a, &set, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		struct encode_options o = { .version = ENCODE_IPFIX, .times = ENCODE_MS };
+		struct flow f, back;
+		struct encode e;
+
+		flow_clear(&f);
+		ip_parse(texts[i % 2], &f.src_host);
+		ip_parse(texts[i / 2], (ip16_t *)&f.custom_1);
+		o.family = encode_family(&a, (const uint8_t *)&f);
+		assert_int_equal(o.family,
+		    (i % 2 != 0 ? ENCODE_IPV6_FLOW : 0) | (i / 2 != 0 ? ENCODE_IPV6_OTHER : 0));
+		encode_compile(&e, &set, &o);
+		back = decoded(&e, &f, &env);
+		assert_memory_equal(&back.src_host, &f.src_host, sizeof(ip16_t));
+		assert_memory_equal(&back.custom_1, &f.custom_1, sizeof(ip16_t));
+	}
+	custom_clear();
+}
+
 int
 main(void)
 {
@@ -452,6 +484,7 @@ main(void)
 		cmocka_unit_test(test_v5),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_custom_addresses),
 	};
 
 	return cmocka_run_group_tests_name("encode", tests, NULL, NULL);
