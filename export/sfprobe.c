@@ -21,7 +21,8 @@
 struct sfprobe_worker {
 	struct sfprobe *probe;
 	struct outbox *outbox;
-	uint64_t pool;      /* packets that its samples were taken from, so far */
+	uint64_t pool;      /* packets that its samples were taken from, so far, */
+	uint64_t untold;    /* and those of them that no sample has told yet */
 	uint32_t drops;     /* samples that had no room, and that no sample has told yet */
 	uint64_t refused;   /* samples, not yet counted */
 	struct flow dressed;
@@ -62,12 +63,15 @@ sample_put(struct sfprobe_worker *w, const struct output_flows *f, unsigned i,
 	uint8_t octets[SAMPLE_OCTETS];
 	struct wbuf b = wbuf_of(octets, outbox_room(w->outbox, sizeof(octets)));
 
-	if (!sfencode_write(&b, &w->probe->encode, flow, frame, f->source, part, (uint32_t)pool,
-	        w->drops)) {
+	/* A sample that cannot go was taken all the same: the next one tells of its pool. */
+	w->untold += pool;
+	if (!sfencode_write(&b, &w->probe->encode, flow, frame, f->source, part,
+	        (uint32_t)w->untold, w->drops)) {
 		stat_add(w->outbox->stats, STAT_EXPORT_TOO_LONG, 1);
 		w->refused++;
 	} else if (sample_hand(w, &b)) {
 		w->drops = 0;
+		w->untold = 0;
 	} else {
 		w->drops++;
 	}
@@ -116,6 +120,8 @@ sfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 			sample_put(w, f, i, flow, &parts[k],
 			    f->source == SOURCE_PACKETS && n == 1 ? share : parts[k].rate);
 	}
+	if (f->source == SOURCE_PACKETS)
+		w->untold += grown; /* of the last, if they became no samples */
 }
 
 /* The number by which packets of interface `e` go, where that is not the kernel's. */

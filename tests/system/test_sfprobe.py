@@ -14,6 +14,7 @@ from conftest import TUPLE, Weir, free_port, generate, poll, truth, tuple_key
 from netflow import capture, v5
 from sflow import (datagram, decoded_ipv4, flow, flow_expanded, frame, gateway, probe_tags, router,
                    switch)
+from streams import write_pcap
 from test_doors import send_from
 from test_interop import program
 from test_live import Net, may_make_wires
@@ -254,6 +255,23 @@ def test_a_narrow_way(tmp_path, weir, receivers):
     assert sum(len(d.samples) for d in got) == 2000
     assert {str(d.agent) for d in got} == {"127.0.0.9"}
     assert {sender for sender, _ in a.senders()} == {"127.0.0.9"}
+    w.books()
+
+
+def test_samples_that_do_not_fit_count_in_the_pool(tmp_path, weir, receivers):
+    """The next one that goes tells of the packets that they stood for."""
+    a, pcap = receivers(), tmp_path / "p.pcap"
+    long = one_packet() + bytes(940)
+    frames = [one_packet(), long, long, one_packet(), long, one_packet()]
+    write_pcap(pcap, frames)
+    w = weir(f"pcap_savefile: {pcap}\nsavefile_wait: true\nplugins: sfprobe[x]\n"
+             f"sfprobe_receiver: 127.0.0.1:{a.port}\nsfprobe_mtu: 576\n"
+             "sfprobe_header_octets: 1024\n").ready()
+    poll(lambda: output(w)["rows"] == 6)
+    assert output(w)["refused"] == w.stats()["export_too_long"] == 3
+    got = [Samples(d) for d in a.take(targets(w)[f"127.0.0.1:{a.port}"]["sent"])]
+    heads = [head for d in got for _, head in d.samples]
+    assert [(head[0], head[3], head[4]) for head in heads] == [(1, 1, 0), (2, 4, 0), (3, 6, 0)]
     w.books()
 
 
