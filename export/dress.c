@@ -22,10 +22,16 @@ dress_ifindex_read(struct dress *d, const char *directive, const char *text, str
 	return 0;
 }
 
+static bool
+is_directed(const struct dress *d)
+{
+	return d->direction != DRESS_NONE || d->ifindex != 0 || d->by_tag || d->by_tag2;
+}
+
 bool
 dress_is_wanted(const struct dress *d)
 {
-	return d->direction != DRESS_NONE || d->ifindex != 0 || d->by_tag || d->by_tag2;
+	return is_directed(d) || d->peer_as;
 }
 
 void
@@ -35,8 +41,12 @@ dress_reads(const struct dress *d, struct field_set *reads)
 		field_set_add(reads, F_TAG);
 	if (d->by_tag2 || d->direction == DRESS_TAG2)
 		field_set_add(reads, F_TAG2);
-	if (dress_is_wanted(d))
+	if (is_directed(d))
 		field_set_add(reads, F_SAMPLING_DIRECTION);
+	if (d->peer_as) {
+		field_set_add(reads, F_PEER_SRC_AS);
+		field_set_add(reads, F_PEER_DST_AS);
+	}
 }
 
 static uint8_t
@@ -57,6 +67,12 @@ dress_flow(const struct dress *d, struct flow *f)
 	uint64_t ifindex = d->by_tag ? f->tag : d->by_tag2 ? f->tag2 : d->ifindex;
 	uint32_t *at;
 
+	if (d->peer_as) {
+		f->src_as = f->peer_src_as;
+		f->dst_as = f->peer_dst_as;
+	}
+	if (!is_directed(d))
+		return;
 	f->sampling_direction = direction_of(d, f);
 	at = f->sampling_direction == DIRECTION_OUT ? &f->out_iface : &f->in_iface;
 	if (ifindex != 0 && ifindex <= UINT32_MAX && (*at == 0 || d->overrides))

@@ -2,7 +2,7 @@
 /*
  * dress: the direction and the interface that the operator gives to flows that are
  * exported: nfprobe_direction, nfprobe_ifindex and nfprobe_ifindex_override, and those of
- * sfprobe. No state; any thread.
+ * sfprobe; and nfprobe_peer_as. No state; any thread.
  */
 #ifndef WEIR_EXPORT_DRESS_H
 #define WEIR_EXPORT_DRESS_H
@@ -23,6 +23,7 @@ struct dress {
 	uint32_t ifindex;     /* 0: none, or by tag */
 	bool by_tag, by_tag2; /* the interface is the tag */
 	bool overrides;       /* it counts also for flows that have one */
+	bool peer_as;         /* neighbouring AS in place of those where it begins and ends */
 };
 
 /*
@@ -38,7 +39,10 @@ bool dress_is_wanted(const struct dress *d);
 /* Add the fields that it looks at. */
 void dress_reads(const struct dress *d, struct field_set *reads);
 
-/* Set sampling_direction, and in_iface or out_iface. By tag, 1 is in and 2 is out. */
+/*
+ * Set sampling_direction, and in_iface or out_iface, as far as they are given (by tag, 1 is in
+ * and 2 is out), and the AS.
+ */
 void dress_flow(const struct dress *d, struct flow *f);
 
 #endif

@@ -91,8 +91,9 @@ static const struct directive nfprobe_rows[] = {
 	{ .name = "nfprobe_pipe_size", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(pipe_size), .max = 1U << 30, .unit = "octets",
 	    .doc = "Send buffer of the socket of each receiver." },
-	{ .name = "nfprobe_peer_as", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,
-	    .doc = "Put peer_src_as and peer_dst_as into aggregate." },
+	{ .name = "nfprobe_peer_as", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
+	    .offset = AT(peer_as), .def = "false",
+	    .doc = "Tell neighbouring AS (peer_src_as, peer_dst_as) as src_as and dst_as." },
 	{ .name = "nfprobe_dtls", .type = DIRECTIVE_REFUSED, .scope = DIRECTIVE_PLUGIN,
 	    .doc = "weir does not encrypt; use a tunnel." },
 	{ .name = "nfprobe_dtls_verify_cert", .type = DIRECTIVE_REFUSED,
@@ -144,6 +145,7 @@ dress_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct er
 {
 	m->dress.direction = c->direction;
 	m->dress.overrides = c->ifindex_override;
+	m->dress.peer_as = c->peer_as;
 	return c->ifindex != NULL ? dress_ifindex_read(&m->dress, "nfprobe_ifindex", c->ifindex, e)
 	                          : 0;
 }

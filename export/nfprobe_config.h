@@ -26,7 +26,7 @@ struct nfprobe_config {
 	uint32_t hop_limit, ip_precedence;
 	int direction;            /* enum dress_direction */
 	const char *ifindex;      /* a number, "tag", "tag2" */
-	bool ifindex_override;
+	bool ifindex_override, peer_as;
 	bool dont_cache, cache_records;
 	bool biflow;
 	bool usec;

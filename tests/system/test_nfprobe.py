@@ -561,6 +561,22 @@ def test_records_that_are_cached(tmp_path, pair):
     probe.books()
 
 
+def test_neighbouring_as(tmp_path, pair):
+    """nfprobe_peer_as: src_as and dst_as are those of peers."""
+    port = free_port()
+    collector, probe = pair(
+        "plugins: memory[m]\naggregate: src_as, dst_as\nnfacctd_as: netflow\n",
+        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: nfprobe[x]\nnfacctd_as: netflow\n"
+        "aggregate: src_as, dst_as\nnfprobe_receiver: RECEIVER\nnfprobe_peer_as: true\n")
+    probe.ready()
+    values = {1: 100, 2: 1, 16: 64500, 17: 64501, 128: 64502, 129: 64503}  # 128: the next, 129
+    send_from("127.0.0.2", port, netflow.record(
+        9, [(ie, v.to_bytes(4, "big")) for ie, v in values.items()]))
+    row, = poll(lambda: collector.rows("m"))
+    assert (row["as_src"], row["as_dst"]) == (64503, 64502)
+    probe.books()
+
+
 @pytest.mark.parametrize("lines,says", [
     ("nfprobe_version: 9\nnfprobe_protocol: tcp\n", "write nfprobe_version: 10 for TCP"),
     ("nfprobe_version: 5\nnfprobe_biflow: true\n", "nfprobe_biflow"),
