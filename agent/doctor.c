@@ -6,6 +6,7 @@
 #include "agent/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,8 +66,18 @@ socket_connect(const char *path)
 	return -1;
 }
 
+/* Whether the folder of `path` may be entered. */
+static bool
+folder_opens(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+	return faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) == 0;
+}
+
 static const char *
-connect_advice(int why)
+connect_advice(int why, const char *path)
 {
 	switch (why) {
 	case ENOENT:
@@ -77,8 +88,15 @@ connect_advice(int why)
 		return "snmpd does not run (any more): start it";
 	case EACCES:
 	case EPERM:
+		if (!folder_opens(path))
+			return "you may not enter its folder; weir's user must. Write into "
+			       "snmpd.conf\n"
+			       "          agentXPerms 0660 0755 root weir\n"
+			       "      with weir's group, do what snmpd does for new folders only\n"
+			       "          chmod 755 FOLDER\n"
+			       "      and start snmpd anew";
 		return "you may not use it; weir's user must. Write into snmpd.conf\n"
-		       "          agentXPerms 0660 0750 root weir\n"
+		       "          agentXPerms 0660 0755 root weir\n"
 		       "      with weir's group, and start snmpd anew";
 	case ENAMETOOLONG:
 		return "a path may have 107 octets: put the socket elsewhere, in snmpd.conf, too";
@@ -133,7 +151,7 @@ master_look(const struct doctor_config *c, FILE *to)
 	fd = socket_connect(path);
 	if (fd == -1) {
 		snprintf(what, sizeof(what), "AgentX socket %s: %s", path, strerror(errno));
-		return fault(to, what, connect_advice(errno));
+		return fault(to, what, connect_advice(errno, path));
 	}
 	snprintf(what, sizeof(what), "AgentX socket %s", path);
 	rc = session_opens(fd) ? fine(to, what)
