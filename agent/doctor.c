@@ -194,6 +194,7 @@ manager_look(const struct doctor_config *c, FILE *to)
 	netsnmp_session *open = NULL;
 	netsnmp_pdu *answer = version_ask(c, &open);
 	const netsnmp_variable_list *vb = answer != NULL ? answer->variables : NULL;
+	const char *oid = c->oid_base + (c->oid_base[0] == '.');
 	char what[256], advice[1024];
 	int rc;
 
@@ -206,16 +207,16 @@ manager_look(const struct doctor_config *c, FILE *to)
 		snprintf(advice, sizeof(advice),
 		    "no answer: snmpd listens elsewhere (agentAddress), or does not know the "
 		    "community. Write into snmpd.conf\n"
-		    "          rocommunity %s 127.0.0.1 -V weir", c->community);
+		    "          view weir included .%s\n"
+		    "          rocommunity %s 127.0.0.1 -V weir", oid, c->community);
 		rc = fault(to, what, advice);
 	} else {
 		snprintf(advice, sizeof(advice),
 		    "snmpd answers, but shows nothing of weir's. Does weir run, with a plugin of "
-		    "type snmp? Else snmpd.conf\n      hides it; write there\n"
-		    "          view weir included .%s\n"
-		    "          rocommunity %s 127.0.0.1 -V weir",
-		    c->oid_base[0] == '.' ? c->oid_base + 1 : c->oid_base,
-		    c->community);
+		    "type snmp? Else snmpd.conf\n"
+		    "      hides it: the first line that has this community names a view (-V), systemonly "
+		    "as Debian has it.\n      Write there, with that view\n"
+		    "          view systemonly included .%s", oid);
 		rc = fault(to, what, advice);
 	}
 	if (answer != NULL)

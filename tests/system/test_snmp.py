@@ -5,6 +5,7 @@ import shutil
 import signal
 import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -233,7 +234,7 @@ def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
     snmpd.stop()
     snmpd.start()
     status, text = poll(lambda: (t := tool(*ask)) and "shows nothing" in t[1] and t)
-    assert status == 1 and f"view weir included .{OID}" in text
+    assert status == 1 and f"view systemonly included .{OID}" in text
     snmpd.stop()
     status, text = tool(*ask)
     assert status == 1 and "snmpd does not run" in text
@@ -244,6 +245,32 @@ def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
     far.write_text(f"plugins: snmp[x]\naggregate: src_host\nsnmp_agentx_socket: unix:/{'x' * 120}\n")
     status, text = tool("doctor", "snmp", "-f", far)
     assert status == 1 and "107 octets" in text
+
+
+# What counts in the snmpd.conf that Debian's snmpd comes with.
+DEBIAN = """
+view   systemonly  included   .1.3.6.1.2.1.1
+view   systemonly  included   .1.3.6.1.2.1.25.1
+rocommunity  public default -V systemonly
+"""
+
+
+def test_the_guide_is_enough(weir, snmpd):
+    """With Debian's configuration, where another line of the same community is in front."""
+    guide = Path(__file__.rsplit("/tests/", 1)[0], "docs/snmp.md").read_text().split("snmpd.conf`:\n\n")[1].split("\n\n")[0]
+    assert "agentXPerms 0660 0755 root weir" in guide
+    snmpd.stop()
+    snmpd.agentx.unlink(missing_ok=True)
+    (snmpd.dir / "snmpd.conf").write_text(
+        f"agentAddress udp:127.0.0.1:{snmpd.port}\n" + DEBIAN +
+        guide.replace("/var/agentx/master", str(snmpd.agentx))
+        .replace("root weir", f"{os.getuid()} {os.getgid()}") + "\n")
+    snmpd.start()
+    w, _ = begin(weir, snmpd)
+    poll(lambda: snmpd.walk(f"{VIEW}.2"))
+    status, text = tool("doctor", "snmp", "-f", w.file, "-a", f"127.0.0.1:{snmpd.port}")
+    assert status == 0 and "sees weir " in text, text
+    assert w.stop() == 0
 
 
 VERSION = f"{OID}.1.1.1.0"
