@@ -3,23 +3,19 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/statefile.h"
-
-#define BATCH_TAIL "batch"
-#define REJECTED_TAIL "rejected"
+#include "sql/spool_folder.h"
 
 struct spool {
 	char path[PATH_MAX];
@@ -30,75 +26,6 @@ struct spool {
 	uint64_t batches, octets;
 	_Atomic uint64_t aside; /* octets of rejected and damaged files */
 };
-
-static bool
-is_plain(char c, bool first)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && !first);
-}
-
-static int
-folder_have(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (mkdir(path, 0750) == 0) {
-		(void)folder_sync(path);
-		return 0;
-	}
-	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	return err_set(e, WEIR_EIO,
-	    "%s: %s: batches need a folder that weir may write to: see state_dir and "
-	    "sql_recovery_logfile",
-	    path, errno == EEXIST ? "is a file" : strerror(errno));
-}
-
-/* The name of the folder of plugin `name`. */
-static size_t
-name_encode(const char *name, char *to)
-{
-	size_t len = 0;
-
-	for (const char *p = name; *p != '\0'; p++)
-		len += (size_t)sprintf(to + len,
-		    is_plain(*p, p == name) ? "%c" : "%%%02X", (unsigned char)*p);
-	return len;
-}
-
-/* Make `dir`/`name`, which become `to`. */
-static int
-folder_make(const char *dir, const char *name, char to[PATH_MAX], struct err *e)
-{
-	int rc = folder_have(dir, e);
-
-	if (rc != 0)
-		return rc;
-	/* Room for names of files below it is left. */
-	if (strlen(dir) + 3 * strlen(name) + 128 > PATH_MAX)
-		return err_set(e, WEIR_EIO, "%s: too long a name", dir);
-	(void)name_encode(name, to + sprintf(to, "%s/", dir));
-	return folder_have(to, e);
-}
-
-static int
-folder_lock(struct spool *sp, struct err *e)
-{
-	char path[PATH_MAX];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/lock", sp->path) >= sizeof(path))
-		return err_set(e, WEIR_EIO, "%s: too long a name", sp->path);
-	sp->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (sp->lock_fd == -1)
-		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
-	if (flock(sp->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	return err_set(e, WEIR_EIO,
-	    "%s: another weir writes there: give each a state_dir "
-	    "of its own",
-	    sp->path);
-}
 
 static struct spool_item *
 item_new(const struct spool *sp, const char *name, struct err *e)
@@ -121,35 +48,6 @@ item_add(struct spool *sp, struct spool_item *it)
 	sp->batches++;
 	sp->octets += it->octets;
 	pthread_mutex_unlock(&sp->lock);
-}
-
-static bool
-has_tail(const char *name, const char *tail)
-{
-	size_t len = strlen(name), of = strlen(tail);
-
-	return len > of && strcmp(name + len - of, tail) == 0;
-}
-
-enum spool_kind
-spool_kind(const char *name)
-{
-	static const struct {
-		const char *tail;
-		enum spool_kind kind;
-	} kinds[] = {
-		{ "." BATCH_TAIL, SPOOL_WAITS },
-		{ "." BATCH_TAIL BATCH_WRITING, SPOOL_WRITING },
-		{ "." REJECTED_TAIL BATCH_WRITING, SPOOL_ASIDE_WRITING },
-		{ "." REJECTED_TAIL, SPOOL_ASIDE },
-		{ ".damaged", SPOOL_ASIDE },
-		{ ".backup", SPOOL_BOUND },
-	};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (has_tail(name, kinds[i].tail))
-			return kinds[i].kind;
-	return SPOOL_ALIEN;
 }
 
 static int
@@ -243,7 +141,8 @@ spool_open(const char *dir, const char *name, uint64_t max, struct err *e)
 	sp->lock_fd = -1;
 	sp->last = &sp->first;
 	pthread_mutex_init(&sp->lock, NULL);
-	if (folder_make(dir, name, sp->path, e) == 0 && folder_lock(sp, e) == 0 &&
+	if (spool_folder_make(dir, name, sp->path, e) == 0 &&
+	    spool_folder_lock(sp->path, &sp->lock_fd, e) == 0 &&
 	    folder_list(sp, e) == 0)
 		return sp;
 	spool_close(sp);
@@ -488,70 +387,4 @@ spool_depth(struct spool *sp)
 		sp->first != NULL ? sp->first->since : 0 };
 	pthread_mutex_unlock(&sp->lock);
 	return d;
-}
-
-static int
-is_waiting(const struct dirent *d)
-{
-	enum spool_kind kind = spool_kind(d->d_name);
-
-	return kind == SPOOL_WAITS || kind == SPOOL_WRITING || kind == SPOOL_BOUND;
-}
-
-bool
-spool_is_taken(const char *path)
-{
-	char lock[PATH_MAX];
-	bool taken;
-	int fd;
-
-	if ((size_t)snprintf(lock, sizeof(lock), "%s/lock", path) >= sizeof(lock) ||
-	    (fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return false;
-	taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
-	(void)close(fd);
-	return taken;
-}
-
-/* Say how much waits in the folder at `path`, if it is a spool and nobody uses it. */
-static void
-orphan_tell(const char *path)
-{
-	char lock[PATH_MAX];
-	struct dirent **names;
-	int n;
-
-	if ((size_t)snprintf(lock, sizeof(lock), "%s/lock", path) >= sizeof(lock) ||
-	    access(lock, F_OK) != 0 || spool_is_taken(path) ||
-	    (n = scandir(path, &names, is_waiting, NULL)) < 0)
-		return;
-	if (n > 0)
-		log_warn("%s: %d batches wait there for a plugin that is no more: "
-			 "weir replay writes them",
-		    path, n);
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-}
-
-void
-spool_orphans(const char *dir, const char *const *names, unsigned n)
-{
-	DIR *folder = opendir(dir);
-	struct dirent *d;
-
-	while (folder != NULL && (d = readdir(folder)) != NULL) {
-		char name[3 * 64 + 1], path[PATH_MAX];
-		bool known = d->d_name[0] == '.';
-
-		for (unsigned i = 0; i < n && !known; i++) {
-			(void)name_encode(names[i], name);
-			known = strcmp(name, d->d_name) == 0;
-		}
-		if (!known && (size_t)snprintf(path, sizeof(path), "%s/%s", dir,
-				  d->d_name) < sizeof(path))
-			orphan_tell(path);
-	}
-	if (folder != NULL)
-		(void)closedir(folder);
 }

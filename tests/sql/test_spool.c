@@ -4,7 +4,9 @@
  * that are none.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -396,6 +400,38 @@ test_folders(void **state)
 	}
 }
 
+/* Who only looks whether a spool is had, as weir replay does, keeps no weir from it. */
+static void *
+look_on(void *fd)
+{
+	nanosleep(&(struct timespec){ 0, 200 * 1000000L }, NULL);
+	(void)close(*(int *)fd);
+	return NULL;
+}
+
+static void
+test_start_waits_for_who_looks(void **state)
+{
+	struct err e = ERR_INIT;
+	struct spool *sp = spool_open(rig_dir, "x", 1 << 20, &e);
+	pthread_t thread;
+	int fd;
+
+	(void)state;
+	assert_non_null(sp);
+	snprintf(path, sizeof(path), "%s/lock", spool_path(sp));
+	assert_null(spool_open(rig_dir, "x", 1 << 20, &e)); /* a weir has it */
+	assert_non_null(strstr(e.text, "another weir"));
+	spool_close(sp);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+	assert_int_equal(pthread_create(&thread, NULL, look_on, &fd), 0);
+	sp = spool_open(rig_dir, "x", 1 << 20, &e);
+	assert_non_null(sp);
+	spool_close(sp);
+	pthread_join(thread, NULL);
+}
+
 int
 main(void)
 {
@@ -413,6 +449,7 @@ main(void)
 		RIG_TEST(test_file_that_comes_again),
 		RIG_TEST(test_file_that_is_gone),
 		RIG_TEST(test_folders),
+		RIG_TEST(test_start_waits_for_who_looks),
 		RIG_TEST(test_names_that_are_no_file_names),
 	};
 
