@@ -104,7 +104,7 @@ bins_roundoff(const struct bins *b, uint64_t t)
 void
 bins_start(struct bins *b, uint64_t now)
 {
-	b->base = bins_are_none(b) ? 0 : bins_roundoff(b, now) + b->offset_s * CLOCK_S;
+	b->base = bins_are_none(b) ? 0 : bins_roundoff(b, now) - b->offset_s * CLOCK_S;
 }
 
 /* `base` moved by `n` calendar months, local time. */

@@ -16,7 +16,7 @@
 struct bins {
 	uint32_t seconds;   /* length of a bin; 0 with months 0: no history, one bin for ever */
 	uint32_t months;    /* length in calendar months, instead */
-	uint32_t offset_s;  /* shifts every bin */
+	uint32_t offset_s;  /* every bin begins so much earlier */
 	uint64_t base;      /* start of some bin, ns; 0 until bins_start */
 	char roundoff[8];   /* letters of m h d w M, sorted as written */
 	bool epoch_aligned; /* bins start at multiples of `seconds` since 1970 (UTC) instead */

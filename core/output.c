@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/output.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static const struct directive output_rows[] = {
 	    .doc = "Round the start of the bins off: letters of m h d w M (local time)." },
 	{ .name = "print_history_roundoff", .alias_of = "sql_history_roundoff" },
 	{ .name = "sql_history_offset", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(history_offset), .unit = "s", .doc = "Shift every bin by this much." },
+	    .offset = AT(history_offset), .max = 31 * 86400, .unit = "s",
+	    .doc = "Have every bin begin this much earlier." },
 	{ .name = "print_history_offset", .alias_of = "sql_history_offset" },
 	{ .name = "sql_refresh_time", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(refresh), .min = 1, .max = 86400 * 7, .def = "60", .unit = "s",
@@ -170,6 +172,10 @@ output_plan(struct output *o, struct view_config *vc, struct err *e)
 	    (rc = bins_parse_roundoff(c->history_roundoff, &vc->bins, e)) != 0)
 		return rc;
 	vc->bins.offset_s = c->history_offset;
+	if (vc->bins.seconds != 0 && vc->bins.offset_s >= vc->bins.seconds)
+		return err_set(e, WEIR_EINVAL,
+		    "sql_history_offset: it must be shorter than sql_history, %" PRIu32 " s",
+		    vc->bins.seconds);
 	vc->sampling_rate = c->sampling_rate > 1 ? c->sampling_rate : 0;
 	if (o->ops->wants == OUTPUT_SNAPSHOTS) {
 		vc->refresh_s = c->refresh;

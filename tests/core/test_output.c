@@ -84,6 +84,20 @@ test_plan(void **state)
 	}
 }
 
+/* As pmacct has it. */
+static void
+test_an_offset_of_a_bin_is_refused(void **state)
+{
+	struct output o = { .ops = &fake_output,
+		.common = { .history = "1m", .history_offset = 60, .refresh = 60 } };
+	struct view_config vc;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(output_plan(&o, &vc, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "sql_history_offset"));
+}
+
 /* The defaults of the directives are a plan that works. */
 static void
 test_directives(void **state)
@@ -167,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_an_offset_of_a_bin_is_refused),
 		cmocka_unit_test(test_directives),
 		cmocka_unit_test(test_failure),
 	};

@@ -80,11 +80,11 @@ def capture(path, datagrams, port=2055):
 
 
 def v5_settle(path, step):
-    """Have all flows of a file start and end in the middle of their `step` seconds, where no
-    way of rounding takes them to another."""
+    """Have all flows of a file start and end in the middle of the `step` seconds before theirs,
+    where no way of rounding takes them to another; and before they are told of."""
     octets = bytearray(path.read_bytes())
     for (_, _, _, start, _), _, at in v5_parse(path):
-        shift = (start // 1000 // step * step + step // 2) * 1000 - start
+        shift = ((start // 1000 // step - 1) * step + step // 2) * 1000 - start
         first = struct.unpack_from("!I", octets, at + 24)[0] + shift
         assert first >= 0
         struct.pack_into("!II", octets, at + 24, first, first)

@@ -85,7 +85,7 @@ def test_forms_of_times(tmp_path, monkeypatch, more, form, fraction):
     in microseconds, unless timestamps_secs leaves it out: flows are then of whole seconds."""
     monkeypatch.setenv("TZ", "TST-5")
     pcap, db = tmp_path / "x.pcap", tmp_path / "x.db"
-    offset = 20 if "offset" in more else 0
+    offset = -20 if "offset" in more else 0
     starts = [BASE + 5.25, BASE + 5.75, BASE + 61]
     netflow.capture(pcap, [(BASE + 90, netflow.v9(*(
         ("192.0.2.1", at, at + 1, 1 + i, 10) for i, at in enumerate(starts)), seconds=BASE + 90))])

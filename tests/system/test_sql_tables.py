@@ -35,13 +35,15 @@ BIN = 60
 
 class Case:
     def __init__(self, name, says, lines="", version=9, aggregate=TUPLE + ", tos", table=None,
-                 engines=("sqlite3", "pgsql", "mysql"), pmacct=True, adds=True, scripts=False):
+                 engines=("sqlite3", "pgsql", "mysql"), pmacct=True, adds=True, scripts=False,
+                 begins=lambda t: t // BIN * BIN):
         self.name, self.says, self.lines, self.version = name, says, lines, version
         self.aggregate, self.engines = aggregate, engines
         self.table = table or f"t_{name}"
         self.pmacct = pmacct    # can do it, too
         self.adds = adds        # to rows that are there
         self.scripts = scripts  # the table is one of pmacct's scripts
+        self.begins = begins    # the bin of a second
         self.fields = [f.strip() for f in aggregate.split(",")]
 
     def on_pmacct(self, engine):
@@ -75,6 +77,13 @@ CASES = [
          pmacct=("sqlite3", "pgsql")),
     Case("none", "nothing locked", OPTIMIZE + "\nsql_locking_style: none"),
     Case("protos", "protocols as numbers", OPTIMIZE + "\nsql_num_protos: true"),
+    Case("offset", "bins begin earlier", OPTIMIZE + "\nsql_history_offset: 20",
+         begins=lambda t: (t + 20) // BIN * BIN - 20),
+    Case("hour", "bins of a full hour", OPTIMIZE + "\nsql_history: 2m\nsql_history_roundoff: h",
+         begins=lambda t: t // 120 * 120),
+    Case("stamps", "flows' own times", OPTIMIZE, aggregate=TUPLE + ", timestamp_start"),
+    Case("secs", "flows' own times without fraction", OPTIMIZE + "\ntimestamps_secs: true",
+         aggregate=TUPLE + ", timestamp_start"),
     Case("hosts", "addresses as octets", OPTIMIZE + "\nsql_num_hosts: true",
          engines=("sqlite3", "mysql"), pmacct=("mysql",)),
 ]
@@ -185,7 +194,9 @@ class Runs:
 
     def rows(self, case, db):
         """{key: sums} of a case's table or tables."""
-        named = {"tos": "tos", "src_as": "as_src", "dst_as": "as_dst", "tcpflags": "tcp_flags"}
+        named = {"tos": "tos", "src_as": "as_src", "dst_as": "as_dst", "tcpflags": "tcp_flags",
+                 "timestamp_start": "timestamp_start" + (
+                     ", timestamp_start_residual" if case.name == "stamps" else "")}
         old = self.engine != "pgsql" and case.version < 8
         host = {"mysql": "INET6_NTOA(%s)", "sqlite3": "hex(%s)"}.get(self.engine, "%s")
         host = host if case.name == "hosts" else "%s"
@@ -194,7 +205,7 @@ class Runs:
                    *(named[f] for f in case.fields if f in named and f != "tcpflags"),
                    "packets", "bytes", *(["flows"] if "flows" in case.fields else []),
                    *(["tcp_flags"] if "tcpflags" in case.fields else [])]
-        keys = columns.index("packets")
+        keys = ", ".join(columns).split(", ").index("packets")
         tables = [case.table]
         if "%" in case.table:
             tables = [t for t in self.server.tables(db) if t.startswith("t_2")]
@@ -208,24 +219,29 @@ class Runs:
 
     @staticmethod
     def normal(row, keys):
-        stamp = row[0]
-        if not stamp.isdigit():
-            stamp = calendar.timegm(time.strptime(stamp, "%Y-%m-%d %H:%M:%S"))
+        def number(text):
+            if re.fullmatch("[0-9]+", text):
+                return int(text)
+            if text.startswith("000"):  # none
+                return 0
+            return calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
 
         def host(text):
             if len(text) == 8 and "." not in text:  # hex() of four octets
                 return ".".join(str(b) for b in bytes.fromhex(text))
             return text
         proto = PROTOS.get(row[5]) or int(row[5])
-        return (int(stamp), host(row[1]), host(row[2]), int(row[3]), int(row[4]), proto,
-                *(int(v) for v in row[6:keys]))
+        return (number(row[0]), host(row[1]), host(row[2]), int(row[3]), int(row[4]), proto,
+                *(number(v) for v in row[6:keys]))
 
     def truth(self, case):
         """The same from the datagrams themselves."""
         got = {}
         for key, more, packets, octets, start in netflow.v5_rows(self.pcap):
-            key = (start // 1000 // BIN * BIN, *key,
+            key = (case.begins(start // 1000), *key,
                    *(more[f] for f in case.fields if f in ("tos", "src_as", "dst_as")))
+            if "timestamp_start" in case.fields:
+                key += (start // 1000, *([start % 1000 * 1000] if case.name == "stamps" else []))
             at = got.setdefault(key, [0, 0, 0, 0])
             at[:] = at[0] + packets, at[1] + octets, at[2] + 1, at[3] | more["tcpflags"]
         return {k: (*v[:2], *([v[2]] if "flows" in case.fields else []),
