@@ -22,7 +22,8 @@ test_rows(void **state)
 		if (*r->name == '\0' || *r->unit == '\0')
 			fail_msg("stat %d has no name or unit", i);
 		for (const char *c = r->name; *c != '\0'; c++)
-			if (!islower((unsigned char)*c) && *c != '_')
+			if (!islower((unsigned char)*c) && *c != '_' &&
+			    (c == r->name || !isdigit((unsigned char)*c)))
 				fail_msg("'%s' is no name", r->name);
 		if (doc < 10 || r->doc[doc - 1] != '.' ||
 		    !isupper((unsigned char)*r->doc))
