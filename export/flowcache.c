@@ -400,18 +400,11 @@ cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool t
 		cached_end(c, f, x, back);
 }
 
-/* Keys are whole words. */
-static bool
-key_equal(const uint64_t *a, const uint8_t *b, uint32_t octets)
+static inline bool
+key_equal(const void *a, const void *b, uint32_t octets)
 {
-	for (; octets > 0; octets -= 8, a++, b += 8) {
-		uint64_t w;
-
-		memcpy(&w, b, sizeof(w));
-		if (*a != w)
-			return false;
-	}
-	return true;
+	/* The 5-tuple: of a constant length it is a few wide comparisons. */
+	return octets == 40 ? memcmp(a, b, 40) == 0 : memcmp(a, b, octets) == 0;
 }
 
 struct sought {
@@ -432,9 +425,10 @@ static struct cached *
 cached_find(const struct flowcache *c, const uint8_t *key, uint32_t hash, uint32_t guess)
 {
 	const struct sought sought = { c, key };
+	struct cached *f = guess != NONE ? cached_at(c, guess) : NULL;
 
-	if (guess != NONE && cached_at(c, guess)->slot != FREE && is_sought(&sought, guess))
-		return cached_at(c, guess);
+	if (f != NULL && f->slot != FREE && key_equal(f->row, key, c->config.rs->key_octets))
+		return f;
 	guess = flowindex_find(&c->index, hash, is_sought, &sought);
 	return guess != NONE ? cached_at(c, guess) : NULL;
 }
@@ -504,10 +498,9 @@ flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
 	if (c->config.biflow)
 		flows = flows_turn(c, flows, n);
 	rowspec_pack(rs, flows, bins, n, (uint8_t *)c->keys);
-	for (unsigned i = 0; i < n; i++) {
-		hashes[i] = (uint32_t)hash_seeded(keys + i * rs->key_octets, rs->key_octets);
+	hash_seeded_many(keys, rs->key_octets, n, hashes);
+	for (unsigned i = 0; i < n; i++)
 		flowindex_prefetch(&c->index, hashes[i]);
-	}
 	for (unsigned i = 0; i < n; i++) {
 		guesses[i] = flowindex_guess(&c->index, hashes[i]);
 		if (guesses[i] != NONE)

@@ -97,7 +97,9 @@ rowspec_compile(struct rowspec *rs, const struct field_set *set)
 		if (fields[i].merge == FIELD_KEY || fields[i].merge == FIELD_SUM)
 			continue;
 		rs->offset[i] = (uint16_t)at;
-		rs->extras[rs->n_extras++] = i;
+		rs->extras[rs->n_extras++] = (struct rowspec_extra){ .from = fields[i].offset,
+			.to = (uint16_t)at, .octets = fields[i].octets,
+			.merge = (uint8_t)fields[i].merge };
 		at += 8; /* each begins a word: rows stay 8-aligned */
 	}
 	rs->row_octets = at;
@@ -152,13 +154,13 @@ rowspec_pack(const struct rowspec *rs, const struct flow *flows, const uint16_t 
 	}
 }
 
-/* Combine the value `v` of a field that adds, ORs, MINs or MAXes into the one at `p`. */
-static void
-extra_merge(const struct field *f, uint8_t *p, uint64_t v)
+/* Combine the value `v` of a field that adds, ORs, MINs or MAXes into that of `row`. */
+static inline void
+extra_merge(const struct rowspec_extra *x, uint8_t *row, uint64_t v)
 {
-	uint64_t old = field_uint(p, f->octets);
+	uint64_t old = field_uint(row + x->to, x->octets);
 
-	switch (f->merge) {
+	switch ((enum field_merge)x->merge) {
 	case FIELD_ADD:
 		old += v;
 		break;
@@ -175,28 +177,27 @@ extra_merge(const struct field *f, uint8_t *p, uint64_t v)
 	case FIELD_SUM:
 		assert(false && "a key or a sum is no extra");
 	}
-	field_uint_set(p, f->octets, old);
+	field_uint_set(row + x->to, x->octets, old);
 }
 
 void
 rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 {
 	for (uint16_t i = 0; i < rs->n_extras; i++) {
-		const struct field *x = &fields[rs->extras[i]];
+		const struct rowspec_extra *x = &rs->extras[i];
 
-		extra_merge(x, row + rs->offset[rs->extras[i]],
-		    field_uint((const uint8_t *)f + x->offset, x->octets));
+		extra_merge(x, row, field_uint((const uint8_t *)f + x->from, x->octets));
 	}
 }
 
-/* Take `less` off field `x` at `p`, if it adds up. */
+/* Take `less` off field `x` of `row`, if it adds up. */
 static void
-extra_take_off(const struct field *x, uint8_t *p, uint64_t less)
+extra_take_off(const struct rowspec_extra *x, uint8_t *row, uint64_t less)
 {
-	uint64_t old = field_uint(p, x->octets);
+	uint64_t old = field_uint(row + x->to, x->octets);
 
 	if (x->merge == FIELD_ADD)
-		field_uint_set(p, x->octets, old > less ? old - less : 0);
+		field_uint_set(row + x->to, x->octets, old > less ? old - less : 0);
 }
 
 void
@@ -204,10 +205,9 @@ rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 {
 	sums_take_off(rowspec_sums(rs, row), &(struct sums){ f->packets, f->bytes, f->flows });
 	for (uint16_t i = 0; i < rs->n_extras; i++) {
-		const struct field *x = &fields[rs->extras[i]];
+		const struct rowspec_extra *x = &rs->extras[i];
 
-		extra_take_off(x, row + rs->offset[rs->extras[i]],
-		    field_uint((const uint8_t *)f + x->offset, x->octets));
+		extra_take_off(x, row, field_uint((const uint8_t *)f + x->from, x->octets));
 	}
 }
 
@@ -216,10 +216,9 @@ rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less
 {
 	sums_take_off(rowspec_sums(rs, row), rowspec_sums_get(rs, less));
 	for (uint16_t i = 0; i < rs->n_extras; i++) {
-		const struct field *x = &fields[rs->extras[i]];
-		uint16_t at = rs->offset[rs->extras[i]];
+		const struct rowspec_extra *x = &rs->extras[i];
 
-		extra_take_off(x, row + at, field_uint(less + at, x->octets));
+		extra_take_off(x, row, field_uint(less + x->to, x->octets));
 	}
 }
 
@@ -228,10 +227,9 @@ rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from)
 {
 	sums_add(rowspec_sums(rs, row), rowspec_sums_get(rs, from));
 	for (uint16_t i = 0; i < rs->n_extras; i++) {
-		const struct field *x = &fields[rs->extras[i]];
-		uint16_t at = rs->offset[rs->extras[i]];
+		const struct rowspec_extra *x = &rs->extras[i];
 
-		extra_merge(x, row + at, field_uint(from + at, x->octets));
+		extra_merge(x, row, field_uint(from + x->to, x->octets));
 	}
 }
 

@@ -75,7 +75,10 @@ struct rowspec {
 	unsigned bin_shift;         /* where in that word the bin goes */
 	uint32_t stray_pad;         /* a padding octet before that word; 0: there is none */
 	uint16_t n_extras;
-	uint16_t extras[FIELD_COUNT]; /* ADD, OR, MIN and MAX fields */
+	struct rowspec_extra {
+		uint16_t from, to; /* where in struct flow, where in the row */
+		uint8_t octets, merge; /* as the field has them */
+	} extras[FIELD_COUNT];      /* ADD, OR, MIN and MAX fields */
 };
 
 #define ROWSPEC_MAX_KEY       1024U /* octets */

@@ -34,6 +34,24 @@ hash_seeded(const void *data, size_t len)
 	return XXH3_64bits_withSeed(data, len, hash_seed());
 }
 
+static inline __attribute__((always_inline)) void
+hash_each(const uint8_t *keys, size_t len, unsigned n, uint32_t *hashes)
+{
+	uint64_t s = hash_seed();
+
+	for (unsigned i = 0; i < n; i++, keys += len)
+		hashes[i] = (uint32_t)XXH3_64bits_withSeed(keys, len, s);
+}
+
+void
+hash_seeded_many(const void *keys, size_t len, unsigned n, uint32_t *hashes)
+{
+	if (len == 40) /* the 5-tuple: of a constant length it is a dozen instructions */
+		hash_each(keys, 40, n, hashes);
+	else
+		hash_each(keys, len, n, hashes);
+}
+
 uint64_t
 hash_frozen(const void *data, size_t len)
 {

@@ -16,6 +16,9 @@ uint64_t hash_seed(void);
 /* XXH3 of `len` octets with the process's seed: for tables only, never written anywhere. */
 uint64_t hash_seeded(const void *data, size_t len);
 
+/* The same of `n` keys, `len` octets each and one behind the other; their low 32 bits. */
+void hash_seeded_many(const void *keys, size_t len, unsigned n, uint32_t *hashes);
+
 /* XXH64 with seed 0: the same on every machine and for ever. */
 uint64_t hash_frozen(const void *data, size_t len);
 
