@@ -37,6 +37,8 @@ intake_log(struct intake *in, const ip16_t *from, const char *fmt, ...)
 	char text[256], who[IP_STRLEN];
 	va_list ap;
 
+	if (log_limit_spent(&in->limit))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

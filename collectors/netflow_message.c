@@ -16,17 +16,19 @@ message_log(struct netflow *nf, const struct message *m, const char *fmt, ...)
 	char text[256], addr[IP_STRLEN];
 	const char *protocol = m->version == 10 ? "ipfix" : "netflow";
 	struct exporter *x = m->exporter;
+	struct log_limit *limit = x != NULL ? &x->parts[nf->worker].limit : &nf->limit;
 	va_list ap;
 
+	if (log_limit_spent(limit))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	ip_format(&m->datagram->from, addr);
 	if (x != NULL)
-		log_limited(&x->parts[nf->worker].limit, "%s %s/%u: %s", protocol, addr,
-		    x->domain, text);
+		log_limited(limit, "%s %s/%u: %s", protocol, addr, x->domain, text);
 	else
-		log_limited(&nf->limit, "%s %s: %s", protocol, addr, text);
+		log_limited(limit, "%s %s: %s", protocol, addr, text);
 }
 
 void

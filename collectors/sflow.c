@@ -25,16 +25,19 @@ message_log(struct sflow *s, const struct sflow_message *m, const char *fmt, ...
 {
 	char text[160], ip[IP_STRLEN];
 	struct exporter *x = m->exporter;
+	struct log_limit *limit = x != NULL ? &x->parts[s->worker].limit : &s->limit;
 	va_list ap;
 
+	if (log_limit_spent(limit))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	(void)ip_format(x != NULL ? &x->addr : &m->datagram->from, ip);
 	if (x != NULL)
-		log_limited(&x->parts[s->worker].limit, "sflow %s/%u: %s", ip, x->domain, text);
+		log_limited(limit, "sflow %s/%u: %s", ip, x->domain, text);
 	else
-		log_limited(&s->limit, "sflow %s: %s", ip, text);
+		log_limited(limit, "sflow %s: %s", ip, text);
 }
 
 /* The rest of the header, behind its version. Returns whether all of it is there. */

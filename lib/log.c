@@ -325,26 +325,23 @@ log_debug(enum log_topic topic, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Take a token, after adding those that are due. Returns whether there was one. */
-static bool
-limit_take(struct log_limit *l)
+bool
+log_limit_spent(struct log_limit *l)
 {
 	uint64_t now = clock_mono(), due;
 
 	if (l->every_ns == 0)
-		return true;
+		return false;
 	if (now < l->last_ns) /* the clock was set back */
 		l->last_ns = now;
 	due = (now - l->last_ns) / l->every_ns;
 	l->last_ns += due * l->every_ns;
 	l->used -= due < l->used ? (uint32_t)due : l->used;
-	if (l->used >= l->burst) {
-		l->left_out++;
-		return false;
-	}
 	if (l->used == 0) /* a full bucket gathers nothing */
 		l->last_ns = now;
-	l->used++;
+	if (l->used < l->burst)
+		return false;
+	l->left_out++;
 	return true;
 }
 
@@ -353,8 +350,9 @@ log_limited(struct log_limit *l, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!limit_take(l))
+	if (log_limit_spent(l))
 		return false;
+	l->used++;
 	va_start(ap, fmt);
 	log_line(LOG_LEVEL_WARN, l->left_out, fmt, ap);
 	va_end(ap);

@@ -70,6 +70,12 @@ struct log_limit {
 
 #define LOG_LIMIT_INIT { 5, UINT64_C(10000000000), 0, 0, 0 }
 
+/*
+ * Whether log_limited would write nothing now: then a line is left out, and need not even be
+ * made.
+ */
+bool log_limit_spent(struct log_limit *l);
+
 /* log_warn through a token bucket. Returns whether the line was written. */
 bool log_limited(struct log_limit *l, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
