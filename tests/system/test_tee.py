@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -85,6 +86,40 @@ def test_every_pool_gets_every_octet(tmp_path, weir, receivers):
     assert {row["octets"] for row in targets(w).values()} == {sum(map(len, sent))}
     assert output(w)["written"] == output(w)["rows"] == 3 * len(sent)
     poll(lambda: w.stats()["records_fed"] == 200)  # and it is counted here as ever
+    w.books()
+    assert w.stop() == 0
+
+
+UDP_SEGMENT = 103  # <linux/udp.h>
+SIZES = (1464, 1464, 700, 700, 0, 1, 1, 1, 9000, 9000, 1464, 65507, 20, 20, 30)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_sizes_arrive_as_they_were(tmp_path, weir, receivers, joined):
+    """Datagrams go together, may come together, and are apart again: each as it was sent."""
+    a, b = receivers(), receivers()
+    w, port, _ = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{a.port},127.0.0.1:{free_port()}\n"
+                                     f"id=2 ip=127.0.0.1:{b.port}\n",
+                     f"nfacctd_udp_gro: {str(joined).lower()}\n")
+    sent = [bytes([i & 0xff]) * n for i, n in enumerate(SIZES * 4)]
+    trains = [(44, 1464, 0), (10, 100, 7), (63, 2, 1), (2, 32000, 0)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", port))
+        for n, data in enumerate(sent, 1):
+            s.send(data)
+            if n % 5 == 0:
+                for r in (a, b):
+                    r.take(n)
+        for n, each, last in trains:
+            datagrams = [bytes([n + i & 0xff]) * each for i in range(n)] + [b"!" * last] * (last > 0)
+            s.sendmsg(datagrams, [(socket.IPPROTO_UDP, UDP_SEGMENT, each.to_bytes(2, sys.byteorder))])
+            sent += datagrams
+            for r in (a, b):
+                r.take(len(sent))
+    assert a.take(len(sent)) == b.take(len(sent)) == sent
+    assert output(w)["rows"] == 3 * len(sent)
+    assert targets(w)[f"127.0.0.1:{b.port}"]["octets"] == sum(map(len, sent))
+    poll(lambda: w.stats()["datagrams"] == len(sent))
     w.books()
     assert w.stop() == 0
 
