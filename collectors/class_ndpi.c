@@ -7,6 +7,7 @@
  */
 #include "collectors/class_engine.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,10 +141,15 @@ static uint32_t
 ndpi_give_up(void *engine, void *stream)
 {
 	struct ndpi *n = engine;
+	const struct ndpi_flow_struct *flow = stream;
 	uint8_t guessed;
 	ndpi_protocol p =
 	    ndpi_detection_giveup(n->module, stream, n->guess, &guessed);
 
+	/* Of UDP it guesses only what has no dissector of its own, which may know too little. */
+	if (n->guess && p.app_protocol == NDPI_PROTOCOL_UNKNOWN && flow->l4_proto == IPPROTO_UDP)
+		p = ndpi_guess_undetected_protocol(n->module, NULL, IPPROTO_UDP, 0,
+		    ntohs(flow->sport), 0, ntohs(flow->dport));
 	return class_of(n, &p);
 }
 

@@ -52,6 +52,16 @@ def test_no_row_is_empty_or_lost(tmp_path, capture):
     assert all(row["packets"] > 0 for row in rows)
 
 
+@pytest.mark.parametrize("guess, want", [("true", "SNMP"), ("false", "unknown")])
+def test_ports_tell_where_nothing_else_does(tmp_path, guess, want):
+    """nDPI's dissector does not know this trap, and says that it is no SNMP."""
+    path = tmp_path / "trap.pcap"
+    trap = bytes.fromhex("3016020103a411060100400400000000020106020101430100")
+    write_pcap(path, stream(1, 17, 162, [(">", trap)]))
+    assert classes(from_file(tmp_path, path, f"classifier_proto_guess: {guess}\n")) == \
+        {(want, (162, 40001)): 1}
+
+
 def test_without_classifiers_all_is_unknown(tmp_path, capture):
     rows = from_file(tmp_path, capture, "classifiers: none\n")
     assert {row["class"] for row in rows} == {"unknown"}
