@@ -7,6 +7,7 @@
 #include "collectors/chunks.h"
 #include "collectors/class_engine.h"
 #include "collectors/class_list.h"
+#include "collectors/late.h"
 #include "collectors/turns.h"
 #include "lib/clock.h"
 
@@ -14,8 +15,6 @@
 #define ENDED_MAX   4096U  /* and those that are judged, whose records wait to move */
 #define OPEN_LIFE   (60 * CLOCK_S) /* after such a pause they look no more */
 #define KEPT_MAX    (8 * OPEN_MAX) /* records that may still move */
-#define LATE_MAX    1024U          /* packets that wait for the next budget, */
-#define LATE_OCTETS 2048U          /* and how much of each */
 #define NONE        0U
 #define SETTLED     UINT32_MAX
 
@@ -62,15 +61,6 @@ struct record {
 	uint64_t flow[];
 };
 
-/* A packet that waits to be looked at. */
-struct late {
-	uint32_t open;
-	uint64_t birth; /* of the stream then */
-	const struct packet_link *link;
-	struct frame frame;
-	uint8_t octets[LATE_OCTETS];
-};
-
 struct classes {
 	const struct class_config *config;
 	const struct packet_wants *wants;
@@ -87,8 +77,7 @@ struct classes {
 	uint32_t unsettled;
 	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
 	uint32_t budget;
-	uint32_t late_first, late_n;
-	struct late *late; /* a ring; NULL until it is needed */
+	struct late late; /* packets for the next budget */
 	struct class_member member; /* what is told of all that */
 };
 
@@ -132,7 +121,7 @@ member_tell(struct classes *cs)
 
 	atomic_store_explicit(&cs->member.streams, t->tables[t->current].n, memory_order_relaxed);
 	atomic_store_explicit(&cs->member.open, cs->n_open, memory_order_relaxed);
-	atomic_store_explicit(&cs->member.late, cs->late_n, memory_order_relaxed);
+	atomic_store_explicit(&cs->member.late, cs->late.n, memory_order_relaxed);
 }
 
 struct classes *
@@ -375,40 +364,25 @@ stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
 
 /* Keep a packet for the next budget. */
 static void
-late_add(struct classes *cs, uint32_t open, const struct packet_link *link,
+look_later(struct classes *cs, uint32_t open, const struct packet_link *link,
     const struct frame *frame)
 {
-	struct late *l;
+	bool kept = late_add(&cs->late, open, stream_at(cs, open)->birth, link, frame);
 
-	if (cs->late == NULL)
-		cs->late = malloc(LATE_MAX * sizeof(*cs->late));
-	if (cs->late == NULL || cs->late_n == LATE_MAX) {
-		stat_add(&cs->pipeline->stats, STAT_CLASS_UNSEEN, 1);
-		return;
-	}
-	stat_add(&cs->pipeline->stats, STAT_CLASS_LATE, 1);
-	l = &cs->late[(cs->late_first + cs->late_n++) % LATE_MAX];
-	l->open = open;
-	l->birth = stream_at(cs, open)->birth;
-	l->link = link;
-	l->frame = *frame;
-	if (l->frame.caplen > LATE_OCTETS)
-		l->frame.caplen = LATE_OCTETS;
-	memcpy(l->octets, frame->octets, l->frame.caplen);
-	l->frame.octets = l->octets;
+	stat_add(&cs->pipeline->stats, kept ? STAT_CLASS_LATE : STAT_CLASS_UNSEEN, 1);
 }
 
 void
 classes_budget(struct classes *cs, uint32_t looks)
 {
-	cs->budget = looks;
-	while (cs->late_n > 0 && cs->budget > 0) {
-		struct late *l = &cs->late[cs->late_first];
+	const struct late_packet *l;
 
-		cs->late_first = (cs->late_first + 1) % LATE_MAX;
-		cs->late_n--;
+	cs->budget = looks;
+	while (cs->budget > 0 && (l = late_take(&cs->late)) != NULL) {
+		const struct stream *st = stream_at(cs, l->open);
+
 		/* It may have ended meanwhile, and another be in its place. */
-		if (stream_at(cs, l->open)->birth == l->birth && !stream_at(cs, l->open)->ended)
+		if (st->birth == l->birth && !st->ended)
 			stream_look(cs, l->open, l->link, &l->frame);
 	}
 }
@@ -573,10 +547,10 @@ classes_take(struct classes *cs, const struct packet_link *link,
 		stream_unlink(cs, row->open, BY_SEEN);
 		stream_link(cs, row->open, BY_SEEN);
 	}
-	if (cs->budget > 0 && cs->late_n == 0)
+	if (cs->budget > 0 && cs->late.n == 0)
 		stream_look(cs, row->open, link, frame);
 	else
-		late_add(cs, row->open, link, frame);
+		look_later(cs, row->open, link, frame);
 	if (row->open == SETTLED) {
 		f->class_id = row->class_id;
 		return;
@@ -629,6 +603,6 @@ classes_free(struct classes *cs)
 	chunks_fini(&cs->streams);
 	chunks_fini(&cs->records);
 	turns_fini(&cs->turns);
-	free(cs->late);
+	late_fini(&cs->late);
 	free(cs);
 }

@@ -35,7 +35,10 @@ bool moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
 /* Take what `was` counts off its row; the same. */
 bool moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint16_t bin);
 
-/* As moves_now, for whoever has what was counted before `s`. Returns false when there is no room. */
+/*
+ * As moves_now, for whoever has what was counted before `s`. Returns false when there is no
+ * room.
+ */
 bool moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin);
 

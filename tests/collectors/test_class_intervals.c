@@ -246,7 +246,8 @@ check_any_split(enum view_unknown unknown, const char *octets)
 	for (unsigned c = 0; c < CLASSES; c++)
 		assert_true(want.of_classes.packets[INTERVALS / 2][c] > 0);
 	for (unsigned i = 0; i < 40; i++) {
-		struct run r = { .unknown = unknown, .octets = octets, .workers = 1 + i % WORKERS, .read = 1 + class_draw(&seed, 900),
+		struct run r = { .unknown = unknown, .octets = octets,
+			.workers = 1 + i % WORKERS, .read = 1 + class_draw(&seed, 900),
 			.round = i % 4 == 0 ? 0 : 1 + class_draw(&seed, 1000) };
 
 		run_open(&r);

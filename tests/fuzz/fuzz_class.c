@@ -2,8 +2,8 @@
 /*
  * Fuzz target of what looks into packets: the frames of one stream, each behind an octet (its
  * link layer, and whether some of it was not captured) and two of length, go to all engines, as
- * far as they have content and are of one protocol, as those of a stream are. What is not weir's own in there (nDPI, PCRE2) must bear whatever
- * a packet is that weir has dissected.
+ * far as they have content and are of one protocol, as those of a stream are. What is not
+ * weir's own in there (nDPI, PCRE2) must bear whatever a packet is that weir has dissected.
  */
 #include "config.h"
 
