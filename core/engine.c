@@ -41,6 +41,7 @@ engine_new(const struct engine_config *c, struct err *e)
 			return NULL;
 		}
 		en->workers[i].publisher = en->publisher;
+		en->workers[i].pipeline.reloads = &en->reloads;
 		en->workers[i].finished_fd = en->finished_fd;
 		en->n_workers++;
 	}
@@ -378,12 +379,14 @@ engine_prepare(struct engine *en, struct problems *ps, struct err *e)
 void
 engine_reload(struct engine *en, struct problems *ps)
 {
+	atomic_fetch_add(&en->reloads, 1);
 	if (en->sampling != NULL)
 		sampling_reload(en->sampling, ps);
 	files_reload(en->files, ps);
 	for (unsigned t = 0; t < en->n_taggings; t++)
 		tagging_reload(&en->taggings[t], en->n_workers, &en->workers[0].pipeline.needs,
 		    ps);
+	atomic_fetch_add(&en->reloads, 1);
 	for (unsigned i = 0; i < en->n_outputs; i++)
 		if (en->outputs[i]->ops->reload != NULL)
 			en->outputs[i]->ops->reload(en->outputs[i], ps);

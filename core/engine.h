@@ -57,6 +57,7 @@ struct engine {
 	struct topns *topns;      /* and these */
 	struct sampling *sampling; /* NULL: the operator says nothing about it */
 	struct files *files;      /* what rules look at */
+	_Atomic uint64_t reloads; /* times that they were read anew, and that this began */
 	/*
 	 * Read the operator's files anew; what is wrong goes to `ps`. Any thread but the main one,
 	 * which does it meanwhile. Returns 0, or -WEIR_EIO at the end. Set by the caller

@@ -2,6 +2,7 @@
 #include "core/pipeline.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,9 +196,15 @@ group_each(struct pipeline *p, const struct pipeline_group *g, struct batch b, u
 	}
 	/* Of a pair, that of its first. */
 	n = moves_pick(p, move == shard_move ? mask & PAIRS : mask, moves);
-	for (unsigned i = 0; i < g->n_shards; i++)
-		if (g->shards[i]->sieve == NULL)
-			stat_add(&p->stats, STAT_CLASS_MOVED, move(g->shards[i], b.flows, moves, n));
+	for (unsigned i = 0; i < g->n_shards; i++) {
+		struct shard *sh = g->shards[i];
+		uint64_t stayed = sh->stayed;
+
+		if (sh->sieve != NULL)
+			continue;
+		stat_add(&p->stats, STAT_CLASS_MOVED, move(sh, b.flows, moves, n));
+		stat_add(&p->stats, STAT_CLASS_STAYED, sh->stayed - stayed);
+	}
 }
 
 /* Move the pairs of the batch: those of which both, or one, pass the filters of the group. */
@@ -353,7 +360,7 @@ pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *wa
 	memcpy(&pair[0], was, p->clear_octets);
 	memcpy(&pair[1], was, p->clear_octets);
 	pair[1].class_id = class_id;
-	m->of[m->n++] = (struct shard_move){ batch, lost };
+	m->of[m->n++] = (struct shard_move){ batch, batch < p->ruled, lost };
 	if (2 * m->n == FLOW_BATCH)
 		pipeline_moves_run(p, source);
 }
@@ -418,9 +425,23 @@ pipeline_cut_feeds(struct pipeline *p)
 			feed_cut(p->groups[i].feeds[k], &p->fed);
 }
 
+/* Files of rules that were read anew say other things of what is yet to come. */
+static void
+rules_notice(struct pipeline *p)
+{
+	uint64_t reloads = atomic_load_explicit(p->reloads, memory_order_acquire);
+
+	if (reloads == p->reloads_seen)
+		return;
+	p->reloads_seen = reloads;
+	p->ruled = p->batches;
+}
+
 void
 pipeline_flush(struct pipeline *p)
 {
+	if (p->hooks != NULL)
+		rules_notice(p);
 	for (const struct pipeline_hook *h = p->hooks; h != NULL; h = h->next)
 		h->before(h->arg);
 	if (p->n > 0)

@@ -70,6 +70,9 @@ struct pipeline {
 	bool again;                  /* the batch is of records that were fed before */
 	uint64_t batches;            /* fed so far: the number of the next */
 	struct pipeline_hook *hooks; /* each its user's */
+	const _Atomic uint64_t *reloads; /* times that rules were read anew; the engine's */
+	uint64_t reloads_seen;       /* as of the last flush with hooks, */
+	uint64_t ruled;              /* and the first batch since then */
 	struct pipeline_moves *moves; /* NULL: nobody asks for what is told late; owned */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;

@@ -340,6 +340,14 @@ shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is,
 	return bin >= 0 && moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
 }
 
+/* The record of `m` stays as it is here. */
+static void
+shard_lose(struct shard *sh, const struct shard_move *m)
+{
+	*m->lost |= sh->bit;
+	sh->stayed++;
+}
+
 unsigned
 shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *const *moves,
     unsigned n)
@@ -349,10 +357,11 @@ shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *
 	for (unsigned i = 0; i < n; i++) {
 		if ((*moves[i]->lost & sh->bit) != 0)
 			continue;
-		if (shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch))
+		if (!moves[i]->stays &&
+		    shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch))
 			moved++;
 		else
-			*moves[i]->lost |= sh->bit;
+			shard_lose(sh, moves[i]);
 	}
 	return moved;
 }
@@ -368,8 +377,9 @@ shard_enter(struct shard *sh, const struct flow *flows, const struct shard_move 
 
 		if ((*moves[i]->lost & sh->bit) != 0)
 			continue;
-		if (moves[i]->batch < sh->began && !shard_is_in_time(sh, f->stamp)) {
-			*moves[i]->lost |= sh->bit;
+		if (moves[i]->stays ||
+		    (moves[i]->batch < sh->began && !shard_is_in_time(sh, f->stamp))) {
+			shard_lose(sh, moves[i]);
 			continue;
 		}
 		/* Of a slab before, this is less than nothing; the books have the sum of both. */
@@ -394,9 +404,9 @@ shard_leave(struct shard *sh, const struct flow *flows, const struct shard_move 
 
 		if ((*moves[i]->lost & sh->bit) != 0)
 			continue;
-		if (moves[i]->batch < sh->began || bin < 0 ||
+		if (moves[i]->stays || moves[i]->batch < sh->began || bin < 0 ||
 		    !moves_off(&sh->view->rs, sh->active, f, (uint16_t)bin)) {
-			*moves[i]->lost |= sh->bit;
+			shard_lose(sh, moves[i]);
 			continue;
 		}
 		sums_take_off(&sh->active->counted, &sums);

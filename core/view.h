@@ -85,6 +85,7 @@ struct shard {
 	uint64_t bit;                      /* by the number of the view, modulo 64 */
 	struct slab *active;               /* the worker's */
 	uint64_t began;                    /* number of the first batch that is in it */
+	uint64_t stayed;                   /* records that did not move, so far */
 	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
 	_Atomic(struct slab *) retired;    /* by the worker: full, for the publisher */
 	struct bin bin;                    /* of the last record */
@@ -149,6 +150,7 @@ uint64_t shard_feed_sample(struct shard *sh, enum flow_source source,
 /* A record whose class was told late. */
 struct shard_move {
 	uint64_t batch; /* number of the batch that it was counted with */
+	bool stays;     /* other rules have said its row than do now */
 	uint64_t *lost; /* bits of shards in which it moves no more: one did not do it */
 };
 

@@ -241,6 +241,50 @@ test_moves_through_filters(void **state)
 	engine_free(en);
 }
 
+static void
+hook_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* What was tagged by another map is not in the row that this one says: it stays. */
+static void
+test_moves_end_with_their_rules(void **state)
+{
+	static const struct output_config common = { .aggregate = "tag, class" };
+	const struct rules_config rules = { .pre_tag_map = one };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	struct pipeline_hook hook = { .before = hook_nothing, .after = hook_nothing };
+	struct flow was = { .dst_port = 53, .packets = 1, .flows = 1, .bytes = 100 }, is = was;
+	struct problems ps = { 0 };
+	uint64_t lost[2] = { 0 };
+	uint32_t n;
+
+	(void)state;
+	file_write(one, "set_tag=1\n");
+	assert_int_equal(engine_output(en, &fake_output, "a", &common, &rules, &out, NULL), 0);
+	fake_prepare(en);
+	pipeline_hook(p, &hook);
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	file_write(one, "set_tag=2\n");
+	engine_reload(en, &ps);
+	assert_int_equal(ps.n, 0);
+	pipeline_flush(p);
+	feed(p, 53, 0);
+	move(p, &was, 0, "web", &lost[0]); /* not one of the second */
+	assert_int_equal(fake_class_packets(&en->workers[0].shards[0], "web", &n), 0);
+	move(p, &is, 1, "web", &lost[1]);
+	assert_int_equal(fake_class_packets(&en->workers[0].shards[0], "web", &n), 1);
+	assert_int_equal(bytes_of(en, 0, 1), 100);
+	assert_int_equal(bytes_of(en, 0, 2), 100);
+	assert_int_equal(stat_get(&p->stats, STAT_CLASS_STAYED), 1);
+	engine_free(en);
+	rcu_drain();
+}
+
 int
 main(void)
 {
@@ -249,6 +293,7 @@ main(void)
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_moves_count_nothing),
 		cmocka_unit_test(test_moves_through_filters),
+		cmocka_unit_test(test_moves_end_with_their_rules),
 	};
 	int rc;
 
