@@ -145,7 +145,7 @@ note_of(const struct ie *row)
 	return row->out       ? "preferred on the way out"
 	       : row->tunnel  ? "the first of several"
 	       : row->reverse ? "of the way back"
-	       : row->probe   ? "NetFlow v9 without labels"
+	       : row->probe   ? "NetFlow v9; where there are labels of MPLS, if longer than 4 octets"
 			      : "";
 }
 

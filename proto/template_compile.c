@@ -296,14 +296,18 @@ tunnel_find(const struct compiler *c, const struct ie *row, struct choice *found
 
 /*
  * Whether an element is what pmacct's probe meant by its number, at place `p`: a class had
- * 16 octets. Others mean MPLS by the same numbers (200 mplsTopLabelTTL, ...).
+ * 16 octets. Others mean MPLS by the same numbers (200 mplsTopLabelTTL, ...), in four octets
+ * at most.
  */
 static bool
 probe_fits(const struct compiler *c, const struct ie *row, const struct place *p)
 {
-	return !template_kind_is_ipfix(c->def->kind) &&
-	       place_find(c, 0, IE_MPLS_TOP_LABEL, IE_LABEL) == NULL &&
-	       (row->convert != IE_STR || p->spec.octets == PROBE_CLASS_OCTETS);
+	if (template_kind_is_ipfix(c->def->kind))
+		return false;
+	if (row->convert == IE_STR)
+		return p->spec.octets == PROBE_CLASS_OCTETS;
+	return p->spec.octets > sizeof(uint32_t) ||
+	       place_find(c, 0, IE_MPLS_TOP_LABEL, IE_LABEL) == NULL;
 }
 
 /*
