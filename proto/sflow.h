@@ -75,7 +75,7 @@ enum {
 
 /* Records of pmacct's probe. */
 enum {
-	SFLOW_PMACCT_CLASS = 1, /* 16 octets of text, NULs behind it */
+	SFLOW_PMACCT_CLASS = 1, /* text, NULs behind it: 32 octets of pmacct 1.7 */
 	SFLOW_PMACCT_TAG = 2,   /* two numbers of 64 bits */
 	SFLOW_PMACCT_NDPI = 3,  /* what nDPI makes of it: two numbers of 32 bits */
 };

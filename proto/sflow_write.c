@@ -316,7 +316,7 @@ sflow_write_class(struct wbuf *w, struct sflow_open *o, const struct flow *f)
 
 	if (*name == '\0')
 		return;
-	/* Cut to 15, so that pmacct finds its end. */
+	/* Cut, so that pmacct finds its end. */
 	for (size_t i = 0; i < sizeof(octets) - 1 && name[i] != '\0'; i++)
 		octets[i] = name[i];
 	length = record_begin(w, o, SFLOW_FORMAT(SFLOW_ENTERPRISE_PMACCT, SFLOW_PMACCT_CLASS));

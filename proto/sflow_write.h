@@ -24,7 +24,7 @@
 
 #define SFLOW_DATAGRAM_HEADER 40U       /* octets of the longest: an IPv6 agent's */
 #define SFLOW_SOURCE_COMPACT  0xffffffU /* the highest data source that the compact form has */
-#define SFLOW_CLASS_OCTETS    16U       /* of pmacct's class */
+#define SFLOW_CLASS_OCTETS    32U       /* of pmacct's class: sfacctd 1.7.7 looks at no length */
 
 /* What stands at the head of a datagram. */
 struct sflow_head {

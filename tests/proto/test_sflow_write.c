@@ -177,9 +177,11 @@ static const struct {
 	    NULL, NULL, "0ab62002 00000010 1122334455667788 0000000000000002" },
 	{ "no class", sflow_write_class, { .src_as = 1 }, NULL, NULL, "" },
 	{ "a class", sflow_write_class, { 0 }, NULL, "TLS",
-	    "0ab62001 00000010 544c5300 00000000 00000000 00000000" },
-	{ "one that is cut", sflow_write_class, { 0 }, NULL, "abcdefghijklmnopqrs",
-	    "0ab62001 00000010 61626364 65666768 696a6b6c 6d6e6f00" },
+	    "0ab62001 00000020 544c5300 00000000 00000000 00000000 00000000 00000000 00000000 "
+	    "00000000" },
+	{ "one that is cut", sflow_write_class, { 0 }, NULL, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ",
+	    "0ab62001 00000020 61626364 65666768 696a6b6c 6d6e6f70 71727374 75767778 797a4142 "
+	    "43444500" },
 };
 
 static struct flow
