@@ -4,11 +4,15 @@ read back, and other people's collectors."""
 import collections
 import random
 import select
+import signal
 import socket
 import struct
+import subprocess
 import threading
+import time
 
-from conftest import tuple_key
+from conftest import free_port, json_rows, poll, tuple_key
+from test_interop import program
 
 # What is asked of time is not what most of these tests are about.
 KEEP = "tcp=3600:tcp.rst=3600:tcp.fin=3600:udp=3600:icmp=3600:general=3600"
@@ -193,3 +197,122 @@ class Proxy(threading.Thread):
         self.join()
         self.socket.close()
         self.out.close()
+
+
+# ---------------------------------------------------------------- other people's collectors
+
+
+def udp_queue(port):
+    """Octets that wait to be read from the UDP sockets of `port`; None: there are none."""
+    queues = []
+    for family in ("udp", "udp6"):
+        with open(f"/proc/net/{family}", encoding="ascii") as f:
+            queues += [line.split()[4] for line in f if f":{port:04X} " in line.split("rem")[0]]
+    return sum(int(q.split(":")[1], 16) for q in queues) if queues else None
+
+
+class Capd:
+    """nfcapd, or sfcapd, and what nfdump makes of its files."""
+
+    FIELDS = "%ts,%te,%sa,%da,%sp,%dp,%pr,%tos,%flg,%svln,%mpls1,%in,%out,%pkt,%byt"
+
+    def __init__(self, directory, name="nfcapd"):
+        directory.mkdir()
+        self.dir, self.port = directory, free_port()
+        self.process = subprocess.Popen(
+            [program(name), "-w", str(directory), "-p", str(self.port), "-b", "127.0.0.1", "-B",
+             "4000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        poll(lambda: udp_queue(self.port) is not None)
+
+    def end(self):
+        poll(lambda: udp_queue(self.port) == 0)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def nfdump(self, *args):
+        return subprocess.run([program("nfdump"), "-R", str(self.dir), *args],
+                              env={"TZ": "UTC"}, capture_output=True, text=True, check=True,
+                              timeout=120).stdout
+
+    def rows(self):
+        """A list of what each record says for FIELDS."""
+        out = self.nfdump("-q", "-N", "-6", "-o", f"fmt:{self.FIELDS}")
+        return [[c.strip() for c in line.split(",")] for line in out.splitlines()]
+
+    def totals(self):
+        """(flows, packets, octets), by nfdump."""
+        out = self.nfdump("-q", "-N", "-I")
+        named = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+        return tuple(int(named[k]) for k in ("Flows", "Packets", "Bytes"))
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def acctd_rows(path, datagrams, aggregate, enough, name="nfacctd", more=""):
+    """What pmacct's nfacctd, or sfacctd, makes of datagrams: rows of its print plugin, when those
+    are `enough`. It writes when it is told to end, and ends before its plugin has taken what it
+    read, which nothing shows: so it has more and more time for that."""
+    for patience in (0.5, 2, 8):
+        rows = acctd_once(directory(path, f"{name}-{patience}"), datagrams, aggregate, name, more,
+                          patience)
+        if enough(rows):
+            break
+    return rows
+
+
+def acctd_once(path, datagrams, aggregate, name, more, patience):
+    port, config, rows = free_port(), path / "conf", path / "rows"
+    config.write_text(
+        f"{name}_ip: 127.0.0.1\n{name}_port: {port}\n{name}_pipe_size: 4000000\n"
+        f"plugins: print\naggregate: {aggregate}\nprint_refresh_time: 60\n"
+        f"print_cache_entries: 40009\nprint_output: json\nprint_output_file: {rows}\n"
+        "print_output_file_append: true\nplugin_buffer_size: 2048\nplugin_pipe_size: 40000000\n"
+        f"logfile: {path}/log\n{more}")
+    process = subprocess.Popen([program(name), "-f", str(config)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        poll(lambda: udp_queue(port) is not None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for i, d in enumerate(datagrams):
+                s.sendto(d, ("127.0.0.1", port))
+                if i % 64 == 63:  # no more than its buffer has room for
+                    poll(lambda: udp_queue(port) < 1000000, every=0.001)
+        poll(lambda: udp_queue(port) == 0)
+        time.sleep(patience)
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return json_rows(rows) if rows.exists() else []
+
+
+class Sink(threading.Thread):
+    """A UDP socket whose datagrams are kept, in their order."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.1)
+        self.port, self.got, self.ended = self.socket.getsockname()[1], [], False
+        self.start()
+
+    def run(self):
+        while not self.ended:
+            try:
+                self.got.append(self.socket.recv(65536))
+            except socket.timeout:
+                continue
+
+    def close(self):
+        self.ended = True
+        self.join()
+        self.socket.close()

@@ -65,7 +65,7 @@ def test_loss_and_order_are_counted_to_the_record(path, kind):
     assert stats["sequence_lost"] - stats["sequence_found"] == proxy.missing()
     assert stats["sequence_late"] == proxy.late()
     assert (stats["sequence_duplicates"], stats["sequence_resets"]) == (0, 0)
-    assert {k for k, v in stats.items() if v and k.startswith(("malformed", "records_no_"))} == set()
+    assert not [k for k, v in stats.items() if v and k.startswith(("malformed", "records_no_"))]
     if kind in ("v5", "ipfix"):  # whose numbers are those of records
         assert stats["records_fed"] == written - proxy.missing()
     exporter, = collector.rows("exporters")
@@ -85,7 +85,8 @@ def test_templates_that_come_late(path, kind):
     poll(lambda: handed(probe) == (2000, 0))
     poll(lambda: collector.stats()["records_fed"] == 2000)
     stats = collector.stats()
-    assert len(proxy.lost) == 1 and proxy.lost[0][20 if kind == "v9" else 16:][:2] in (b"\0\0", b"\0\2")
+    template, = proxy.lost
+    assert template[20:22] == b"\0\0" if kind == "v9" else template[16:18] == b"\0\2"
     assert stats["sets_early"] == stats["sets_resolved"] > 0
     assert stats["records_no_template"] == stats["sequence_lost"] == 0
     for w in (collector, probe):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The nfprobe door: flows go on to other collectors as NetFlow v5, v9 and IPFIX."""
 import json
-import signal
 import socket
 import struct
 import subprocess
@@ -10,7 +9,7 @@ import time
 import pytest
 
 import netflow
-from conftest import (TUPLE, WEIR, Weir, free_port, generate, json_rows, poll, run_file, truth,
+from conftest import (TUPLE, WEIR, Weir, free_port, generate, poll, run_file, truth,
                       tuple_key)
 from test_doors import V5, send_from
 from test_tee import receivers, targets  # noqa: F401 (receivers is a fixture)
@@ -215,85 +214,6 @@ def test_tshark_finds_nothing_odd(tmp_path, receivers, version):  # noqa: F811
     assert sum(int(x) for row in rows for x in row[0]) == sum(want[k]["bytes"] for k in keys)
     assert sum(int(x) for row in rows for x in row[1]) == sum(want[k]["packets"] for k in keys)
     assert {int(x) for row in rows for x in row[2]} == {k[2] for k in keys}
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_nfcapd_counts_the_same(tmp_path, version):
-    """nfdump's totals, and its rows."""
-    port, account, pcap = free_port(), tmp_path / "truth", tmp_path / "p.pcap"
-    generate("packets", 5000, 500, "--ipv4", 60, pcap=pcap, truth=account)
-    data = directory(tmp_path, "nfcapd")
-    process = subprocess.Popen(["nfcapd", "-w", str(data), "-p", str(port), "-b", "127.0.0.1",
-                                "-B", "4000000"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    try:
-        poll(lambda: f":{port:04X} " in open("/proc/net/udp", encoding="ascii").read())
-        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\naggregate: {TUPLE}\n"
-                 f"nfprobe_receiver: 127.0.0.1:{port}\nnfprobe_version: {version}\n"
-                 f"nfprobe_timeouts: {KEEP}\n")
-        hexport = f":{port:04X} "
-        poll(lambda: [line.split()[4] for line in open("/proc/net/udp", encoding="ascii")
-                      if hexport in line] == ["00000000:00000000"])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    out = subprocess.run(["nfdump", "-R", str(data), "-q", "-N", "-6", "-o",
-                          "fmt:%sa,%da,%sp,%dp,%pr,%pkt,%byt"],
-                         capture_output=True, text=True, check=True, timeout=60)
-    rows = {}
-    for line in out.stdout.splitlines():
-        sa, da, sp, dp, proto, pkt, byt = (c.strip() for c in line.split(","))
-        if proto in ("ICMP", "ICMP6", "IPv6ICMP"):
-            dp = "0"
-        rows[sa, da, int(sp), int(float(dp))] = (int(pkt), int(byt))
-    want = {k[:4]: v for k, v in sums(truth(account)).items() if version > 5 or ":" not in k[0]}
-    assert rows == want
-
-
-def nfacctd_rows(tmp_path, pcap, pretag):
-    """What Debian's nfacctd makes of `pcap` by way of weir; None where it wrote nothing: it ends
-    at times before its plugin has taken what it read."""
-    port, rows_file = free_port(), tmp_path / "rows"
-    tmp_path.mkdir()
-    (tmp_path / "nfacctd.conf").write_text(
-        f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\nprint_output: json\n"
-        f"aggregate: {TUPLE}, tag, label\nprint_refresh_time: 5\nprint_output_file: {rows_file}\n"
-        f"print_output_file_append: true\nnfacctd_pipe_size: 4000000\nplugin_pipe_zmq: true\n"
-        "plugin_pipe_zmq_profile: large\n")
-    process = subprocess.Popen(["/usr/sbin/nfacctd", "-f", str(tmp_path / "nfacctd.conf")],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        poll(lambda: f":{port:04X} " in open("/proc/net/udp", encoding="ascii").read())
-        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\n"
-                 f"aggregate: {TUPLE}, tag, label\npre_tag_map: {pretag}\n"
-                 f"nfprobe_receiver: 127.0.0.1:{port}\nnfprobe_timeouts: {KEEP}\n")
-        hexport = f":{port:04X} "
-        poll(lambda: [line.split()[4] for line in open("/proc/net/udp", encoding="ascii")
-                      if hexport in line] == ["00000000:00000000"])
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    return json_rows(rows_file) if rows_file.exists() else None
-
-
-def test_nfacctd_reads_rows_and_tags(tmp_path):
-    pcap, account, pretag = tmp_path / "p.pcap", tmp_path / "truth", tmp_path / "pretag"
-    generate("packets", 1000, 100, "--ipv4", 60, "--vlan", 0, pcap=pcap, truth=account)
-    pretag.write_text("set_tag=5 filter='tcp'\nset_tag=6 set_label=rest\n")
-    want = sums(truth(account))
-    for again in range(5):
-        rows = nfacctd_rows(tmp_path / f"{again}", pcap, pretag)
-        if rows is not None and counted(rows) == want:
-            break
-    assert rows is not None and counted(rows) == want
-    for r in rows:
-        # The filter does not look behind extension headers of IPv6: its tags tell of those.
-        tcp = r["tag"] == 5 if ":" in r["ip_src"] else r["ip_proto"] in ("tcp", 6, "6")
-        assert r["tag"] == (5 if tcp else 6) and r["label"] == ("" if tcp else "rest"), r
 
 
 def test_conversations(tmp_path, pair):
