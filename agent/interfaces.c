@@ -2,6 +2,9 @@
 /* weirInterfaceTable: what sFlow agents tell of their interfaces (core/iftable.h). */
 #include "agent/tables.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define I struct interface_row
 #define COUNTERS(member) offsetof(I, counters.member)
 
@@ -36,6 +39,19 @@ get_status(const struct moment *m, const void *row, size_t arg, struct value *v)
 	v->n = status == INTERFACE_UNKNOWN ? UNKNOWN : (status & arg) != 0 ? UP : DOWN;
 }
 
+static void
+get_name(const struct moment *m, const void *row, size_t arg, struct value *v)
+{
+	const I *i = row;
+	char exporter[EXPORTER_NAME], text[EXPORTER_NAME + 12];
+
+	(void)m, (void)arg;
+	exporter_name_write(&i->address, i->domain, exporter);
+	snprintf(text, sizeof(text), "%s:%" PRIu32, exporter,
+	    (uint32_t)(i->counters.index & UINT32_MAX));
+	value_text(v, text);
+}
+
 #define KNOWN(no, TYPE, name, member) \
 	{ no, VALUE_##TYPE, "weirInterface" name, get_known, COUNTERS(member) }
 static const struct column interface_columns[] = {
@@ -58,6 +74,7 @@ static const struct column interface_columns[] = {
 	KNOWN(18, COUNTER32, "OutDiscards", out_discards),
 	KNOWN(19, COUNTER32, "OutErrors", out_errors),
 	DATE(20, "weirInterfaceLastReceive", I, counters.updated),
+	{ 21, VALUE_OCTETS, "weirInterfaceName", get_name, 0 },
 };
 #undef I
 

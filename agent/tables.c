@@ -194,15 +194,22 @@ const struct mib_table collector_table = {
 
 #define E struct exporter_row
 
+void
+exporter_name_write(const ip16_t *address, uint32_t domain, char *buf)
+{
+	size_t len = ip_format(address, buf);
+
+	(void)snprintf(buf + len, EXPORTER_NAME - len, "/%" PRIu32, domain);
+}
+
 static void
 get_exporter_name(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	const E *x = row;
-	char text[IP_STRLEN + 12];
-	size_t len = ip_format(&x->address, text);
+	char text[EXPORTER_NAME];
 
 	(void)m, (void)arg;
-	(void)snprintf(text + len, sizeof(text) - len, "/%" PRIu32, x->domain);
+	exporter_name_write(&x->address, x->domain, text);
 	value_text(v, text);
 }
 

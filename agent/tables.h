@@ -30,6 +30,10 @@ extern const struct mib_table general_table, collector_table, exporter_table, vi
 size_t exporter_index_write(uint32_t collector, const ip16_t *address, uint32_t domain,
     subid_t *out);
 
+/* As weirExporterName: address/domain, at most EXPORTER_NAME octets with the NUL, to `buf`. */
+#define EXPORTER_NAME (IP_STRLEN + 12)
+void exporter_name_write(const ip16_t *address, uint32_t domain, char *buf);
+
 /* Of a value at `ns` since 1970: the TimeStamp. */
 uint64_t moment_timestamp(const struct moment *m, uint64_t ns);
 

@@ -61,6 +61,7 @@ static const struct column threshold_columns[] = {
 	DATE(18, "weirThresholdLastTransition", T, last_transition),
 	{ 19, VALUE_INTEGER, "weirThresholdStorageType", get_u32, CONFIG(storage) },
 	{ 20, VALUE_INTEGER, "weirThresholdRowStatus", get_u32, CONFIG(status) },
+	{ 21, VALUE_OCTETS, "weirThresholdLabel", get_text, CONFIG(name) },
 };
 #undef T
 

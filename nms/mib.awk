@@ -80,8 +80,6 @@ files == 2 && !/^[ \t]*(#|$)/ {
 		t = ++tables
 		table[t] = f[2]; table_oid[t] = oid[known(f[3])] ".1"
 		name_of[t] = known(f[4]); title[t] = f[5]; about[t] = f[6]; users[t] = f[7]
-	} else if (f[1] == "named") {
-		named[t] = f[2]
 	} else if (f[1] == "show") {
 		k = ++shows[t]
 		show[t, k] = known(f[2]); show_title[t, k] = f[3]

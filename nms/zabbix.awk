@@ -121,19 +121,6 @@ function discovery_put(t,    g, k, label_) {
 	list(10, "graph_prototypes")
 	for (g = 1; g <= graphs[t]; g++)
 		graph_put(t, g)
-	if (named[t] == "index") {
-		list(10, "preprocessing")
-		print "            -"
-		print "              type: JAVASCRIPT"
-		print "              parameters:"
-		print "                - |"
-		print "                  return JSON.stringify(JSON.parse(value).map(function (row) {"
-		print "                    row['{#NAME}'] = row['{#SNMPINDEX}'].split('.').map(function (c) {"
-		print "                      return String.fromCharCode(c);"
-		print "                    }).join('');"
-		print "                    return row;"
-		print "                  }));"
-	}
 }
 
 function valuemaps_put(    name, n, i, pair, part) {

@@ -5,6 +5,7 @@ import re
 import socket
 import xml.etree.ElementTree as ET
 
+import sflow
 from conftest import BUILD, OID, free_port, poll
 from netflow import v5
 
@@ -46,10 +47,12 @@ def test_the_template_for_cacti_refers_to_what_it_has():
 def test_data_queries_find_the_rows_of_snmpd(tmp_path, weir, snmpd):
     watches = tmp_path / "watch.map"
     watches.write_text("name=web view=talkers\n")
-    port = free_port()
+    port, sflow_port = free_port(), free_port()
     w = weir(f"""
         nfacctd_ip: ::
         nfacctd_port: {port}
+        sfacctd_ip: 127.0.0.1
+        sfacctd_port: {sflow_port}
         plugins: snmp[talkers]
         aggregate: src_host
         watch_map: {watches}
@@ -59,8 +62,13 @@ def test_data_queries_find_the_rows_of_snmpd(tmp_path, weir, snmpd):
         with socket.socket(family, socket.SOCK_DGRAM) as s:
             s.sendto(v5("10.0.0.1", "10.0.0.2"), (address, port))
             s.sendto(v5("10.0.0.2", "10.0.0.1"), (address, port))
-    poll(lambda: sorted(snmpd.walk("1.3.1.22").values()) == ["127.0.0.1/0", "::1/0"] and
-         len(snmpd.walk("1.5.1.4")) == 2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(sflow.datagram(1, *(sflow.counters(1, n, sflow.interface(n, 10 * n, 7))
+                                     for n in (3, 12))), ("127.0.0.1", sflow_port))
+    poll(lambda: sorted(snmpd.walk("1.3.1.22").values()) ==
+         ["127.0.0.1/0", "192.0.2.9/0", "::1/0"] and len(snmpd.walk("1.5.1.4")) == 2)
+    # Interfaces are looked at every five seconds.
+    poll(lambda: list(snmpd.walk("1.12.1.21").values()) == ["192.0.2.9/0:3", "192.0.2.9/0:12"])
     for name, query in queries().items():
         pattern = query.find("oid_index_parse").text.removeprefix("OID/REGEXP:")
         where = query.find("oid_index").text

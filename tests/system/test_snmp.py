@@ -347,9 +347,9 @@ def threshold_variables(*names):
 
 
 def threshold_rows(master):
-    """The status column is the last that there is: no alarms, no watches, no interfaces."""
+    """The names of all thresholds, by the status column."""
     names, at = "", f"{THRESHOLD}.20"
-    while (found := master.ask(agentx.GETNEXT, at)[2][0])[0] != agentx.END:
+    while (found := master.ask(agentx.GETNEXT, at)[2][0])[1].startswith(f"{THRESHOLD}.20."):
         at = found[1]
         names += chr(int(at.rsplit(".")[-1]))
     return names
