@@ -3,8 +3,7 @@
  * ipfix: what a collector can say of itself in IPFIX-MIB (RFC 6615), for managers that know
  * that module: its sessions, their statistics, and the templates that they have told, of all
  * that speak NetFlow or IPFIX to weir. An exporter (address and observation domain) stands
- * for a session. How many records came for each template is not counted; everything else of
- * the module is for exporters, or optional.
+ * for a session. Everything else of the module is for exporters, or optional.
  */
 #include "agent/tables.h"
 #include "lib/clock.h"
@@ -168,6 +167,11 @@ static const struct column definition_columns[] = {
 	    offsetof(R, e.enterprise) },
 	{ 5, VALUE_OCTETS, "ipfixTemplateDefinitionFlags", get_flags, 0 },
 };
+
+static const struct column template_stats_columns[] = {
+	NUMBER(1, COUNTER64, "ipfixTemplateDataRecords", R, e.records),
+	STAMP(2, "ipfixTemplateDiscontinuityTime", R, e.told),
+};
 #undef R
 
 static uint32_t
@@ -218,11 +222,15 @@ static const struct mib_table template_table = {
 	"ipfixTemplateTable", 4, { 1, 1, 2, 1 }, COLUMNS(template_columns), template_count,
 	template_index, template_row
 };
+static const struct mib_table template_stats_table = {
+	"ipfixTemplateStatsTable", 4, { 1, 2, 2, 1 }, COLUMNS(template_stats_columns),
+	template_count, template_index, template_row
+};
 static const struct mib_table definition_table = {
 	"ipfixTemplateDefinitionTable", 4, { 1, 1, 3, 1 }, COLUMNS(definition_columns),
 	definition_count, definition_index, definition_row
 };
 
 static const struct mib_table *const ipfix_tables[] = { &session_table, &template_table,
-	&definition_table, &stats_table };
+	&definition_table, &stats_table, &template_stats_table };
 const struct mib ipfix_mib = { ipfix_tables, sizeof(ipfix_tables) / sizeof(ipfix_tables[0]) };

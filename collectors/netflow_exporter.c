@@ -115,7 +115,7 @@ template_list(const struct template *t, void *arg)
 {
 	struct listing *l = arg;
 	struct rbuf r = rbuf_of(t->fields, t->fields_octets);
-	uint64_t heard = templates_heard(l->templates, t) * CLOCK_S;
+	const struct template_life life = templates_life(l->templates, t);
 
 	if (template_kind_is_ipfix((enum template_kind)t->kind) != l->ipfix)
 		return;
@@ -125,7 +125,8 @@ template_list(const struct template *t, void *arg)
 		l->out[l->n++] = (struct exporter_element){ .template = t->id,
 			.no = (uint16_t)(i + 1), .element = s.id, .octets = s.octets,
 			.enterprise = s.enterprise, .options = t->options,
-			.scope = i < t->n_scope, .heard = heard };
+			.scope = i < t->n_scope, .heard = life.heard * CLOCK_S,
+			.told = life.told * CLOCK_S, .records = life.records };
 	}
 }
 

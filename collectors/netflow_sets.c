@@ -360,10 +360,14 @@ static void
 known_set(
     struct netflow *nf, struct message *m, const struct template *t, struct rbuf *set)
 {
+	uint64_t before = m->records;
+
 	if (t->options)
 		options_set(nf, m, t, set);
 	else
 		records_set(nf, m, t, set);
+	templates_count_records(
+	    netflow_exporter_templates(m->exporter), t, m->records - before);
 	if (!padding_fits(*set)) {
 		message_fault(m, STAT_BAD_LENGTH);
 		message_log(nf, m,

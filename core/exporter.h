@@ -113,7 +113,8 @@ struct exporter_element {
 	uint16_t element, octets;    /* 65535: of any length */
 	uint32_t enterprise;         /* 0: IANA's */
 	bool options, scope;         /* of a template of options; of its scope */
-	uint64_t heard;              /* ns since 1970: when the template was told last */
+	uint64_t told, heard;        /* ns since 1970: when the template came, was told last */
+	uint64_t records;            /* of data that came for the template since */
 };
 
 struct exporters;

@@ -21,6 +21,7 @@ struct slot {
 	struct template *_Atomic template;
 	_Atomic uint32_t used; /* when data came for it last; 0: none did yet */
 	_Atomic uint32_t heard; /* when it was told last, in whatever words */
+	_Atomic uint64_t records; /* of data that came for it */
 	uint32_t told; /* when it came; the writer's */
 };
 
@@ -83,9 +84,13 @@ slot_move(struct templates_slots *to, struct template *t, struct slot *from)
 	struct template *none;
 	struct slot *at = slot_of(to, key_of((enum template_kind)t->kind, t->id), &none);
 
-	/* A mark that a worker sets meanwhile is lost: it will set it again. */
+	/*
+	 * A mark that a worker sets meanwhile is lost: it will set it again. Records of a
+	 * set that it is counting just now are missing from then on.
+	 */
 	atomic_store(&at->used, atomic_load(&from->used));
 	atomic_store(&at->heard, atomic_load(&from->heard));
+	atomic_store(&at->records, atomic_load(&from->records));
 	at->told = from->told;
 	atomic_store(&at->template, t);
 }
@@ -155,13 +160,26 @@ templates_hear(
 		atomic_store_explicit(&at->heard, now_s, memory_order_relaxed);
 }
 
-uint32_t
-templates_heard(const struct templates *ts, const struct template *t)
+void
+templates_count_records(const struct templates *ts, const struct template *t, uint64_t n)
 {
 	struct template *same;
+	struct slot *at = slot_of(atomic_load_explicit(&ts->slots, memory_order_acquire),
+	    key_of((enum template_kind)t->kind, t->id), &same);
 
-	return atomic_load(&slot_of(atomic_load(&ts->slots),
-	    key_of((enum template_kind)t->kind, t->id), &same)->heard);
+	if (same == t)
+		atomic_fetch_add_explicit(&at->records, n, memory_order_relaxed);
+}
+
+struct template_life
+templates_life(const struct templates *ts, const struct template *t)
+{
+	struct template *same;
+	const struct slot *at = slot_of(atomic_load(&ts->slots),
+	    key_of((enum template_kind)t->kind, t->id), &same);
+
+	return (struct template_life){ .told = at->told, .heard = atomic_load(&at->heard),
+		.records = atomic_load(&at->records) };
 }
 
 /* Make room for one more: at most half of the slots are used, so that probes end. */
@@ -347,6 +365,7 @@ templates_put(
 	}
 	ts->octets += t->octets;
 	at->told = now_s;
+	atomic_store_explicit(&at->records, 0, memory_order_relaxed);
 	atomic_store_explicit(&at->heard, now_s, memory_order_relaxed);
 	atomic_store_explicit(&at->template, t, memory_order_release);
 	return forgotten;

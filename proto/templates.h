@@ -60,8 +60,20 @@ const struct template *templates_use(const struct templates *ts,
 void templates_hear(const struct templates *ts, enum template_kind kind, uint16_t id,
     uint32_t now_s);
 
-/* When `t`, which is one of them, was told last. Under the caller's lock. */
-uint32_t templates_heard(const struct templates *ts, const struct template *t);
+/*
+ * `n` data records came for `t`, which templates_use gave; where another has taken its place
+ * meanwhile they are nobody's. One locked instruction: once for each set.
+ */
+void templates_count_records(const struct templates *ts, const struct template *t, uint64_t n);
+
+/* Of a template of an exporter. */
+struct template_life {
+	uint32_t told, heard; /* when it came, and was told last, by the clock of templates_put */
+	uint64_t records; /* of data since it came; a few less, where others have come or gone */
+};
+
+/* Of `t`, which is one of them. Under the caller's lock. */
+struct template_life templates_life(const struct templates *ts, const struct template *t);
 
 /*
  * Put `t`, which template_pool_get gave and which is taken on success, told at `now_s`,

@@ -485,6 +485,8 @@ test_elements(void **state)
 			assert_int_equal(got[k].options, want[i].options);
 			assert_int_equal(got[k].scope, want[i].scope);
 			assert_int_equal(got[k].heard, told / CLOCK_S * CLOCK_S);
+			assert_int_equal(got[k].told,
+			    (b.arrival - again * 100 * CLOCK_S) / CLOCK_S * CLOCK_S);
 		}
 		assert_int_equal(netflow_exporter_elements(x, got, 2), 2);
 	}

@@ -128,6 +128,32 @@ test_replace(void **state)
 	table_free(ts);
 }
 
+/* Records are those of a template for as long as it means the same, whatever others do. */
+static void
+test_records_are_counted(void **state)
+{
+	struct templates *ts = table_new();
+	struct template *first = some_template(TEMPLATE_V9, 300, 1), *other;
+
+	(void)state;
+	assert_int_equal(put_at(ts, first, NOW), 0);
+	templates_count_records(ts, first, 5);
+	for (uint16_t id = 400; id < 450; id++)
+		assert_int_equal(put(ts, some_template(TEMPLATE_V9, id, 1)), 0);
+	templates_count_records(ts, first, 2);
+	assert_int_equal(templates_life(ts, first).records, 7);
+	assert_int_equal(templates_life(ts, first).told, NOW);
+	other = some_template(TEMPLATE_V9, 300, 2);
+	assert_int_equal(put_at(ts, other, NOW + 9), 0);
+	assert_int_equal(templates_life(ts, other).records, 0);
+	assert_int_equal(templates_life(ts, other).told, NOW + 9);
+	first = some_template(TEMPLATE_V9, 300, 1); /* as it was, but nobody's now */
+	templates_count_records(ts, first, 3);
+	assert_int_equal(templates_life(ts, other).records, 0);
+	template_pool_put(first);
+	table_free(ts);
+}
+
 static void
 test_number_is_bounded(void **state)
 {
@@ -358,6 +384,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_and_find),
 		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_records_are_counted),
 		cmocka_unit_test(test_number_is_bounded),
 		cmocka_unit_test(test_octets_are_bounded),
 		cmocka_unit_test(test_the_useless_are_forgotten),

@@ -530,8 +530,11 @@ def test_sessions_in_ipfix_mib(tmp_path, weir):
     assert walk("1.1.3.1.4") == ["Gauge32: 0"] * len(elements) # IANA's
     assert set(walk("1.1.3.1.5")) == {"Hex-STRING: 00 "}       # none of scope
     assert walk("1.1.1.1.16") == ["INTEGER: 2"]                # active
+    # Its two templates, of IPv4 and IPv6, had all records between them, and some each.
+    poll(lambda: len(n := [int(v.split()[1]) for v in walk("1.2.2.1.1")]) == len(templates) and
+         min(n) > 0 and sum(n) == 100)
     everything = walk("1")
-    assert len(everything) == 15 + 9 + 2 * len(templates) + 4 * len(elements)
+    assert len(everything) == 15 + 9 + 4 * len(templates) + 4 * len(elements)
     assert "No Such" not in "".join(everything)
     assert master.walk(f"{ENTRY}.4")                           # and WEIR-MIB as ever
     w.books()
