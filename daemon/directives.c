@@ -72,7 +72,6 @@ static const struct directive pmacct_rows[] = {
 	NOTICE("refresh_maps", "Files of lists and maps are always read anew on SIGUSR2 and SIGHUP."),
 	NOTICE("proc_priority", "Use the service manager's setting."),
 	NOTICE("core_proc_name", "weir names its threads itself."),
-	NOTICE("print_cache_entries", "Use max_entries: tables grow as rows come."),
 	NOTICE("sql_cache_entries", "Use max_entries: tables grow as rows come."),
 	NOTICE("networks_cache_entries", "Look-ups need no cache here."),
 	NOTICE("pmacctd_nonroot", "weir needs no root where it has the capabilities."),

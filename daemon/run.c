@@ -21,6 +21,7 @@
 #include "daemon/doors.h"
 #include "daemon/main.h"
 #include "daemon/options.h"
+#include "daemon/places.h"
 #include "daemon/reload.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -307,7 +308,10 @@ cmd_run(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (run_start(&r, &e) != 0) {
-		log_err("%s", e.text);
+		char text[sizeof(e.text) + 256];
+
+		place_text(&r.settings.config, e.text, text, sizeof(text));
+		log_err("%s", text);
 		status = EXIT_FAILURE;
 	} else {
 		(void)event_base_dispatch(r.base);
@@ -326,10 +330,14 @@ cmd_check(int argc, char **argv)
 	int status;
 
 	r.engine = engine_load(&r, argc, argv, &status);
+	if (r.engine != NULL && !settings_have_input(&r.settings)) {
+		problem_add(&r.settings.problems, PROBLEM_ERROR, NULL, SETTINGS_NO_INPUT);
+		status = EXIT_FAILURE;
+	}
 	settings_complain(&r.settings, stdout);
 	if (r.engine != NULL && r.options.print_config)
 		settings_print(&r.settings, stdout);
-	else if (r.engine != NULL)
+	else if (status == EXIT_SUCCESS && r.engine != NULL)
 		printf("%s: fine: %u views, tables take at most %llu MiB\n",
 		    r.options.file != NULL ? r.options.file : "configuration",
 		    r.engine->n_views,

@@ -2,6 +2,7 @@
 #include "daemon/settings.h"
 
 #include <ctype.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include "collectors/pcap.h"
 #include "daemon/directives.h"
 #include "daemon/idle.h"
+#include "daemon/places.h"
 #include "flow/custom.h"
 #include "lib/log.h"
+#include "report/memory.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -188,24 +191,7 @@ defaults_add(struct settings *s, const struct options *o)
 		config_add(&s->config, "--as sfacctd", "sfacctd_port", NULL, "6343");
 }
 
-/* The line that decides `key` for plugin `p`: one that names it wins, then the last. */
-static const struct config_line *
-plugin_line(const struct settings *s, const struct plugin *p, const char *key)
-{
-	const struct config_line *found = NULL;
-
-	for (size_t i = 0; i < s->config.n; i++) {
-		const struct config_line *l = &s->config.lines[i];
-		bool named = l->plugin != NULL && strcmp(l->plugin, p->name) == 0;
-
-		if (strcmp(l->key, key) == 0 && (named || l->plugin == NULL) &&
-		    (named || found == NULL || found->plugin == NULL))
-			found = l;
-	}
-	return found;
-}
-
-/* What the engine would refuse later is said here, where the line is known. */
+/* What the engine would refuse later is said here, of all directives at once. */
 static bool
 plugin_check(struct settings *s, const struct plugin *p)
 {
@@ -226,15 +212,42 @@ plugin_check(struct settings *s, const struct plugin *p)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (e[i].code == 0)
 			continue;
-		problem_add(&s->problems, PROBLEM_ERROR, plugin_line(s, p, keys[i]),
-		    "%s[%s]: %s", keys[i], p->name, e[i].text);
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", keys[i], p->name,
+		    e[i].text);
 		fine = false;
 	}
 	list = rules_lists_check(&p->rules, &e[0]);
 	if (list != NULL)
-		problem_add(&s->problems, PROBLEM_ERROR, plugin_line(s, p, list), "%s[%s]: %s",
-		    list, p->name, e[0].text);
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", list, p->name,
+		    e[0].text);
 	return fine && list == NULL;
+}
+
+/* Each socket is one plugin's, or the daemon's. */
+static void
+sockets_check(struct settings *s)
+{
+	const char *paths[MAX_PLUGINS + 1] = { s->weir.control_socket };
+	const char *owners[MAX_PLUGINS + 1] = { "control_socket" };
+	size_t n = 1;
+
+	if (s->weir.control_group != NULL && getgrnam(s->weir.control_group) == NULL)
+		problem_add(&s->problems, PROBLEM_ERROR, NULL, "control_group %s: no such group",
+		    s->weir.control_group);
+	for (unsigned i = 0; i < s->n_plugins; i++) {
+		const struct plugin *p = &s->plugins[i];
+		const struct memory_config *c = p->config;
+
+		if (p->ops != &memory_output || c->path == NULL)
+			continue;
+		for (size_t k = 0; k < n; k++)
+			if (paths[k] != NULL && strcmp(paths[k], c->path) == 0)
+				problem_add(&s->problems, PROBLEM_ERROR, NULL,
+				    "imt_path[%s]: %s is that of %s: write another, as %s.%s", p->name,
+				    c->path, owners[k], c->path, p->name);
+		paths[n] = c->path;
+		owners[n++] = p->name;
+	}
 }
 
 static void
@@ -296,6 +309,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 		datagram_config_load(s->in[i], doors_in[i].as, &s->config, &s->problems);
 	plugins_apply(s, o->lenient);
 	idle_note(s);
+	sockets_check(s);
 	return 0;
 }
 
@@ -346,6 +360,7 @@ settings_reload(struct settings *s, struct engine *en, struct problems *ps)
 	settings_interfaces(s, en, ps);
 	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++)
 		datagram_config_reload(s->in[i], ps);
+	places_tell(&s->config, ps);
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct problem *p = &ps->list[i];
 
@@ -484,11 +499,26 @@ settings_engine(struct settings *s)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (en == NULL)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	places_tell(&s->config, &s->problems);
 	if (s->problems.n_errors > 0) {
 		engine_free(en);
 		return NULL;
 	}
 	return en;
+}
+
+bool
+settings_have_input(const struct settings *s)
+{
+	const struct pcap_config *pcap = s->in[DOOR_PCAP];
+	bool have = pcap->savefile != NULL || pcap->interfaces != NULL;
+
+	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++) {
+		const struct datagram_config *c = s->in[i];
+
+		have |= c->port != 0 || c->tcp_port != 0;
+	}
+	return have;
 }
 
 int
@@ -497,9 +527,10 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 {
 	struct datagram_config *sflow = s->in[DOOR_SFLOW];
 	struct pcap_config *pcap = s->in[DOOR_PCAP];
-	unsigned n = 0;
 	int rc = 0;
 
+	if (!settings_have_input(s))
+		return err_set(e, WEIR_EINVAL, SETTINGS_NO_INPUT);
 	pcap->workers = s->workers;
 	pcap->classes = &s->classes;
 	sflow->unknown_etype = pcap->unknown_etype;
@@ -511,26 +542,16 @@ settings_collectors(struct settings *s, const struct options *o, struct engine *
 		s->file = (struct datagram_file_config){ pcap, s->in[family] };
 		rc = engine_collector(en, doors_in[family].file,
 		    family != DOOR_PCAP ? (const void *)&s->file : pcap, 1, e);
-		n++;
 	}
-	for (unsigned i = 0; rc == 0 && pcap->interfaces != NULL && i < pcap->interfaces->n; i++) {
+	for (unsigned i = 0; rc == 0 && pcap->interfaces != NULL && i < pcap->interfaces->n; i++)
 		rc = engine_collector(en, doors_in[DOOR_PCAP].live, pcap->interfaces->list[i], 0, e);
-		n++;
-	}
 	for (int i = DOOR_NETFLOW; rc == 0 && i < DOOR_IN_COUNT; i++) {
 		const struct datagram_config *c = s->in[i];
 
-		if (c->port != 0) {
+		if (c->port != 0)
 			rc = engine_collector(en, doors_in[i].live, c, 0, e);
-			n++;
-		}
-		if (rc == 0 && c->tcp_port != 0) {
+		if (rc == 0 && c->tcp_port != 0)
 			rc = engine_collector(en, doors_in[i].stream, c, 0, e);
-			n++;
-		}
 	}
-	if (rc == 0 && n == 0)
-		return err_set(e, WEIR_EINVAL, "no input: write pcap_interface, pcap_interfaces_map, "
-		    "pcap_savefile, nfacctd_port, nfacctd_tcp_port or sfacctd_port (or -i INTERFACE)");
 	return rc;
 }

@@ -93,6 +93,13 @@ int settings_each(
  */
 struct engine *settings_engine(struct settings *s);
 
+/* Whether there is something to collect from; without, weir cannot run. */
+bool settings_have_input(const struct settings *s);
+
+#define SETTINGS_NO_INPUT                                                                 \
+	"no input: write pcap_interface, pcap_interfaces_map, pcap_savefile, nfacctd_port, "   \
+	"nfacctd_tcp_port or sfacctd_port (or -i INTERFACE)"
+
 /* Open the collectors of `en`. Returns 0, or -WEIR_E... with `e` filled. */
 int settings_collectors(struct settings *s, const struct options *o, struct engine *en,
     struct err *e);

@@ -62,6 +62,58 @@ field_set_pair(const char *word, struct field_set *out, struct err *e)
 	return 0;
 }
 
+#define FROM_BGP "it comes from BGP, which weir does not speak: leave it out"
+
+/* pmacct's that are none here. */
+static const struct {
+	const char *name, *why;
+} foreign[] = {
+	{ "as_path", FROM_BGP },
+	{ "std_comm", FROM_BGP },
+	{ "ext_comm", FROM_BGP },
+	{ "lrg_comm", FROM_BGP },
+	{ "local_pref", FROM_BGP },
+	{ "med", FROM_BGP },
+	{ "src_as_path", FROM_BGP },
+	{ "src_std_comm", FROM_BGP },
+	{ "src_ext_comm", FROM_BGP },
+	{ "src_lrg_comm", FROM_BGP },
+	{ "src_local_pref", FROM_BGP },
+	{ "src_med", FROM_BGP },
+	{ "src_roa", FROM_BGP },
+	{ "dst_roa", FROM_BGP },
+	{ "sum_host", "count src_host and dst_host in a plugin each" },
+	{ "sum_net", "count src_net and dst_net in a plugin each" },
+	{ "sum_as", "count src_as and dst_as in a plugin each" },
+	{ "sum_port", "count src_port and dst_port in a plugin each" },
+	{ "sum_mac", "count src_mac and dst_mac in a plugin each" },
+};
+
+/* Say of `word`, which is no primitive, what to write instead. */
+static int
+field_unknown(const char *word, struct err *e)
+{
+	const char *names[FIELD_COUNT + N_PAIRS], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (strcmp(foreign[i].name, word) == 0)
+			return err_set(e, WEIR_EINVAL, "there is no primitive '%s' here: %s", word,
+			    foreign[i].why);
+	if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+		return err_set(
+		    e, WEIR_EINVAL, "unknown primitive '%s'; divide primitives by commas", word);
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (field_is_defined(&fields[i]))
+			names[n++] = fields[i].config;
+	for (size_t i = 0; i < N_PAIRS; i++)
+		names[n++] = pairs[i].name;
+	near = nearest_word(word, names, n);
+	return err_set(e, WEIR_EINVAL, "unknown primitive '%s'%s%s%s", word,
+	    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+	    near != NULL ? "'?" : "");
+}
+
 /* Take one word of `aggregate` into `out`. */
 static int
 field_set_word(const char *word, struct field_set *out, struct err *e)
@@ -71,20 +123,8 @@ field_set_word(const char *word, struct field_set *out, struct err *e)
 
 	if (pair != 0)
 		return pair > 0 ? 0 : pair;
-	if (f == NULL) {
-		const char *names[FIELD_COUNT + N_PAIRS], *near;
-		size_t n = 0;
-
-		for (size_t i = 0; i < FIELD_COUNT; i++)
-			if (field_is_defined(&fields[i]))
-				names[n++] = fields[i].config;
-		for (size_t i = 0; i < N_PAIRS; i++)
-			names[n++] = pairs[i].name;
-		near = nearest_word(word, names, n);
-		return err_set(e, WEIR_EINVAL, "unknown primitive '%s'%s%s%s", word,
-		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-		    near != NULL ? "'?" : "");
-	}
+	if (f == NULL)
+		return field_unknown(word, e);
 	if (field_set_has(out, field_no(f)))
 		return err_set(e, WEIR_EINVAL, "primitive '%s' stands twice", word);
 	field_set_add(out, field_no(f));

@@ -65,7 +65,7 @@ void
 problem_add(struct problems *ps, enum problem_level level, const struct config_line *at,
     const char *fmt, ...)
 {
-	struct problem p = { .level = level };
+	struct problem p = { .level = level, .placed = at != NULL };
 	size_t n = 0;
 	va_list ap;
 

@@ -106,7 +106,10 @@ line_take(struct config_line *l, const struct directive *d, void *out,
 		    "'%s' is for the whole daemon; '[%s]' is dropped", l->key,
 		    l->plugin);
 	if (value_parse(d, l->value, row_member(d, out), &why) != 0)
-		problem_add(ps, PROBLEM_ERROR, l, "%s: %s", l->key, why.text);
+		problem_add(ps, PROBLEM_ERROR, l, "%s: %s%s", l->key, why.text,
+		    strstr(l->value, " #") != NULL || strstr(l->value, " !") != NULL
+			? "; a comment has a line of its own"
+			: "");
 }
 
 void

@@ -88,6 +88,7 @@ struct config {
 enum problem_level { PROBLEM_NOTICE, PROBLEM_WARNING, PROBLEM_ERROR };
 struct problem {
 	enum problem_level level;
+	bool placed;     /* `text` begins with where it lies */
 	char text[512];  /* "file:line: text" */
 };
 struct problems {

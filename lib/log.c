@@ -134,7 +134,7 @@ log_open(const struct log_config *c, struct err *e)
 			return err_set(e, WEIR_EINVAL, "log file: name too long");
 		fd = file_open(c->file);
 		if (fd < 0)
-			return err_set(e, WEIR_EIO, "log file %s: %s", c->file,
+			return err_set(e, WEIR_EIO, "logfile %s: %s", c->file,
 			    strerror(errno));
 	}
 	snprintf(file_path, sizeof(file_path), "%s", c->file != NULL ? c->file : "");

@@ -136,15 +136,23 @@ static void
 key_unknown(const struct reader *r, const char *name)
 {
 	const char *names[MAPFILE_KEYS], *near;
+	char all[400] = "";
 	size_t n = 0;
 
 	for (const struct mapfile_key *k = r->map->keys; k->name != NULL; k++)
 		if (strcmp(k->name, MAPFILE_OTHERS) != 0)
 			names[n++] = k->name;
 	near = nearest_word(name, names, n);
-	problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: unknown key '%.64s'%s%s%s",
-	    r->map->directive, name, near != NULL ? "; did you mean '" : "",
-	    near != NULL ? near : "", near != NULL ? "'?" : "");
+	if (near != NULL) {
+		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
+		    "%s: unknown key '%.64s'; did you mean '%s'?", r->map->directive, name, near);
+		return;
+	}
+	for (size_t i = 0, len = 0; i < n && len < sizeof(all); i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "",
+		    names[i]);
+	problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: unknown key '%.64s'; there are %s",
+	    r->map->directive, name, all);
 }
 
 /*

@@ -81,6 +81,9 @@ number_parse(const struct directive *d, const char *text, void *at, struct err *
 	uint32_t v32;
 	int rc = number_scan(text, num->scale, &v);
 
+	if (rc == -WEIR_EINVAL && d->max != 0)
+		return err_set(why, WEIR_EINVAL, "'%s' is not %s; write %" PRIu64 " to %" PRIu64
+		    "%s%s", text, num->looks, d->min, max, *unit != '\0' ? " " : "", unit);
 	if (rc == -WEIR_EINVAL)
 		return err_set(why, WEIR_EINVAL, "'%s' is not %s", text, num->looks);
 	if (rc != 0 || v < d->min || v > max)
@@ -189,6 +192,8 @@ path_parse(const struct directive *d, const char *text, void *at, struct err *wh
 {
 	if (*text == '\0')
 		return err_set(why, WEIR_EINVAL, "no path; write one after the colon");
+	if (*text == '"' || *text == '\'')
+		return err_set(why, WEIR_EINVAL, "%s: write the path without quotes", text);
 	return string_parse(d, text, at, why);
 }
 

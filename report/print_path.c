@@ -83,13 +83,13 @@ print_path_expand(const char *path, const struct variables *v, const struct rows
 			taken = expand(p, v, rs, row, text);
 		if (taken == 0)
 			return err_set(e, WEIR_EINVAL,
-			    "'%s': '%.20s' is no variable that names a file; there are %s, and "
+			    "print_output_file: '%s': '%.20s' is no variable that names a file; there are %s, and "
 			    "of rows $peer_src_ip, $tag, $tag2, $post_tag and $post_tag2",
 			    path, p, VARIABLES_TEXT);
 		n = strlen(text);
 		if (len + n >= room)
-			return err_set(
-			    e, WEIR_EINVAL, "'%.80s...': the name is too long", path);
+			return err_set(e, WEIR_EINVAL,
+			    "print_output_file: '%.80s...': the name is too long", path);
 		memcpy(to + len, text, n);
 		len += n;
 		p += taken;

@@ -28,8 +28,8 @@ def test_what_is_wrong(weir, tmp_path):
     ports.unlink()
     failed = reload(w)
     assert failed.returncode == 1
-    assert f"error: networks_file {networks}: not one line can be read" in failed.stderr
-    assert f"error: ports_file {ports}: No such file" in failed.stderr
+    assert f"weir.conf:6: networks_file {networks}: not one line can be read" in failed.stderr
+    assert f"weir.conf:7: ports_file {ports}: No such file" in failed.stderr
     assert "what was read before stays" in w.log_text()
     usage = subprocess.run([str(WEIR), "reload"], capture_output=True, text=True)
     assert usage.returncode == 1 and "usage: weir reload maps" in usage.stderr
