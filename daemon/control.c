@@ -162,11 +162,14 @@ socket_listen(struct control *c, const char *path, const char *group, struct err
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd == -1)
 		return err_set(e, WEIR_EIO, "%s: %s", what, strerror(errno));
-	if (bind(c->fd, (struct sockaddr *)(void *)&a, sizeof(a)) != 0 ||
-	    (gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) ||
-	    chmod(path, gr != NULL ? 0660 : 0600) != 0 || listen(c->fd, BACKLOG) != 0)
+	if (bind(c->fd, (struct sockaddr *)(void *)&a, sizeof(a)) != 0)
 		return err_set(e, WEIR_EIO, "%s %s: %s", what, path, strerror(errno));
 	memcpy(c->path, a.sun_path, sizeof(c->path));
+	if (gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0)
+		return err_set(e, WEIR_EIO, "control_group %s: %s%s", group, strerror(errno),
+		    errno == EPERM ? "; the user that weir runs as must be in it" : "");
+	if (chmod(path, gr != NULL ? 0660 : 0600) != 0 || listen(c->fd, BACKLOG) != 0)
+		return err_set(e, WEIR_EIO, "%s %s: %s", what, path, strerror(errno));
 	return 0;
 }
 

@@ -33,7 +33,7 @@ static const struct directive weir_rows[] = {
 	    .doc = "UNIX socket that weir show and weir top talk to; by default "
 	           "/run/weir/weir.sock, where weir may make it and reads live input." },
 	{ .name = "control_group", .type = DIRECTIVE_STRING, .offset = AT(control_group),
-	    .doc = "Group that may use the control socket, besides the owner." },
+	    .doc = "Group that may use the control socket and those of imt_path, besides the owner." },
 	{ .name = "logfile", .type = DIRECTIVE_PATH, .offset = AT(logfile),
 	    .doc = "File to log to; opened anew on SIGHUP." },
 	{ .name = "syslog", .type = DIRECTIVE_STRING, .offset = AT(syslog),

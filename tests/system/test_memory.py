@@ -12,10 +12,13 @@ What differs, and why:
 - -t tells how full weir's table is; it has no buckets to list. -a shows the same columns.
 - Complaints are worded otherwise; whether there is one is the same.
 """
+import concurrent.futures
+import grp
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -204,3 +207,78 @@ def test_clients_that_reset_share_what_there_is(tmp_path, weir):
     assert sum(1 for t in taken if t > 0) > 2
     w.books()
     assert w.stop() == 0
+
+
+def test_clearing_while_others_take(tmp_path, weir):
+    """One clears again and again while three take: nobody is shown what is not there, and the
+    totals of others go on."""
+    w, port = begin(weir, tmp_path, "memory[m], memory[other]")
+    taken, done = [], threading.Event()
+
+    def take():
+        while not done.is_set():
+            taken.append(int(ask(tmp_path, "-c", "proto", "-N", "*", "-n", "packets", "-r")[0]))
+
+    def clear():
+        while not done.is_set():
+            assert ask(tmp_path, "-e") == ["OK: Clearing stats."]
+            assert ask(tmp_path, "-s", "-O", "csv")[0].startswith("SRC_IP,")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(f) for f in (take, take, take, clear)]
+        try:
+            sent = generate("netflow5", 30000, 300, "--rate", 1000, udp=f"127.0.0.1:{port}")
+            poll(lambda: w.stats()["records_fed"] == 30000)
+        finally:
+            done.set()
+        for c in clients:
+            c.result()
+    assert 0 < sum(taken) < int(sent["packets"])
+    assert all(0 <= t <= int(sent["packets"]) for t in taken)
+    assert sum(r["packets"] for r in w.rows("other")) == int(sent["packets"])
+    w.books()
+    assert w.stop() == 0
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user can look into; pytest's are one's own."""
+    with tempfile.TemporaryDirectory(prefix="weir-group-") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_group_that_may_ask(open_folder, tmp_path, weir):
+    """control_group is for all sockets: its members may ask, others are told how to."""
+    here, group = open_folder, grp.getgrnam("daemon")
+    client = shutil.copy(WEIR, here / "weir")
+    weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {free_port()}\nplugins: memory[m]\n"
+         f"aggregate: src_host\nimt_path: {here}/m\ncontrol_group: {group.gr_name}\n").ready()
+    stat = os.stat(here / "m")
+    assert (stat.st_gid, stat.st_mode & 0o777) == (group.gr_gid, 0o660)
+
+    def by(groups):
+        return subprocess.run([client, "show", "-p", here / "m", "-s", "-O", "csv"], cwd=here,
+                              user="nobody", group="nogroup", extra_groups=groups,
+                              capture_output=True, text=True, timeout=30)
+    member, other = by([group.gr_gid]), by([])
+    assert member.returncode == 0 and member.stdout.startswith("SRC_IP,"), member.stderr
+    assert other.returncode == 1 and "join the group of control_group" in other.stderr
+    os.chmod(here / "m", 0o600)
+    assert by([group.gr_gid]).returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_group_that_weir_is_not_in(open_folder):
+    """A user can give sockets to groups of his own only; none is left behind."""
+    here = open_folder
+    os.chmod(here, 0o777)
+    program = shutil.copy(WEIR, here / "weir")
+    (here / "conf").write_text(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {free_port()}\n"
+                               f"plugins: memory[m]\ncontrol_socket: {here}/s\n"
+                               f"control_group: daemon\nstate_dir: {here}/state\n")
+    out = subprocess.run([program, "run", "-f", here / "conf"], user="nobody", group="nogroup",
+                         extra_groups=[], capture_output=True, text=True, timeout=30, cwd=here)
+    assert out.returncode == 1
+    assert f"{here}/conf:5: control_group daemon: Operation not permitted; the user" in out.stderr
+    assert not (here / "s").exists()
