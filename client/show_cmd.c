@@ -11,11 +11,12 @@
 #include "client/client.h"
 #include "client/link.h"
 #include "client/show.h"
+#include "lib/directive.h"
 
 #define USAGE \
 	"usage: weir show VIEW|views|exporters|interfaces|collectors|outputs|targets\n" \
-	"           |rules|watches|thresholds|alarms|stats|books|config [--json|--csv]\n" \
-	"           [--top N] [--sort COLUMN [--reverse]] [--columns LIST|--all]\n" \
+	"           |rules|watches|thresholds|alarms|stats|books|classes|config\n" \
+	"           [--json|--csv] [--top N] [--sort COLUMN [--reverse]] [--columns LIST|--all]\n" \
 	"           [-p SOCKET]\n" \
 	"       weir show [TABLE] -s | -c LIST -M VALUES | ...; weir show -h tells more\n" \
 	"\n" \
@@ -124,15 +125,17 @@ options_parse(struct show *s, int argc, char **argv)
 	return -1;
 }
 
-/* Whether `what` is weir's own state, not a view. */
+/* weir's own state. */
+static const char *const tables[] = { "views", "exporters", "interfaces", "collectors", "outputs",
+	"targets", "rules", "watches", "thresholds", "alarms", "stats", "books", "classes",
+	"config" };
+#define N_TABLES (sizeof(tables) / sizeof(tables[0]))
+
+/* Whether `what` is one of them, not a view. */
 static bool
 is_table(const char *what)
 {
-	static const char *const tables[] = { "views", "exporters", "interfaces",
-		"collectors", "outputs", "targets", "rules", "watches", "thresholds", "alarms",
-		"stats", "books", "classes", "config" };
-
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+	for (size_t i = 0; i < N_TABLES; i++)
 		if (strcmp(what, tables[i]) == 0)
 			return true;
 	return false;
@@ -275,6 +278,18 @@ rows_print(struct rows *r, const struct show *s, struct err *e)
 	                                                                   : EXIT_SUCCESS;
 }
 
+/* Who misspells a table is told that there is no such view. */
+static void
+complain(const struct show *s, const struct err *e)
+{
+	const char *near = NULL;
+
+	if (e->code == WEIR_ENOENT && !is_table(s->what))
+		near = nearest_word(s->what, tables, N_TABLES);
+	fprintf(stderr, "weir show: %s%s%s%s\n", e->text, near != NULL ? "; did you mean '" : "",
+	    near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
 static int
 show(int argc, char **argv)
 {
@@ -293,7 +308,7 @@ show(int argc, char **argv)
 	answer_fini(&r.kept);
 	link_close(r.link);
 	if (e.code != 0)
-		fprintf(stderr, "weir show: %s\n", e.text);
+		complain(&s, &e);
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
 

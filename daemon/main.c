@@ -38,6 +38,8 @@ cmd_version(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static int cmd_help(int argc, char **argv);
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -61,6 +63,7 @@ static const struct command {
 #endif
 	{ "directives", cmd_directives, "print what weir.conf(5) says of all directives" },
 	{ "version", cmd_version, "print the version" },
+	{ "help", cmd_help, "print this" },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -70,6 +73,28 @@ usage(FILE *to)
 	fputs("usage: weir COMMAND [ARGUMENTS]; weir COMMAND --help tells more\n\n", to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].doc);
+}
+
+static int
+cmd_help(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	usage(stdout);
+	return EXIT_SUCCESS;
+}
+
+static void
+command_unknown(const char *name)
+{
+	const char *names[N_COMMANDS], *near;
+
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i].name;
+	near = nearest_word(name, names, N_COMMANDS);
+	fprintf(stderr, "weir: no command '%s'%s%s%s\n", name, near != NULL ? "; did you mean '" : "",
+	    near != NULL ? near : "", near != NULL ? "'?" : "");
+	if (near == NULL)
+		usage(stderr);
 }
 
 static bool
@@ -92,13 +117,10 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		usage(stdout);
-		return EXIT_SUCCESS;
-	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return cmd_help(argc, argv);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return cmd_version(argc, argv);
-	fprintf(stderr, "weir: no command '%s'\n", argv[1]);
-	usage(stderr);
+	command_unknown(argv[1]);
 	return EXIT_FAILURE;
 }

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import subprocess
 
 import pytest
 
-from conftest import free_port, poll
+from conftest import WEIR, free_port, poll
 from test_doors import send_from
 
 TABLES = ["views", "exporters", "interfaces", "collectors", "outputs", "targets", "rules",
@@ -37,6 +38,22 @@ def test_every_table_in_every_form(running):
         if rows and table != "books":
             assert len(lines[0]) == len(rows[0])
             assert len(text.splitlines()) >= len(rows) + 1, text
+
+
+@pytest.mark.parametrize("words,near", [
+    (["shwo"], "no command 'shwo'; did you mean 'show'?"),
+    (["show", "exporter"], "no view 'exporter'; there are: m; did you mean 'exporters'?"),
+    (["show", "n"], "no view 'n'; there are: m\n")])
+def test_misspelt(running, words, near):
+    out = subprocess.run([WEIR, *words], env={"WEIR_SOCKET": str(running.socket)},
+                         capture_output=True, text=True, timeout=30)
+    assert out.returncode == 1 and near in out.stderr
+
+
+def test_help_is_no_mistake():
+    for word in ("help", "--help", "-h"):
+        out = subprocess.run([WEIR, word], capture_output=True, text=True, timeout=30)
+        assert out.returncode == 0 and "usage: weir COMMAND" in out.stdout
 
 
 def test_config(running):
