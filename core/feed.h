@@ -45,6 +45,14 @@ void feed_fini(struct feed *f);
 /* Hand `b` over. Returns how many of its flows have a counter that says less than it should. */
 uint64_t feed_give(struct feed *f, const struct batch *b);
 
+/* Tell the output what `n` flows are that it may have been handed. */
+static inline void
+feed_learn(struct feed *f, const struct flow *flows, unsigned n)
+{
+	if (f->output->ops->learn != NULL)
+		f->output->ops->learn(f->output, f->worker, flows, n);
+}
+
 /* It is `now` (ns since 1970), between two pieces of work: let the output do what is due. */
 static inline void
 feed_tick(struct feed *f, uint64_t now)

@@ -149,6 +149,12 @@ struct output_ops {
 	void (*feed)(struct output *o, unsigned worker, const struct output_flows *f);
 
 	/*
+	 * `n` flows (to FLOW_BATCH) that were fed before are of another class than was known
+	 * then: as they are now. Its thread; must not block. May be NULL.
+	 */
+	void (*learn)(struct output *o, unsigned worker, const struct flow *flows, unsigned n);
+
+	/*
 	 * Do what is due at `now` (OUTPUT_FLOWS; ns since 1970; by the time in the file where
 	 * one is read): after each piece of work of the worker, and once a second when there is
 	 * none. Its thread; must not block. After the last of it comes `close`. May be NULL.

@@ -207,6 +207,20 @@ group_each(struct pipeline *p, const struct pipeline_group *g, struct batch b, u
 	}
 }
 
+/* Tell outputs that take flows what those of `mask` are, as far as they have been given them. */
+static void
+group_learn(const struct pipeline *p, const struct pipeline_group *g, struct batch b,
+    uint64_t mask)
+{
+	if (g->n_feeds == 0 || mask == 0)
+		return;
+	batch_copy(p, &b, mask);
+	if (g->rules != NULL)
+		rules_apply(g->rules, &b);
+	for (unsigned i = 0; i < g->n_feeds; i++)
+		feed_learn(g->feeds[i], b.flows, b.n);
+}
+
 /* Move the pairs of the batch: those of which both, or one, pass the filters of the group. */
 static void
 group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
@@ -219,6 +233,7 @@ group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
 	group_each(p, g, b, both | both << 1, shard_move);
 	group_each(p, g, b, (is & ~was) << 1, shard_enter);
 	group_each(p, g, b, was & ~is, shard_leave);
+	group_learn(p, g, b, both << 1);
 }
 
 /* `last`: nobody reads the batch afterwards. */

@@ -34,7 +34,7 @@ struct cached {
 	uint8_t class;
 	uint8_t flags;          /* FIN_..., as seen; MIRRORED: its first packet went back */
 	uint64_t first, last;
-	uint64_t row[];         /* then, of biflows, struct back */
+	uint64_t row[];         /* then, of biflows, struct back; and then the class */
 };
 
 struct back {
@@ -49,7 +49,7 @@ struct flowcache {
 	struct flowcache_config config;
 	uint64_t idle[CLASSES], maxlife; /* ns */
 	uint8_t *rows;
-	size_t row_octets, back_at;
+	size_t row_octets, back_at, class_at;
 	struct flowindex index;
 	uint32_t n, top, unused;   /* rows in use, ever used; the free ones */
 	struct list slots[SLOTS];
@@ -92,6 +92,13 @@ back_of(const struct flowcache *c, const struct cached *f)
 	return (struct back *)(void *)((uint8_t *)(uintptr_t)f + c->back_at);
 }
 
+/* The class of `f`, where the cache keeps it. */
+static uint32_t *
+class_of_row(const struct flowcache *c, const struct cached *f)
+{
+	return (uint32_t *)(void *)((uint8_t *)(uintptr_t)f + c->class_at);
+}
+
 /* Which members of the key have a mirror in it. */
 static void
 pairs_find(struct flowcache *c)
@@ -127,8 +134,9 @@ flowcache_new(const struct flowcache_config *config, struct err *e)
 	c->idle[CLASS_GENERAL] = t->general * CLOCK_S;
 	c->maxlife = t->maxlife * CLOCK_S;
 	c->back_at = sizeof(struct cached) + config->rs->row_octets;
+	c->class_at = c->back_at + (config->biflow ? sizeof(struct back) : 0);
 	/* In whole cache lines: a look touches as few as there can be. */
-	c->row_octets = (c->back_at + (config->biflow ? sizeof(struct back) : 0) + LINE - 1) /
+	c->row_octets = (c->class_at + (config->classes ? sizeof(uint64_t) : 0) + LINE - 1) /
 	    LINE * LINE;
 	c->rows = pages_get(c->row_octets * config->max_flows);
 	if (flowindex_init(&c->index) != 0 || c->rows == NULL) {
@@ -235,6 +243,8 @@ cached_leave(struct flowcache *c, struct cached *f, enum flowcache_reason reason
 		out.back_last = b->last;
 		out.back_flags = (uint16_t)b->flags;
 	}
+	if (c->config.classes)
+		out.class_id = *class_of_row(c, f);
 	if (rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows == 0)
 		rowspec_sums(c->config.rs, (uint8_t *)f->row)->flows = 1;
 	slot_remove(c, f);
@@ -375,6 +385,16 @@ cached_end(struct flowcache *c, struct cached *f, const struct flow *x, bool bac
 	cached_wait(c, f);
 }
 
+/* Whoever knows it has the last word. */
+static void
+cached_classify(const struct flowcache *c, struct cached *f, const struct flow *x)
+{
+	uint32_t *class_id = class_of_row(c, f);
+
+	if (*class_id == 0 || x->class_id != c->config.unknown_class)
+		*class_id = x->class_id;
+}
+
 static void
 cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool turned,
     uint64_t start, uint64_t end)
@@ -385,6 +405,8 @@ cached_count(struct flowcache *c, struct cached *f, const struct flow *x, bool t
 		f->last = end;
 	if (start < f->first)
 		f->first = start;
+	if (c->config.classes)
+		cached_classify(c, f, x);
 	if (back) {
 		struct back *b = back_of(c, f);
 
@@ -486,18 +508,46 @@ flows_turn(struct flowcache *c, const struct flow *flows, unsigned n)
 	return c->mirrored;
 }
 
-void
-flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
+/* Put the keys of `flows` into c->keys. Returns the flows, turned as their rows are. */
+static const struct flow *
+flows_pack(struct flowcache *c, const struct flow *flows, unsigned n)
 {
 	static const uint16_t bins[FLOW_BATCH];
-	const struct rowspec *rs = c->config.rs;
-	const uint8_t *keys = (const uint8_t *)c->keys;
-	uint32_t hashes[FLOW_BATCH], guesses[FLOW_BATCH];
 
 	assert(n <= FLOW_BATCH);
 	if (c->config.biflow)
 		flows = flows_turn(c, flows, n);
-	rowspec_pack(rs, flows, bins, n, (uint8_t *)c->keys);
+	rowspec_pack(c->config.rs, flows, bins, n, (uint8_t *)c->keys);
+	return flows;
+}
+
+void
+flowcache_learn(struct flowcache *c, const struct flow *flows, unsigned n)
+{
+	const struct rowspec *rs = c->config.rs;
+	const uint8_t *keys = (const uint8_t *)c->keys;
+
+	if (!c->config.classes)
+		return;
+	flows = flows_pack(c, flows, n);
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *key = keys + i * rs->key_octets;
+		uint32_t hash = (uint32_t)hash_seeded(key, rs->key_octets);
+		struct cached *f = cached_find(c, key, hash, NONE);
+
+		if (f != NULL)
+			cached_classify(c, f, &flows[i]);
+	}
+}
+
+void
+flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n)
+{
+	const struct rowspec *rs = c->config.rs;
+	const uint8_t *keys = (const uint8_t *)c->keys;
+	uint32_t hashes[FLOW_BATCH], guesses[FLOW_BATCH];
+
+	flows = flows_pack(c, flows, n);
 	hash_seeded_many(keys, rs->key_octets, n, hashes);
 	for (unsigned i = 0; i < n; i++)
 		flowindex_prefetch(&c->index, hashes[i]);

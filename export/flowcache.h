@@ -43,6 +43,7 @@ struct flowcache_flow {
 	uint64_t first, last;   /* ns since 1970 */
 	uint64_t back_packets, back_octets, back_first, back_last; /* of the way back */
 	uint16_t back_flags;
+	uint32_t class_id;      /* what it turned out to be; where the cache keeps that */
 	bool mirrored;          /* its first packet went from the row's destination to its source */
 	enum flowcache_reason reason;
 };
@@ -52,6 +53,8 @@ struct flowcache_config {
 	uint32_t max_flows;
 	struct flowcache_timeouts timeouts;
 	bool biflow;
+	bool classes;             /* keep the class of each flow, which is not in `rs` */
+	uint32_t unknown_class;   /* that of flows of which nobody knows it */
 	size_t flow_octets;       /* of struct flow, up to the last member that is needed */
 	void (*leave)(void *arg, const struct flowcache_flow *f);
 	void *arg;
@@ -69,6 +72,12 @@ void flowcache_free(struct flowcache *c);
  * timestamp_start to timestamp_end.
  */
 void flowcache_feed(struct flowcache *c, const struct flow *flows, unsigned n);
+
+/*
+ * What was fed as `n` (to FLOW_BATCH) flows is of their class_id, as is known by now: so are
+ * the flows of theirs that are still there.
+ */
+void flowcache_learn(struct flowcache *c, const struct flow *flows, unsigned n);
 
 /*
  * It is `now` (ns since 1970): let those go whose time has come, a bounded number. Returns

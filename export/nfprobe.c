@@ -10,6 +10,7 @@
 #include "export/nfrecord.h"
 #include "export/probe.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "proto/biflow.h"
 
 #define DEFAULT_PORT  2100
@@ -42,14 +43,14 @@ struct nfprobe {
 /* ---------------------------------------------------------------- feeding */
 
 static const struct flow *
-flows_dress(struct nfprobe_worker *w, const struct output_flows *f)
+flows_dress(struct nfprobe_worker *w, const struct flow *flows, unsigned n)
 {
 	const struct nfprobe *p = w->probe;
 
 	if (!dress_is_wanted(&p->meaning.dress))
-		return f->flows;
-	for (unsigned i = 0; i < f->n; i++) {
-		memcpy(&w->dressed[i], &f->flows[i], p->flow_octets);
+		return flows;
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(&w->dressed[i], &flows[i], p->flow_octets);
 		dress_flow(&p->meaning.dress, &w->dressed[i]);
 	}
 	return w->dressed;
@@ -60,7 +61,7 @@ nfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 {
 	struct nfprobe *p = o->priv;
 	struct nfprobe_worker *w = &p->workers[worker];
-	const struct flow *flows = flows_dress(w, f);
+	const struct flow *flows = flows_dress(w, f->flows, f->n);
 
 	if (w->cache != NULL && (f->source != SOURCE_NETFLOW || p->config->cache_records)) {
 		flowcache_feed(w->cache, flows, f->n);
@@ -68,6 +69,16 @@ nfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 	}
 	for (unsigned i = 0; i < f->n; i++)
 		w->refused += nfrecord_flow(&p->records, w->outbox, &flows[i]);
+}
+
+static void
+nfprobe_learn(struct output *o, unsigned worker, const struct flow *flows, unsigned n)
+{
+	struct nfprobe *p = o->priv;
+	struct nfprobe_worker *w = &p->workers[worker];
+
+	if (w->cache != NULL)
+		flowcache_learn(w->cache, flows_dress(w, flows, n), n);
 }
 
 /* A flow leaves the cache. */
@@ -275,6 +286,8 @@ worker_open(struct nfprobe *p, unsigned no, struct err *e)
 		.max_flows = p->config->max_flows / p->probe.n_workers + 1,
 		.timeouts = p->meaning.timeouts,
 		.biflow = p->config->biflow,
+		.classes = p->records.classes_beside,
+		.unknown_class = intern("unknown", strlen("unknown")), /* as core/pipeline.c has it */
 		.flow_octets = p->flow_octets,
 		.leave = row_leave,
 		.arg = w };
@@ -398,6 +411,7 @@ const struct output_ops nfprobe_output = {
 	.open = nfprobe_open,
 	.reload = nfprobe_reload,
 	.feed = nfprobe_feed,
+	.learn = nfprobe_learn,
 	.tick = nfprobe_tick,
 	.targets = probe_targets,
 	.close = nfprobe_close,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "export/nfrecord.h"
 
+#include <string.h>
+
 #include "core/stats.h"
 #include "lib/hash.h"
 #include "proto/biflow.h"
@@ -22,6 +24,19 @@ template_of(enum nfrecord_kind kind, unsigned family)
 
 /* ---------------------------------------------------------------- layouts */
 
+/* Whether rows of `set` are streams, of one class each. */
+static bool
+are_streams(const struct field_set *set)
+{
+	static const enum field_no tuple[] = { F_SRC_HOST, F_DST_HOST, F_SRC_PORT, F_DST_PORT,
+		F_PROTO };
+
+	for (size_t i = 0; i < sizeof(tuple) / sizeof(tuple[0]); i++)
+		if (!field_set_has(set, tuple[i]))
+			return false;
+	return true;
+}
+
 /* Rows of the cache: what records tell, but for what the cache itself knows better. */
 static void
 rows_lay_out(struct nfrecords *n, bool biflow)
@@ -42,6 +57,9 @@ rows_lay_out(struct nfrecords *n, bool biflow)
 		field_set_add(&set, F_SRC_HOST);
 		field_set_add(&set, F_DST_HOST);
 	}
+	n->classes_beside = field_set_has(&set, F_CLASS) && are_streams(&set);
+	if (n->classes_beside)
+		field_set_remove(&set, F_CLASS);
 	rowspec_compile(&n->rs, &set);
 }
 
@@ -58,6 +76,7 @@ nfrecords_compile(struct nfrecords *n, const struct encode_options *o, bool bifl
 			one.mirror = k == NFRECORD_TURNED || k == NFRECORD_BOTH_TURNED;
 			one.reverse = kind_is_both((enum nfrecord_kind)k);
 			one.end_reason = k != NFRECORD_FLOW;
+			one.class_given = true;
 			one.family = family;
 			one.offsets = k == NFRECORD_FLOW ? NULL : n->rs.offset;
 			encode_compile(&n->layouts[k][family], &n->told, &one);
@@ -170,6 +189,7 @@ nfrecord_flow(const struct nfrecords *n, struct outbox *b, const struct flow *f)
 		.sampler = NFRECORD_SAMPLER };
 	unsigned lane = lane_of(n, b, &f->exporter_ip, &f->src_host, &f->dst_host);
 
+	env.class_id = f->class_id;
 	env.start = f->timestamp_start != 0 ? f->timestamp_start : f->stamp;
 	env.end = f->timestamp_end != 0 ? f->timestamp_end : env.start;
 	return record_send(n, b, NFRECORD_FLOW, encode_family(&n->in_flow, (const uint8_t *)f),
@@ -196,8 +216,12 @@ nfrecord_row(const struct nfrecords *n, struct outbox *b, const struct flowcache
 		.boot = n->boot,
 		.end_reason = (uint8_t)f->reason,
 		.sampler = NFRECORD_SAMPLER };
+	uint32_t class_id = f->class_id;
 	unsigned lane = lane_of(n, b, f->row + at[F_EXPORTER_IP], f->row + at[F_SRC_HOST],
 	    f->row + at[F_DST_HOST]);
 
+	if (!n->classes_beside && field_set_has(&n->rs.set, F_CLASS))
+		memcpy(&class_id, f->row + at[F_CLASS], sizeof(class_id));
+	env.class_id = class_id;
 	return record_send(n, b, kind, encode_family(&n->in_row, f->row), lane, f->row, &env);
 }

@@ -36,6 +36,7 @@ struct nfrecords {
 	unsigned lanes;             /* of the outboxes, at first */
 	_Atomic bool by_agent;      /* they are chosen by exporter, not by hosts */
 	struct rowspec rs;          /* of the cache */
+	bool classes_beside;        /* its rows are streams: a class is no key, but what they are of */
 	struct encode layouts[NFRECORD_KINDS][ENCODE_FAMILIES];
 	struct encode_addresses in_flow, in_row;
 };

@@ -41,6 +41,7 @@ struct encode_env {
 	uint64_t packets, octets;
 	uint64_t reverse_start, reverse_end, reverse_packets, reverse_octets;
 	uint64_t boot;           /* ns since 1970: where uptimes count from */
+	uint32_t class_id;       /* an interned name */
 	uint16_t reverse_flags;
 	uint8_t end_reason;      /* IPFIX's flowEndReason */
 	uint8_t sampler;         /* number of the sampler in options data */
@@ -53,6 +54,7 @@ struct encode_options {
 	bool mirror;     /* source is told as destination, and the other way round */
 	bool reverse;    /* IPFIX: with what came back, RFC 5103 */
 	bool end_reason; /* from env, not from the member */
+	bool class_given; /* the class is env's, not the member */
 	bool sampler;    /* v9, IPFIX: with env's */
 	unsigned family; /* ENCODE_IPV6_* */
 	/*

@@ -215,6 +215,10 @@ element_add(struct compile *c, const struct ie *ie, enum field_no at)
 		stack_add(c, at);
 		return;
 	}
+	if (ie->field == F_CLASS && c->o->class_given) {
+		s.base = 1;
+		s.from = offsetof(struct encode_env, class_id);
+	}
 	if (ie->field == F_APPLICATION_ID) {
 		/* RFC 6759 s4: an engine, and its selector as long as it is. v9 has Cisco's four. */
 		s.kind = STEP_APPLICATION;

@@ -28,6 +28,7 @@ struct rig {
 		uint64_t first, last, packets, octets;
 		uint64_t back_packets, back_octets, back_first, back_last;
 		uint16_t flags, back_flags;
+		uint32_t class_id;
 		bool mirrored;
 		enum flowcache_reason reason;
 	} left[LEFT_MAX];
@@ -44,7 +45,7 @@ leave(void *arg, const struct flowcache_flow *f)
 	*l = (struct left){ .first = f->first, .last = f->last, .packets = s->packets,
 		.octets = s->bytes, .back_packets = f->back_packets,
 		.back_octets = f->back_octets, .back_first = f->back_first,
-		.back_last = f->back_last, .back_flags = f->back_flags, .mirrored = f->mirrored,
+		.back_last = f->back_last, .class_id = f->class_id, .back_flags = f->back_flags, .mirrored = f->mirrored,
 		.reason = f->reason };
 	memcpy(&l->key, f->row + g->rs.offset[F_SRC_PORT], sizeof(l->key));
 	memcpy(&l->flags, f->row + g->rs.offset[F_TCPFLAGS], sizeof(l->flags));
@@ -345,6 +346,48 @@ test_biflow(void **state)
 	}
 }
 
+/* A flow is of the class that was learnt last, of packets or afterwards, until it has left. */
+static void
+test_classes(void **state)
+{
+	enum { UNKNOWN = 7, HTTP = 8, SSH = 9 };
+
+	(void)state;
+	for (unsigned biflow = 0; biflow < 2; biflow++) {
+		struct rig *g = rig_open(64, biflow);
+		struct flowcache_config c = { .rs = &g->rs, .max_flows = 64, .timeouts = times,
+			.biflow = biflow, .classes = true, .unknown_class = UNKNOWN,
+			.flow_octets = sizeof(struct flow), .leave = leave, .arg = g };
+		struct flow f = packet(1, 6, 0, START), other = packet(2, 6, 0, START);
+
+		flowcache_free(g->cache);
+		g->cache = flowcache_new(&c, NULL);
+		f.class_id = other.class_id = UNKNOWN;
+		flowcache_feed(g->cache, &f, 1);
+		f.class_id = HTTP;
+		flowcache_feed(g->cache, &f, 1);
+		f.class_id = UNKNOWN;
+		flowcache_feed(g->cache, &f, 1);
+		flowcache_feed(g->cache, &other, 1);
+		other.class_id = SSH;
+		flowcache_learn(g->cache, &other, 1);
+		other = packet(3, 6, 0, START);
+		other.class_id = SSH;
+		flowcache_learn(g->cache, &other, 1); /* it is not there */
+		other.class_id = UNKNOWN;
+		flowcache_feed(g->cache, &other, 1);
+		flowcache_flush(g->cache);
+		assert_int_equal(g->n, 3);
+		for (unsigned i = 0; i < 3; i++) {
+			static const uint32_t want[] = { 0, HTTP, SSH, UNKNOWN };
+
+			assert_int_equal(g->left[i].class_id, want[g->left[i].key]);
+			assert_int_equal(g->left[i].packets, g->left[i].key == 1 ? 3 : 1);
+		}
+		rig_close(g);
+	}
+}
+
 /* Records bring their own times. */
 static void
 test_records(void **state)
@@ -499,6 +542,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_biflow),
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_clock_steps),
 		cmocka_unit_test(test_ticks_are_bounded),
 		cmocka_unit_test(test_room_costs_nothing),

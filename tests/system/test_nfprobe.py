@@ -9,6 +9,7 @@ import time
 import pytest
 
 import netflow
+import streams
 from conftest import (TUPLE, WEIR, Weir, free_port, generate, poll, run_file, truth,
                       tuple_key)
 from test_doors import V5, send_from
@@ -161,6 +162,35 @@ def test_tags_travel(tmp_path, pair, version, names):
     assert {r["tag"] for r in collector.rows("m")} == {1, 7}
     if version == 10:
         assert {r["label"] for r in collector.rows("m")} == {"gold", "bronze%east"}
+
+
+@pytest.mark.parametrize("version,more", [
+    (10, ""), (9, "nfprobe_legacy_tags: false\n"), (10, "nfprobe_biflow: true\n")],
+    ids=["ipfix", "v9", "biflow"])
+def test_classes_travel(tmp_path, pair, version, more):
+    """Each stream is told with the class that it turned out to be of, and all its packets."""
+    # Of one, nothing comes back any more when its class is known, long after it began.
+    late = streams.stream(90, 6, 8080, [(">", b"GET / HTTP/1.1\r\nHost: example.net\r\n\r\n")])
+    frames = [*late[:3], *streams.frames_all(),
+              *[streams.packet(17, True, 91, 4711, bytes(20))] * 3000, late[3]]
+    streams.write_pcap(tmp_path / "p.pcap", frames)
+    collector, probe = pair(
+        f"plugins: memory[m]\naggregate: {TUPLE}, class\nnfacctd_biflow: true\n",
+        f"pcap_savefile: {tmp_path}/p.pcap\nplugins: nfprobe[x], memory[m]\n"
+        f"aggregate: {TUPLE}, class\nnfprobe_receiver: RECEIVER\nnfprobe_version: {version}\n"
+        f"nfprobe_timeouts: {KEEP}\nsavefile_wait: true\n{more}")
+    probe.ready()
+
+    def classes(w):
+        return {(*tuple_key(r), r["class"]): (r["packets"], r["bytes"]) for r in w.rows("m")}
+    poll(lambda: sum(n for n, _ in classes(probe).values()) == len(frames))
+    want = classes(probe)
+    assert {"HTTP", "TLS/Google", "unknown"} <= {key[-1] for key in want}
+    probe.books()
+    assert probe.stop() == 0
+    poll(lambda: sum(n for n, _ in classes(collector).values()) == len(frames))
+    assert classes(collector) == want
+    collector.books()
 
 
 def capture_of(probe_lines, tmp_path, receivers, *, kind="packets", records=2000):
