@@ -320,36 +320,46 @@ archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
 	return step == step_s && (int64_t)start <= from ? 0 : -WEIR_ENOENT;
 }
 
-/* `v` in decimal, with `sep` in front. A round has hundreds of thousands: no snprintf. */
+/* `v` in decimal. A round has hundreds of thousands: no snprintf, and two digits at once. */
 static char *
-number_put(char *p, char sep, uint64_t v)
+number_put(char *p, uint64_t v)
 {
-	char digits[20];
-	unsigned n = 0;
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+	    "2021222324252627282930313233343536373839"
+	    "4041424344454647484950515253545556575859"
+	    "6061626364656667686970717273747576777879"
+	    "8081828384858687888990919293949596979899";
+	char digits[20], *at = digits + sizeof(digits);
+	size_t n;
 
-	do
-		digits[n++] = (char)('0' + v % 10);
-	while ((v /= 10) != 0);
-	if (sep != '\0')
-		*p++ = sep;
-	while (n > 0)
-		*p++ = digits[--n];
-	return p;
+	for (; v >= 100; v /= 100)
+		memcpy(at -= 2, pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		memcpy(at -= 2, pairs + v * 2, 2);
+	else
+		*--at = (char)('0' + v);
+	n = (size_t)(digits + sizeof(digits) - at);
+	memcpy(p, at, n);
+	return p + n;
 }
 
-void
+char *
 archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT])
 {
-	char *p = number_put(text, '\0', (uint64_t)b->end);
+	char *p = number_put(text, (uint64_t)b->end);
 
 	if (b->unknown) {
 		memcpy(p, ":U:U:U", 7);
-		return;
+		return p + 6;
 	}
-	p = number_put(p, ':', b->sums.bytes);
-	p = number_put(p, ':', b->sums.packets);
-	p = number_put(p, ':', b->sums.flows);
+	*p++ = ':';
+	p = number_put(p, b->sums.bytes);
+	*p++ = ':';
+	p = number_put(p, b->sums.packets);
+	*p++ = ':';
+	p = number_put(p, b->sums.flows);
 	*p = '\0';
+	return p;
 }
 
 int

@@ -56,9 +56,9 @@ int archive_check(const char *path, const struct archive_shape *shape, int64_t *
 int archive_update(const char *path, const struct archive_bin *bins, size_t n,
     int64_t *last, struct err *e);
 
-/* Write `b` as an update has it, END:BYTES:PACKETS:FLOWS, to `text`. */
+/* Write `b` as an update has it, END:BYTES:PACKETS:FLOWS, to `text`. Returns its NUL. */
 #define ARCHIVE_BIN_TEXT 96U /* four numbers of 20 digits */
-void archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT]);
+char *archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT]);
 
 /* The time of the last update of archive `path`; -1 when it cannot be read. */
 int64_t archive_last(const char *path);

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rrd/files.h"
+
 /*
  * Each is a wait for the disk, unlike a bin, and the answer to all of them has to come before
  * the connection's limit.
  */
 #define FLUSHES 256U
+#define AHEAD   8U /* entries: whose names are fetched into the cache */
 
 /*
  * rrdcached had a later time of the archive. Nobody but another writer can have told it that:
@@ -122,14 +125,19 @@ struct batch_bins {
 	struct telling *t;
 	struct known *k;
 	int rc;
+	size_t head_len;
+	char head[2 * PATH_MAX + 8]; /* "UPDATE FOLDER/", as rrdcached reads it */
 };
+
+_Static_assert(sizeof(((struct batch_bins *)0)->head) + FILES_NAME_MAX + ARCHIVE_BIN_TEXT + 2 <=
+    CACHED_LINE, "a bin's line");
 
 /* A line for each bin: rrdcached leaves the rest of a line when one was refused. */
 static void
 batch_bin(void *arg, const struct journal_entry *entry, const struct archive_bin *b)
 {
 	struct batch_bins *x = arg;
-	char text[ARCHIVE_BIN_TEXT], path[PATH_MAX];
+	char *p;
 
 	/* Behind a bin that did not go, later ones would keep it out for ever. */
 	if (x->rc != 0 || x->k->failed)
@@ -138,8 +146,15 @@ batch_bin(void *arg, const struct journal_entry *entry, const struct archive_bin
 	if (x->rc != 0 || x->k->failed)
 		return;
 	x->t->d->items[x->t->n++] = (struct cached_item){ x->k, entry, b->end };
-	archive_bin_format(b, text);
-	cached_command(x->t->d->cached, "UPDATE", known_path(x->t->d->ks, x->k, path), text);
+	p = cached_line(x->t->d->cached);
+	memcpy(p, x->head, x->head_len);
+	p += x->head_len;
+	memcpy(p, x->k->file, x->k->file_len);
+	p += x->k->file_len;
+	*p++ = ' ';
+	p = archive_bin_format(b, p);
+	*p++ = '\n';
+	cached_line_put(x->t->d->cached, p);
 	x->t->r->bins++;
 }
 
@@ -149,7 +164,12 @@ batch_round(struct telling *t, const struct journal_round *round)
 	struct batch_bins x = { .t = t };
 
 	t->most = BATCH_COMMANDS;
+	memcpy(x.head, "UPDATE ", 7);
+	x.head_len = 7 + cached_escape(t->d->ks->folder, x.head + 7);
+	x.head[x.head_len++] = '/'; /* what follows are safe octets only (files.h) */
 	for (size_t i = 0; i < round->n && x.rc == 0; i++) {
+		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
+			__builtin_prefetch(round->entries[i + AHEAD].k->file);
 		x.k = round->entries[i].k;
 		if (x.k != NULL)
 			entry_bins(&round->entries[i], t->d->ks->shape.step_s, batch_bin, &x);

@@ -328,6 +328,33 @@ cached_begin(struct cached *c, struct err *e)
 	return 0;
 }
 
+/* `text` with what rrdcached takes for more than itself marked, in `out` (twice as long). */
+size_t
+cached_escape(const char *text, char *out)
+{
+	char *p = out;
+
+	for (; *text != '\0'; *p++ = *text++)
+		if (*text == ' ' || *text == '\\' || *text == '\t')
+			*p++ = '\\';
+	return (size_t)(p - out);
+}
+
+char *
+cached_line(struct cached *c)
+{
+	if (sizeof(c->out) - c->out_len < CACHED_LINE)
+		out_flush(c);
+	return c->out + c->out_len;
+}
+
+void
+cached_line_put(struct cached *c, const char *end)
+{
+	c->out_len = (size_t)(end - c->out);
+	c->commands++;
+}
+
 void
 cached_command(struct cached *c, const char *verb, const char *path, const char *rest)
 {

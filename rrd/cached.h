@@ -55,6 +55,16 @@ int cached_begin(struct cached *c, struct err *e);
 void cached_command(struct cached *c, const char *verb, const char *path, const char *rest);
 
 /*
+ * The same, written in place: where a line of at most CACHED_LINE octets goes that ends in a
+ * newline; and where it ended. `cached_escape` writes a path as a line has it to `out`, which has
+ * room for twice its octets, and returns how many there are.
+ */
+#define CACHED_LINE 10240U
+char *cached_line(struct cached *c);
+void cached_line_put(struct cached *c, const char *end);
+size_t cached_escape(const char *text, char *out);
+
+/*
  * End the batch and wait for the answer: `failed(arg, no, text)` is called for each command
  * that failed, `no` from 0 in the order that they were given, `text` the daemon's words.
  * Returns 0, or -WEIR_EIO with `e`: then nothing is known of any of them, and it is not

@@ -40,6 +40,7 @@ known_name(struct known *k, const char *file, const char *key)
 {
 	k->file = strdup(file);
 	k->key = strdup(key);
+	k->file_len = (uint16_t)strlen(file);
 	if (k->file != NULL && k->key != NULL)
 		return 0;
 	free(k->file);
@@ -218,7 +219,7 @@ known_path(const struct known_set *ks, const struct known *k, char *buf)
 {
 	memcpy(buf, ks->folder, ks->folder_len);
 	buf[ks->folder_len] = '/';
-	memcpy(buf + ks->folder_len + 1, k->file, strlen(k->file) + 1);
+	memcpy(buf + ks->folder_len + 1, k->file, (size_t)k->file_len + 1);
 	return buf;
 }
 

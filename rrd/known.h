@@ -33,6 +33,7 @@ struct known {
 	struct sums due;     /* delivery's: what the bins after `base` come to */
 	struct sums carry;   /* goes into the next bin: came late, or could not be written */
 	uint32_t carry_rows;
+	uint16_t file_len;   /* octets of `file`, without its NUL */
 	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	bool ready;          /* the file is there and has our shape */
 	bool failed;         /* in the present delivery */

@@ -3,7 +3,8 @@
  * rrdround FOLDER KEYS ROUNDS [ADDRESS]: how long an RRD output takes for a bin of KEYS
  * archives, and, with rrdcached at ADDRESS, how long the same number of update lines takes
  * when somebody only sends them, made beforehand. Prints a line for each round: "weir
- * SECONDS" and "bare SECONDS"; the first of weir's makes the archives.
+ * SECONDS CPU" and "bare SECONDS CPU", of which CPU is the time of the processor that the
+ * thread took; the first of weir's makes the archives.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/output.h"
@@ -29,6 +31,32 @@ stop(const char *text)
 {
 	fprintf(stderr, "rrdround: %s\n", text);
 	exit(1);
+}
+
+/* What something took, and a stopwatch: begun, then stopped. */
+struct took {
+	double wall_s, cpu_s;
+};
+
+static double
+cpu_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static struct took
+took_begin(void)
+{
+	return (struct took){ (double)clock_mono() / 1e9, cpu_now() };
+}
+
+static struct took
+took_end(struct took began)
+{
+	return (struct took){ (double)clock_mono() / 1e9 - began.wall_s, cpu_now() - began.cpu_s };
 }
 
 struct bench {
@@ -59,15 +87,14 @@ bench_open(struct bench *b)
 		stop(e.text);
 }
 
-/* Every key counts in bin `bin`. Returns the seconds that its writing takes. */
-static double
+/* Every key counts in bin `bin`. Returns what its writing takes. */
+static struct took
 bench_round(struct bench *b, int64_t bin)
 {
 	struct output_result r = { 0 };
 	struct err e = ERR_INIT;
 	struct snapshot *s;
-	uint64_t began;
-	double took;
+	struct took took;
 
 	for (uint32_t i = 0; i < b->keys; i++) {
 		uint8_t host[4] = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
@@ -86,10 +113,10 @@ bench_round(struct bench *b, int64_t bin)
 	b->shard.active = view_slab_get(b->view);
 	b->shard.bin = (struct bin){ 0, 0 };
 	s->cut = s->horizon = (uint64_t)(START + (bin + 1) * STEP + 1) * CLOCK_S;
-	began = clock_mono();
+	took = took_begin();
 	if (rrd_output.write(&b->o, s, &r, &e) != 0)
 		stop(e.text);
-	took = (double)(clock_mono() - began) / 1e9;
+	took = took_end(took);
 	if (r.written != b->keys)
 		stop("not all rows were written");
 	snapshot_unref(s);
@@ -127,13 +154,13 @@ bare_connect(const char *address)
 	return fd;
 }
 
-/* Send lines that were made before; returns the seconds until rrdcached has taken them. */
-static double
+/* Send lines that were made before; returns what it takes until rrdcached has them. */
+static struct took
 bare_round(int fd, const char *dir, uint32_t keys, int64_t bin)
 {
 	size_t room = (size_t)keys * 192 + 64, len = 0, done = 0;
 	char *text = malloc(room), answer[256];
-	uint64_t began;
+	struct took took;
 	ssize_t n;
 
 	if (text == NULL)
@@ -144,7 +171,7 @@ bare_round(int fd, const char *dir, uint32_t keys, int64_t bin)
 		    "UPDATE %s/%02x/src_host-10.%u.%u.%u-%016x.rrd %" PRId64 ":%u:1:1\n", dir,
 		    i % 256, i >> 16, i >> 8 & 255, i & 255, i, START + (bin + 1) * STEP, 1000 + i);
 	len += (size_t)snprintf(text + len, room - len, ".\n");
-	began = clock_mono();
+	took = took_begin();
 	for (; done < len; done += (size_t)n)
 		if ((n = send(fd, text + done, len - done, MSG_NOSIGNAL)) <= 0)
 			stop("rrdcached went away");
@@ -157,8 +184,15 @@ bare_round(int fd, const char *dir, uint32_t keys, int64_t bin)
 	}
 	if (strstr(answer, "\n0 errors") == NULL)
 		stop(answer);
+	took = took_end(took);
 	free(text);
-	return (double)(clock_mono() - began) / 1e9;
+	return took;
+}
+
+static void
+took_print(const char *who, struct took t)
+{
+	printf("%s %.4f %.4f\n", who, t.wall_s, t.cpu_s);
 }
 
 int
@@ -184,9 +218,9 @@ main(int argc, char **argv)
 		fd = bare_connect(address);
 	}
 	for (int64_t bin = 0; bin < rounds; bin++) {
-		printf("weir %.4f\n", bench_round(&b, bin));
+		took_print("weir", bench_round(&b, bin));
 		if (fd >= 0)
-			printf("bare %.4f\n", bare_round(fd, bare, b.keys, bin));
+			took_print("bare", bare_round(fd, bare, b.keys, bin));
 		fflush(stdout);
 	}
 	rrd_output.close(&b.o);
