@@ -45,7 +45,7 @@ struct engine {
 	uint64_t started;         /* ns since 1970 */
 	unsigned n_workers;
 	struct worker *workers;
-	struct stats beside;      /* counters of threads that are no workers; each has one writer */
+	struct stats beside;      /* counters of threads that are no workers */
 	unsigned n_views;
 	struct view *views[ENGINE_VIEWS];
 	unsigned n_outputs;

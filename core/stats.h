@@ -2,7 +2,7 @@
 /*
  * Stats: the internal counters, one set per worker. Only their worker writes them
  * (stat_add: no locked instruction); any thread may read them. Counters of what no worker
- * does are in one more set (engine.h), each with one thread that writes it. The books need numbers
+ * does are in one more set (engine.h). The books need numbers
  * that belong together: a worker copies its set when a snapshot is cut (stats_cut).
  */
 #ifndef WEIR_CORE_STATS_H
@@ -34,6 +34,13 @@ stat_add(struct stats *s, enum stat_no i, uint64_t n)
 	uint64_t v = atomic_load_explicit(&s->n[i], memory_order_relaxed);
 
 	atomic_store_explicit(&s->n[i], v + n, memory_order_relaxed);
+}
+
+/* The same where several threads write the counter. */
+static inline void
+stat_add_shared(struct stats *s, enum stat_no i, uint64_t n)
+{
+	atomic_fetch_add_explicit(&s->n[i], n, memory_order_relaxed);
 }
 
 static inline uint64_t

@@ -88,17 +88,18 @@ static void
 round_account(struct telling *t, const struct journal_round *round)
 {
 	struct delivery *d = t->d;
-	uint64_t rows = 0, less = d->carried;
+	uint64_t rows = 0, gone = 0, less = d->carried;
 
 	for (size_t i = 0; i < round->n; i++) {
 		if (round->entries[i].kind != JOURNAL_BIN)
 			continue;
 		if (round->entries[i].k == NULL) /* its archive has expired */
-			t->refused += round->entries[i].n;
+			gone += round->entries[i].n;
 		rows += round->entries[i].n;
 	}
-	t->r->refused += t->refused;
-	rows -= t->refused < rows ? t->refused : rows;
+	t->r->refused += t->refused + gone;
+	t->r->gone += gone;
+	rows -= t->refused + gone < rows ? t->refused + gone : rows;
 	if (less > rows)
 		less = rows;
 	d->carried -= less;
@@ -241,6 +242,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 		return rc;
 	r->written += books.written;
 	r->refused += books.refused;
+	r->gone += books.gone;
 	r->flushed = failed == 0;
 	delivery_carried(d->ks);
 	d->maybe = d->journal->size;
@@ -352,12 +354,18 @@ archives_mend(struct delivery *d, struct delivery_result *r, struct err *e)
 		rc = heads_restore(&d->heads, d->ks, e);
 	if (rc < 0)
 		return rc;
-	if (rc > 0)
-		log_debug(LOG_RRD, "rrd: %s: %d archives are put back to when the journal began",
-		    d->ks->folder, rc);
+	r->put_back += (uint64_t)rc;
 	d->suspect = false;
 	d->told = JOURNAL_START;
 	return 0;
+}
+
+/* Whether the journal shall begin anew, which it does every `seconds`, and before it is full. */
+static bool
+begin_due(const struct delivery *d, uint32_t seconds)
+{
+	return d->journal->size > JOURNAL_START && (d->journal->size > d->journal->max / 2 ||
+	    clock_mono() - d->since >= seconds * CLOCK_S);
 }
 
 static int
@@ -381,8 +389,7 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 			again = !cached_timed_out(d->cached);
 			continue;
 		}
-		if (again || d->journal->size == JOURNAL_START ||
-		    clock_mono() - d->since < d->flush_s * CLOCK_S)
+		if (again || !begin_due(d, d->flush_s))
 			continue;
 		if (rc == 0) {
 			rc = cached_flush(d, r, e);
@@ -405,8 +412,7 @@ deliver_direct(struct delivery *d, bool last, struct delivery_result *r, struct 
 
 	if (rc == 0)
 		rc = rounds_tell(d, r, &broken, &again, e);
-	if (d->journal->size == JOURNAL_START ||
-	    (!last && d->journal->size < BEGIN_OCTETS && clock_mono() - d->since < BEGIN_S * CLOCK_S))
+	if (!begin_due(d, last || d->journal->size >= BEGIN_OCTETS ? 0 : BEGIN_S))
 		return rc;
 	begun = journal_begin(d, r, &why);
 	if (rc == 0 && begun != 0)

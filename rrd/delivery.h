@@ -50,7 +50,9 @@ struct delivery {
 
 struct delivery_result {
 	uint64_t written;   /* rows */
-	uint64_t refused;   /* rows whose archive is another's by now, or gone */
+	uint64_t refused;   /* rows whose archive is another's by now, or gone; and late ones */
+	uint64_t gone;      /* part of `refused` */
+	uint64_t put_back;  /* archives */
 	uint64_t late;      /* rows that came too late: somebody else wrote a later time */
 	uint64_t bins;
 	bool flushed;       /* archives have all, and the journal began anew */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/engine.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "rrd/cached.h"
@@ -246,6 +247,8 @@ rrd_open_output(struct output *o, struct err *e)
 		return rc;
 	}
 	x->delivery.drop_late = c->late == RRD_LATE_DROP;
+	if (o->engine != NULL)
+		stat_add_shared(&o->engine->beside, STAT_RRD_DAMAGED, x->journal.damaged);
 	before.rows = before.spooled = x->spooled;
 	output_count(o, &before);
 	log_info("rrd %s: %s: %" PRIu32 " archives known%s", o->name, x->known.folder,
@@ -419,18 +422,41 @@ rows_account(struct output *o, struct output_result *r, const struct fill_result
     const struct delivery_result *dr)
 {
 	struct rrd_state *x = o->priv;
-	uint64_t gone = dr->written + dr->refused, fresh;
+	uint64_t gone = dr->written + dr->refused, all, fresh, written, refused;
 
 	x->spooled += fr->taken;
 	gone = gone < x->spooled ? gone : x->spooled;
 	x->spooled -= gone;
 	fresh = gone < fr->taken ? gone : fr->taken;
-	r->refused = fr->refused + (dr->refused < fresh ? dr->refused : fresh);
-	r->written = fresh - (dr->refused < fresh ? dr->refused : fresh);
+	all = gone < dr->written ? gone : dr->written;
+	written = fresh < all ? fresh : all;
+	refused = fresh - written;
+	r->refused = fr->refused + refused;
+	r->written = written;
 	r->spooled = fr->taken - fresh;
 	if (gone > fresh)
-		output_account(o, &(struct output_result){ .written = gone - fresh },
-		    gone - fresh);
+		output_account(o, &(struct output_result){ .written = all - written,
+		    .refused = gone - all - refused }, gone - fresh);
+}
+
+/* Count what became of rows by reason. */
+static void
+reasons_count(const struct output *o, const struct fill_result *fr,
+    const struct delivery_result *dr, uint64_t unkept)
+{
+	const struct rrd_state *x = o->priv;
+	uint64_t late = fr->late + dr->late, late_refused = x->times.drop_late ? late : 0;
+	struct stats *s = o->engine != NULL ? &o->engine->beside : NULL;
+
+	if (s == NULL)
+		return;
+	stat_add_shared(s, STAT_RRD_LATE, late - late_refused);
+	stat_add_shared(s, STAT_RRD_LATE_REFUSED, late_refused);
+	stat_add_shared(s, STAT_RRD_NOT_OURS,
+	    fr->refused + dr->refused - late_refused - dr->gone - unkept);
+	stat_add_shared(s, STAT_RRD_GONE, dr->gone);
+	stat_add_shared(s, STAT_RRD_UNKEPT, unkept);
+	stat_add_shared(s, STAT_RRD_PUT_BACK, dr->put_back);
 }
 
 static int
@@ -441,7 +467,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	struct delivery_result dr = { 0 };
 	struct fill_result fr = { 0 };
 	struct err why = ERR_INIT;
-	uint64_t began = clock_mono(), fresh_at = x->journal.size;
+	uint64_t began = clock_mono(), fresh_at = x->journal.size, unkept = 0;
 	int rc, failure;
 
 	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
@@ -454,7 +480,8 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 		failure = journal_sync(&x->journal, &why);
 	} else if (failure != 0 && s->last) {
 		/* What is carried now has nowhere to wait but this process. */
-		fr.refused += fr.taken;
+		unkept = fr.taken;
+		fr.refused += unkept;
 		fr.taken = 0;
 	}
 	if (rc == 0 && failure != 0) {
@@ -467,6 +494,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 		rc = failure;
 		*e = why;
 	}
+	reasons_count(o, &fr, &dr, unkept);
 	fr.late += dr.late;
 	if (fr.late > 0) {
 		x->late_rows += fr.late;

@@ -10,6 +10,15 @@
 #include "lib/intern.h"
 #include "rrd/files.h"
 
+/* What counts by reason; no more of it than that. */
+static struct engine engine;
+
+static uint64_t
+reason(enum stat_no no)
+{
+	return stat_get(&engine.beside, no);
+}
+
 static void
 feed_label(struct fixture *f, const char *label, uint64_t bytes)
 {
@@ -124,6 +133,7 @@ late_rows_go_to_the_next_bin(void **state)
 	(void)state;
 	fixture_init(&f);
 	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 0, 50); /* late, and no bin is over that could take it */
@@ -137,6 +147,8 @@ late_rows_go_to_the_next_bin(void **state)
 	assert_int_equal(peek(&f, 0), 1000);
 	assert_int_equal(peek(&f, 1), 2057);
 	assert_int_equal(rrd_output_counts(&f.o).late_rows, 2);
+	assert_int_equal(reason(STAT_RRD_LATE), 2);
+	assert_int_equal(reason(STAT_RRD_LATE_REFUSED), 0);
 	fixture_close(&f);
 	scratch_free(f.dir);
 }
@@ -150,12 +162,16 @@ late_rows_are_dropped_where_asked(void **state)
 	fixture_init(&f);
 	f.config.late = RRD_LATE_DROP;
 	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 0, 50);
 	feed(&f, 1, 1, 2000);
 	publish(&f, 2, false);
 	assert_int_equal(f.sum.refused, 1);
+	assert_int_equal(reason(STAT_RRD_LATE), 0);
+	assert_int_equal(reason(STAT_RRD_LATE_REFUSED), 1);
+	assert_int_equal(reason(STAT_RRD_NOT_OURS), 0);
 	assert_int_equal(f.sum.written, 2);
 	assert_int_equal(peek(&f, 0), 1000);
 	assert_int_equal(peek(&f, 1), 2000);
@@ -323,6 +339,7 @@ an_archive_of_another_shape_is_not_touched(void **state)
 	f.counted = (struct sums){ 0 };
 	f.sum = (struct output_result){ 0 };
 	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
 	feed(&f, 1, 1, 2000);
 	feed(&f, 2, 1, 3000);
 	publish(&f, 2, false);
@@ -331,6 +348,7 @@ an_archive_of_another_shape_is_not_touched(void **state)
 	assert_int_equal(f.rc, -WEIR_EUNSUPPORTED);
 	assert_non_null(strstr(f.e.text, "src_host-192.0.0.1-"));
 	assert_int_equal(f.sum.refused, 1);
+	assert_int_equal(reason(STAT_RRD_NOT_OURS), 1);
 	assert_int_equal(f.sum.written, 1);
 	fixture_close(&f);
 	scratch_free(f.dir);
@@ -486,9 +504,11 @@ a_half_written_archive_is_mended(void **state)
 	assert_int_equal(fclose(file), 0);
 
 	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
 	feed(&f, 1, 3, 4);
 	publish(&f, 4, false);
 	assert_int_equal(f.rc, 0);
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 1);
 	assert_int_equal(peek(&f, 0), 1000);
 	assert_int_equal(peek(&f, 1), 200);
 	assert_int_equal(peek(&f, 2), 30);
@@ -525,6 +545,191 @@ hostile_labels_stay_in_the_folder(void **state)
 		n++;
 	closedir(dir);
 	assert_int_equal(n, 3); /* ".", "..", and the folder of the output */
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
+static void
+walk_within(const char *path, void *arg)
+{
+	const char *name = path + strlen(arg) + strlen("/v/");
+
+	assert_null(strstr(path, "/."));
+	assert_int_equal(strncmp(path, arg, strlen(arg)), 0);
+	for (const char *p = name; *p != '\0'; p++)
+		assert_true(*p == '/' || *p == '.' || *p == '_' || *p == ':' || *p == '-' ||
+		    (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'));
+	assert_int_equal(access(path, W_OK), 0);
+}
+
+/* Values that lead elsewhere, as parts of rrd_path: each row has its archive below the folder. */
+static void
+hostile_values_stay_below_their_path(void **state)
+{
+	static const struct {
+		const char *label;
+		size_t len;
+	} labels[] = { { "../../x", 7 }, { "..", 2 }, { ".", 1 }, { "/", 1 }, { "/etc/passwd", 11 },
+		{ "a/../../../b", 12 }, { "a\0b", 3 }, { "a\nb", 3 }, { "...hidden", 9 },
+		{ "-rf", 3 }, { "$label", 6 }, { "${label}/..", 11 }, { "%s%n", 4 }, { "journal", 7 },
+		{ "heads", 5 }, { "index.tsv", 9 }, { "_other.rrd", 10 }, { "a b\\c", 5 },
+		{ "\xff\xfe", 2 }, { "", 0 } };
+	size_t n = sizeof(labels) / sizeof(labels[0]) + 1;
+	char longest[1001], path[512];
+	struct fixture f;
+	struct dirent *d;
+	unsigned there = 0;
+	DIR *dir;
+
+	(void)state;
+	fixture_init(&f);
+	snprintf(path, sizeof(path), "%s/$label/x${label}.y/$label", f.dir);
+	f.config.path = path;
+	memset(longest, '/', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	for (int64_t bin = 0; bin < 2; bin++) {
+		fixture_open(&f, "label", 100);
+		for (size_t i = 0; i < n; i++) {
+			struct flow flow;
+
+			flow_clear(&flow);
+			flow.label = i + 1 < n ? intern(labels[i].label, labels[i].len) :
+			    intern(longest, strlen(longest));
+			flow.bytes = 10 + i;
+			flow.stamp = (uint64_t)(START + bin * STEP) * CLOCK_S;
+			shard_feed(&f.shard, &flow, 1);
+			sums_add(&f.counted, &(struct sums){ 0, 10 + i, 0 });
+		}
+		publish(&f, bin + 1, false);
+		assert_int_equal(f.rc, 0);
+		fixture_close(&f);
+	}
+	f.config.path = f.dir;
+	all_is_conserved(&f, 2, n);
+	archives_walk(&f, walk_within, f.dir);
+	dir = opendir(f.dir);
+	while ((d = readdir(dir)) != NULL)
+		there++;
+	closedir(dir);
+	assert_int_equal(there, 3);
+	scratch_free(f.dir);
+}
+
+/* Rows of a key that is silent for long: its archive stands still, or goes and makes room. */
+static void
+archives_of_dead_keys_expire(void **state)
+{
+	(void)state;
+	for (int remove = 0; remove < 2; remove++) {
+		struct walk w = { .end = START + 20 * STEP };
+		struct fixture f;
+
+		fixture_init(&f);
+		f.config.expire = 5 * STEP;
+		f.config.expired = remove ? RRD_EXPIRED_REMOVE : RRD_EXPIRED_KEEP;
+		f.config.max_files = 2;
+		fixture_open(&f, "src_host", 100);
+		feed(&f, 1, 0, 1000);
+		for (int64_t bin = 0; bin < 20; bin++) {
+			feed(&f, 2, bin, 10);
+			publish(&f, bin + 1, false);
+			assert_int_equal(f.rc, 0);
+			if (bin == 3) { /* not yet, and a new weir knows since when */
+				fixture_close(&f);
+				fixture_open(&f, "src_host", 100);
+			}
+			assert_int_equal(rrd_output_counts(&f.o).archives, remove && bin >= 5 ? 1 : 2);
+		}
+		assert_int_equal(rrd_output_counts(&f.o).expired, remove);
+		assert_int_equal(archives_walk(&f, walk_sum, &w), remove ? 1 : 2);
+		assert_int_equal(w.sums.bytes, remove ? 200 : 1200);
+		assert_int_equal(w.not_at_end, remove ? 0 : 1);
+
+		/* There is room for another; or the one that stood still goes on. */
+		feed(&f, remove ? 3 : 1, 20, 7);
+		publish(&f, 21, false);
+		w = (struct walk){ .end = START + 21 * STEP };
+		assert_int_equal(archives_walk(&f, walk_sum, &w), 2);
+		assert_int_equal(w.sums.bytes, remove ? 207 : 1207);
+		assert_int_equal(f.sum.rows, f.sum.written);
+		fixture_close(&f);
+		scratch_free(f.dir);
+	}
+}
+
+/*
+ * What waits in the journal for an archive that is gone by then is refused, and said so: here
+ * its file cannot be written, a weir is killed, and the index loses it.
+ */
+static void
+rows_of_archives_that_are_gone_are_refused(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "src_host", 100);
+	feed(&f, 1, 0, 1000);
+	publish(&f, 1, true);
+	archives_walk(&f, walk_truncate, NULL);
+	feed(&f, 1, 1, 20);
+	feed(&f, 2, 1, 7);
+	publish(&f, 2, false);
+	assert_int_equal(f.rc, -WEIR_EIO);
+	fixture_close(&f);
+	archives_walk(&f, walk_unlink_bad, NULL);
+	assert_int_equal(unlink(in_folder(&f, INDEX_FILE)), 0);
+	f.sum = (struct output_result){ 0 };
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
+	assert_int_equal(atomic_load(&f.o.spooled), 2);
+	feed(&f, 3, 2, 1);
+	publish(&f, 3, false);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(f.sum.written, 1);
+	assert_int_equal(reason(STAT_RRD_GONE), 2);
+	assert_int_equal(reason(STAT_RRD_NOT_OURS), 0);
+	assert_int_equal(atomic_load(&f.o.refused), 2);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
+/* With the journal as long as it may be, bins are added up; none is lost, nor counted twice. */
+static void
+a_full_journal_makes_bins_one(void **state)
+{
+	struct fixture f;
+	unsigned full = 0;
+
+	(void)state;
+	fixture_init(&f);
+	f.config.journal_max = 600;
+	fixture_open(&f, "src_host", 100);
+	feed(&f, 1, 0, 1000);
+	feed(&f, 2, 0, 1);
+	publish(&f, 1, true);
+	archives_walk(&f, walk_truncate, NULL);
+	for (int64_t bin = 1; bin < 20; bin++) {
+		feed(&f, 1, bin, 20);
+		feed(&f, 2, bin, 7);
+		publish(&f, bin + 1, false);
+		assert_true(f.rc != 0);
+		full += f.rc == -WEIR_EFULL;
+	}
+	assert_true(full > 0);
+	assert_int_equal(f.sum.refused, 0);
+	assert_int_equal(atomic_load(&f.o.spooled), 38);
+	archives_walk(&f, walk_unlink_bad, NULL);
+	publish(&f, 21, false);
+	publish(&f, 22, false);
+	publish(&f, 23, false);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	f.counted.bytes -= 1001;
+	f.counted.packets -= 4;
+	f.counted.flows -= 2;
+	all_is_conserved(&f, 23, 2);
 	fixture_close(&f);
 	scratch_free(f.dir);
 }
@@ -667,6 +872,10 @@ main(void)
 		cmocka_unit_test(a_failure_is_made_good_later),
 		cmocka_unit_test(a_half_written_archive_is_mended),
 		cmocka_unit_test(hostile_labels_stay_in_the_folder),
+		cmocka_unit_test(hostile_values_stay_below_their_path),
+		cmocka_unit_test(archives_of_dead_keys_expire),
+		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
+		cmocka_unit_test(a_full_journal_makes_bins_one),
 		cmocka_unit_test(two_cannot_write_one_folder),
 		cmocka_unit_test(the_engine_hands_over_closed_bins),
 		cmocka_unit_test(a_plan_that_cannot_work_is_refused),
