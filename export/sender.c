@@ -169,6 +169,35 @@ result_count(struct sender *s)
 	s->result = (struct output_result){ 0 };
 }
 
+/* Whether `p` may go before `earlier`, which is shorter, and have its number. */
+static bool
+parcel_overtakes(const struct parcel *p, const struct parcel *earlier)
+{
+	/* Headers tell the second, which does not go back. */
+	return p->octets > earlier->octets && p->now / CLOCK_S == earlier->now / CLOCK_S;
+}
+
+/*
+ * Let those of one length stand together, as they go together then (train.h): a datagram
+ * holds records of one template, and those of another are of another length.
+ */
+static void
+batch_sort(struct sender *s)
+{
+	for (unsigned i = 1; i < s->n; i++) {
+		struct parcel *p = s->batch[i];
+		struct outbox *from = s->from[i];
+		unsigned k = i;
+
+		for (; k > 0 && parcel_overtakes(p, s->batch[k - 1]); k--) {
+			s->batch[k] = s->batch[k - 1];
+			s->from[k] = s->from[k - 1];
+		}
+		s->batch[k] = p;
+		s->from[k] = from;
+	}
+}
+
 /* Take a batch out of the outboxes, each time from another one first, and send it. */
 static bool
 outboxes_empty(struct sender *s)
@@ -193,6 +222,8 @@ outboxes_empty(struct sender *s)
 	atomic_store_explicit(&s->output->queued, waiting, memory_order_relaxed);
 	if (s->n == 0)
 		return false;
+	if (s->config.sflow == NULL) /* its samples have their numbers */
+		batch_sort(s);
 	batch_send(s);
 	return true;
 }
