@@ -13,7 +13,8 @@
 
 #include "export/train.h"
 
-#define TRAIN_REST 65536U /* datagrams that go one by one, before it is tried again */
+#define TRAIN_REST  65536U     /* datagrams that go one by one, before it is tried again */
+#define TRAIN_NEVER UINT32_MAX /* it is not */
 
 static const char *const reason_names[TARGET_N_REASONS] = {
 #define X(NAME, name) [TARGET_##NAME] = #name,
@@ -219,6 +220,7 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 	}
 	t->addr = addr;
 	t->addr_len = a->ai_addrlen;
+	atomic_store(&t->one_by_one, train_goes(fd) ? 0 : TRAIN_NEVER);
 	atomic_store_explicit(&t->fd, fd, memory_order_release);
 	return 0;
 }
@@ -449,6 +451,8 @@ target_couples(struct target *t, unsigned n)
 
 	if (rest == 0)
 		return n > 1;
+	if (rest == TRAIN_NEVER)
+		return false;
 	atomic_store_explicit(&t->one_by_one, rest > n ? rest - n : 0, memory_order_relaxed);
 	return false;
 }

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdbool.h>
 #include <string.h>
 
 #ifndef UDP_SEGMENT
@@ -17,6 +16,15 @@
  */
 #define DATAGRAMS_MAX 63U
 #define OCTETS_MAX    65487U /* of all of them: less than UDP can have over IPv4 and IPv6 */
+
+bool
+train_goes(int fd)
+{
+	int each;
+	socklen_t len = sizeof(each);
+
+	return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &each, &len) == 0;
+}
 
 size_t
 train_octets(const struct msghdr *m)

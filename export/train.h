@@ -11,6 +11,7 @@
 #ifndef WEIR_EXPORT_TRAIN_H
 #define WEIR_EXPORT_TRAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -33,6 +34,12 @@ struct trains {
  * TRAIN_PARTS parts each, in their order. Their octets are borrowed.
  */
 void trains_couple(struct trains *t, const struct mmsghdr *m, unsigned n);
+
+/*
+ * Whether socket `fd` can take trains. A kernel that does not know of them would send one as
+ * one long datagram.
+ */
+bool train_goes(int fd);
 
 /* The octets of a datagram. */
 size_t train_octets(const struct msghdr *m);

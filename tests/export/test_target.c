@@ -268,6 +268,13 @@ test_rows(void **state)
 	assert_int_equal(t.one_by_one, 0);
 	check_row(0, &t, fd, "together again");
 	assert_int_equal(t.one_by_one, 0);
+	t.one_by_one = UINT32_MAX; /* as with a kernel that does not know of it */
+	check_row(0, &t, fd, "never together");
+	assert_int_equal(t.one_by_one, UINT32_MAX);
+	target_close(&t);
+	open_port(&t, port, &(struct target_options){ .send_buffer = 1 });
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "by the smallest buffer");
 	target_close(&t);
 	close(fd);
 }

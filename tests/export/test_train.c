@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -123,10 +124,26 @@ test_couple(void **state)
 	}
 }
 
+/* Sockets of UDP take them, others do not. */
+static void
+test_goes(void **state)
+{
+	int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	assert_true(train_goes(udp));
+	assert_false(train_goes(tcp));
+	close(udp);
+	close(tcp);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_couple) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_couple),
+		cmocka_unit_test(test_goes),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
