@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/channels.h"
 #include "collectors/chunks.h"
 #include "collectors/class_engine.h"
 #include "collectors/class_list.h"
@@ -69,6 +70,7 @@ struct classes {
 	enum flow_source source; /* of its packets */
 	uint64_t idle;           /* ns: what is silent for longer is another stream afterwards */
 	struct turns turns;
+	struct channels *channels;
 	void *engines[CLASS_ENGINES];
 	struct chunks streams, records;
 	uint64_t births;
@@ -145,6 +147,11 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	if (turns_init(&cs->turns, sizeof(struct stream_key), sizeof(struct stream_row),
 		c->max_flows, cs->idle, e) != 0) {
 		free(cs);
+		return NULL;
+	}
+	if ((cs->channels = channels_new()) == NULL) {
+		err_set(e, WEIR_ENOMEM, "no memory for classes");
+		classes_free(cs);
 		return NULL;
 	}
 	for (unsigned i = 0; i < c->n; i++)
@@ -276,6 +283,17 @@ stream_end(struct classes *cs, uint32_t open)
 	stream_close(cs, open);
 }
 
+/* The class that another stream has told of this one; 0: none has. */
+static uint32_t
+stream_announced(const struct classes *cs, const struct stream_key *key, uint64_t time)
+{
+	uint32_t class_id = channels_find(cs->channels, &key->lower, key->lower_port, key->proto, time);
+
+	return class_id != 0 ? class_id
+	                     : channels_find(cs->channels, &key->upper, key->upper_port, key->proto,
+	                           time);
+}
+
 /*
  * Let `row` be open, from `time` on; where there is no room, the stream that was silent for
  * longest ends.
@@ -284,7 +302,7 @@ static void
 stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 {
 	struct stream *st;
-	uint32_t open;
+	uint32_t open, class_id;
 
 	row->class_id = 0;
 	if (cs->n_open == cs->open_max) {
@@ -307,6 +325,11 @@ stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 	stream_link(cs, open, BY_SEEN);
 	stream_link(cs, open, BY_BIRTH);
 	cs->n_open++;
+	class_id = stream_announced(cs, &row->key, time);
+	if (class_id != 0) {
+		class_set(cs, open, class_id);
+		stream_end(cs, open);
+	}
 }
 
 /* Ask the engines, in their order, until one says something. Returns whether that is final. */
@@ -356,8 +379,11 @@ stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
 	st->looks++;
 	if (cs->budget != CLASSES_NO_BUDGET)
 		cs->budget--;
-	if (packet_content(link, frame, cs->wants, &content))
+	if (packet_content(link, frame, cs->wants, &content)) {
 		final = engines_ask(cs, open, &content, frame->time);
+		if (channels_come_of(cs->channels, st->class_id))
+			channels_look(cs->channels, st->class_id, &content, frame->time);
+	}
 	if (final || st->looks >= looks_max(cs->config, st->key.proto))
 		stream_end(cs, open);
 }
@@ -521,6 +547,17 @@ classes_begin(struct classes *cs, uint64_t time)
 	pipeline_hook(cs->pipeline, &cs->hook);
 }
 
+/* Of what is settled there is nothing to see but what it announces. */
+static __attribute__((noinline)) void
+settled_look(struct classes *cs, uint32_t class_id, const struct packet_link *link,
+    const struct frame *frame)
+{
+	struct packet_content content;
+
+	if (packet_content(link, frame, cs->wants, &content))
+		channels_look(cs->channels, class_id, &content, frame->time);
+}
+
 void
 classes_take(struct classes *cs, const struct packet_link *link,
     const struct frame *frame, struct flow *f)
@@ -539,6 +576,8 @@ classes_take(struct classes *cs, const struct packet_link *link,
 	}
 	if (row->open == SETTLED) {
 		f->class_id = row->class_id;
+		if (channels_come_of(cs->channels, row->class_id))
+			settled_look(cs, row->class_id, link, frame);
 		return;
 	}
 	st = stream_at(cs, row->open);
@@ -603,6 +642,7 @@ classes_free(struct classes *cs)
 	chunks_fini(&cs->streams);
 	chunks_fini(&cs->records);
 	turns_fini(&cs->turns);
+	free(cs->channels);
 	late_fini(&cs->late);
 	free(cs);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/channels.h"
 #include "collectors/class_engine.h"
 #include "collectors/patterns.h"
 #include "flow/frame.h"
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct class_config config = { .tentatives = 8, .guess = true };
 static void *engines[CLASS_ENGINES];
 static struct packet_wants wants;
+static struct channels *channels;
 
 #ifdef WITH_PCRE2
 /* Some as L7-filter has them, and one that takes too many steps. */
@@ -75,6 +77,8 @@ engines_open(void)
 	for (unsigned i = 0; i < config.n; i++)
 		if ((engines[i] = config.ops[i]->open(&config, &e)) == NULL)
 			abort();
+	if ((channels = channels_new()) == NULL)
+		abort();
 	packet_wants_init(&wants, &none);
 	if (packet_layers_parse("gtp;vxlan", &wants, &e) != 0)
 		abort();
@@ -101,6 +105,8 @@ frame_look(void *const *streams, unsigned *proto, unsigned choice, struct rbuf o
 			abort();
 		if (*proto == NO_PROTO)
 			*proto = c.proto;
+		channels_look(channels, channels->ftp, &c, time);
+		channels_look(channels, channels->rtsp, &c, time);
 		for (unsigned i = 0; c.proto == *proto && i < config.n; i++) {
 			uint32_t class_id = 0;
 
@@ -118,7 +124,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned proto = NO_PROTO;
 	uint64_t time = TIME;
 
-	if (engines[0] == NULL)
+	if (channels == NULL)
 		engines_open();
 	for (unsigned i = 0; i < config.n; i++)
 		if ((streams[i] = config.ops[i]->stream_new(engines[i])) == NULL)

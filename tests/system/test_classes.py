@@ -52,6 +52,24 @@ def test_no_row_is_empty_or_lost(tmp_path, capture):
     assert all(row["packets"] > 0 for row in rows)
 
 
+def test_streams_that_others_announce(tmp_path):
+    """The data of FTP and the media of SIP, of which their own packets say nothing; and what
+    nobody announced."""
+    said = STREAMS[9][2] + [(">", b"PASV\r\n"),
+                            ("<", b"227 Entering Passive Mode (192,0,2,80,195,149).\r\n")]
+    ringing = STREAMS[10][2] + [("<", b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.1.0.1:5060\r\n"
+                                      b"Content-Type: application/sdp\r\n\r\nv=0\r\n"
+                                      b"c=IN IP4 192.0.2.80\r\nm=audio 34567 RTP/SAVP 0\r\n")]
+    noise = bytes(range(130, 200))
+    path = tmp_path / "channels.pcap"
+    write_pcap(path, stream(9, 6, 21, said) + stream(10, 17, 5060, ringing) +
+               stream(30, 6, 50069, [("<", noise)]) + stream(31, 17, 34567, [(">", noise)]) +
+               stream(32, 6, 50070, [("<", noise)]))
+    got = classes(from_file(tmp_path, path))
+    assert got["FTP_DATA", (40030, 50069)] == 4 and got["RTP", (34567, 40031)] == 1, got
+    assert got["unknown", (40032, 50070)] == 4, got
+
+
 @pytest.mark.parametrize("guess, want", [("true", "SNMP"), ("false", "unknown")])
 def test_ports_tell_where_nothing_else_does(tmp_path, guess, want):
     """nDPI's dissector does not know this trap, and says that it is no SNMP."""

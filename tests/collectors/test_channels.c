@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collectors/channels.h"
+#include "lib/clock.h"
+#include "lib/intern.h"
+
+#define NOW (1000 * CLOCK_S)
+#define TCP 6
+#define UDP 17
+
+/* What a control stream says, from 192.0.2.1 to 192.0.2.2, and which end of another it tells. */
+static const struct {
+	const char *says, *class, *text;
+	const char *host; /* NULL: none */
+	uint16_t port;
+	uint8_t proto;
+	const char *of; /* class of that */
+} cases[] = {
+	{ "passive", "FTP_CONTROL", "227 Entering Passive Mode (192,0,2,1,195,149).\r\n", "192.0.2.1",
+	    50069, TCP, "FTP_DATA" },
+	{ "whatever address it names, it is the sender's", "FTP_CONTROL",
+	    "227 Entering Passive Mode (10,0,0,1,195,149)\r\n", "192.0.2.1", 50069, TCP, "FTP_DATA" },
+	{ "and not the named one", "FTP_CONTROL", "227 Entering Passive Mode (10,0,0,1,195,149)\r\n",
+	    "10.0.0.1", 50069, TCP, NULL },
+	{ "extended passive", "FTP_CONTROL", "229 Entering Extended Passive Mode (|||6446|)\r\n",
+	    "192.0.2.1", 6446, TCP, "FTP_DATA" },
+	{ "active", "FTP_CONTROL", "port 192,0,2,1,4,1\r\n", "192.0.2.1", 1025, TCP, "FTP_DATA" },
+	{ "extended active", "FTP_CONTROL", "EPRT |1|192.0.2.1|5282|\r\n", "192.0.2.1", 5282, TCP,
+	    "FTP_DATA" },
+	{ "behind another line", "FTP_CONTROL", "200 Ok\r\n229 Extended (!!!7!)\r\n", "192.0.2.1", 7,
+	    TCP, "FTP_DATA" },
+	{ "a number too few", "FTP_CONTROL", "PORT 192,0,2,1,4\r\n", "192.0.2.1", 1025, TCP, NULL },
+	{ "a number too large", "FTP_CONTROL", "PORT 192,0,2,1,4,257\r\n", "192.0.2.1", 1281, TCP, NULL },
+	{ "a port too large", "FTP_CONTROL", "EPRT |1|192.0.2.1|70818|\r\n", "192.0.2.1", 5282, TCP,
+	    NULL },
+	{ "another number of a reply", "FTP_CONTROL", "226 (192,0,2,1,4,1)\r\n", "192.0.2.1", 1025, TCP,
+	    NULL },
+	{ "what is not of this stream's protocol", "SIP", "PORT 192,0,2,1,4,1\r\n", "192.0.2.1", 1025,
+	    TCP, NULL },
+	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
+	    "m=audio 49170 RTP/AVP 0\r\n", "198.51.100.7", 49170, UDP, "RTP" },
+	{ "RTCP is behind it", "SIP", "c=IN IP4 198.51.100.7\nm=audio 49170 RTP/AVP 0\n",
+	    "198.51.100.7", 49171, UDP, "RTP" },
+	{ "the address behind the medium", "SIP", "m=video 49172 RTP/SAVP 31\r\n"
+	    "c=IN IP6 2001:db8::7\r\n", "2001:db8::7", 49172, UDP, "RTP" },
+	{ "of MGCP", "MGCP", "200 1203 OK\r\nI: FDE234C8\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
+	    "m=audio 3456 RTP/AVP 0\r\n", "198.51.100.7", 3456, UDP, "RTP" },
+	{ "a group has a time to live", "SIP", "c=IN IP4 233.252.0.1/127\r\nm=audio 49170/2 RTP/AVP 0\r\n",
+	    "233.252.0.1", 49170, UDP, "RTP" },
+	{ "a medium that is turned off", "SIP", "c=IN IP4 198.51.100.7\r\nm=audio 0 RTP/AVP 0\r\n",
+	    "198.51.100.7", 1, UDP, NULL },
+	{ "another transport", "SIP", "c=IN IP4 198.51.100.7\r\nm=image 49170 udptl t38\r\n",
+	    "198.51.100.7", 49170, UDP, NULL },
+	{ "no address", "SIP", "c=IN IP4 nobody\r\nm=audio 49170 RTP/AVP 0\r\n", "192.0.2.1", 49170, UDP,
+	    NULL },
+	{ "the client's ports, by itself", "RTSP", "SETUP rtsp://a RTSP/1.0\r\nCSeq: 3\r\n"
+	    "Transport: RTP/AVP;unicast;client_port=4588-4589\r\n", "192.0.2.1", 4589, UDP, "RTP" },
+	{ "and by the server", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
+	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.2", 4588, UDP, "RTP" },
+	{ "the server's", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
+	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.1", 6256, UDP, "RTP" },
+	{ "nothing", "FTP_CONTROL", "", NULL, 0, 0, NULL },
+};
+
+/* As much of a packet as is looked at: addresses, and the payload, on memory of its own. */
+static struct packet_content
+content_of(const char *text, uint8_t *header, uint8_t **copy)
+{
+	size_t len = strlen(text);
+
+	memset(header, 0, 20);
+	header[0] = 0x45;
+	memcpy(header + 12, (uint8_t[]){ 192, 0, 2, 1, 192, 0, 2, 2 }, 8);
+	*copy = malloc(len > 0 ? len : 1);
+	assert_non_null(*copy);
+	memcpy(*copy, text, len);
+	return (struct packet_content){ .ip = header, .ip_octets = 20, .proto = TCP,
+		.payload = rbuf_of(*copy, len) };
+}
+
+static uint32_t
+find(const struct channels *ch, size_t i, uint64_t time)
+{
+	ip16_t host;
+
+	if (cases[i].host == NULL)
+		return 0;
+	assert_int_equal(ip_parse(cases[i].host, &host), 0);
+	return channels_find(ch, &host, cases[i].port, cases[i].proto, time);
+}
+
+static void
+test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct channels *ch = channels_new();
+		uint8_t header[20], *copy;
+		struct packet_content c = content_of(cases[i].text, header, &copy);
+		uint32_t class = intern(cases[i].class, strlen(cases[i].class)), got;
+
+		assert_non_null(ch);
+		assert_true(channels_come_of(ch, class));
+		assert_int_equal(find(ch, i, NOW), 0);
+		channels_look(ch, class, &c, NOW);
+		got = find(ch, i, NOW);
+		if (strcmp(got != 0 ? intern_text(got) : "", cases[i].of != NULL ? cases[i].of : "") != 0)
+			fail_msg("%s: %s", cases[i].says, got != 0 ? intern_text(got) : "none");
+		assert_int_equal(find(ch, i, NOW + CHANNELS_LIFE), got);
+		assert_int_equal(find(ch, i, NOW + CHANNELS_LIFE + 1), 0);
+		free(copy);
+		free(ch);
+	}
+}
+
+/* Each cut short, and with each octet another. */
+static void
+test_bounds(void **state)
+{
+	struct channels *ch = channels_new();
+
+	(void)state;
+	assert_non_null(ch);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t class = intern(cases[i].class, strlen(cases[i].class));
+		char text[256];
+
+		for (size_t k = 0; k < 2 * strlen(cases[i].text); k++) {
+			uint8_t header[20], *copy;
+			struct packet_content c;
+
+			strcpy(text, cases[i].text);
+			text[k / 2] = k % 2 == 0 ? '\0' : (char)(text[k / 2] ^ 0x10);
+			c = content_of(text, header, &copy);
+			channels_look(ch, class, &c, NOW);
+			free(copy);
+		}
+	}
+	assert_false(channels_come_of(ch, 0));
+	assert_false(channels_come_of(ch, intern("HTTP", 4)));
+	free(ch);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_bounds),
+	};
+
+	return cmocka_run_group_tests_name("collectors/channels", tests, NULL, NULL);
+}
