@@ -10,31 +10,37 @@
 #include "proto/netflow.h"
 
 #define BODY_MAX   4096U /* the longest that one template can need */
-#define NAME_OCTETS 32U  /* of an interface in v9 */
+#define NAME_OCTETS 32U  /* of an interface in v9, */
+#define CLASS_OCTETS 64U /* and of an application */
 
 /* Ids of options templates, behind those of data. */
-enum { OPTIONS_EXPORTER = 512, OPTIONS_SAMPLER, OPTIONS_INTERFACE };
+enum { OPTIONS_EXPORTER = 512, OPTIONS_SAMPLER, OPTIONS_INTERFACE, OPTIONS_APPLICATION };
 
 /* v9 scopes have types of their own (RFC 3954 s6.1); IPFIX has elements. */
 enum { SCOPE9_SYSTEM = 1, SCOPE9_INTERFACE = 2, IE_DOMAIN = 149, IE_INGRESS = 10 };
 
-/* An options template: one scope of four octets, and the elements of the rest. */
+/*
+ * An options template: one scope of four octets, and the elements of the rest; in IPFIX the
+ * first of these is the scope where `scope10` is 0.
+ */
 struct options {
 	uint16_t id, scope9, scope10;
 	unsigned n;
 	struct {
-		uint16_t id, octets; /* FIELD_VARIABLE: in v9 NAME_OCTETS */
+		uint16_t id, octets, octets9; /* octets9: in v9, where it is not 0 */
 	} rest[3];
 };
 
 static const struct options exporter4 = { OPTIONS_EXPORTER, SCOPE9_SYSTEM, IE_DOMAIN, 1,
-	{ { 130, 4 } } };
+	{ { 130, 4, 0 } } };
 static const struct options exporter6 = { OPTIONS_EXPORTER, SCOPE9_SYSTEM, IE_DOMAIN, 1,
-	{ { 131, 16 } } };
+	{ { 131, 16, 0 } } };
 static const struct options sampler = { OPTIONS_SAMPLER, SCOPE9_SYSTEM, IE_DOMAIN, 3,
-	{ { 48, 1 }, { 49, 1 }, { 50, 4 } } };
+	{ { 48, 1, 0 }, { 49, 1, 0 }, { 50, 4, 0 } } };
 static const struct options interface = { OPTIONS_INTERFACE, SCOPE9_INTERFACE, IE_INGRESS, 1,
-	{ { 82, FIELD_VARIABLE } } };
+	{ { 82, FIELD_VARIABLE, NAME_OCTETS } } };
+static const struct options application = { OPTIONS_APPLICATION, SCOPE9_SYSTEM, 0, 2,
+	{ { 95, ENCODE_APPLICATION, 0 }, { 96, FIELD_VARIABLE, CLASS_OCTETS } } };
 
 struct build {
 	struct announcements *a;
@@ -86,27 +92,23 @@ set_add(struct build *b, uint16_t id, const struct wbuf *w, bool record)
 	b->records = (uint16_t)(b->records + record);
 }
 
-static uint16_t
-rest_octets(const struct build *b, uint16_t octets)
-{
-	return octets == FIELD_VARIABLE && b->c->version == ENCODE_V9 ? NAME_OCTETS : octets;
-}
-
 static void
 options_template_add(struct build *b, const struct options *o)
 {
 	uint8_t octets[128];
 	struct wbuf w = wbuf_of(octets, sizeof(octets));
-	bool v9 = b->c->version == ENCODE_V9;
+	bool v9 = b->c->version == ENCODE_V9, scoped = v9 || o->scope10 != 0;
 
 	wbuf_u16(&w, o->id);
-	wbuf_u16(&w, v9 ? 4 : (uint16_t)(1 + o->n)); /* v9: octets of scopes and of options */
+	wbuf_u16(&w, v9 ? 4 : (uint16_t)(scoped + o->n)); /* v9: octets of scopes and of options */
 	wbuf_u16(&w, v9 ? (uint16_t)(4 * o->n) : 1);
-	wbuf_u16(&w, v9 ? o->scope9 : o->scope10);
-	wbuf_u16(&w, 4);
+	if (scoped) {
+		wbuf_u16(&w, v9 ? o->scope9 : o->scope10);
+		wbuf_u16(&w, 4);
+	}
 	for (unsigned i = 0; i < o->n; i++) {
 		wbuf_u16(&w, o->rest[i].id);
-		wbuf_u16(&w, rest_octets(b, o->rest[i].octets));
+		wbuf_u16(&w, v9 && o->rest[i].octets9 != 0 ? o->rest[i].octets9 : o->rest[i].octets);
 	}
 	set_add(b, v9 ? SET_OPTIONS9 : SET_OPTIONS10, &w, false);
 }
@@ -144,23 +146,27 @@ sampler_add(struct build *b)
 	set_add(b, OPTIONS_SAMPLER, &w, true);
 }
 
+/* A name: in v9 cut, or filled up, to `octets9`; in IPFIX as long as it is, below 255. */
+static void
+name_put(struct wbuf *w, enum encode_version version, const char *name, size_t octets9)
+{
+	size_t len = strnlen(name, version == ENCODE_V9 ? octets9 - 1 : 254);
+
+	if (version != ENCODE_V9)
+		wbuf_u8(w, (uint8_t)len);
+	wbuf_put(w, name, len);
+	for (size_t i = len; version == ENCODE_V9 && i < octets9; i++)
+		wbuf_u8(w, 0);
+}
+
 static void
 interface_add(struct build *b, uint32_t index, const char *name)
 {
-	size_t len = strlen(name);
-	uint8_t octets[128], padded[NAME_OCTETS] = { 0 };
+	uint8_t octets[128];
 	struct wbuf w = wbuf_of(octets, sizeof(octets));
 
-	if (len >= NAME_OCTETS)
-		len = NAME_OCTETS - 1;
-	memcpy(padded, name, len);
 	wbuf_u32(&w, index);
-	if (b->c->version == ENCODE_V9) {
-		wbuf_put(&w, padded, sizeof(padded));
-	} else {
-		wbuf_u8(&w, (uint8_t)len);
-		wbuf_put(&w, name, len);
-	}
+	name_put(&w, b->c->version, name, NAME_OCTETS);
 	set_add(b, OPTIONS_INTERFACE, &w, true);
 }
 
@@ -197,8 +203,43 @@ announce_build(struct announcements *a, const struct announce_config *c, struct 
 	address_add(&b);
 	sampler_add(&b);
 	interfaces_add(&b);
+	if (c->applications)
+		options_template_add(&b, &application);
 	body_end(&b);
 	return b.failed ? err_set(e, WEIR_ENOMEM, "no memory for templates") : 0;
+}
+
+unsigned
+announce_applications(struct announcement *to, enum encode_version version, uint32_t domain,
+    const struct applications *a, unsigned from, size_t room)
+{
+	unsigned n = applications_count(a), i = from;
+	struct wbuf w = wbuf_of(to->body, room < ANNOUNCE_NAMES_MAX ? room : ANNOUNCE_NAMES_MAX);
+	struct wbuf head = wbuf_of(to->body, SET_HEADER);
+
+	(void)wbuf_get(&w, SET_HEADER);
+	for (; i < n; i++) {
+		const char *name;
+		uint64_t id = applications_get(a, i, &name);
+		struct wbuf before = w;
+
+		if (version == ENCODE_V9)
+			wbuf_u32(&w, domain); /* the scope */
+		wbuf_u8(&w, (uint8_t)(id >> 32));
+		wbuf_u32(&w, (uint32_t)id);
+		name_put(&w, version, name, CLASS_OCTETS);
+		if (!wbuf_ok(&w)) {
+			w = before;
+			break;
+		}
+	}
+	while (wbuf_len(&w) % 4 != 0 && wbuf_left(&w) > 0)
+		wbuf_u8(&w, 0);
+	wbuf_u16(&head, OPTIONS_APPLICATION);
+	wbuf_u16(&head, (uint16_t)wbuf_len(&w));
+	to->octets = (uint16_t)wbuf_len(&w);
+	to->count = to->records = (uint16_t)(i - from);
+	return i;
 }
 
 void

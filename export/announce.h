@@ -2,8 +2,9 @@
 /*
  * announce: what a plugin that exports flows tells beside them: templates, and options
  * data about itself (RFC 3954 s6, RFC 7011 s3.4.2.2): its address, its sampler, the names of
- * this host's interfaces. Built once, as bodies of messages that are sent again and again.
- * The main thread.
+ * this host's interfaces, and what its numbers of applications mean (RFC 6759). Built once, as
+ * bodies of messages that are sent again and again; but applications come to be known by and
+ * by. The main thread, where nothing else is said.
  */
 #ifndef WEIR_EXPORT_ANNOUNCE_H
 #define WEIR_EXPORT_ANNOUNCE_H
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "export/applications.h"
 #include "export/outbox.h"
 #include "export/sender.h"
 #include "lib/err.h"
@@ -27,6 +29,7 @@ struct announce_config {
 	uint32_t sampling_rate; /* 0: not told */
 	uint8_t sampler;        /* its number */
 	bool interfaces;        /* names of this host's interfaces are told */
+	bool applications;      /* there will be announce_applications */
 };
 
 struct announcements {
@@ -37,5 +40,15 @@ struct announcements {
 /* v5 has none. Returns 0, or -WEIR_ENOMEM with `e`. */
 int announce_build(struct announcements *a, const struct announce_config *c, struct err *e);
 void announce_free(struct announcements *a);
+
+#define ANNOUNCE_NAMES_MAX 1500U /* octets of a body of names */
+
+/*
+ * Make `to`, whose body has ANNOUNCE_NAMES_MAX octets, name the applications of `a` from number
+ * `from` on, as far as they fit into `room` octets (512 at least). Returns the number of the
+ * first that did not. Any thread.
+ */
+unsigned announce_applications(struct announcement *to, enum encode_version version,
+    uint32_t domain, const struct applications *a, unsigned from, size_t room);
 
 #endif

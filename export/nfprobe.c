@@ -270,6 +270,7 @@ announcements_make(struct nfprobe *p, struct err *e)
 		.address = p->config->source,
 		.sampling_rate = rate_told(p),
 		.sampler = NFRECORD_SAMPLER,
+		.applications = p->records.applications != NULL,
 		.interfaces = engine_captures(p->probe.output->engine) &&
 		    (field_set_has(told, F_IN_IFACE) || field_set_has(told, F_OUT_IFACE)) };
 
@@ -336,9 +337,21 @@ sender_open(struct nfprobe *p, struct err *e)
 		.refresh_s = p->config->refresh_s,
 		.n_announcements = p->announcements.n,
 		.announcements = p->announcements.list,
+		.applications = p->records.applications,
+		.names_octets = message_room(p->meaning.version, MESSAGE_MTU_MIN),
 		.stream = p->config->stream != 0 };
 
 	return probe_start(&p->probe, &c, e);
+}
+
+/* Classes are told by numbers, unless others' are told. */
+static bool
+classes_have_numbers(const struct nfprobe *p)
+{
+	const struct field_set *told = &p->records.told;
+
+	return p->meaning.version != ENCODE_V5 && field_set_has(told, F_CLASS) &&
+	    !field_set_has(told, F_APPLICATION_ID);
 }
 
 static int
@@ -354,6 +367,8 @@ nfprobe_open(struct output *o, struct err *e)
 
 	p->records.boot = now - now % CLOCK_S - BOOT_BEFORE_S * CLOCK_S;
 	p->flow_octets = o->engine->workers[0].pipeline.clear_octets;
+	if (classes_have_numbers(p) && (p->records.applications = applications_new(e)) == NULL)
+		return -WEIR_ENOMEM;
 	nfrecords_compile(&p->records, &layouts, p->config->biflow);
 	p->lanes = p->records.lanes;
 	if ((rc = outboxes_open(p, e)) != 0 || (rc = announcements_make(p, e)) != 0)
@@ -397,6 +412,7 @@ nfprobe_close(struct output *o)
 		flowcache_free(p->workers[i].cache);
 	probe_close(&p->probe);
 	announce_free(&p->announcements);
+	applications_free(p->records.applications);
 	free(p->workers);
 	free(p);
 	o->priv = NULL;

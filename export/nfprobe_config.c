@@ -76,8 +76,8 @@ static const struct directive nfprobe_rows[] = {
 	{ .name = "nfprobe_legacy_tags", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(legacy_tags), .def = "true",
 	    .doc = "In NetFlow v9, tag, tag2 and class go into elements 201, 202 and 200, as pmacct's "
-	           "probes sent them once. Without it tags are left out and class is "
-	           "applicationName." },
+	           "probes sent them once. Without it tags are left out, and class is "
+	           "applicationId alone." },
 	{ .name = "nfprobe_mtu", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(mtu), .min = MESSAGE_MTU_MIN, .max = MESSAGE_MTU_MAX, .def = "1500",
 	    .unit = "octets",

@@ -15,6 +15,14 @@ kind_is_both(enum nfrecord_kind kind)
 	return kind == NFRECORD_BOTH || kind == NFRECORD_BOTH_TURNED;
 }
 
+static void
+env_classify(const struct nfrecords *n, struct encode_env *env, uint32_t class_id)
+{
+	env->class_id = class_id;
+	if (n->applications != NULL)
+		env->application = applications_id(n->applications, class_id);
+}
+
 /* The number of the template of records of `kind`. */
 static unsigned
 template_of(enum nfrecord_kind kind, unsigned family)
@@ -77,6 +85,7 @@ nfrecords_compile(struct nfrecords *n, const struct encode_options *o, bool bifl
 			one.reverse = kind_is_both((enum nfrecord_kind)k);
 			one.end_reason = k != NFRECORD_FLOW;
 			one.class_given = true;
+			one.application = n->applications != NULL;
 			one.family = family;
 			one.offsets = k == NFRECORD_FLOW ? NULL : n->rs.offset;
 			encode_compile(&n->layouts[k][family], &n->told, &one);
@@ -189,7 +198,8 @@ nfrecord_flow(const struct nfrecords *n, struct outbox *b, const struct flow *f)
 		.sampler = NFRECORD_SAMPLER };
 	unsigned lane = lane_of(n, b, &f->exporter_ip, &f->src_host, &f->dst_host);
 
-	env.class_id = f->class_id;
+	if (field_set_has(&n->told, F_CLASS))
+		env_classify(n, &env, f->class_id);
 	env.start = f->timestamp_start != 0 ? f->timestamp_start : f->stamp;
 	env.end = f->timestamp_end != 0 ? f->timestamp_end : env.start;
 	return record_send(n, b, NFRECORD_FLOW, encode_family(&n->in_flow, (const uint8_t *)f),
@@ -222,6 +232,7 @@ nfrecord_row(const struct nfrecords *n, struct outbox *b, const struct flowcache
 
 	if (!n->classes_beside && field_set_has(&n->rs.set, F_CLASS))
 		memcpy(&class_id, f->row + at[F_CLASS], sizeof(class_id));
-	env.class_id = class_id;
+	if (field_set_has(&n->told, F_CLASS))
+		env_classify(n, &env, class_id);
 	return record_send(n, b, kind, encode_family(&n->in_row, f->row), lane, f->row, &env);
 }

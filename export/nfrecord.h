@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "export/applications.h"
 #include "export/flowcache.h"
 #include "export/outbox.h"
 #include "flow/flow.h"
@@ -34,6 +35,7 @@ struct nfrecords {
 	struct field_set told;      /* what records tell */
 	uint64_t boot;              /* ns since 1970: where uptimes count from */
 	unsigned lanes;             /* of the outboxes, at first */
+	struct applications *applications; /* by which classes are told; NULL: by name; owned */
 	_Atomic bool by_agent;      /* they are chosen by exporter, not by hosts */
 	struct rowspec rs;          /* of the cache */
 	bool classes_beside;        /* its rows are streams: a class is no key, but what they are of */

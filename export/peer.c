@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "export/announce.h"
 #include "lib/clock.h"
 
 #define RETELL_NS (100 * CLOCK_MS) /* between two tellings to a target that refuses */
@@ -97,7 +98,35 @@ letters_send(struct peer *p, struct letter *l, unsigned n, struct output_result 
 	return missed;
 }
 
-/* Tell templates and options, if that is due. */
+/* Send a body that is no data of flows. Where it does not go, all is told again soon. */
+static void
+announcement_send(struct peer *p, const struct sender_config *c,
+    const struct announcement *a, uint64_t now)
+{
+	struct output_result nothing = { 0 }; /* options are no records of the books */
+	struct letter l;
+
+	/* v9's header counts templates, too: RFC 3954 s5.1. */
+	letter_write(p, c, &l, now, a->body, a->octets, a->count, a->records);
+	l.records = 0;
+	p->stale |= letters_send(p, &l, 1, &nothing) > 0;
+}
+
+/* Name applications that records may tell of by now. */
+static void
+peer_name(struct peer *p, const struct sender_config *c, uint64_t now)
+{
+	uint8_t body[ANNOUNCE_NAMES_MAX];
+	struct announcement a = { .body = body };
+
+	while (c->applications != NULL && p->named < applications_count(c->applications)) {
+		p->named = announce_applications(&a, c->message.version, c->message.domain,
+		    c->applications, p->named, c->names_octets);
+		announcement_send(p, c, &a, now);
+	}
+}
+
+/* Tell templates and options, as far as that is due. */
 static void
 peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t mono)
 {
@@ -105,24 +134,20 @@ peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t 
 	    (p->stream == NULL &&
 	        ((c->refresh_datagrams != 0 && p->since >= c->refresh_datagrams) ||
 	            (c->refresh_s != 0 && mono - p->told >= c->refresh_s * CLOCK_S)));
-	struct output_result nothing = { 0 }; /* options are no records of the books */
 
 	/* Nothing waits for a connection: it begins with all of this. */
-	if (!due || c->n_announcements == 0 || (p->stream != NULL && !stream_is_open(p->stream)))
+	if (c->n_announcements == 0 || (p->stream != NULL && !stream_is_open(p->stream)))
 		return;
-	p->told = mono;
-	p->stale = false;
-	for (unsigned i = 0; i < c->n_announcements; i++) {
-		const struct announcement *a = &c->announcements[i];
-		struct letter l;
-
-		/* v9's header counts templates, too: RFC 3954 s5.1. */
-		letter_write(p, c, &l, now, a->body, a->octets, a->count, a->records);
-		l.records = 0;
-		/* Those that did not go are told again soon. */
-		p->stale |= letters_send(p, &l, 1, &nothing) > 0;
+	if (due) {
+		p->told = mono;
+		p->stale = false;
+		p->named = 0;
+		for (unsigned i = 0; i < c->n_announcements; i++)
+			announcement_send(p, c, &c->announcements[i], now);
 	}
-	p->since = 0;
+	peer_name(p, c, now);
+	if (due)
+		p->since = 0;
 }
 
 /* Something was too long for the way there: what is begun from now on is not. */

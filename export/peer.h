@@ -25,6 +25,7 @@ struct peer {
 	uint32_t sequence;
 	uint32_t since;              /* datagrams since templates were told */
 	uint64_t told;               /* when; mono ns, 0: never */
+	unsigned named;              /* applications that were named since */
 	uint64_t refusals, too_long; /* of the target, when they were looked at last */
 	uint64_t refused;            /* when it refused last; mono ns, 0: never */
 	bool stale;                  /* what was told may be lost */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/output.h"
+#include "export/applications.h"
 #include "export/message.h"
 #include "export/outbox.h"
 #include "export/receivers.h"
@@ -45,6 +46,9 @@ struct sender_config {
 	uint32_t refresh_datagrams, refresh_s; /* of templates; 0: not by that */
 	unsigned n_announcements;
 	const struct announcement *announcements; /* borrowed */
+	const struct applications *applications; /* that are told, too, once they are met; NULL:
+	                                          * none; borrowed */
+	uint32_t names_octets;     /* room of a body that tells them */
 	unsigned n_outboxes;
 	struct outbox *outboxes;   /* borrowed */
 	struct receivers *receivers; /* borrowed */

@@ -24,6 +24,7 @@
 #include "lib/wbuf.h"
 
 #define ENCODE_STEPS_MAX 160U
+#define ENCODE_APPLICATION 5U /* octets of a class's applicationId */
 #define ENCODE_FAMILIES  4U /* layouts that one set of primitives may need */
 
 enum encode_version { ENCODE_V5 = 5, ENCODE_V9 = 9, ENCODE_IPFIX = 10 };
@@ -41,6 +42,7 @@ struct encode_env {
 	uint64_t packets, octets;
 	uint64_t reverse_start, reverse_end, reverse_packets, reverse_octets;
 	uint64_t boot;           /* ns since 1970: where uptimes count from */
+	uint64_t application;    /* applicationId: RFC 6759 s4 */
 	uint32_t class_id;       /* an interned name */
 	uint16_t reverse_flags;
 	uint8_t end_reason;      /* IPFIX's flowEndReason */
@@ -55,6 +57,7 @@ struct encode_options {
 	bool reverse;    /* IPFIX: with what came back, RFC 5103 */
 	bool end_reason; /* from env, not from the member */
 	bool class_given; /* the class is env's, not the member */
+	bool application; /* v9, IPFIX: the class is told by env's, which options data names */
 	bool sampler;    /* v9, IPFIX: with env's */
 	unsigned family; /* ENCODE_IPV6_* */
 	/*

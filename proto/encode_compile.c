@@ -352,6 +352,13 @@ field_add(struct compile *c, const struct field_set *set, enum field_no no)
 		                .from = member_at(o, at) }, 0, IE_MPLS_TOP_LABEL + 1);
 		return;
 	}
+	if (no == F_CLASS && o->application) {
+		step_add(c, (struct encode_step){ .base = 1, .kind = STEP_UINT,
+		                .octets = ENCODE_APPLICATION, .width = 8, .from = ENV(application) },
+		    0, IE_APPLICATION_ID);
+		if (!ie->probe) /* the name in each record, too, as pmacct's probes told it once */
+			return;
+	}
 	element_add(c, ie, at);
 	if (no == F_VXLAN && field_set_has(set, F_NVGRE)) {
 		c->e->steps[c->e->n_steps - 1].kind = STEP_OVERLAY;

@@ -74,6 +74,7 @@ extern const struct ie ies[IE_ROWS];
 #define IE_FIREWALL_EVENT    233U
 #define IE_INITIATOR_PACKETS 298U
 #define IE_MPLS_TOP_LABEL 70U   /* mplsTopLabelStackSection */
+#define IE_APPLICATION_ID 95U  /* applicationId */
 #define IE_REVERSE_PEN    29305U  /* enterprise of reverse elements: RFC 5103 s6.1 */
 #define IE_FRAME_SIZE     312U  /* dataLinkFrameSize */
 #define IE_SECTION_OFFSET 409U  /* where a section begins */

@@ -18,6 +18,7 @@
 #include "export/announce.h"
 #include "export/sender.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/export/sockets.h"
 
 #define NOW    (UINT64_C(1783598400) * CLOCK_S) /* 2026-07-09 12:00 */
@@ -31,6 +32,7 @@ struct rig {
 	struct stats stats;
 	struct encode layout;
 	struct announcements told;
+	struct applications *applications;
 	struct outbox *boxes;
 	struct receivers *receivers;
 	struct sender *sender;
@@ -97,6 +99,8 @@ rig_open(enum encode_version version, bool stream, const char *pools)
 	c.wake_fd = g->wake_fd;
 	c.n_announcements = g->told.n;
 	c.announcements = g->told.list;
+	c.applications = g->applications = applications_new(NULL);
+	c.names_octets = 512;
 	g->sender = sender_new(g->output, &c, NULL);
 	assert_non_null(g->sender);
 	return g;
@@ -126,6 +130,7 @@ rig_close(struct rig *g)
 		outbox_fini(&g->boxes[i]);
 	receivers_free(g->receivers);
 	announce_free(&g->told);
+	applications_free(g->applications);
 	output_free(g->output);
 	close(g->wake_fd);
 	unlink(g->pools);
@@ -195,6 +200,50 @@ test_numbers(void **state)
 }
 
 /* No outbox waits until another one, which is never empty, is. */
+/* Names go before records that may have their numbers, each once, and again with templates. */
+static void
+names_check(const uint8_t *message, unsigned records, uint32_t sequence)
+{
+	assert_int_equal(u16_at(message + 16), 515);
+	/* Five octets of the number, one of the length, and "class/N". */
+	assert_in_range(u16_at(message + 18), 4 + records * 13, 4 + records * 13 + 3);
+	assert_int_equal(u32_at(message + 8), sequence);
+}
+
+static void
+test_names_go_first(void **state)
+{
+	uint8_t got[BODY + MESSAGE_HEADER];
+	char name[32], pools[64], text[8];
+	int fd = socket_at(SOCK_DGRAM, 0, name);
+	struct rig *g;
+
+	(void)state;
+	snprintf(pools, sizeof(pools), "id=1 ip=%s\n", name);
+	g = rig_open(ENCODE_IPFIX, false, pools);
+	rig_start(g);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "class/%u", i);
+		(void)applications_id(g->applications, intern(text, strlen(text)));
+		if (i == 0)
+			continue;
+		fill(g, 0, 5, 5);
+		if (i == 1) {
+			datagram_take(fd, got, sizeof(got), NULL);
+			assert_int_equal(u16_at(got + 16), 2); /* templates */
+		}
+		datagram_take(fd, got, sizeof(got), NULL);
+		names_check(got, i == 1 ? 2 : 1, i == 1 ? 0 : 7);
+		datagram_take(fd, got, sizeof(got), NULL);
+		assert_int_equal(u16_at(got + 16), 256);
+		assert_int_equal(u32_at(got + 8), i == 1 ? 2 : 8); /* options records count, too */
+	}
+	rig_stop(g);
+	assert_int_equal(g->output->rows, 10); /* but are in no books */
+	close(fd);
+	rig_close(g);
+}
+
 static void
 test_outboxes_take_turns(void **state)
 {
@@ -423,6 +472,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_names_go_first),
 		cmocka_unit_test(test_outboxes_take_turns),
 		cmocka_unit_test(test_slow_ones_get_all),
 		cmocka_unit_test(test_one_that_breaks_off),

@@ -194,9 +194,14 @@ def test_classes_travel(tmp_path, pair, version, more):
 
 
 def capture_of(probe_lines, tmp_path, receivers, *, kind="packets", records=2000):
-    """What a weir sends of generated packets to its end: [datagram]."""
-    r, pcap, account = receivers(), tmp_path / "p.pcap", tmp_path / "truth"
+    """What a weir sends of generated packets to its end: [datagram], and the truth."""
+    pcap, account = tmp_path / "p.pcap", tmp_path / "truth"
     generate(kind, records, 300, "--ipv4", 60, pcap=pcap, truth=account)
+    return sent_of(pcap, probe_lines, tmp_path, receivers), truth(account)
+
+
+def sent_of(pcap, probe_lines, tmp_path, receivers):
+    r = receivers()
     run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x]\n"
              f"nfprobe_receiver: 127.0.0.1:{r.port}\n{probe_lines}\n")
     r.socket.setblocking(False)
@@ -205,7 +210,7 @@ def capture_of(probe_lines, tmp_path, receivers, *, kind="packets", records=2000
         try:
             got.append(r.socket.recv(65536))
         except BlockingIOError:
-            return got, truth(account)
+            return got
 
 
 ALL = (TUPLE + ", tos, tcpflags, in_iface, out_iface, src_mac, dst_mac, vlan, cos, etype, src_as, "
@@ -244,6 +249,26 @@ def test_tshark_finds_nothing_odd(tmp_path, receivers, version):  # noqa: F811
     assert sum(int(x) for row in rows for x in row[0]) == sum(want[k]["bytes"] for k in keys)
     assert sum(int(x) for row in rows for x in row[1]) == sum(want[k]["packets"] for k in keys)
     assert {int(x) for row in rows for x in row[2]} == {k[2] for k in keys}
+
+
+@pytest.mark.parametrize("version", (9, 10))
+def test_tshark_reads_applications(tmp_path, receivers, version):  # noqa: F811
+    """RFC 6759: records have numbers, which options data has named before."""
+    pcap = tmp_path / "p.pcap"
+    streams.write_pcap(pcap, streams.frames_all())
+    got = sent_of(pcap, f"aggregate: {TUPLE}, class\nnfprobe_version: {version}\n"
+                  f"nfprobe_timeouts: {KEEP}\nnfprobe_legacy_tags: false\n", tmp_path, receivers)
+    names, flows = {}, 0
+    for engines, numbers, texts, octets in tshark(
+            tmp_path, got, "cflow.appl_id.classification_engine_id", "cflow.appl_id.selector_id",
+            "cflow.appl_name", "cflow.octets"):
+        assert set(engines) <= {"6"} and len(engines) == len(numbers)
+        names.update(zip(numbers, texts))
+        flows += len(octets)
+        if octets:
+            assert not texts and len(numbers) == len(octets) and set(numbers) <= set(names)
+    assert {"HTTP", "DNS", "TLS/Google", "SSH", "unknown"} <= set(names.values())
+    assert len(set(names.values())) == len(names) and flows > len(names)
 
 
 def test_conversations(tmp_path, pair):
