@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The nfprobe door: flows go on to other collectors as NetFlow v5, v9 and IPFIX."""
 import json
+import signal
 import socket
 import struct
 import subprocess
