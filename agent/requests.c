@@ -6,11 +6,15 @@
 #include "agent/requests.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/control.h"
 #include "agent/tables.h"
+#include "agent/wire.h"
 #include "core/stats.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -22,9 +26,10 @@
 #define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
 
 /* PDUs of RFC 2741 s6.1, which the library has in pdu->command before it translates them. */
-enum { AGENTX_GET = 5, AGENTX_GETNEXT = 6, AGENTX_TESTSET = 8, AGENTX_UNDOSET = 10,
+enum { AGENTX_TESTSET = 8, AGENTX_UNDOSET = 10,
 	AGENTX_CLEANUPSET = 11, AGENTX_RESPONSE = 18 };
 #define AGENTX_NETWORK_ORDER 0x10
+#define MASTER_WAIT_MS 1000 /* how long it may take no answer */
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
 
@@ -148,132 +153,7 @@ cell_fill(const struct requests *q, const struct cell *c, netsnmp_variable_list 
 	varbind_fill(vb, c->column->type, &v);
 }
 
-/* The object called as `vb`, which is filled when there is one. */
-static enum tree_found
-root_get(const struct root *root, netsnmp_variable_list *vb)
-{
-	const struct requests *q = root->requests;
-	size_t n = root->n_base;
-	enum tree_found found = TREE_NO_OBJECT;
-	struct cell c;
-
-	if (q->tree != NULL && vb->name_length >= n)
-		found = tree_get(root->mib, q->tree, vb->name + n, vb->name_length - n, &c);
-	if (found == TREE_FOUND)
-		cell_fill(q, &c, vb);
-	return found;
-}
-
-/* The first object of `root` after `vb`, or that of its name if `inclusive`. */
-static bool
-root_next(const struct root *root, const netsnmp_variable_list *vb, bool inclusive,
-    struct cell *c)
-{
-	const struct requests *q = root->requests;
-	size_t n = root->n_base, len = 0;
-
-	if (q->tree == NULL)
-		return false;
-	if (vb->name_length >= n && memcmp(vb->name, root->base, n * sizeof(oid)) == 0)
-		len = vb->name_length - n;
-	else if (snmp_oid_compare(vb->name, vb->name_length, root->base, n) > 0)
-		return false;
-	return tree_next(root->mib, q->tree, vb->name + (vb->name_length - len), len, inclusive,
-	    c);
-}
-
-/* The name of `c`, to `name`; returns its length. */
-static size_t
-root_name(const struct root *root, const struct cell *c, oid *name)
-{
-	memcpy(name, root->base, root->n_base * sizeof(oid));
-	return root->n_base + cell_name(root->requests->tree, c, name + root->n_base);
-}
-
-/* Taking requests where they arrive */
-
-static void
-varbind_except(netsnmp_variable_list *vb, u_char exception)
-{
-	snmp_set_var_typed_value(vb, exception, NULL, 0);
-}
-
-static void
-varbind_get(const struct requests *q, netsnmp_variable_list *vb)
-{
-	enum tree_found found = TREE_NO_OBJECT;
-
-	for (unsigned i = 0; i < q->n_roots && found == TREE_NO_OBJECT; i++) {
-		const struct root *root = &q->roots[i];
-
-		if (vb->name_length >= root->n_base &&
-		    memcmp(vb->name, root->base, root->n_base * sizeof(oid)) == 0)
-			found = root_get(root, vb);
-	}
-	if (found != TREE_FOUND)
-		varbind_except(vb, found == TREE_NO_OBJECT ? SNMP_NOSUCHOBJECT
-		                                           : SNMP_NOSUCHINSTANCE);
-}
-
-/*
- * Whether `name` lies beyond what the master asks for, which is in the value of `vb`; the
- * null identifier, which the library has as 0.0, is no bound (RFC 2741 s5.2).
- */
-static bool
-name_is_beyond(const netsnmp_variable_list *vb, const oid *name, size_t len)
-{
-	static const oid none[] = { 0, 0 };
-	const oid *end = vb->val.objid;
-	size_t n = vb->val_len / sizeof(oid);
-
-	return n > 0 && snmp_oid_compare(end, n, none, 2) != 0 &&
-	       snmp_oid_compare(name, len, end, n) >= 0;
-}
-
-static void
-varbind_next(const struct requests *q, netsnmp_variable_list *vb)
-{
-	bool inclusive = vb->type == ASN_PRIV_INCL_RANGE;
-
-	for (unsigned i = 0; i < q->n_roots; i++) {
-		oid name[OID_BASE_MAX + NAME_MAX_LEN];
-		struct cell c;
-		size_t len;
-
-		if (!root_next(&q->roots[i], vb, inclusive, &c))
-			continue;
-		len = root_name(&q->roots[i], &c, name);
-		if (name_is_beyond(vb, name, len))
-			break;
-		snmp_set_var_objid(vb, name, len);
-		cell_fill(q, &c, vb);
-		return;
-	}
-	varbind_except(vb, SNMP_ENDOFMIBVIEW);
-}
-
-/* Answer `pdu`: its variables are the answer, or the first of them has this error. */
-static void
-pdu_answer(netsnmp_session *one, netsnmp_pdu *pdu, enum set_error error)
-{
-	netsnmp_pdu *answer = snmp_pdu_create(AGENTX_RESPONSE);
-
-	if (answer == NULL)
-		return; /* the master asks again */
-	answer->version = one->version;
-	answer->flags = pdu->flags & AGENTX_NETWORK_ORDER;
-	answer->sessid = pdu->sessid;
-	answer->transid = pdu->transid;
-	answer->reqid = pdu->reqid;
-	answer->errstat = (long)error;
-	answer->errindex = error != SET_OK ? 1 : 0;
-	if (error == SET_OK) {
-		answer->variables = pdu->variables;
-		pdu->variables = NULL;
-	}
-	if (snmp_send(one, answer) == 0)
-		snmp_free_pdu(answer);
-}
+/* Requests, where they arrive */
 
 /* Count an answer that took `ns`. */
 static void
@@ -289,17 +169,143 @@ answer_count(struct stats *s, uint64_t ns)
 		stat_add(s, slower[i].stat, 1);
 }
 
+/* Send all of it. Who is not rid of it has no master any more: the library shall see that. */
 static void
-requests_answer(struct requests *q, netsnmp_session *one, netsnmp_pdu *pdu)
+octets_send(int fd, const uint8_t *p, size_t n)
 {
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+		struct pollfd wait = { .fd = fd, .events = POLLOUT };
+
+		if (sent > 0) {
+			p += sent;
+			n -= (size_t)sent;
+		} else if (errno != EINTR &&
+		           (errno != EAGAIN || poll(&wait, 1, MASTER_WAIT_MS) != 1)) {
+			(void)shutdown(fd, SHUT_RDWR);
+			return;
+		}
+	}
+}
+
+/* Answer the PDU at `pdu`; false: the library has to. */
+static bool
+request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
+{
+	size_t n;
+
 	requests_moment(q);
-	for (netsnmp_variable_list *vb = pdu->variables; vb != NULL; vb = vb->next_variable)
-		if (pdu->command == AGENTX_GET)
-			varbind_get(q, vb);
-		else
-			varbind_next(q, vb);
-	pdu_answer(one, pdu, SET_OK);
+	n = wire_answer(q->roots, q->n_roots, &q->now, pdu, len, q->out, sizeof(q->out));
+	if (n == 0)
+		return false;
+	octets_send(fd, q->out, n);
+	/* The library keeps its alarm of pings here: a master that asks is there. */
+	if (q->one->securityModel != SNMP_DEFAULT_SECMODEL)
+		snmp_alarm_reset((unsigned)q->one->securityModel);
 	answer_count(q->stats, clock_mono() - q->now.mono);
+	return true;
+}
+
+/*
+ * Whether requests must go the library's way now. A SET ends there, and takes longer than a
+ * request that comes behind it: who has set something shall find it, so until it has ended
+ * all go that way.
+ */
+static bool
+is_changing(struct requests *q)
+{
+	if (q->changing != 0 && clock_mono() >= q->changing)
+		q->changing = 0;
+	return q->changing != 0;
+}
+
+/* Follow where PDUs begin in what the library gets. */
+static void
+stream_follow(struct stream *s, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		size_t want = s->owed > 0 ? s->owed : WIRE_HEADER - s->n_head;
+		size_t take = n < want ? n : want;
+
+		if (s->owed > 0) {
+			s->owed -= take;
+		} else {
+			memcpy(s->head + s->n_head, p, take);
+			s->n_head += take;
+			if (s->n_head == WIRE_HEADER) {
+				s->owed = (size_t)wire_length(s->head) - WIRE_HEADER;
+				s->n_head = 0;
+			}
+		}
+		p += take;
+		n -= take;
+	}
+}
+
+/*
+ * Answer what can be answered of the `n` octets that have come, from the first; the others
+ * are moved to the front, for the library. Returns how many they are.
+ */
+static size_t
+requests_read(struct requests *q, int fd, uint8_t *p, size_t n)
+{
+	struct stream *s = &q->stream;
+	size_t at = 0;
+
+	while (s->owed == 0 && s->n_head == 0 && n - at >= WIRE_HEADER && wire_asks(p + at) &&
+	       !is_changing(q)) {
+		uint64_t len = wire_length(p + at);
+
+		if (len > n - at || !request_answer(q, fd, p + at, (size_t)len))
+			break;
+		at += (size_t)len;
+	}
+	memmove(p, p + at, n - at);
+	stream_follow(s, p, n - at);
+	return n - at;
+}
+
+/* What the library reads the master's connection with. */
+static int
+requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *olength)
+{
+	ssize_t n;
+
+	*opaque = NULL;
+	*olength = 0;
+	do
+		n = recv(t->sock, buf, (size_t)size, MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n == 0 || (n == -1 && errno != EAGAIN))
+		return (int)n; /* it has closed */
+	if (n > 0)
+		n = (ssize_t)requests_read(serving, t->sock, buf, (size_t)n);
+	else
+		n = 0;
+	if (n == 0)
+		t->flags |= NETSNMP_TRANSPORT_FLAG_EMPTY_PKT; /* nothing for the library: go on */
+	return (int)n;
+}
+
+/* What goes the library's way */
+
+/* The first variable of `pdu` has this error. */
+static void
+pdu_refuse(netsnmp_session *one, const netsnmp_pdu *pdu, enum set_error error)
+{
+	netsnmp_pdu *answer = snmp_pdu_create(AGENTX_RESPONSE);
+
+	if (answer == NULL)
+		return; /* the master asks again */
+	answer->version = one->version;
+	answer->flags = pdu->flags & AGENTX_NETWORK_ORDER;
+	answer->sessid = pdu->sessid;
+	answer->transid = pdu->transid;
+	answer->reqid = pdu->reqid;
+	answer->errstat = (long)error;
+	answer->errindex = 1;
+	if (snmp_send(one, answer) == 0)
+		snmp_free_pdu(answer);
 }
 
 /*
@@ -321,53 +327,40 @@ is_another_part(struct requests *q, const netsnmp_pdu *pdu)
 	return false;
 }
 
-/*
- * Whether `pdu` must go the library's way. A SET ends there, and takes longer than a request
- * that comes behind it: who has set something shall find it, so until it has ended all go
- * that way. Contexts (which come in `community`) are the library's: there are none.
- */
-static bool
-goes_by_library(struct requests *q, const netsnmp_pdu *pdu)
-{
-	if (pdu->command == AGENTX_CLEANUPSET || pdu->command == AGENTX_UNDOSET)
-		q->changing = clock_mono() + CLOCK_S; /* if it never ends: nothing was to be set */
-	if (pdu->command != AGENTX_GET && pdu->command != AGENTX_GETNEXT)
-		return true;
-	if (q->changing != 0 && clock_mono() >= q->changing)
-		q->changing = 0;
-	return q->changing != 0 || pdu->community_len != 0;
-}
-
 /* What the library calls with each PDU of the master, and with all else that happens. */
 static int
 requests_take(int operation, netsnmp_session *one, int id, netsnmp_pdu *pdu, void *magic)
 {
 	struct requests *q = serving;
 
-	if (operation != NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE || pdu == NULL)
-		return q->library(operation, one, id, pdu, magic);
-	if (is_another_part(q, pdu)) {
-		pdu_answer(one, pdu, SET_RESOURCE_UNAVAILABLE);
-		return 1;
+	if (operation == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE && pdu != NULL) {
+		if (is_another_part(q, pdu)) {
+			pdu_refuse(one, pdu, SET_RESOURCE_UNAVAILABLE);
+			return 1;
+		}
+		/* It may never end: nothing was to be set. */
+		if (pdu->command == AGENTX_CLEANUPSET || pdu->command == AGENTX_UNDOSET)
+			q->changing = clock_mono() + CLOCK_S;
 	}
-	if (goes_by_library(q, pdu))
-		return q->library(operation, one, id, pdu, magic);
-	/* The library keeps its alarm of pings here: a master that asks is there. */
-	if (one->securityModel != SNMP_DEFAULT_SECMODEL)
-		snmp_alarm_reset((unsigned)one->securityModel);
-	requests_answer(q, one, pdu);
-	return 1;
+	return q->library(operation, one, id, pdu, magic);
 }
 
 void
 requests_attach(struct requests *q, netsnmp_session *one)
 {
+	netsnmp_transport *t;
+
 	if (one->callback == NULL || one->callback == requests_take)
 		return;
 	q->library = one->callback;
 	q->set.open = false; /* another master has begun none */
 	serving = q;
 	one->callback = requests_take;
+	q->one = one;
+	q->stream = (struct stream){ .n_head = 0 };
+	t = snmp_sess_transport(snmp_sess_pointer(one));
+	if (t != NULL)
+		t->f_recv = requests_receive;
 }
 
 /* Setting */
@@ -506,15 +499,20 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
 	}
 }
 
-/* The library's way, for what was not taken */
+/* Getting, the library's way */
 
 static void
 request_get(const struct root *root, netsnmp_agent_request_info *info,
     netsnmp_request_info *request)
 {
-	enum tree_found found = root_get(root, request->requestvb);
+	netsnmp_variable_list *vb = request->requestvb;
+	struct requests *q = root->requests;
+	struct cell c;
+	enum tree_found found = root_get(root, q->tree, vb->name, vb->name_length, &c);
 
-	if (found != TREE_FOUND)
+	if (found == TREE_FOUND)
+		cell_fill(q, &c, vb);
+	else
 		netsnmp_set_request_error(info, request, found == TREE_NO_OBJECT ?
 		    SNMP_NOSUCHOBJECT : SNMP_NOSUCHINSTANCE);
 }
@@ -524,13 +522,14 @@ static void
 request_getnext(const struct root *root, netsnmp_request_info *request)
 {
 	netsnmp_variable_list *vb = request->requestvb;
-	oid name[OID_BASE_MAX + NAME_MAX_LEN];
+	struct requests *q = root->requests;
+	oid name[OID_MAX];
 	struct cell c;
 
-	if (!root_next(root, vb, request->inclusive != 0, &c))
+	if (!root_next(root, q->tree, vb->name, vb->name_length, request->inclusive != 0, &c))
 		return;
-	snmp_set_var_objid(vb, name, root_name(root, &c, name));
-	cell_fill(root->requests, &c, vb);
+	snmp_set_var_objid(vb, name, root_name(root, q->tree, &c, name));
+	cell_fill(q, &c, vb);
 }
 
 static int

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * requests: what is asked of the agent, and the answers to it, from a tree. libnetsnmp
- * hands a request on to handlers through a session with itself, over a pipe: that is twice
- * the work of answering. So Get and GetNext (RFC 2741 s7.2.1, s7.2.2) are taken where they
- * arrive and answered at once; SETs, and whatever is not usual, go the library's way. The
- * agent's thread; there is one in a process, as the library keeps its state in globals.
+ * makes lists of a request and hands it on to handlers through a session with itself, over
+ * a pipe: that is many times the work of answering. So Get and GetNext (RFC 2741 s7.2.1,
+ * s7.2.2) are answered as the library reads the connection, which it then finds empty
+ * (agent/wire.h); SETs, and whatever is not usual, go the library's way. The agent's thread;
+ * there is one in a process, as the library keeps its state in globals.
  */
 #ifndef WEIR_AGENT_REQUESTS_H
 #define WEIR_AGENT_REQUESTS_H
@@ -12,8 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/root.h"
 #include "agent/session.h"
 #include "agent/tree.h"
+#include "agent/wire.h"
 
 struct requests;
 struct stats;
@@ -21,19 +24,17 @@ struct snmp_session;
 struct snmp_pdu;
 struct variable_list;
 
-/* A module that is served, and where. */
-struct root {
-	struct requests *requests;
-	const struct mib *mib;
-	size_t n_base;
-	unsigned long base[OID_BASE_MAX]; /* net-snmp's oid */
-	bool writes;                  /* SETs are handed on */
-};
-
 /* The SET that is under way: it is one from its TestSet to what ends it. */
 struct set_request {
 	bool open;
 	long transaction, packet;     /* of its TestSet */
+};
+
+/* Where the library is in what the master sends. */
+struct stream {
+	uint8_t head[WIRE_HEADER];    /* of a PDU, of which it has */
+	size_t n_head;                /* only so many octets yet; */
+	size_t owed;                  /* then, those that follow the header */
 };
 
 struct requests {
@@ -43,6 +44,8 @@ struct requests {
 	struct control *control;      /* SETs; NULL: nothing may be set */
 	struct set_request set;
 	struct stats *stats;
+	struct stream stream;
+	struct snmp_session *one;     /* with the master */
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
 	uint64_t boot_mono;           /* now.boot by the monotonic clock */
@@ -50,6 +53,7 @@ struct requests {
 	/* Takes the PDUs that are not taken here. */
 	int (*library)(int op, struct snmp_session *session, int reqid, struct snmp_pdu *pdu,
 	    void *magic);
+	uint8_t out[1 << 18];         /* an answer; those that are longer are the library's */
 };
 
 /* Register what is to be served, with the library; false when it refuses. `q` is all zero. */

@@ -14,10 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/root.h"
 #include "agent/tree.h"
 #include "lib/err.h"
-
-#define OID_BASE_MAX 80U /* sub-identifiers of the root: 128 less the longest name */
 
 struct control;
 struct notify;

@@ -101,8 +101,7 @@ tree_free(struct mib_tree *t)
 	free(t);
 }
 
-/* Order of names: by sub-identifiers, a name before those that it begins. */
-static int
+int
 name_compare(const subid_t *a, size_t a_len, const subid_t *b, size_t b_len)
 {
 	for (size_t i = 0; i < a_len && i < b_len; i++)

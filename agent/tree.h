@@ -177,6 +177,11 @@ void tree_seal(struct mib_tree *t);
 
 void tree_free(struct mib_tree *t);
 
+/*
+ * Order of names: by sub-identifiers, a name before those that it begins. Below 0, 0 or above.
+ */
+int name_compare(const subid_t *a, size_t a_len, const subid_t *b, size_t b_len);
+
 /* When somebody asks. */
 struct moment {
 	const struct mib_tree *tree;
