@@ -195,7 +195,8 @@ request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
 	size_t n;
 
 	requests_moment(q);
-	n = wire_answer(q->roots, q->n_roots, &q->now, pdu, len, q->out, sizeof(q->out));
+	n = wire_answer(q->roots, q->n_roots, &q->now, &q->last, pdu, len, q->out,
+	    sizeof(q->out));
 	if (n == 0)
 		return false;
 	octets_send(fd, q->out, n);
@@ -507,7 +508,7 @@ request_get(const struct root *root, netsnmp_agent_request_info *info,
 {
 	netsnmp_variable_list *vb = request->requestvb;
 	struct requests *q = root->requests;
-	struct cell c;
+	struct cell c = { 0 };
 	enum tree_found found = root_get(root, q->tree, vb->name, vb->name_length, &c);
 
 	if (found == TREE_FOUND)
@@ -524,7 +525,7 @@ request_getnext(const struct root *root, netsnmp_request_info *request)
 	netsnmp_variable_list *vb = request->requestvb;
 	struct requests *q = root->requests;
 	oid name[OID_MAX];
-	struct cell c;
+	struct cell c = { 0 };
 
 	if (!root_next(root, q->tree, vb->name, vb->name_length, request->inclusive != 0, &c))
 		return;

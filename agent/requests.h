@@ -48,6 +48,7 @@ struct requests {
 	struct snmp_session *one;     /* with the master */
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
+	struct cell last;             /* that was found */
 	uint64_t boot_mono;           /* now.boot by the monotonic clock */
 	uint64_t changing;            /* by the monotonic clock: until then a SET is on its way */
 	/* Takes the PDUs that are not taken here. */

@@ -127,19 +127,32 @@ name_within(const struct mib_table *table, const subid_t *name, size_t len, size
 	return 0;
 }
 
-/* The place of the first row of `table` whose index is not before `index`. */
+/*
+ * The place of the first row of `table` whose index is not before `index`. What is asked
+ * together, or one after the other, lies together: `near`, found before, and the row in front
+ * of it are looked at first.
+ */
 static uint32_t
 table_seek(const struct mib_table *table, const struct mib_tree *t, const subid_t *index,
-    size_t len, bool *exact)
+    size_t len, const struct cell *near, bool *exact)
 {
 	uint32_t low = 0, high = table->count(t);
+	uint32_t guess = near->pos;
+	unsigned guesses = near->table == table ? 2 : 0;
 
 	*exact = false;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 		subid_t at[NAME_MAX_LEN];
-		int order = name_compare(at, table->index(t, mid, at), index, len);
+		int order;
 
+		if (guesses > 0) {
+			if (guess - low < high - low)
+				mid = guess;
+			guess--;
+			guesses--;
+		}
+		order = name_compare(at, table->index(t, mid, at), index, len);
 		if (order == 0) {
 			*exact = true;
 			return mid;
@@ -188,7 +201,7 @@ tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, s
 			return TREE_NO_OBJECT;
 		out->table = table;
 		out->column = &table->columns[column];
-		out->pos = table_seek(table, t, name + 1, rest - 1, &exact);
+		out->pos = table_seek(table, t, name + 1, rest - 1, out, &exact);
 		return exact ? TREE_FOUND : TREE_NO_INSTANCE;
 	}
 	return TREE_NO_OBJECT;
@@ -207,7 +220,7 @@ table_next(const struct mib_table *table, const struct mib_tree *t, const subid_
 	if (rest > 0 && table->columns[column].number == name[0]) {
 		bool exact;
 
-		pos = table_seek(table, t, name + 1, rest - 1, &exact);
+		pos = table_seek(table, t, name + 1, rest - 1, out, &exact);
 		if (exact && !inclusive)
 			pos++;
 		if (pos == n) {

@@ -233,13 +233,16 @@ struct cell {
 
 enum tree_found { TREE_FOUND, TREE_NO_OBJECT, TREE_NO_INSTANCE };
 
-/* The object of `mib` called exactly `name`. */
+/*
+ * The object of `mib` called exactly `name`, to `out`: all zero, or what was found before, in
+ * any tree, near which it is looked for first.
+ */
 enum tree_found tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len,
     struct cell *out);
 
 /*
- * The first object whose name comes after `name`, or is `name` itself if `inclusive`.
- * Returns false at the end of the MIB.
+ * The first object whose name comes after `name`, or is `name` itself if `inclusive`, to
+ * `out`, as above. Returns false at the end of the MIB.
  */
 bool tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
     struct cell *out);

@@ -22,6 +22,7 @@ struct wire {
 	const struct root *roots;
 	unsigned n_roots;
 	const struct moment *moment;
+	struct cell *last;       /* what was found before */
 };
 
 struct name {
@@ -144,12 +145,12 @@ static void
 get_answer(struct wire *w, const struct name *asked)
 {
 	enum tree_found found = TREE_NO_OBJECT;
-	struct cell c;
 
 	for (unsigned i = 0; i < w->n_roots && found == TREE_NO_OBJECT; i++)
-		found = root_get(&w->roots[i], w->moment->tree, asked->at, asked->len, &c);
+		found = root_get(&w->roots[i], w->moment->tree, asked->at, asked->len,
+		    w->last);
 	if (found == TREE_FOUND)
-		cell_write(w, &c, asked->at, asked->len);
+		cell_write(w, w->last, asked->at, asked->len);
 	else
 		varbind_head(w, found == TREE_NO_OBJECT ? NO_OBJECT : NO_INSTANCE, asked->at,
 		    asked->len);
@@ -164,15 +165,15 @@ next_answer(struct wire *w, const struct name *asked, const struct name *end)
 	for (unsigned i = 0; i < w->n_roots; i++) {
 		const struct root *root = &w->roots[i];
 		subid_t name[OID_MAX];
-		struct cell c;
 		size_t len;
 
-		if (!root_next(root, t, asked->at, asked->len, asked->inclusive, &c))
+		if (!root_next(root, t, asked->at, asked->len, asked->inclusive,
+		        w->last))
 			continue;
-		len = root_name(root, t, &c, name);
+		len = root_name(root, t, w->last, name);
 		if (end->len > 0 && name_compare(name, len, end->at, end->len) >= 0)
 			break;
-		cell_write(w, &c, name, len);
+		cell_write(w, w->last, name, len);
 		return;
 	}
 	varbind_head(w, END_OF_VIEW, asked->at, asked->len);
@@ -196,11 +197,12 @@ wire_asks(const uint8_t *head)
 }
 
 size_t
-wire_answer(const struct root *roots, unsigned n, const struct moment *m, const uint8_t *pdu,
-    size_t len, uint8_t *out, size_t room)
+wire_answer(const struct root *roots, unsigned n, const struct moment *m, struct cell *last,
+    const uint8_t *pdu, size_t len, uint8_t *out, size_t room)
 {
 	struct wire w = { .in = rbuf_of(pdu, len), .out = wbuf_of(out, room),
-		.little = (pdu[2] & NETWORK_ORDER) == 0, .roots = roots, .n_roots = n, .moment = m };
+		.little = (pdu[2] & NETWORK_ORDER) == 0, .roots = roots, .n_roots = n, .moment = m,
+		.last = last };
 	struct wire head = w; /* its length is known at the end */
 	size_t octets;
 

@@ -25,9 +25,10 @@ bool wire_asks(const uint8_t *head);
 /*
  * The answer to the whole PDU at `pdu`, from the tree of `m` below the `n` roots, which are
  * in the order of their names, to `out`, which has room for `room` octets. Returns its
- * octets, or 0: `pdu` is not well-formed, or the answer has no room.
+ * octets, or 0: `pdu` is not well-formed, or the answer has no room. `last` is kept from one
+ * answer to the next, all zero at first: a walk goes on near where it was.
  */
 size_t wire_answer(const struct root *roots, unsigned n, const struct moment *m,
-    const uint8_t *pdu, size_t len, uint8_t *out, size_t room);
+    struct cell *last, const uint8_t *pdu, size_t len, uint8_t *out, size_t room);
 
 #endif

@@ -52,7 +52,7 @@ def test_zabbix_discovers_counts_and_alarms(tmp_path, weir, snmpd, zabbix):
     template = {"templateid": template["templateid"]}
     rules = zabbix.call("discoveryrule.get", hostids=template["templateid"])
     assert {r["key_"] for r in rules} == {f"weir.{t}.discovery" for t in (
-        "watch", "view", "exporter", "collector", "output", "threshold")}
+        "watch", "view", "exporter", "collector", "interface", "output", "threshold")}
     group, = zabbix.call("hostgroup.get", filter={"name": "Zabbix servers"})
     host = zabbix.call(
         "host.create", host="router", groups=[{"groupid": group["groupid"]}],
