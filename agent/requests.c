@@ -12,17 +12,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/boot.h"
 #include "agent/control.h"
 #include "agent/tables.h"
 #include "agent/wire.h"
 #include "core/stats.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/rbuf.h"
-#include "lib/statefile.h"
-#include "lib/wbuf.h"
 
-#define BOOT_NAME "boot"
 #define BOOT_JUMP (2 * CLOCK_S) /* what is less is the grain of sysUpTime, not a restart */
 
 /* PDUs of RFC 2741 s6.1, which the library has in pdu->command before it translates them. */
@@ -44,35 +41,6 @@ static uint64_t
 apart(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : b - a;
-}
-
-/* The boot time that a run before this one found, in ns since 1970; 0: none. */
-static uint64_t
-boot_read(const char *path)
-{
-	uint8_t *body = NULL;
-	struct rbuf r;
-	size_t len;
-	uint64_t ns;
-
-	if (path == NULL || statefile_read(path, BOOT_NAME, 1, 8, &body, &len, NULL) != 0)
-		return 0;
-	r = rbuf_of(body, len);
-	ns = rbuf_u64(&r);
-	free(body);
-	return ns;
-}
-
-static void
-boot_write(const char *path, uint64_t ns)
-{
-	uint8_t body[8];
-	struct wbuf w = wbuf_of(body, sizeof(body));
-	struct err e = ERR_INIT;
-
-	wbuf_u64(&w, ns);
-	if (path != NULL && statefile_write(path, BOOT_NAME, 1, body, sizeof(body), &e) != 0)
-		log_debug(LOG_SNMP, "snmp: %s", e.text);
 }
 
 /*
