@@ -432,12 +432,11 @@ engine_start(struct engine *en, struct err *e)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < en->n_outputs; i++) {
-		struct output *o = en->outputs[i];
-
-		if ((rc = o->ops->open(o, e)) == 0)
-			rc = output_start(o, e);
-	}
+	for (unsigned i = 0; rc == 0 && i < en->n_outputs; i++)
+		rc = en->outputs[i]->ops->open(en->outputs[i], e);
+	/* Those that wait for somebody to answer wait together. */
+	for (unsigned i = 0; rc == 0 && i < en->n_outputs; i++)
+		rc = output_start(en->outputs[i], e);
 	for (unsigned i = 0; rc == 0 && i < en->n_workers; i++)
 		rc = worker_start(&en->workers[i], e);
 	if (rc == 0)

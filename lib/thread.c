@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 int
 thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
@@ -22,4 +23,15 @@ thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
 	snprintf(cut, sizeof(cut), "%.15s", name);
 	(void)pthread_setname_np(*t, cut);
 	return 0;
+}
+
+void
+thread_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
 }

@@ -17,4 +17,7 @@
 int thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
     struct err *e);
 
+/* A condition whose timed waits end by the monotonic clock. */
+void thread_cond_init(pthread_cond_t *cond);
+
 #endif

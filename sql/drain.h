@@ -30,6 +30,11 @@ struct drain_config {
 	uint32_t max_writers;
 	const char *collector; /* who counts, as its batches say; borrowed */
 	/*
+	 * The first attempt at the database, before all else: 0; -WEIR_EINVAL with `e` where it
+	 * shall refuse the start of weir; or -WEIR_EIO.
+	 */
+	int (*first)(void *arg, struct err *e);
+	/*
 	 * Called about once a second while the output takes no more: to try again to put
 	 * rows into the spool.
 	 */
@@ -40,8 +45,18 @@ struct drain_config {
 /* NULL: no memory. */
 struct drain *drain_new(const struct drain_config *c);
 
-/* Start the thread. Returns 0, or -WEIR_EIO with `e`. */
+/* Start the thread, which makes the first attempt. Returns 0, or -WEIR_EIO with `e`. */
 int drain_start(struct drain *d, struct err *e);
+
+/*
+ * Wait for the first attempt, if it is soon over; without a thread, make it. -WEIR_EINVAL with
+ * `e` where it refuses the start: nothing but drain_stop may follow. Else 0; whatever else it
+ * comes to, the output tells.
+ */
+int drain_first(struct drain *d, struct err *e);
+
+/* weir ends soon: a database that is silent is not waited for. Any thread. */
+void drain_hurry(struct drain *d);
 
 /*
  * Something new waits: wake the thread. Without one, write it now: returns 0, or the first

@@ -8,8 +8,7 @@
  * Values go in as parameters of prepared statements, never as text of a statement;
  * names of tables and columns are checked by the caller and quoted by sql/compose.c.
  *
- * A connection is used by one thread at a time: the main thread opens it, then it is
- * the output's. After a call that failed within a transaction the caller rolls back.
+ * A connection is used by one thread at a time. After a call that failed within a transaction the caller rolls back.
  */
 #ifndef WEIR_SQL_DRIVER_H
 #define WEIR_SQL_DRIVER_H
@@ -19,6 +18,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "sql/attempt.h"
 #include "sql/config.h"
 
 struct sql_conn; /* the driver's */
@@ -82,12 +82,20 @@ struct sql_driver {
 	struct sql_dialect dialect;
 
 	/*
-	 * Connect to the database of `c`, made where that is the engine's custom.
-	 * Whatever is said to be committed later must survive a power failure. Returns
-	 * 0 and `*conn`; -WEIR_EIO with `e` naming the database; or -WEIR_EINVAL where it
-	 * cannot be meant: at the start of weir this is a fault of the configuration.
+	 * Connect to the database of `c`, made where that is the engine's custom; not
+	 * beyond the end of `a`. Returns 0 and `*conn`; -WEIR_EIO with `e` naming the database;
+	 * or -WEIR_EINVAL where it cannot be meant: at the start of weir this is a fault of the
+	 * configuration.
 	 */
-	int (*open)(const struct sql_config *c, struct sql_conn **conn, struct err *e);
+	int (*open)(const struct sql_config *c, struct attempt *a, struct sql_conn **conn,
+	    struct err *e);
+
+	/*
+	 * Once, next, on a connection that may be interrupted by now: have the session as
+	 * it shall be. Whatever is said to be committed later must survive a power
+	 * failure. Errors are those of open; the caller closes.
+	 */
+	int (*set_up)(struct sql_conn *conn, struct err *e);
 	void (*close)(struct sql_conn *conn);
 
 	/*

@@ -17,18 +17,32 @@ holds_number(struct holds *h, int64_t v, const char *where)
 	return h->max;
 }
 
-size_t
-holds_text(const struct holds *h, const char *text, size_t len)
+/* Octets of the first `chars` characters. */
+static size_t
+text_cut(const char *text, size_t len, size_t chars)
 {
-	size_t chars = 0;
+	size_t n = 0;
 
-	if (h->chars == 0 || len <= h->chars)
-		return len;
 	for (size_t i = 0; i < len; i++) {
 		bool starts = ((unsigned char)text[i] & 0xc0) != 0x80;
 
-		if (starts && chars++ == h->chars)
+		if (starts && n++ == chars)
 			return i;
 	}
 	return len;
+}
+
+size_t
+holds_text(struct holds *h, const char *text, size_t len, const char *where)
+{
+	size_t fits = len;
+
+	if (h->chars != 0 && len > h->chars)
+		fits = text_cut(text, len, h->chars);
+	if (fits < len && !h->warned) {
+		log_warn("%s: column %s takes %zu characters only: longer text is cut; make "
+		         "it longer", where, h->name, h->chars);
+		h->warned = true;
+	}
+	return fits;
 }

@@ -23,7 +23,10 @@ struct holds {
  */
 int64_t holds_number(struct holds *h, int64_t v, const char *where);
 
-/* How many of the `len` octets of `text` (UTF-8) fit: whole characters. */
-size_t holds_text(const struct holds *h, const char *text, size_t len);
+/*
+ * How many of the `len` octets of `text` (UTF-8) fit: whole characters. That some do not is
+ * said once.
+ */
+size_t holds_text(struct holds *h, const char *text, size_t len, const char *where);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "sql/driver.h"
+#include "sql/holds.h"
 #include "sql/idle.h"
 #include "sql/multirow.h"
 #include "sql/mysql_conn.h"
@@ -30,6 +31,7 @@ struct sql_stmt {
 	MYSQL_STMT *st;        /* NULL: a load */
 	MYSQL_BIND *binds;
 	long long *numbers;
+	struct holds *columns; /* NULL: not known */
 
 	char *load;            /* the LOAD DATA statement */
 	struct rowtext rows;
@@ -52,6 +54,7 @@ maria_finish(struct sql_stmt *s)
 		mysql_stmt_close(s->st);
 	free(s->binds);
 	free(s->numbers);
+	free(s->columns);
 	free(s->load);
 	maria_finish(s->full);
 	multirow_fini(&s->multi);
@@ -115,6 +118,8 @@ maria_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 		rowtext_text(&s->rows, i - 1, text, len);
 		return;
 	}
+	if (s->columns != NULL)
+		len = holds_text(&s->columns[i - 1], text, len, s->conn->where);
 	s->binds[i - 1] = (MYSQL_BIND){ .buffer_type = MYSQL_TYPE_STRING,
 		.buffer = (void *)text, .buffer_length = len };
 }
@@ -248,6 +253,37 @@ conn_ask(struct sql_conn *c, const char *sql, const char *const *values, unsigne
 	                   mysql_stmt_fetch(s->st) == 1))
 		rc = stmt_error(s, e);
 	maria_finish(s);
+	return rc;
+}
+
+/*
+ * The server cuts what a column does not hold by itself; but the row that it then has must be
+ * found again by the same text, where there is no key to find it by.
+ */
+static int
+maria_describe(struct sql_conn *c, struct sql_stmt *s, const char *table,
+    const char *const *columns, struct err *e)
+{
+	struct holds *holds = calloc(s->n + 1, sizeof(*holds));
+	int rc = 0;
+
+	if (holds == NULL)
+		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
+	for (unsigned i = 0; i < s->n && rc == 0; i++) {
+		const char *const values[] = { table, columns[i] };
+		long long chars;
+
+		if (columns[i] == NULL)
+			continue;
+		rc = conn_ask(c,
+		    "SELECT COALESCE(MAX(character_maximum_length), 0) FROM "
+		    "information_schema.columns WHERE table_schema = DATABASE() AND table_name "
+		    "= ? AND column_name = ? AND character_set_name IS NOT NULL", values, 2,
+		    &chars, e);
+		snprintf(holds[i].name, sizeof(holds[i].name), "%s", columns[i]);
+		holds[i].chars = rc == 0 ? (size_t)chars : 0;
+	}
+	s->columns = holds;
 	return rc;
 }
 
@@ -394,6 +430,7 @@ const struct sql_driver mysql_driver = {
 		.key_texts = 2, /* of 1020 octets; InnoDB's keys have 3072 */
 	},
 	.open = maria_open,
+	.set_up = maria_set_up,
 	.close = maria_close,
 	.alive = maria_alive,
 	.begin = maria_begin,
@@ -405,6 +442,7 @@ const struct sql_driver mysql_driver = {
 	.has_key = maria_has_key,
 	.table_exists = maria_table_exists,
 	.prepare = maria_prepare,
+	.describe = maria_describe,
 	.finish = maria_finish,
 	.bind_int = maria_bind_int,
 	.bind_text = maria_bind_text,
@@ -414,12 +452,6 @@ const struct sql_driver mysql_driver = {
 	.load_end = maria_load_end,
 };
 
-static int
-maria_output_open(struct output *o, struct err *e)
-{
-	return writer_open(o, &mysql_driver, e);
-}
-
 const struct output_ops mysql_output = {
 	.type = "mysql",
 	.wants = OUTPUT_SNAPSHOTS,
@@ -428,8 +460,9 @@ const struct output_ops mysql_output = {
 	.spools = true,
 	.plan = writer_plan,
 	.idle = sql_idle,
-	.open = maria_output_open,
+	.open = writer_open,
 	.start = writer_start,
+	.hurry = writer_hurry,
 	.write = writer_write,
 	.close = writer_close,
 };

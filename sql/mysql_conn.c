@@ -8,16 +8,19 @@
 
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "sql/schema.h"
 
 #define STATEMENT_S 600 /* the longest that a statement may take */
+#define CONNECT_STACK (256U << 10) /* of an attempt to connect, with TLS */
 
 /* Codes that only one of the two servers has, or only newer headers. */
 #define ER_LOAD_INFILE_DENIED_MYSQL   3948
@@ -127,7 +130,9 @@ static void
 options_set(struct sql_conn *c, const struct sql_config *config)
 {
 	unsigned connect_s = SERVER_CONNECT_S, statement_s = STATEMENT_S, yes = 1;
+	size_t stack = CONNECT_STACK;
 
+	mysql_options(c->my, MYSQL_OPT_NONBLOCK, &stack);
 	mysql_options(c->my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
 	mysql_options(c->my, MYSQL_OPT_READ_TIMEOUT, &statement_s);
 	mysql_options(c->my, MYSQL_OPT_WRITE_TIMEOUT, &statement_s);
@@ -144,20 +149,56 @@ options_set(struct sql_conn *c, const struct sql_config *config)
 	}
 }
 
+/* For what `status` says that the library waits for; what has come of it. */
 static int
-conn_connect(struct sql_conn *c, const struct sql_config *config, struct err *e)
+conn_wait(struct sql_conn *c, struct attempt *a, int status)
+{
+	static const struct {
+		int status;
+		short event;
+	} map[] = { { MYSQL_WAIT_READ, POLLIN }, { MYSQL_WAIT_WRITE, POLLOUT },
+		{ MYSQL_WAIT_EXCEPT, POLLPRI } };
+	uint64_t until = clock_mono() + SERVER_CONNECT_S * CLOCK_S;
+	short events = 0;
+	int got, come = 0;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if ((status & map[i].status) != 0)
+			events |= map[i].event;
+	if ((status & MYSQL_WAIT_TIMEOUT) != 0)
+		until = clock_mono() + mysql_get_timeout_value_ms(c->my) * CLOCK_MS;
+	if ((got = attempt_wait(a, mysql_get_socket(c->my), events, until)) <= 0)
+		return MYSQL_WAIT_TIMEOUT;
+	attempt_heard(a);
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if ((got & map[i].event) != 0)
+			come |= map[i].status;
+	/* A fault of the socket is for who reads or writes. */
+	return come != 0 ? come : status & ~MYSQL_WAIT_TIMEOUT;
+}
+
+/* By the library's calls that do not block, so that the attempt can be given up. */
+static int
+conn_connect(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
+    struct err *e)
 {
 	const char *unix_path = server_unix_path(config->host);
 	char passwd[SERVER_PASSWD_MAX];
-	int rc = server_passwd(config, passwd, e);
+	MYSQL *done = NULL;
+	int status, rc = server_passwd(config, passwd, e);
 
 	if (rc != 0)
 		return rc;
 	options_set(c, config);
-	if (mysql_real_connect(c->my, unix_path != NULL ? NULL : config->host,
-	        config->user != NULL ? config->user : SERVER_USER, passwd, config->db,
-	        config->port, unix_path, CLIENT_MULTI_STATEMENTS) == NULL)
-		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, mysql_error(c->my));
+	attempt_heard(a);
+	status = mysql_real_connect_start(&done, c->my, unix_path != NULL ? NULL : config->host,
+	    config->user != NULL ? config->user : SERVER_USER, passwd, config->db,
+	    config->port, unix_path, CLIENT_MULTI_STATEMENTS);
+	while (status != 0)
+		status = mysql_real_connect_cont(&done, c->my, conn_wait(c, a, status));
+	if (done == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, attempt_is_over(a) ?
+		    "given up, as weir ends" : mysql_error(c->my));
 	explicit_bzero(passwd, sizeof(passwd));
 	return rc;
 }
@@ -177,8 +218,8 @@ conn_number(struct sql_conn *c, const char *sql, long long *v, struct err *e)
 	return 0;
 }
 
-static int
-conn_set_up(struct sql_conn *c, struct err *e)
+int
+maria_set_up(struct sql_conn *c, struct err *e)
 {
 	long long v = 0;
 	/* What a load says of rows that it skipped is read: in English. */
@@ -205,7 +246,8 @@ library_set_up(void)
 }
 
 int
-maria_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
+maria_open(const struct sql_config *config, struct attempt *a, struct sql_conn **conn,
+    struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sql_conn *c = calloc(1, sizeof(*c));
@@ -220,7 +262,7 @@ maria_open(const struct sql_config *config, struct sql_conn **conn, struct err *
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
 	}
 	c->utc = config->vars.utc;
-	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
+	if ((rc = conn_connect(c, config, a, e)) != 0) {
 		maria_close(c);
 		return rc;
 	}

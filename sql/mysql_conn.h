@@ -32,7 +32,9 @@ struct sql_conn {
 	size_t sent;           /* octets of them that it has */
 };
 
-int maria_open(const struct sql_config *config, struct sql_conn **conn, struct err *e);
+int maria_open(const struct sql_config *config, struct attempt *a, struct sql_conn **conn,
+    struct err *e);
+int maria_set_up(struct sql_conn *c, struct err *e);
 void maria_close(struct sql_conn *c);
 bool maria_alive(struct sql_conn *c);
 void maria_interrupt(struct sql_conn *c);

@@ -164,7 +164,7 @@ text_plain(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 static void
 pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 {
-	const struct holds *col;
+	struct holds *col;
 
 	assert(i >= 1 && i <= s->n);
 	col = &s->columns[i - 1];
@@ -176,7 +176,7 @@ pgsql_bind_text(struct sql_stmt *s, unsigned i, const char *text, size_t len)
 		number_put(s, i - 1, (int64_t)strtoull(digits, NULL, 10));
 		return;
 	}
-	len = holds_text(col, text, len);
+	len = holds_text(col, text, len, s->conn->where);
 	if (s->plain != NULL)
 		text = text_plain(s, i - 1, text, len);
 	if (s->copy != NULL) {
@@ -344,6 +344,7 @@ const struct sql_driver pgsql_driver = {
 		.key_columns = 32,
 	},
 	.open = pgsql_open,
+	.set_up = pgsql_set_up,
 	.close = pgsql_close,
 	.alive = pgsql_alive,
 	.begin = pgsql_begin,
@@ -365,12 +366,6 @@ const struct sql_driver pgsql_driver = {
 	.load_end = pgsql_load_end,
 };
 
-static int
-pgsql_output_open(struct output *o, struct err *e)
-{
-	return writer_open(o, &pgsql_driver, e);
-}
-
 const struct output_ops pgsql_output = {
 	.type = "pgsql",
 	.wants = OUTPUT_SNAPSHOTS,
@@ -379,8 +374,9 @@ const struct output_ops pgsql_output = {
 	.spools = true,
 	.plan = writer_plan,
 	.idle = sql_idle,
-	.open = pgsql_output_open,
+	.open = writer_open,
 	.start = writer_start,
+	.hurry = writer_hurry,
 	.write = writer_write,
 	.close = writer_close,
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sql/pgsql_conn.h"
 
-#include <inttypes.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,36 +103,8 @@ pgsql_close(struct sql_conn *c)
 	free(c);
 }
 
-/* Ask the server for a connection as `config` says. */
-static int
-conn_connect(struct sql_conn *c, const struct sql_config *config, struct err *e)
-{
-	const char *unix_path = server_unix_path(config->host);
-	char passwd[SERVER_PASSWD_MAX], port[16] = "", connect_s[16], silence_ms[16];
-	const char *names[] = { "dbname", "user", "password", "host", "port", "sslmode",
-		"sslrootcert", "client_encoding", "application_name", "connect_timeout",
-		"keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", NULL };
-	const char *values[] = { config->db,
-		config->user != NULL ? config->user : SERVER_USER, passwd,
-		unix_path != NULL ? unix_path : config->host, port,
-		config->ca_file != NULL ? "verify-full" : NULL, config->ca_file, "UTF8",
-		"weir", connect_s, "30", "10", "3", silence_ms, NULL };
-	int rc = server_passwd(config, passwd, e);
-
-	if (rc != 0)
-		return rc;
-	snprintf(connect_s, sizeof(connect_s), "%d", SERVER_CONNECT_S);
-	snprintf(silence_ms, sizeof(silence_ms), "%d", 1000 * SERVER_SILENCE_S);
-	if (config->port != 0)
-		snprintf(port, sizeof(port), "%" PRIu32, config->port);
-	c->pg = PQconnectdbParams(names, values, 0);
-	explicit_bzero(passwd, sizeof(passwd));
-	return PQstatus(c->pg) == CONNECTION_OK ? 0 : pgsql_error(c, WEIR_EIO, e);
-}
-
-static int
-conn_set_up(struct sql_conn *c, struct err *e)
+int
+pgsql_set_up(struct sql_conn *c, struct err *e)
 {
 	/* Who told the server not to wait for the disk did not mean books of traffic. */
 	static const char set_up[] =
@@ -148,7 +119,8 @@ conn_set_up(struct sql_conn *c, struct err *e)
 }
 
 int
-pgsql_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
+pgsql_open(const struct sql_config *config, struct attempt *a, struct sql_conn **conn,
+    struct err *e)
 {
 	struct sql_conn *c = calloc(1, sizeof(*c));
 	int rc;
@@ -160,7 +132,7 @@ pgsql_open(const struct sql_config *config, struct sql_conn **conn, struct err *
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	}
 	c->utc = config->vars.utc;
-	if ((rc = conn_connect(c, config, e)) != 0 || (rc = conn_set_up(c, e)) != 0) {
+	if ((rc = pgsql_connect(c, config, a, e)) != 0) {
 		pgsql_close(c);
 		return rc;
 	}

@@ -31,7 +31,9 @@ struct sql_conn {
 	unsigned n_stale;
 };
 
-int pgsql_open(const struct sql_config *config, struct sql_conn **conn, struct err *e);
+int pgsql_open(const struct sql_config *config, struct attempt *a, struct sql_conn **conn,
+    struct err *e);
+int pgsql_set_up(struct sql_conn *c, struct err *e);
 void pgsql_close(struct sql_conn *c);
 bool pgsql_alive(struct sql_conn *c);
 void pgsql_interrupt(struct sql_conn *c);
@@ -43,6 +45,10 @@ int pgsql_run(struct sql_conn *c, const char *sql, struct err *e);
 int pgsql_table_exists(struct sql_conn *c, const char *name, bool *yes, struct err *e);
 int pgsql_has_key(struct sql_conn *c, const char *table, const char *const *columns,
     unsigned n, bool *yes, struct err *e);
+
+/* Have c->pg connected: sql/pgsql_connect.c. 0, or -WEIR_EIO with `e`. */
+int pgsql_connect(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
+    struct err *e);
 
 /* The error `code` with the first line of what libpq says; it says more, with newlines. */
 int pgsql_error(const struct sql_conn *c, enum weir_errno code, struct err *e);

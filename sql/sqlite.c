@@ -36,6 +36,7 @@ struct sql_conn {
 	ino_t ino;
 	bool is_file; /* no: ":memory:" */
 	bool capped;  /* that a sum was too large is told of */
+	const struct attempt *attempt; /* whose end nobody waits beyond */
 	_Atomic bool interrupted;
 };
 
@@ -75,13 +76,20 @@ sqlite_run(struct sql_conn *c, const char *sql, struct err *e)
 	return 0;
 }
 
+static bool
+is_called_off(const struct sql_conn *c)
+{
+	return atomic_load(&c->interrupted) ||
+	       (c->attempt != NULL && attempt_is_over(c->attempt));
+}
+
 /* Wait for another's lock, for BUSY_MS in all, if nobody wants an end of it. */
 static int
 on_busy(void *arg, int times)
 {
 	struct sql_conn *c = arg;
 
-	if (atomic_load(&c->interrupted) || times >= BUSY_MS / BUSY_PAUSE_MS)
+	if (is_called_off(c) || times >= BUSY_MS / BUSY_PAUSE_MS)
 		return 0;
 	nanosleep(&(struct timespec){ 0, BUSY_PAUSE_MS * 1000000L }, NULL);
 	return 1;
@@ -104,7 +112,7 @@ sqlite_run_patiently(struct sql_conn *c, const char *sql, struct err *e)
 		if (rc == SQLITE_OK)
 			return 0;
 		if (((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED) ||
-		    try == BUSY_TRIES || atomic_load(&c->interrupted))
+		    try == BUSY_TRIES || is_called_off(c))
 			return conn_error(c, e);
 		nanosleep(&(struct timespec){ 0, BUSY_PAUSE_MS * 1000000L }, NULL);
 	}
@@ -152,7 +160,7 @@ sqlite_sum(sqlite3_context *ctx, int n, sqlite3_value **values)
 }
 
 static int
-conn_set_up(struct sql_conn *c, struct err *e)
+sqlite_set_up(struct sql_conn *c, struct err *e)
 {
 	static const char *const pragmas[] = {
 		("PRAGMA cache_size = -" STRING(CACHE_KIB)),
@@ -183,7 +191,9 @@ conn_set_up(struct sql_conn *c, struct err *e)
 	if (sqlite_run(c, "PRAGMA journal_mode = WAL", &wal) != 0)
 		log_debug(LOG_SQL, "sqlite3: no WAL: %s", wal.text);
 	/* The first that reads the file: it may be no database at all. */
-	return sqlite_run_patiently(c, "SELECT count(*) FROM sqlite_master", e);
+	rc = sqlite_run_patiently(c, "SELECT count(*) FROM sqlite_master", e);
+	c->attempt = NULL;
+	return rc;
 }
 
 /*
@@ -196,27 +206,27 @@ library_set_up(void)
 }
 
 static int
-sqlite_open(const struct sql_config *config, struct sql_conn **conn, struct err *e)
+sqlite_open(const struct sql_config *config, struct attempt *a, struct sql_conn **conn,
+    struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sql_conn *c = calloc(1, sizeof(*c));
 	struct stat st;
-	int rc;
 
 	*conn = NULL;
+	attempt_heard(a);
 	pthread_once(&once, library_set_up);
 	if (c == NULL || (c->path = strdup(config->db)) == NULL) {
 		free(c);
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", config->db);
 	}
-	if (sqlite3_open_v2(c->path, &c->db, OPEN_FLAGS, NULL) != SQLITE_OK)
-		rc = conn_error(c, e);
-	else
-		rc = conn_set_up(c, e);
-	if (rc != 0) {
+	if (sqlite3_open_v2(c->path, &c->db, OPEN_FLAGS, NULL) != SQLITE_OK) {
+		int rc = conn_error(c, e);
+
 		sqlite_close(c);
 		return rc;
 	}
+	c->attempt = a;
 	if (stat(c->path, &st) == 0) {
 		c->is_file = true;
 		c->dev = st.st_dev;
@@ -383,6 +393,7 @@ const struct sql_driver sqlite_driver = {
 		.to_host = "INET6_ATON", /* of our own: sqlite_to_host */
 	},
 	.open = sqlite_open,
+	.set_up = sqlite_set_up,
 	.close = sqlite_close,
 	.alive = sqlite_alive,
 	.begin = sqlite_begin,
@@ -399,12 +410,6 @@ const struct sql_driver sqlite_driver = {
 	.step = sqlite_step,
 };
 
-static int
-sqlite_output_open(struct output *o, struct err *e)
-{
-	return writer_open(o, &sqlite_driver, e);
-}
-
 const struct output_ops sqlite3_output = {
 	.type = "sqlite3",
 	.wants = OUTPUT_SNAPSHOTS,
@@ -413,8 +418,9 @@ const struct output_ops sqlite3_output = {
 	.spools = true,
 	.plan = writer_plan,
 	.idle = sql_idle,
-	.open = sqlite_output_open,
+	.open = writer_open,
 	.start = writer_start,
+	.hurry = writer_hurry,
 	.write = writer_write,
 	.close = writer_close,
 };

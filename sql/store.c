@@ -38,7 +38,7 @@ struct store {
 	bool warned; /* that the table has no key */
 	bool knew; /* the last bin was in already */
 	bool reached; /* the database, when a call failed */
-	_Atomic bool off; /* connect no more */
+	struct attempt attempt; /* to connect */
 };
 
 static void
@@ -79,10 +79,13 @@ store_connect(struct store *st, struct err *e)
 	bool there = false;
 	int rc;
 
-	if (atomic_load(&st->off))
+	attempt_heard(&st->attempt);
+	if (attempt_is_over(&st->attempt)) /* called off */
 		return err_set(e, WEIR_EIO, "%s: given up, as weir ends", st->sql.db);
-	rc = d->open(&st->sql, &conn, e);
+	rc = d->open(&st->sql, &st->attempt, &conn, e);
 	conn_set(st, conn);
+	if (rc == 0)
+		rc = d->set_up(st->conn, e);
 	if (rc == 0)
 		rc = d->table_exists(st->conn, SCHEMA_BATCH_TABLE, &there, e);
 	if (rc == 0 && !there) {
@@ -207,9 +210,15 @@ store_free(struct store *st)
 }
 
 void
+store_hurry(struct store *st)
+{
+	attempt_hurry(&st->attempt);
+}
+
+void
 store_interrupt(struct store *st)
 {
-	atomic_store(&st->off, true);
+	attempt_end(&st->attempt);
 	pthread_mutex_lock(&st->lock);
 	if (st->conn != NULL && st->driver->interrupt != NULL)
 		st->driver->interrupt(st->conn);

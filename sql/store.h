@@ -10,7 +10,7 @@
  *
  * What others got in the way of is tried again at once, some times. Any other error closes
  * the connection; the next batch opens another, makes tables that have gone, and prepares
- * anew. One thread at a time, but for store_interrupt and
+ * anew. One thread at a time, but for store_hurry, store_interrupt and
  * store_progress.
  */
 #ifndef WEIR_SQL_STORE_H
@@ -67,6 +67,12 @@ unsigned store_knew(const struct store *st);
  * may be in. What fails now is done another time.
  */
 void store_prune(struct store *st, const char *collector);
+
+/*
+ * weir ends: an attempt to connect whose server is silent for two seconds is given up from
+ * now on. Any thread.
+ */
+void store_hurry(struct store *st);
 
 /*
  * weir ends: have a call that waits for the database end with an error, and connect no

@@ -243,6 +243,7 @@ spool_set_up(struct writer *w, const struct output *o, struct err *e)
 	return w->spool != NULL ? 0 : -WEIR_EIO;
 }
 
+static int database_try(void *arg, struct err *e);
 static void retry(void *arg);
 
 static int
@@ -255,6 +256,7 @@ drain_set_up(
 		.trigger = w->trigger,
 		.max_writers = w->config.max_writers,
 		.collector = name,
+		.first = database_try,
 		.retry = retry,
 		.arg = o };
 
@@ -271,25 +273,18 @@ drain_set_up(
 
 /* A table that does not fit refuses the start; a database that is away does not. */
 static int
-database_try(struct writer *w, struct output *o, struct err *e)
+database_try(void *arg, struct err *e)
 {
+	struct output *o = arg;
+	struct writer *w = o->priv;
 	char name[TABLENAME_MAX + 1];
-	struct err cause = ERR_INIT;
 	bool varies = variables_have_time(w->config.table);
 	int rc;
 
 	if (!varies &&
 	    (rc = tablename_expand(w->config.table, &w->encoder.vars, name, e)) != 0)
 		return rc;
-	rc = store_ready(w->primary, &w->encoder.head, varies ? NULL : name, 0, &cause);
-	if (rc == 0)
-		return 0;
-	if (rc == -WEIR_EINVAL)
-		return err_set(e, WEIR_EINVAL, "%s", cause.text);
-	output_fails(o, &cause);
-	log_warn("%s %s: rows wait in %s until it can be reached", o->ops->type,
-	    o->name, spool_path(w->spool));
-	return 0;
+	return store_ready(w->primary, &w->encoder.head, varies ? NULL : name, 0, e);
 }
 
 static void
@@ -305,7 +300,7 @@ writer_free(struct writer *w)
 }
 
 int
-writer_open(struct output *o, const struct sql_driver *d, struct err *e)
+writer_make(struct output *o, const struct sql_driver *d, struct err *e)
 {
 	struct writer *w = calloc(1, sizeof(*w));
 	int rc;
@@ -316,7 +311,7 @@ writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 	pthread_mutex_init(&w->lock, NULL);
 	if ((rc = encoder_set_up(w, o, d, e)) != 0 ||
 	    (rc = trigger_set_up(w, o, e)) != 0 || (rc = spool_set_up(w, o, e)) != 0 ||
-	    (rc = drain_set_up(w, o, d, e)) != 0 || (rc = database_try(w, o, e)) != 0) {
+	    (rc = drain_set_up(w, o, d, e)) != 0) {
 		writer_free(w);
 		return rc;
 	}
@@ -325,11 +320,39 @@ writer_open(struct output *o, const struct sql_driver *d, struct err *e)
 }
 
 int
-writer_start(struct output *o, struct err *e)
+writer_run(struct output *o, struct err *e)
 {
 	struct writer *w = o->priv;
 
 	return drain_start(w->drain, e);
+}
+
+int
+writer_open(struct output *o, struct err *e)
+{
+	int rc = writer_make(o, sql_driver_find(o->ops->type), e);
+
+	if (rc == 0 && (rc = writer_run(o, e)) != 0) {
+		writer_free(o->priv);
+		o->priv = NULL;
+	}
+	return rc;
+}
+
+int
+writer_start(struct output *o, struct err *e)
+{
+	struct writer *w = o->priv;
+
+	return drain_first(w->drain, e);
+}
+
+void
+writer_hurry(struct output *o)
+{
+	struct writer *w = o->priv;
+
+	drain_hurry(w->drain);
 }
 
 /* Put a snapshot into the spool, and account for its rows. */

@@ -27,13 +27,24 @@
  */
 #define WRITER_PENDING 4U
 
-/* The members of an engine's struct output_ops. */
+/*
+ * The members of an engine's struct output_ops. From `open` on a thread connects to the
+ * database; `start` waits for it, at most a second.
+ */
 int writer_plan(struct output *o, struct view_config *vc, struct err *e);
-int writer_open(struct output *o, const struct sql_driver *d, struct err *e);
+int writer_open(struct output *o, struct err *e);
 int writer_start(struct output *o, struct err *e);
+void writer_hurry(struct output *o);
 int writer_write(struct output *o, const struct snapshot *s, struct output_result *r,
     struct err *e);
 void writer_close(struct output *o);
+
+/*
+ * The parts of `open`: all but the thread, for an engine's driver; and the thread. Without it,
+ * what is written is written by the caller.
+ */
+int writer_make(struct output *o, const struct sql_driver *d, struct err *e);
+int writer_run(struct output *o, struct err *e);
 
 /*
  * What `o`, which is planned, writes: the columns to `schema`, its configuration with

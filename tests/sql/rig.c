@@ -59,7 +59,13 @@ rig_open_with(struct rig *g, const struct sql_driver *d, uint32_t max_rows)
 	bins_start(&vc.bins, T_BIN * CLOCK_S);
 	g->v = g->o.view = view_new(g->o.name, &vc, max_rows, 1, &g->e);
 	assert_non_null(g->v);
-	return d != NULL ? writer_open(&g->o, d, &g->e) : g->o.ops->open(&g->o, &g->e);
+	if (writer_make(&g->o, d != NULL ? d : &sqlite_driver, &g->e) != 0)
+		return -1;
+	if (writer_start(&g->o, &g->e) == 0)
+		return 0;
+	g->o.ops->close(&g->o);
+	g->o.priv = NULL;
+	return -1;
 }
 
 void

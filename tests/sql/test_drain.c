@@ -28,14 +28,14 @@ static char second[128]; /* the backup */
 static const char *last_db; /* connected to last */
 
 static int
-open_fails(const struct sql_config *c, struct sql_conn **conn, struct err *e)
+open_fails(const struct sql_config *c, struct attempt *a, struct sql_conn **conn, struct err *e)
 {
 	opens++;
 	last_db = c->db;
 	*conn = NULL;
 	if (away != NULL && (*away == '\0' || strcmp(c->db, away) == 0))
 		return err_set(e, WEIR_EIO, "%s: nobody is there", c->db);
-	return sqlite_driver.open(c, conn, e);
+	return sqlite_driver.open(c, a, conn, e);
 }
 
 static int

@@ -73,7 +73,7 @@ fails(struct err *e)
 	} while (0)
 
 static int
-f_open(const struct sql_config *c, struct sql_conn **conn, struct err *e)
+f_open(const struct sql_config *c, struct attempt *a, struct sql_conn **conn, struct err *e)
 {
 	int rc;
 
@@ -82,7 +82,7 @@ f_open(const struct sql_config *c, struct sql_conn **conn, struct err *e)
 	(void)due(FAULT_KILL);
 	if (due(FAULT_BEFORE))
 		return fails(e);
-	rc = sqlite_driver.open(c, conn, e);
+	rc = sqlite_driver.open(c, a, conn, e);
 	if (strcmp(c->db, rig_db) == 0)
 		primary = *conn;
 	if (rc == 0 && due(FAULT_AFTER)) {

@@ -336,10 +336,10 @@ test_full_to_the_end(void **state)
 static const char *away; /* the database that is; NULL: none */
 
 static int
-open_fails(const struct sql_config *c, struct sql_conn **conn, struct err *e)
+open_fails(const struct sql_config *c, struct attempt *a, struct sql_conn **conn, struct err *e)
 {
 	if (away == NULL || strcmp(c->db, away) != 0)
-		return sqlite_driver.open(c, conn, e);
+		return sqlite_driver.open(c, a, conn, e);
 	*conn = NULL;
 	return err_set(e, WEIR_EIO, "%s: nobody is there", c->db);
 }
@@ -425,7 +425,7 @@ test_writers_are_bounded(void **state)
 		g[i].sc.db = dbs[i];
 		snprintf(g[i].o.name, sizeof(g[i].o.name), "p%u", i);
 		assert_int_equal(rig_open_with(&g[i], &d, 100), 0);
-		assert_int_equal(writer_start(&g[i].o, &g[i].e), 0);
+		assert_int_equal(writer_run(&g[i].o, &g[i].e), 0);
 	}
 	for (unsigned n = 0; n < 10; n++)
 		for (unsigned i = 0; i < PLUGINS; i++)
