@@ -2,32 +2,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/listfile.h"
-
-static char path[] = "/tmp/weir-listfile-XXXXXX";
-
-static int
-path_make(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
+#include "tests/lib/scratch.h"
 
 /* What was taken, with '|' behind each. A line "bad" is refused, "full" ends it all. */
 struct taken {
@@ -62,15 +43,11 @@ static const struct listfile list = { "some_file", take };
 static int
 read_text(const char *text, size_t len, struct taken *t, struct problems *ps, struct err *e)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
+	scratch_put(text, len);
 	memset(t, 0, sizeof(*t));
 	memset(ps, 0, sizeof(*ps));
 	memset(e, 0, sizeof(*e));
-	return listfile_read(&list, path, t, ps, e);
+	return listfile_read(&list, scratch_path, t, ps, e);
 }
 
 #define TEXT(s) s, sizeof(s) - 1
@@ -207,7 +184,7 @@ test_errors(void **state)
 		int rc = read_text(bad[i].text, strlen(bad[i].text), &t, &ps, &e);
 
 		if (rc != -(int)bad[i].code || strstr(e.text, bad[i].hint) == NULL ||
-		    strstr(e.text, path) == NULL)
+		    strstr(e.text, scratch_path) == NULL)
 			fail_msg("%s: %d '%s'", bad[i].says, rc, e.text);
 		problems_free(&ps);
 	}
@@ -228,5 +205,5 @@ main(void)
 		cmocka_unit_test(test_errors),
 	};
 
-	return cmocka_run_group_tests_name("listfile", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("listfile", tests, scratch_make, scratch_remove);
 }

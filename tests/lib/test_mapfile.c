@@ -3,16 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/ip.h"
 #include "lib/mapfile.h"
-
-static char path[] = "/tmp/weir-mapfile-XXXXXX";
+#include "tests/lib/scratch.h"
 
 /* A map with a key of each kind. */
 struct sample {
@@ -111,12 +108,8 @@ static int
 map_read(
     const void *octets, size_t len, struct taken *t, struct problems *ps, struct err *e)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(octets, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-	return mapfile_read(&map, path, t, ps, e);
+	scratch_put(octets, len);
+	return mapfile_read(&map, scratch_path, t, ps, e);
 }
 
 static const struct {
@@ -205,7 +198,7 @@ test_cases(void **state)
 		if (ps.n != want || ps.n_errors != want)
 			fail_msg("%s: %zu problems: %s", cases[i].says, ps.n,
 			    ps.n > 0 ? ps.list[0].text : "");
-		if (want && (strncmp(ps.list[0].text, path, strlen(path)) != 0 ||
+		if (want && (strncmp(ps.list[0].text, scratch_path, strlen(scratch_path)) != 0 ||
 				strstr(ps.list[0].text, cases[i].problem) == NULL))
 			fail_msg("%s: %s", cases[i].says, ps.list[0].text);
 		problems_free(&ps);
@@ -305,22 +298,6 @@ test_giving_up(void **state)
 	assert_int_equal(ps.n, 0);
 }
 
-static int
-path_make(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 /* A map that knows keys by what they begin with. */
 static int
 other_parse(const struct mapfile_key *k, const char *text, void *at, struct err *why)
@@ -369,12 +346,9 @@ test_keys_of_no_row(void **state)
 		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 		char rule[64] = "";
-		FILE *f = fopen(path, "w");
 
-		assert_non_null(f);
-		assert_true(fputs(others[i].file, f) >= 0);
-		assert_int_equal(fclose(f), 0);
-		assert_int_equal(mapfile_read(&other_map, path, rule, &ps, &e), 0);
+		scratch_write(others[i].file);
+		assert_int_equal(mapfile_read(&other_map, scratch_path, rule, &ps, &e), 0);
 		assert_string_equal(rule, others[i].rule);
 		assert_int_equal(ps.n, others[i].problem != NULL);
 		if (ps.n > 0 && strstr(ps.list[0].text, others[i].problem) == NULL)
@@ -396,5 +370,5 @@ main(void)
 		cmocka_unit_test(test_keys_of_no_row),
 	};
 
-	return cmocka_run_group_tests_name("mapfile", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("mapfile", tests, scratch_make, scratch_remove);
 }

@@ -2,30 +2,16 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "lib/log.h"
 #include "lib/rcu.h"
 #include "rules/files.h"
 #include "rules/networks.h"
 #include "rules/valuelist.h"
-
-static char path[] = "/tmp/weir-files-XXXXXX";
-
-static void
-file_write(const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
+#include "tests/lib/scratch.h"
 
 static uint32_t
 as_of(const struct file *f, const char *addr)
@@ -48,12 +34,12 @@ test_shared(void **state)
 	struct file *f;
 
 	(void)state;
-	file_write("7,10.0.0.0/8\n");
-	f = files_open(fs, FILE_NETWORKS, path, &ps, &e);
+	scratch_write("7,10.0.0.0/8\n");
+	f = files_open(fs, FILE_NETWORKS, scratch_path, &ps, &e);
 	assert_non_null(f);
-	assert_ptr_equal(files_open(fs, FILE_NETWORKS, path, &ps, &e), f);
-	file_write("80\n");
-	assert_ptr_not_equal(files_open(fs, FILE_PORTS, path, &ps, &e), f);
+	assert_ptr_equal(files_open(fs, FILE_NETWORKS, scratch_path, &ps, &e), f);
+	scratch_write("80\n");
+	assert_ptr_not_equal(files_open(fs, FILE_PORTS, scratch_path, &ps, &e), f);
 	assert_int_equal(as_of(f, "10.1.2.3"), 7);
 	assert_null(files_open(fs, FILE_NETWORKS, "/nonexistent/list", &ps, &e));
 	assert_int_equal(e.code, WEIR_EIO);
@@ -83,11 +69,11 @@ test_reload(void **state)
 	struct file *f;
 
 	(void)state;
-	file_write("1,10.0.0.0/8\n");
-	f = files_open(fs, FILE_NETWORKS, path, &ps, &e);
+	scratch_write("1,10.0.0.0/8\n");
+	f = files_open(fs, FILE_NETWORKS, scratch_path, &ps, &e);
 	assert_int_equal(as_of(f, "10.1.2.3"), 1);
 	for (size_t i = 0; i < sizeof(reloads) / sizeof(reloads[0]); i++) {
-		file_write(reloads[i].text);
+		scratch_write(reloads[i].text);
 		files_reload(fs, &ps);
 		if (ps.n_errors != reloads[i].errors || as_of(f, "10.1.2.3") != reloads[i].want)
 			fail_msg("%s: %zu errors, AS %u", reloads[i].says, ps.n_errors,
@@ -95,32 +81,13 @@ test_reload(void **state)
 		problems_free(&ps);
 	}
 	rcu_drain();
-	unlink(path);
+	unlink(scratch_path);
 	files_reload(fs, &ps);
 	assert_int_equal(ps.n_errors, 1);
-	assert_non_null(strstr(ps.list[0].text, path));
+	assert_non_null(strstr(ps.list[0].text, scratch_path));
 	assert_int_equal(as_of(f, "10.1.2.3"), 4);
 	problems_free(&ps);
 	files_free(fs);
-}
-
-static int
-path_make(void **state)
-{
-	static const struct log_config quiet = { .file = "/dev/null" };
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_int_equal(log_open(&quiet, NULL), 0);
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	(void)unlink(path);
-	return 0;
 }
 
 int
@@ -131,5 +98,5 @@ main(void)
 		cmocka_unit_test(test_reload),
 	};
 
-	return cmocka_run_group_tests_name("files", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("files", tests, scratch_make, scratch_remove);
 }

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,25 +12,8 @@
 
 #include "lib/intern.h"
 #include "rules/geoip.h"
+#include "tests/lib/scratch.h"
 #include "tests/rules/mmdb.h"
-
-static char path[] = "/tmp/weir-geoip-XXXXXX";
-
-static int
-path_make(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
 
 #ifdef WITH_GEOIP
 static void
@@ -75,7 +57,7 @@ static struct geoip *
 load(void)
 {
 	struct err e = ERR_INIT;
-	struct geoip *g = geoip_load("geoipv2_file", path, &e);
+	struct geoip *g = geoip_load("geoipv2_file", scratch_path, &e);
 
 	if (g == NULL)
 		fail_msg("%s", e.text);
@@ -115,7 +97,7 @@ sample_write(void)
 		sized[i] = networks[i];
 		sized[i].len = records[i]->len;
 	}
-	mmdb_write(path, sized, 6);
+	mmdb_write(scratch_path, sized, 6);
 }
 
 static const struct {
@@ -197,7 +179,7 @@ test_file_overwritten(void **state)
 	(void)state;
 	sample_write();
 	g = load();
-	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(scratch_path, 0), 0);
 	assert_string_equal(intern_text(geoip_find(g, 0, &a).country), "DE");
 	geoip_free(g);
 }
@@ -216,15 +198,15 @@ test_bad_files(void **state)
 	assert_non_null(strstr(e.text, "geoipv2_file /tmp"));
 	/* Cut short everywhere: refused, or read without harm. */
 	sample_write();
-	assert_non_null(f = fopen(path, "r"));
+	assert_non_null(f = fopen(scratch_path, "r"));
 	assert_int_equal(fseek(f, 0, SEEK_END), 0);
 	size = ftell(f);
 	fclose(f);
 	for (long len = size - 1; len >= 0; len -= 37) {
 		struct geoip *g;
 
-		assert_int_equal(truncate(path, len), 0);
-		g = geoip_load("geoipv2_file", path, &e);
+		assert_int_equal(truncate(scratch_path, len), 0);
+		g = geoip_load("geoipv2_file", scratch_path, &e);
 		for (size_t i = 0; g != NULL && i < sizeof(finds) / sizeof(finds[0]); i++) {
 			ip16_t a = address(finds[i].addr);
 
@@ -269,7 +251,7 @@ test_without_library(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_null(geoip_load("geoipv2_file", path, &e));
+	assert_null(geoip_load("geoipv2_file", scratch_path, &e));
 	assert_int_equal(e.code, WEIR_EUNSUPPORTED);
 	assert_non_null(strstr(e.text, "without libmaxminddb"));
 }
@@ -324,5 +306,5 @@ main(void)
 		cmocka_unit_test(test_wants),
 	};
 
-	return cmocka_run_group_tests_name("geoip", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("geoip", tests, scratch_make, scratch_remove);
 }

@@ -6,44 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "rules/networks.h"
-
-static char path[64];
-
-static int
-path_make(void **state)
-{
-	int fd;
-
-	(void)state;
-	snprintf(path, sizeof(path), "/tmp/weir-networks-XXXXXX");
-	fd = mkstemp(path);
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
+#include "tests/lib/scratch.h"
 
 static struct networks *
 load(const char *text, size_t len, struct problems *ps)
 {
 	struct networks *n;
 	struct err e = ERR_INIT;
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
+	scratch_put(text, len);
 	memset(ps, 0, sizeof(*ps));
-	n = networks_load(path, ps, &e);
+	n = networks_load(scratch_path, ps, &e);
 	if (n == NULL)
 		fail_msg("%s", e.text);
 	return n;
@@ -150,7 +126,7 @@ test_bad_lines(void **state)
 
 		snprintf(
 		    text, sizeof(text), "! first\n\n%s\n10.0.0.0/8\n", bad[i].line);
-		snprintf(at, sizeof(at), "%s:3: ", path);
+		snprintf(at, sizeof(at), "%s:3: ", scratch_path);
 		n = load(text, strlen(text), &ps);
 		if (ps.n != 1 || ps.list[0].level != PROBLEM_WARNING ||
 		    strncmp(ps.list[0].text, at, strlen(at)) != 0)
@@ -314,5 +290,5 @@ main(void)
 		cmocka_unit_test(test_unreadable),
 	};
 
-	return cmocka_run_group_tests_name("networks", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("networks", tests, scratch_make, scratch_remove);
 }

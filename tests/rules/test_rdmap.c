@@ -3,34 +3,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "flow/text.h"
-#include "lib/log.h"
 #include "lib/rcu.h"
 #include "rules/rdmap.h"
 #include "rules/rules.h"
-
-static char path[] = "/tmp/weir-rdmap-XXXXXX";
+#include "tests/lib/scratch.h"
 
 static void
 apply(const struct rules *r, enum flow_source source, struct flow *flows, unsigned n)
 {
 	rules_apply(r, &(struct batch){ .flows = flows, .n = n, .source = source });
-}
-
-static void
-map_write(const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
 }
 
 static ip16_t
@@ -77,8 +63,8 @@ test_values(void **state)
 		struct rdmap *m;
 
 		snprintf(line, sizeof(line), "id=%s\n", values[i].text);
-		map_write(line);
-		m = rdmap_load(path, &ps, NULL);
+		scratch_write(line);
+		m = rdmap_load(scratch_path, &ps, NULL);
 		assert_non_null(m);
 		rdmap_apply(m, &f, 1);
 		if (rd_plain(f.mpls_vpn_rd) != values[i].want ||
@@ -126,8 +112,8 @@ test_rules(void **state)
 	struct rdmap *m;
 
 	(void)state;
-	map_write(usual);
-	m = rdmap_load(path, &ps, NULL);
+	scratch_write(usual);
+	m = rdmap_load(scratch_path, &ps, NULL);
 	assert_non_null(m);
 	assert_int_equal(ps.n, 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -172,14 +158,14 @@ test_order(void **state)
 		{ "the VRF on the way out", 2, 0, 6, 0, 0x3fff000000000006, RD_FLOW },
 		{ "nothing", 2, 0, 0, 0, 0, RD_UNKNOWN },
 	};
-	struct rules_config c = { .flow_to_rd_map = path };
+	struct rules_config c = { .flow_to_rd_map = scratch_path };
 	struct problems ps = { NULL, 0, 0 };
 	struct field_set needed;
 	struct files *fs = files_new();
 	struct rules *r;
 
 	(void)state;
-	map_write("id=0:5:1 in=1\n");
+	scratch_write("id=0:5:1 in=1\n");
 	assert_int_equal(field_set_parse("mpls_vpn_rd", &needed, NULL), 0);
 	assert_int_equal(rules_new(&c, &needed, fs, &r, &ps, NULL), 0);
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
@@ -195,7 +181,7 @@ test_order(void **state)
 			    (unsigned long long)f.mpls_vpn_rd);
 	}
 	/* Read anew: taken when it is sound. */
-	map_write("id=0:5:2 in=1\n");
+	scratch_write("id=0:5:2 in=1\n");
 	for (int sound = 1; sound >= 0; sound--) {
 		struct flow f = { .in_iface = 1 };
 
@@ -203,7 +189,7 @@ test_order(void **state)
 		assert_int_equal(ps.n_errors, !sound);
 		apply(r, SOURCE_NETFLOW, &f, 1);
 		assert_int_equal(rd_plain(f.mpls_vpn_rd), 0x0000000500000002);
-		map_write("id=0:5:3 in=1\nid=0:5\n");
+		scratch_write("id=0:5:3 in=1\nid=0:5\n");
 	}
 	problems_free(&ps);
 	rules_free(r);
@@ -223,30 +209,18 @@ test_faults(void **state)
 	struct problems ps = { NULL, 0, 0 };
 
 	(void)state;
-	map_write("in=3\n");
-	rdmap_free(rdmap_load(path, &ps, NULL));
+	scratch_write("in=3\n");
+	rdmap_free(rdmap_load(scratch_path, &ps, NULL));
 	assert_int_equal(ps.n_errors, 1);
 	assert_non_null(strstr(ps.list[0].text, ":1: flow_to_rd_map: a rule without"));
 	problems_free(&ps);
 }
 
 static int
-path_make(void **state)
+leave(void **state)
 {
-	static const struct log_config quiet = { .file = "/dev/null" };
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_int_equal(log_open(&quiet, NULL), 0);
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
 	rcu_drain();
-	return unlink(path);
+	return scratch_remove(state);
 }
 
 int
@@ -259,5 +233,5 @@ main(void)
 		cmocka_unit_test(test_faults),
 	};
 
-	return cmocka_run_group_tests_name("rdmap", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("rdmap", tests, scratch_make, leave);
 }

@@ -2,33 +2,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "lib/log.h"
 #include "lib/rcu.h"
 #include "rules/sampling.h"
+#include "tests/lib/scratch.h"
 
 #define MAX UINT64_MAX
 #define PACKETS SOURCE_PACKETS
 #define NETFLOW SOURCE_NETFLOW
 #define SFLOW SOURCE_SFLOW
-
-static char path[] = "/tmp/weir-sampling-XXXXXX";
-
-static void
-map_write(const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
 
 /* Write `map` to the file and compile `c` with it; NULL: without a map. */
 static struct sampling *
@@ -37,8 +23,8 @@ sampling_make(const char *map, struct sampling_config c, struct problems *ps)
 	struct sampling *s;
 	struct err e = ERR_INIT;
 
-	map_write(map != NULL ? map : "");
-	c.map = map != NULL ? path : NULL;
+	scratch_write(map != NULL ? map : "");
+	c.map = map != NULL ? scratch_path : NULL;
 	memset(ps, 0, sizeof(*ps));
 	if (sampling_new(&c, &s, ps, &e) != 0)
 		fail_msg("%s", e.text);
@@ -285,19 +271,19 @@ test_reload(void **state)
 
 	(void)state;
 	assert_int_equal(rate_now(s), 5);
-	map_write("id=6 in=1\n");
+	scratch_write("id=6 in=1\n");
 	assert_int_equal(rate_now(s), 5);
 	sampling_reload(s, &ps);
 	assert_int_equal(rate_now(s), 6);
-	map_write("id=7 in=1\nid=0\n");
+	scratch_write("id=7 in=1\nid=0\n");
 	sampling_reload(s, &ps);
 	assert_int_equal(ps.n_errors, 1);
 	assert_int_equal(rate_now(s), 6);
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(scratch_path), 0);
 	sampling_reload(s, &ps);
 	assert_int_equal(ps.n_errors, 2);
 	assert_int_equal(rate_now(s), 6);
-	map_write("! empty\n");
+	scratch_write("! empty\n");
 	sampling_reload(s, &ps);
 	assert_int_equal(ps.n_errors, 2);
 	assert_int_equal(rate_now(s), 9);
@@ -359,7 +345,7 @@ test_reads(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sampling_config c = { .map = cases[i].map ? path : NULL,
+		struct sampling_config c = { .map = cases[i].map ? scratch_path : NULL,
 			.renormalize = { [SFLOW] = cases[i].renormalize } };
 		struct field_set got, want;
 
@@ -393,22 +379,10 @@ test_directives(void **state)
 }
 
 static int
-path_make(void **state)
+leave(void **state)
 {
-	static const struct log_config quiet = { .file = "/dev/null" };
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_int_equal(log_open(&quiet, NULL), 0);
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
 	rcu_drain();
-	return unlink(path);
+	return scratch_remove(state);
 }
 
 int
@@ -426,5 +400,5 @@ main(void)
 		cmocka_unit_test(test_directives),
 	};
 
-	return cmocka_run_group_tests_name("sampling", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("sampling", tests, scratch_make, leave);
 }

@@ -5,27 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/intern.h"
-#include "lib/log.h"
 #include "rules/columns.h"
 #include "rules/tagmap.h"
+#include "tests/lib/scratch.h"
 #include "tests/rules/flow_of.h"
-
-static char path[] = "/tmp/weir-tagmap-XXXXXX";
-
-static void
-map_write(const char *text, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
 
 /* The map that `text` is, which has no fault. */
 static struct tagmap *
@@ -35,8 +22,8 @@ map_of(const char *text, unsigned workers)
 	struct err e = ERR_INIT;
 	struct tagmap *m;
 
-	map_write(text, strlen(text));
-	m = tagmap_load(path, workers, &ps, &e);
+	scratch_write(text);
+	m = tagmap_load(scratch_path, workers, &ps, &e);
 	if (m == NULL || ps.n_errors > 0)
 		fail_msg("%s: %s", text, m == NULL ? e.text : ps.list[0].text);
 	problems_free(&ps);
@@ -493,8 +480,8 @@ test_faults(void **state)
 		struct err e = ERR_INIT;
 		struct tagmap *m;
 
-		map_write(faults[i].map, strlen(faults[i].map));
-		m = tagmap_load(path, 1, &ps, &e);
+		scratch_write(faults[i].map);
+		m = tagmap_load(scratch_path, 1, &ps, &e);
 		assert_non_null(m);
 		if (ps.n_errors != faults[i].errors ||
 		    ps.n != faults[i].errors + faults[i].warnings)
@@ -525,8 +512,8 @@ test_hostile(void **state)
 		memset(file, 'x', lengths[i]);
 		memcpy(file, "set_label=", 10);
 		memcpy(file + lengths[i], "\nset_tag=2\n", 11);
-		map_write(file, lengths[i] + 11);
-		m = tagmap_load(path, 1, &ps, &e);
+		scratch_put(file, lengths[i] + 11);
+		m = tagmap_load(scratch_path, 1, &ps, &e);
 		assert_int_equal(tagmap_rules(m), lengths[i] == 16383 ? 2 : 1);
 		assert_int_equal(ps.n_errors, lengths[i] != 16383);
 		tagmap_free(m);
@@ -536,8 +523,8 @@ test_hostile(void **state)
 	/* Many complaints are not more than a few. */
 	for (size_t i = 0; i < 20000; i++)
 		memcpy(file + i * (sizeof(piece) - 1), piece, sizeof(piece) - 1);
-	map_write(file, 20000 * (sizeof(piece) - 1));
-	m = tagmap_load(path, 1, &ps, &e);
+	scratch_put(file, 20000 * (sizeof(piece) - 1));
+	m = tagmap_load(scratch_path, 1, &ps, &e);
 	assert_int_equal(tagmap_rules(m), 20000);
 	assert_int_equal(ps.n, 20);
 	assert_non_null(strstr(ps.list[19].text, "is not told"));
@@ -547,8 +534,8 @@ test_hostile(void **state)
 	/* NULs, and no text at all. */
 	for (size_t i = 0; i < 4096; i++)
 		file[i] = (char)(i * 7 + i / 256);
-	map_write(file, 4096);
-	m = tagmap_load(path, 1, &ps, &e);
+	scratch_put(file, 4096);
+	m = tagmap_load(scratch_path, 1, &ps, &e);
 	assert_int_equal(tagmap_rules(m), 0);
 	assert_true(ps.n_errors > 0);
 	tagmap_free(m);
@@ -582,7 +569,7 @@ test_workers(void **state)
 		assert_int_equal(flows[1].tag2, 100 + k);
 	}
 	assert_int_equal(tagmap_rules(m), 2);
-	assert_string_equal(tagmap_line(m, 0).file, path);
+	assert_string_equal(tagmap_line(m, 0).file, scratch_path);
 	assert_int_equal(tagmap_line(m, 0).line, 3);
 	assert_string_equal(tagmap_line(m, 0).text, "set_tag=5++ in=1");
 	assert_int_equal(tagmap_line(m, 0).matches, 12);
@@ -713,25 +700,20 @@ test_reads(void **state)
 }
 
 static int
-path_make(void **state)
+enter(void **state)
 {
-	static const struct log_config quiet = { .file = "/dev/null" };
 	struct field_set all;
-	int fd = mkstemp(path);
 
-	(void)state;
 	memset(&all, 0xff, sizeof(all));
 	columns = columns_new(&all);
-	assert_int_equal(log_open(&quiet, NULL), 0);
-	return fd == -1 || columns == NULL ? -1 : close(fd);
+	return columns != NULL ? scratch_make(state) : -1;
 }
 
 static int
-path_remove(void **state)
+leave(void **state)
 {
-	(void)state;
 	columns_free(columns);
-	return unlink(path);
+	return scratch_remove(state);
 }
 
 int
@@ -747,5 +729,5 @@ main(void)
 		cmocka_unit_test(test_reads),
 	};
 
-	return cmocka_run_group_tests_name("tagmap", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("tagmap", tests, enter, leave);
 }

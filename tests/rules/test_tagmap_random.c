@@ -8,23 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "flow/field.h"
 #include "lib/intern.h"
-#include "lib/log.h"
 #include "rules/columns.h"
 #include "rules/tagmap.h"
+#include "tests/lib/scratch.h"
 
 #define MAPS  10000U
 #define RULES 24U
 #define KEYS  4U
-
-static char path[] = "/tmp/weir-tagmap-random-XXXXXX";
 
 static uint64_t seed = 1;
 
@@ -469,7 +465,7 @@ test_random_maps(void **state)
 		struct rule rules[RULES];
 		unsigned n = 1 + any(RULES);
 		uint32_t names = 0;
-		FILE *f = fopen(path, "w");
+		FILE *f = fopen(scratch_path, "w");
 		struct tagmap *m;
 
 		assert_non_null(f);
@@ -480,7 +476,7 @@ test_random_maps(void **state)
 		for (unsigned i = 0; i < n; i++)
 			rule_write(&rules[i], f);
 		assert_int_equal(fclose(f), 0);
-		m = tagmap_load(path, 1, &ps, &e);
+		m = tagmap_load(scratch_path, 1, &ps, &e);
 		if (m == NULL || ps.n_errors > 0)
 			fail_msg("%s", m == NULL ? e.text : ps.list[0].text);
 		assert_int_equal(tagmap_rules(m), n);
@@ -491,24 +487,6 @@ test_random_maps(void **state)
 	columns_free(columns);
 }
 
-static int
-path_make(void **state)
-{
-	static const struct log_config quiet = { .file = "/dev/null" };
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_int_equal(log_open(&quiet, NULL), 0);
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int
 main(void)
 {
@@ -517,5 +495,5 @@ main(void)
 	};
 
 	return cmocka_run_group_tests_name(
-	    "tagmap, random maps", tests, path_make, path_remove);
+	    "tagmap, random maps", tests, scratch_make, scratch_remove);
 }

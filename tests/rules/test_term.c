@@ -2,16 +2,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "rules/term.h"
-
-static char path[] = "/tmp/weir-term-XXXXXX";
+#include "tests/lib/scratch.h"
 
 struct sample {
 	struct prefix net;
@@ -116,35 +112,16 @@ test_cases(void **state)
 			.out_vlan = (uint16_t)cases[i].out,
 			.mpls_vpn_rd = cases[i].rd } };
 		struct problems ps = { NULL, 0, 0 };
-		FILE *f = fopen(path, "w");
 
-		assert_non_null(f);
-		fputs(cases[i].rule, f);
-		assert_int_equal(fclose(f), 0);
+		scratch_write(cases[i].rule);
 		if (cases[i].host != NULL)
 			assert_int_equal(ip_parse(cases[i].host, &t.f.src_host), 0);
-		assert_int_equal(mapfile_read(&map, path, &t, &ps, NULL), 0);
+		assert_int_equal(mapfile_read(&map, scratch_path, &t, &ps, NULL), 0);
 		assert_int_equal(ps.n, 0);
 		if (t.n != cases[i].terms || t.holds != cases[i].want)
 			fail_msg("%s: %s: %u terms, %d", cases[i].says, cases[i].rule, t.n,
 			    t.holds);
 	}
-}
-
-static int
-path_make(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int
@@ -154,5 +131,5 @@ main(void)
 		cmocka_unit_test(test_cases),
 	};
 
-	return cmocka_run_group_tests_name("term", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("term", tests, scratch_make, scratch_remove);
 }

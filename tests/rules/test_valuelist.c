@@ -3,43 +3,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "rules/valuelist.h"
-
-static char path[] = "/tmp/weir-valuelist-XXXXXX";
-
-static int
-path_make(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	return fd == -1 ? -1 : close(fd);
-}
-
-static int
-path_remove(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
+#include "tests/lib/scratch.h"
 
 static struct valuelist *
 load(enum valuelist_kind kind, const char *text, struct problems *ps, struct err *e)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	scratch_write(text);
 	memset(ps, 0, sizeof(*ps));
 	memset(e, 0, sizeof(*e));
-	return valuelist_load(kind, path, ps, e);
+	return valuelist_load(kind, scratch_path, ps, e);
 }
 
 /* A flow that has `v` in all members that a list of any kind may change. */
@@ -191,5 +168,5 @@ main(void)
 		cmocka_unit_test(test_changes),
 	};
 
-	return cmocka_run_group_tests_name("valuelist", tests, path_make, path_remove);
+	return cmocka_run_group_tests_name("valuelist", tests, scratch_make, scratch_remove);
 }
