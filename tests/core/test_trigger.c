@@ -17,42 +17,11 @@
 
 #include "core/trigger.h"
 #include "lib/clock.h"
+#include "tests/core/program.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
 static char dir[64];
-static char command[256], out[128];
-
-/* A program of `body`; `command` becomes its path and `arguments`, `out` is for it. */
-static void
-program_make(const char *body, const char *arguments)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/program", dir);
-	snprintf(out, sizeof(out), "%s/out", dir);
-	assert_non_null(f = fopen(path, "w"));
-	fprintf(f, "#!/bin/sh\nOUT=%s\n%s\n", out, body);
-	fclose(f);
-	assert_int_equal(chmod(path, 0755), 0);
-	snprintf(command, sizeof(command), "%s%s", path, arguments);
-}
-
-static const char *
-out_read(void)
-{
-	static char text[4096];
-	FILE *f = fopen(out, "r");
-	size_t n = 0;
-
-	if (f != NULL) {
-		n = fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-	}
-	text[n] = '\0';
-	return text;
-}
 
 static int
 dir_make(void **state)
@@ -65,13 +34,8 @@ dir_make(void **state)
 static int
 dir_remove(void **state)
 {
-	char path[128];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/program", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/out", dir);
-	unlink(path);
+	program_remove();
 	return rmdir(dir);
 }
 
@@ -83,7 +47,7 @@ trigger_of(struct trigger_config c)
 
 	c.name = "test";
 	c.directive = "sql_trigger_exec";
-	c.command = command;
+	c.command = program_command;
 	if (c.limit_s == 0)
 		c.limit_s = 60;
 	t = trigger_new(&c, &e);
@@ -107,13 +71,13 @@ test_environment_and_arguments(void **state)
 
 	(void)state;
 	setenv("SECRET", "x", 1);
-	program_make("/usr/bin/env | /usr/bin/grep -v ^PWD= | LC_ALL=C /usr/bin/sort > "
+	program_make(dir, "/usr/bin/env | /usr/bin/grep -v ^PWD= | LC_ALL=C /usr/bin/sort > "
 		     "$OUT; echo \"$# $1 $2\" >> $OUT",
 	    " a  'b\t");
 	t = trigger_of((struct trigger_config){ .tell = tell, .arg = "a; $(whose)" });
 	trigger_after(t, "this");
 	trigger_free(t);
-	assert_string_equal(out_read(),
+	assert_string_equal(program_wrote(),
 	    "BATCH=this\nHOME=/\n"
 	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 	    "WHOSE=a; $(whose)\n2 a 'b\n");
@@ -162,15 +126,15 @@ test_time_limit(void **state)
 	struct trigger *t;
 
 	(void)state;
-	program_make("sleep 100 &\necho $! > $OUT\nwait", "");
+	program_make(dir, "sleep 100 &\necho $! > $OUT\nwait", "");
 	t = trigger_of((struct trigger_config){ .limit_s = 1 });
 	trigger_after(t, "t");
 	trigger_free(t);
 	assert_true(clock_mono() - start < 20 * CLOCK_S);
-	assert_true(atoi(out_read()) > 0);
-	for (int i = 0; i < 200 && is_alive(out_read()); i++) /* init reaps it */
+	assert_true(atoi(program_wrote()) > 0);
+	for (int i = 0; i < 200 && is_alive(program_wrote()); i++) /* init reaps it */
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
-	assert_false(is_alive(out_read()));
+	assert_false(is_alive(program_wrote()));
 }
 
 static void
@@ -179,13 +143,13 @@ test_async_goes_on_and_is_bounded(void **state)
 	struct trigger *t;
 
 	(void)state;
-	program_make("echo >> $OUT; exec sleep 100", "");
+	program_make(dir, "echo >> $OUT; exec sleep 100", "");
 	t = trigger_of((struct trigger_config){ .async = true });
 	for (unsigned i = 0; i < SPAWN_RUNNING + 3; i++)
 		trigger_after(t, "t");
-	for (int i = 0; i < 500 && strlen(out_read()) < SPAWN_RUNNING; i++)
+	for (int i = 0; i < 500 && strlen(program_wrote()) < SPAWN_RUNNING; i++)
 		nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
-	assert_int_equal(strlen(out_read()), SPAWN_RUNNING);
+	assert_int_equal(strlen(program_wrote()), SPAWN_RUNNING);
 	trigger_free(t); /* does not wait for a minute and a half */
 }
 
@@ -197,7 +161,7 @@ test_times_of_its_own(void **state)
 	uint64_t now = clock_real();
 
 	(void)state;
-	program_make("echo \"${BATCH-none}\" >> $OUT", "");
+	program_make(dir, "echo \"${BATCH-none}\" >> $OUT", "");
 	assert_int_equal(bins_parse_history("1h", &c.period, NULL), 0);
 	t = trigger_of(c);
 	trigger_after(t, "t"); /* not after batches, */
@@ -206,7 +170,7 @@ test_times_of_its_own(void **state)
 	trigger_tick(t, now + 3601 * CLOCK_S);
 	trigger_tick(t, now + 7200 * CLOCK_S);
 	trigger_free(t);
-	assert_string_equal(out_read(), "none\nnone\n");
+	assert_string_equal(program_wrote(), "none\nnone\n");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, dir_make, dir_remove)

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "core/preprocess.h"
+#include "tests/core/program.h"
 #include "tests/report/print_rig.h"
 
 /* Each value of a variable of rows has its file, and each bin in it its rows. */
@@ -114,27 +115,19 @@ static void
 test_trigger(void **state)
 {
 	struct fixture *x = *state;
-	char command[192], program[128], want[256];
-	FILE *f;
+	char want[256];
 
-	snprintf(program, sizeof(program), "%s/program", x->dir);
-	assert_non_null(f = fopen(program, "w"));
-	fprintf(f,
-	    "#!/bin/sh\necho $# $1 $PRINT_OUTPUT_FILE $TOTAL_ELEM_NUMBER "
-	    "$EFFECTIVE_ELEM_NUMBER $ELAPSED_TIME >> %s/ran\n",
-	    x->dir);
-	fclose(f);
-	assert_int_equal(chmod(program, 0755), 0);
-	snprintf(command, sizeof(command), "%s an argument", program);
-	x->config.trigger_exec = command;
+	program_make(x->dir, "echo $# $1 $PRINT_OUTPUT_FILE $TOTAL_ELEM_NUMBER "
+	    "$EFFECTIVE_ELEM_NUMBER $ELAPSED_TIME >> $OUT", " an argument");
+	x->config.trigger_exec = program_command;
 	x->config.preprocess = "minp=2";
 	x->o.common.aggregate = "proto";
 	start(x, 1000);
 	write_packets(x, 0, 0);
-	assert_file(x, "ran", NULL);
+	assert_string_equal(program_wrote(), "");
 	write_packets(x, 0, 1 + 1);
 	snprintf(want, sizeof(want), "2 an %s/out 1 1 0\n", x->dir);
-	assert_file(x, "ran", want);
+	assert_string_equal(program_wrote(), want);
 }
 
 /* Who holds the lock is waited for; when weir ends, for a second. */

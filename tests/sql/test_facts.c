@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "sql/facts.h"
 #include "sql/writer.h"
+#include "tests/core/program.h"
 #include "tests/sql/rig.h"
 
 static const char *
@@ -77,39 +78,6 @@ test_without_a_batch(void **state)
 	    "SQL_RECOVERY_BACKUP_HOST=b\n");
 }
 
-static char command[256], out[128];
-
-/* A program of `body`; `command` becomes its path and `arguments`, `out` is for it. */
-static void
-program_make(const char *body, const char *arguments)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/program", rig_dir);
-	snprintf(out, sizeof(out), "%s/out", rig_dir);
-	assert_non_null(f = fopen(path, "w"));
-	fprintf(f, "#!/bin/sh\nOUT=%s\n%s\n", out, body);
-	fclose(f);
-	assert_int_equal(chmod(path, 0755), 0);
-	snprintf(command, sizeof(command), "%s%s", path, arguments);
-}
-
-static const char *
-out_read(void)
-{
-	static char text[4096];
-	FILE *f = fopen(out, "r");
-	size_t n = 0;
-
-	if (f != NULL) {
-		n = fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-	}
-	text[n] = '\0';
-	return text;
-}
-
 /* As the plugin calls it: once for each bin that is in. */
 static void
 test_after_each_batch(void **state)
@@ -120,16 +88,16 @@ test_after_each_batch(void **state)
 
 	(void)state;
 	f[1].stamp += 300 * CLOCK_S;
-	program_make(
+	program_make(rig_dir,
 	    "echo $EFFECTIVE_SQL_TABLE $EFFECTIVE_ELEM_NUMBER $SQL_HISTORY_BASETIME "
 	    "$SQL_HISTORY_TIMESLOT $SQL_ACTIVE_WRITERS >> $OUT",
 	    "");
-	g.sc.trigger_exec = command;
+	g.sc.trigger_exec = program_command;
 	rig_open(&g);
 	rig_write(&g, f, 2);
 	rig_close(&g);
 	assert_string_equal(
-	    out_read(), "acct 1 1699999800 300 1\nacct 1 1700000100 300 1\n");
+	    program_wrote(), "acct 1 1699999800 300 1\nacct 1 1700000100 300 1\n");
 }
 
 int
