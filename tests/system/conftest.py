@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -15,6 +14,8 @@ import subprocess
 import time
 
 import pytest
+
+from ports import free_port  # noqa: F401 (tests take it from here)
 
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", "build/plain")).resolve()
 WEIR = BUILD / "weir"
@@ -48,27 +49,6 @@ def poll(what, seconds=30.0, every=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"not true within {seconds} s: {what}")
         time.sleep(every)
-
-
-PORTS = range(20000, 32000)  # the kernel gives away higher ones
-held_ports = []
-
-
-def free_port(kind=socket.SOCK_DGRAM):
-    """A port that nobody else gets while the tests run: each process of tests holds those
-    it was given by a name, which Linux frees when it ends."""
-    while True:
-        port = random.SystemRandom().choice(PORTS)
-        name = socket.socket(socket.AF_UNIX)
-        try:
-            name.bind(f"\0weir-test-port-{port}")
-            with socket.socket(socket.AF_INET, kind) as s:
-                s.bind(("127.0.0.1", port))
-        except OSError:
-            name.close()
-            continue
-        held_ports.append(name)
-        return port
 
 
 def generate(kind, records, keys, *options, **outputs):

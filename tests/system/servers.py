@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from ports import free_port
+
 USER, PASSWORD = "pmacct", "arealsmartpwd"
 
 
@@ -24,12 +26,6 @@ def poll(what, process, log, seconds=30.0):
         time.sleep(0.02)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Server:
     """A server program: how it is set up and started is its subclass's."""
     owner = None  # the user that it runs as, where we are root
@@ -39,7 +35,7 @@ class Server:
         self.durable = durable
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"weir-{self.engine}-"))
         self.data, self.log = self.dir / "data", self.dir / "log"
-        self.port = free_port()
+        self.port = free_port(socket.SOCK_STREAM)
         self.host = self.socket_path()
         self.as_user = {}
         if os.geteuid() == 0:

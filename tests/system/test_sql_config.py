@@ -52,7 +52,8 @@ def test_lines_without_effect_are_told(tmp_path):
         "sql_locking_style: table",
         "sql_locking_style[file]: table",
         "sql_multi_values: 1000",
-        "sql_history_offset: 60", "")))
+        "sql_history_offset: 60",
+        "nfacctd_port: 2100", "")))
     words = {3: "'sql_conn_ca_file' does nothing to sqlite3[file]",
              5: "'sql_num_hosts' does nothing to pgsql[pg]",
              6: "'sql_data' does nothing to mysql[my]",

@@ -146,7 +146,7 @@ class Runs:
         conf.write_text(config)
         # To the end of its output: pmacct's writers outlive it.
         done = subprocess.run([*argv, "-f", str(conf)], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=60,
+                              stderr=subprocess.STDOUT, text=True, timeout=200,
                               env=dict(os.environ, TZ="UTC", **env))
         assert done.returncode == 0, done.stdout
         return done.stdout
