@@ -40,7 +40,7 @@ bin_refused(struct telling *t, const struct cached_item *it, const char *text)
 	}
 	sums_add(&k->carry, &it->entry->sums);
 	k->carry_rows += it->entry->n;
-	k->carry_changed = true;
+	k->carry_changed = t->d->carries = true;
 }
 
 /* The file of `it` is gone: make it anew, with room for this bin. */
@@ -52,7 +52,7 @@ file_missing(struct telling *t, const struct cached_item *it)
 
 	if (it->k->failed)
 		return;
-	it->k->failed = true; /* its other bins say no more */
+	telling_spoils(t, it->k); /* its other bins say no more */
 	it->k->ready = false;
 	rc = known_check(t->d->ks, it->k, &why);
 	if (rc == -WEIR_ENOENT)
@@ -79,7 +79,7 @@ command_failed(void *arg, size_t no, const char *text)
 	} else {
 		err_set(&why, WEIR_EIO, "rrdcached: %s/%s: %s", t->d->ks->folder, it->k->file, text);
 		telling_fails(t, -WEIR_EIO, &why);
-		it->k->failed = true;
+		telling_spoils(t, it->k);
 	}
 }
 
@@ -168,6 +168,8 @@ batch_round(struct telling *t, const struct journal_round *round)
 	x.head_len = 7 + cached_escape(t->d->ks->folder, x.head + 7);
 	x.head[x.head_len++] = '/'; /* what follows are safe octets only (files.h) */
 	for (size_t i = 0; i < round->n && x.rc == 0; i++) {
+		if (i + 2 * AHEAD < round->n && round->entries[i + 2 * AHEAD].k != NULL)
+			known_prefetch(round->entries[i + 2 * AHEAD].k);
 		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
 			__builtin_prefetch(round->entries[i + AHEAD].k->file);
 		x.k = round->entries[i].k;

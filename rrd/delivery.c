@@ -17,6 +17,7 @@
 #define MENDS        3U  /* of the same journal */
 #define BEGIN_S      60U /* without rrdcached: how often archives are synced */
 #define BEGIN_OCTETS (64U << 20)
+#define AHEAD        8U  /* entries: whose archives are fetched into the cache */
 
 int
 telling_create(struct telling *t, struct known *k, int64_t end, struct err *e)
@@ -59,25 +60,34 @@ round_find(struct known_set *ks, struct journal_round *round)
 	}
 }
 
-/* Keep the heads of the archives that are about to be told `round`. */
+/* Find whose the entries of `round` are, which they are about to be told, and keep their heads. */
 static int
-round_heads(struct telling *t, const struct journal_round *round, struct err *e)
+round_heads(struct telling *t, struct journal_round *round, struct err *e)
 {
 	struct delivery *d = t->d;
 
+	round_find(d->ks, round);
 	for (size_t i = 0; i < round->n; i++) {
-		struct known *k = round->entries[i].k;
-		struct err why = ERR_INIT;
+		const struct journal_entry *entry = &round->entries[i];
+		struct known *k = entry->k;
+		struct err why;
 		int rc;
 
-		if (k == NULL || k->headed || k->failed)
+		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
+			known_prefetch(round->entries[i + AHEAD].k);
+		if (k == NULL)
 			continue;
+		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
+			k->journaled = entry->end;
+		if (k->headed || k->failed)
+			continue;
+		why.code = 0;
 		if (known_check(d->ks, k, &why) != 0)
 			continue; /* telling it has more to say */
 		rc = heads_take(&d->heads, d->ks, k, &why);
 		if (rc == 0)
 			continue;
-		k->failed = true;
+		telling_spoils(t, k);
 		telling_fails(t, rc, &why);
 	}
 	return heads_save(&d->heads, e);
@@ -120,13 +130,13 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *broken, bool *a
 	int rc = 0, got;
 
 	*again = *broken = false;
-	for (uint32_t i = 0; i < d->ks->n; i++)
+	for (uint32_t i = 0; i < d->ks->n && d->failing; i++)
 		d->ks->order[i]->failed = false;
+	d->failing = false;
 	for (; !*broken && (got = round_at(d, at, &round, &next, e)) > 0; at = next) {
 		struct telling t = { .d = d, .r = r, .e = e, .at = at };
 		int failed;
 
-		round_find(d->ks, round);
 		failed = round_heads(&t, round, e);
 		if (failed != 0)
 			return failed;
@@ -245,6 +255,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	r->gone += books.gone;
 	r->flushed = failed == 0;
 	delivery_carried(d->ks);
+	d->carries = false;
 	d->maybe = d->journal->size;
 	d->told = d->counted = failed > 0 ? JOURNAL_START : d->maybe;
 	d->since = clock_mono();
@@ -435,10 +446,13 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 		return rc;
 	/* What could not go where it should has become part of what is carried. */
 	d->round.n = 0;
-	delivery_carries(d->ks, &d->round, true);
+	if (d->carries)
+		delivery_carries(d->ks, &d->round, true);
 	saved = journal_append(d->journal, &d->round, &why);
-	if (saved == 0)
+	if (saved == 0 && d->carries) {
 		delivery_carried(d->ks);
+		d->carries = false;
+	}
 	if (saved == 0 && (d->cached != NULL || d->round.n > 0))
 		saved = journal_sync(d->journal, &why);
 	if (rc == 0 && saved != 0)

@@ -40,6 +40,8 @@ struct delivery {
 	uint64_t since;            /* the journal began anew, clock_mono */
 	uint64_t carried;          /* rows after `counted` that are carried: they are not written */
 	struct heads heads;
+	bool failing;              /* some archive has `failed` */
+	bool carries;              /* one carries more since it was told */
 	bool suspect;              /* archives may be half changed: put the heads back first */
 	unsigned mends;            /* how often they had other sums than the journal */
 	struct journal_round round; /* one that was read */

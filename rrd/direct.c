@@ -48,7 +48,7 @@ direct_flush(struct direct *x)
 		x->t->refused += x->rows;
 		log_err("rrd: %s", why.text);
 	} else if (rc != 0) {
-		x->k->failed = true;
+		telling_spoils(x->t, x->k);
 		telling_fails(x->t, rc, &why);
 	}
 	x->n = 0;

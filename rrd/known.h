@@ -20,27 +20,36 @@
 #include "lib/table.h"
 #include "rrd/archive.h"
 
+/* What a round needs of each comes first, on one cache line where the row begins one. */
 struct known {
 	uint64_t id;         /* of the row; the key in the table, so it stands first */
 	char *file;          /* below the folder; owned */
-	char *key;           /* text for people; owned */
 	int64_t last;        /* end of the last bin that it got or shall get, s since 1970 */
 	int64_t was;         /* `last` before the present round */
-	int64_t stored;      /* end of the last bin that the file has, as far as we know */
-	int64_t journaled;   /* end of the last bin that the journal has or had */
-	int64_t base;        /* `headed`: end of the last bin that it had then */
+	int64_t journaled;   /* end of the last bin that was told, and is in the journal or was */
 	int64_t seen;        /* end of the last bin with a row; 0: not known */
-	struct sums due;     /* delivery's: what the bins after `base` come to */
-	struct sums carry;   /* goes into the next bin: came late, or could not be written */
+	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	uint32_t carry_rows;
 	uint16_t file_len;   /* octets of `file`, without its NUL */
-	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	bool ready;          /* the file is there and has our shape */
 	bool failed;         /* in the present delivery */
 	bool carry_changed;  /* the journal does not know */
 	bool headed;         /* its head is kept (heads.h) */
 	bool unsure;         /* somebody else writes it: what it holds is not looked at */
+	struct sums carry;   /* goes into the next bin: came late, or could not be written */
+	int64_t stored;      /* end of the last bin that the file has, as far as we know */
+	int64_t base;        /* `headed`: end of the last bin that it had then */
+	struct sums due;     /* delivery's: what the bins after `base` come to */
+	char *key;           /* text for people; owned */
 };
+
+/* Have the first lines of `k`, which will be needed soon, in the cache. */
+static inline void
+known_prefetch(const struct known *k)
+{
+	__builtin_prefetch(k);
+	__builtin_prefetch((const char *)k + 64);
+}
 
 struct known_set {
 	char folder[PATH_MAX];

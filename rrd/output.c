@@ -22,6 +22,8 @@
 #include "rrd/known.h"
 #include "rrd/rows.h"
 
+#define AHEAD 8U /* archives */
+
 #define AT(member) offsetof(struct rrd_config, member)
 static const struct directive rrd_rows[] = {
 	{ .name = "rrd_path", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
@@ -112,7 +114,8 @@ struct rrd_state {
 	struct delivery delivery;
 	uint64_t spooled;         /* rows that are in the journal, or carried */
 	struct fill_items items;  /* of the snapshot that is being written, */
-	struct journal_round round; /* and what that comes to */
+	struct journal_round round; /* and what that comes to, */
+	bool carries;             /* with something that is carried otherwise than before */
 };
 
 /* The folder that all outputs share, to `root` (PATH_MAX), and the pattern of names, or NULL. */
@@ -300,6 +303,21 @@ archive_expired(const struct rrd_state *x, const struct rrd_config *c, const str
 	    k->seen > 0 && k->seen + (int64_t)c->expire <= x->times.closed;
 }
 
+/*
+ * Archives lie in the order of their names, their rows in that of their coming: what the one
+ * after the next ones needs is fetched into the cache while these are filled.
+ */
+static void
+archive_ahead(const struct rrd_state *x, uint32_t i)
+{
+	const struct known_set *ks = &x->known;
+
+	if (i + 2 * AHEAD < ks->n)
+		known_prefetch(ks->order[i + 2 * AHEAD]);
+	if (i + AHEAD < ks->n && ks->order[i + AHEAD]->items != 0)
+		__builtin_prefetch(&x->items.v[ks->order[i + AHEAD]->items - 1]);
+}
+
 /* Make a round of what all archives shall be told. Returns 0, or the first failure with `e`. */
 static int
 archives_fill(struct rrd_state *x, const struct rrd_config *c, struct fill_result *fr,
@@ -310,16 +328,21 @@ archives_fill(struct rrd_state *x, const struct rrd_config *c, struct fill_resul
 	int rc = 0;
 
 	x->round.n = 0;
+	x->carries = false;
 	for (uint32_t i = 0; i < ks->n; i++) {
 		struct known *k = ks->order[i];
-		struct err why = ERR_INIT;
+		struct err why;
 		int failure;
 
+		archive_ahead(x, i);
+		x->carries |= k->carry_changed;
 		if (k->seen == 0)
 			k->seen = x->times.closed;
 		if (archive_expired(x, c, k))
 			continue;
+		why.code = 0;
 		failure = fill_archive(ks, k, &x->items, &x->times, &x->round, fr, &why);
+		x->carries |= k->carry_changed;
 		if (failure != 0 && failed++ == 0) {
 			rc = failure;
 			*e = why;
@@ -331,7 +354,8 @@ archives_fill(struct rrd_state *x, const struct rrd_config *c, struct fill_resul
 		err_set(e, (enum weir_errno)first.code, "%.400s (and %" PRIu64 " more)",
 		    first.text, failed - 1);
 	}
-	delivery_carries(ks, &x->round, true);
+	if (x->carries)
+		delivery_carries(ks, &x->round, true);
 	return rc;
 }
 
@@ -348,10 +372,8 @@ round_append(struct rrd_state *x, struct err *e)
 		fill_undo(&x->known, &x->round);
 		return rc;
 	}
-	delivery_carried(&x->known);
-	for (size_t i = 0; i < x->round.n; i++)
-		if (x->round.entries[i].kind != JOURNAL_CARRY)
-			x->round.entries[i].k->journaled = x->round.entries[i].end;
+	if (x->carries)
+		delivery_carried(&x->known);
 	return 0;
 }
 

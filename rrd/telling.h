@@ -34,6 +34,14 @@ telling_fails(struct telling *t, int rc, const struct err *why)
 	t->why = *why;
 }
 
+/* Tell `k` no more in this delivery. */
+static inline void
+telling_spoils(struct telling *t, struct known *k)
+{
+	k->failed = true;
+	t->d->failing = true;
+}
+
 /* Call `each` for the bins of `entry`. */
 static inline void
 entry_bins(const struct journal_entry *entry, uint32_t step,
@@ -70,7 +78,7 @@ int batch_round(struct telling *t, const struct journal_round *round);
 int batch_flush(struct telling *t);
 int batch_forget(struct telling *t);
 
-#define BATCH_COMMANDS 16384U /* that rrdcached gets at once */
+#define BATCH_COMMANDS 65536U /* that rrdcached gets at once */
 
 /* What a command of a batch was about. */
 struct cached_item {
