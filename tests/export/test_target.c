@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -279,6 +280,40 @@ test_rows(void **state)
 	close(fd);
 }
 
+/* The same over IPv6, where this host has it. */
+static void
+test_rows_ipv6(void **state)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t len = sizeof(a);
+	struct err e = ERR_INIT;
+	struct target t;
+	char text[32];
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), on = 1;
+
+	(void)state;
+	if (fd == -1 || bind(fd, (struct sockaddr *)&a, len) != 0) {
+		print_message("no IPv6: %s\n", strerror(errno));
+		close(fd);
+		return;
+	}
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	snprintf(text, sizeof(text), "[::1]:%u", ntohs(a.sin6_port));
+	assert_int_equal(target_open(&t, text, 1, &(struct target_options){ 0 }, &e), 0);
+	room(fd);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "by IPv6");
+	assert_int_equal(t.one_by_one, 0);
+	assert_int_equal(
+	    setsockopt(t.fd, IPPROTO_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, &on, sizeof(on)), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i, &t, fd, "by IPv6 without checksums");
+	assert_int_not_equal(t.one_by_one, 0);
+	target_close(&t);
+	close(fd);
+}
+
 /* Nobody listens, and batches go together: each datagram is counted all the same. */
 static void
 test_nobody_there_for_many(void **state)
@@ -410,6 +445,7 @@ main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows_ipv6),
 		cmocka_unit_test(test_nobody_there_for_many),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_unresolved),
