@@ -42,6 +42,7 @@ channels_new(void)
 	ch->mgcp = class_of("MGCP");
 	ch->data = class_of("FTP_DATA");
 	ch->media = class_of("RTP");
+	ch->reports = class_of("RTCP");
 	return ch;
 }
 
@@ -90,7 +91,7 @@ announce_media(const struct look *l, const ip16_t *host, unsigned long port)
 	if (port == 0) /* it is turned off */
 		return;
 	announce(l, host, port, PROTO_UDP, l->ch->media);
-	announce(l, host, port + 1, PROTO_UDP, l->ch->media);
+	announce(l, host, port + 1, PROTO_UDP, l->ch->reports);
 }
 
 /* The port of "h1,h2,h3,h4,p1,p2" (RFC 959 s4.1.2); 0: it is none. */

@@ -30,7 +30,7 @@ struct channel_end {
 
 struct channels {
 	uint32_t ftp, sip, rtsp, mgcp; /* classes of streams that announce others, */
-	uint32_t data, media;          /* and of those */
+	uint32_t data, media, reports; /* and of those */
 	uint32_t n;              /* announced so far */
 	struct channel_end ends[CHANNELS_ENDS]; /* by a hash */
 };

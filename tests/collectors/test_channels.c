@@ -49,7 +49,7 @@ static const struct {
 	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
 	    "m=audio 49170 RTP/AVP 0\r\n", "198.51.100.7", 49170, UDP, "RTP" },
 	{ "RTCP is behind it", "SIP", "c=IN IP4 198.51.100.7\nm=audio 49170 RTP/AVP 0\n",
-	    "198.51.100.7", 49171, UDP, "RTP" },
+	    "198.51.100.7", 49171, UDP, "RTCP" },
 	{ "the address behind the medium", "SIP", "m=video 49172 RTP/SAVP 31\r\n"
 	    "c=IN IP6 2001:db8::7\r\n", "2001:db8::7", 49172, UDP, "RTP" },
 	{ "of MGCP", "MGCP", "200 1203 OK\r\nI: FDE234C8\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
@@ -63,7 +63,7 @@ static const struct {
 	{ "no address", "SIP", "c=IN IP4 nobody\r\nm=audio 49170 RTP/AVP 0\r\n", "192.0.2.1", 49170, UDP,
 	    NULL },
 	{ "the client's ports, by itself", "RTSP", "SETUP rtsp://a RTSP/1.0\r\nCSeq: 3\r\n"
-	    "Transport: RTP/AVP;unicast;client_port=4588-4589\r\n", "192.0.2.1", 4589, UDP, "RTP" },
+	    "Transport: RTP/AVP;unicast;client_port=4588-4589\r\n", "192.0.2.1", 4589, UDP, "RTCP" },
 	{ "and by the server", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
 	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.2", 4588, UDP, "RTP" },
 	{ "the server's", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
