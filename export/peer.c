@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 
 #define RETELL_NS (100 * CLOCK_MS) /* between two tellings to a target that refuses */
+#define MEASURE_NS CLOCK_S         /* between two looks at the way's width */
 #define RETRY_NS  (5 * CLOCK_S)    /* before one that refused is sent data again, where another
                                     * can have them */
 
@@ -150,12 +151,13 @@ peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t 
 		p->since = 0;
 }
 
-/* Something was too long for the way there: what is begun from now on is not. */
+/* Where the way there is narrower than was known, what is begun from now on is shorter. */
 static void
-peer_shorten(const struct peer *p, const struct sender_config *c)
+peer_measure(struct peer *p, const struct sender_config *c, uint64_t mono)
 {
 	uint32_t mtu = target_mtu(p->target);
 
+	p->measured = mono;
 	if (mtu >= MESSAGE_MTU_MIN)
 		sender_shorten(c, mtu);
 }
@@ -170,8 +172,10 @@ peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
 
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
-	if (too_long != p->too_long)
-		peer_shorten(p, c);
+	/* The kernel learns of it by ICMP, and divides what is too long without a word. */
+	if (p->stream == NULL &&
+	    (too_long != p->too_long || mono - p->measured >= MEASURE_NS))
+		peer_measure(p, c, mono);
 	p->too_long = too_long;
 	if (refusals == p->refusals)
 		return;

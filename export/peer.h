@@ -28,6 +28,7 @@ struct peer {
 	unsigned named;              /* applications that were named since */
 	uint64_t refusals, too_long; /* of the target, when they were looked at last */
 	uint64_t refused;            /* when it refused last; mono ns, 0: never */
+	uint64_t measured;           /* when the way to it was measured last; mono ns */
 	bool stale;                  /* what was told may be lost */
 	int32_t before;              /* sender_renew's: which it was among those before; -1: none */
 };

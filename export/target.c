@@ -347,9 +347,12 @@ messages_send(struct target *t, int fd, struct mmsghdr *m, unsigned n)
 {
 	int k = sendmmsg(fd, m, n, 0);
 
-	/* An ICMP error is about an earlier datagram: this one has not been tried. */
-	for (int tries = 1; k < 0 && errno == ECONNREFUSED; tries++) {
-		count(&t->refusals, 1);
+	/*
+	 * An ICMP error, that nobody listens or that the way is narrow, is about an earlier
+	 * datagram: this one has not been tried.
+	 */
+	for (int tries = 1; k < 0 && (errno == ECONNREFUSED || errno == EMSGSIZE); tries++) {
+		count(&t->refusals, errno == ECONNREFUSED);
 		if (tries == 2)
 			break;
 		k = sendmmsg(fd, m, n, 0);
