@@ -2,6 +2,7 @@
 """What tests of re-export share: a network that loses and reorders datagrams, export headers
 read back, and other people's collectors."""
 import collections
+import ctypes
 import random
 import select
 import signal
@@ -296,11 +297,12 @@ def acctd_once(path, datagrams, aggregate, name, more, patience):
 class Sink(threading.Thread):
     """A UDP socket whose datagrams are kept, in their order."""
 
-    def __init__(self):
+    def __init__(self, at=None):
         super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket = at or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if at is None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.socket.bind(("127.0.0.1", 0))
         self.socket.settimeout(0.1)
         self.port, self.got, self.ended = self.socket.getsockname()[1], [], False
         self.start()
@@ -316,3 +318,84 @@ class Sink(threading.Thread):
         self.ended = True
         self.join()
         self.socket.close()
+
+
+# ---------------------------------------------------------------- a network of one's own
+
+
+class Chain:
+    """Three network namespaces in a row, whose two wires have these MTUs."""
+
+    FAR = {4: "10.2.0.2", 6: "fd02::2"}  # the address of the last
+
+    def __init__(self, name, family, *mtus):
+        self.names, self.family = [f"{name}-{i}" for i in range(3)], family
+        try:
+            self.make(mtus, *({4: ("10.{}.0.{}", 24), 6: ("fd0{}::{}", 64)}[family]))
+        except BaseException:
+            self.close()
+            raise
+
+    def make(self, mtus, address, bits):
+        for n in self.names:
+            self.ip("netns", "add", n)
+            self.ip("-n", n, "link", "set", "lo", "up")
+        for i, mtu in enumerate(mtus):
+            a, b = self.names[i], self.names[i + 1]
+            self.ip("-n", a, "link", "add", f"right{i}", "mtu", mtu, "type", "veth", "peer", "name",
+                    f"left{i}", "mtu", mtu, "netns", b)
+            for ns, link, host in ((a, f"right{i}", 1), (b, f"left{i}", 2)):
+                self.ip("-n", ns, "addr", "add", f"{address.format(i + 1, host)}/{bits}", "dev", link,
+                        *(["nodad"] if self.family == 6 else []))
+                self.ip("-n", ns, "link", "set", link, "up")
+        self.inside(1, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; "
+                    "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        for ns, to, by in ((0, 2, (1, 2)), (2, 1, (2, 1))):
+            self.ip("-n", self.names[ns], "route", "add", f"{address.format(to, 0)}/{bits}", "via",
+                    address.format(*by))
+        self.settle()
+
+    def settle(self):
+        """Until neighbours know each other, what is sent waits, or is lost."""
+        with self.socket(0) as here, self.socket(2) as there:
+            there.settimeout(0.2)
+
+            def passes():
+                try:
+                    here.sendto(b"", (self.FAR[self.family], there.getsockname()[1]))
+                    there.recv(1)
+                    return True
+                except OSError:
+                    return False
+            poll(passes)
+
+    @staticmethod
+    def ip(*args):
+        subprocess.run(["ip", *(str(a) for a in args)], check=True, timeout=30)
+
+    def prefix(self, i=0):
+        return ("ip", "netns", "exec", self.names[i])
+
+    def inside(self, i, *command):
+        return subprocess.run([*self.prefix(i), *command], check=True, capture_output=True,
+                              text=True, timeout=30).stdout
+
+    def socket(self, i, family=None):
+        """A UDP socket in namespace `i`, which a thread makes that goes there."""
+        made, families = [], {4: socket.AF_INET, 6: socket.AF_INET6}
+
+        def make():
+            with open(f"/run/netns/{self.names[i]}", encoding="ascii") as f:
+                assert ctypes.CDLL(None).setns(f.fileno(), 0x40000000) == 0  # CLONE_NEWNET
+            s = socket.socket(families[family or self.family], socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            made.append(s)
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        made[0].bind(("", 0))
+        return made[0]
+
+    def close(self):
+        for n in self.names:
+            subprocess.run(["ip", "netns", "del", n], check=False, timeout=30)
