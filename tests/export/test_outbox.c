@@ -139,7 +139,7 @@ test_no_room(void **state)
 {
 	struct stats stats;
 	struct outbox *b = box_open(ENCODE_IPFIX, 1, &stats);
-	struct parcel *taken[64];
+	struct parcel *taken[65];
 	uint64_t put_in = 0, refused = 0, got = 0;
 	unsigned n = 0;
 
