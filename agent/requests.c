@@ -137,12 +137,15 @@ answer_count(struct stats *s, uint64_t ns)
 		stat_add(s, slower[i].stat, 1);
 }
 
-/* Send all of it. Who is not rid of it has no master any more: the library shall see that. */
-static void
+/*
+ * Send all of it. A master that takes no answers for long, though it asks, has none of this
+ * thread's time: the library shall see that the connection is over.
+ */
+static bool
 octets_send(int fd, const uint8_t *p, size_t n)
 {
 	while (n > 0) {
-		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 		struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
 		if (sent > 0) {
@@ -151,9 +154,10 @@ octets_send(int fd, const uint8_t *p, size_t n)
 		} else if (errno != EINTR &&
 		           (errno != EAGAIN || poll(&wait, 1, MASTER_WAIT_MS) != 1)) {
 			(void)shutdown(fd, SHUT_RDWR);
-			return;
+			return false;
 		}
 	}
+	return true;
 }
 
 /* Answer the PDU at `pdu`; false: the library has to. */
@@ -167,7 +171,7 @@ request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
 	    sizeof(q->out));
 	if (n == 0)
 		return false;
-	octets_send(fd, q->out, n);
+	(void)octets_send(fd, q->out, n);
 	/* The library keeps its alarm of pings here: a master that asks is there. */
 	if (q->one->securityModel != SNMP_DEFAULT_SECMODEL)
 		snmp_alarm_reset((unsigned)q->one->securityModel);
@@ -256,6 +260,14 @@ requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *
 	return (int)n;
 }
 
+/* And what it writes to it with: it would wait for as long as it takes. */
+static int
+requests_send(netsnmp_transport *t, const void *buf, int size, void **opaque, int *olength)
+{
+	(void)opaque, (void)olength;
+	return octets_send(t->sock, buf, (size_t)size) ? size : -1;
+}
+
 /* What goes the library's way */
 
 /* The first variable of `pdu` has this error. */
@@ -328,8 +340,10 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	q->one = one;
 	q->stream = (struct stream){ .n_head = 0 };
 	t = snmp_sess_transport(snmp_sess_pointer(one));
-	if (t != NULL)
+	if (t != NULL) {
 		t->f_recv = requests_receive;
+		t->f_send = requests_send;
+	}
 }
 
 /* Setting */
