@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "flow/field.h"
 #include "sql/driver.h"
 #include "sql/server.h"
 
@@ -99,6 +100,17 @@ no_history(const struct plugin *p)
 	return p->common->history == NULL;
 }
 
+static bool
+no_class(const struct plugin *p)
+{
+	const char *aggregate = p->common->aggregate;
+	struct field_set set = { { 0 } };
+	struct err e = ERR_INIT;
+
+	return aggregate == NULL || (field_set_parse(aggregate, &set, &e) == 0 &&
+	                                !field_set_has(&set, F_CLASS));
+}
+
 /* The first row that holds decides. */
 static const struct {
 	const char *name;
@@ -133,6 +145,8 @@ static const struct {
 	{ "sql_trigger_exec_async", no_trigger, "there is no trigger: write sql_trigger_exec" },
 	{ "sql_trigger_limit", no_trigger, "there is no trigger: write sql_trigger_exec" },
 	{ "sql_preprocess_type", no_preprocess, "there are no checks: write sql_preprocess" },
+	{ "sql_aggressive_classification", no_class,
+	    "rows have no class: write class in aggregate" },
 	{ "sql_history_offset", no_history, "there are no time bins: write sql_history" },
 };
 

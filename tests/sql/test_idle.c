@@ -86,7 +86,10 @@ static const struct {
 	{ .name = "sql_preprocess", "it", .c.preprocess = "minp=2" },
 	{ .name = "sql_preprocess_type", "checks", .c.preprocess = "minp=2" },
 	{ .name = "sql_preprocess_type", .said = ALL("write sql_preprocess") },
-	{ .name = "sql_aggressive_classification" },
+	{ .name = "sql_aggressive_classification", "class",
+	    .common.aggregate = "src_host, class" },
+	{ .name = "sql_aggressive_classification", "another", .common.aggregate = "src_host",
+	    .said = ALL("class in aggregate") },
 	{ .name = "sql_history", "it", .common.history = "5m" },
 	{ .name = "sql_history_roundoff", "bins", .common.history = "5m" },
 	{ .name = "sql_history_roundoff" }, /* of the times of writing */

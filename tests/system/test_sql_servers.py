@@ -96,21 +96,22 @@ def test_several_weirs_write_the_same_rows(engines, tmp_path, engine, way):
 
 
 def test_dashboards_read_while_weir_writes(engine, tmp_path):
-    """Plugins feed acct_in, acct_out by week day, and the sums of customers; whoever adds up a
-    minute meanwhile gets all of it or nothing, and what the datagrams had."""
+    """Plugins with filters feed acct_in, a ring of tables by week day, and the sums of customers;
+    whoever adds up a minute meanwhile gets all of it or nothing, and what the datagrams had."""
     pcap = tmp_path / "x.pcap"
     generate("netflow5", 60000, 100, "--uniform", "--pps", 60, pcap=pcap)
     netflow.v5_settle(pcap, 60)
     (tmp_path / "tags").write_text("set_tag=10 filter='dst port 443'\n"
                                    "set_tag=20 filter='dst port 53'\n")
-    source, want_in, want_out, customers = None, {}, {}, {}
-    for (src, dst, _, dport, _), _, _, octets, began in netflow.v5_rows(pcap):
-        source = source or src
+    want_in, want_out, customers = {}, {}, {}
+    for (src, dst, _, dport, proto), _, _, octets, began in netflow.v5_rows(pcap):
         tag = {443: 10, 53: 20}.get(dport, 0)
         customers[tag] = customers.get(tag, 0) + octets
-        for host, sums in ((src, want_in), (dst, want_out)):
-            at = (host, began // 60000 * 60)
-            sums[at] = sums.get(at, 0) + octets
+        host, sums = {6: (src, want_in), 17: (dst, want_out)}.get(proto, (src, {}))
+        at = (host, began // 60000 * 60)
+        sums[at] = sums.get(at, 0) + octets
+    source = next(iter(want_in))[0]
+    assert want_out
     engine.fresh("x")
     w = start(tmp_path / "w", f"""
         pcap_savefile: {pcap}
@@ -121,8 +122,11 @@ def test_dashboards_read_while_weir_writes(engine, tmp_path):
         aggregate[customers]: tag
         pre_tag_map[customers]: {tmp_path}/tags
         sql_table_version[customers]: 2
+        aggregate_filter[in]: tcp
+        aggregate_filter[out]: udp
         sql_table[in]: acct_in
-        sql_table[out]: acct_out_%w
+        sql_table[out]: acct_v4_%w
+        sql_table_version[out]: 4
         sql_history: 1m
         sql_history_roundoff: m
         sql_refresh_time: 60
@@ -138,7 +142,7 @@ def test_dashboards_read_while_weir_writes(engine, tmp_path):
     looks = 0
     while w.poll() is None:
         for column, table, want in (("ip_src", "acct_in", want_in),
-                                    ("ip_dst", "acct_out_2", want_out)):
+                                    ("ip_dst", "acct_v4_2", want_out)):
             got = read(column, table)
             looks += len(got) > 0
             assert {k: want[k] for k in got} == got
@@ -146,7 +150,7 @@ def test_dashboards_read_while_weir_writes(engine, tmp_path):
             assert len(got) == sum(at in bins for _, at in want)
     assert w.returncode == 0
     assert read("ip_src", "acct_in") == want_in
-    assert read("ip_dst", "acct_out_2") == want_out  # 2023-11-14 was a Tuesday
+    assert read("ip_dst", "acct_v4_2") == want_out  # 2023-11-14 was a Tuesday
     assert len(customers) == 3
     assert customers == {int(tag): int(octets) for tag, octets in engine.rows(
         "SELECT agent_id, SUM(bytes) FROM acct_v2 GROUP BY agent_id", "x")}

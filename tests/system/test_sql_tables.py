@@ -69,9 +69,9 @@ CASES = [
          pmacct=("sqlite3", "mysql")),
     Case("insert", "rows only inserted", OPTIMIZE + "\nsql_dont_try_update: true", adds=False),
     Case("copy", "COPY", OPTIMIZE + "\nsql_use_copy: true\nsql_dont_try_update: true\n"
-         "sql_delimiter: ;", engines=("pgsql",), adds=False),
+         "sql_delimiter: ;", pmacct=("pgsql",), adds=False),
     Case("multi", "many rows a statement", OPTIMIZE + "\nsql_multi_values: 65536\n"
-         "sql_dont_try_update: true", engines=("sqlite3", "mysql"), adds=False),
+         "sql_dont_try_update: true", pmacct=("sqlite3", "mysql"), adds=False),
     Case("table", "the table locked", OPTIMIZE + "\nsql_locking_style: table"),
     Case("row", "rows locked", OPTIMIZE + "\nsql_locking_style: row",
          pmacct=("sqlite3", "pgsql")),
