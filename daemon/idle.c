@@ -7,8 +7,8 @@
 /* What has been seen of a line: it is used when it is by one plugin. */
 struct line_use {
 	bool used;
-	const char *why;              /* it is not; NULL: nobody says so */
-	const struct plugin *plugin;  /* that says so */
+	const char *why; /* it is not; NULL: nobody says so */
+	const struct plugin *plugin; /* that says so */
 };
 
 struct look {
@@ -28,7 +28,8 @@ value_look(void *arg, const struct directive_value *v)
 	if (v->from == NULL)
 		return;
 	use = &look->uses[v->from - look->s->config.lines];
-	if (p->ops->idle != NULL && (def == NULL || v->text == NULL || strcmp(def, v->text) != 0))
+	if (p->ops->idle != NULL &&
+	    (def == NULL || v->text == NULL || strcmp(def, v->text) != 0))
 		why = p->ops->idle(p->ops, &p->common, p->config, v->row->name);
 	if (why == NULL) {
 		use->used = true;
@@ -41,12 +42,13 @@ value_look(void *arg, const struct directive_value *v)
 void
 idle_note(struct settings *s)
 {
-	struct look look = { .s = s, .uses = calloc(s->config.n + 1, sizeof(*look.uses)) };
+	struct look look = { .s = s,
+		.uses = calloc(s->config.n + 1, sizeof(*look.uses)) };
 
 	for (unsigned i = 0; i < s->n_plugins && look.uses != NULL; i++) {
 		look.plugin = &s->plugins[i];
-		(void)directive_each(&output_directives, &s->config, &look.plugin->common,
-		    look.plugin->name, value_look, &look);
+		(void)directive_each(&output_directives, &s->config,
+		    &look.plugin->common, look.plugin->name, value_look, &look);
 		if (look.plugin->config != NULL)
 			(void)directive_each(look.plugin->ops->directives, &s->config,
 			    look.plugin->config, look.plugin->name, value_look, &look);

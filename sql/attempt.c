@@ -29,8 +29,9 @@ attempt_end(struct attempt *a)
 bool
 attempt_is_over(const struct attempt *a)
 {
-	return atomic_load(&a->off) || (atomic_load(&a->ending) &&
-	                                   clock_mono() - atomic_load(&a->heard) >= SILENCE);
+	return atomic_load(&a->off) ||
+	       (atomic_load(&a->ending) &&
+		   clock_mono() - atomic_load(&a->heard) >= SILENCE);
 }
 
 int

@@ -108,7 +108,7 @@ no_class(const struct plugin *p)
 	struct err e = ERR_INIT;
 
 	return aggregate == NULL || (field_set_parse(aggregate, &set, &e) == 0 &&
-	                                !field_set_has(&set, F_CLASS));
+					!field_set_has(&set, F_CLASS));
 }
 
 /* The first row that holds decides. */
@@ -117,14 +117,19 @@ static const struct {
 	bool (*holds)(const struct plugin *p);
 	const char *why;
 } rows[] = {
-	{ "sql_host", on_a_file, "SQLite has no server: write the path of the file as sql_db" },
+	{ "sql_host", on_a_file,
+	    "SQLite has no server: write the path of the file as sql_db" },
 	{ "sql_port", on_a_file, "SQLite has no server: leave it out" },
 	{ "sql_port", port_unused,
-	    "a socket has no port: write sql_host: 127.0.0.1 to have the port of this machine" },
+	    "a socket has no port: write sql_host: 127.0.0.1 to have the port of this "
+	    "machine" },
 	{ "sql_user", on_a_file, "SQLite has no users: the file's permissions decide" },
-	{ "sql_passwd", on_a_file, "SQLite has no users: the file's permissions decide" },
-	{ "sql_passwd", passwd_unused, "sql_passwd_file has the password: leave one of them out" },
-	{ "sql_passwd_file", on_a_file, "SQLite has no users: the file's permissions decide" },
+	{ "sql_passwd", on_a_file,
+	    "SQLite has no users: the file's permissions decide" },
+	{ "sql_passwd", passwd_unused,
+	    "sql_passwd_file has the password: leave one of them out" },
+	{ "sql_passwd_file", on_a_file,
+	    "SQLite has no users: the file's permissions decide" },
 	{ "sql_conn_ca_file", on_a_file, "SQLite has no server: leave it out" },
 	{ "sql_conn_ca_file", tls_unused,
 	    "there is no TLS over a socket: write sql_host with the server's name" },
@@ -140,14 +145,20 @@ static const struct {
 	    "with sql_optimize_clauses the table is your own: write sql_table, and "
 	    "sql_table_schema for types of your own" },
 	{ "sql_data", version_of_one_kind,
-	    "there is one kind of tables from sql_table_version 6 on: write sql_table" },
-	{ "sql_trigger_time", no_trigger, "there is no trigger: write sql_trigger_exec" },
-	{ "sql_trigger_exec_async", no_trigger, "there is no trigger: write sql_trigger_exec" },
-	{ "sql_trigger_limit", no_trigger, "there is no trigger: write sql_trigger_exec" },
-	{ "sql_preprocess_type", no_preprocess, "there are no checks: write sql_preprocess" },
+	    "there is one kind of tables from sql_table_version 6 on: write "
+	    "sql_table" },
+	{ "sql_trigger_time", no_trigger,
+	    "there is no trigger: write sql_trigger_exec" },
+	{ "sql_trigger_exec_async", no_trigger,
+	    "there is no trigger: write sql_trigger_exec" },
+	{ "sql_trigger_limit", no_trigger,
+	    "there is no trigger: write sql_trigger_exec" },
+	{ "sql_preprocess_type", no_preprocess,
+	    "there are no checks: write sql_preprocess" },
 	{ "sql_aggressive_classification", no_class,
 	    "rows have no class: write class in aggregate" },
-	{ "sql_history_offset", no_history, "there are no time bins: write sql_history" },
+	{ "sql_history_offset", no_history,
+	    "there are no time bins: write sql_history" },
 };
 
 const char *

@@ -31,8 +31,8 @@ conn_poll(struct sql_conn *c, struct attempt *a, struct err *e)
 		    next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until);
 
 		if (got <= 0)
-			return err_set(e, WEIR_EIO, "%s: %s", c->where, got == 0 ?
-			    "no answer" : "given up, as weir ends");
+			return err_set(e, WEIR_EIO, "%s: %s", c->where,
+			    got == 0 ? "no answer" : "given up, as weir ends");
 		attempt_heard(a);
 		if ((next = PQconnectPoll(c->pg)) == PGRES_POLLING_FAILED)
 			return pgsql_error(c, WEIR_EIO, e);
@@ -46,14 +46,14 @@ address_try(struct sql_conn *c, const struct sql_config *config, struct attempt 
     const char *host, const char *address, struct err *e)
 {
 	char passwd[SERVER_PASSWD_MAX], port[16] = "", silence_ms[16];
-	const char *names[] = { "dbname", "user", "password", "host", "hostaddr", "port",
-		"sslmode", "sslrootcert", "client_encoding", "application_name",
+	const char *names[] = { "dbname", "user", "password", "host", "hostaddr",
+		"port", "sslmode", "sslrootcert", "client_encoding", "application_name",
 		"keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", NULL };
 	const char *values[] = { config->db,
-		config->user != NULL ? config->user : SERVER_USER, passwd, host, address, port,
-		config->ca_file != NULL ? "verify-full" : NULL, config->ca_file, "UTF8",
-		"weir", "30", "10", "3", silence_ms, NULL };
+		config->user != NULL ? config->user : SERVER_USER, passwd, host,
+		address, port, config->ca_file != NULL ? "verify-full" : NULL,
+		config->ca_file, "UTF8", "weir", "30", "10", "3", silence_ms, NULL };
 	int rc = server_passwd(config, passwd, e);
 
 	if (rc != 0)
@@ -84,11 +84,12 @@ host_try(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
 	if ((rc = getaddrinfo(host, NULL, &hints, &list)) != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", host, gai_strerror(rc));
 	rc = -WEIR_EIO;
-	for (const struct addrinfo *at = list; at != NULL && rc != 0; at = at->ai_next) {
+	for (const struct addrinfo *at = list; at != NULL && rc != 0;
+	     at = at->ai_next) {
 		char address[NI_MAXHOST];
 
-		if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof(address), NULL, 0,
-		        NI_NUMERICHOST) == 0)
+		if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof(address),
+			NULL, 0, NI_NUMERICHOST) == 0)
 			rc = address_try(c, config, a, host, address, e);
 	}
 	freeaddrinfo(list);

@@ -34,7 +34,8 @@ turn_take(unsigned max, bool (*ends)(void *arg), void *arg)
 	while (turns.n >= max && waited < PATIENCE_S) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += 1;
-		if (pthread_cond_timedwait(&turns.changed, &turns.lock, &until) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&turns.changed, &turns.lock, &until) ==
+		    ETIMEDOUT)
 			waited += ends(arg);
 	}
 	n = ++turns.n;
