@@ -2,6 +2,7 @@
 #include "daemon/directives.h"
 
 #include "daemon/settings.h"
+#include "lib/log.h"
 
 #define AT(member) offsetof(struct weir_config, member)
 static const struct directive weir_rows[] = {
@@ -45,7 +46,10 @@ static const struct directive weir_rows[] = {
 	{ .name = "daemonize", .type = DIRECTIVE_BOOL, .offset = AT(daemonize),
 	    .def = "false", .doc = "Go to the background." },
 	{ .name = "debug", .type = DIRECTIVE_BOOL, .offset = AT(debug), .def = "false",
-	    .doc = "Log debug lines of all topics." },
+	    .doc = "Log debug lines." },
+	{ .name = "debug_topics", .type = DIRECTIVE_STRING, .offset = AT(debug_topics),
+	    .doc = "What the debug lines are about: topics with commas between. Default: all. There "
+	           "are" LOG_TOPIC_NAMES "." },
 	{ .name = NULL },
 };
 #undef AT

@@ -136,7 +136,8 @@ events_set(struct run *r, struct err *e)
 static int
 logs_open(const struct weir_config *c, struct err *e)
 {
-	struct log_config lc = { c->logfile, c->syslog, c->syslog_ident, c->debug };
+	struct log_config lc = { c->logfile, c->syslog, c->syslog_ident, c->debug,
+		c->debug_topics };
 
 	return log_open(&lc, e);
 }

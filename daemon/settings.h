@@ -31,6 +31,7 @@ struct weir_config {
 	const char *aggregate_primitives; /* file; NULL: none */
 	const char *logfile, *syslog, *syslog_ident, *pidfile;
 	bool daemonize, debug;
+	const char *debug_topics;   /* with commas between; NULL: all */
 };
 
 struct plugin {

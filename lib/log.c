@@ -119,19 +119,49 @@ out_take(int fd)
 		close(old);
 }
 
+static int
+topic_find(const char *name, size_t len)
+{
+	for (int i = 0; i < LOG_N_TOPICS; i++)
+		if (strlen(topics[i]) == len && memcmp(topics[i], name, len) == 0)
+			return i;
+	return -1;
+}
+
+/* Set a bit of `bits` for each topic of `list`. */
+static int
+topics_read(const char *list, unsigned *bits, struct err *e)
+{
+	*bits = list == NULL ? ALL_TOPICS : 0;
+	while (list != NULL && *list != '\0') {
+		size_t len = strcspn(list, ", ");
+		int topic = topic_find(list, len);
+
+		if (topic < 0)
+			return err_set(e, WEIR_EINVAL,
+			    "debug_topics: no topic '%.*s'; there are" LOG_TOPIC_NAMES, (int)len, list);
+		*bits |= 1U << topic;
+		list += len + strspn(list + len, ", ");
+	}
+	return 0;
+}
+
 int
 log_open(const struct log_config *c, struct err *e)
 {
 	int facility = c->syslog != NULL ? facility_find(c->syslog) : 0;
 	int fd = c->syslog != NULL ? -1 : STDERR_FILENO;
+	unsigned bits;
 
+	if (topics_read(c->topics, &bits, e) != 0)
+		return -WEIR_EINVAL;
 	if (facility < 0)
 		return err_set(e, WEIR_EINVAL,
 		    "syslog: no facility '%s'; there are auth, daemon, kern, mail, "
 		    "user, local0 to local7 and the like", c->syslog);
 	if (c->file != NULL) {
 		if (strlen(c->file) >= sizeof(file_path))
-			return err_set(e, WEIR_EINVAL, "log file: name too long");
+			return err_set(e, WEIR_EINVAL, "logfile: name too long");
 		fd = file_open(c->file);
 		if (fd < 0)
 			return err_set(e, WEIR_EIO, "logfile %s: %s", c->file,
@@ -145,7 +175,7 @@ log_open(const struct log_config *c, struct err *e)
 	}
 	atomic_store(&to_syslog, c->syslog != NULL);
 	out_take(fd);
-	atomic_store(&debug_topics, c->debug ? ALL_TOPICS : 0);
+	atomic_store(&debug_topics, c->debug ? bits : 0);
 	return 0;
 }
 
@@ -158,7 +188,7 @@ log_reopen(void)
 		return;
 	fd = file_open(file_path);
 	if (fd < 0)
-		log_err("log file %s: %s; the old one is kept", file_path,
+		log_err("logfile %s: %s; the old one is kept", file_path,
 		    strerror(errno));
 	else
 		out_take(fd);
@@ -171,25 +201,6 @@ log_close(void)
 	file_path[0] = '\0';
 	if (atomic_exchange(&to_syslog, false))
 		closelog();
-}
-
-int
-log_set_debug(const char *topic, bool on)
-{
-	unsigned bits = 0;
-
-	if (strcmp(topic, "all") == 0)
-		bits = ALL_TOPICS;
-	for (unsigned i = 0; i < LOG_N_TOPICS; i++)
-		if (strcmp(topic, topics[i]) == 0)
-			bits = 1U << i;
-	if (bits == 0)
-		return -WEIR_EINVAL;
-	if (on)
-		atomic_fetch_or(&debug_topics, bits);
-	else
-		atomic_fetch_and(&debug_topics, ~bits);
-	return 0;
 }
 
 static void

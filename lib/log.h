@@ -15,11 +15,11 @@
 
 enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Topics of debug lines; a bit each, switched on with log_set_debug. */
+/* Topics of debug lines; a bit each. */
 #define LOG_TOPICS(X) \
-	X(CONFIG, "config") X(PCAP, "pcap") X(NETFLOW, "netflow") X(SFLOW, "sflow") \
-	X(TEMPLATE, "template") X(RULES, "rules") X(VIEW, "view") X(PUBLISH, "publish") \
-	X(SNMP, "snmp") X(RRD, "rrd") X(SQL, "sql") X(REPORT, "report") X(CONTROL, "control")
+	X(PCAP, "pcap") X(TEMPLATE, "template") X(SNMP, "snmp") X(RRD, "rrd") X(SQL, "sql")
+#define LOG_TOPIC_NAME(NAME, text) " " text
+#define LOG_TOPIC_NAMES LOG_TOPICS(LOG_TOPIC_NAME) /* " pcap template" and so on */
 enum log_topic {
 #define X(NAME, text) LOG_##NAME,
 	LOG_TOPICS(X)
@@ -32,7 +32,8 @@ struct log_config {
 	const char *file;    /* path, NULL: standard error */
 	const char *syslog;  /* facility by name ("daemon", "local0"), NULL: none */
 	const char *ident;   /* syslog ident, NULL: "weir" */
-	bool debug;          /* all topics */
+	bool debug;          /* debug lines, */
+	const char *topics;  /* of these topics, with commas between; NULL: of all */
 };
 
 /*
@@ -45,9 +46,6 @@ int log_open(const struct log_config *c, struct err *e);
 void log_reopen(void);
 
 void log_close(void);
-
-/* Switch debug lines of one topic ("netflow") or "all". Returns 0 or -WEIR_EINVAL. */
-int log_set_debug(const char *topic, bool on);
 
 void log_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -82,7 +82,7 @@ test_levels(void **state)
 	log_err("snmp: no %s", "master");
 	log_warn("ipfix %s/%d: template %d unknown", "192.0.2.1", 256, 300);
 	log_info("ready");
-	log_debug(LOG_NETFLOW, "not switched on");
+	log_debug(LOG_SNMP, "not switched on");
 	assert_string_equal(file_text(path),
 	    STAMP "ERR   snmp: no master\n"
 	    STAMP "WARN  ipfix 192.0.2.1/256: template 300 unknown\n"
@@ -92,25 +92,34 @@ test_levels(void **state)
 static void
 test_debug_topics(void **state)
 {
+	static const struct {
+		const char *says, *topics, *want;
+		bool debug;
+	} cases[] = {
+		{ "none without debug", "snmp", "", false },
+		{ "all", NULL, STAMP "DEBUG the first\n" STAMP "DEBUG snmp\n" STAMP "DEBUG the last\n",
+		    true },
+		{ "one", "snmp", STAMP "DEBUG snmp\n", true },
+		{ "two", "pcap, sql", STAMP "DEBUG the first\n" STAMP "DEBUG the last\n", true },
+	};
+	struct err e = ERR_INIT;
+
 	(void)state;
-	open_file();
-	assert_int_equal(log_set_debug("netflow", true), 0);
-	log_debug(LOG_NETFLOW, "one");
-	log_debug(LOG_SQL, "other topics stay off");
-	assert_int_equal(log_set_debug("netflow", false), 0);
-	log_debug(LOG_NETFLOW, "off again");
-	assert_int_equal(log_set_debug("all", true), 0);
-	log_debug(LOG_CONFIG, "the first");
-	log_debug(LOG_CONTROL, "the last");
-	assert_int_equal(log_set_debug("nonsense", true), -WEIR_EINVAL);
-	assert_int_equal(log_set_debug("all", false), 0);
-	log_debug(LOG_CONTROL, "off");
-	assert_int_equal(
-	    log_open(&(struct log_config){ .file = path, .debug = true }, NULL), 0);
-	log_debug(LOG_RRD, "from the start");
-	assert_string_equal(file_text(path),
-	    STAMP "DEBUG one\n" STAMP "DEBUG the first\n" STAMP "DEBUG the last\n"
-	    STAMP "DEBUG from the start\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct log_config c = { .file = path, .debug = cases[i].debug,
+			.topics = cases[i].topics };
+
+		open_file();
+		assert_int_equal(log_open(&c, NULL), 0);
+		log_debug(LOG_PCAP, "the first");
+		log_debug(LOG_SNMP, "snmp");
+		log_debug(LOG_SQL, "the last");
+		if (strcmp(file_text(path), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].says, file_text(path));
+	}
+	assert_int_equal(log_open(&(struct log_config){ .topics = "snmp,sqll" }, &e), -WEIR_EINVAL);
+	assert_string_equal(
+	    e.text, "debug_topics: no topic 'sqll'; there are pcap template snmp rrd sql");
 }
 
 static const struct {
