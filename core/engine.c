@@ -10,6 +10,7 @@
 #include "core/feed.h"
 #include "core/moves.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
 
@@ -522,4 +523,5 @@ engine_stats(const struct engine *en, uint64_t *to)
 		pthread_mutex_unlock(&p->cut_lock);
 	}
 	stats_sum(&en->beside, to);
+	to[STAT_STRINGS_REFUSED] += intern_refused();
 }

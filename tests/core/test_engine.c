@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 
 #include "core/books.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/core/fake.h"
 
 #define SNAPSHOTS &fake_output
@@ -448,6 +450,31 @@ test_late_collector(void **state)
 	engine_free(en);
 }
 
+/* The last test: no new string is known from here on. */
+static void
+test_strings_refused(void **state)
+{
+	const struct engine_config c = { .workers = 1, .max_entries = 1, .max_exporters = 1 };
+	struct engine *en = engine_new(&c, NULL);
+	uint64_t stats[STAT_COUNT];
+	char text[INTERN_MAX_LEN];
+	uint32_t n = 0;
+
+	(void)state;
+	assert_non_null(en);
+	engine_stats(en, stats);
+	assert_int_equal(stats[STAT_STRINGS_REFUSED], 0);
+	memset(text, 'x', sizeof(text));
+	do {
+		int digits = snprintf(text, sizeof(text), "%u", n);
+
+		text[digits] = 'x';
+	} while (n++ < INTERN_MAX && intern(text, sizeof(text)) != 0);
+	engine_stats(en, stats);
+	assert_int_equal(stats[STAT_STRINGS_REFUSED], 1);
+	engine_free(en);
+}
+
 int
 main(void)
 {
@@ -460,6 +487,7 @@ main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_stop_early),
 		cmocka_unit_test(test_late_collector),
+		cmocka_unit_test(test_strings_refused),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
