@@ -279,34 +279,6 @@ alarms_abandon(struct alarms *a, struct threshold_batch *b)
 	pthread_mutex_unlock(&a->lock);
 }
 
-static int
-alarms_one(struct alarms *a, const struct threshold_change *change, struct err *e)
-{
-	struct threshold_batch *b = alarms_prepare(a, change, 1, e);
-
-	if (b == NULL)
-		return -e->code;
-	alarms_commit(a, b);
-	return 0;
-}
-
-int
-alarms_put(struct alarms *a, const struct threshold_config *c, struct err *e)
-{
-	const struct threshold_change change = { .config = *c };
-
-	return alarms_one(a, &change, e);
-}
-
-int
-alarms_remove(struct alarms *a, const char *name, struct err *e)
-{
-	struct threshold_change change = { .remove = true };
-
-	snprintf(change.config.name, sizeof(change.config.name), "%s", name);
-	return alarms_one(a, &change, e);
-}
-
 /* The map, and what was kept */
 
 static int

@@ -10,7 +10,7 @@
  *                                     \-> agent: notifications
  *
  * Thresholds come from threshold_map (they cannot be changed otherwise, and are read anew
- * with it) and through alarms_put, whose non-volatile ones are kept in `state_dir`. All of
+ * with it) and through alarms_commit, whose non-volatile ones are kept in `state_dir`. All of
  * it is under one lock; any thread.
  */
 #ifndef WEIR_CORE_ALARMS_H
@@ -61,22 +61,13 @@ void alarms_reload(struct alarms *a, struct problems *ps);
 /* Look whether anything has crossed at `now`. The publisher's thread. */
 void alarms_look(struct alarms *a, uint64_t now);
 
-/*
- * Put `c` in the place of the threshold of its name, or beside the others. One that is
- * active begins to count anew; alarms of the old one are cleared. Returns 0;
- * -WEIR_EEXIST when the one there is the map's; -WEIR_EFULL; -WEIR_EINVAL when it is to be
- * active and cannot be meant; with `e` filled.
- */
-int alarms_put(struct alarms *a, const struct threshold_config *c, struct err *e);
-
-/* Remove it; its alarms are cleared. 0 also if there is none; -WEIR_EEXIST: it is the map's. */
-int alarms_remove(struct alarms *a, const char *name, struct err *e);
-
 /* The threshold called `name` to `c`; false if there is none. */
 bool alarms_get(struct alarms *a, const char *name, struct threshold_config *c);
 
 /*
- * Several changes at once, all or none: as thresholds_prepare and so on, under the lock.
+ * Several changes at once, all or none: as thresholds_prepare and so on, under the lock. One
+ * that is put in the place of another and is active begins to count anew; alarms of what is
+ * replaced or removed are cleared.
  * A batch that is prepared must be committed or abandoned before alarms_free.
  */
 struct threshold_batch *alarms_prepare(struct alarms *a,

@@ -314,14 +314,6 @@ topns_put(struct topns *t, const struct topn_config *c, struct err *e)
 	return topns_one(t, &change, e);
 }
 
-int
-topns_remove(struct topns *t, uint32_t index, struct err *e)
-{
-	const struct topn_change change = { .config.index = index, .remove = true };
-
-	return topns_one(t, &change, e);
-}
-
 bool
 topns_get(struct topns *t, uint32_t index, struct topn_config *c)
 {

@@ -65,9 +65,8 @@ void topns_free(struct topns *t);
 /* Whether `c` can be meant. Returns 0, or -WEIR_EINVAL with `e`. */
 int topns_check(const struct topns *t, const struct topn_config *c, struct err *e);
 
-/* Put the report `c` in the place of that of its index; it begins anew. As alarms_put. */
+/* Put the report `c` in the place of that of its index; it begins anew. As a batch of one. */
 int topns_put(struct topns *t, const struct topn_config *c, struct err *e);
-int topns_remove(struct topns *t, uint32_t index, struct err *e);
 
 /*
  * Several changes, of different indexes, all or none: topns_prepare does all that can fail

@@ -19,6 +19,7 @@
 #include "core/engine.h"
 #include "core/threshold_file.h"
 #include "lib/clock.h"
+#include "tests/core/alarms_one.h"
 
 enum { SCOPE = 2, SUBJECT, SELECTOR, METRIC, DIRECTION, RISING, FALLING, SCALE, WINDOW, HOLD,
 	STARTUP, NOTIFY, STATE, STORAGE = 19, STATUS = 20 };

@@ -20,6 +20,7 @@
 #include "core/threshold_file.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "tests/core/alarms_one.h"
 #include "tests/core/fake.h"
 
 static const struct log_config quiet = { .file = "/dev/null" };

@@ -250,8 +250,11 @@ reports_come_and_go(void **state)
 	c.storage = STORAGE_READONLY;
 	assert_int_equal(topns_put(s.engine->topns, &c, &e), 0);
 	assert_int_equal(topns_put(s.engine->topns, &c, &e), -WEIR_EEXIST);
-	assert_int_equal(topns_remove(s.engine->topns, 3, &e), -WEIR_EEXIST);
-	assert_int_equal(topns_remove(s.engine->topns, 4, &e), 0);
+	assert_null(topns_prepare(s.engine->topns, &(struct topn_change){ .config.index = 3,
+	    .remove = true }, 1, &e));
+	assert_int_equal(e.code, WEIR_EEXIST);
+	topns_commit(s.engine->topns, topns_prepare(s.engine->topns,
+	    &(struct topn_change){ .config.index = 4, .remove = true }, 1, &e));
 	scene_round(&s, 10);
 	rows = topns_rows(s.engine->topns, &n);
 	assert_int_equal(n, 2);
