@@ -17,7 +17,8 @@ netflow_exporter_changes(void)
 _Static_assert(sizeof(struct netflow_exporter) <= EXPORTER_ROOM,
     "what is remembered of an exporter fits in its room");
 
-struct netflow_exporter *
+/* netflow_exporter_of, made when there is none; NULL when memory is short. Under x->lock. */
+static struct netflow_exporter *
 netflow_exporter_make(struct exporter *x)
 {
 	struct netflow_exporter *nx = netflow_exporter_of(x);

@@ -25,9 +25,6 @@ netflow_exporter_of(const struct exporter *x)
 	return atomic_load_explicit(&x->state, memory_order_acquire);
 }
 
-/* The same, made when there is none; NULL when memory is short. Under x->lock. */
-struct netflow_exporter *netflow_exporter_make(struct exporter *x);
-
 /* The exporter's templates, or NULL when it has told none yet. */
 static inline const struct templates *
 netflow_exporter_templates(const struct exporter *x)

@@ -425,7 +425,6 @@ alarms_stop(struct alarms *a)
 
 /* A map that is being read anew: thresholds of it, and where they go in the end. */
 struct rereading {
-	struct alarms *alarms;
 	uint32_t n;
 	struct threshold_config *list;
 };
@@ -483,7 +482,7 @@ alarms_replace(struct alarms *a, const struct rereading *r, struct problems *ps)
 void
 alarms_reload(struct alarms *a, struct problems *ps)
 {
-	struct rereading r = { a, 0, NULL };
+	struct rereading r = { 0, NULL };
 	struct err e = ERR_INIT;
 	size_t errors = ps->n_errors;
 

@@ -68,7 +68,8 @@ crossing_free(struct crossing *x)
 
 /* The state of one figure */
 
-bool
+/* Whether figure `value` is where an alarm is. */
+static bool
 crossing_is_beyond(const struct crossing *x, uint64_t value)
 {
 	return x->config.direction == DIRECTION_ABOVE ? value >= x->rising : value <= x->falling;

@@ -86,7 +86,4 @@ crossing_instance(const struct crossing *x, uint32_t i)
 	return (const struct instance *)(const void *)table_row(&x->instances, i);
 }
 
-/* Whether figure `value` is where an alarm is. */
-bool crossing_is_beyond(const struct crossing *x, uint64_t value);
-
 #endif

@@ -36,7 +36,11 @@ key_means(const char *key, const char *name, size_t len)
 	return false;
 }
 
-const struct config_line *
+/*
+ * The line that decides directive `name` (`len` octets), or an old name of it, for `plugin`
+ * (NULL: for all): one that names the plugin wins, then the last. NULL: there is none.
+ */
+static const struct config_line *
 place_find(const struct config *c, const char *name, size_t len, const char *plugin)
 {
 	const struct config_line *found = NULL;

@@ -13,13 +13,6 @@
 #include "lib/directive.h"
 
 /*
- * The line that decides directive `name` (`len` octets), or an old name of it, for `plugin`
- * (NULL: for all): one that names the plugin wins, then the last. NULL: there is none.
- */
-const struct config_line *place_find(
-    const struct config *c, const char *name, size_t len, const char *plugin);
-
-/*
  * Write `text`, which begins as above, to `buf`, with "file:line: " before it, and the name
  * that stands there, where the line is found.
  */

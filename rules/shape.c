@@ -5,7 +5,11 @@ enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58 };
 
 enum { TYPE_IPV4 = SHAPE_TYPE_IPV4, TYPE_IPV6 = SHAPE_TYPE_IPV6 };
 
-uint32_t
+/*
+ * The mean length of the packets of `f`, from the IP header on: the length that a frame
+ * made of it says that it has.
+ */
+static uint32_t
 shape_mean(const struct flow *f)
 {
 	uint64_t mean = f->packets > 1 ? f->bytes / f->packets : f->bytes;

@@ -184,10 +184,4 @@ bool shape_made_ipv6(const struct flow *f);
 /* Whether the frame that is made of `f` is not IP: no addresses, and an EtherType that is not IP's. */
 bool shape_made_not_ip(const struct flow *f);
 
-/*
- * The mean length of the packets of `f`, from the IP header on: the length that a frame
- * made of it says that it has.
- */
-uint32_t shape_mean(const struct flow *f);
-
 #endif
