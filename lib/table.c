@@ -201,16 +201,13 @@ row_get(struct table *t, const void *key, uint64_t h)
 }
 
 /*
- * A batch of keys of `octets`. The caller passes a constant for the usual widths, so that
- * the compiler unrolls hashing and comparing for each.
+ * Hash a batch of keys of `octets` and guess their rows. The caller passes a constant for the
+ * usual widths, so that the compiler unrolls hashing and comparing for each.
  */
-static inline __attribute__((always_inline)) unsigned
-batch_upsert(struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
-    uint32_t octets)
+static inline __attribute__((always_inline)) void
+batch_guess(const struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
+    uint64_t *hash, uint32_t octets)
 {
-	uint64_t hash[TABLE_BATCH];
-	unsigned refused = 0;
-
 	for (unsigned i = 0; i < n; i++) {
 		hash[i] = key_hash(keys + (size_t)i * octets, octets, t->seed);
 		__builtin_prefetch(&t->index[(uint32_t)hash[i] & t->mask]);
@@ -227,6 +224,16 @@ batch_upsert(struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
 			__builtin_prefetch(rows[i] + t->row_octets - 1, 1);
 		}
 	}
+}
+
+static inline __attribute__((always_inline)) unsigned
+batch_upsert(struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
+    uint32_t octets)
+{
+	uint64_t hash[TABLE_BATCH];
+	unsigned refused = 0;
+
+	batch_guess(t, keys, n, rows, hash, octets);
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *k = keys + (size_t)i * octets;
 
@@ -236,6 +243,22 @@ batch_upsert(struct table *t, const uint8_t *keys, unsigned n, uint8_t **rows,
 		refused += rows[i] == NULL;
 	}
 	return refused;
+}
+
+void
+table_look(const struct table *t, const void *keys, unsigned n, uint8_t **rows)
+{
+	uint64_t hash[TABLE_BATCH];
+	uint32_t at;
+
+	assert(n <= TABLE_BATCH);
+	batch_guess(t, keys, n, rows, hash, t->key_octets);
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *k = (const uint8_t *)keys + (size_t)i * t->key_octets;
+
+		if (rows[i] == NULL || !key_equal(rows[i], k, t->key_octets))
+			rows[i] = index_find(t, k, hash[i], &at);
+	}
 }
 
 unsigned

@@ -71,6 +71,9 @@ void table_renumber(struct table *t, const uint32_t *to, uint32_t left);
 /* The row of `key`, or NULL. */
 uint8_t *table_find(const struct table *t, const void *key);
 
+/* The rows of the `n` (to TABLE_BATCH) keys at `keys`, NULL where there is none, in `rows`. */
+void table_look(const struct table *t, const void *keys, unsigned n, uint8_t **rows);
+
 /* What a table of this shape takes when it holds `max` rows, in octets. */
 uint64_t table_max_octets(uint32_t row_octets, uint32_t max);
 

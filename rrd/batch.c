@@ -11,7 +11,7 @@
  * the connection's limit.
  */
 #define FLUSHES 256U
-#define AHEAD   8U /* entries: whose names are fetched into the cache */
+#define AHEAD   32U /* entries: whose names are fetched into the cache */
 
 /*
  * rrdcached had a later time of the archive. Nobody but another writer can have told it that:

@@ -17,7 +17,7 @@
 #define MENDS        3U  /* of the same journal */
 #define BEGIN_S      60U /* without rrdcached: how often archives are synced */
 #define BEGIN_OCTETS (64U << 20)
-#define AHEAD        8U  /* entries: whose archives are fetched into the cache */
+#define AHEAD        32U  /* entries: whose archives are fetched into the cache */
 
 int
 telling_create(struct telling *t, struct known *k, int64_t end, struct err *e)

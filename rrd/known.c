@@ -164,6 +164,19 @@ known_find(struct known_set *ks, uint64_t id, bool other)
 	return k != NULL && k->file != NULL ? k : NULL;
 }
 
+void
+known_look(struct known_set *ks, const uint64_t *ids, unsigned n, struct known **to)
+{
+	uint8_t *rows[TABLE_BATCH];
+
+	table_look(&ks->table, ids, n, rows);
+	for (unsigned i = 0; i < n; i++) {
+		struct known *k = (struct known *)(void *)rows[i];
+
+		to[i] = k != NULL && k->file != NULL ? k : NULL;
+	}
+}
+
 bool
 known_room(const struct known_set *ks)
 {

@@ -81,6 +81,9 @@ void known_close(struct known_set *ks);
 /* The archive of row `id`, if it has one; NULL. */
 struct known *known_find(struct known_set *ks, uint64_t id, bool other);
 
+/* The archives of the `n` (to TABLE_BATCH) rows `ids`, NULL where there is none, in `to`. */
+void known_look(struct known_set *ks, const uint64_t *ids, unsigned n, struct known **to);
+
 /* Whether one more archive may be made. */
 bool known_room(const struct known_set *ks);
 

@@ -22,7 +22,7 @@
 #include "rrd/known.h"
 #include "rrd/rows.h"
 
-#define AHEAD 8U /* archives */
+#define AHEAD 32U /* archives */
 
 #define AT(member) offsetof(struct rrd_config, member)
 static const struct directive rrd_rows[] = {

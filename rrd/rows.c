@@ -164,10 +164,10 @@ row_chosen(struct collecting *x, const uint8_t *row)
 	return bytes == x->least && x->ties > 0 && x->ties-- > 0;
 }
 
+/* The archive of `row`, whose identity is `id`; made known, if need be and there is room. */
 static struct known *
-row_archive(struct collecting *x, const uint8_t *row)
+row_archive(struct collecting *x, const uint8_t *row, uint64_t id)
 {
-	uint64_t id = rowspec_identity(x->s->rs, row);
 	struct known *k = known_find(x->ks, id, false);
 	char key[INDEX_KEY_MAX], file[FILES_NAME_MAX];
 	struct row_text t = { x, row };
@@ -185,6 +185,31 @@ row_archive(struct collecting *x, const uint8_t *row)
 	return k != NULL ? k : known_other(x->ks);
 }
 
+/* Items of the `n` rows from number `from` on. */
+static void
+rows_take(struct collecting *x, uint32_t from, unsigned n, struct fill_items *items)
+{
+	int64_t step = x->ks->shape.step_s;
+	struct known *archives[TABLE_BATCH];
+	uint64_t ids[TABLE_BATCH], bin = 0;
+	int64_t end = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		ids[i] = rowspec_identity(x->s->rs, snapshot_row(x->s, from + i));
+	known_look(x->ks, ids, n, archives);
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *row = snapshot_row(x->s, from + i);
+		uint64_t at = snapshot_bin(x->s, row).end;
+
+		if (at != bin || i == 0)
+			end = rows_bin_end(at, step);
+		bin = at;
+		fill_item_add(items,
+		    archives[i] != NULL ? archives[i] : row_archive(x, row, ids[i]), end,
+		    rowspec_sums_get(x->s->rs, row));
+	}
+}
+
 uint64_t
 rows_collect(const struct output *o, const struct rows_config *c, const struct snapshot *s,
     struct known_set *ks, struct fill_items *items)
@@ -196,12 +221,8 @@ rows_collect(const struct output *o, const struct rows_config *c, const struct s
 	uint64_t rows = s->n;
 
 	items->n = 0;
-	for (uint32_t i = 0; i < s->n; i++) {
-		const uint8_t *row = snapshot_row(s, i);
-
-		fill_item_add(items, row_archive(&x, row),
-		    rows_bin_end(snapshot_bin(s, row).end, step), rowspec_sums_get(s->rs, row));
-	}
+	for (uint32_t i = 0; i < s->n; i += TABLE_BATCH)
+		rows_take(&x, i, s->n - i < TABLE_BATCH ? s->n - i : TABLE_BATCH, items);
 	for (uint16_t i = 0; i < snapshot_n_bins(s); i++) {
 		const struct sums *other = snapshot_other(s, i);
 

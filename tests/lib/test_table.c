@@ -65,7 +65,7 @@ static void
 feed(struct table *t, size_t i, uint64_t *model, uint64_t *refused_want)
 {
 	uint64_t keys[TABLE_BATCH * MAX_KEY_WORDS];
-	uint8_t *rows[TABLE_BATCH];
+	uint8_t *rows[TABLE_BATCH], *looked[TABLE_BATCH];
 	uint32_t numbers[TABLE_BATCH], rows_n = 0;
 	uint64_t refused = 0;
 
@@ -78,6 +78,8 @@ feed(struct table *t, size_t i, uint64_t *model, uint64_t *refused_want)
 			    numbers[k]);
 		}
 		got = table_upsert(t, keys, n, rows);
+		table_look(t, keys, n, looked);
+		assert_memory_equal(looked, rows, n * sizeof(*rows));
 		for (unsigned k = 0; k < n; k++) {
 			if (rows[k] == NULL) {
 				nulls++;
