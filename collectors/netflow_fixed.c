@@ -42,16 +42,13 @@ fixed_start(const struct message *m, uint32_t first)
 
 /* What a record has beyond that which every flow has, for views that ask for it. */
 static inline void
-v5_record_more(
-    const struct netflow *nf, const struct message *m, const uint8_t *p, struct flow *f)
+v5_record_more(const uint8_t *p, struct flow *f)
 {
 	f->nexthop = ip_from_v4(p + NETFLOW5_NEXTHOP);
 	f->src_as = wire_u16(p + NETFLOW5_SRC_AS);
 	f->dst_as = wire_u16(p + NETFLOW5_DST_AS);
 	f->src_mask = p[NETFLOW5_SRC_MASK];
 	f->dst_mask = p[NETFLOW5_DST_MASK];
-	f->timestamp_end = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms,
-	    wire_u32(p + NETFLOW5_LAST) * nf->tick_ms);
 }
 
 static inline void
@@ -75,9 +72,11 @@ v5_record(const struct netflow *nf, struct message *m, const uint8_t *p, struct 
 	if (pipeline_needs_tagged(nf->pipeline)) {
 		f->in_iface = wire_u16(p + NETFLOW5_INPUT);
 		f->out_iface = wire_u16(p + NETFLOW5_OUTPUT);
+		f->timestamp_end = netflow_uptime_ns(m->clock.export_ns, m->clock.uptime_ms,
+		    wire_u32(p + NETFLOW5_LAST) * nf->tick_ms);
 	}
 	if (pipeline_needs_more(nf->pipeline))
-		v5_record_more(nf, m, p, f);
+		v5_record_more(p, f);
 	f->stamp = message_stamp(nf, m, fixed_start(m, first));
 }
 
