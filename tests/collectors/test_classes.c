@@ -321,6 +321,34 @@ test_told(void **state)
 	bench_close(&b);
 }
 
+/* Two doors of one worker share its batches: each moves what is its own. */
+static void
+test_two_doors(void **state)
+{
+	struct bench b;
+	struct classes *other;
+	struct err e;
+
+	(void)state;
+	bench_open(&b, 100);
+	assert_non_null(other = classes_new(&b.config, &b.wants, b.p, &e));
+	for (unsigned round = 0; round < 2; round++) { /* the first door fills the batch */
+		for (unsigned i = 0; i < FLOW_BATCH; i++, b.fed++)
+			class_send(b.p, i % 4 == 1 ? other : b.cs, &b.wants, b.time, i, false,
+			    round == 0 ? '-' : i % 4 == 1 ? 'w' : 'm');
+		read_end(&b);
+	}
+	assert_int_equal(packets_of(&b, "web"), 2 * FLOW_BATCH / 4);
+	assert_int_equal(packets_of(&b, "mail"), 2 * 3 * FLOW_BATCH / 4);
+	classes_finish(b.cs);
+	classes_finish(other);
+	read_end(&b);
+	assert_int_equal(stat_of(&b, STAT_CLASS_STREAMS),
+	    stat_of(&b, STAT_CLASS_KNOWN) + stat_of(&b, STAT_CLASS_UNKNOWN));
+	classes_free(other);
+	bench_close(&b);
+}
+
 /* Closed in the midst of it, with packets that wait and moves that are due. */
 static void
 test_close(void **state)
@@ -393,6 +421,7 @@ main(void)
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_two_doors),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_any_split),
 	};
