@@ -24,7 +24,8 @@ struct nfprobe_worker {
 	struct nfprobe *probe;
 	struct outbox *outbox;
 	struct flowcache *cache;     /* NULL: all goes on as it comes */
-	int wake_fd;                 /* of the worker */
+	const struct worker *of;
+	bool reads_files;            /* nothing else: its datagrams have their time */
 	uint64_t refused;            /* records, not yet counted */
 	struct flow dressed[FLOW_BATCH];
 };
@@ -63,6 +64,8 @@ nfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 	struct nfprobe_worker *w = &p->workers[worker];
 	const struct flow *flows = flows_dress(w, f->flows, f->n);
 
+	if (w->reads_files && f->n > 0)
+		w->outbox->now = f->flows[f->n - 1].stamp;
 	if (w->cache != NULL && (f->source != SOURCE_NETFLOW || p->config->cache_records)) {
 		flowcache_feed(w->cache, flows, f->n);
 		return;
@@ -96,15 +99,20 @@ nfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 	struct nfprobe *p = o->priv;
 	struct nfprobe_worker *w = &p->workers[worker];
 	unsigned lanes = atomic_load_explicit(&p->lanes, memory_order_relaxed);
+	bool over = w->reads_files && atomic_load_explicit(&w->of->finished, memory_order_relaxed);
 	uint64_t one = 1;
 
 	if (w->cache != NULL && flowcache_tick(w->cache, now))
-		(void)!write(w->wake_fd, &one, sizeof(one)); /* more are to leave: no rest yet */
+		(void)!write(w->of->wake_fd, &one, sizeof(one)); /* more are to leave: no rest yet */
 	if (lanes != w->outbox->config.lanes) {
 		outbox_flush(w->outbox);
 		w->outbox->config.lanes = lanes;
 	}
-	outbox_tick(w->outbox, now, PROBE_LINGER_NS);
+	/*
+	 * What is left of a file when it has been read is as old as its end: uptimes of NetFlow
+	 * have no bits for the years since.
+	 */
+	outbox_tick(w->outbox, over ? w->outbox->now : now, over ? 0 : PROBE_LINGER_NS);
 	probe_refuse(&p->probe, &w->refused);
 }
 
@@ -295,7 +303,8 @@ worker_open(struct nfprobe *p, unsigned no, struct err *e)
 
 	w->probe = p;
 	w->outbox = &p->probe.outboxes[no];
-	w->wake_fd = p->probe.output->engine->workers[no].wake_fd;
+	w->of = &p->probe.output->engine->workers[no];
+	w->reads_files = worker_reads_files(w->of);
 	if (p->config->dont_cache)
 		return 0;
 	w->cache = flowcache_new(&cache, e);

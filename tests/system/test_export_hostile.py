@@ -2,15 +2,14 @@
 """Re-export to targets that are many, dead, unknown, or behind a narrow way: what is collected is
 unhurt, nothing waits, and what is not sent is counted."""
 import os
-import socket
 
 import pytest
 
 from conftest import TUPLE, Weir, free_port, generate, poll
-from exports import Chain, Sink, directory, gaps, handed, output
+from exports import Chain, Sink, gaps, handed, output
 from test_doors import V5, send_from
-from test_live import Net, may_make_wires
-from test_tee import receivers, targets  # noqa: F401 (receivers is a fixture)
+from test_live import may_make_wires
+from test_tee import targets
 
 RECORDS = int.from_bytes(V5[2:4], "big")  # of one datagram of V5
 # What each door calls its file of receivers.

@@ -342,3 +342,24 @@ def test_tshark_of_samples(samples):
     assert {m for _, m, _ in lines} == {""}
     assert sum(int(n) for _, _, each in lines for n in each.split("|")) == \
         sum(r["bytes"] for r in samples.weir)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_old_capture_keeps_its_times(tmp_path, version):
+    """Times that v5 and v9 tell in ms of uptime, of which 32 bits hold 49 days: the datagrams
+    of a file are as old as what they tell of."""
+    pcap = tmp_path / "p.pcap"
+    generate("packets", 500, 100, "--ipv4", 100, "--pps", 10, "--start", 1400000000, pcap=pcap)
+    capd = Capd(tmp_path / "capd")
+    try:
+        run_file(tmp_path, f"pcap_savefile: {pcap}\nplugins: nfprobe[x], print[p]\n"
+                 f"aggregate: {TUPLE}\nnfprobe_version: {version}\nnfprobe_timeouts: {KEEP}\n"
+                 f"nfprobe_receiver: 127.0.0.1:{capd.port}\nnfacctd_stitching: true\n"
+                 f"print_output: json\nprint_output_file: {tmp_path}/ours\n")
+        capd.end()
+        rows = json_rows(tmp_path / "ours")
+        assert len(rows) > 50
+        assert sorted((r[0], r[1], r[2], int(r[-2])) for r in capd.rows()) == \
+            sorted((*stamps(r), r["ip_src"], r["packets"]) for r in rows)
+    finally:
+        capd.kill()
