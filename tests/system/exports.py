@@ -345,8 +345,8 @@ class Chain:
             self.ip("-n", a, "link", "add", f"right{i}", "mtu", mtu, "type", "veth", "peer", "name",
                     f"left{i}", "mtu", mtu, "netns", b)
             for ns, link, host in ((a, f"right{i}", 1), (b, f"left{i}", 2)):
-                self.ip("-n", ns, "addr", "add", f"{address.format(i + 1, host)}/{bits}", "dev", link,
-                        *(["nodad"] if self.family == 6 else []))
+                self.ip("-n", ns, "addr", "add", f"{address.format(i + 1, host)}/{bits}", "dev",
+                        link, *(["nodad"] if self.family == 6 else []))
                 self.ip("-n", ns, "link", "set", link, "up")
         self.inside(1, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; "
                     "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
