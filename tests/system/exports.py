@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from conftest import free_port, json_rows, poll, tuple_key
+from conftest import WEIR, free_port, json_rows, poll, tuple_key
 from test_interop import program
 
 # What is asked of time is not what most of these tests are about.
@@ -210,6 +210,26 @@ def udp_queue(port):
         with open(f"/proc/net/{family}", encoding="ascii") as f:
             queues += [line.split()[4] for line in f if f":{port:04X} " in line.split("rem")[0]]
     return sum(int(q.split(":")[1], 16) for q in queues) if queues else None
+
+
+def run_paced(path, config, ports):
+    """weir over a capture file, to its end, held where more waits for receivers at `ports` than
+    their buffers have room for: a file is read faster than any of them reads."""
+    conf, log = path / "weir.conf", path / "weir.log"
+    conf.write_text(f"{config}\nlogfile: {log}\nstate_dir: {path}/state\n")
+    process = subprocess.Popen([str(WEIR), "run", "-f", str(conf)], stderr=subprocess.PIPE,
+                               text=True)
+    end, held = time.monotonic() + 600, False
+    while process.poll() is None and time.monotonic() < end:
+        full = max(udp_queue(p) or 0 for p in ports) > (200000 if held else 1500000)
+        if full != held:
+            process.send_signal(signal.SIGSTOP if full else signal.SIGCONT)
+            held = full
+        time.sleep(0.002)
+    if process.poll() is None:
+        process.kill()
+    assert process.wait() == 0, process.stderr.read() + log.read_text()
+    assert "do not balance" not in log.read_text()
 
 
 class Capd:
