@@ -2,6 +2,7 @@
 """Directives of nfprobe, sfprobe and tee, each by what it does to datagrams, or to what another
 weir reads in them."""
 import os
+import pathlib
 import re
 import socket
 import struct
@@ -224,3 +225,31 @@ def test_what_is_told_of_a_directive(tmp_path, door, line, says):
     out = check(tmp_path, f"nfacctd_port: 2100\nplugins: {door}[x]\n"
                 f"{door}_receiver: 192.0.2.1:2055\n{line}\n")
     assert says in out.stdout
+
+
+SOURCE = pathlib.Path(__file__).parents[2]
+
+
+def shown():
+    """What the guides and examples show of export: [(door, text)]."""
+    for name, door in (("docs/export.md", "nfprobe"), ("docs/sfprobe.md", "sfprobe")):
+        for text in (SOURCE / name).read_text().split("```\n")[1::2]:
+            yield pytest.param(door, text, id=f"{name}: {text.splitlines()[0][:30]}")
+    yield pytest.param("sfprobe", (SOURCE / "examples/sfprobe.conf").read_text(), id="sfprobe.conf")
+    yield pytest.param("nfprobe", (SOURCE / "examples/receivers").read_text(), id="receivers")
+
+
+@pytest.mark.parametrize("door,text", shown())
+def test_what_guides_show_is_fine(tmp_path, door, text):
+    """As an operator would copy it: `weir check` has nothing to say of it."""
+    lines = [line for line in text.splitlines() if line and line[0] not in "!#"]
+    config = text.replace("/etc/weir/pretag.map", str(SOURCE / "examples/pretag.map"))
+    if lines[0].startswith("id="):
+        (tmp_path / "receivers").write_text(text)
+        config = f"nfacctd_port: 2100\nplugins: {door}[x]\n{door}_receivers: {tmp_path}/receivers\n"
+    elif "plugins" not in text:
+        config = f"nfacctd_port: 2100\nplugins: {door}[x]\n" + text
+    elif "pcap_interface" not in text:
+        config += f"nfacctd_port: 2100\nsql_db: {tmp_path}/db\n"
+    out = check(tmp_path, config)
+    assert out.returncode == 0 and "warning" not in out.stdout + out.stderr, out
