@@ -268,7 +268,11 @@ peers_await(struct sender *s, size_t octets)
 		result_count(s);
 		for (unsigned i = 0; i < s->peers.n; i++)
 			behind |= peer_is_awaited(s, &s->peers.list[i], octets, mono);
-		if (!behind || (s->until != 0 && mono >= s->until))
+		if (s->stop && s->until == 0)
+			s->until = mono + FINISH_NS;
+		/* The main thread waits for those that are read anew. */
+		if (!behind || atomic_load(&s->renewed) != NULL ||
+		    (s->until != 0 && mono >= s->until))
 			return;
 		(void)poll(s->peers.fds, peers_poll(s, 0), AWAIT_MS);
 	}
@@ -323,8 +327,6 @@ sender_main(void *arg)
 		bool some;
 
 		peers_renew(s);
-		if (stop && s->until == 0)
-			s->until = clock_mono() + FINISH_NS;
 		if (s->patient)
 			peers_await(s, STREAM_BUFFER / 2);
 		some = outboxes_empty(s);
