@@ -11,7 +11,7 @@
 
 #define BODY_MAX   4096U /* the longest that one template can need */
 #define NAME_OCTETS 32U  /* of an interface in v9, */
-#define CLASS_OCTETS 64U /* and of an application */
+#define CLASS_OCTETS 64U /* and of an application; in IPFIX, too, as pmacct wants it fixed */
 
 /* Ids of options templates, behind those of data. */
 enum { OPTIONS_EXPORTER = 512, OPTIONS_SAMPLER, OPTIONS_INTERFACE, OPTIONS_APPLICATION };
@@ -40,7 +40,7 @@ static const struct options sampler = { OPTIONS_SAMPLER, SCOPE9_SYSTEM, IE_DOMAI
 static const struct options interface = { OPTIONS_INTERFACE, SCOPE9_INTERFACE, IE_INGRESS, 1,
 	{ { 82, FIELD_VARIABLE, NAME_OCTETS } } };
 static const struct options application = { OPTIONS_APPLICATION, SCOPE9_SYSTEM, 0, 2,
-	{ { 95, ENCODE_APPLICATION, 0 }, { 96, FIELD_VARIABLE, CLASS_OCTETS } } };
+	{ { 95, ENCODE_APPLICATION, 0 }, { 96, CLASS_OCTETS, 0 } } };
 
 struct build {
 	struct announcements *a;
@@ -146,16 +146,14 @@ sampler_add(struct build *b)
 	set_add(b, OPTIONS_SAMPLER, &w, true);
 }
 
-/* A name: in v9 cut, or filled up, to `octets9`; in IPFIX as long as it is, below 255. */
+/* A name, cut, or filled up, to `octets`; with a zero at its end. */
 static void
-name_put(struct wbuf *w, enum encode_version version, const char *name, size_t octets9)
+name_put(struct wbuf *w, const char *name, size_t octets)
 {
-	size_t len = strnlen(name, version == ENCODE_V9 ? octets9 - 1 : 254);
+	size_t len = strnlen(name, octets - 1);
 
-	if (version != ENCODE_V9)
-		wbuf_u8(w, (uint8_t)len);
 	wbuf_put(w, name, len);
-	for (size_t i = len; version == ENCODE_V9 && i < octets9; i++)
+	for (; len < octets; len++)
 		wbuf_u8(w, 0);
 }
 
@@ -166,7 +164,12 @@ interface_add(struct build *b, uint32_t index, const char *name)
 	struct wbuf w = wbuf_of(octets, sizeof(octets));
 
 	wbuf_u32(&w, index);
-	name_put(&w, b->c->version, name, NAME_OCTETS);
+	if (b->c->version == ENCODE_V9) {
+		name_put(&w, name, NAME_OCTETS);
+	} else {
+		wbuf_u8(&w, (uint8_t)strnlen(name, NAME_OCTETS));
+		wbuf_put(&w, name, strnlen(name, NAME_OCTETS));
+	}
 	set_add(b, OPTIONS_INTERFACE, &w, true);
 }
 
@@ -227,7 +230,7 @@ announce_applications(struct announcement *to, enum encode_version version, uint
 			wbuf_u32(&w, domain); /* the scope */
 		wbuf_u8(&w, (uint8_t)(id >> 32));
 		wbuf_u32(&w, (uint32_t)id);
-		name_put(&w, version, name, CLASS_OCTETS);
+		name_put(&w, name, CLASS_OCTETS);
 		if (!wbuf_ok(&w)) {
 			w = before;
 			break;

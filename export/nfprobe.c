@@ -347,7 +347,6 @@ sender_open(struct nfprobe *p, struct err *e)
 		.n_announcements = p->announcements.n,
 		.announcements = p->announcements.list,
 		.applications = p->records.applications,
-		.names_octets = message_room(p->meaning.version, MESSAGE_MTU_MIN),
 		.stream = p->config->stream != 0 };
 
 	return probe_start(&p->probe, &c, e);

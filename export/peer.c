@@ -122,7 +122,7 @@ peer_name(struct peer *p, const struct sender_config *c, uint64_t now)
 
 	while (c->applications != NULL && p->named < applications_count(c->applications)) {
 		p->named = announce_applications(&a, c->message.version, c->message.domain,
-		    c->applications, p->named, c->names_octets);
+		    c->applications, p->named, outbox_room(&c->outboxes[0], sizeof(body)));
 		announcement_send(p, c, &a, now);
 	}
 }

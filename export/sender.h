@@ -48,7 +48,6 @@ struct sender_config {
 	const struct announcement *announcements; /* borrowed */
 	const struct applications *applications; /* that are told, too, once they are met; NULL:
 	                                          * none; borrowed */
-	uint32_t names_octets;     /* room of a body that tells them */
 	unsigned n_outboxes;
 	struct outbox *outboxes;   /* borrowed */
 	struct receivers *receivers; /* borrowed */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The nfprobe door: flows go on to other collectors as NetFlow v5, v9 and IPFIX."""
+import collections
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ import netflow
 import streams
 from conftest import (TUPLE, WEIR, Weir, free_port, generate, poll, run_file, truth,
                       tuple_key)
+from exports import acctd_rows
 from test_doors import V5, send_from
 from test_tee import receivers, targets  # noqa: F401 (receivers is a fixture)
 
@@ -253,13 +255,14 @@ def test_tshark_finds_nothing_odd(tmp_path, receivers, version):  # noqa: F811
 
 
 @pytest.mark.parametrize("version", (9, 10))
-def test_tshark_reads_applications(tmp_path, receivers, version):  # noqa: F811
-    """RFC 6759: records have numbers, which options data has named before."""
+def test_others_read_applications(tmp_path, receivers, version):  # noqa: F811
+    """RFC 6759: records have numbers, which options data has named before. So tshark finds, and
+    pmacct's nfacctd knows the same classes."""
     pcap = tmp_path / "p.pcap"
     streams.write_pcap(pcap, streams.frames_all())
     got = sent_of(pcap, f"aggregate: {TUPLE}, class\nnfprobe_version: {version}\n"
                   f"nfprobe_timeouts: {KEEP}\nnfprobe_legacy_tags: false\n", tmp_path, receivers)
-    names, flows = {}, 0
+    names, flows, sizes = {}, 0, collections.Counter()
     for engines, numbers, texts, octets in tshark(
             tmp_path, got, "cflow.appl_id.classification_engine_id", "cflow.appl_id.selector_id",
             "cflow.appl_name", "cflow.octets"):
@@ -268,8 +271,12 @@ def test_tshark_reads_applications(tmp_path, receivers, version):  # noqa: F811
         flows += len(octets)
         if octets:
             assert not texts and len(numbers) == len(octets) and set(numbers) <= set(names)
+            for number, n in zip(numbers, octets):
+                sizes[names[number][:15]] += int(n)
     assert {"HTTP", "DNS", "TLS/Google", "SSH", "unknown"} <= set(names.values())
     assert len(set(names.values())) == len(names) and flows > len(names)
+    rows = acctd_rows(tmp_path, got, "class", lambda rows: len(rows) >= len(sizes))
+    assert {r["class"]: r["bytes"] for r in rows} == sizes
 
 
 def test_conversations(tmp_path, pair):
