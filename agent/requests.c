@@ -26,7 +26,7 @@
 enum { AGENTX_TESTSET = 8, AGENTX_UNDOSET = 10,
 	AGENTX_CLEANUPSET = 11, AGENTX_RESPONSE = 18 };
 #define AGENTX_NETWORK_ORDER 0x10
-#define MASTER_WAIT_MS 1000 /* how long it may take no answer */
+#define MASTER_STILL 3 /* s in which it takes nothing of what is sent: then it is left */
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
 
@@ -138,21 +138,47 @@ answer_count(struct stats *s, uint64_t ns)
 }
 
 /*
+ * Wait until the master's connection has room again; false: it takes nothing any more. A
+ * master that cannot be rid of its own answers takes nothing either, and Linux has room
+ * for no sender while a quarter of it is full: so what comes meanwhile is read, for later.
+ */
+static bool
+master_takes(struct requests *q, int fd)
+{
+	for (unsigned still = 0; still < MASTER_STILL; still++) {
+		size_t room = sizeof(q->held) - q->n_held;
+		struct pollfd wait = { .fd = fd,
+			.events = (short)(room > 0 ? POLLIN | POLLOUT : POLLOUT) };
+		ssize_t n;
+
+		if (poll(&wait, 1, 1000) == 0)
+			continue;
+		if ((wait.revents & POLLIN) == 0 || (wait.revents & POLLOUT) != 0)
+			return true; /* or it is over, which sending tells */
+		n = recv(fd, q->held + q->n_held, room, MSG_DONTWAIT);
+		if (n <= 0)
+			return n == -1 && (errno == EAGAIN || errno == EINTR);
+		q->n_held += (size_t)n;
+		still = 0;
+	}
+	return false;
+}
+
+/*
  * Send all of it. A master that takes no answers for long, though it asks, has none of this
  * thread's time: the library shall see that the connection is over.
  */
 static bool
-octets_send(int fd, const uint8_t *p, size_t n)
+octets_send(struct requests *q, int fd, const uint8_t *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
 		if (sent > 0) {
 			p += sent;
 			n -= (size_t)sent;
 		} else if (errno != EINTR &&
-		           (errno != EAGAIN || poll(&wait, 1, MASTER_WAIT_MS) != 1)) {
+		           (errno != EAGAIN || !master_takes(q, fd))) {
 			(void)shutdown(fd, SHUT_RDWR);
 			return false;
 		}
@@ -171,7 +197,7 @@ request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
 	    sizeof(q->out));
 	if (n == 0)
 		return false;
-	(void)octets_send(fd, q->out, n);
+	(void)octets_send(q, fd, q->out, n);
 	/* The library keeps its alarm of pings here: a master that asks is there. */
 	if (q->one->securityModel != SNMP_DEFAULT_SECMODEL)
 		snmp_alarm_reset((unsigned)q->one->securityModel);
@@ -238,17 +264,33 @@ requests_read(struct requests *q, int fd, uint8_t *p, size_t n)
 	return n - at;
 }
 
+/* As recv: first what was read before its time. */
+static ssize_t
+octets_receive(struct requests *q, int fd, void *buf, size_t room)
+{
+	size_t n = q->n_held < room ? q->n_held : room;
+	ssize_t got;
+
+	if (n > 0) {
+		memcpy(buf, q->held, n);
+		q->n_held -= n;
+		memmove(q->held, q->held + n, q->n_held);
+		return (ssize_t)n;
+	}
+	do
+		got = recv(fd, buf, room, MSG_DONTWAIT);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
 /* What the library reads the master's connection with. */
 static int
 requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *olength)
 {
-	ssize_t n;
+	ssize_t n = octets_receive(serving, t->sock, buf, (size_t)size);
 
 	*opaque = NULL;
 	*olength = 0;
-	do
-		n = recv(t->sock, buf, (size_t)size, MSG_DONTWAIT);
-	while (n == -1 && errno == EINTR);
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		return (int)n; /* it has closed */
 	if (n > 0)
@@ -265,7 +307,7 @@ static int
 requests_send(netsnmp_transport *t, const void *buf, int size, void **opaque, int *olength)
 {
 	(void)opaque, (void)olength;
-	return octets_send(t->sock, buf, (size_t)size) ? size : -1;
+	return octets_send(serving, t->sock, buf, (size_t)size) ? size : -1;
 }
 
 /* What goes the library's way */
@@ -339,11 +381,25 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	one->callback = requests_take;
 	q->one = one;
 	q->stream = (struct stream){ .n_head = 0 };
+	q->n_held = 0;
 	t = snmp_sess_transport(snmp_sess_pointer(one));
 	if (t != NULL) {
+		q->fd = t->sock;
 		t->f_recv = requests_receive;
 		t->f_send = requests_send;
 	}
+}
+
+void
+requests_detach(struct requests *q)
+{
+	q->n_held = 0;
+}
+
+int
+requests_waiting(const struct requests *q)
+{
+	return q->n_held > 0 ? q->fd : -1;
 }
 
 /* Setting */

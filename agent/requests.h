@@ -55,6 +55,9 @@ struct requests {
 	int (*library)(int op, struct snmp_session *session, int reqid, struct snmp_pdu *pdu,
 	    void *magic);
 	uint8_t out[1 << 18];         /* an answer; those that are longer are the library's */
+	int fd;                       /* the connection with the master, if there is one */
+	size_t n_held;                /* octets of it that are read and not yet looked at */
+	uint8_t held[1 << 18];
 };
 
 /* Register what is to be served, with the library; false when it refuses. `q` is all zero. */
@@ -62,6 +65,15 @@ bool requests_register(struct requests *q, const struct session_config *c);
 
 /* A session with a master was opened: take its requests. */
 void requests_attach(struct requests *q, struct snmp_session *one);
+
+/* That session is no more. */
+void requests_detach(struct requests *q);
+
+/*
+ * The descriptor of a session of which something is read already, so that nobody would say
+ * that there is something to read; -1: there is none.
+ */
+int requests_waiting(const struct requests *q);
 
 /* Put `v` of type `type` into `vb`. */
 void varbind_fill(struct variable_list *vb, enum value_type type, const struct value *v);

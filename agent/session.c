@@ -173,6 +173,7 @@ session_lost(int major, int minor, void *server, void *client)
 
 	(void)major, (void)minor, (void)server;
 	s->n_sealed = 0;
+	requests_detach(&s->requests);
 	if (s->connected)
 		log_limited(&s->limit, "snmp: lost the AgentX master at %s; trying again every %u s",
 		    session_socket(), s->config.reconnect);
@@ -202,7 +203,7 @@ static nfds_t
 session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 {
 	struct timeval tv = { 0, 0 };
-	int n = 0, block = 1, ms = -1;
+	int n = 0, block = 1, ms = -1, waiting = requests_waiting(&s->requests);
 	nfds_t n_fds = 0;
 
 	fds[n_fds++] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
@@ -213,7 +214,9 @@ session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 			session_seal(s, fd);
 			fds[n_fds++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 		}
-	if (!block)
+	if (waiting != -1 && NETSNMP_LARGE_FD_ISSET(waiting, set))
+		ms = 0;
+	else if (!block)
 		ms = (int)(tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000);
 	if (poll(fds, n_fds, ms) == -1 && errno != EINTR)
 		log_limited(&s->limit, "snmp: poll: %s", strerror(errno));
@@ -253,10 +256,14 @@ static void
 session_drain(struct session *s, netsnmp_large_fd_set *set)
 {
 	struct timeval tv = { 0, 0 };
-	int n = 0, block = 1;
+	int n = 0, block = 1, waiting = requests_waiting(&s->requests);
 
-	(void)s;
 	NETSNMP_LARGE_FD_ZERO(set);
+	if (waiting != -1) {
+		NETSNMP_LARGE_FD_SET(waiting, set);
+		snmp_read2(set);
+		return;
+	}
 	(void)snmp_select_info2(&n, set, &tv, &block);
 	tv = (struct timeval){ 0, 0 };
 	if (n > 0 && netsnmp_large_fd_set_select(n, set, NULL, NULL, &tv) > 0)
@@ -296,7 +303,8 @@ session_run(struct session *s)
 		if (fds[0].revents != 0)
 			(void)!read(s->wake_fd, &woken, sizeof(woken));
 		for (nfds_t i = 1; i < n; i++)
-			if (fds[i].revents != 0)
+			if (fds[i].revents != 0 ||
+			    fds[i].fd == requests_waiting(&s->requests))
 				ready = true;
 			else
 				NETSNMP_LARGE_FD_CLR(fds[i].fd, &set);
