@@ -118,6 +118,27 @@ def test_forms_of_times(tmp_path, monkeypatch, more, form, fraction):
                                   for b in sorted({b for b, _, _ in want})]
 
 
+def test_a_table_that_does_not_fit_refuses_the_start(tmp_path):
+    """Where the database says so within the second that the start waits for it."""
+    pcap, db, log = tmp_path / "x.pcap", tmp_path / "x.db", tmp_path / "log"
+    netflow.capture(pcap, [(BASE, netflow.v9(("192.0.2.1", BASE, BASE, 1, 10)))])
+    with sqlite3.connect(db) as c:
+        c.execute("CREATE TABLE t (something INT)")
+    (tmp_path / "weir.conf").write_text(f"""
+        pcap_savefile: {pcap}
+        plugins: sqlite3[s]
+        aggregate: src_host
+        sql_db: {db}
+        sql_table: t
+        state_dir: {tmp_path}/state
+        logfile: {log}
+        """)
+    # A machine that is slow once is not slow each time.
+    assert 1 in (subprocess.run([str(WEIR), "run", "--as", "nfacctd", "-f",
+                                 str(tmp_path / "weir.conf")]).returncode for _ in range(5))
+    assert "table t does not fit" in log.read_text()
+
+
 TRIGGER = """#!/bin/sh
 # Say that it began, with its environment, and stay until it may end.
 env > "$1/$$.tmp" && mv "$1/$$.tmp" "$1/$$"

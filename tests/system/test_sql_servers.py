@@ -659,15 +659,16 @@ def test_servers_that_say_nothing(tmp_path, weir):
 
 
 def test_several_hosts(engines, one, tmp_path):
-    """The first that answers."""
+    """The first that answers, of sockets, names and their addresses."""
     server = engines("pgsql")
     server.fresh("x")
-    run_file(tmp_path, config(server, one, f"""
-        aggregate: src_host
-        sql_table: t
-        sql_host: {tmp_path},{server.host}
-        """), "--as", "nfacctd")
-    assert totals(server) == [(1, 3, 333)]
+    for n, host in enumerate((server.host, "127.0.0.1", "localhost"), 1):
+        run_file(tmp_path, config(server, one, f"""
+            aggregate: src_host
+            sql_table: t
+            sql_host: {tmp_path},{host}
+            """), "--as", "nfacctd")
+        assert totals(server) == [(1, 3 * n, 333 * n)]
 
 
 @SERVERS
