@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """NetFlow and IPFIX made by hand: v9 with times, v5, records of any elements; captures of
-datagrams; v5 read back."""
+datagrams; v5 read back; a sender that goes on."""
 import ipaddress
 import socket
 import struct
+import threading
+import time
 
 # Element and length: source address, packets, octets, start and end in ms since 1970.
 FIELDS = ((8, 4), (2, 4), (1, 4), (152, 8), (153, 8))
@@ -123,3 +125,34 @@ def v5_parse(path):
             yield ((socket.inet_ntoa(r[0]), socket.inet_ntoa(r[1]), r[9], r[10], r[13]),
                    r[5], r[6], booted + r[7], booted + r[8]), r, place
         at += captured
+
+
+class Sender(threading.Thread):
+    """Sends flows to a port of loopback until told to stop: `sent` has packets and octets by
+    the second in which flows began."""
+
+    hosts = 40
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.sent, self.datagrams = port, {}, 0
+        self.ending = threading.Event()
+        self.start()
+
+    def run(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            n = 0
+            while not self.ending.wait(0.02):
+                second = int(time.time())
+                records = [(f"192.0.2.{1 + (n + i) % self.hosts}", second + 0.5, second + 0.5,
+                            1 + i, 100 + n % 7) for i in range(10)]
+                s.sendto(v9(*records), ("127.0.0.1", self.port))
+                at = self.sent.setdefault(second, [0, 0])
+                at[0] += sum(r[3] for r in records)
+                at[1] += sum(r[4] for r in records)
+                self.datagrams += 1
+                n += 10
+
+    def stop(self):
+        self.ending.set()
+        self.join()

@@ -10,7 +10,6 @@ import pytest
 
 import netflow
 from conftest import WEIR, free_port, poll, run_file
-from test_sql_faults import Sender
 
 BASE = 1700000040  # a whole minute
 
@@ -175,7 +174,7 @@ def test_when_rows_are_written_and_triggers_run(tmp_path, weir):
                       (f"sql_trigger_exec[{name}]: {script} {tmp_path}/{name}\n"
                        if name != "delayed" else "") for name in plugins),
         "--as", "nfacctd").ready()
-    sender = Sender(port)
+    sender = netflow.Sender(port)
 
     def begun(name):
         return [p for p in (tmp_path / name).iterdir() if p.suffix == "" and p.name != "go"]

@@ -8,10 +8,8 @@ import pathlib
 import random
 import resource
 import signal
-import socket
 import sqlite3
 import subprocess
-import threading
 import time
 
 import pytest
@@ -20,7 +18,6 @@ import netflow
 from conftest import WEIR, free_port, generate, poll, run_file, truth
 
 KILLS = int(os.environ.get("WEIR_KILLS", "8"))
-HOSTS = 40
 
 
 def engines_of(*some, rest=()):
@@ -30,35 +27,6 @@ def engines_of(*some, rest=()):
     return pytest.mark.parametrize("engine", [
         pytest.param(e, marks=marks.get(e, pytest.mark.xdist_group("sql")))
         for e in (*some, *(rest if KILLS > 8 else ()))], indirect=True)
-
-
-class Sender(threading.Thread):
-    """Sends flows to a port of loopback until told to stop: `sent` has packets and octets by
-    the second in which flows began."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.sent, self.datagrams = port, {}, 0
-        self.ending = threading.Event()
-        self.start()
-
-    def run(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            n = 0
-            while not self.ending.wait(0.02):
-                second = int(time.time())
-                records = [(f"192.0.2.{1 + (n + i) % HOSTS}", second + 0.5, second + 0.5, 1 + i,
-                            100 + n % 7) for i in range(10)]
-                s.sendto(netflow.v9(*records), ("127.0.0.1", self.port))
-                at = self.sent.setdefault(second, [0, 0])
-                at[0] += sum(r[3] for r in records)
-                at[1] += sum(r[4] for r in records)
-                self.datagrams += 1
-                n += 10
-
-    def stop(self):
-        self.ending.set()
-        self.join()
 
 
 def config(server, port, more=""):
@@ -102,7 +70,7 @@ class Scene:
         self.server, self.port, self.start, self.more = server, free_port(), weir, more
         server.fresh("x")
         self.weir = weir(config(server, self.port, more), "--as", "nfacctd").ready()
-        self.sender = Sender(self.port)
+        self.sender = netflow.Sender(self.port)
 
     def wait_rows(self, n=1):
         """Until `n` more bins have been written."""
@@ -280,7 +248,7 @@ def test_mib_shows_what_waits(engine, weir, snmpd):
     port = free_port()
     w = weir(config(engine, port, f"snmp_agentx_socket: unix:{snmpd.agentx}").replace(
         "[s]\n", "[s], snmp[m]\n", 1), "--as", "nfacctd").ready()
-    sender = Sender(port)
+    sender = netflow.Sender(port)
 
     def waiting():
         names = snmpd.walk("1.8.1.2")
@@ -381,7 +349,7 @@ def test_weir_killed(engine, weir):
     port, sent, unsure = free_port(), {}, set()
     for kill in range(KILLS):
         w = weir(config(engine, port), "--as", "nfacctd").ready()
-        sender = Sender(port)
+        sender = netflow.Sender(port)
         # Now and then it lives long enough to have whole bins.
         time.sleep(random.uniform(0.1, 1.8) if kill % 4 else random.uniform(5.3, 5.9))
         w.kill()

@@ -13,7 +13,6 @@ import pytest
 import ipfix
 import netflow
 from conftest import TUPLE, WEIR, free_port, generate, poll, run_file, truth
-from test_sql_faults import Sender
 
 # The servers, and what runs against them, once.
 pytestmark = pytest.mark.xdist_group("sql")
@@ -642,7 +641,7 @@ def test_servers_that_say_nothing(tmp_path, weir):
         text += f"\nsql_port[p{i}]: {server.getsockname()[1]}"
     try:
         w = weir(text, "--as", "nfacctd").ready()
-        sender = Sender(port)
+        sender = netflow.Sender(port)
         poll(lambda: w.stats()["datagrams"] > 0)
         # The third's answer is none, and it tries no more than that.
         assert set(re.findall("p[0-9]: rows wait in", w.log_text())) <= {"p2: rows wait in"}
