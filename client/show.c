@@ -92,7 +92,7 @@ show_titles(struct grid *g, const json_t *head)
 
 /*
  * The value of column `i` in `row` as text, NUL-terminated, in `line`; `none` where
- * there is no value.
+ * there is no value, or an empty one.
  */
 static const char *
 cell_text(struct text_line *line, const json_t *columns, size_t i, const json_t *row,
@@ -102,9 +102,7 @@ cell_text(struct text_line *line, const json_t *columns, size_t i, const json_t 
 	const json_t *v = json_object_get(row, column_text(column, "json"));
 
 	line->len = 0;
-	if (v == NULL || json_is_null(v) ||
-	    (strcmp(column_text(column, "kind"), "stamp") == 0 &&
-		json_string_length(v) == 0))
+	if (v == NULL || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
 		put(line, none);
 	else
 		show_value(line, v);

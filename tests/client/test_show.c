@@ -30,6 +30,7 @@ static const char *const row_texts[] = {
 	"{\"ip_src\": \"2001:db8::1\", \"label\": \"\xc3\xa4\", \"bytes\": 12345, \"ledger\": "
 	"false, \"seen\": \"2023-11-14T22:13:20.000Z\", \"terms\": {}}",
 	"{\"ip_src\": \"10.0.0.1\", \"label\": \"x\\ty\", \"bytes\": null, \"ledger\": null}",
+	"{\"ip_src\": \"\", \"label\": \"\", \"bytes\": 0}",
 };
 #define N_ROWS (sizeof(row_texts) / sizeof(row_texts[0]))
 
@@ -52,6 +53,7 @@ test_table(void **state)
 		"192.0.2.1    a,b \"c\"      5  yes     -                         rows=4 other=1",
 		"2001:db8::1  \xc3\xa4        12345  no      2023-11-14T22:13:20.000Z",
 		"10.0.0.1     x?y          -  -       -                         -",
+		"-            -            0  -       -                         -",
 	};
 	json_t *head = parse(head_text);
 	struct grid g = { 0 };
