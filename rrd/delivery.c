@@ -127,7 +127,7 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *broken, bool *a
 	struct journal_round *round;
 	uint64_t at = d->told, next;
 	bool clean = true;
-	int rc = 0, got;
+	int rc = 0, got = 0;
 
 	*again = *broken = false;
 	for (uint32_t i = 0; i < d->ks->n && d->failing; i++)
