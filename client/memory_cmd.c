@@ -215,6 +215,23 @@ request_make(const struct request *q)
 	return NULL;
 }
 
+/* A row is an object, to be shown as it is, or a string. Few strings have something escaped. */
+static void
+row_print(const char *line)
+{
+	json_t *text;
+
+	if (line[0] != '"') {
+		puts(line);
+	} else if (strchr(line, '\\') == NULL) {
+		printf("%.*s\n", (int)strlen(line) - 2, line + 1);
+	} else {
+		text = json_loads(line, JSON_DECODE_ANY, NULL);
+		puts(text != NULL ? json_string_value(text) : line);
+		json_decref(text);
+	}
+}
+
 static int
 rows_print(const struct request *q, struct link *l, const json_t *head, struct err *e)
 {
@@ -227,14 +244,7 @@ rows_print(const struct request *q, struct link *l, const json_t *head, struct e
 	if (title != NULL && *title != '\0')
 		puts(title);
 	for (; (rc = link_line(l, &line, e)) == 1; n++)
-		if (line[0] == '"') {
-			json_t *text = json_loads(line, JSON_DECODE_ANY, NULL);
-
-			puts(text != NULL ? json_string_value(text) : line);
-			json_decref(text);
-		} else {
-			puts(line);
-		}
+		row_print(line);
 	if (rc == 0 && padded)
 		printf("\nFor a total of: %zu entries\n", n);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
