@@ -307,24 +307,26 @@ static void
 groups_each(struct pipeline *p,
     void (*feed)(struct pipeline *p, const struct pipeline_group *g, bool last))
 {
-	const struct pipeline_group *g = p->groups, *end = g + p->n_groups;
 	const struct tagging *tags = NULL;
 	struct told told[FLOW_BATCH];
 
-	for (; g < end; g++) {
+	for (unsigned i = 0; i < p->n_groups; i++) {
+		const struct pipeline_group *g = &p->groups[i];
+		bool last = i + 1 == p->n_groups;
+
 		if (g->tags != tags) {
 			struct batch b = batch_of(p);
 
 			if (tags != NULL)
 				told_restore(p, told);
-			else if (g->tags != end[-1].tags)
+			else if (g->tags != p->groups[p->n_groups - 1].tags)
 				told_keep(p, told);
 			tagmap_apply(tagging_map(g->tags), &b);
 			if (tagmap_sets_tos(tagging_map(g->tags)))
 				columns_clear(p->columns);
 			tags = g->tags;
 		}
-		feed(p, g, g + 1 == end);
+		feed(p, g, last);
 	}
 }
 

@@ -249,7 +249,7 @@ family_build(struct lpm *l, struct family *f, unsigned start)
 	if (below == NULL)
 		return -WEIR_ENOMEM;
 	added_sort(f);
-	n = cells_paint(f->added, f->added + f->n, start, 16, f->root, below);
+	n = cells_paint(f->added, f->n > 0 ? f->added + f->n : NULL, start, 16, f->root, below);
 	rc = array_grow(&l->nodes, sizeof(*l->nodes), first, n, &l->nodes_room);
 	l->n_nodes += rc == 0 ? n : 0;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
