@@ -5,6 +5,7 @@
 
 #include "tests/rrd/scratch.h"
 
+#include "core/engine.h"
 #include "core/output.h"
 #include "core/view.h"
 #include "lib/clock.h"
@@ -166,6 +167,44 @@ all_is_conserved(const struct fixture *f, int64_t bins, size_t archives)
 	assert_int_equal(w.sums.packets, f->counted.packets);
 	assert_int_equal(w.sums.flows, f->counted.flows);
 	assert_int_equal(w.not_at_end, 0);
+}
+
+/* What counts by reason: an engine for `o`, and no more of it than that. */
+static struct engine engine;
+
+static inline uint64_t
+reason(enum stat_no no)
+{
+	return stat_get(&engine.beside, no);
+}
+
+/* The one archive of the fixture: its value of bin `bin`, or -1 when unknown. */
+struct peek {
+	int64_t bin;
+	int64_t bytes;
+};
+
+static inline void
+walk_peek(const char *path, void *arg)
+{
+	struct peek *p = arg;
+	struct err e = ERR_INIT;
+	struct series s;
+
+	series_init(&s, START, START + 500 * STEP);
+	assert_int_equal(series_add(&s, path, "bytes", NULL, &e), 0);
+	assert_true((size_t)p->bin < s.n);
+	p->bytes = isnan(s.rates[p->bin]) ? -1 : llround(s.rates[p->bin] * STEP);
+	series_fini(&s);
+}
+
+static inline int64_t
+peek(const struct fixture *f, int64_t bin)
+{
+	struct peek p = { .bin = bin };
+
+	assert_int_equal(archives_walk(f, walk_peek, &p), 1);
+	return p.bytes;
 }
 
 #endif

@@ -10,15 +10,6 @@
 #include "lib/intern.h"
 #include "rrd/files.h"
 
-/* What counts by reason; no more of it than that. */
-static struct engine engine;
-
-static uint64_t
-reason(enum stat_no no)
-{
-	return stat_get(&engine.beside, no);
-}
-
 static void
 feed_label(struct fixture *f, const char *label, uint64_t bytes)
 {
@@ -30,35 +21,6 @@ feed_label(struct fixture *f, const char *label, uint64_t bytes)
 	flow.stamp = (uint64_t)START * CLOCK_S;
 	shard_feed(&f->shard, &flow, 1);
 	sums_add(&f->counted, &(struct sums){ 0, bytes, 0 });
-}
-
-/* The one archive of the fixture: its value of bin `bin`, or -1 when unknown. */
-struct peek {
-	int64_t bin;
-	int64_t bytes;
-};
-
-static void
-walk_peek(const char *path, void *arg)
-{
-	struct peek *p = arg;
-	struct err e = ERR_INIT;
-	struct series s;
-
-	series_init(&s, START, START + 500 * STEP);
-	assert_int_equal(series_add(&s, path, "bytes", NULL, &e), 0);
-	assert_true((size_t)p->bin < s.n);
-	p->bytes = isnan(s.rates[p->bin]) ? -1 : llround(s.rates[p->bin] * STEP);
-	series_fini(&s);
-}
-
-static int64_t
-peek(const struct fixture *f, int64_t bin)
-{
-	struct peek p = { .bin = bin };
-
-	assert_int_equal(archives_walk(f, walk_peek, &p), 1);
-	return p.bytes;
 }
 
 static void
@@ -355,170 +317,6 @@ an_archive_of_another_shape_is_not_touched(void **state)
 }
 
 static void
-walk_unlink(const char *path, void *arg)
-{
-	(void)arg;
-	assert_int_equal(unlink(path), 0);
-}
-
-static void
-walk_truncate(const char *path, void *arg)
-{
-	(void)arg;
-	assert_int_equal(truncate(path, 100), 0);
-}
-
-static void
-walk_unlink_bad(const char *path, void *arg)
-{
-	struct stat st;
-
-	(void)arg;
-	assert_int_equal(stat(path, &st), 0);
-	if (st.st_size == 100)
-		walk_unlink(path, NULL);
-}
-
-/* A file that somebody removes is made anew for the bin that needs it. */
-static void
-a_removed_archive_is_made_anew(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
-	feed(&f, 1, 0, 1000);
-	publish(&f, 1, false);
-	archives_walk(&f, walk_unlink, NULL);
-	feed(&f, 1, 1, 20);
-	publish(&f, 2, false);
-	assert_int_equal(f.rc, 0);
-	assert_int_equal(f.sum.spooled, 0);
-	feed(&f, 1, 2, 3);
-	publish(&f, 3, false);
-	assert_int_equal(peek(&f, 1), 20);
-	assert_int_equal(peek(&f, 2), 3);
-	fixture_close(&f);
-	scratch_free(f.dir);
-}
-
-/* What one archive does not take waits in the journal for its own bin; others have theirs. */
-static void
-a_failure_is_made_good_later(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	for (int killed = 0; killed < 2; killed++) {
-		fixture_init(&f);
-		fixture_open(&f, "src_host", 100);
-		feed(&f, 1, 0, 1000);
-		publish(&f, 1, false);
-		archives_walk(&f, walk_truncate, NULL);
-		feed(&f, 1, 1, 20);
-		feed(&f, 2, 1, 7);
-		publish(&f, 2, false);
-		assert_int_equal(f.rc, -WEIR_EIO);
-		assert_non_null(strstr(f.e.text, in_folder(&f, "")));
-		assert_int_equal(f.sum.written + f.sum.spooled, 3);
-		assert_true(f.sum.spooled > 0);
-		feed(&f, 1, 2, 3);
-		publish(&f, 3, false);
-		assert_int_equal(f.rc, -WEIR_EIO);
-		if (killed) {
-			fixture_close(&f);
-			fixture_open(&f, "src_host", 100);
-		}
-		archives_walk(&f, walk_unlink_bad, NULL);
-		publish(&f, 4, false);
-		assert_int_equal(f.rc, 0);
-		publish(&f, 5, false); /* the first of a new weir is of unknown time */
-		assert_int_equal(atomic_load(&f.o.spooled), 0);
-		if (!killed) {
-			/* Only a new weir tells again what was in the file that is gone. */
-			f.counted.bytes -= 1000;
-			f.counted.packets -= 2;
-			f.counted.flows -= 1;
-		}
-		all_is_conserved(&f, 5, 2);
-		fixture_close(&f);
-		scratch_free(f.dir);
-	}
-}
-
-static void
-file_read(const char *path, char *buf, size_t room, size_t *len)
-{
-	FILE *f = fopen(path, "r");
-
-	assert_non_null(f);
-	*len = fread(buf, 1, room, f);
-	fclose(f);
-}
-
-/*
- * A weir that is killed while librrd updates an archive: the values are there and the series
- * point behind them, but the time of the last update is the old one. That is what librrd changes
- * last of what is in the head.
- */
-static void
-a_half_written_archive_is_mended(void **state)
-{
-	static char before[1 << 20], after[1 << 20];
-	const int64_t last[2] = { START + 2 * STEP, START + 3 * STEP };
-	size_t len, same, at = 0;
-	unsigned found = 0;
-	struct fixture f;
-	char path[512];
-	FILE *file;
-
-	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
-	feed(&f, 1, 0, 1000);
-	feed(&f, 1, 1, 200);
-	publish(&f, 1, true);
-	archives_walk(&f, walk_name, path);
-	file_read(path, before, sizeof(before), &len);
-	fixture_close(&f);
-
-	fixture_open(&f, "src_host", 100);
-	feed(&f, 1, 2, 30);
-	publish(&f, 3, false);
-	fixture_close(&f);
-	file_read(path, after, sizeof(after), &same);
-	assert_int_equal(len, same);
-	for (size_t i = 0; i + sizeof(last[0]) <= len; i += sizeof(last[0])) {
-		if (memcmp(before + i, &last[0], sizeof(last[0])) != 0 ||
-		    memcmp(after + i, &last[1], sizeof(last[1])) != 0)
-			continue;
-		at = i;
-		found++;
-	}
-	assert_int_equal(found, 1);
-	file = fopen(path, "r+");
-	assert_non_null(file);
-	assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
-	assert_int_equal(fwrite(&last[0], sizeof(last[0]), 1, file), 1);
-	assert_int_equal(fclose(file), 0);
-
-	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
-	feed(&f, 1, 3, 4);
-	publish(&f, 4, false);
-	assert_int_equal(f.rc, 0);
-	assert_int_equal(reason(STAT_RRD_PUT_BACK), 1);
-	assert_int_equal(peek(&f, 0), 1000);
-	assert_int_equal(peek(&f, 1), 200);
-	assert_int_equal(peek(&f, 2), 30);
-	assert_int_equal(peek(&f, 3), 4);
-	all_is_conserved(&f, 4, 1);
-	fixture_close(&f);
-	scratch_free(f.dir);
-}
-
-static void
 hostile_labels_stay_in_the_folder(void **state)
 {
 	static const char *const labels[] = { "../../x", "/etc/passwd", "a\nb", "c\td", "",
@@ -612,125 +410,6 @@ hostile_values_stay_below_their_path(void **state)
 		there++;
 	closedir(dir);
 	assert_int_equal(there, 3);
-	scratch_free(f.dir);
-}
-
-/* Rows of a key that is silent for long: its archive stands still, or goes and makes room. */
-static void
-archives_of_dead_keys_expire(void **state)
-{
-	(void)state;
-	for (int remove = 0; remove < 2; remove++) {
-		struct walk w = { .end = START + 20 * STEP };
-		struct fixture f;
-
-		fixture_init(&f);
-		f.config.expire = 5 * STEP;
-		f.config.expired = remove ? RRD_EXPIRED_REMOVE : RRD_EXPIRED_KEEP;
-		f.config.max_files = 2;
-		fixture_open(&f, "src_host", 100);
-		feed(&f, 1, 0, 1000);
-		for (int64_t bin = 0; bin < 20; bin++) {
-			feed(&f, 2, bin, 10);
-			publish(&f, bin + 1, false);
-			assert_int_equal(f.rc, 0);
-			if (bin == 3) { /* not yet, and a new weir knows since when */
-				fixture_close(&f);
-				fixture_open(&f, "src_host", 100);
-			}
-			assert_int_equal(rrd_output_counts(&f.o).archives, remove && bin >= 5 ? 1 : 2);
-		}
-		assert_int_equal(rrd_output_counts(&f.o).expired, remove);
-		assert_int_equal(archives_walk(&f, walk_sum, &w), remove ? 1 : 2);
-		assert_int_equal(w.sums.bytes, remove ? 200 : 1200);
-		assert_int_equal(w.not_at_end, remove ? 0 : 1);
-
-		/* There is room for another; or the one that stood still goes on. */
-		feed(&f, remove ? 3 : 1, 20, 7);
-		publish(&f, 21, false);
-		w = (struct walk){ .end = START + 21 * STEP };
-		assert_int_equal(archives_walk(&f, walk_sum, &w), 2);
-		assert_int_equal(w.sums.bytes, remove ? 207 : 1207);
-		assert_int_equal(f.sum.rows, f.sum.written);
-		fixture_close(&f);
-		scratch_free(f.dir);
-	}
-}
-
-/*
- * What waits in the journal for an archive that is gone by then is refused, and said so: here
- * its file cannot be written, a weir is killed, and the index loses it.
- */
-static void
-rows_of_archives_that_are_gone_are_refused(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
-	feed(&f, 1, 0, 1000);
-	publish(&f, 1, true);
-	archives_walk(&f, walk_truncate, NULL);
-	feed(&f, 1, 1, 20);
-	feed(&f, 2, 1, 7);
-	publish(&f, 2, false);
-	assert_int_equal(f.rc, -WEIR_EIO);
-	fixture_close(&f);
-	archives_walk(&f, walk_unlink_bad, NULL);
-	assert_int_equal(unlink(in_folder(&f, INDEX_FILE)), 0);
-	f.sum = (struct output_result){ 0 };
-	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
-	assert_int_equal(atomic_load(&f.o.spooled), 2);
-	feed(&f, 3, 2, 1);
-	publish(&f, 3, false);
-	assert_int_equal(f.rc, 0);
-	assert_int_equal(f.sum.written, 1);
-	assert_int_equal(reason(STAT_RRD_GONE), 2);
-	assert_int_equal(reason(STAT_RRD_NOT_OURS), 0);
-	assert_int_equal(atomic_load(&f.o.refused), 2);
-	assert_int_equal(atomic_load(&f.o.spooled), 0);
-	fixture_close(&f);
-	scratch_free(f.dir);
-}
-
-/* With the journal as long as it may be, bins are added up; none is lost, nor counted twice. */
-static void
-a_full_journal_makes_bins_one(void **state)
-{
-	struct fixture f;
-	unsigned full = 0;
-
-	(void)state;
-	fixture_init(&f);
-	f.config.journal_max = 600;
-	fixture_open(&f, "src_host", 100);
-	feed(&f, 1, 0, 1000);
-	feed(&f, 2, 0, 1);
-	publish(&f, 1, true);
-	archives_walk(&f, walk_truncate, NULL);
-	for (int64_t bin = 1; bin < 20; bin++) {
-		feed(&f, 1, bin, 20);
-		feed(&f, 2, bin, 7);
-		publish(&f, bin + 1, false);
-		assert_true(f.rc != 0);
-		full += f.rc == -WEIR_EFULL;
-	}
-	assert_true(full > 0);
-	assert_int_equal(f.sum.refused, 0);
-	assert_int_equal(atomic_load(&f.o.spooled), 38);
-	archives_walk(&f, walk_unlink_bad, NULL);
-	publish(&f, 21, false);
-	publish(&f, 22, false);
-	publish(&f, 23, false);
-	assert_int_equal(f.rc, 0);
-	assert_int_equal(atomic_load(&f.o.spooled), 0);
-	f.counted.bytes -= 1001;
-	f.counted.packets -= 4;
-	f.counted.flows -= 2;
-	all_is_conserved(&f, 23, 2);
-	fixture_close(&f);
 	scratch_free(f.dir);
 }
 
@@ -868,14 +547,8 @@ main(void)
 		cmocka_unit_test(absurd_times_do_no_harm),
 		cmocka_unit_test(keys_beyond_the_limit_share_an_archive),
 		cmocka_unit_test(an_archive_of_another_shape_is_not_touched),
-		cmocka_unit_test(a_removed_archive_is_made_anew),
-		cmocka_unit_test(a_failure_is_made_good_later),
-		cmocka_unit_test(a_half_written_archive_is_mended),
 		cmocka_unit_test(hostile_labels_stay_in_the_folder),
 		cmocka_unit_test(hostile_values_stay_below_their_path),
-		cmocka_unit_test(archives_of_dead_keys_expire),
-		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
-		cmocka_unit_test(a_full_journal_makes_bins_one),
 		cmocka_unit_test(two_cannot_write_one_folder),
 		cmocka_unit_test(the_engine_hands_over_closed_bins),
 		cmocka_unit_test(a_plan_that_cannot_work_is_refused),
