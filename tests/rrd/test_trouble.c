@@ -2,6 +2,9 @@
 /* Archives that fail, go, or stay half written, and a journal that is full. */
 #include "tests/rrd/fixture.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 static void
 walk_unlink(const char *path, void *arg)
 {
@@ -291,6 +294,40 @@ a_full_journal_makes_bins_one(void **state)
 	scratch_free(f.dir);
 }
 
+/* When weir ends, an rrdcached that takes connections and says nothing is waited for once. */
+static void
+a_mute_rrdcached_is_not_waited_for_at_the_end(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	char address[128];
+	struct fixture f;
+	unsigned came = 0;
+	int fd, one;
+
+	(void)state;
+	fixture_init(&f);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/mute", f.dir);
+	snprintf(address, sizeof(address), "unix:%s", at.sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)(void *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	f.config.daemon = address;
+	fixture_open(&f, "src_host", 100);
+	feed(&f, 1, 0, 1000);
+	rrd_output.hurry(&f.o);
+	publish(&f, 1, true);
+	assert_int_equal(f.rc, -WEIR_EIO);
+	assert_non_null(strstr(f.e.text, "timed out"));
+	assert_int_equal(f.sum.spooled, 1);
+	for (; (one = accept(fd, NULL, NULL)) >= 0; came++)
+		close(one);
+	assert_int_equal(came, 1);
+	close(fd);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
 int
 main(void)
 {
@@ -301,6 +338,7 @@ main(void)
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
 		cmocka_unit_test(a_full_journal_makes_bins_one),
+		cmocka_unit_test(a_mute_rrdcached_is_not_waited_for_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
