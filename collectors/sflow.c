@@ -55,7 +55,7 @@ message_header(struct sflow_message *m, uint32_t *domain)
 
 /* Compare the datagram's number with what its sub-agent's last one lets expect. */
 static void
-message_sequence(struct sflow *s, const struct sflow_message *m)
+message_sequence(struct sflow *s, struct sflow_message *m)
 {
 	struct exporter *x = m->exporter;
 	struct exporter_stream *stream = exporter_stream(x, s->worker, m->version);
@@ -67,6 +67,7 @@ message_sequence(struct sflow *s, const struct sflow_message *m)
 	uint32_t lost = exporter_sequence(x, s->worker, &s->pipeline->stats, stream, order,
 	    m->sequence, 1, false).lost;
 
+	m->late = order == SEQUENCE_LATE;
 	if (lost != 0 && !s->config->disable_checks)
 		message_log(s, m, "%u datagrams missing before number %u", lost,
 		    m->sequence);
@@ -101,6 +102,7 @@ message_book(struct sflow *s, const struct sflow_message *m, bool whole)
 	    m->counters - m->counters_logged - m->counters_lost);
 	book(s, STAT_INTERFACES_REFUSED, m->interfaces_refused);
 	book(s, STAT_SAMPLES_LOST, m->lost);
+	book(s, STAT_SAMPLES_FOUND, m->found);
 	book(s, STAT_SAMPLES_DROPPED, m->dropped);
 	book(s, STAT_SOURCES_REFUSED, m->sources_refused);
 	counter_add(&s->collector->errors, bad);
@@ -109,6 +111,7 @@ message_book(struct sflow *s, const struct sflow_message *m, bool whole)
 	exporter_add(x, s->worker, EXPORTER_RECORDS, records);
 	exporter_add(x, s->worker, EXPORTER_MALFORMED, bad);
 	exporter_add(x, s->worker, EXPORTER_SAMPLES_LOST, m->lost);
+	exporter_add(x, s->worker, EXPORTER_SAMPLES_FOUND, m->found);
 	exporter_add(x, s->worker, EXPORTER_SAMPLES_DROPPED, m->dropped);
 	atomic_store_explicit(&x->parts[s->worker].last_seen, m->datagram->arrival,
 	    memory_order_relaxed);

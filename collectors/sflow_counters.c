@@ -25,6 +25,7 @@ head_take(struct sflow_message *m, struct head *h)
 	int32_t lost = source != NULL ? sflow_source_count(source, h->sequence) : 0;
 
 	h->late = lost < 0;
+	m->found += h->late && m->late;
 	if (lost > 0)
 		m->lost += (uint32_t)lost;
 }

@@ -44,6 +44,7 @@ struct sflow_message {
 	ip16_t peer;                 /* that, or the sender's: what is shown */
 	uint32_t version;
 	uint32_t sequence, uptime_ms;
+	bool late;                   /* it was overtaken: its samples counted as lost */
 	uint32_t announced;          /* samples, by the header */
 	uint32_t rate;               /* that the last flow sample announced; 0: none did */
 	uint64_t n[SFLOW_VERDICTS];  /* samples, by what became of them */
@@ -53,6 +54,7 @@ struct sflow_message {
 	uint64_t counters_lost;      /* and so many found no room */
 	uint64_t interfaces_refused; /* that there is no room to remember */
 	uint64_t lost;               /* samples, by the numbers of their data sources */
+	uint64_t found;              /* of those lost before, by later ones */
 	uint64_t dropped;            /* samples, as the agent says */
 	uint64_t sources_refused;    /* samples of data sources for which there is no room */
 	uint64_t cut;                /* records that end before their members do */

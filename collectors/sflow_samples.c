@@ -83,6 +83,7 @@ sample_tell(const struct sflow *s, struct sflow_message *m, struct sample *sm)
 		return;
 	step = sflow_source_step(source, &sm->tell);
 	m->lost += step.lost;
+	m->found += step.late && m->late;
 	m->dropped += step.dropped;
 	if (s->renormalizes)
 		sm->rate = step.rate;

@@ -171,7 +171,8 @@ sflow_source_step(struct sflow_source *s, const struct sflow_tell *t)
 	int32_t ahead = (int32_t)(t->sequence - s->sequence);
 	uint32_t drops = t->drops - s->drops;
 
-	if (s->sampled && ahead > -LATE && ahead <= 0)
+	step.late = s->sampled && ahead > -LATE && ahead <= 0;
+	if (step.late)
 		return step; /* it was overtaken: it tells nothing of now */
 	if (s->sampled && ahead > 0 && ahead < JUMP) {
 		step.lost = (uint32_t)ahead - 1;

@@ -47,6 +47,7 @@ struct sflow_tell {
 /* What it comes to, beside the last one of the source. */
 struct sflow_step {
 	uint32_t lost;             /* samples between them that are missing */
+	bool late;                 /* it counted as one of them, or is here again */
 	uint32_t dropped;          /* samples that the agent dropped in between */
 	uint32_t rate;             /* effective; the announced one where that is not known */
 };

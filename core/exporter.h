@@ -37,7 +37,8 @@ enum exporter_kind { EXPORTER_NETFLOW, EXPORTER_SFLOW, EXPORTER_KINDS };
 	X(SEQUENCE_LATE, "sequence_late") X(SEQUENCE_DUPLICATES, "sequence_duplicates") \
 	X(SEQUENCE_RESETS, "sequence_resets") \
 	X(TEMPLATES, "templates") X(TEMPLATE_CHANGES, "template_changes") \
-	X(SAMPLES_LOST, "samples_lost") X(SAMPLES_DROPPED, "samples_dropped")
+	X(SAMPLES_LOST, "samples_lost") X(SAMPLES_FOUND, "samples_found") \
+	X(SAMPLES_DROPPED, "samples_dropped")
 enum exporter_count {
 #define X(NAME, name) EXPORTER_##NAME,
 	EXPORTER_COUNTS(X)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from conftest import TUPLE, Weir, free_port, generate, poll, truth
-from exports import directory, handed
+from exports import KEEP, directory, handed
 from test_truth import rrd_sums
 
 TAGS = ("set_tag=17 set_label=web%tcp filter='tcp' jeq=next\n"
@@ -94,3 +94,29 @@ def test_v5_to_v9_to_rrd(tmp_path, trip):
         sums = rrd_sums(tmp_path / f"{name}.rrd")
         assert {n: sums[n] for n in ("packets", "bytes")} == {
             n: sum(r[n] for r in want) for n in ("packets", "bytes")}
+
+
+@pytest.mark.parametrize("version", [5, 9, 10])
+def test_a_rate_is_made_up_for_at_the_other_end(tmp_path, version):
+    """sampling_rate goes along, in the header of v5 and in options data of the others."""
+    pcap, to = tmp_path / "p.pcap", free_port()
+    generate("packets", 20000, 200, "--ipv4", 100, "--start", int(time.time()) - 60, pcap=pcap)
+    far = Weir(directory(tmp_path, "far"), f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {to}\n"
+               f"nfacctd_renormalize: true\nplugins: memory[m]\naggregate: {TUPLE}\n").ready()
+    near = Weir(directory(tmp_path, "near"), f"pcap_savefile: {pcap}\nsavefile_wait: true\n"
+                f"plugins: nfprobe[x]\naggregate: {TUPLE}\nsampling_rate: 10\n"
+                f"nfprobe_receiver: 127.0.0.1:{to}\nnfprobe_version: {version}\n"
+                f"nfprobe_timeouts: {KEEP}\n")
+    try:
+        near.ready()
+        poll(lambda: near.stats()["frames_fed"] == 20000)
+        assert near.stop() == 0
+        poll(lambda: sum(r["packets"] for r in far.rows("m")) > 0)
+        records = far.stats()["records_fed"]
+        poll(lambda: len(far.rows("m")) == records)
+        packets = sum(r["packets"] for r in far.rows("m"))
+        assert packets % 10 == 0 and 0.8 * 20000 < packets < 1.2 * 20000
+        far.books()
+    finally:
+        for w in (near, far):
+            w.kill()
