@@ -4,6 +4,7 @@ import collections
 import ipaddress
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -15,7 +16,7 @@ from netflow import capture, v5
 from sflow import (datagram, decoded_ipv4, flow, flow_expanded, frame, gateway, probe_tags, router,
                    switch)
 from streams import write_pcap
-from test_doors import send_from
+from test_doors import V5, send_from
 from test_interop import program
 from test_live import Net, may_make_wires
 from test_pmacct import rows_of
@@ -272,6 +273,25 @@ def test_samples_that_do_not_fit_count_in_the_pool(tmp_path, weir, receivers):
     got = [Samples(d) for d in a.take(targets(w)[f"127.0.0.1:{a.port}"]["sent"])]
     heads = [head for d in got for _, head in d.samples]
     assert [(head[0], head[3], head[4]) for head in heads] == [(1, 1, 0), (2, 4, 0), (3, 6, 0)]
+    w.books()
+
+
+def test_receivers_are_read_anew(tmp_path, weir, receivers):
+    """Who stays gets the next number; who comes the first one, of samples that are the next."""
+    a, b, port, pools = receivers(), receivers(), free_port(), tmp_path / "pools"
+    pools.write_text(f"id=1 ip=127.0.0.1:{a.port}\n")
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: sfprobe[x]\n"
+             f"sfprobe_receivers: {pools}\nworkers: 1\n").ready()
+    send_from("127.0.0.2", port, V5)
+    first = Samples(a.take(1)[0])
+    pools.write_text(f"id=2 ip=127.0.0.1:{b.port},127.0.0.1:{a.port}\n")
+    w.process.send_signal(signal.SIGHUP)
+    poll(lambda: len(w.rows("targets")) == 2)
+    send_from("127.0.0.2", port, V5)
+    second, other = Samples(a.take(2)[1]), Samples(b.take(1)[0])
+    assert (first.sequence, second.sequence, other.sequence) == (1, 2, 1)
+    assert second.samples == other.samples and len(set(a.senders())) == 1
+    assert second.samples[0][1][0] > first.samples[-1][1][0]
     w.books()
 
 
