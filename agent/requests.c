@@ -7,10 +7,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "agent/boot.h"
 #include "agent/control.h"
@@ -26,7 +24,6 @@
 enum { AGENTX_TESTSET = 8, AGENTX_UNDOSET = 10,
 	AGENTX_CLEANUPSET = 11, AGENTX_RESPONSE = 18 };
 #define AGENTX_NETWORK_ORDER 0x10
-#define MASTER_STILL 3 /* s in which it takes nothing of what is sent: then it is left */
 
 _Static_assert(_Generic((oid)0, subid_t : 1, default : 0), "oid and subid_t are one type");
 
@@ -137,58 +134,9 @@ answer_count(struct stats *s, uint64_t ns)
 		stat_add(s, slower[i].stat, 1);
 }
 
-/*
- * Wait until the master's connection has room again; false: it takes nothing any more. A
- * master that cannot be rid of its own answers takes nothing either, and Linux has room
- * for no sender while a quarter of it is full: so what comes meanwhile is read, for later.
- */
-static bool
-master_takes(struct requests *q, int fd)
-{
-	for (unsigned still = 0; still < MASTER_STILL; still++) {
-		size_t room = sizeof(q->held) - q->n_held;
-		struct pollfd wait = { .fd = fd,
-			.events = (short)(room > 0 ? POLLIN | POLLOUT : POLLOUT) };
-		ssize_t n;
-
-		if (poll(&wait, 1, 1000) == 0)
-			continue;
-		if ((wait.revents & POLLIN) == 0 || (wait.revents & POLLOUT) != 0)
-			return true; /* or it is over, which sending tells */
-		n = recv(fd, q->held + q->n_held, room, MSG_DONTWAIT);
-		if (n <= 0)
-			return n == -1 && (errno == EAGAIN || errno == EINTR);
-		q->n_held += (size_t)n;
-		still = 0;
-	}
-	return false;
-}
-
-/*
- * Send all of it. A master that takes no answers for long, though it asks, has none of this
- * thread's time: the library shall see that the connection is over.
- */
-static bool
-octets_send(struct requests *q, int fd, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent > 0) {
-			p += sent;
-			n -= (size_t)sent;
-		} else if (errno != EINTR &&
-		           (errno != EAGAIN || !master_takes(q, fd))) {
-			(void)shutdown(fd, SHUT_RDWR);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* Answer the PDU at `pdu`; false: the library has to. */
 static bool
-request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
+request_answer(struct requests *q, const uint8_t *pdu, size_t len)
 {
 	size_t n;
 
@@ -197,7 +145,7 @@ request_answer(struct requests *q, int fd, const uint8_t *pdu, size_t len)
 	    sizeof(q->out));
 	if (n == 0)
 		return false;
-	(void)octets_send(q, fd, q->out, n);
+	(void)link_send(&q->link, q->out, n);
 	/* The library keeps its alarm of pings here: a master that asks is there. */
 	if (q->one->securityModel != SNMP_DEFAULT_SECMODEL)
 		snmp_alarm_reset((unsigned)q->one->securityModel);
@@ -218,83 +166,41 @@ is_changing(struct requests *q)
 	return q->changing != 0;
 }
 
-/* Follow where PDUs begin in what the library gets. */
-static void
-stream_follow(struct stream *s, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		size_t want = s->owed > 0 ? s->owed : WIRE_HEADER - s->n_head;
-		size_t take = n < want ? n : want;
-
-		if (s->owed > 0) {
-			s->owed -= take;
-		} else {
-			memcpy(s->head + s->n_head, p, take);
-			s->n_head += take;
-			if (s->n_head == WIRE_HEADER) {
-				s->owed = (size_t)wire_length(s->head) - WIRE_HEADER;
-				s->n_head = 0;
-			}
-		}
-		p += take;
-		n -= take;
-	}
-}
-
 /*
  * Answer what can be answered of the `n` octets that have come, from the first; the others
  * are moved to the front, for the library. Returns how many they are.
  */
 static size_t
-requests_read(struct requests *q, int fd, uint8_t *p, size_t n)
+requests_read(struct requests *q, uint8_t *p, size_t n)
 {
-	struct stream *s = &q->stream;
+	struct link *l = &q->link;
 	size_t at = 0;
 
-	while (s->owed == 0 && s->n_head == 0 && n - at >= WIRE_HEADER && wire_asks(p + at) &&
+	while (link_is_between(l) && n - at >= WIRE_HEADER && wire_asks(p + at) &&
 	       !is_changing(q)) {
 		uint64_t len = wire_length(p + at);
 
-		if (len > n - at || !request_answer(q, fd, p + at, (size_t)len))
+		if (len > n - at || !request_answer(q, p + at, (size_t)len))
 			break;
 		at += (size_t)len;
 	}
 	memmove(p, p + at, n - at);
-	stream_follow(s, p, n - at);
+	link_follow(l, p, n - at);
 	return n - at;
-}
-
-/* As recv: first what was read before its time. */
-static ssize_t
-octets_receive(struct requests *q, int fd, void *buf, size_t room)
-{
-	size_t n = q->n_held < room ? q->n_held : room;
-	ssize_t got;
-
-	if (n > 0) {
-		memcpy(buf, q->held, n);
-		q->n_held -= n;
-		memmove(q->held, q->held + n, q->n_held);
-		return (ssize_t)n;
-	}
-	do
-		got = recv(fd, buf, room, MSG_DONTWAIT);
-	while (got == -1 && errno == EINTR);
-	return got;
 }
 
 /* What the library reads the master's connection with. */
 static int
 requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *olength)
 {
-	ssize_t n = octets_receive(serving, t->sock, buf, (size_t)size);
+	ssize_t n = link_receive(&serving->link, buf, (size_t)size);
 
 	*opaque = NULL;
 	*olength = 0;
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		return (int)n; /* it has closed */
 	if (n > 0)
-		n = (ssize_t)requests_read(serving, t->sock, buf, (size_t)n);
+		n = (ssize_t)requests_read(serving, buf, (size_t)n);
 	else
 		n = 0;
 	if (n == 0)
@@ -306,8 +212,8 @@ requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *
 static int
 requests_send(netsnmp_transport *t, const void *buf, int size, void **opaque, int *olength)
 {
-	(void)opaque, (void)olength;
-	return octets_send(serving, t->sock, buf, (size_t)size) ? size : -1;
+	(void)t, (void)opaque, (void)olength;
+	return link_send(&serving->link, buf, (size_t)size) ? size : -1;
 }
 
 /* What goes the library's way */
@@ -380,11 +286,10 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	serving = q;
 	one->callback = requests_take;
 	q->one = one;
-	q->stream = (struct stream){ .n_head = 0 };
-	q->n_held = 0;
+	q->link.n_head = q->link.owed = q->link.n_held = 0;
 	t = snmp_sess_transport(snmp_sess_pointer(one));
 	if (t != NULL) {
-		q->fd = t->sock;
+		q->link.fd = t->sock;
 		t->f_recv = requests_receive;
 		t->f_send = requests_send;
 	}
@@ -393,13 +298,13 @@ requests_attach(struct requests *q, netsnmp_session *one)
 void
 requests_detach(struct requests *q)
 {
-	q->n_held = 0;
+	q->link.n_held = 0;
 }
 
 int
 requests_waiting(const struct requests *q)
 {
-	return q->n_held > 0 ? q->fd : -1;
+	return q->link.n_held > 0 ? q->link.fd : -1;
 }
 
 /* Setting */

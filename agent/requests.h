@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/link.h"
 #include "agent/root.h"
 #include "agent/session.h"
 #include "agent/tree.h"
-#include "agent/wire.h"
 
 struct requests;
 struct stats;
@@ -30,13 +30,6 @@ struct set_request {
 	long transaction, packet;     /* of its TestSet */
 };
 
-/* Where the library is in what the master sends. */
-struct stream {
-	uint8_t head[WIRE_HEADER];    /* of a PDU, of which it has */
-	size_t n_head;                /* only so many octets yet; */
-	size_t owed;                  /* then, those that follow the header */
-};
-
 struct requests {
 	struct mib_tree *tree;        /* answers come from it; NULL before the first */
 	struct root roots[2];         /* in the order of their names */
@@ -44,7 +37,7 @@ struct requests {
 	struct control *control;      /* SETs; NULL: nothing may be set */
 	struct set_request set;
 	struct stats *stats;
-	struct stream stream;
+	struct link link;             /* with the master */
 	struct snmp_session *one;     /* with the master */
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
@@ -55,9 +48,6 @@ struct requests {
 	int (*library)(int op, struct snmp_session *session, int reqid, struct snmp_pdu *pdu,
 	    void *magic);
 	uint8_t out[1 << 18];         /* an answer; those that are longer are the library's */
-	int fd;                       /* the connection with the master, if there is one */
-	size_t n_held;                /* octets of it that are read and not yet looked at */
-	uint8_t held[1 << 18];
 };
 
 /* Register what is to be served, with the library; false when it refuses. `q` is all zero. */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MASTER_STILL 3 /* s in which it takes nothing of what is sent: then it is left */
+
+/*
+ * Wait until the master's connection has room again; false: it takes nothing any more. A
+ * master that cannot be rid of its own answers takes nothing either, and Linux has room
+ * for no sender while a quarter of it is full: so what comes meanwhile is read, for later.
+ */
+static bool
+link_takes(struct link *l)
+{
+	for (unsigned still = 0; still < MASTER_STILL; still++) {
+		size_t room = sizeof(l->held) - l->n_held;
+		struct pollfd wait = { .fd = l->fd,
+			.events = (short)(room > 0 ? POLLIN | POLLOUT : POLLOUT) };
+		ssize_t n;
+
+		if (poll(&wait, 1, 1000) == 0)
+			continue;
+		if ((wait.revents & POLLIN) == 0 || (wait.revents & POLLOUT) != 0)
+			return true; /* or it is over, which sending tells */
+		n = recv(l->fd, l->held + l->n_held, room, MSG_DONTWAIT);
+		if (n <= 0)
+			return n == -1 && (errno == EAGAIN || errno == EINTR);
+		l->n_held += (size_t)n;
+		still = 0;
+	}
+	return false;
+}
+
+bool
+link_send(struct link *l, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(l->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent > 0) {
+			p += sent;
+			n -= (size_t)sent;
+		} else if (errno != EINTR &&
+		           (errno != EAGAIN || !link_takes(l))) {
+			(void)shutdown(l->fd, SHUT_RDWR);
+			return false;
+		}
+	}
+	return true;
+}
+
+ssize_t
+link_receive(struct link *l, void *buf, size_t room)
+{
+	size_t n = l->n_held < room ? l->n_held : room;
+	ssize_t got;
+
+	if (n > 0) {
+		memcpy(buf, l->held, n);
+		l->n_held -= n;
+		memmove(l->held, l->held + n, l->n_held);
+		return (ssize_t)n;
+	}
+	do
+		got = recv(l->fd, buf, room, MSG_DONTWAIT);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
+void
+link_follow(struct link *l, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		size_t want = l->owed > 0 ? l->owed : WIRE_HEADER - l->n_head;
+		size_t take = n < want ? n : want;
+
+		if (l->owed > 0) {
+			l->owed -= take;
+		} else {
+			memcpy(l->head + l->n_head, p, take);
+			l->n_head += take;
+			if (l->n_head == WIRE_HEADER) {
+				l->owed = (size_t)wire_length(l->head) - WIRE_HEADER;
+				l->n_head = 0;
+			}
+		}
+		p += take;
+		n -= take;
+	}
+}
