@@ -153,9 +153,21 @@ drain_first(struct drain *d, struct err *e)
 	    err_set(e, WEIR_EINVAL, "%s", d->refused.text);
 }
 
+/* Grows while the thread gets on. */
+static uint64_t
+progress(struct drain *d)
+{
+	return store_progress(d->c.primary) +
+	       (d->c.backup != NULL ? store_progress(d->c.backup) : 0);
+}
+
 void
 drain_hurry(struct drain *d)
 {
+	if (d->hurried == 0) {
+		d->hurried = clock_mono();
+		d->hurried_at = progress(d);
+	}
 	store_hurry(d->c.primary);
 	if (d->c.backup != NULL)
 		store_hurry(d->c.backup);
@@ -174,14 +186,6 @@ drain_wake(struct drain *d, struct err *e)
 	return 0;
 }
 
-/* Grows while the thread gets on. */
-static uint64_t
-progress(struct drain *d)
-{
-	return store_progress(d->c.primary) +
-	       (d->c.backup != NULL ? store_progress(d->c.backup) : 0);
-}
-
 /* How long the database may stand still. */
 static uint64_t
 patience(struct drain *d)
@@ -192,11 +196,21 @@ patience(struct drain *d)
 	return PATIENCE + rows * PATIENCE_ROW;
 }
 
+/* Whether the bin that is being written has stood still since weir began to end. */
+static bool
+is_hung(struct drain *d)
+{
+	bool busy = store_is_busy(d->c.primary) ||
+		    (d->c.backup != NULL && store_is_busy(d->c.backup));
+
+	return busy && progress(d) == d->hurried_at;
+}
+
 /* Wait for the end of the thread, and call it off the database where nothing moves. */
 static void
 end_wait(struct drain *d)
 {
-	uint64_t seen = progress(d), since = clock_mono();
+	uint64_t seen = progress(d), since = is_hung(d) ? d->hurried : clock_mono();
 	struct timespec until;
 
 	pthread_mutex_lock(&d->lock);

@@ -55,7 +55,10 @@ int drain_start(struct drain *d, struct err *e);
  */
 int drain_first(struct drain *d, struct err *e);
 
-/* weir ends soon: a database that is silent is not waited for. Any thread. */
+/*
+ * weir ends soon: how long a database is silent counts from now on, for all drains together.
+ * Main thread.
+ */
 void drain_hurry(struct drain *d);
 
 /*

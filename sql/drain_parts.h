@@ -41,6 +41,9 @@ struct drain {
 	uint64_t backup_pause, backup_again; /* the same of the backup */
 	bool gone; /* the last one was long in coming, or nobody was there */
 	unsigned hopeless; /* batches that wait */
+	/* the main thread's */
+	uint64_t hurried, hurried_at; /* when weir began to end (monotonic ns); 0: not yet; and
+	                               * the progress by then */
 };
 
 /* Whether weir ends. Any thread. */

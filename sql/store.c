@@ -28,6 +28,7 @@ struct store {
 	uint16_t batch_param[SCHEMA_COLUMNS];
 	uint64_t pruned; /* monotonic ns */
 	_Atomic uint64_t progress, in_hand;
+	_Atomic bool busy;
 
 	char table[TABLENAME_MAX + 1]; /* that the loader is for; "": none */
 	uint64_t schema_sum; /* and the columns, as the head of its batch has them */
@@ -333,8 +334,14 @@ bin_try(struct store *st, struct batch_reader *b, struct output_result *r, bool 
 	return rc;
 }
 
-int
-store_write(struct store *st, struct batch_reader *b, struct output_result *r,
+bool
+store_is_busy(const struct store *st)
+{
+	return atomic_load(&st->busy);
+}
+
+static int
+bin_store(struct store *st, struct batch_reader *b, struct output_result *r,
     bool *unsure, struct err *e)
 {
 	struct output_result bin = { 0 };
@@ -360,6 +367,19 @@ store_write(struct store *st, struct batch_reader *b, struct output_result *r,
 	r->refused += bin.refused;
 	r->written += bin.rows - bin.refused;
 	return 0;
+}
+
+int
+store_write(struct store *st, struct batch_reader *b, struct output_result *r,
+    bool *unsure, struct err *e)
+{
+	int rc;
+
+	atomic_fetch_add(&st->progress, 1);
+	atomic_store(&st->busy, true);
+	rc = bin_store(st, b, r, unsure, e);
+	atomic_store(&st->busy, false);
+	return rc;
 }
 
 bool

@@ -80,8 +80,11 @@ void store_hurry(struct store *st);
  */
 void store_interrupt(struct store *st);
 
-/* Grows with every row that is written: to see whether it goes on. Any thread. */
+/* Grows with every bin that is begun and every row: to see whether it goes on. Any thread. */
 uint64_t store_progress(const struct store *st);
+
+/* Whether a bin is being written. Any thread. */
+bool store_is_busy(const struct store *st);
 
 /*
  * Rows of the transaction that is open: the more, the longer the database may be silent over

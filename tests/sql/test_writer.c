@@ -437,6 +437,86 @@ test_writers_are_bounded(void **state)
 	assert_int_equal(writing.most, 2);
 }
 
+static struct {
+	pthread_mutex_t lock;
+	struct sql_conn *off[PLUGINS]; /* called off */
+	unsigned n_off, hung;
+} stuck = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static bool
+is_off(const struct sql_conn *c)
+{
+	bool off = false;
+
+	pthread_mutex_lock(&stuck.lock);
+	for (unsigned i = 0; i < stuck.n_off; i++)
+		off |= stuck.off[i] == c;
+	pthread_mutex_unlock(&stuck.lock);
+	return off;
+}
+
+static void
+interrupt_counts(struct sql_conn *c)
+{
+	if (is_off(c))
+		return;
+	pthread_mutex_lock(&stuck.lock);
+	stuck.off[stuck.n_off++] = c;
+	pthread_mutex_unlock(&stuck.lock);
+}
+
+/* The server says nothing, until one is called off. */
+static int
+begin_hangs(struct sql_conn *c, struct err *e)
+{
+	pthread_mutex_lock(&stuck.lock);
+	stuck.hung++;
+	pthread_mutex_unlock(&stuck.lock);
+	while (!is_off(c))
+		nanosleep(&(struct timespec){ 0, 3000000 }, NULL);
+	return err_set(e, WEIR_EIO, "called off");
+}
+
+/* weir ends with several databases that hang in the time that it ends with one. */
+static void
+test_all_that_hang_are_left_at_once(void **state)
+{
+	static char dbs[PLUGINS][128];
+	struct sql_driver d = sqlite_driver;
+	struct rig g[PLUGINS];
+	uint64_t began;
+
+	(void)state;
+	memset(g, 0, sizeof(g));
+	four_make();
+	d.begin = begin_hangs;
+	d.interrupt = interrupt_counts;
+	for (unsigned i = 0; i < PLUGINS; i++) {
+		g[i].o.common = five;
+		g[i].sc.max_writers = PLUGINS;
+		snprintf(dbs[i], sizeof(dbs[i]), "%s/%u.db", rig_dir, i);
+		g[i].sc.db = dbs[i];
+		snprintf(g[i].o.name, sizeof(g[i].o.name), "p%u", i);
+		assert_int_equal(rig_open_with(&g[i], &d, 100), 0);
+		assert_int_equal(writer_run(&g[i].o, &g[i].e), 0);
+		rig_write(&g[i], four, 4);
+	}
+	for (unsigned n = 0; n < PLUGINS;) {
+		pthread_mutex_lock(&stuck.lock);
+		n = stuck.hung;
+		pthread_mutex_unlock(&stuck.lock);
+		nanosleep(&(struct timespec){ 0, 3000000 }, NULL);
+	}
+	for (unsigned i = 0; i < PLUGINS; i++)
+		writer_hurry(&g[i].o);
+	began = clock_mono();
+	for (unsigned i = 0; i < PLUGINS; i++)
+		rig_close(&g[i]);
+	assert_int_equal(stuck.n_off, PLUGINS);
+	/* One is waited for four seconds. */
+	assert_true(clock_mono() - began < PLUGINS * 3 * CLOCK_S);
+}
+
 int
 main(void)
 {
@@ -453,6 +533,7 @@ main(void)
 		RIG_TEST(test_full_to_the_end),
 		RIG_TEST(test_backup),
 		RIG_TEST(test_writers_are_bounded),
+		RIG_TEST(test_all_that_hang_are_left_at_once),
 	};
 
 	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
