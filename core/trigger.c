@@ -45,6 +45,16 @@ command_cut(struct trigger *t, struct err *e)
 	    n > 0 ? strerror(errno) : "names no program");
 }
 
+int
+trigger_check(const char *directive, const char *command, struct err *e)
+{
+	struct trigger t = { .c = { .directive = directive, .command = command } };
+	int rc = command != NULL ? command_cut(&t, e) : 0;
+
+	free(t.words);
+	return rc;
+}
+
 struct trigger *
 trigger_new(const struct trigger_config *c, struct err *e)
 {

@@ -35,6 +35,12 @@ struct trigger_config {
 struct trigger;
 
 /*
+ * Whether `command` (NULL: none) names a program that can be run. Returns 0, or -WEIR_E...
+ * with `e`, which names `directive`.
+ */
+int trigger_check(const char *directive, const char *command, struct err *e);
+
+/*
  * NULL with `e` where the program cannot be run: there is none, or it is no executable.
  */
 struct trigger *trigger_new(const struct trigger_config *c, struct err *e);

@@ -76,6 +76,7 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 	struct preprocess preprocess;
 	struct field_set split;
 	char path[PATH_MAX];
+	int rc;
 
 	if (print_separator(c->separator) == '\0')
 		return err_set(e, WEIR_EINVAL,
@@ -86,6 +87,8 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 		return -WEIR_EINVAL;
 	if (preprocess_plan(c, &preprocess, e) != 0)
 		return -WEIR_EINVAL;
+	if ((rc = trigger_check("print_trigger_exec", c->trigger_exec, e)) != 0)
+		return rc;
 	if (c->latest != NULL && config_is_stdout(c))
 		return err_set(e, WEIR_EINVAL,
 		    "print_latest_file links to a file: give print_output_file too");

@@ -109,7 +109,13 @@ test_programs_that_are_none(void **state)
 		if (trigger_new(&c, &e) != NULL ||
 		    strstr(e.text, cases[i].error) == NULL)
 			fail_msg("%s: %s", cases[i].command, e.text);
+		e = (struct err)ERR_INIT;
+		if (trigger_check("sql_trigger_exec", cases[i].command, &e) == 0 ||
+		    strstr(e.text, cases[i].error) == NULL)
+			fail_msg("%s: %s", cases[i].command, e.text);
 	}
+	assert_int_equal(trigger_check("sql_trigger_exec", "/bin/echo 1", NULL), 0);
+	assert_int_equal(trigger_check("sql_trigger_exec", NULL, NULL), 0);
 }
 
 static bool

@@ -53,6 +53,8 @@ MISTAKES = [
     ("print_preprocess: minz=2", 4, "there is no 'minz'; there are qnum, minp"),
     ("print_preprocess: minp", 4, "not of the form key=number"),
     ("print_preprocess_type: both", 4, "none of any|all"),
+    ("print_trigger_exec: /no/such", 4, "print_trigger_exec: /no/such: No such file"),
+    ("print_trigger_exec: /dev/null", 4, "Permission denied"),
     ("print_output[b]: csv", 4, "no plugin is named 'b'"),
     ("=plugins: print[talkers]\nnfacctd_port: 1\nprint_output[talker]: csv", 3,
      "did you mean 'talkers'?"),
@@ -124,7 +126,7 @@ def test_no_input_is_a_mistake(folder):
 
 
 @pytest.mark.parametrize("lines,where", [
-    ("print_trigger_exec: /no/such", 4), ("logfile: .", 4), ("syslog: post", 4)])
+    ("logfile: .", 4), ("syslog: post", 4)])
 def test_what_only_the_start_finds_has_its_line(folder, lines, where):
     (folder / "weir.conf").write_text(
         f"{BASE}{lines}\nnfacctd_ip: 127.0.0.1\nnfacctd_port: 1\n"
