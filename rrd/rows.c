@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rrd/rows.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,7 @@ rows_take(struct collecting *x, uint32_t from, unsigned n, struct fill_items *it
 	uint64_t ids[TABLE_BATCH], bin = 0;
 	int64_t end = 0;
 
+	assert(n > 0 && n <= TABLE_BATCH);
 	for (unsigned i = 0; i < n; i++)
 		ids[i] = rowspec_identity(x->s->rs, snapshot_row(x->s, from + i));
 	known_look(x->ks, ids, n, archives);
