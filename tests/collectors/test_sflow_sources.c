@@ -15,46 +15,46 @@ static const struct {
 	const char *says;
 	unsigned n;
 	struct sflow_tell tells[3]; /* number, announced rate, pool, drops */
-	struct sflow_step want;     /* lost, dropped, rate */
+	struct sflow_step want;     /* lost, late, dropped, rate */
 } cases[] = {
 	{ "the first tells nothing but the announced rate", 1,
-	    { { 10, 512, 99999, 7 } }, { 0, 0, 512 } },
+	    { { 10, 512, 99999, 7 } }, { 0, false, 0, 512 } },
 	{ "the packets that passed since the one before", 2,
-	    { { 10, 512, 1000, 0 }, { 11, 512, 1600, 0 } }, { 0, 0, 600 } },
+	    { { 10, 512, 1000, 0 }, { 11, 512, 1600, 0 } }, { 0, false, 0, 600 } },
 	{ "over the samples that were made, if some are missing", 2,
-	    { { 10, 512, 1000, 0 }, { 14, 512, 3001, 0 } }, { 3, 0, 500 } },
-	{ "rounded", 2, { { 10, 512, 1000, 0 }, { 12, 512, 2003, 0 } }, { 1, 0, 502 } },
+	    { { 10, 512, 1000, 0 }, { 14, 512, 3001, 0 } }, { 3, false, 0, 500 } },
+	{ "rounded", 2, { { 10, 512, 1000, 0 }, { 12, 512, 2003, 0 } }, { 1, false, 0, 502 } },
 	{ "the pool wraps", 2,
-	    { { 10, 512, 0xffffff00, 0 }, { 11, 512, 0x100, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 0xffffff00, 0 }, { 11, 512, 0x100, 0 } }, { 0, false, 0, 512 } },
 	{ "the number wraps", 2,
-	    { { 0xffffffff, 512, 1000, 0 }, { 0, 512, 1400, 0 } }, { 0, 0, 400 } },
+	    { { 0xffffffff, 512, 1000, 0 }, { 0, 512, 1400, 0 } }, { 0, false, 0, 400 } },
 	{ "a number that begins anew, and the pool with it", 2,
-	    { { 1000, 512, 500000, 3 }, { 1, 512, 300, 0 } }, { 0, 0, 512 } },
+	    { { 1000, 512, 500000, 3 }, { 1, 512, 300, 0 } }, { 0, false, 0, 512 } },
 	{ "and what follows", 3, { { 1000, 512, 500000, 3 }, { 1, 512, 300, 0 },
-	    { 2, 512, 700, 1 } }, { 0, 1, 400 } },
+	    { 2, 512, 700, 1 } }, { 0, false, 1, 400 } },
 	{ "a jump forward is another beginning, too", 2,
-	    { { 10, 512, 1000, 0 }, { 0x2000000, 512, 2000, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 1000, 0 }, { 0x2000000, 512, 2000, 0 } }, { 0, false, 0, 512 } },
 	{ "one that was overtaken", 2,
-	    { { 10, 512, 1000, 0 }, { 9, 512, 500, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 1000, 0 }, { 9, 512, 500, 0 } }, { 0, true, 0, 512 } },
 	{ "does not change what the next is compared with", 3,
-	    { { 10, 512, 1000, 0 }, { 9, 512, 500, 0 }, { 11, 512, 1300, 0 } }, { 0, 0, 300 } },
+	    { { 10, 512, 1000, 0 }, { 9, 512, 500, 0 }, { 11, 512, 1300, 0 } }, { 0, false, 0, 300 } },
 	{ "one that came twice", 2,
-	    { { 10, 512, 1000, 0 }, { 10, 512, 1000, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 1000, 0 }, { 10, 512, 1000, 0 } }, { 0, true, 0, 512 } },
 	{ "a pool that stands still", 2,
-	    { { 10, 512, 0, 0 }, { 11, 512, 0, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 0, 0 }, { 11, 512, 0, 0 } }, { 0, false, 0, 512 } },
 	{ "a pool that was reset alone", 2,
-	    { { 10, 512, 5000000, 0 }, { 11, 512, 100, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 5000000, 0 }, { 11, 512, 100, 0 } }, { 0, false, 0, 512 } },
 	{ "nothing announced: what was done counts", 2,
-	    { { 10, 0, 1000, 0 }, { 11, 0, 1300, 0 } }, { 0, 0, 300 } },
+	    { { 10, 0, 1000, 0 }, { 11, 0, 1300, 0 } }, { 0, false, 0, 300 } },
 	{ "far from what was announced, but not absurd", 2,
-	    { { 10, 100, 1000, 0 }, { 11, 100, 26600, 0 } }, { 0, 0, 25600 } },
-	{ "absurd", 2, { { 10, 100, 1000, 0 }, { 11, 100, 26601, 0 } }, { 0, 0, 100 } },
+	    { { 10, 100, 1000, 0 }, { 11, 100, 26600, 0 } }, { 0, false, 0, 25600 } },
+	{ "absurd", 2, { { 10, 100, 1000, 0 }, { 11, 100, 26601, 0 } }, { 0, false, 0, 100 } },
 	{ "drops since the sample before", 2,
-	    { { 10, 512, 1000, 40 }, { 11, 512, 1512, 45 } }, { 0, 5, 512 } },
+	    { { 10, 512, 1000, 40 }, { 11, 512, 1512, 45 } }, { 0, false, 5, 512 } },
 	{ "drops wrap", 2,
-	    { { 10, 512, 1000, 0xfffffffe }, { 11, 512, 1512, 3 } }, { 0, 5, 512 } },
+	    { { 10, 512, 1000, 0xfffffffe }, { 11, 512, 1512, 3 } }, { 0, false, 5, 512 } },
 	{ "drops that began anew alone", 2,
-	    { { 10, 512, 1000, 45 }, { 11, 512, 1512, 0 } }, { 0, 0, 512 } },
+	    { { 10, 512, 1000, 45 }, { 11, 512, 1512, 0 } }, { 0, false, 0, 512 } },
 };
 
 static void
@@ -75,6 +75,7 @@ test_steps(void **state)
 		for (unsigned k = 0; k < cases[i].n; k++)
 			step = sflow_source_step(&s, &cases[i].tells[k]);
 		check_number(cases[i].says, "lost", step.lost, cases[i].want.lost);
+		check_number(cases[i].says, "late", step.late, cases[i].want.late);
 		check_number(cases[i].says, "dropped", step.dropped, cases[i].want.dropped);
 		check_number(cases[i].says, "rate", step.rate, cases[i].want.rate);
 	}

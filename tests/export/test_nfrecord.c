@@ -38,7 +38,7 @@ static struct rig *
 rig_open(enum encode_version version, const char *told, bool biflow, unsigned lanes,
     bool by_agent)
 {
-	struct rig *g = calloc(1, sizeof(*g));
+	struct rig *g = aligned_alloc(_Alignof(struct rig), sizeof(*g));
 	const struct encode_options o = { .version = version,
 		.times = version == ENCODE_IPFIX ? ENCODE_MS : ENCODE_UPTIME };
 	const struct outbox_config box = { .version = version, .lanes = lanes,
@@ -47,6 +47,7 @@ rig_open(enum encode_version version, const char *told, bool biflow, unsigned la
 		.flow_octets = sizeof(struct flow), .leave = leave, .arg = g };
 
 	assert_non_null(g);
+	memset(g, 0, sizeof(*g));
 	g->records.version = version;
 	g->records.boot = START - CLOCK_S;
 	g->records.lanes = lanes;
