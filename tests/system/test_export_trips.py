@@ -49,7 +49,8 @@ def test_sflow_to_ipfix_to_sql(tmp_path, trip):
     (tmp_path / "map").write_text(TAGS)
     def sql(name):
         return (f"aggregate: {TUPLE}, vlan, tag, tag2, label\n"
-                f"sql_db: {tmp_path}/{name}.db\nsql_table: t\nsql_optimize_clauses: true\nsql_refresh_time: 1\n")
+                f"sql_db: {tmp_path}/{name}.db\nsql_table: t\nsql_optimize_clauses: true\n"
+                "sql_refresh_time: 1\n")
     near, far, port = trip(
         "sfacctd", f"plugins: nfprobe[x], sqlite3[s]\npre_tag_map: {tmp_path}/map\n" + sql("near"),
         "plugins: sqlite3[s]\n" + sql("far"), 10)
