@@ -33,6 +33,7 @@ def sender(tmp_path):
         w.kill()
 
 
+@pytest.mark.xdist_group("ports")  # a socket each: side by side they would use up the ports
 @pytest.mark.parametrize("door", DOORS)
 def test_ten_thousand_receivers(sender, door):
     """A pool each; all get what is sent."""
