@@ -117,23 +117,24 @@ round_account(struct telling *t, const struct journal_round *round)
 }
 
 /*
- * Tell what has not been told. Returns 0, or -WEIR_E...; *broken: the connection; *again:
- * nothing else has failed, but it should be tried once more.
+ * Tell what has not been told. Returns 0, or -WEIR_E...; *whole: all of the journal was gone
+ * through, so that what did not get through is known by archive; *again: nothing else has
+ * failed, but it should be tried once more.
  */
 static int
-rounds_tell(struct delivery *d, struct delivery_result *r, bool *broken, bool *again,
+rounds_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *again,
     struct err *e)
 {
 	struct journal_round *round;
 	uint64_t at = d->told, next;
-	bool clean = true;
+	bool clean = true, broken = false;
 	int rc = 0, got = 0;
 
-	*again = *broken = false;
+	*again = *whole = false;
 	for (uint32_t i = 0; i < d->ks->n && d->failing; i++)
 		d->ks->order[i]->failed = false;
 	d->failing = false;
-	for (; !*broken && (got = round_at(d, at, &round, &next, e)) > 0; at = next) {
+	for (; !broken && (got = round_at(d, at, &round, &next, e)) > 0; at = next) {
 		struct telling t = { .d = d, .r = r, .e = e, .at = at };
 		int failed;
 
@@ -143,11 +144,11 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *broken, bool *a
 		if (d->cached == NULL)
 			direct_round(&t, round);
 		else
-			*broken = (failed = batch_round(&t, round)) != 0;
+			broken = (failed = batch_round(&t, round)) != 0;
 		if (d->maybe < next)
 			d->maybe = next;
 		d->carried += t.carried;
-		*again |= t.again || *broken;
+		*again |= t.again || broken;
 		if (rc == 0 && failed != 0)
 			rc = failed;
 		if (rc == 0 && t.rc != 0) {
@@ -163,7 +164,8 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *broken, bool *a
 		}
 		d->told = next;
 	}
-	return !*broken && got < 0 ? got : rc;
+	*whole = !broken && got == 0;
+	return !broken && got < 0 ? got : rc;
 }
 
 void
@@ -382,11 +384,11 @@ begin_due(const struct delivery *d, uint32_t seconds)
 static int
 deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 {
-	bool again = true, broken;
+	bool again = true, whole;
 	int rc = 0;
 
 	for (unsigned tries = 0; again && tries < TRIES; tries++) {
-		again = false;
+		again = whole = false;
 		rc = cached_connect(d->cached, e);
 		if (rc < 0)
 			return rc;
@@ -395,12 +397,12 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 		d->suspect |= rc == CACHED_ANOTHER;
 		rc = d->suspect ? archives_mend(d, r, e) : 0;
 		if (rc == 0)
-			rc = rounds_tell(d, r, &broken, &again, e);
+			rc = rounds_tell(d, r, &whole, &again, e);
 		if (!cached_connected(d->cached)) {
 			again = !cached_timed_out(d->cached);
 			continue;
 		}
-		if (again || !begin_due(d, d->flush_s))
+		if (again || !whole || !begin_due(d, d->flush_s))
 			continue;
 		if (rc == 0) {
 			rc = cached_flush(d, r, e);
@@ -418,12 +420,12 @@ static int
 deliver_direct(struct delivery *d, bool last, struct delivery_result *r, struct err *e)
 {
 	struct err why = ERR_INIT;
-	bool broken, again;
+	bool whole = false, again;
 	int rc = d->suspect ? archives_mend(d, r, e) : 0, begun;
 
 	if (rc == 0)
-		rc = rounds_tell(d, r, &broken, &again, e);
-	if (!begin_due(d, last || d->journal->size >= BEGIN_OCTETS ? 0 : BEGIN_S))
+		rc = rounds_tell(d, r, &whole, &again, e);
+	if (!whole || !begin_due(d, last || d->journal->size >= BEGIN_OCTETS ? 0 : BEGIN_S))
 		return rc;
 	begun = journal_begin(d, r, &why);
 	if (rc == 0 && begun != 0)

@@ -178,11 +178,10 @@ fill_archive(struct known_set *ks, struct known *k, struct fill_items *items,
 	int64_t last;
 	int rc;
 
-	k->was = k->last;
 	rc = archive_ready(ks, k, items, t, e);
 	if (rc != 0)
 		return items_keep(k, items, rc, r);
-	last = k->last;
+	last = k->was = k->last; /* where a new archive begins, too */
 	/* First what is late, as the first bin takes it. */
 	for (uint32_t i = k->items; i != 0; i = items->v[i - 1].next)
 		if (items->v[i - 1].end <= last || items->v[i - 1].end > t->latest)

@@ -178,6 +178,13 @@ reason(enum stat_no no)
 	return stat_get(&engine.beside, no);
 }
 
+/* Have the path of an archive in `arg`, which has room for 512. */
+static inline void
+walk_name(const char *path, void *arg)
+{
+	snprintf(arg, 512, "%s", path);
+}
+
 /* The one archive of the fixture: its value of bin `bin`, or -1 when unknown. */
 struct peek {
 	int64_t bin;

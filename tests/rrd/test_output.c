@@ -262,12 +262,6 @@ keys_beyond_the_limit_share_an_archive(void **state)
 	scratch_free(f.dir);
 }
 
-static void
-walk_name(const char *path, void *arg)
-{
-	snprintf(arg, 512, "%s", path);
-}
-
 /* What the file holds, as one number. */
 static void
 walk_hash(const char *path, void *arg)

@@ -2,6 +2,8 @@
 /* Archives that fail, go, or stay half written, and a journal that is full. */
 #include "tests/rrd/fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -99,12 +101,6 @@ a_failure_is_made_good_later(void **state)
 }
 
 static void
-walk_name(const char *path, void *arg)
-{
-	snprintf(arg, 512, "%s", path);
-}
-
-static void
 file_read(const char *path, char *buf, size_t room, size_t *len)
 {
 	FILE *f = fopen(path, "r");
@@ -171,6 +167,36 @@ a_half_written_archive_is_mended(void **state)
 	assert_int_equal(peek(&f, 2), 30);
 	assert_int_equal(peek(&f, 3), 4);
 	all_is_conserved(&f, 4, 1);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
+/* Archives are told nothing whose heads cannot be kept, and the journal keeps what it has. */
+static void
+heads_without_room_lose_nothing(void **state)
+{
+	struct rlimit limit, small;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "src_host", 100);
+	feed(&f, 1, 0, 1000);
+	publish(&f, 1, true);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 2000; /* of the journal, but not of a head */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	feed(&f, 1, 1, 200);
+	publish(&f, 2, true);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(f.rc, -WEIR_EIO);
+	assert_int_equal(peek(&f, 1), -1);
+	publish(&f, 3, false);
+	assert_int_equal(f.rc, 0);
+	all_is_conserved(&f, 3, 1);
+	assert_int_equal(peek(&f, 1), 200);
 	fixture_close(&f);
 	scratch_free(f.dir);
 }
@@ -335,6 +361,7 @@ main(void)
 		cmocka_unit_test(a_removed_archive_is_made_anew),
 		cmocka_unit_test(a_failure_is_made_good_later),
 		cmocka_unit_test(a_half_written_archive_is_mended),
+		cmocka_unit_test(heads_without_room_lose_nothing),
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
 		cmocka_unit_test(a_full_journal_makes_bins_one),
