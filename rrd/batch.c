@@ -70,8 +70,15 @@ command_failed(void *arg, size_t no, const char *text)
 	const struct cached_item *it = &t->d->items[no];
 	struct err why = ERR_INIT;
 
-	if (it->entry == NULL)
-		return; /* it does not know the file: what that has is looked at */
+	if (it->entry == NULL) {
+		/* Mostly it does not know the file. What a FLUSH has left is looked at. */
+		if (!t->must_forget || strncmp(text, "No such file", 12) == 0)
+			return;
+		err_set(&why, WEIR_EIO, "rrdcached does not FORGET (its -P must allow FORGET, FLUSH, "
+		    "BATCH and UPDATE): %s", text);
+		telling_fails(t, -WEIR_EIO, &why);
+		return;
+	}
 	if (strncmp(text, "illegal attempt to update using time", 36) == 0) {
 		bin_refused(t, it, text);
 	} else if (strncmp(text, "No such file", 12) == 0) {
@@ -199,8 +206,15 @@ batch_forget(struct telling *t)
 	int rc = 0;
 
 	t->most = BATCH_COMMANDS;
+	t->must_forget = true;
 	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
 		if (ks->order[i]->headed)
 			rc = batch_command(t, ks->order[i], "FORGET");
-	return rc != 0 ? rc : batch_end(t);
+	if (rc == 0)
+		rc = batch_end(t);
+	if (rc == 0 && t->rc != 0) {
+		rc = t->rc;
+		*t->e = t->why;
+	}
+	return rc;
 }

@@ -17,6 +17,7 @@ struct telling {
 	struct err *e;         /* of the connection */
 	uint64_t at;           /* of the round */
 	size_t n, most;        /* commands of the batch, and how many it takes */
+	bool must_forget;      /* a FORGET that is refused is a failure */
 	int rc;                /* the first failure, */
 	struct err why;        /* and what it was */
 	bool again;            /* a file was made anew: tell it all once more */
@@ -72,7 +73,8 @@ void direct_round(struct telling *t, const struct journal_round *round);
 
 /*
  * batch.c: tell `round` to rrdcached; have it write all that archives lack; have it forget what
- * it has of archives whose heads are kept. Return 0, or -WEIR_EIO: the connection broke.
+ * it has of archives whose heads are kept. Return 0, or -WEIR_EIO: the connection broke, or it
+ * will not forget.
  */
 int batch_round(struct telling *t, const struct journal_round *round);
 int batch_flush(struct telling *t);

@@ -25,7 +25,8 @@
 /* rrdcached of our own. */
 struct daemon {
 	char dir[64], address[96];
-	pid_t pid;   /* 0: not running */
+	const char *allowed; /* commands, as its -P has them */
+	pid_t pid;           /* 0: not running */
 };
 
 static bool
@@ -55,8 +56,9 @@ daemon_start(struct daemon *d)
 		    freopen("/dev/null", "w", stderr) != NULL;
 
 		/* No journal of its own: what it has in memory is gone when it is killed. */
-		execl("/usr/bin/rrdcached", "rrdcached", "-g", "-l", d->address, "-p", pid_file,
-		    "-b", d->dir, "-w", "3600", "-f", "7200", (char *)NULL);
+		execl("/usr/bin/rrdcached", "rrdcached", "-g", "-P",
+		    d->allowed != NULL ? d->allowed : "UPDATE,FLUSH,FORGET,BATCH", "-l", d->address,
+		    "-p", pid_file, "-b", d->dir, "-w", "3600", "-f", "7200", (char *)NULL);
 		_exit(mute ? 1 : 2);
 	}
 	c = cached_new(d->address, &e);
@@ -368,12 +370,18 @@ killed_weirs_and_rrdcacheds_lose_nothing(void **state)
 	run_seeds(true, true, 3);
 }
 
-static void
-walk_forget(const char *path, void *arg)
-{
-	struct cached *c = arg;
+/* A command about all archives. */
+struct command {
+	struct cached *c;
+	const char *verb;
+};
 
-	cached_command(c, "FORGET", path, "");
+static void
+walk_command(const char *path, void *arg)
+{
+	const struct command *x = arg;
+
+	cached_command(x->c, x->verb, path, "");
 }
 
 static void
@@ -381,6 +389,32 @@ no_failure(void *arg, size_t no, const char *text)
 {
 	(void)arg;
 	fail_msg("command %zu: %s", no, text);
+}
+
+/* Somebody else has rrdcached do `verb` with all archives. */
+static void
+somebody_says(struct run *r, const char *verb)
+{
+	struct err e = ERR_INIT;
+	struct command x = { cached_new(r->daemon.address, &e), verb };
+
+	assert_true(cached_connect(x.c, &e) > 0);
+	assert_int_equal(cached_begin(x.c, &e), 0);
+	archives_walk(&r->f, walk_command, &x);
+	assert_int_equal(cached_end(x.c, no_failure, NULL, &e), 0);
+	cached_free(x.c);
+}
+
+/* A weir that tells rrdcached `bins` bins of five hosts, from `bin` on. */
+static void
+bins_tell(struct run *r, int64_t bin, int64_t bins)
+{
+	for (int64_t end = bin + bins; bin < end; bin++) {
+		for (uint16_t host = 0; host < 5; host++)
+			feed(&r->f, host, bin, 1000U * host + (uint64_t)bin);
+		publish(&r->f, bin + 1, false);
+		assert_int_equal(r->f.rc, 0);
+	}
 }
 
 /*
@@ -391,8 +425,6 @@ static void
 what_rrdcached_forgets_is_told_again(void **state)
 {
 	struct run r = { .cached = true, .flush_s = 3600 };
-	struct err e = ERR_INIT;
-	struct cached *c;
 
 	(void)state;
 	if (!daemon_installed())
@@ -402,21 +434,50 @@ what_rrdcached_forgets_is_told_again(void **state)
 	daemon_start(&r.daemon);
 	clock_set((uint64_t)START * CLOCK_S);
 	life_open(&r);
-	for (int64_t bin = 0; bin < 5; bin++) {
-		for (uint16_t host = 0; host < 5; host++)
-			feed(&r.f, host, bin, 1000U * host + (uint64_t)bin);
-		publish(&r.f, bin + 1, false);
-		assert_int_equal(r.f.rc, 0);
-		if (bin != 2)
-			continue;
-		c = cached_new(r.daemon.address, &e);
-		assert_true(cached_connect(c, &e) > 0);
-		assert_int_equal(cached_begin(c, &e), 0);
-		archives_walk(&r.f, walk_forget, c);
-		assert_int_equal(cached_end(c, no_failure, NULL, &e), 0);
-		cached_free(c);
-	}
+	bins_tell(&r, 0, 3);
+	somebody_says(&r, "FORGET");
+	bins_tell(&r, 3, 2);
 	clock_set((uint64_t)(START + r.flush_s) * CLOCK_S);
+	publish(&r.f, 5, false);
+	clock_set(0);
+	assert_int_equal(r.f.rc, 0);
+	all_is_conserved(&r.f, 5, 5);
+	fixture_close(&r.f);
+	daemon_stop(&r.daemon, SIGKILL);
+	scratch_free(r.f.dir);
+}
+
+/*
+ * rrdcached may not forget: no head is put back, as it has bins in memory that it will write
+ * behind those that the head takes away.
+ */
+static void
+who_may_not_forget_is_told_nothing(void **state)
+{
+	struct run r = { .cached = true, .flush_s = 3600, .daemon = { .allowed = "UPDATE,FLUSH,BATCH" } };
+
+	(void)state;
+	if (!daemon_installed())
+		return;
+	fixture_init(&r.f);
+	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
+	daemon_start(&r.daemon);
+	clock_set((uint64_t)START * CLOCK_S);
+	life_open(&r);
+	bins_tell(&r, 0, 3);
+	somebody_says(&r, "FLUSH");
+	bins_tell(&r, 3, 2);
+	fixture_close(&r.f);
+	life_open(&r);
+	clock_set((uint64_t)(START + r.flush_s) * CLOCK_S);
+	publish(&r.f, 5, false);
+	assert_int_equal(r.f.rc, -WEIR_EIO);
+	assert_non_null(strstr(r.f.e.text, "FORGET"));
+	daemon_stop(&r.daemon, SIGKILL);
+	r.daemon.allowed = NULL;
+	daemon_start(&r.daemon);
+	publish(&r.f, 5, false);
+	clock_set((uint64_t)(START + 2 * r.flush_s) * CLOCK_S);
 	publish(&r.f, 5, false);
 	clock_set(0);
 	assert_int_equal(r.f.rc, 0);
@@ -433,6 +494,7 @@ main(void)
 		cmocka_unit_test(killed_weirs_lose_nothing),
 		cmocka_unit_test(killed_weirs_and_rrdcacheds_lose_nothing),
 		cmocka_unit_test(what_rrdcached_forgets_is_told_again),
+		cmocka_unit_test(who_may_not_forget_is_told_nothing),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
