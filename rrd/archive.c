@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define RRD_EXPORT_DEPRECATED 1 /* the types of what a file begins with */
 #include "rrd/archive.h"
 
 #include <errno.h>
@@ -7,9 +8,13 @@
 #include <math.h>
 #include <rrd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lib/octets.h"
 
 #define BATCH        64U   /* bins handed to librrd at once */
 #define LOCK_WAIT_MS 5000U /* for somebody else's update of an archive */
@@ -242,34 +247,73 @@ quiet_open(const char *path, int flags, struct err *e)
 	return err_set(e, WEIR_EAGAIN, "%s: somebody has it locked", path);
 }
 
-int
-archive_head_read(const char *path, void *head, size_t len, struct err *e)
+static uint32_t
+file_number(int fd)
 {
-	int fd = quiet_open(path, O_RDONLY, e);
-	ssize_t n;
+	struct stat st;
 
-	if (fd < 0)
-		return fd;
-	n = pread(fd, head, len, 0);
-	close(fd);
-	if (n != (ssize_t)len)
-		return err_set(e, WEIR_EIO, "%s: %s", path, n < 0 ? strerror(errno) : "too short");
-	return 0;
+	return fstat(fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
+}
+
+static int
+head_error(const char *path, struct err *e)
+{
+	return err_set(e, WEIR_EIO, "%s: %s", path, errno != 0 ? strerror(errno) : "too short");
 }
 
 int
-archive_head_write(const char *path, const void *head, size_t len, struct err *e)
+archive_head_read(const char *path, void *head, size_t len, uint32_t *file, struct err *e)
 {
-	int fd = quiet_open(path, O_WRONLY, e);
-	ssize_t n;
+	int fd = quiet_open(path, O_RDONLY, e), rc = 0;
 
 	if (fd < 0)
 		return fd;
-	n = pwrite(fd, head, len, 0);
-	if (n != (ssize_t)len)
-		err_set(e, WEIR_EIO, "%s: %s", path, n < 0 ? strerror(errno) : "cut short");
+	*file = file_number(fd);
+	if (!octets_read(fd, head, len, 0))
+		rc = head_error(path, e);
 	close(fd);
-	return n == (ssize_t)len ? 0 : -WEIR_EIO;
+	return rc;
+}
+
+/* How much of a head says what the archive is, which no update changes; 0: it is none. */
+static size_t
+head_fixed(const void *head, size_t len)
+{
+	stat_head_t st;
+	size_t fixed;
+
+	if (len < sizeof(st))
+		return 0;
+	memcpy(&st, head, sizeof(st));
+	if (st.ds_cnt > len || st.rra_cnt > len)
+		return 0;
+	fixed = sizeof(st) + st.ds_cnt * sizeof(ds_def_t) + st.rra_cnt * sizeof(rra_def_t);
+	return fixed < len ? fixed : 0;
+}
+
+int
+archive_head_write(
+    const char *path, const void *head, size_t len, uint32_t file, struct err *e)
+{
+	size_t fixed = head_fixed(head, len);
+	uint8_t *now = malloc(fixed + 1);
+	int fd = quiet_open(path, O_RDWR, e), rc = 0;
+
+	if (now == NULL)
+		abort();
+	if (fd < 0) {
+		free(now);
+		return fd;
+	}
+	if (!octets_read(fd, now, fixed, 0))
+		rc = head_error(path, e);
+	else if (fixed == 0 || file_number(fd) != file || memcmp(now, head, fixed) != 0)
+		rc = err_set(e, WEIR_EUNSUPPORTED, "%s was changed by somebody else", path);
+	else if (!octets_write(fd, (const uint8_t *)head + fixed, len - fixed, fixed))
+		rc = head_error(path, e);
+	close(fd);
+	free(now);
+	return rc;
 }
 
 /* Where data source `name` stands among `n`; `n` when it does not. */

@@ -77,11 +77,19 @@ int64_t archive_last(const char *path);
 size_t archive_head_octets(const char *path);
 
 /*
- * Read or write the first `len` octets of `path`, when nobody is updating it (librrd locks the
- * file; a few seconds are waited). Returns 0; or with `e` -WEIR_ENOENT, -WEIR_EIO, -WEIR_EAGAIN.
+ * Read the first `len` octets of `path`, when nobody is updating it (librrd locks the file; a
+ * few seconds are waited); `*file` is a number of the file itself, another when it was replaced.
+ * Returns 0; or with `e` -WEIR_ENOENT, -WEIR_EIO, -WEIR_EAGAIN.
  */
-int archive_head_read(const char *path, void *head, size_t len, struct err *e);
-int archive_head_write(const char *path, const void *head, size_t len, struct err *e);
+int archive_head_read(const char *path, void *head, size_t len, uint32_t *file, struct err *e);
+
+/*
+ * Put a head back that was read. Where the file is another by now, or somebody has changed its
+ * shape, data sources or limits (rrdtool restore, resize, tune), it is left alone:
+ * -WEIR_EUNSUPPORTED. Else as archive_head_read.
+ */
+int archive_head_write(
+    const char *path, const void *head, size_t len, uint32_t file, struct err *e);
 
 /* What the bins after `from` up to `to` hold in archive `path`. */
 struct archive_sums {

@@ -15,7 +15,7 @@
 
 #define TRIES        3U  /* to tell all, when the connection breaks or files are gone */
 #define MENDS        3U  /* of the same journal */
-#define BEGIN_S      60U /* without rrdcached: how often archives are synced */
+#define BEGIN_S      900U /* without rrdcached: how often heads are taken, archives synced */
 #define BEGIN_OCTETS (64U << 20)
 #define AHEAD        32U  /* entries: whose archives are fetched into the cache */
 
@@ -85,10 +85,12 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 		if (known_check(d->ks, k, &why) != 0)
 			continue; /* telling it has more to say */
 		rc = heads_take(&d->heads, d->ks, k, &why);
-		if (rc == 0)
-			continue;
-		telling_spoils(t, k);
-		telling_fails(t, rc, &why);
+		if (rc != 0) {
+			telling_spoils(t, k);
+			telling_fails(t, rc, &why);
+		} else if ((rc = heads_spill(&d->heads, e)) != 0) {
+			return rc;
+		}
 	}
 	return heads_save(&d->heads, e);
 }

@@ -29,6 +29,7 @@ struct record {
 	uint64_t id;
 	int64_t last;
 	bool other;
+	uint32_t file;
 	size_t len;
 	const uint8_t *octets;
 };
@@ -51,41 +52,51 @@ record_sum(const uint8_t *head, const uint8_t *octets, size_t len)
 	return hash_frozen(both, sizeof(both));
 }
 
-/* Read the record at `at` into `buf` (RECORD_HEAD + HEAD_MAX). Returns where the next one is, or 0. */
-static uint64_t
-record_read(const struct heads *h, uint64_t at, uint8_t *buf, struct record *r)
+/*
+ * Read the record at `*at` into `buf` (RECORD_HEAD + HEAD_MAX), and go to the next. Returns 1;
+ * 0 when there is none that is whole; -WEIR_EIO with `e`.
+ */
+static int
+record_read(
+    const struct heads *h, uint64_t *at, uint8_t *buf, struct record *r, struct err *e)
 {
 	struct rbuf b = rbuf_of(buf, RECORD_HEAD);
-	uint64_t sum;
+	uint64_t sum, octets = *at + RECORD_HEAD;
 
-	if (at + RECORD_HEAD > h->size || !octets_read(h->fd, buf, RECORD_HEAD, at))
+	if (octets > h->size)
 		return 0;
+	if (!octets_read(h->fd, buf, RECORD_HEAD, *at))
+		return errno != 0 ? heads_error(h, e) : 0;
 	r->len = rbuf_u32(&b);
-	(void)rbuf_u32(&b);
+	r->file = rbuf_u32(&b);
 	r->id = rbuf_u64(&b);
 	r->last = (int64_t)rbuf_u64(&b);
 	r->other = rbuf_u64(&b) != 0;
 	sum = rbuf_u64(&b);
 	r->octets = buf + RECORD_HEAD;
 	if (r->len == 0 || r->len > HEAD_MAX || r->last < 0 || r->last > ARCHIVE_TIME_MAX ||
-	    r->len > h->size - at - RECORD_HEAD ||
-	    !octets_read(h->fd, buf + RECORD_HEAD, r->len, at + RECORD_HEAD) ||
-	    record_sum(buf, r->octets, r->len) != sum)
+	    r->len > h->size - octets)
 		return 0;
-	return at + RECORD_HEAD + r->len;
+	if (!octets_read(h->fd, buf + RECORD_HEAD, r->len, octets))
+		return errno != 0 ? heads_error(h, e) : 0;
+	if (record_sum(buf, r->octets, r->len) != sum)
+		return 0;
+	*at = octets + r->len;
+	return 1;
 }
 
 /* Mark whose heads there are; what follows the last whole record is cut off. */
-static void
-heads_mark(struct heads *h, struct known_set *ks)
+static int
+heads_mark(struct heads *h, struct known_set *ks, struct err *e)
 {
 	uint8_t *buf = malloc(RECORD_HEAD + HEAD_MAX);
-	uint64_t at = START, next;
+	uint64_t at = START;
 	struct record r;
+	int rc;
 
 	if (buf == NULL)
 		abort();
-	for (; (next = record_read(h, at, buf, &r)) != 0; at = next) {
+	while ((rc = record_read(h, &at, buf, &r, e)) > 0) {
 		struct known *k = known_find(ks, r.id, r.other);
 
 		if (k == NULL)
@@ -93,8 +104,15 @@ heads_mark(struct heads *h, struct known_set *ks)
 		k->base = r.last;
 		k->headed = true;
 	}
-	h->size = at;
 	free(buf);
+	if (rc < 0)
+		return rc;
+	/* A weir that is killed leaves a piece of one; more than that is damage. */
+	if (h->size > at + RECORD_HEAD + HEAD_MAX)
+		log_err("%s: heads behind octet %" PRIu64 " cannot be read: %" PRIu64
+		    " octets are left out", h->path, at, h->size - at);
+	h->size = at;
+	return 0;
 }
 
 int
@@ -125,7 +143,7 @@ heads_open(struct heads *h, struct known_set *ks, struct err *e)
 	else if (rbuf_u32(&r) > VERSION)
 		rc = err_set(e, WEIR_EUNSUPPORTED, "%s was written by a newer weir", h->path);
 	if (rc == 0)
-		heads_mark(h, ks);
+		rc = heads_mark(h, ks, e);
 	if (rc != 0)
 		heads_close(h);
 	return rc;
@@ -162,6 +180,7 @@ heads_write(struct heads *h, struct err *e)
 	int rc;
 
 	if (octets_write(h->fd, h->p, h->n, h->size)) {
+		h->dirty = true;
 		h->size += h->n;
 		h->n = 0;
 		return 0;
@@ -177,6 +196,7 @@ heads_take(struct heads *h, struct known_set *ks, struct known *k, struct err *e
 	uint8_t head[RECORD_HEAD], *p;
 	struct wbuf w = wbuf_of(head, sizeof(head));
 	char path[PATH_MAX];
+	uint32_t file;
 	int rc;
 
 	if (k->headed || !k->ready)
@@ -187,11 +207,11 @@ heads_take(struct heads *h, struct known_set *ks, struct known *k, struct err *e
 	if (ks->head_octets == 0 || ks->head_octets > HEAD_MAX)
 		return err_set(e, WEIR_EIO, "%s: its head cannot be read", path);
 	p = record_room(h, RECORD_HEAD + ks->head_octets);
-	rc = archive_head_read(path, p + RECORD_HEAD, ks->head_octets, e);
+	rc = archive_head_read(path, p + RECORD_HEAD, ks->head_octets, &file, e);
 	if (rc != 0)
 		return rc == -WEIR_ENOENT ? 0 : rc; /* made anew when it is told */
 	wbuf_u32(&w, (uint32_t)ks->head_octets);
-	wbuf_u32(&w, 0);
+	wbuf_u32(&w, file);
 	wbuf_u64(&w, k->id);
 	wbuf_u64(&w, (uint64_t)k->stored);
 	wbuf_u64(&w, k == &ks->other);
@@ -200,20 +220,26 @@ heads_take(struct heads *h, struct known_set *ks, struct known *k, struct err *e
 	h->n += RECORD_HEAD + ks->head_octets;
 	k->headed = true;
 	k->base = k->stored;
+	return 0;
+}
+
+int
+heads_spill(struct heads *h, struct err *e)
+{
 	return h->n >= SAVE_AT ? heads_write(h, e) : 0;
 }
 
 int
 heads_save(struct heads *h, struct err *e)
 {
-	int rc;
+	int rc = h->n > 0 ? heads_write(h, e) : 0;
 
-	if (h->n == 0)
-		return 0;
-	rc = heads_write(h, e);
-	if (rc == 0 && fdatasync(h->fd) != 0)
-		rc = heads_error(h, e);
-	return rc;
+	if (rc != 0 || !h->dirty)
+		return rc;
+	if (fdatasync(h->fd) != 0)
+		return heads_error(h, e);
+	h->dirty = false;
+	return 0;
 }
 
 /*
@@ -237,9 +263,9 @@ record_restore(struct known_set *ks, const struct record *r, struct err *e)
 	if (r->len != ks->head_octets || r->last != k->base || stored < r->last ||
 	    stored > k->journaled)
 		return 0;
-	rc = archive_head_write(path, r->octets, r->len, e);
-	if (rc == -WEIR_EIO)
-		log_err("rrd: %s", e->text);
+	rc = archive_head_write(path, r->octets, r->len, r->file, e);
+	if (rc == -WEIR_EIO || rc == -WEIR_EUNSUPPORTED)
+		log_err("rrd: %s: its head is not put back", e->text);
 	if (rc != 0)
 		return rc == -WEIR_EAGAIN ? rc : 0;
 	k->stored = r->last;
@@ -250,15 +276,16 @@ int
 heads_restore(struct heads *h, struct known_set *ks, struct err *e)
 {
 	uint8_t *buf = malloc(RECORD_HEAD + HEAD_MAX);
-	uint64_t at = START, next;
+	uint64_t at = START;
 	struct record r;
-	int n = 0, rc = 0;
+	int n = 0, rc;
 
 	if (buf == NULL)
 		abort();
-	for (; rc >= 0 && (next = record_read(h, at, buf, &r)) != 0; at = next) {
-		rc = record_restore(ks, &r, e);
-		n += rc > 0;
+	while ((rc = record_read(h, &at, buf, &r, e)) > 0) {
+		if ((rc = record_restore(ks, &r, e)) < 0)
+			break;
+		n += rc;
 	}
 	free(buf);
 	return rc < 0 ? rc : n;
@@ -277,9 +304,10 @@ heads_clear(struct heads *h, struct known_set *ks, struct err *e)
 		return 0;
 	wbuf_put(&w, MAGIC, 12);
 	wbuf_u32(&w, VERSION);
-	if (ftruncate(h->fd, 0) != 0 || !octets_write(h->fd, head, sizeof(head), 0) ||
-	    fdatasync(h->fd) != 0)
+	if (h->size > START ? ftruncate(h->fd, START) != 0 :
+	                      !octets_write(h->fd, head, sizeof(head), 0))
 		return heads_error(h, e);
 	h->size = START;
-	return 0;
+	h->dirty = true;
+	return heads_save(h, e);
 }

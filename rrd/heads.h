@@ -6,7 +6,7 @@
  * was, and the journal tells it the same bins again.
  *
  *   head    "weir-rrdhead" (12), version (4)
- *   record  length of the octets (4), zero (4), row (8), last update (8), whether it is
+ *   record  length of the octets (4), number of the file (4), row (8), last update (8), whether it is
  *           the other row's (8), XXH64 of all that and the octets (8), the octets
  *
  * All numbers in network order. Appended before an archive is told, forgotten before the
@@ -31,6 +31,7 @@ struct heads {
 	uint64_t size;        /* octets of whole records and the head */
 	uint8_t *p;           /* records that are not in the file yet */
 	size_t n, room;
+	bool dirty;           /* something in the file may not be on the disk */
 };
 
 /*
@@ -47,12 +48,15 @@ void heads_close(struct heads *h);
  */
 int heads_take(struct heads *h, struct known_set *ks, struct known *k, struct err *e);
 
+/* Write what was taken, where that is much: it need not wait in memory. As heads_save. */
+int heads_spill(struct heads *h, struct err *e);
+
 /* Have all that were taken on the disk. Returns 0 or -WEIR_EIO with `e`. */
 int heads_save(struct heads *h, struct err *e);
 
 /*
  * Put all of them back into the archives, but into those that have changed otherwise. Nobody
- * may be about to update one. Returns how many; -WEIR_EAGAIN with `e` when somebody does.
+ * may be about to update one. Returns how many; -WEIR_EAGAIN with `e` when somebody does; -WEIR_EIO.
  */
 int heads_restore(struct heads *h, struct known_set *ks, struct err *e);
 

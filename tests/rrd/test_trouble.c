@@ -2,6 +2,7 @@
 /* Archives that fail, go, or stay half written, and a journal that is full. */
 #include "tests/rrd/fixture.h"
 
+#include <rrd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -169,6 +170,71 @@ a_half_written_archive_is_mended(void **state)
 	all_is_conserved(&f, 4, 1);
 	fixture_close(&f);
 	scratch_free(f.dir);
+}
+
+/* Somebody copies an archive, and puts the copy in its place. */
+static void
+walk_replace(const char *path, void *arg)
+{
+	static char buf[1 << 20];
+	char copy[520];
+	size_t len;
+	FILE *file;
+
+	(void)arg;
+	file_read(path, buf, sizeof(buf), &len);
+	snprintf(copy, sizeof(copy), "%s.new", path);
+	file = fopen(copy, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(buf, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(copy, path), 0);
+}
+
+static void
+walk_tune(const char *path, void *arg)
+{
+	const char *argv[] = { "tune", path, "-a", "bytes:123456" };
+
+	(void)arg;
+	optind = 0;
+	assert_int_equal(rrd_tune(4, (char **)(uintptr_t)argv), 0);
+}
+
+/* What an operator has made of an archive while weir was away is not undone. */
+static void
+archives_that_were_changed_stay_so(void **state)
+{
+	static void (*const changes[])(const char *, void *) = { walk_replace, walk_tune };
+	static char before[1 << 20], after[1 << 20];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct fixture f;
+		char path[512];
+		size_t len;
+
+		fixture_init(&f);
+		fixture_open(&f, "src_host", 100);
+		feed(&f, 1, 0, 1000);
+		publish(&f, 1, false);
+		fixture_close(&f);
+		archives_walk(&f, changes[i], NULL);
+		archives_walk(&f, walk_name, path);
+		file_read(path, before, sizeof(before), &len);
+		fixture_open(&f, "src_host", 100);
+		f.o.engine = memset(&engine, 0, sizeof(engine));
+		publish(&f, 1, false);
+		assert_int_equal(f.rc, 0);
+		assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
+		file_read(path, after, sizeof(after), &len);
+		assert_memory_equal(before, after, len);
+		feed(&f, 1, 1, 20);
+		publish(&f, 2, false);
+		assert_int_equal(peek(&f, 0), 1000);
+		fixture_close(&f);
+		scratch_free(f.dir);
+	}
 }
 
 /* Archives are told nothing whose heads cannot be kept, and the journal keeps what it has. */
@@ -361,6 +427,7 @@ main(void)
 		cmocka_unit_test(a_removed_archive_is_made_anew),
 		cmocka_unit_test(a_failure_is_made_good_later),
 		cmocka_unit_test(a_half_written_archive_is_mended),
+		cmocka_unit_test(archives_that_were_changed_stay_so),
 		cmocka_unit_test(heads_without_room_lose_nothing),
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
