@@ -62,7 +62,6 @@ struct counter_log *
 counter_log_new(const char *path, struct err *e)
 {
 	struct counter_log *g = calloc(1, sizeof(*g));
-	pthread_condattr_t monotonic;
 
 	if (g == NULL || (g->path = strdup(path)) == NULL) {
 		free(g);
@@ -80,10 +79,7 @@ counter_log_new(const char *path, struct err *e)
 		g->by_peer = true;
 	}
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&g->wake);
 	for (unsigned i = 0; i < FILES; i++)
 		g->files[i].fd = -1;
 	g->limit = (struct log_limit)LOG_LIMIT_INIT;

@@ -297,7 +297,6 @@ alarms_new(struct engine *en, const struct alarm_config *c, struct alarms **out,
     struct problems *ps, struct err *e)
 {
 	struct alarms *a = calloc(1, sizeof(*a));
-	pthread_condattr_t attr;
 	int rc = 0;
 
 	*out = NULL;
@@ -311,10 +310,7 @@ alarms_new(struct engine *en, const struct alarm_config *c, struct alarms **out,
 	if (a->act == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "no memory for alarms");
 	pthread_mutex_init(&a->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&a->changed);
 	if (rc == 0 && c->map != NULL)
 		rc = threshold_map_read(c->map, en, true, map_take, a, ps, e);
 	if (rc != 0) {

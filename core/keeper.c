@@ -130,7 +130,6 @@ struct keeper *
 keeper_new(struct engine *en, const char *state_dir, uint32_t every, struct err *e)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
-	pthread_condattr_t attr;
 
 	if (k == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory for a keeper of totals");
@@ -140,10 +139,7 @@ keeper_new(struct engine *en, const char *state_dir, uint32_t every, struct err 
 	k->every = every;
 	k->limit = (struct log_limit)LOG_LIMIT_INIT;
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&k->changed);
 
 	snprintf(k->orderly, sizeof(k->orderly), "%s/" ORDERLY, state_dir);
 	k->was_orderly = unlink(k->orderly) == 0;

@@ -38,7 +38,6 @@ struct publisher *
 publisher_new(struct engine *engine, struct err *e)
 {
 	struct publisher *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	if (p == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory for the publisher");
@@ -47,10 +46,7 @@ publisher_new(struct engine *engine, struct err *e)
 	p->engine = engine;
 	p->limit = (struct log_limit)LOG_LIMIT_INIT;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&p->changed);
 	return p;
 }
 

@@ -231,7 +231,6 @@ struct ifpoll *
 ifpoll_start(const char (*names)[IF_NAMESIZE], unsigned n, uint32_t interval_s, struct err *e)
 {
 	struct ifpoll *p = calloc(1, sizeof(*p));
-	pthread_condattr_t monotonic;
 
 	if (p == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory for counters of interfaces");
@@ -242,10 +241,7 @@ ifpoll_start(const char (*names)[IF_NAMESIZE], unsigned n, uint32_t interval_s, 
 		snprintf(p->entries[i].name, IF_NAMESIZE, "%s", names[i]);
 	p->interval_s = interval_s;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&p->wake);
 	p->fd = ifpoll_socket();
 	if (p->fd == -1) {
 		err_set(e, WEIR_EIO, "no netlink socket to ask for counters of interfaces");

@@ -291,7 +291,6 @@ static struct receivers *
 receivers_new(enum receivers_of of, const struct target_options *base, struct err *e)
 {
 	struct receivers *r = calloc(1, sizeof(*r));
-	pthread_condattr_t monotonic;
 
 	if (r == NULL) {
 		err_set(e, WEIR_ENOMEM, "receivers: no memory");
@@ -301,10 +300,7 @@ receivers_new(enum receivers_of of, const struct target_options *base, struct er
 	atomic_init(&r->refs, 1);
 	r->directive = receivers_maps[of].directive;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&r->wake);
 	return r;
 }
 
