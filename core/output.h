@@ -79,7 +79,7 @@ struct output_target {
 	uint32_t pool;       /* number that the operator gave; 0: none */
 	bool resolved;       /* its address is known */
 	uint64_t sent, octets, unsent; /* datagrams, their octets, those that were not sent */
-	uint64_t refusals;   /* times that it said that nobody listens there */
+	uint64_t refusals;   /* times that it, or the way there, refused datagrams */
 	const char *reasons; /* of `unsent`: "no_room 3, too_long 1" */
 };
 

@@ -341,6 +341,32 @@ target_miss(struct target *t, enum target_reason why, unsigned n, struct target_
 	tally->unsent += n;
 }
 
+/* Whether the kernel says that it cannot cut, be it on the way to this target or at all. */
+static bool
+cannot_cut(int error)
+{
+	switch (error) {
+	case EINVAL:      /* before 4.18; or longer than the MTU, before 6.14 */
+	case EMSGSIZE:    /* longer than the MTU: whole, it goes in fragments */
+	case EIO:         /* the device leaves checksums to others, or there is IPsec */
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether sending `m` failed as the way, or who should listen there, is not there. */
+static bool
+is_refusal(const struct mmsghdr *m, int error)
+{
+	enum target_reason why = reason_of(error);
+	bool train = m->msg_hdr.msg_controllen > 0;
+
+	return (why == TARGET_REFUSED || why == TARGET_UNREACHABLE) && !(train && cannot_cut(error));
+}
+
 /* Returns how many messages went; 0 with errno: the first did not. */
 static unsigned
 messages_send(struct target *t, int fd, struct mmsghdr *m, unsigned n)
@@ -348,11 +374,11 @@ messages_send(struct target *t, int fd, struct mmsghdr *m, unsigned n)
 	int k = sendmmsg(fd, m, n, 0);
 
 	/*
-	 * An ICMP error, that nobody listens or that the way is narrow, is about an earlier
-	 * datagram: this one has not been tried.
+	 * An ICMP error, that nobody listens, that no way leads there or that it is narrow, is
+	 * about an earlier datagram: this one has not been tried.
 	 */
-	for (int tries = 1; k < 0 && (errno == ECONNREFUSED || errno == EMSGSIZE); tries++) {
-		count(&t->refusals, errno == ECONNREFUSED);
+	for (int tries = 1; k < 0 && (is_refusal(m, errno) || errno == EMSGSIZE); tries++) {
+		count(&t->refusals, errno != EMSGSIZE);
 		if (tries == 2)
 			break;
 		k = sendmmsg(fd, m, n, 0);
@@ -387,22 +413,6 @@ target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
 			octets += m[i++].msg_len;
 	}
 	sent_count(t, sent, octets, tally);
-}
-
-/* Whether the kernel says that it cannot cut, be it on the way to this target or at all. */
-static bool
-cannot_cut(int error)
-{
-	switch (error) {
-	case EINVAL:      /* before 4.18; or longer than the MTU, before 6.14 */
-	case EMSGSIZE:    /* longer than the MTU: whole, it goes in fragments */
-	case EIO:         /* the device leaves checksums to others, or there is IPsec */
-	case ENOPROTOOPT:
-	case EOPNOTSUPP:
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* One train's `n` datagrams could not go together, errno says why: what becomes of each? */

@@ -55,7 +55,7 @@ struct target {
 	bool said;                    /* that it cannot be resolved */
 	_Atomic uint32_t one_by_one;  /* so many datagrams are not coupled (train.h) */
 	_Atomic uint64_t sent, octets;
-	_Atomic uint64_t refusals;    /* times that ICMP told of datagrams that found nobody */
+	_Atomic uint64_t refusals;    /* times that ICMP, or the way, refused datagrams */
 	_Atomic uint64_t unsent[TARGET_N_REASONS];
 };
 

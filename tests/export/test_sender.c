@@ -3,11 +3,16 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -466,6 +471,73 @@ test_renew_connections(void **state)
 	rig_close(g);
 }
 
+/* Raise an interface, or an address of its own of the loopback, or take it away. */
+static void
+interface_set(const char *name, bool up)
+{
+	struct ifreq r = { .ifr_flags = up ? IFF_UP | IFF_LOOPBACK : 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(r.ifr_name, name);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &r), 0);
+	close(fd);
+}
+
+static void
+interface_address(const char *name, const uint8_t address[4])
+{
+	struct ifreq r = { 0 };
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(r.ifr_name, name);
+	memcpy(&a.sin_addr, address, 4);
+	memcpy(&r.ifr_addr, &a, sizeof(a));
+	assert_int_equal(ioctl(fd, SIOCSIFADDR, &r), 0);
+	close(fd);
+}
+
+/* The way to the first goes away: the second gets what comes. */
+static void
+test_failover_without_a_route(void **state)
+{
+	static const uint8_t there[4] = { 192, 0, 2, 1 };
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd;
+	char name[32], pools[80];
+	struct rig *g;
+
+	(void)state;
+	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
+		print_message("no network namespace of our own: %s\n", strerror(errno));
+		close(home);
+		return;
+	}
+	interface_set("lo", true);
+	interface_address("lo:1", there);
+	fd = socket_at(SOCK_DGRAM, 0, name);
+	snprintf(pools, sizeof(pools), "id=1 balance-alg=failover ip=192.0.2.1:9,%s\n", name);
+	g = rig_open(ENCODE_V5, false, pools);
+	interface_set("lo:1", false);
+	rig_start(g);
+	for (unsigned i = 1; i <= 10; i++) {
+		const struct target *t = g->receivers->pools[0].targets;
+
+		fill(g, 0, 1, 1);
+		/* Each by itself: the first ones find that out. */
+		while (t[0].sent + t[0].unsent[TARGET_UNREACHABLE] + t[1].sent < i)
+			nanosleep(&(struct timespec){ 0, CLOCK_MS }, NULL);
+		if (i == 1)
+			assert_int_equal(t[0].unsent[TARGET_UNREACHABLE], 1);
+	}
+	rig_stop(g);
+	assert_true(g->output->written >= 1);
+	socket_wait(fd);
+	close(fd);
+	rig_close(g);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+}
+
 int
 main(void)
 {
@@ -476,6 +548,7 @@ main(void)
 		cmocka_unit_test(test_slow_ones_get_all),
 		cmocka_unit_test(test_one_that_breaks_off),
 		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_failover_without_a_route),
 		cmocka_unit_test(test_renew_connections),
 	};
 

@@ -163,6 +163,60 @@ test_nobody_there(void **state)
 	target_close(&t);
 }
 
+/* As a router does: nobody may send from `from` to `to`, says ICMP to the former. */
+static bool
+prohibit(uint16_t from, uint16_t to)
+{
+	enum { UNREACHABLE = 3, PROHIBITED = 13 }; /* RFC 1812 s5.2.7.1 */
+	const struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	uint8_t p[8 + 20 + 8] = { UNREACHABLE, PROHIBITED, [8] = 0x45, [8 + 3] = 28, [8 + 8] = 64,
+		IPPROTO_UDP, [8 + 12] = 127, 0, 0, 1, 127, 0, 0, 1, (uint8_t)(from >> 8),
+		(uint8_t)from, (uint8_t)(to >> 8), (uint8_t)to, 0, 8 };
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+	uint32_t sum = 0;
+	bool sent;
+
+	for (size_t i = 0; i < sizeof(p); i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	p[2] = (uint8_t)(sum >> 8);
+	p[3] = (uint8_t)sum;
+	sent = fd != -1 &&
+	    sendto(fd, p, sizeof(p), 0, (const struct sockaddr *)&a, sizeof(a)) == sizeof(p);
+	close(fd);
+	return sent;
+}
+
+/* What ICMP says of an earlier datagram, whatever it is, costs the next one nothing. */
+static void
+test_prohibited(void **state)
+{
+	struct target t;
+	struct target_tally tally = { 0 };
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct pollfd p = { .events = 0 };
+	uint16_t port;
+	int fd = receiver(&port);
+
+	(void)state;
+	open_port(&t, port, &(struct target_options){ 0 });
+	p.fd = t.fd;
+	assert_int_equal(getsockname(t.fd, (struct sockaddr *)&own, &len), 0);
+	if (prohibit(target_port(&own), port)) {
+		assert_int_equal(poll(&p, 1, 10000), 1); /* it has come */
+		send_octets(&t, 5, 1, &tally);
+		assert_int_equal(tally.sent, 1);
+		assert_int_equal(t.refusals, 1);
+	} else {
+		print_message("no ICMP of our own: %s\n", strerror(errno));
+	}
+	target_close(&t);
+	close(fd);
+}
+
 /* Sizes of datagrams in a row. */
 static const struct {
 	const char *says;
@@ -444,6 +498,7 @@ main(void)
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_prohibited),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rows_ipv6),
 		cmocka_unit_test(test_nobody_there_for_many),
