@@ -223,7 +223,7 @@ outbox_wait(struct outbox *b)
 
 		until = until != 0 ? until : now + PATIENCE_NS;
 		b->weary |= now >= until;
-		if (b->weary)
+		if (b->weary || (b->deadline != 0 && now >= b->deadline))
 			return;
 		nanosleep(&(struct timespec){ 0, 100000 }, NULL);
 	}

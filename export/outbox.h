@@ -61,6 +61,7 @@ struct outbox {
 	size_t parcel_octets;
 	uint64_t now;              /* as the last tick told it */
 	bool weary;                /* waiting was in vain */
+	uint64_t deadline;         /* when all waiting ends, mono ns; 0: never */
 	struct stats *stats;       /* the worker's */
 	struct {
 		struct parcel *parcel; /* NULL: none */
@@ -92,7 +93,8 @@ bool outbox_append(struct outbox *b, const uint8_t *octets, size_t n);
 
 /*
  * Wait for a sender that is behind, for a while, where that costs nothing but time: where
- * the outbox is patient. Once that was in vain, no more until there is room.
+ * the outbox is patient, and before its deadline. Once that was in vain, no more until there
+ * is room.
  */
 void outbox_wait(struct outbox *b);
 

@@ -110,11 +110,15 @@ probe_start(struct probe *p, const struct sender_config *c, struct err *e)
 void
 probe_end(struct probe *p)
 {
+	uint64_t until = clock_mono() + SENDER_FINISH_NS;
+
 	if (p->sender == NULL)
 		return;
-	for (unsigned i = 0; i < p->n_workers; i++)
+	for (unsigned i = 0; i < p->n_workers; i++) {
 		p->outboxes[i].config.patient = true;
-	sender_be_patient(p->sender);
+		p->outboxes[i].deadline = until;
+	}
+	sender_be_patient(p->sender, until);
 }
 
 void

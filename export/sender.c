@@ -19,7 +19,6 @@
 #define IDLE_MS      1000
 #define AWAIT_MS     100             /* between two looks at what is awaited */
 #define PATIENCE_NS  (3 * CLOCK_S)   /* for a connection where nothing moves, or a name */
-#define FINISH_NS    (30 * CLOCK_S)  /* for all that is left when weir ends */
 
 /* Receivers, and a peer for each, in their order. */
 struct peers {
@@ -39,7 +38,7 @@ struct sender {
 	bool running;
 	_Atomic bool stop, patient;
 	uint64_t began;              /* mono ns */
-	uint64_t until;              /* nothing is awaited later, mono ns; 0: always */
+	_Atomic uint64_t until;      /* nothing is awaited later, mono ns; 0: always */
 	struct parcel *batch[BATCH];
 	struct outbox *from[BATCH];
 	unsigned n;
@@ -269,7 +268,7 @@ peers_await(struct sender *s, size_t octets)
 		for (unsigned i = 0; i < s->peers.n; i++)
 			behind |= peer_is_awaited(s, &s->peers.list[i], octets, mono);
 		if (s->stop && s->until == 0)
-			s->until = mono + FINISH_NS;
+			s->until = mono + SENDER_FINISH_NS;
 		/* The main thread waits for those that are read anew. */
 		if (!behind || atomic_load(&s->renewed) != NULL ||
 		    (s->until != 0 && mono >= s->until))
@@ -465,8 +464,9 @@ sender_start(struct sender *s, struct err *e)
 }
 
 void
-sender_be_patient(struct sender *s)
+sender_be_patient(struct sender *s, uint64_t until)
 {
+	atomic_store(&s->until, until);
 	atomic_store(&s->patient, true);
 }
 

@@ -23,6 +23,7 @@
 #include "export/message.h"
 #include "export/outbox.h"
 #include "export/receivers.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "proto/sflow_write.h"
 
@@ -67,8 +68,13 @@ struct sender *sender_new(struct output *o, const struct sender_config *c, struc
 /* Start the thread. Returns 0 or -WEIR_E... with `e` filled. */
 int sender_start(struct sender *s, struct err *e);
 
-/* Nobody is hurt if it waits from now on. Any thread. */
-void sender_be_patient(struct sender *s);
+#define SENDER_FINISH_NS (30 * CLOCK_S) /* for all that is left when weir ends */
+
+/*
+ * Nobody is hurt if it waits from now on until `until` (mono ns; 0: until SENDER_FINISH_NS after
+ * sender_stop). Any thread.
+ */
+void sender_be_patient(struct sender *s, uint64_t until);
 
 /*
  * Send to `r`, which has not been started, in place of the receivers so far, and start it. A

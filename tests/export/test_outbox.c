@@ -195,6 +195,29 @@ test_samples(void **state)
 	box_close(b);
 }
 
+/* A deadline that has passed ends all waiting, also where there is room now and then. */
+static void
+test_deadline(void **state)
+{
+	struct stats stats;
+	struct outbox *b = box_open(ENCODE_IPFIX, 1, &stats);
+	uint64_t began = clock_mono();
+
+	(void)state;
+	b->config.patient = true;
+	b->deadline = began;
+	for (int i = 0; i < 3; i++) {
+		while (put(b, 0, 0, 0))
+			continue;
+		outbox_wait(b); /* alone, it would wait for ten seconds */
+		outbox_give_back(b, outbox_take(b));
+		outbox_wait(b); /* there is room: what comes begins anew */
+		assert_false(b->weary);
+	}
+	assert_true(clock_mono() - began < 10 * CLOCK_S);
+	box_close(b);
+}
+
 #define RECORDS 200000U
 
 /* The sender's side: every record in its order, once; it sleeps in between. */
@@ -267,6 +290,7 @@ main(void)
 		cmocka_unit_test(test_full_datagrams_go),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_two_threads),
 	};
 

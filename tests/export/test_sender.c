@@ -339,7 +339,7 @@ test_slow_ones_get_all(void **state)
 		slow[i].set_octets = g->layout.octets;
 		pthread_create(&threads[i], NULL, slow_main, &slow[i]);
 	}
-	sender_be_patient(g->sender);
+	sender_be_patient(g->sender, 0);
 	rig_start(g);
 	fill(g, 0, n, UINT_MAX); /* some ten times what a connection's buffer takes */
 	rig_stop(g);
@@ -364,7 +364,7 @@ test_one_that_breaks_off(void **state)
 	(void)state;
 	snprintf(pools, sizeof(pools), "id=1 ip=%s\n", name);
 	g = rig_open(ENCODE_IPFIX, true, pools);
-	sender_be_patient(g->sender);
+	sender_be_patient(g->sender, 0);
 	rig_start(g);
 	fill(g, 0, 5000, UINT_MAX);
 	socket_wait(listener);
@@ -453,7 +453,7 @@ test_renew_connections(void **state)
 	g = rig_open(ENCODE_IPFIX, true, pools);
 	slow.set_octets = g->layout.octets;
 	pthread_create(&thread, NULL, slow_main, &slow);
-	sender_be_patient(g->sender);
+	sender_be_patient(g->sender, 0);
 	rig_start(g);
 	fill(g, 0, 50000, UINT_MAX);
 	for (int i = 0; i < 3; i++) {
