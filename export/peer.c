@@ -88,7 +88,10 @@ letters_send(struct peer *p, struct letter *l, unsigned n, struct output_result 
 		m[i].msg_hdr.msg_iov = l[i].parts;
 		m[i].msg_hdr.msg_iovlen = 2;
 	}
-	target_send(p->target, m, n, &tally);
+	if (p->addressed)
+		target_send(p->target, m, n, &tally);
+	else /* not even where it has one by now: it has been told nothing */
+		target_miss(p->target, TARGET_UNRESOLVED, n, &tally);
 	for (unsigned i = 0; i < n; i++) {
 		*(m[i].msg_len > 0 ? &sent : &lost) += l[i].records;
 		missed += m[i].msg_len == 0;
@@ -99,18 +102,21 @@ letters_send(struct peer *p, struct letter *l, unsigned n, struct output_result 
 	return missed;
 }
 
-/* Send a body that is no data of flows. Where it does not go, all is told again soon. */
-static void
+/* Send a body that is no data of flows. Returns false where it does not go: all is told again. */
+static bool
 announcement_send(struct peer *p, const struct sender_config *c,
     const struct announcement *a, uint64_t now)
 {
 	struct output_result nothing = { 0 }; /* options are no records of the books */
 	struct letter l;
+	bool went;
 
 	/* v9's header counts templates, too: RFC 3954 s5.1. */
 	letter_write(p, c, &l, now, a->body, a->octets, a->count, a->records);
 	l.records = 0;
-	p->stale |= letters_send(p, &l, 1, &nothing) > 0;
+	went = letters_send(p, &l, 1, &nothing) == 0;
+	p->stale |= !went;
+	return went;
 }
 
 /* Name applications that records may tell of by now. */
@@ -123,8 +129,22 @@ peer_name(struct peer *p, const struct sender_config *c, uint64_t now)
 	while (c->applications != NULL && p->named < applications_count(c->applications)) {
 		p->named = announce_applications(&a, c->message.version, c->message.domain,
 		    c->applications, p->named, outbox_room(&c->outboxes[0], sizeof(body)));
-		announcement_send(p, c, &a, now);
+		(void)announcement_send(p, c, &a, now);
 	}
+}
+
+/* Tell all. Who was never told that is told again before the next data. */
+static void
+peer_tell_all(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t mono)
+{
+	bool went = true;
+
+	p->stale = false;
+	p->named = 0;
+	for (unsigned i = 0; went && i < c->n_announcements; i++)
+		went = announcement_send(p, c, &c->announcements[i], now);
+	if (went || p->told != 0)
+		p->told = mono;
 }
 
 /* Tell templates and options, as far as that is due. */
@@ -139,13 +159,8 @@ peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t 
 	/* Nothing waits for a connection: it begins with all of this. */
 	if (c->n_announcements == 0 || (p->stream != NULL && !stream_is_open(p->stream)))
 		return;
-	if (due) {
-		p->told = mono;
-		p->stale = false;
-		p->named = 0;
-		for (unsigned i = 0; i < c->n_announcements; i++)
-			announcement_send(p, c, &c->announcements[i], now);
-	}
+	if (due)
+		peer_tell_all(p, c, now, mono);
 	peer_name(p, c, now);
 	if (due)
 		p->since = 0;
@@ -170,6 +185,7 @@ peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
 	    atomic_load_explicit(&p->target->unsent[TARGET_TOO_LONG], memory_order_relaxed);
 	uint64_t refusals = atomic_load_explicit(&p->target->refusals, memory_order_relaxed);
 
+	p->addressed = atomic_load_explicit(&p->target->fd, memory_order_acquire) != -1;
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
 	/* The kernel learns of it by ICMP, and divides what is too long without a word. */

@@ -24,12 +24,13 @@ struct peer {
 	struct stream *stream;       /* NULL: UDP; owned */
 	uint32_t sequence;
 	uint32_t since;              /* datagrams since templates were told */
-	uint64_t told;               /* when; mono ns, 0: never */
+	uint64_t told;               /* when; mono ns, 0: never, or never all of it */
 	unsigned named;              /* applications that were named since */
 	uint64_t refusals, too_long; /* of the target, when they were looked at last */
 	uint64_t refused;            /* when it refused last; mono ns, 0: never */
 	uint64_t measured;           /* when the way to it was measured last; mono ns */
 	bool stale;                  /* what was told may be lost */
+	bool addressed;              /* it had an address when it was looked at last */
 	int32_t before;              /* sender_renew's: which it was among those before; -1: none */
 };
 

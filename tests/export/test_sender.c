@@ -203,7 +203,6 @@ test_numbers(void **state)
 	}
 }
 
-/* No outbox waits until another one, which is never empty, is. */
 /* Names go before records that may have their numbers, each once, and again with templates. */
 static void
 names_check(const uint8_t *message, unsigned records, uint32_t sequence)
@@ -248,6 +247,39 @@ test_names_go_first(void **state)
 	rig_close(g);
 }
 
+/* Who had no address yet is told templates first once it has one, however soon that is. */
+static void
+test_told_once_resolved(void **state)
+{
+	uint8_t got[BODY + MESSAGE_HEADER];
+	char name[32], pools[64];
+	int fd = socket_at(SOCK_DGRAM, 0, name), socket;
+	struct target *t;
+	struct rig *g;
+
+	(void)state;
+	snprintf(pools, sizeof(pools), "id=1 ip=%s\n", name);
+	g = rig_open(ENCODE_V9, false, pools);
+	t = &g->receivers->pools[0].targets[0];
+	socket = atomic_exchange(&t->fd, -1); /* as of a name */
+	assert_int_equal(sender_start(g->sender, NULL), 0);
+	fill(g, 0, 1, 1);
+	while (atomic_load(&t->unsent[TARGET_UNRESOLVED]) < 2)
+		nanosleep(&(struct timespec){ 0, CLOCK_MS }, NULL);
+	atomic_store(&t->fd, socket);
+	fill(g, 0, 1, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(datagram_take(fd, got, sizeof(got), NULL) > 24);
+		assert_int_equal(u16_at(got + 20), i == 0 ? 0 : 256);
+	}
+	rig_stop(g);
+	assert_int_equal(g->output->written, 1);
+	assert_int_equal(g->output->refused, 1);
+	close(fd);
+	rig_close(g);
+}
+
+/* No outbox waits until another one, which is never empty, is. */
 static void
 test_outboxes_take_turns(void **state)
 {
@@ -544,6 +576,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_names_go_first),
+		cmocka_unit_test(test_told_once_resolved),
 		cmocka_unit_test(test_outboxes_take_turns),
 		cmocka_unit_test(test_slow_ones_get_all),
 		cmocka_unit_test(test_one_that_breaks_off),
