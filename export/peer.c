@@ -9,8 +9,9 @@
 
 #define RETELL_NS (100 * CLOCK_MS) /* between two tellings to a target that refuses */
 #define MEASURE_NS CLOCK_S         /* between two looks at the way's width */
-#define RETRY_NS  (5 * CLOCK_S)    /* before one that refused is sent data again, where another
-                                    * can have them */
+#define RETRY_NS  (5 * CLOCK_S)    /* before one that refused is tried again, where another can
+                                    * have the data */
+#define ANSWER_NS CLOCK_S          /* for it to refuse that, too */
 
 int
 peer_init(struct peer *p, struct target *t, const struct target_options *o, bool stream,
@@ -197,6 +198,7 @@ peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
 		return;
 	p->refusals = refusals;
 	p->refused = mono;
+	p->tried = 0;
 	p->stale = true;
 }
 
@@ -248,10 +250,35 @@ peer_close(struct peer *p, struct output_result *r)
 }
 
 bool
-peer_is_up(const struct peer *p, uint64_t mono)
+peer_is_up(const struct peer *p)
 {
 	if (p->stream != NULL)
 		return stream_is_open(p->stream);
-	return atomic_load(&p->target->fd) != -1 &&
-	    (p->refused == 0 || mono - p->refused >= RETRY_NS);
+	return atomic_load(&p->target->fd) != -1 && p->refused == 0;
+}
+
+void
+peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, uint64_t mono)
+{
+	struct output_result nothing = { 0 };
+	struct letter l;
+
+	if (p->stream != NULL)
+		return;
+	target_listen(p->target);
+	peer_look(p, c, mono);
+	if (p->tried != 0 && mono - p->tried >= ANSWER_NS)
+		p->refused = p->tried = 0;
+	if (p->refused == 0 || p->tried != 0 || mono - p->refused < RETRY_NS)
+		return;
+	if (c->n_announcements > 0) {
+		peer_tell_all(p, c, d->now, mono);
+	} else {
+		letter_write(p, c, &l, d->now, d->body + MESSAGE_HEADER, d->octets, d->records,
+		    d->records);
+		(void)letters_send(p, &l, 1, &nothing);
+	}
+	peer_look(p, c, mono);
+	if (p->refused != mono)
+		p->tried = mono;
 }

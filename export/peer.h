@@ -27,7 +27,8 @@ struct peer {
 	uint64_t told;               /* when; mono ns, 0: never, or never all of it */
 	unsigned named;              /* applications that were named since */
 	uint64_t refusals, too_long; /* of the target, when they were looked at last */
-	uint64_t refused;            /* when it refused last; mono ns, 0: never */
+	uint64_t refused;            /* when it refused last; mono ns, 0: it is there again */
+	uint64_t tried;              /* when it was tried since; mono ns, 0: not yet */
 	uint64_t measured;           /* when the way to it was measured last; mono ns */
 	bool stale;                  /* what was told may be lost */
 	bool addressed;              /* it had an address when it was looked at last */
@@ -57,6 +58,14 @@ void peer_turn(struct peer *p, struct output_result *r);
 void peer_close(struct peer *p, struct output_result *r);
 
 /* Whether it can be sent to, as far as is known. */
-bool peer_is_up(const struct peer *p, uint64_t mono);
+bool peer_is_up(const struct peer *p);
+
+/*
+ * Find out whether it has refused what was sent last, and now and then whether one that did
+ * is there again: it gets what `c` tells, or where that is nothing a copy of `d`, which is in no
+ * books, and is up if it does not refuse that for a second.
+ */
+void peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d,
+    uint64_t mono);
 
 #endif

@@ -91,13 +91,15 @@ sender_mtu(const struct receivers *r, uint32_t mtu)
 	return mtu;
 }
 
-/* The first of `n` that is there; the first of all, where none is. */
+/* The first of `n` that is there; the first of all, where none is. Those before it are tried. */
 static struct peer *
-peer_first(struct peer *peers, unsigned n, uint64_t mono)
+peer_first(const struct sender *s, struct peer *peers, unsigned n, uint64_t mono)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (peer_is_up(&peers[i], mono))
+	for (unsigned i = 0; i < n; i++) {
+		peer_try(&peers[i], &s->config, s->batch[0], mono);
+		if (peer_is_up(&peers[i]))
 			return &peers[i];
+	}
 	return peers;
 }
 
@@ -119,7 +121,7 @@ pool_give(struct sender *s, struct pool *pool, struct peer *peers, uint64_t mono
 			give(s, &peers[k], all, mono);
 		return;
 	case BALANCE_FAILOVER:
-		give(s, peer_first(peers, pool->n, mono), all, mono);
+		give(s, peer_first(s, peers, pool->n, mono), all, mono);
 		return;
 	case BALANCE_RR:
 	case BALANCE_HASH:

@@ -386,6 +386,16 @@ messages_send(struct target *t, int fd, struct mmsghdr *m, unsigned n)
 	return k > 0 ? (unsigned)k : 0;
 }
 
+void
+target_listen(struct target *t)
+{
+	int fd = atomic_load_explicit(&t->fd, memory_order_acquire), error = 0;
+	socklen_t len = sizeof(error);
+
+	if (fd != -1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+		count(&t->refusals, error != EMSGSIZE);
+}
+
 /* `n` datagrams went. */
 static void
 sent_count(struct target *t, uint64_t n, uint64_t octets, struct target_tally *tally)

@@ -108,7 +108,10 @@ bool target_resolve(struct target *t, const struct target_options *o, struct err
  */
 void target_send(struct target *t, struct mmsghdr *m, unsigned n, struct target_tally *tally);
 
-/* The same through socket `fd`, for datagrams that have names. */
+/* Count a refusal that has come since something was sent, without sending more. */
+void target_listen(struct target *t);
+
+/* The same as target_send through socket `fd`, for datagrams that have names. */
 void target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
     struct target_tally *tally);
 
