@@ -223,23 +223,22 @@ group_learn(const struct pipeline *p, const struct pipeline_group *g, struct bat
 
 /* Move the pairs of the batch: those of which both, or one, pass the filters of the group. */
 static void
-group_move(struct pipeline *p, const struct pipeline_group *g, bool last)
+group_move(struct pipeline *p, const struct pipeline_group *g)
 {
 	struct batch b = batch_of(p);
 	uint64_t passed = g->rules != NULL ? rules_select(g->rules, &b) : batch_all(&b);
 	uint64_t was = passed & PAIRS, is = passed >> 1 & PAIRS, both = was & is;
 
-	(void)last;
 	group_each(p, g, b, both | both << 1, shard_move);
 	group_each(p, g, b, (is & ~was) << 1, shard_enter);
 	group_each(p, g, b, was & ~is, shard_leave);
 	group_learn(p, g, b, both << 1);
 }
 
-/* `last`: nobody reads the batch afterwards. */
 static void
-group_feed(struct pipeline *p, const struct pipeline_group *g, bool last)
+group_feed(struct pipeline *p, const struct pipeline_group *g)
 {
+	bool last = g + 1 == p->groups + p->n_groups; /* nobody reads the batch afterwards */
 	struct batch b = batch_of(p);
 	const struct frame *frames = b.frames;
 
@@ -305,14 +304,13 @@ told_restore(struct pipeline *p, const struct told *told)
  */
 static void
 groups_each(struct pipeline *p,
-    void (*feed)(struct pipeline *p, const struct pipeline_group *g, bool last))
+    void (*feed)(struct pipeline *p, const struct pipeline_group *g))
 {
 	const struct tagging *tags = NULL;
 	struct told told[FLOW_BATCH];
 
 	for (unsigned i = 0; i < p->n_groups; i++) {
 		const struct pipeline_group *g = &p->groups[i];
-		bool last = i + 1 == p->n_groups;
 
 		if (g->tags != tags) {
 			struct batch b = batch_of(p);
@@ -326,7 +324,7 @@ groups_each(struct pipeline *p,
 				columns_clear(p->columns);
 			tags = g->tags;
 		}
-		feed(p, g, last);
+		feed(p, g);
 	}
 }
 
