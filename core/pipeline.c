@@ -177,6 +177,22 @@ moves_pick(const struct pipeline *p, uint64_t mask, const struct shard_move **pi
 typedef unsigned shard_move_fn(struct shard *sh, const struct flow *flows,
     const struct shard_move *const *moves, unsigned n);
 
+/* Whether the rules that were looked at by now are those that p->ruled is of, all of them. */
+static bool
+rules_are_noticed(const struct pipeline *p)
+{
+	uint64_t reloads = atomic_load_explicit(p->reloads, memory_order_acquire);
+
+	return reloads == p->reloads_seen && reloads % 2 == 0;
+}
+
+static void
+moves_stay(struct pipeline_moves *m)
+{
+	for (unsigned i = 0; i < m->n; i++)
+		m->of[i].stays = true;
+}
+
 /*
  * Do it with the flows of `mask` of the batch, in each view of the group, as they are after its
  * rules. Not in views of a sample: which were taken is not known.
@@ -194,6 +210,8 @@ group_each(struct pipeline *p, const struct pipeline_group *g, struct batch b, u
 		batch_copy(p, &b, mask);
 		rules_apply(g->rules, &b);
 	}
+	if (!rules_are_noticed(p))
+		moves_stay(p->moves);
 	/* Of a pair, that of its first. */
 	n = moves_pick(p, move == shard_move ? mask & PAIRS : mask, moves);
 	for (unsigned i = 0; i < g->n_shards; i++) {
@@ -440,15 +458,16 @@ pipeline_cut_feeds(struct pipeline *p)
 			feed_cut(p->groups[i].feeds[k], &p->fed);
 }
 
-/* Files of rules that were read anew say other things of what is yet to come. */
+/*
+ * Files of rules that were read anew say other things of what is yet to come; while they are
+ * read, of every batch.
+ */
 static void
 rules_notice(struct pipeline *p)
 {
-	uint64_t reloads = atomic_load_explicit(p->reloads, memory_order_acquire);
-
-	if (reloads == p->reloads_seen)
+	if (rules_are_noticed(p))
 		return;
-	p->reloads_seen = reloads;
+	p->reloads_seen = atomic_load_explicit(p->reloads, memory_order_acquire);
 	p->ruled = p->batches;
 }
 
@@ -461,6 +480,8 @@ pipeline_flush(struct pipeline *p)
 		h->before(h->arg);
 	if (p->n > 0)
 		batch_run(p);
+	if (p->hooks != NULL)
+		rules_notice(p); /* the batch may have seen some of both */
 	for (const struct pipeline_hook *h = p->hooks; h != NULL; h = h->next)
 		h->after(h->arg);
 }

@@ -72,7 +72,7 @@ struct pipeline {
 	struct pipeline_hook *hooks; /* each its user's */
 	const _Atomic uint64_t *reloads; /* times that rules were read anew; the engine's */
 	uint64_t reloads_seen;       /* as of the last flush with hooks, */
-	uint64_t ruled;              /* and the first batch since then */
+	uint64_t ruled;              /* and the first batch that these rules alone were asked of */
 	struct pipeline_moves *moves; /* NULL: nobody asks for what is told late; owned */
 	struct output **relays;      /* outputs that take datagrams as they come */
 	unsigned n_relays;

@@ -285,6 +285,64 @@ test_moves_end_with_their_rules(void **state)
 	rcu_drain();
 }
 
+/*
+ * While files are read anew, and when that comes between a batch and what is told of it, nobody
+ * knows which map has tagged a record.
+ */
+static void
+test_moves_beside_a_reload(void **state)
+{
+	static const struct output_config common = { .aggregate = "tag, class" };
+	const struct rules_config rules = { .pre_tag_map = one };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	const struct shard *sh;
+	struct pipeline_hook hook = { .before = hook_nothing, .after = hook_nothing };
+	struct flow was = { .dst_port = 53, .packets = 1, .flows = 1, .bytes = 100 };
+	uint32_t web = intern("web", 3), n;
+	struct problems ps = { 0 };
+	uint64_t lost[4] = { 0 };
+
+	(void)state;
+	file_write(one, "set_tag=1\n");
+	assert_int_equal(engine_output(en, &fake_output, "a", &common, &rules, &out, NULL), 0);
+	fake_prepare(en);
+	sh = &en->workers[0].shards[0];
+	pipeline_hook(p, &hook);
+	atomic_fetch_add(&en->reloads, 1); /* it begins */
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	file_write(one, "set_tag=2\n");
+	tagging_reload(&en->taggings[0], 1, &p->needs, &ps);
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	pipeline_move(p, SOURCE_NETFLOW, &was, 0, web, &lost[0]);
+	pipeline_moves_run(p, SOURCE_NETFLOW);
+	assert_int_equal(fake_class_packets(sh, "web", &n), 0);
+	assert_int_equal(lost[0], 1);
+	atomic_fetch_add(&en->reloads, 1);
+	pipeline_flush(p);
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	pipeline_move(p, SOURCE_NETFLOW, &was, 1, web, &lost[1]); /* it was not over */
+	pipeline_move(p, SOURCE_NETFLOW, &was, 2, web, &lost[2]);
+	pipeline_moves_run(p, SOURCE_NETFLOW);
+	assert_int_equal(fake_class_packets(sh, "web", &n), 1);
+	assert_int_equal(lost[1], 1);
+	assert_int_equal(lost[2], 0);
+	feed(p, 53, 0);
+	pipeline_flush(p);
+	pipeline_move(p, SOURCE_NETFLOW, &was, 3, web, &lost[3]);
+	engine_reload(en, &ps); /* since it was told */
+	pipeline_moves_run(p, SOURCE_NETFLOW);
+	assert_int_equal(fake_class_packets(sh, "web", &n), 1);
+	assert_int_equal(lost[3], 1);
+	assert_int_equal(ps.n, 0);
+	engine_free(en);
+	rcu_drain();
+}
+
 int
 main(void)
 {
@@ -294,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_moves_count_nothing),
 		cmocka_unit_test(test_moves_through_filters),
 		cmocka_unit_test(test_moves_end_with_their_rules),
+		cmocka_unit_test(test_moves_beside_a_reload),
 	};
 	int rc;
 
