@@ -488,6 +488,7 @@ record_keep(struct classes *cs, unsigned i)
 	memcpy(r->flow, &cs->pipeline->flows[i], cs->pipeline->clear_octets);
 	r->next = st->kept;
 	st->kept = no;
+	pipeline_keep(cs->pipeline, i, &r->lost);
 }
 
 static void

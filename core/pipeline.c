@@ -186,11 +186,14 @@ rules_are_noticed(const struct pipeline *p)
 	return reloads == p->reloads_seen && reloads % 2 == 0;
 }
 
-static void
-moves_stay(struct pipeline_moves *m)
+/*
+ * Whether it is not known what the rules of `g` said of records: they were seen in frames, which
+ * are gone. What filters of the group said is in their `lost`; not so what tags them.
+ */
+static bool
+group_has_forgotten(const struct pipeline_group *g)
 {
-	for (unsigned i = 0; i < m->n; i++)
-		m->of[i].stays = true;
+	return g->tags != NULL && tagmap_reach(tagging_map(g->tags)) > 0;
 }
 
 /*
@@ -210,10 +213,10 @@ group_each(struct pipeline *p, const struct pipeline_group *g, struct batch b, u
 		batch_copy(p, &b, mask);
 		rules_apply(g->rules, &b);
 	}
-	if (!rules_are_noticed(p))
-		moves_stay(p->moves);
 	/* Of a pair, that of its first. */
 	n = moves_pick(p, move == shard_move ? mask & PAIRS : mask, moves);
+	if (!rules_are_noticed(p) || group_has_forgotten(g))
+		move = shard_stay;
 	for (unsigned i = 0; i < g->n_shards; i++) {
 		struct shard *sh = g->shards[i];
 		uint64_t stayed = sh->stayed;
@@ -239,18 +242,45 @@ group_learn(const struct pipeline *p, const struct pipeline_group *g, struct bat
 		feed_learn(g->feeds[i], b.flows, b.n);
 }
 
-/* Move the pairs of the batch: those of which both, or one, pass the filters of the group. */
+/*
+ * Move the pairs of the batch: those of which both, or one, pass the filters of the group that go
+ * by what may have changed.
+ */
 static void
 group_move(struct pipeline *p, const struct pipeline_group *g)
 {
 	struct batch b = batch_of(p);
-	uint64_t passed = g->rules != NULL ? rules_select(g->rules, &b) : batch_all(&b);
+	uint64_t all = batch_all(&b);
+	uint64_t passed = g->rules != NULL ? rules_select_tags(g->rules, &b, all) : all;
 	uint64_t was = passed & PAIRS, is = passed >> 1 & PAIRS, both = was & is;
 
 	group_each(p, g, b, both | both << 1, shard_move);
 	group_each(p, g, b, (is & ~was) << 1, shard_enter);
 	group_each(p, g, b, was & ~is, shard_leave);
 	group_learn(p, g, b, both << 1);
+}
+
+/* Those in slots `mask` are in no view of the group. */
+static void
+group_lose(const struct pipeline *p, const struct pipeline_group *g, uint64_t mask)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; mask != 0 && i < g->n_shards; i++)
+		bits |= g->shards[i]->bit;
+	while (mask != 0)
+		*p->lost[batch_take(&mask)] |= bits;
+}
+
+/* The mask of the flows of the batch that the filters of the group let through. */
+static uint64_t
+group_select(const struct pipeline *p, const struct pipeline_group *g, const struct batch *b)
+{
+	uint64_t tags = rules_select_tags(g->rules, b, batch_all(b));
+	uint64_t passed = rules_select_frames(g->rules, b, tags | p->kept);
+
+	group_lose(p, g, p->kept & ~passed);
+	return tags & passed;
 }
 
 static void
@@ -261,7 +291,7 @@ group_feed(struct pipeline *p, const struct pipeline_group *g)
 	const struct frame *frames = b.frames;
 
 	if (g->rules != NULL) {
-		uint64_t all = batch_all(&b), mask = rules_select(g->rules, &b);
+		uint64_t all = batch_all(&b), mask = group_select(p, g, &b);
 
 		if (mask != all) {
 			group_leave_out(g, &b, all & ~mask);
@@ -437,6 +467,7 @@ batch_run(struct pipeline *p)
 	groups_each(p, group_feed);
 	stat_add(&p->stats, STAT_FLOWS_FED, p->n);
 	p->batches++;
+	p->kept = 0;
 	if (p->frames != NULL)
 		frames_prepare(p);
 	p->n = 0;

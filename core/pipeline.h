@@ -68,6 +68,8 @@ struct pipeline {
 	unsigned n_groups;
 	struct flow *flows;          /* FLOW_BATCH, and as many again as scratch */
 	bool again;                  /* the batch is of records that were fed before */
+	uint64_t kept;               /* slots of records that may move, */
+	uint64_t *lost[FLOW_BATCH];  /* and where their views are told: pipeline_keep */
 	uint64_t batches;            /* fed so far: the number of the next */
 	struct pipeline_hook *hooks; /* each its user's */
 	const _Atomic uint64_t *reloads; /* times that rules were read anew; the engine's */
@@ -100,10 +102,22 @@ pipeline_hook(struct pipeline *p, struct pipeline_hook *h)
 }
 
 /*
+ * Record the views that leave out the flow in `slot` by what its frame shows, which is not there
+ * later on, in `*lost`, when the batch is fed: it must be there until then. In a hook, before.
+ */
+static inline void
+pipeline_keep(struct pipeline *p, unsigned slot, uint64_t *lost)
+{
+	p->lost[slot] = lost;
+	p->kept |= UINT64_C(1) << slot;
+}
+
+/*
  * Record `was` of `source` (as far as anybody reads it), fed with batch `batch`, is of class
  * `class_id`: it moves to the row of that, in each view that still has it as it was, by the next
  * pipeline_moves_run; in or out, where a filter judges one otherwise than the other.
- * `*lost` is the record's, 0 at first: it must be there until then. In a hook, after the batch.
+ * `*lost` is the record's, as pipeline_keep had it: it must be there until then. In a hook, after
+ * the batch.
  */
 void pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *was,
     uint64_t batch, uint32_t class_id, uint64_t *lost);

@@ -349,6 +349,17 @@ shard_lose(struct shard *sh, const struct shard_move *m)
 }
 
 unsigned
+shard_stay(struct shard *sh, const struct flow *flows, const struct shard_move *const *moves,
+    unsigned n)
+{
+	(void)flows;
+	for (unsigned i = 0; i < n; i++)
+		if ((*moves[i]->lost & sh->bit) == 0)
+			shard_lose(sh, moves[i]);
+	return 0;
+}
+
+unsigned
 shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *const *moves,
     unsigned n)
 {

@@ -180,6 +180,10 @@ unsigned shard_enter(struct shard *sh, const struct flow *flows,
 unsigned shard_leave(struct shard *sh, const struct flow *flows,
     const struct shard_move *const *moves, unsigned n);
 
+/* None of them moves: it is not known in which row they are. */
+unsigned shard_stay(struct shard *sh, const struct flow *flows,
+    const struct shard_move *const *moves, unsigned n);
+
 /*
  * Rotate if the publisher offers a slab; `fed` is all that the worker has fed so far, in
  * `batches` batches. The worker's thread, between two pieces of work. Returns whether it did.

@@ -526,16 +526,18 @@ rules_link(const struct rules *r, uint32_t linktype)
 }
 
 uint64_t
-rules_select(const struct rules *r, const struct batch *b)
+rules_select_tags(const struct rules *r, const struct batch *b, uint64_t mask)
 {
-	uint64_t mask = batch_all(b);
-
 	for (size_t i = 0; i < N_TAG_LISTS; i++)
 		if (r->tags[i] != NULL)
 			mask = tagfilter_run(r->tags[i], b, mask);
-	if (r->filters != NULL)
-		mask = filters_run(r->filters, b, mask);
 	return mask;
+}
+
+uint64_t
+rules_select_frames(const struct rules *r, const struct batch *b, uint64_t mask)
+{
+	return r->filters != NULL ? filters_run(r->filters, b, mask) : mask;
 }
 
 void

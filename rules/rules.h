@@ -99,8 +99,12 @@ uint32_t rules_reach(const struct rules *r);
 /* Prepare `r` (may be NULL) for frames of link layer `linktype`. Any thread. */
 void rules_link(const struct rules *r, uint32_t linktype);
 
-/* The mask of the flows of `b` that the filters of `r` let through. */
-uint64_t rules_select(const struct rules *r, const struct batch *b);
+/*
+ * Which flows of `mask` the filters of `r` let through: those that go by tags, and those
+ * (aggregate_filter) that look at frames.
+ */
+uint64_t rules_select_tags(const struct rules *r, const struct batch *b, uint64_t mask);
+uint64_t rules_select_frames(const struct rules *r, const struct batch *b, uint64_t mask);
 
 /* Fill what the rules decide into the flows of `b`, in place. Frames are not looked at. */
 void rules_apply(const struct rules *r, struct batch *b);

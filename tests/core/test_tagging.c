@@ -285,6 +285,31 @@ test_moves_end_with_their_rules(void **state)
 	rcu_drain();
 }
 
+/* What a rule has seen in a frame, which is gone: nobody knows how the record was tagged. */
+static void
+test_moves_behind_rules_that_look_at_frames(void **state)
+{
+	static const struct output_config common = { .aggregate = "tag, class" };
+	const struct rules_config rules = { .pre_tag_map = one };
+	struct engine *en = fake_engine(1, 100);
+	struct fake_out out = { 0 };
+	struct pipeline *p = &en->workers[0].pipeline;
+	struct flow was = { .dst_port = 53, .packets = 1, .flows = 1, .bytes = 100 };
+	uint64_t lost = 0;
+	uint32_t n;
+
+	(void)state;
+	file_write(one, "set_tag=1 filter='ip[8] = 9'\n");
+	assert_int_equal(engine_output(en, &fake_output, "a", &common, &rules, &out, NULL), 0);
+	fake_prepare(en);
+	feed(p, 53, 0);
+	move(p, &was, 0, "web", &lost);
+	assert_int_equal(fake_class_packets(&en->workers[0].shards[0], "web", &n), 0);
+	assert_int_equal(lost, 1);
+	assert_int_equal(stat_get(&p->stats, STAT_CLASS_STAYED), 1);
+	engine_free(en);
+}
+
 /*
  * While files are read anew, and when that comes between a batch and what is told of it, nobody
  * knows which map has tagged a record.
@@ -352,6 +377,7 @@ main(void)
 		cmocka_unit_test(test_moves_count_nothing),
 		cmocka_unit_test(test_moves_through_filters),
 		cmocka_unit_test(test_moves_end_with_their_rules),
+		cmocka_unit_test(test_moves_behind_rules_that_look_at_frames),
 		cmocka_unit_test(test_moves_beside_a_reload),
 	};
 	int rc;

@@ -409,7 +409,7 @@ test_tags(void **state)
 	f[1].tag2 = 5;
 	f[2].tag = 3;
 	f[3].label = 1;
-	assert_true(rules_select(r, &b) == 1);
+	assert_true(rules_select_tags(r, &b, batch_all(&b)) == 1);
 	rules_apply(r, &b);
 	assert_int_equal(f[0].tag, 77);
 	assert_int_equal(f[3].tag2, 88);

@@ -136,6 +136,26 @@ def test_filters_by_class(tmp_path, capture):
         {key: n for key, n in want.items() if key[0] != "unknown"}
 
 
+def test_filters_by_what_only_frames_have(tmp_path, capture):
+    """The first packet of each TCP stream, by its sequence number: counted as unknown, and of its
+    class in the end, in views that let it pass; the others take nothing from there."""
+    views = {"first": "tcp[4:4] = 1000", "rest": "not tcp[4:4] = 1000"}
+    run_file(tmp_path, f"pcap_savefile: {capture}\nprint_output: json\n"
+             "plugins: print[first], print[rest]\naggregate: class\n" +
+             "".join(f"aggregate_filter[{name}]: {text}\n"
+                     f"print_output_file[{name}]: {tmp_path}/{name}\n"
+                     for name, text in views.items()))
+    tcp = {tuple(sorted((port, 40000 + no)))
+           for no, (proto, port, _) in enumerate(STREAMS) if proto == 6}
+    want = collections.Counter(), collections.Counter()
+    for (name, ports), packets in beside(capture).items():
+        want[0][name] += ports in tcp
+        want[1][name] += packets - (ports in tcp)
+    for name, packets in zip(views, want):
+        got = {row["class"]: row["packets"] for row in json_rows(tmp_path / name)}
+        assert got == +packets, name
+
+
 def test_a_bad_pattern_is_told_with_its_place(tmp_path):
     folder = tmp_path / "patterns"
     folder.mkdir()
