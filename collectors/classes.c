@@ -5,61 +5,22 @@
 #include <string.h>
 
 #include "collectors/channels.h"
-#include "collectors/chunks.h"
 #include "collectors/class_engine.h"
 #include "collectors/class_list.h"
+#include "collectors/class_streams.h"
 #include "collectors/late.h"
 #include "collectors/turns.h"
 #include "lib/clock.h"
 
-#define OPEN_MAX    65536U         /* streams that engines look at */
-#define ENDED_MAX   4096U  /* and those that are judged, whose records wait to move */
-#define OPEN_LIFE   (60 * CLOCK_S) /* after such a pause they look no more */
-#define KEPT_MAX    (8 * OPEN_MAX) /* records that may still move */
-#define NONE        0U
-#define SETTLED     UINT32_MAX
-
-/* Open streams stand in two lists: by their last packet, and by their first. */
-enum order { BY_SEEN, BY_BIRTH, ORDERS };
-
-/* Both directions are one: the lower end is the first. */
-struct stream_key {
-	ip16_t lower, upper;
-	uint16_t lower_port, upper_port;
-	uint8_t proto;
-	uint8_t zero[3];
-};
-_Static_assert(sizeof(struct stream_key) % 8 == 0, "keys of a table are words");
+#define OPEN_LIFE (60 * CLOCK_S) /* after such a pause engines look at a stream no more */
+#define NONE      CLASS_NO_STREAM
+#define SETTLED   UINT32_MAX
 
 struct stream_row {
-	struct stream_key key;
+	struct class_key key;
 	uint32_t open;     /* number of the stream; NONE: a new row; SETTLED: no more is looked at */
 	uint32_t class_id; /* when settled */
 	uint64_t seen;     /* time of its last packet */
-};
-
-/* A stream that engines look at. */
-struct stream {
-	struct stream_key key;
-	uint64_t first, seen;  /* times of its first and last packet */
-	uint64_t birth;        /* no other has the same */
-	uint32_t older[ORDERS], newer[ORDERS];
-	uint32_t class_id;     /* as far as is known */
-	uint32_t kept;         /* its records, the newest first */
-	uint32_t looks;        /* packets that were looked at */
-	uint32_t asking;       /* bits of engines that would look at more */
-	uint32_t next;         /* in the list of those that are: */
-	bool unsettled;        /* records of it may be of another class than it */
-	bool ended;            /* it goes when they are not */
-	void *of[CLASS_ENGINES]; /* what each engine keeps of it */
-};
-
-/* A record that was fed, as it was counted: as much of a struct flow as anybody reads. */
-struct record {
-	uint64_t batch; /* that it was counted with */
-	uint64_t lost;  /* views that do not have it as it is: pipeline_move */
-	uint32_t next;
-	uint64_t flow[];
 };
 
 struct classes {
@@ -72,27 +33,17 @@ struct classes {
 	struct turns turns;
 	struct channels *channels;
 	void *engines[CLASS_ENGINES];
-	struct chunks streams, records;
-	uint64_t births;
-	uint32_t oldest[ORDERS], newest[ORDERS];
-	uint32_t n_open, open_max; /* in those lists */
-	uint32_t unsettled;
+	struct class_streams open; /* that engines look at */
 	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
 	uint32_t budget;
 	struct late late; /* packets for the next budget */
 	struct class_member member; /* what is told of all that */
 };
 
-static struct stream *
+static struct class_stream *
 stream_at(const struct classes *cs, uint32_t open)
 {
-	return chunks_at(&cs->streams, open);
-}
-
-static struct flow *
-record_flow(struct record *r)
-{
-	return (struct flow *)(void *)r->flow;
+	return class_stream_at(&cs->open, open);
 }
 
 bool
@@ -109,7 +60,7 @@ member_join(struct classes *cs)
 	cs->member.worker = cs->pipeline->worker;
 	cs->member.n = c->n;
 	cs->member.streams_max = c->max_flows;
-	cs->member.open_max = cs->open_max;
+	cs->member.open_max = cs->open.max;
 	for (unsigned i = 0; i < c->n; i++)
 		c->ops[i]->describe(
 		    cs->engines[i], cs->member.text[i], sizeof(cs->member.text[i]));
@@ -122,7 +73,7 @@ member_tell(struct classes *cs)
 	const struct turns *t = &cs->turns;
 
 	atomic_store_explicit(&cs->member.streams, t->tables[t->current].n, memory_order_relaxed);
-	atomic_store_explicit(&cs->member.open, cs->n_open, memory_order_relaxed);
+	atomic_store_explicit(&cs->member.open, cs->open.n, memory_order_relaxed);
 	atomic_store_explicit(&cs->member.late, cs->late.n, memory_order_relaxed);
 }
 
@@ -141,10 +92,9 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	cs->pipeline = p;
 	cs->budget = CLASSES_NO_BUDGET;
 	cs->idle = c->idle_ms * (CLOCK_S / 1000);
-	cs->open_max = c->max_flows < OPEN_MAX ? c->max_flows : OPEN_MAX;
-	chunks_init(&cs->streams, sizeof(struct stream), cs->open_max + ENDED_MAX);
-	chunks_init(&cs->records, sizeof(struct record) + p->clear_octets, KEPT_MAX);
-	if (turns_init(&cs->turns, sizeof(struct stream_key), sizeof(struct stream_row),
+	class_streams_init(&cs->open,
+	    c->max_flows < CLASS_STREAMS_MAX ? c->max_flows : CLASS_STREAMS_MAX, p->clear_octets);
+	if (turns_init(&cs->turns, sizeof(struct class_key), sizeof(struct stream_row),
 		c->max_flows, cs->idle, e) != 0) {
 		free(cs);
 		return NULL;
@@ -164,64 +114,11 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	return cs;
 }
 
-static void
-records_give(struct classes *cs, struct stream *st)
-{
-	for (uint32_t no = st->kept, next; no != NONE; no = next) {
-		next = ((struct record *)chunks_at(&cs->records, no))->next;
-		chunks_give(&cs->records, no);
-	}
-	st->kept = NONE;
-}
-
-/* It is in no list any more. */
-static void
-stream_give(struct classes *cs, uint32_t open)
-{
-	struct stream *st = stream_at(cs, open);
-
-	records_give(cs, st);
-	for (unsigned i = 0; i < cs->config->n; i++)
-		if (st->of[i] != NULL)
-			cs->config->ops[i]->stream_free(cs->engines[i], st->of[i]);
-	st->birth = 0;
-	chunks_give(&cs->streams, open);
-}
-
-static void
-stream_link(struct classes *cs, uint32_t open, enum order by)
-{
-	struct stream *st = stream_at(cs, open);
-
-	st->older[by] = cs->newest[by];
-	st->newer[by] = NONE;
-	if (cs->newest[by] != NONE)
-		stream_at(cs, cs->newest[by])->newer[by] = open;
-	else
-		cs->oldest[by] = open;
-	cs->newest[by] = open;
-}
-
-static void
-stream_unlink(struct classes *cs, uint32_t open, enum order by)
-{
-	struct stream *st = stream_at(cs, open);
-
-	if (st->older[by] != NONE)
-		stream_at(cs, st->older[by])->newer[by] = st->newer[by];
-	else
-		cs->oldest[by] = st->newer[by];
-	if (st->newer[by] != NONE)
-		stream_at(cs, st->newer[by])->older[by] = st->older[by];
-	else
-		cs->newest[by] = st->older[by];
-}
-
 /* `open` is of class `class_id`; what was counted of it follows. */
 static void
 class_set(struct classes *cs, uint32_t open, uint32_t class_id)
 {
-	struct stream *st = stream_at(cs, open);
+	struct class_stream *st = stream_at(cs, open);
 	struct pipeline *p = cs->pipeline;
 
 	if (class_id == st->class_id)
@@ -230,32 +127,27 @@ class_set(struct classes *cs, uint32_t open, uint32_t class_id)
 	for (unsigned i = 0; i < p->n; i++)
 		if (cs->noted[i] == open)
 			p->flows[i].class_id = class_id;
-	if (st->kept != NONE && !st->unsettled) {
-		st->unsettled = true;
-		st->next = cs->unsettled;
-		cs->unsettled = open;
-	}
+	class_streams_unsettle(&cs->open, open);
 }
 
 static struct stream_row *
-row_find(struct classes *cs, const struct stream_key *key)
+row_find(struct classes *cs, const struct class_key *key)
 {
 	void *row = table_find(turns_current(&cs->turns), key);
 
 	return row != NULL ? row : turns_previous(&cs->turns, key);
 }
 
-/* `open` goes, as soon as its records are where they should be. */
+/* Nobody looks at `open` any more. */
 static void
 stream_close(struct classes *cs, uint32_t open)
 {
-	stream_unlink(cs, open, BY_SEEN);
-	stream_unlink(cs, open, BY_BIRTH);
-	cs->n_open--;
-	if (stream_at(cs, open)->unsettled)
-		stream_at(cs, open)->ended = true;
-	else
-		stream_give(cs, open);
+	struct class_stream *st = stream_at(cs, open);
+
+	for (unsigned i = 0; i < cs->config->n; i++)
+		if (st->of[i] != NULL)
+			cs->config->ops[i]->stream_free(cs->engines[i], st->of[i]);
+	class_streams_close(&cs->open, open);
 }
 
 /* Engines look at no more of `open`: its class is settled. */
@@ -263,7 +155,7 @@ static void
 stream_end(struct classes *cs, uint32_t open)
 {
 	const struct class_config *c = cs->config;
-	struct stream *st = stream_at(cs, open);
+	struct class_stream *st = stream_at(cs, open);
 	struct stream_row *row = row_find(cs, &st->key);
 	uint32_t class_id = st->class_id;
 
@@ -285,7 +177,7 @@ stream_end(struct classes *cs, uint32_t open)
 
 /* The class that another stream has told of this one; 0: none has. */
 static uint32_t
-stream_announced(const struct classes *cs, const struct stream_key *key, uint64_t time)
+stream_announced(const struct classes *cs, const struct class_key *key, uint64_t time)
 {
 	uint32_t class_id = channels_find(cs->channels, &key->lower, key->lower_port, key->proto, time);
 
@@ -301,30 +193,22 @@ stream_announced(const struct classes *cs, const struct stream_key *key, uint64_
 static void
 stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 {
-	struct stream *st;
 	uint32_t open, class_id;
 
 	row->class_id = 0;
-	if (cs->n_open == cs->open_max) {
+	if (cs->open.n == cs->open.max) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_EVICTED, 1);
-		stream_end(cs, cs->oldest[BY_SEEN]);
+		stream_end(cs, cs->open.oldest[BY_SEEN]);
 	}
-	open = chunks_take(&cs->streams);
+	open = class_streams_open(&cs->open, &row->key, time);
 	stat_add(&cs->pipeline->stats, STAT_CLASS_STREAMS, 1);
 	if (open == NONE) {
 		row->open = SETTLED;
 		stat_add(&cs->pipeline->stats, STAT_CLASS_UNKNOWN, 1);
 		return;
 	}
-	st = stream_at(cs, open);
-	st->key = row->key;
-	st->birth = ++cs->births;
-	st->asking = (1U << cs->config->n) - 1;
-	st->first = time;
+	stream_at(cs, open)->asking = (1U << cs->config->n) - 1;
 	row->open = open;
-	stream_link(cs, open, BY_SEEN);
-	stream_link(cs, open, BY_BIRTH);
-	cs->n_open++;
 	class_id = stream_announced(cs, &row->key, time);
 	if (class_id != 0) {
 		class_set(cs, open, class_id);
@@ -338,7 +222,7 @@ engines_ask(struct classes *cs, uint32_t open, const struct packet_content *cont
     uint64_t time)
 {
 	const struct class_config *c = cs->config;
-	struct stream *st = stream_at(cs, open);
+	struct class_stream *st = stream_at(cs, open);
 
 	for (unsigned i = 0; i < c->n; i++) {
 		enum class_answer answer;
@@ -372,7 +256,7 @@ static void
 stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
     const struct frame *frame)
 {
-	struct stream *st = stream_at(cs, open);
+	struct class_stream *st = stream_at(cs, open);
 	struct packet_content content;
 	bool final = false;
 
@@ -405,7 +289,7 @@ classes_budget(struct classes *cs, uint32_t looks)
 
 	cs->budget = looks;
 	while (cs->budget > 0 && (l = late_take(&cs->late)) != NULL) {
-		const struct stream *st = stream_at(cs, l->open);
+		const struct class_stream *st = stream_at(cs, l->open);
 
 		/* It may have ended meanwhile, and another be in its place. */
 		if (st->birth == l->birth && !st->ended)
@@ -414,7 +298,7 @@ classes_budget(struct classes *cs, uint32_t looks)
 }
 
 static void
-key_fill(struct stream_key *key, const struct flow *f)
+key_fill(struct class_key *key, const struct flow *f)
 {
 	int order = memcmp(&f->src_host, &f->dst_host, sizeof(f->src_host));
 	bool source_first = order != 0 ? order < 0 : f->src_port < f->dst_port;
@@ -452,7 +336,7 @@ row_wake(struct classes *cs, struct stream_row *row, uint64_t time)
 static struct stream_row *
 row_of(struct classes *cs, const struct flow *f, uint64_t time)
 {
-	struct stream_key key;
+	struct class_key key;
 	struct stream_row *row, *previous;
 	uint8_t *found;
 
@@ -470,49 +354,18 @@ row_of(struct classes *cs, const struct flow *f, uint64_t time)
 	return row;
 }
 
-/* Keep the record in slot `i`, of an open stream, as it will be fed. */
-static void
-record_keep(struct classes *cs, unsigned i)
-{
-	struct stream *st = stream_at(cs, cs->noted[i]);
-	uint32_t no = chunks_take(&cs->records);
-	struct record *r;
-
-	cs->noted[i] = NONE;
-	if (no == NONE) {
-		stat_add(&cs->pipeline->stats, STAT_CLASS_FIXED, 1);
-		return;
-	}
-	r = chunks_at(&cs->records, no);
-	r->batch = cs->pipeline->batches;
-	memcpy(r->flow, &cs->pipeline->flows[i], cs->pipeline->clear_octets);
-	r->next = st->kept;
-	st->kept = no;
-	pipeline_keep(cs->pipeline, i, &r->lost);
-}
-
 static void
 batch_keep(void *arg)
 {
 	struct classes *cs = arg;
+	struct pipeline *p = cs->pipeline;
 
-	for (unsigned i = 0; i < cs->pipeline->n; i++)
-		if (cs->noted[i] != NONE)
-			record_keep(cs, i);
-}
+	for (unsigned i = 0; i < p->n; i++) {
+		uint32_t open = cs->noted[i];
 
-/* Move the records of `st` that are not of its class. */
-static void
-stream_settle(struct classes *cs, struct stream *st)
-{
-	for (uint32_t no = st->kept; no != NONE;) {
-		struct record *r = chunks_at(&cs->records, no);
-		struct flow *f = record_flow(r);
-
-		if (f->class_id != st->class_id)
-			pipeline_move(cs->pipeline, cs->source, f, r->batch, st->class_id, &r->lost);
-		f->class_id = st->class_id;
-		no = r->next;
+		cs->noted[i] = NONE;
+		if (open != NONE && !class_streams_keep(&cs->open, open, p, i))
+			stat_add(&p->stats, STAT_CLASS_FIXED, 1);
 	}
 }
 
@@ -522,20 +375,7 @@ batch_settle(void *arg)
 {
 	struct classes *cs = arg;
 
-	if (cs->unsettled == NONE)
-		return;
-	for (uint32_t open = cs->unsettled; open != NONE; open = stream_at(cs, open)->next)
-		stream_settle(cs, stream_at(cs, open));
-	pipeline_moves_run(cs->pipeline, cs->source); /* the last that sees their records */
-	while (cs->unsettled != NONE) {
-		uint32_t open = cs->unsettled;
-		struct stream *st = stream_at(cs, open);
-
-		cs->unsettled = st->next;
-		st->unsettled = false;
-		if (st->ended)
-			stream_give(cs, open);
-	}
+	class_streams_settle(&cs->open, cs->pipeline, cs->source);
 }
 
 /* The first packet is here, at `time`. */
@@ -565,7 +405,7 @@ classes_take(struct classes *cs, const struct packet_link *link,
 {
 	unsigned slot = cs->pipeline->n;
 	struct stream_row *row;
-	struct stream *st;
+	struct class_stream *st;
 
 	if (f->class_id != 0 || (ip_is_none(&f->src_host) && ip_is_none(&f->dst_host)))
 		return; /* the exporter has told; or it is not IP */
@@ -582,11 +422,7 @@ classes_take(struct classes *cs, const struct packet_link *link,
 		return;
 	}
 	st = stream_at(cs, row->open);
-	st->seen = frame->time;
-	if (cs->newest[BY_SEEN] != row->open) {
-		stream_unlink(cs, row->open, BY_SEEN);
-		stream_link(cs, row->open, BY_SEEN);
-	}
+	class_streams_touch(&cs->open, row->open, frame->time);
 	if (cs->budget > 0 && cs->late.n == 0)
 		stream_look(cs, row->open, link, frame);
 	else
@@ -604,20 +440,20 @@ classes_age(struct classes *cs, uint64_t now)
 {
 	turns_age(&cs->turns, now);
 	member_tell(cs);
-	for (uint32_t n = 0; n < cs->config->idle_budget && cs->oldest[BY_SEEN] != NONE; n++) {
-		if (now < stream_at(cs, cs->oldest[BY_SEEN])->seen + OPEN_LIFE)
+	for (uint32_t n = 0; n < cs->config->idle_budget && cs->open.oldest[BY_SEEN] != NONE; n++) {
+		if (now < stream_at(cs, cs->open.oldest[BY_SEEN])->seen + OPEN_LIFE)
 			break;
-		stream_end(cs, cs->oldest[BY_SEEN]);
+		stream_end(cs, cs->open.oldest[BY_SEEN]);
 	}
-	return cs->oldest[BY_BIRTH] != NONE ? stream_at(cs, cs->oldest[BY_BIRTH])->first : 0;
+	return cs->open.oldest[BY_BIRTH] != NONE ? stream_at(cs, cs->open.oldest[BY_BIRTH])->first : 0;
 }
 
 void
 classes_finish(struct classes *cs)
 {
 	classes_budget(cs, CLASSES_NO_BUDGET);
-	while (cs->oldest[BY_SEEN] != NONE)
-		stream_end(cs, cs->oldest[BY_SEEN]);
+	while (cs->open.oldest[BY_SEEN] != NONE)
+		stream_end(cs, cs->open.oldest[BY_SEEN]);
 	pipeline_flush(cs->pipeline);
 	member_tell(cs);
 }
@@ -629,19 +465,12 @@ classes_free(struct classes *cs)
 		return;
 	if (cs->config->list != NULL)
 		class_list_leave(cs->config->list, &cs->member);
-	while (cs->oldest[BY_SEEN] != NONE)
-		stream_close(cs, cs->oldest[BY_SEEN]);
-	while (cs->unsettled != NONE) {
-		uint32_t open = cs->unsettled;
-
-		cs->unsettled = stream_at(cs, open)->next;
-		stream_give(cs, open);
-	}
+	while (cs->open.oldest[BY_SEEN] != NONE)
+		stream_close(cs, cs->open.oldest[BY_SEEN]);
 	for (unsigned i = 0; i < cs->config->n; i++)
 		if (cs->engines[i] != NULL)
 			cs->config->ops[i]->close(cs->engines[i]);
-	chunks_fini(&cs->streams);
-	chunks_fini(&cs->records);
+	class_streams_fini(&cs->open);
 	turns_fini(&cs->turns);
 	free(cs->channels);
 	late_fini(&cs->late);
