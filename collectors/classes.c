@@ -12,7 +12,7 @@
 #include "collectors/turns.h"
 #include "lib/clock.h"
 
-#define OPEN_LIFE (60 * CLOCK_S) /* after such a pause engines look at a stream no more */
+#define OPEN_LIFE (60 * CLOCK_S) /* after such a pause at most engines look at a stream no more */
 #define NONE      CLASS_NO_STREAM
 #define SETTLED   UINT32_MAX
 
@@ -29,7 +29,9 @@ struct classes {
 	struct pipeline *pipeline;
 	struct pipeline_hook hook;
 	enum flow_source source; /* of its packets */
-	uint64_t idle;           /* ns: what is silent for longer is another stream afterwards */
+	uint64_t idle;           /* ns: what is silent for longer is another stream afterwards, */
+	uint64_t open_life;      /* and what is looked at is judged */
+	uint64_t clock, last;    /* the present, and the last time that was told: clock_tell */
 	struct turns turns;
 	struct channels *channels;
 	void *engines[CLASS_ENGINES];
@@ -92,6 +94,7 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	cs->pipeline = p;
 	cs->budget = CLASSES_NO_BUDGET;
 	cs->idle = c->idle_ms * (CLOCK_S / 1000);
+	cs->open_life = cs->idle < OPEN_LIFE ? cs->idle : OPEN_LIFE;
 	class_streams_init(&cs->open,
 	    c->max_flows < CLASS_STREAMS_MAX ? c->max_flows : CLASS_STREAMS_MAX, p->clear_octets);
 	if (turns_init(&cs->turns, sizeof(struct class_key), sizeof(struct stream_row),
@@ -311,10 +314,31 @@ key_fill(struct class_key *key, const struct flow *f)
 	key->proto = f->proto;
 }
 
+/* Times may step back, too: a little (packets out of order) or a lot (another capture). */
 static bool
-is_silent(const struct stream_row *row, uint64_t time, uint64_t life)
+within(uint64_t a, uint64_t b, uint64_t distance)
 {
-	return time > row->seen && time - row->seen > life;
+	return (a > b ? a - b : b - a) <= distance;
+}
+
+/*
+ * It is `time`, says a packet, or whoever knows that there is none. One time stamp far off
+ * those around it carries the clock nowhere: the present is the middle one of what was the
+ * present, the last time and this one. What was not seen for a lifetime is forgotten then, before
+ * anything of this time is looked for.
+ */
+static void
+clock_tell(struct classes *cs, uint64_t time)
+{
+	uint64_t low = cs->clock < cs->last ? cs->clock : cs->last;
+	uint64_t high = cs->clock < cs->last ? cs->last : cs->clock;
+
+	if (time == cs->last)
+		return;
+	cs->clock = time < low ? low : time > high ? high : time;
+	cs->last = time;
+	if (!within(cs->clock, cs->turns.swapped, cs->idle))
+		(void)turns_swap(&cs->turns, cs->clock);
 }
 
 /*
@@ -324,12 +348,14 @@ is_silent(const struct stream_row *row, uint64_t time, uint64_t life)
 static void
 row_wake(struct classes *cs, struct stream_row *row, uint64_t time)
 {
-	if (row->open != NONE && row->open != SETTLED && is_silent(row, time, OPEN_LIFE))
+	if (row->open != NONE && row->open != SETTLED && !within(row->seen, time, cs->open_life))
 		stream_end(cs, row->open);
-	if (row->open == NONE || (row->open == SETTLED && is_silent(row, time, cs->idle)))
+	if (row->open == NONE || (row->open == SETTLED && !within(row->seen, time, cs->idle))) {
 		stream_open(cs, row, time);
-	if (time > row->seen)
 		row->seen = time;
+	} else if (time > row->seen) {
+		row->seen = time;
+	}
 }
 
 /* The row of the stream of `f`, at `time`, new or not; NULL: there is no room for it. */
@@ -382,7 +408,7 @@ batch_settle(void *arg)
 static void
 classes_begin(struct classes *cs, uint64_t time)
 {
-	cs->turns.swapped = time;
+	cs->clock = cs->last = cs->turns.swapped = time;
 	cs->source = cs->pipeline->source;
 	cs->hook = (struct pipeline_hook){ .before = batch_keep, .after = batch_settle, .arg = cs };
 	pipeline_hook(cs->pipeline, &cs->hook);
@@ -411,6 +437,7 @@ classes_take(struct classes *cs, const struct packet_link *link,
 		return; /* the exporter has told; or it is not IP */
 	if (cs->hook.arg == NULL)
 		classes_begin(cs, frame->time);
+	clock_tell(cs, frame->time);
 	if ((row = row_of(cs, f, frame->time)) == NULL) {
 		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
 		return;
@@ -438,10 +465,12 @@ classes_take(struct classes *cs, const struct packet_link *link,
 uint64_t
 classes_age(struct classes *cs, uint64_t now)
 {
-	turns_age(&cs->turns, now);
 	member_tell(cs);
+	if (cs->hook.arg == NULL)
+		return 0;
+	clock_tell(cs, now);
 	for (uint32_t n = 0; n < cs->config->idle_budget && cs->open.oldest[BY_SEEN] != NONE; n++) {
-		if (now < stream_at(cs, cs->open.oldest[BY_SEEN])->seen + OPEN_LIFE)
+		if (within(stream_at(cs, cs->open.oldest[BY_SEEN])->seen, cs->clock, cs->open_life))
 			break;
 		stream_end(cs, cs->open.oldest[BY_SEEN]);
 	}

@@ -51,8 +51,9 @@ void classes_take(struct classes *cs, const struct packet_link *link,
     const struct frame *frame, struct flow *f);
 
 /*
- * It is `now` (ns since 1970, packets' time): end streams that have long been silent. Returns from
- * which time on records may still move, 0: none may.
+ * It is `now` (ns since 1970, packets' time), whether packets came or not: end streams that have
+ * long been silent, a few at a time. A time far off those before counts when the next one
+ * agrees. Returns from which time on records may still move, 0: none may.
  */
 uint64_t classes_age(struct classes *cs, uint64_t now);
 

@@ -110,6 +110,7 @@ static const struct output_ops sink_output = {
 struct run {
 	enum view_unknown unknown;
 	const char *octets; /* the sort of payloads that there are, one drawn for each packet */
+	uint32_t idle_ms;
 	unsigned workers;
 	uint32_t read;  /* packets of a read */
 	uint32_t round; /* and from one round of the publisher to the next; 0: none */
@@ -132,6 +133,7 @@ run_open(struct run *r)
 	clock_set(START);
 	r->of_classes.unknown = r->unknown;
 	r->config = class_rig_config(1000);
+	r->config.idle_ms = r->idle_ms;
 	r->en = fake_engine(r->workers, 100);
 	assert_int_equal(engine_output(r->en, &sink_output, "classes", &by_class, &no_rules,
 	                     &r->of_classes, &e), 0);
@@ -213,8 +215,8 @@ run_compare(const struct run *r, const struct run *want)
 
 			sum += n;
 			if (n != want->of_classes.packets[k][c])
-				fail_msg("%u workers, reads of %u, rounds of %u: %llu of %s in "
-				         "interval %u, not %llu", r->workers, r->read, r->round,
+				fail_msg("idle %u ms, %u workers, reads of %u, rounds of %u: %llu of %s "
+				         "in interval %u, not %llu", r->idle_ms, r->workers, r->read, r->round,
 				    (unsigned long long)n, classes[c], k,
 				    (unsigned long long)want->of_classes.packets[k][c]);
 		}
@@ -225,20 +227,24 @@ run_compare(const struct run *r, const struct run *want)
 
 /*
  * Rows of unknown class wait, and have then the class that they are of; all of an interval waits,
- * where that may become another.
+ * where that may become another. Some 15 s are between two packets of a stream.
  */
 static const struct {
 	enum view_unknown unknown;
 	const char *octets;
+	uint32_t idle_ms;
 } kinds[] = {
-	{ UNKNOWN_WAITS, "----------------------------wmgg" },
-	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg" },
+	{ UNKNOWN_WAITS, "----------------------------wmgg", 600000 },
+	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 600000 },
+	{ UNKNOWN_WAITS, "----------------------------wmgg", 5000 },
+	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 20000 },
 };
 
 static void
-check_any_split(enum view_unknown unknown, const char *octets)
+check_any_split(enum view_unknown unknown, const char *octets, uint32_t idle_ms)
 {
-	struct run want = { .unknown = unknown, .octets = octets, .workers = 1, .read = PACKETS };
+	struct run want = { .unknown = unknown, .octets = octets, .idle_ms = idle_ms, .workers = 1,
+		.read = PACKETS };
 	uint32_t seed = 3;
 
 	run_open(&want);
@@ -246,7 +252,7 @@ check_any_split(enum view_unknown unknown, const char *octets)
 	for (unsigned c = 0; c < CLASSES; c++)
 		assert_true(want.of_classes.packets[INTERVALS / 2][c] > 0);
 	for (unsigned i = 0; i < 40; i++) {
-		struct run r = { .unknown = unknown, .octets = octets,
+		struct run r = { .unknown = unknown, .octets = octets, .idle_ms = idle_ms,
 			.workers = 1 + i % WORKERS, .read = 1 + class_draw(&seed, 900),
 			.round = i % 4 == 0 ? 0 : 1 + class_draw(&seed, 1000) };
 
@@ -261,7 +267,7 @@ test_any_split(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		check_any_split(kinds[i].unknown, kinds[i].octets);
+		check_any_split(kinds[i].unknown, kinds[i].octets, kinds[i].idle_ms);
 }
 
 int

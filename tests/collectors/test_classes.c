@@ -196,6 +196,7 @@ test_refused(void **state)
 		send(&b, no, true, '-');
 	b.time += 301 * CLOCK_S;
 	(void)classes_age(b.cs, b.time);
+	b.time += CLOCK_S;
 	for (uint32_t no = 100; no < 150; no++)
 		send(&b, no, false, '-');
 	for (uint32_t no = 0; no < 50; no++)
@@ -224,6 +225,8 @@ test_idle(void **state)
 	assert_int_equal(class_rig_streams, 3);
 	b.time += 2 * CLOCK_S;
 	read_end(&b);
+	b.time += CLOCK_S;
+	read_end(&b);
 	assert_int_equal(class_rig_streams, 1);
 	assert_int_equal(packets_of(&b, "guess"), 2);
 	read_end(&b);
@@ -233,6 +236,50 @@ test_idle(void **state)
 	read_end(&b);
 	assert_int_equal(packets_of(&b, "guess"), 4);
 	bench_close(&b);
+}
+
+/*
+ * A packet whose time is far off, and what it does to others: nothing, at first, in between or
+ * at the end of a read; nor does its own stream stay for ever.
+ */
+static void
+test_stray(void **state)
+{
+	static const uint64_t times[] = { 0, 1, 1000 * CLOCK_S + 7200 * CLOCK_S,
+		UINT32_MAX * CLOCK_S };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct bench b;
+
+		bench_open(&b, 1000);
+		for (uint32_t no = 0; no < 20; no++)
+			send(&b, no, false, no < 10 ? 'w' : '-');
+		for (unsigned round = 0; round < 5; round++) {
+			uint64_t now = b.time + CLOCK_S;
+
+			b.time = times[i];
+			send(&b, 100, false, 'g'); /* the first that the list of the silent begins with */
+			read_end(&b);
+			b.time = now;
+			for (uint32_t no = 0; no < 20; no++)
+				send(&b, no, false, '-');
+			assert_int_equal(stat_of(&b, STAT_CLASS_STREAMS), 21);
+			b.time = times[i];
+			send(&b, 100, false, 'g');
+			read_end(&b);
+			b.time = now;
+			read_end(&b);
+		}
+		assert_int_equal(packets_of(&b, "web"), 10 + 5 * 10);
+		for (unsigned n = 0; n < 2; n++) {
+			b.time += 61 * CLOCK_S;
+			read_end(&b);
+		}
+		assert_int_equal(class_rig_streams, 0);
+		assert_int_equal(packets_of(&b, "guess"), 10);
+		bench_close(&b);
+	}
 }
 
 /* What is silent for longer than that is over, whenever that is looked at. */
@@ -418,6 +465,7 @@ main(void)
 		cmocka_unit_test(test_evicted),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_told),
