@@ -76,7 +76,10 @@ struct datagram_decoder {
 	 */
 	void (*decode)(void *decoder, const struct datagram *d);
 
-	/* The file that datagrams came from has ended. May be NULL. */
+	/* Nothing more has come by `now` (clock_real). May be NULL. */
+	void (*idle)(void *decoder, uint64_t now);
+
+	/* No more datagrams come: a file has ended, or weir does. May be NULL. */
 	void (*finish)(void *decoder);
 
 	void (*close)(void *decoder);

@@ -89,9 +89,17 @@ file_read(struct collector *c)
 	result = capture_read(&file->playback.capture, READ_PACKETS, take_packet, &t);
 	take_count(&t, c);
 	state = playback_state(&file->playback, c, result);
-	if (state == COLLECTOR_DONE)
+	if (state == COLLECTOR_DONE || file->playback.ended)
 		intake_finish(&file->intake);
 	return state;
+}
+
+static void
+file_finish(struct collector *c)
+{
+	struct datagram_file *file = c->priv;
+
+	intake_finish(&file->intake);
 }
 
 static void
@@ -146,6 +154,7 @@ const struct collector_ops netflow_file_collector = {
 	.kind = COLLECTOR_NETFLOW,
 	.open = netflow_file_open,
 	.read = file_read,
+	.finish = file_finish,
 	.close = file_close,
 };
 
@@ -154,5 +163,6 @@ const struct collector_ops sflow_file_collector = {
 	.kind = COLLECTOR_SFLOW,
 	.open = sflow_file_open,
 	.read = file_read,
+	.finish = file_finish,
 	.close = file_close,
 };

@@ -6,6 +6,7 @@
 
 #include "collectors/allow.h"
 #include "core/output.h"
+#include "lib/clock.h"
 
 int
 intake_open(struct intake *in, struct collector *c,
@@ -77,6 +78,13 @@ intake_flush(struct intake *in)
 
 	for (unsigned i = 0; i < p->n_relays; i++)
 		p->relays[i]->ops->flush(p->relays[i], p->worker);
+}
+
+void
+intake_idle(struct intake *in)
+{
+	if (in->decoder->idle != NULL)
+		in->decoder->idle(in->decoding, clock_real());
 }
 
 void

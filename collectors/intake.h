@@ -47,6 +47,9 @@ bool intake_take(struct intake *in, const struct datagram *d);
 /* Let outputs be done with what was taken; before its octets go. */
 void intake_flush(struct intake *in);
 
+/* There is nothing to take just now: let the decoder know that time passes. */
+void intake_idle(struct intake *in);
+
 /* No more datagrams come. */
 void intake_finish(struct intake *in);
 

@@ -398,6 +398,17 @@ door_lost(struct collector *c, struct door *d)
 	counter_add(&c->errors, 1);
 }
 
+/* There is nothing to read: what was read before is judged as time passes. */
+static void
+door_idle(struct collector *c, const struct door *d)
+{
+	if (d->classes == NULL)
+		return;
+	pipeline_source(c->pipeline, SOURCE_PACKETS);
+	classes_budget(d->classes, LOOKS);
+	take_classes(c, d, 0);
+}
+
 /* The map no longer has the interface; should it come back, another may hold its place. */
 static void
 door_retire(struct collector *c, struct door *d)
@@ -407,6 +418,8 @@ door_retire(struct collector *c, struct door *d)
 		live_poll_drops(c);
 		capture_close(&d->capture);
 		c->fd = -1;
+	} else {
+		door_idle(c, d);
 	}
 	d->retry_at = clock_mono() + ADDED_NS;
 }
@@ -420,8 +433,10 @@ live_read(struct collector *c)
 		door_retire(c, d);
 		return COLLECTOR_IDLE;
 	}
-	if (!capture_is_open(&d->capture) && !door_retry(c, d))
+	if (!capture_is_open(&d->capture) && !door_retry(c, d)) {
+		door_idle(c, d);
 		return COLLECTOR_IDLE;
+	}
 	switch (door_take(c, d, &d->capture)) {
 	case CAPTURE_SOME:
 		return COLLECTOR_BUSY;
@@ -457,7 +472,7 @@ file_read(struct collector *c)
 	if (playback_waits(&d->file, c))
 		return COLLECTOR_IDLE;
 	state = playback_state(&d->file, c, door_take(c, d, &d->file.capture));
-	if (state == COLLECTOR_DONE)
+	if (state == COLLECTOR_DONE || d->file.ended)
 		packets_finish(c);
 	return state;
 }
@@ -586,5 +601,6 @@ const struct collector_ops pcap_file_collector = {
 	.kind = COLLECTOR_PCAP,
 	.open = file_open,
 	.read = file_read,
+	.finish = packets_finish,
 	.close = packets_close,
 };

@@ -157,6 +157,16 @@ version_is_known(uint32_t version)
 	return version == SFLOW_V2 || version == SFLOW_V4 || version == SFLOW_V5;
 }
 
+/* Streams of sampled frames are judged as time passes. */
+static void
+sflow_idle(void *decoder, uint64_t now)
+{
+	struct sflow *s = decoder;
+
+	if (s->classes != NULL)
+		atomic_store(&s->collector->unsettled, classes_age(s->classes, now));
+}
+
 static void
 sflow_decode(void *decoder, const struct datagram *d)
 {
@@ -179,9 +189,7 @@ sflow_decode(void *decoder, const struct datagram *d)
 		message_log(s, &m, "version %u is not taken here", m.version);
 	counter_add(&c->versions, where == STAT_BAD_VERSION);
 	stat_add(&s->pipeline->stats, where, 1);
-	if (s->classes != NULL) {
-		atomic_store(&c->unsettled, classes_age(s->classes, d->arrival));
-	}
+	sflow_idle(s, d->arrival);
 	/* What has an exporter counts its own. */
 	if (m.exporter == NULL)
 		counter_add(&c->errors, 1);
@@ -273,6 +281,7 @@ const struct datagram_decoder sflow_decoder = {
 	.source = SOURCE_SFLOW,
 	.open = sflow_open,
 	.decode = sflow_decode,
+	.idle = sflow_idle,
 	.finish = sflow_finish,
 	.close = sflow_close,
 };

@@ -94,8 +94,10 @@ udp_read(struct collector *c)
 
 	pipeline_source(c->pipeline, u->intake.decoder->source);
 	for (u->taken = 0; u->taken < READ_MAX;)
-		if (udp_take(c, u) < BATCH)
+		if (udp_take(c, u) < BATCH) {
+			intake_idle(&u->intake);
 			return COLLECTOR_IDLE;
+		}
 	return COLLECTOR_BUSY;
 }
 

@@ -15,6 +15,7 @@
 #include "tests/proto/hex.h"
 
 static char folder[64], path[96];
+static const _Atomic uint64_t no_reloads;
 
 void
 rig_init(struct rig *r, const struct collector_ops *ops, const void *config)
@@ -35,6 +36,7 @@ rig_init(struct rig *r, const struct collector_ops *ops, const void *config)
 	for (int i = 0; i < FIELD_COUNT; i++)
 		field_set_add(&r->pipeline.needs, (enum field_no)i);
 	pipeline_prepare(&r->pipeline);
+	r->pipeline.reloads = &no_reloads;
 	r->collector.ops = ops;
 	r->collector.config = config;
 	r->collector.fd = -1;

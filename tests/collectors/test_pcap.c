@@ -17,6 +17,7 @@
 #include "collectors/interfaces.h"
 #include "collectors/pcap.h"
 #include "lib/clock.h"
+#include "tests/collectors/class_rig.h"
 #include "tests/collectors/rig.h"
 
 #define T0 UINT32_C(1700000000)
@@ -376,6 +377,34 @@ test_savefile_wait(void **state)
 	rig_fini(&r);
 }
 
+/* At the end of a file that is waited at, or when weir ends before it does, streams are judged. */
+static void
+test_streams_of_a_file(void **state)
+{
+	const struct class_config classes = class_rig_config(100);
+	struct pcap_config config = { .classes = &classes };
+	struct rig r;
+
+	(void)state;
+	for (unsigned again = 0; again < 2; again++) {
+		pcap_three();
+		config.savefile_wait = !again;
+		config.savefile = rig_file(pcap.octets, pcap.len);
+		config.savefile_replay = 1 + again;
+		config.savefile_delay = 0;
+		rig_init(&r, &pcap_file_collector, &config);
+		rig_open(&r);
+		config.savefile_delay = 3600;
+		assert_false(rig_read(&r));
+		assert_int_equal(rig_stat(&r, STAT_CLASS_STREAMS), 2);
+		assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), again ? 0 : 2);
+		r.collector.ops->finish(&r.collector);
+		assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), 2);
+		assert_int_equal(atomic_load(&r.collector.unsettled), 0);
+		rig_fini(&r);
+	}
+}
+
 /*
  * Played three times, two seconds apart: no bin is over until the third. Damage ends a
  * play like the end of the file does.
@@ -521,7 +550,7 @@ send_udp(uint16_t port)
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	assert_int_equal(sendto(fd, "weir", 4, 0, (const void *)&a, sizeof(a)), 4);
+	assert_int_equal(sendto(fd, "none", 4, 0, (const void *)&a, sizeof(a)), 4);
 	close(fd);
 }
 
@@ -567,6 +596,50 @@ test_interface(void **state)
 	assert_false(r[0].collector.follows_file_time);
 	rig_fini(&r[0]);
 	rig_fini(&r[1]);
+	interfaces_free(&config);
+}
+
+/* Streams of an interface that is captured from no more end as time passes. */
+static void
+test_streams_of_a_lost_interface(void **state)
+{
+	const uint16_t port = (uint16_t)(20000 + getpid() % 20000);
+	const struct class_config classes = class_rig_config(100);
+	char filter[64];
+	struct pcap_config config = { .interface = "lo", .snaplen = 128, .pipe_size = 1 << 20,
+		.filter = filter, .workers = 1, .classes = &classes };
+	const struct timespec pause = { 0, 1000000 };
+	struct err e = ERR_INIT;
+	uint64_t now = clock_real();
+	struct rig r;
+
+	(void)state;
+	snprintf(filter, sizeof(filter), "udp dst port %u and src host 127.0.0.1", port);
+	interface_load(&config);
+	rig_init(&r, &pcap_live_collector, config.interfaces->list[0]);
+	if (r.collector.ops->open(&r.collector, &e) == 0) {
+		send_udp(port);
+		for (unsigned i = 0; i < 5000 && rig_stat(&r, STAT_CLASS_STREAMS) == 0; i++) {
+			assert_false(rig_read(&r));
+			nanosleep(&pause, NULL);
+		}
+		assert_int_equal(rig_stat(&r, STAT_CLASS_STREAMS), 1);
+		assert_true(atomic_load(&r.collector.unsettled) >= now);
+		atomic_store(&config.interfaces->list[0]->retired, true);
+		assert_false(rig_read(&r));
+		assert_int_equal(r.collector.fd, -1);
+		for (unsigned i = 0; i < 3; i++) {
+			assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), 0);
+			clock_set(now += 70 * CLOCK_S);
+			assert_false(rig_read(&r));
+			if (rig_stat(&r, STAT_CLASS_UNKNOWN) > 0)
+				break;
+		}
+		clock_set(0);
+		assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), 1);
+		assert_int_equal(atomic_load(&r.collector.unsettled), 0);
+	} /* or there is no right to capture here */
+	rig_fini(&r);
 	interfaces_free(&config);
 }
 
@@ -623,11 +696,13 @@ main(void)
 		cmocka_unit_test(test_flow_starts),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_savefile_wait),
+		cmocka_unit_test(test_streams_of_a_file),
 		cmocka_unit_test(test_savefile_replay),
 		cmocka_unit_test(test_savefile_for_ever),
 		cmocka_unit_test(test_pipe_replay),
 		cmocka_unit_test(test_interface_wait),
 		cmocka_unit_test(test_interface),
+		cmocka_unit_test(test_streams_of_a_lost_interface),
 		cmocka_unit_test(test_directives),
 	};
 

@@ -22,7 +22,9 @@
 #include "core/output.h"
 #include "lib/clock.h"
 #include "lib/rcu.h"
-#include "tests/collectors/rig.h"
+#include "tests/collectors/class_rig.h"
+#include "tests/collectors/sflow_bench.h"
+#include "tests/proto/hex.h"
 
 /* Version 5 without an agent address (so that the sender is the exporter) and samples. */
 static const uint8_t hello[] = { 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0,
@@ -124,6 +126,36 @@ test_both_families(void **state)
 		check_sender(&r, 1, "::1");
 	}
 	rig_books(&r, "both families");
+	rig_fini(&r);
+}
+
+/* Streams of sampled headers are judged as time passes, whether datagrams come or not. */
+static void
+test_streams(void **state)
+{
+	const struct class_config classes = class_rig_config(100);
+	struct datagram_config config = { .port = free_port(), .classes = &classes };
+	uint64_t now = clock_real();
+	uint8_t octets[1024];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, &sflow_udp_collector, &config);
+	rig_open(&r);
+	send_to(AF_INET, config.port, octets,
+	    hex_octets(ONE_FLOW("00000070", "00000001") RAW_TCP4, octets, sizeof(octets)));
+	read_until(&r, 1);
+	assert_int_equal(rig_stat(&r, STAT_CLASS_STREAMS), 1);
+	assert_true(atomic_load(&r.collector.unsettled) >= now);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), 0);
+		clock_set(now += 70 * CLOCK_S);
+		assert_false(rig_read(&r));
+	}
+	clock_set(0);
+	assert_int_equal(rig_stat(&r, STAT_CLASS_UNKNOWN), 1);
+	assert_int_equal(atomic_load(&r.collector.unsettled), 0);
+	rig_books(&r, "streams");
 	rig_fini(&r);
 }
 
@@ -643,6 +675,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_families),
+		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_one_address),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),
