@@ -94,7 +94,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 
 		if (i < it->bins_done)
 			continue;
-		if (to == d->c.backup && !it->bound &&
+		if (to == d->c.backup && !it->bound_kept &&
 		    (rc = backup_bind(d, it, b, e)) != 0)
 			return rc;
 		writers = turn_take(d->c.max_writers, drain_ends, d);

@@ -359,22 +359,38 @@ spool_done(struct spool *sp, struct spool_item *item, bool keep)
 	free(item);
 }
 
+/* Call the file of `item` so that whoever finds it knows. */
+static int
+bound_rename(struct spool *sp, struct spool_item *item, struct err *e)
+{
+	char from[PATH_MAX], to[PATH_MAX], was[sizeof(item->name)];
+	uint32_t done = item->bins_done;
+
+	memcpy(was, item->name, sizeof(was));
+	spool_item_path(sp, item, from);
+	snprintf(item->name, sizeof(item->name), "%.*s.%" PRIu32 ".backup",
+	    (int)strcspn(was, "."), was, done);
+	spool_item_path(sp, item, to);
+	item->bound = rename(from, to) == 0;
+	if (item->bound)
+		return 0;
+	memcpy(item->name, was, sizeof(was));
+	return err_set(e, WEIR_EIO, "%s: %s", to, strerror(errno));
+}
+
 int
 spool_bind(struct spool *sp, struct spool_item *item, struct err *e)
 {
-	char from[PATH_MAX], to[PATH_MAX], name[sizeof(item->name)];
+	int rc = item->bound ? 0 : bound_rename(sp, item, e);
+	char path[PATH_MAX];
 	int fault;
 
-	spool_item_path(sp, item, from);
-	snprintf(name, sizeof(name), "%.*s.%" PRIu32 ".backup",
-	    (int)strcspn(item->name, "."), item->name, item->bins_done);
-	memcpy(item->name, name, sizeof(name));
-	spool_item_path(sp, item, to);
-	item->bound = rename(from, to) == 0;
-	fault = item->bound ? folder_sync(to) : errno;
-	if (!item->bound)
-		snprintf(item->name, sizeof(item->name), "%s", strrchr(from, '/') + 1);
-	return fault == 0 ? 0 : err_set(e, WEIR_EIO, "%s: %s", to, strerror(fault));
+	if (rc != 0)
+		return rc;
+	spool_item_path(sp, item, path);
+	fault = folder_sync(path);
+	item->bound_kept = fault == 0;
+	return fault == 0 ? 0 : err_set(e, WEIR_EIO, "%s: %s", path, strerror(fault));
 }
 
 struct spool_depth

@@ -53,6 +53,7 @@ struct spool_item {
 	uint32_t bins_done;
 	bool unsure; /* the primary may have the bin that is next */
 	bool bound; /* the backup may have it: for it only, whoever runs */
+	bool bound_kept; /* and a power cut does not undo that */
 	bool left; /* not ours to write: of a newer weir */
 	uint32_t faults; /* tries in a row that failed though the database was there */
 	bool hopeless; /* others need not wait for it */
@@ -114,7 +115,8 @@ void spool_done(struct spool *sp, struct spool_item *item, bool keep);
 
 /*
  * Have it on the disk that `item`, but for the bins_done that the primary has, is for the
- * backup from now on. 0, or -WEIR_EIO with `e`.
+ * backup from now on. 0, or -WEIR_EIO with `e`: again, then, before the backup gets it; so
+ * with one of a former run, whose name need not be on the disk yet.
  */
 int spool_bind(struct spool *sp, struct spool_item *item, struct err *e);
 

@@ -3,6 +3,7 @@
  * Which batch waits for what: those of a table that does not fit for no others, none for a
  * database that is away; and what the backup may have is the backup's, whoever runs.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,6 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -26,6 +30,8 @@ static unsigned begin_at; /* the transaction that fails to begin; 0: none */
 static bool unheard; /* the backup's answers to commits are lost */
 static char second[128]; /* the backup */
 static const char *last_db; /* connected to last */
+static bool disk_fails; /* syncs of folders do, */
+static bool disk_fails_then; /* once a transaction was begun */
 
 static int
 open_fails(const struct sql_config *c, struct attempt *a, struct sql_conn **conn, struct err *e)
@@ -41,6 +47,7 @@ open_fails(const struct sql_config *c, struct attempt *a, struct sql_conn **conn
 static int
 begin_fails(struct sql_conn *c, struct err *e)
 {
+	disk_fails |= disk_fails_then;
 	if (begin_at > 0 && --begin_at == 0)
 		return err_set(e, WEIR_EIO, "not now");
 	return sqlite_driver.begin(c, e);
@@ -57,6 +64,19 @@ commit_unheard(struct sql_conn *c, struct err *e)
 	return err_set(e, WEIR_EIO, "nobody answers");
 }
 
+/* The C library's, with a disk that fails. */
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	if (disk_fails && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
 static struct sql_driver
 driver_make(void)
 {
@@ -67,7 +87,7 @@ driver_make(void)
 	d.commit = commit_unheard;
 	away = NULL;
 	opens = begin_at = 0;
-	unheard = false;
+	unheard = disk_fails = disk_fails_then = false;
 	return d;
 }
 
@@ -177,6 +197,41 @@ test_backup_that_is_away(void **state)
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "2");
 }
 
+/*
+ * A folder that cannot be synced: the backup gets nothing of a batch before its name is on
+ * the disk, which a power cut would undo, so that the primary would count it, too. That holds
+ * for every try, and for the weirs that come after.
+ */
+static void
+test_name_that_is_not_on_the_disk(void **state)
+{
+	struct rig g = { .o.common = five, .sc.backup_host = second };
+	struct rig next = g, last = g;
+	struct sql_driver d = driver_make();
+	struct flow f = flow_of(0, 1);
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	begin_at = 1;
+	disk_fails_then = true;
+	assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	disk_fails = false;
+	rig_write(&g, &f, 1);
+	rig_close(&g);
+	assert_int_equal(rig_open_with(&next, &d, 100), 0);
+	rig_close(&next);
+	assert_int_equal(rig_files("0.backup"), 1);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
+	disk_fails = disk_fails_then = false;
+	assert_int_equal(rig_open_with(&last, &d, 100), 0);
+	rig_close(&last);
+	assert_int_equal(rig_files("*"), 0);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
+	strcpy(rig_db, second);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
+}
+
 /* What was called off as weir ends begins no connection. */
 static void
 test_called_off(void **state)
@@ -204,6 +259,7 @@ main(void)
 		RIG_TEST(test_database_that_is_away),
 		RIG_TEST(test_lost_answer_of_the_backup),
 		RIG_TEST(test_backup_that_is_away),
+		RIG_TEST(test_name_that_is_not_on_the_disk),
 		RIG_TEST(test_called_off),
 	};
 
