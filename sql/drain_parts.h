@@ -40,7 +40,8 @@ struct drain {
 	uint64_t pause, again; /* after a fault: how long, until when (monotonic ns) */
 	uint64_t backup_pause, backup_again; /* the same of the backup */
 	bool gone; /* the last one was long in coming, or nobody was there */
-	unsigned hopeless; /* batches that wait */
+	unsigned hopeless; /* batches that wait, */
+	unsigned refused_there; /* and such that the backup refused */
 	/* the main thread's */
 	uint64_t hurried, hurried_at; /* when weir began to end (monotonic ns); 0: not yet; and
 	                               * the progress by then */

@@ -15,6 +15,12 @@
 #define HOPELESS_TRIES 4 /* of those in one run */
 #define HUNG (2 * CLOCK_S) /* a fault that takes so long comes of silence */
 
+/* What became of a try to write a batch. */
+struct outcome {
+	uint64_t rows; /* that were taken now */
+	bool own; /* its fault is the batch's, not one that keeps all others waiting, too */
+};
+
 bool
 drain_is_stopping(struct drain *d)
 {
@@ -80,10 +86,10 @@ backup_bind(
 	return rc == 0 ? spool_bind(d->c.spool, it, e) : rc;
 }
 
-/* Write the bins of `it` that are not in yet. */
+/* Write the bins of `it` that are not in yet; `*rows` of theirs are then. */
 static int
 bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
-    struct store *to, struct err *e)
+    struct store *to, uint64_t *rows, struct err *e)
 {
 	for (uint32_t i = 0; batch_next_bin(b); i++) {
 		struct output_result r = { 0 };
@@ -105,6 +111,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 			it->unsure |= unsure && to == d->c.primary;
 			return rc;
 		}
+		*rows += r.rows;
 		bin_done(d, it, b, &r, clock_mono() - start, writers);
 	}
 	it->rows_done =
@@ -123,6 +130,7 @@ item_forget(struct drain *d, struct spool_item *it, bool keep)
 		     o = spool_next(d->c.spool, o))
 			o->again = 0;
 	}
+	d->refused_there -= it->backup_pause != 0;
 	spool_done(d->c.spool, it, keep);
 	drain_depth_show(d);
 }
@@ -169,33 +177,30 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 	return 0;
 }
 
-/*
- * Bring `it` to `to`. Returns 0 when it is done with; or its error, and whether that is
- * the batch's (`*own`), not one that keeps all others waiting, too.
- */
+/* Bring `it` to `to`. Returns 0 when it is done with, or its error. */
 static int
-item_write(
-    struct drain *d, struct spool_item *it, struct store *to, bool *own, struct err *e)
+item_write(struct drain *d, struct spool_item *it, struct store *to, struct outcome *out,
+    struct err *e)
 {
 	struct batch_reader *b = malloc(sizeof(*b));
 	struct err ignored = ERR_INIT;
 	char path[PATH_MAX];
 	int rc;
 
-	*own = false;
+	*out = (struct outcome){ 0 };
 	if (b == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory to read the spool");
-	*own = true;
+	out->own = true;
 	spool_item_path(d->c.spool, it, path);
 	rc = batch_open(b, path, e);
 	if (rc == -WEIR_EMALFORMED || rc == -WEIR_EUNSUPPORTED || rc == -WEIR_ENOENT) {
 		rc = item_unreadable(d, it, e);
 	} else if (rc == 0) {
-		rc = bins_write(d, it, b, to, e);
+		rc = bins_write(d, it, b, to, &out->rows, e);
 		if (rc == 0)
 			item_done(d, it, b);
 		else
-			*own = store_reached(to) || batch_fault(b, &ignored) != 0;
+			out->own = store_reached(to) || batch_fault(b, &ignored) != 0;
 		batch_close(b);
 	}
 	free(b);
@@ -227,29 +232,56 @@ is_for_backup(struct drain *d, struct spool_item *it, bool others)
 	return false;
 }
 
+/* Whether to try `it` on the backup in this run, which has tried so many that it refused. */
+static bool
+is_due_there(struct drain *d, struct spool_item *it, bool others, unsigned *tries)
+{
+	if (!is_for_backup(d, it, others))
+		return false;
+	if (!d->running || it->backup_pause == 0)
+		return true;
+	return clock_mono() >= it->backup_again && (*tries)++ < HOPELESS_TRIES;
+}
+
+/* The backup does not take `it`; it may take others. */
+static void
+backup_refuses(struct drain *d, struct spool_item *it, const struct err *e)
+{
+	if (d->refused_there == 0)
+		log_warn("%s %s: the backup does not take %s: %s", d->c.output->ops->type,
+		    d->c.output->name, it->name, e->text);
+	d->refused_there += it->backup_pause == 0;
+	drain_pause(&it->backup_pause, &it->backup_again);
+}
+
 void
 drain_backup(struct drain *d, bool others)
 {
 	struct spool_item *next;
+	unsigned tries = 0;
 
 	if (d->running && clock_mono() < d->backup_again)
 		return;
 	for (struct spool_item *it = spool_first(d->c.spool); it != NULL; it = next) {
 		struct err e = ERR_INIT;
-		uint64_t rows = it->rows;
-		bool own;
+		struct outcome out;
+		int rc;
 
 		next = spool_next(d->c.spool, it);
-		if (!is_for_backup(d, it, others))
+		if (!is_due_there(d, it, others, &tries))
 			continue;
-		if (item_write(d, it, d->c.backup, &own, &e) != 0) {
+		rc = item_write(d, it, d->c.backup, &out, &e);
+		if (out.rows > 0)
+			log_info("%s %s: %" PRIu64 " rows went to the backup",
+			    d->c.output->ops->type, d->c.output->name, out.rows);
+		if (rc != 0 && !out.own) {
 			log_debug(LOG_SQL, "backup: %s", e.text);
 			drain_pause(&d->backup_pause, &d->backup_again);
 			return;
 		}
 		d->backup_pause = d->backup_again = 0;
-		log_info("%s %s: %" PRIu64 " rows went to the backup",
-		    d->c.output->ops->type, d->c.output->name, rows);
+		if (rc != 0)
+			backup_refuses(d, it, &e);
 	}
 }
 
@@ -262,8 +294,8 @@ item_try(struct drain *d, struct spool_item *it, struct err *e)
 {
 	struct err cause = ERR_INIT;
 	uint64_t began = clock_mono();
-	bool own;
-	int rc = item_write(d, it, d->c.primary, &own, &cause);
+	struct outcome out;
+	int rc = item_write(d, it, d->c.primary, &out, &cause);
 
 	if (rc == 0) {
 		if (atomic_load(&d->c.output->stalled))
@@ -273,11 +305,11 @@ item_try(struct drain *d, struct spool_item *it, struct err *e)
 		d->gone = false;
 		return 0;
 	}
-	d->gone = !own || clock_mono() - began >= HUNG;
+	d->gone = !out.own || clock_mono() - began >= HUNG;
 	if (e->code == 0) /* the first one is what is said */
 		*e = cause;
-	it->faults += own;
-	if (!own || (rc != -WEIR_EINVAL && it->faults <= HOPELESS))
+	it->faults += out.own;
+	if (!out.own || (rc != -WEIR_EINVAL && it->faults <= HOPELESS))
 		return rc;
 	d->hopeless += !it->hopeless;
 	it->hopeless = true;

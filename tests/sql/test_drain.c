@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "sql/store.h"
 #include "sql/writer.h"
 #include "tests/sql/rig.h"
@@ -101,6 +103,33 @@ flow_of(unsigned bin, uint64_t packets)
 	return f;
 }
 
+/* How often the log of this test has `text`. */
+static unsigned
+log_count(const char *text)
+{
+	char path[96];
+	size_t len, n = strlen(text);
+	unsigned found = 0;
+	uint8_t *all;
+
+	snprintf(path, sizeof(path), "%s/log", rig_dir);
+	all = rig_load(path, &len);
+	for (const uint8_t *p = all; (p = memmem(p, len - (size_t)(p - all), text, n)) != NULL;
+	     p += n)
+		found++;
+	free(all);
+	return found;
+}
+
+static void
+log_to_file(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/log", rig_dir);
+	assert_int_equal(log_open(&(struct log_config){ .file = path }, NULL), 0);
+}
+
 /* However many wait for their table: others go on, and the output fails until all are in. */
 static void
 test_tables_that_do_not_fit(void **state)
@@ -168,8 +197,11 @@ test_lost_answer_of_the_backup(void **state)
 	rig_close(&g);
 	assert_int_equal(rig_files("1.backup"), 1);
 	d = driver_make();
+	log_to_file();
 	assert_int_equal(rig_open_with(&next, &d, 100), 0);
 	rig_close(&next);
+	assert_int_equal(log_count(": 1 rows went to the backup"), 1); /* of 2 */
+	log_close();
 	assert_int_equal(rig_files("*"), 0);
 	assert_int_equal(next.r.refused, 0);
 	assert_string_equal(rig_rows("SELECT packets FROM acct"), "1");
@@ -195,6 +227,39 @@ test_backup_that_is_away(void **state)
 	rig_write(&g, &f, 1);
 	rig_close(&g);
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "2");
+}
+
+/* The backup refuses the oldest batch, whose table does not fit: it gets the others. */
+static void
+test_backup_that_refuses_one(void **state)
+{
+	struct rig g = { .o.common = five, .sc.table = "t_%H%M", .sc.backup_host = second };
+	struct sql_driver d = driver_make();
+	struct flow bad = flow_of(0, 1), good = flow_of(1, 100);
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	strcpy(rig_db, second);
+	rig_run("CREATE TABLE t_0010 (none INT)");
+	snprintf(rig_db, sizeof(rig_db), "%s/t.db", rig_dir);
+	away = rig_db;
+	log_to_file();
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_not_equal(rig_try(&g, &bad, 1), 0);
+		assert_int_not_equal(rig_try(&g, &good, 1), 0);
+	}
+	assert_int_equal(rig_files("batch"), 2);
+	assert_int_equal(log_count("the backup does not take"), 1);
+	assert_int_equal(log_count(": 1 rows went to the backup"), 2);
+	assert_int_equal(log_count("went to the backup"), 2);
+	away = NULL;
+	rig_write(&g, &bad, 1);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM t_0010"), "3");
+	strcpy(rig_db, second);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM t_0015"), "200");
+	rig_close(&g);
+	log_close();
 }
 
 /*
@@ -259,6 +324,7 @@ main(void)
 		RIG_TEST(test_database_that_is_away),
 		RIG_TEST(test_lost_answer_of_the_backup),
 		RIG_TEST(test_backup_that_is_away),
+		RIG_TEST(test_backup_that_refuses_one),
 		RIG_TEST(test_name_that_is_not_on_the_disk),
 		RIG_TEST(test_called_off),
 	};
