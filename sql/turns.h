@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /*
- * Wait until fewer than `max` write; once `ends` says so, not for ever for those that hang.
- * Returns how many do, this one included.
+ * Wait until fewer than `max` write and those that asked before have had their turn. `ends`
+ * is asked meanwhile, under a lock of ours; two seconds after it first says so that is over,
+ * as others may hang. Returns how many write, this one included.
  */
 unsigned turn_take(unsigned max, bool (*ends)(void *arg), void *arg);
 void turn_give(void);
