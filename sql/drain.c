@@ -96,7 +96,7 @@ drain_main(void *arg)
 {
 	struct drain *d = arg;
 	struct err first = ERR_INIT;
-	bool go = d->first != FIRST_AWAITED || first_try(d, &first), woken;
+	bool go = first_try(d, &first), woken;
 
 	while (go) {
 		struct err e = ERR_INIT;

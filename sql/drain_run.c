@@ -41,12 +41,15 @@ drain_ends(void *arg)
 void
 drain_depth_show(struct drain *d)
 {
-	struct spool_depth depth = spool_depth(d->c.spool);
 	struct output *o = d->c.output;
+	struct spool_depth depth;
 
+	pthread_mutex_lock(&d->lock); /* or an older one of another thread would come last */
+	depth = spool_depth(d->c.spool);
 	atomic_store(&o->waiting, depth.batches);
 	atomic_store(&o->waiting_octets, depth.octets);
 	atomic_store(&o->waiting_since, depth.since);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* A bin of `it` is in: the books, and the trigger. */
