@@ -111,7 +111,8 @@ struct sql_driver {
 	 *
 	 * Start a transaction that will not find another writer in its way later: waits
 	 * for its turn, at most some seconds. Commit: an error may mean that it is done
-	 * all the same; the caller's batch row tells.
+	 * all the same; the caller's batch row tells. Where a rollback fails, no transaction can
+	 * begin any more.
 	 */
 	int (*begin)(struct sql_conn *conn, struct err *e);
 	int (*commit)(struct sql_conn *conn, struct err *e);

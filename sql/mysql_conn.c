@@ -289,6 +289,8 @@ maria_begin(struct sql_conn *c, struct err *e)
 	char zone[SERVER_ZONE_MAX], set[64];
 	int rc;
 
+	if (c->unfinished)
+		return err_set(e, WEIR_EIO, "%s: the last transaction may be open", c->where);
 	server_zone(c->utc, zone);
 	if (strcmp(zone, c->zone) != 0) {
 		snprintf(set, sizeof(set), "SET time_zone = '%s'", zone);
@@ -313,15 +315,18 @@ maria_commit(struct sql_conn *c, struct err *e)
 {
 	int rc = maria_run(c, "COMMIT", e);
 
-	(void)conn_unlock(c, NULL);
+	if (rc == 0)
+		(void)conn_unlock(c, NULL);
 	return rc;
 }
 
+/* Whatever comes after a transaction that is still there would commit it. */
 void
 maria_rollback(struct sql_conn *c)
 {
-	(void)maria_run(c, "ROLLBACK", NULL);
-	(void)conn_unlock(c, NULL);
+	c->unfinished = maria_run(c, "ROLLBACK", NULL) != 0;
+	if (!c->unfinished)
+		(void)conn_unlock(c, NULL);
 }
 
 int

@@ -150,9 +150,13 @@ pgsql_alive(struct sql_conn *c)
 int
 pgsql_begin(struct sql_conn *c, struct err *e)
 {
+	PGTransactionStatusType was = PQtransactionStatus(c->pg);
 	char zone[SERVER_ZONE_MAX], set[96];
 	int rc;
 
+	/* Within the last transaction its rows would be there, and pass for committed ones. */
+	if (was != PQTRANS_IDLE && was != PQTRANS_UNKNOWN)
+		return err_set(e, WEIR_EIO, "%s: the last transaction may be open", c->where);
 	prepared_drop_stale(c);
 	server_zone(c->utc, zone);
 	if (strcmp(zone, c->zone) != 0) {
