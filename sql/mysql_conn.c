@@ -6,6 +6,7 @@
  */
 #include "sql/mysql_conn.h"
 
+#include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <poll.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -122,6 +122,7 @@ maria_close(struct sql_conn *c)
 		return;
 	if (c->my != NULL)
 		mysql_close(c->my);
+	server_socket_close(c->socket);
 	free(c->where);
 	free(c);
 }
@@ -255,6 +256,8 @@ maria_open(const struct sql_config *config, struct attempt *a, struct sql_conn *
 
 	*conn = NULL;
 	pthread_once(&once, library_set_up);
+	if (c != NULL)
+		c->socket = -1;
 	if (c == NULL || (c->my = mysql_init(NULL)) == NULL ||
 	    asprintf(&c->where, "database %s on %s", config->db,
 	        config->host != NULL ? config->host : "this machine") < 0) {
@@ -262,7 +265,10 @@ maria_open(const struct sql_config *config, struct attempt *a, struct sql_conn *
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
 	}
 	c->utc = config->vars.utc;
-	if ((rc = conn_connect(c, config, a, e)) != 0) {
+	rc = conn_connect(c, config, a, e);
+	if (rc == 0 && (c->socket = server_socket_watch(mysql_get_socket(c->my))) == -1)
+		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, strerror(errno));
+	if (rc != 0) {
 		maria_close(c);
 		return rc;
 	}
@@ -276,11 +282,10 @@ maria_alive(struct sql_conn *c)
 	return mysql_ping(c->my) == 0;
 }
 
-/* The other end then looks gone, to whatever waits for it. */
 void
 maria_interrupt(struct sql_conn *c)
 {
-	(void)shutdown(mysql_get_socket(c->my), SHUT_RDWR);
+	server_socket_cut(c->socket);
 }
 
 int

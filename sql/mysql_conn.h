@@ -22,6 +22,7 @@ struct st_mysql; /* MYSQL of the library */
 
 struct sql_conn {
 	struct st_mysql *my;
+	int socket;            /* our own descriptor of its: server_socket_watch */
 	char *where;           /* "database pmacct on 192.0.2.1" */
 	bool utc;
 	bool may_load;         /* the server allows LOAD DATA LOCAL */

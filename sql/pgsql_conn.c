@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sql/pgsql_conn.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "flow/text.h"
 #include "lib/log.h"
@@ -99,6 +99,7 @@ pgsql_close(struct sql_conn *c)
 	if (c == NULL)
 		return;
 	PQfinish(c->pg);
+	server_socket_close(c->socket);
 	free(c->where);
 	free(c);
 }
@@ -131,8 +132,12 @@ pgsql_open(const struct sql_config *config, struct attempt *a, struct sql_conn *
 		free(c);
 		return err_set(e, WEIR_ENOMEM, "pgsql: no memory");
 	}
+	c->socket = -1;
 	c->utc = config->vars.utc;
-	if ((rc = pgsql_connect(c, config, a, e)) != 0) {
+	rc = pgsql_connect(c, config, a, e);
+	if (rc == 0 && (c->socket = server_socket_watch(PQsocket(c->pg))) == -1)
+		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, strerror(errno));
+	if (rc != 0) {
 		pgsql_close(c);
 		return rc;
 	}
@@ -212,11 +217,10 @@ pgsql_rollback(struct sql_conn *c)
 		(void)pgsql_run(c, "ROLLBACK", NULL);
 }
 
-/* The other end then looks gone, to whatever waits for it. */
 void
 pgsql_interrupt(struct sql_conn *c)
 {
-	(void)shutdown(PQsocket(c->pg), SHUT_RDWR);
+	server_socket_cut(c->socket);
 }
 
 int

@@ -22,6 +22,7 @@ struct pg_result; /* and PGresult */
 
 struct sql_conn {
 	struct pg_conn *pg;
+	int socket;            /* our own descriptor of its: server_socket_watch */
 	char *where;           /* "database pmacct on 192.0.2.1" */
 	bool utc;
 	bool ascii;            /* the database's encoding cannot take all of UTF-8 */

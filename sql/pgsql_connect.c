@@ -45,20 +45,18 @@ static int
 address_try(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
     const char *host, const char *address, struct err *e)
 {
-	char passwd[SERVER_PASSWD_MAX], port[16] = "", silence_ms[16];
+	char passwd[SERVER_PASSWD_MAX], port[16] = "";
 	const char *names[] = { "dbname", "user", "password", "host", "hostaddr",
 		"port", "sslmode", "sslrootcert", "client_encoding", "application_name",
-		"keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", NULL };
+		NULL };
 	const char *values[] = { config->db,
 		config->user != NULL ? config->user : SERVER_USER, passwd, host,
 		address, port, config->ca_file != NULL ? "verify-full" : NULL,
-		config->ca_file, "UTF8", "weir", "30", "10", "3", silence_ms, NULL };
+		config->ca_file, "UTF8", "weir", NULL };
 	int rc = server_passwd(config, passwd, e);
 
 	if (rc != 0)
 		return rc;
-	snprintf(silence_ms, sizeof(silence_ms), "%d", 1000 * SERVER_SILENCE_S);
 	if (config->port != 0)
 		snprintf(port, sizeof(port), "%" PRIu32, config->port);
 	attempt_heard(a);

@@ -2,11 +2,16 @@
 #include "sql/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 
@@ -73,4 +78,38 @@ server_zone(bool utc, char buf[SERVER_ZONE_MAX])
 		minutes = tm.tm_gmtoff / 60;
 	snprintf(buf, SERVER_ZONE_MAX, "%c%02u:%02u", minutes < 0 ? '-' : '+',
 	    (unsigned)labs(minutes) / 60 % 24, (unsigned)labs(minutes) % 60);
+}
+
+/* Where nothing is under way probes tell, and where something is (RFC 5482) its silence. */
+static const struct {
+	int level, name, value;
+} watches[] = {
+	{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 30 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * SERVER_SILENCE_S },
+};
+
+int
+server_socket_watch(int fd)
+{
+	/* Sockets in the file system have no such options, and no need of them. */
+	for (size_t i = 0; i < sizeof(watches) / sizeof(watches[0]); i++)
+		(void)setsockopt(fd, watches[i].level, watches[i].name, &watches[i].value,
+		    sizeof(watches[i].value));
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void
+server_socket_cut(int own)
+{
+	(void)shutdown(own, SHUT_RDWR);
+}
+
+void
+server_socket_close(int own)
+{
+	if (own != -1)
+		(void)close(own);
 }

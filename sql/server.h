@@ -35,4 +35,18 @@ const char *server_unix_path(const char *host);
 /* Offset of local time (UTC with `utc`) from UTC as it is now: "+02:00". */
 void server_zone(bool utc, char buf[SERVER_ZONE_MAX]);
 
+/*
+ * Of the connected socket `fd`, a library's: have a peer that is gone noticed in
+ * SERVER_SILENCE_S, and give out a descriptor of our own. By that another thread can cut the
+ * connection though the library may close `fd` at any time, whose number may then be another
+ * file's. -1: there is none to be had.
+ */
+int server_socket_watch(int fd);
+
+/* Cut it: the peer looks gone, to whatever waits for it. Any thread. */
+void server_socket_cut(int own);
+
+/* Close `own`; -1: there is none. After the library has closed its own. */
+void server_socket_close(int own);
+
 #endif

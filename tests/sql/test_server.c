@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -6,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,6 +86,81 @@ test_zones(void **state)
 	}
 }
 
+/* Two ends of a connection by TCP. */
+static void
+tcp_pair(int end[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int door = socket(AF_INET, SOCK_STREAM, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(door, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(door, 1), 0);
+	assert_int_equal(getsockname(door, (struct sockaddr *)&at, &len), 0);
+	end[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(end[0], (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_true((end[1] = accept(door, NULL, NULL)) >= 0);
+	close(door);
+}
+
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+/* A peer that has gone without a word is noticed within a minute, idle or not. */
+static void
+test_silent_peers(void **state)
+{
+	int end[2], own;
+
+	(void)state;
+	tcp_pair(end);
+	assert_true((own = server_socket_watch(end[0])) >= 0);
+	assert_int_equal(option(end[0], SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(end[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+	assert_int_equal(option(end[0], IPPROTO_TCP, TCP_KEEPIDLE) +
+		option(end[0], IPPROTO_TCP, TCP_KEEPINTVL) *
+		    option(end[0], IPPROTO_TCP, TCP_KEEPCNT),
+	    60);
+	server_socket_close(own);
+	close(end[0]);
+	close(end[1]);
+}
+
+/*
+ * The library closes its socket by itself, and the next file has its number: that one is not
+ * what is cut.
+ */
+static void
+test_cut(void **state)
+{
+	int first[2], next[2], own;
+	char c;
+
+	(void)state;
+	tcp_pair(first);
+	assert_true((own = server_socket_watch(first[0])) >= 0);
+	tcp_pair(next);
+	assert_int_equal(dup2(next[0], first[0]), first[0]);
+	server_socket_cut(own);
+	assert_int_equal(read(first[1], &c, 1), 0);
+	assert_int_equal(write(first[0], "x", 1), 1);
+	assert_int_equal(read(next[1], &c, 1), 1);
+	server_socket_close(own);
+	server_socket_close(-1);
+	for (unsigned i = 0; i < 2; i++)
+		close(first[i]);
+	close(next[0]);
+	close(next[1]);
+}
+
 int
 main(void)
 {
@@ -89,6 +168,8 @@ main(void)
 		cmocka_unit_test(test_unix_paths),
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_silent_peers),
+		cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

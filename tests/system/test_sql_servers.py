@@ -657,6 +657,25 @@ def test_servers_that_say_nothing(tmp_path, weir):
     assert all(clients)
 
 
+@SERVERS
+def test_idle_connections_are_watched(engine, one, weir):
+    """A server that has gone without a word is looked for within half a minute, not after the
+    system's two hours."""
+    engine.fresh("x")
+    w = weir(config(engine, one, "sql_table: t\naggregate: src_host\nsql_host: 127.0.0.1").replace(
+        f"pcap_savefile: {one}", f"nfacctd_port: {free_port()}\nnfacctd_ip: 127.0.0.1"),
+        "--as", "nfacctd").ready()
+
+    def timers():
+        """Those of keepalive (2) of connections to the server, in seconds (proc(5))."""
+        lines = [line.split() for line in open("/proc/net/tcp", encoding="ascii")][1:]
+        return [int(f[5].split(":")[1], 16) / os.sysconf("SC_CLK_TCK") for f in lines
+                if f[2] == f"0100007F:{engine.port:04X}" and f[3] == "01" and f[5][:3] == "02:"]
+
+    poll(lambda: (got := timers()) and max(got) <= 30)
+    assert w.stop() == 0
+
+
 def test_several_hosts(engines, one, tmp_path):
     """The first that answers, of sockets, names and their addresses."""
     server = engines("pgsql")
