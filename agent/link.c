@@ -6,23 +6,30 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define MASTER_STILL 3 /* s in which it takes nothing of what is sent: then it is left */
+#include "lib/clock.h"
+
+#define SEND_MAX (3 * CLOCK_S) /* that the master may take for all of what is sent at once */
+#define LOOK_MS  1000          /* between looks whether the thread shall end */
 
 /*
- * Wait until the master's connection has room again; false: it takes nothing any more. A
- * master that cannot be rid of its own answers takes nothing either, and Linux has room
- * for no sender while a quarter of it is full: so what comes meanwhile is read, for later.
+ * Wait until the master's connection has room again, at most until `until` by the monotonic
+ * clock; false: it is not waited for any more. A master that cannot be rid of its own answers
+ * takes nothing either, and Linux has room for no sender while a quarter of it is full: so
+ * what comes meanwhile is read, for later.
  */
 static bool
-link_takes(struct link *l)
+link_takes(struct link *l, uint64_t until)
 {
-	for (unsigned still = 0; still < MASTER_STILL; still++) {
+	uint64_t now;
+
+	while ((now = clock_mono()) < until && (l->over == NULL || !atomic_load(l->over))) {
+		uint64_t left = (until - now + CLOCK_MS - 1) / CLOCK_MS;
 		size_t room = sizeof(l->held) - l->n_held;
 		struct pollfd wait = { .fd = l->fd,
 			.events = (short)(room > 0 ? POLLIN | POLLOUT : POLLOUT) };
 		ssize_t n;
 
-		if (poll(&wait, 1, 1000) == 0)
+		if (poll(&wait, 1, left < LOOK_MS ? (int)left : LOOK_MS) == 0)
 			continue;
 		if ((wait.revents & POLLIN) == 0 || (wait.revents & POLLOUT) != 0)
 			return true; /* or it is over, which sending tells */
@@ -30,7 +37,6 @@ link_takes(struct link *l)
 		if (n <= 0)
 			return n == -1 && (errno == EAGAIN || errno == EINTR);
 		l->n_held += (size_t)n;
-		still = 0;
 	}
 	return false;
 }
@@ -38,6 +44,8 @@ link_takes(struct link *l)
 bool
 link_send(struct link *l, const uint8_t *p, size_t n)
 {
+	uint64_t until = clock_mono() + SEND_MAX;
+
 	while (n > 0) {
 		ssize_t sent = send(l->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -45,7 +53,7 @@ link_send(struct link *l, const uint8_t *p, size_t n)
 			p += sent;
 			n -= (size_t)sent;
 		} else if (errno != EINTR &&
-		           (errno != EAGAIN || !link_takes(l))) {
+		           (errno != EAGAIN || !link_takes(l, until))) {
 			(void)shutdown(l->fd, SHUT_RDWR);
 			return false;
 		}

@@ -8,6 +8,7 @@
 #ifndef WEIR_AGENT_LINK_H
 #define WEIR_AGENT_LINK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 
 struct link {
 	int fd;
+	const _Atomic bool *over;     /* the thread shall end; NULL: nobody says so */
 	/* Where the library is in what the master sends. */
 	uint8_t head[WIRE_HEADER];    /* of a PDU, of which it has */
 	size_t n_head;                /* only so many octets yet; */
@@ -26,8 +28,9 @@ struct link {
 };
 
 /*
- * Send all of it. A master that takes nothing for some seconds, though it asks, has no more of
- * this thread's time: the connection is shut then, and false returned.
+ * Send all of it. A master that has not taken it after some seconds, however much of it, has no
+ * more of this thread's time, nor has one that would have to be waited for when the thread
+ * shall end: the connection is shut then, and false returned.
  */
 bool link_send(struct link *l, const uint8_t *p, size_t n);
 

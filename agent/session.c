@@ -398,6 +398,7 @@ session_start(const struct session_config *c, struct err *e)
 		return NULL;
 	}
 	s->config = *c;
+	s->requests.link.over = &s->stop;
 	s->limit = (struct log_limit)LOG_LIMIT_INIT;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Signals are blocked there, SIGPIPE too: writing to a master that has gone is no
