@@ -88,9 +88,8 @@ is_back(const struct crossing *x, uint64_t value)
 static void
 instance_cross(struct crossing *x, struct instance *in, bool raised, uint64_t now)
 {
-	bool high = raised == (x->config.direction == DIRECTION_ABOVE);
 	const struct crossing_event event = { &x->config, in, raised,
-		high ? x->rising : x->falling, now };
+		crossing_limit(x, raised), now };
 
 	x->transitions++;
 	x->last_transition = now;
@@ -224,8 +223,11 @@ rate_of(uint64_t count, uint64_t span)
 static void
 value_note(struct crossing *x, uint64_t value)
 {
-	if (x->config.direction == DIRECTION_ABOVE ? value > x->value : value < x->value)
+	bool above = x->config.direction == DIRECTION_ABOVE;
+
+	if (!x->valued || (above ? value > x->value : value < x->value))
 		x->value = value;
+	x->valued = x->looked = true;
 }
 
 /* Take the figures of instance (id, label), `span` ns after the last ones. */
@@ -433,9 +435,13 @@ entries_known(struct crossing *x, const struct ledger *l, uint64_t span, uint64_
 	for (uint32_t i = 0; i < x->instances.n; i++) {
 		struct instance *in = (struct instance *)(void *)table_row(&x->instances, i);
 
-		if (in->row != LEDGER_GONE) /* else it is gone: instances_sweep clears it */
-			instance_step(x, in, rate_of(rowcounts_since(&x->counts, l, in->row), span),
-			    false, now);
+		uint64_t value;
+
+		if (in->row == LEDGER_GONE) /* instances_sweep clears it */
+			continue;
+		value = rate_of(rowcounts_since(&x->counts, l, in->row), span);
+		value_note(x, value);
+		instance_step(x, in, value, false, now);
 	}
 }
 
@@ -471,7 +477,7 @@ top_take(struct crossing *x, const struct ledger *l, uint32_t row, uint64_t valu
 	in->label[0] = '\0';
 	if (row != LEDGER_GONE)
 		row_label(l, row, in->label);
-	x->value = value;
+	value_note(x, value);
 	instance_step(x, in, value, x->round == 2, now);
 }
 
@@ -541,9 +547,10 @@ crossing_look(struct crossing *x, uint64_t now)
 		return;
 	x->begun = now;
 	x->round++;
-	x->value = x->config.direction == DIRECTION_ABOVE ? 0 : UINT64_MAX;
+	x->valued = false;
 	looks[x->config.scope](x, span, now);
 	instances_sweep(x, now);
-	if (x->instances.n == 0 && x->value == UINT64_MAX)
+	x->looked = x->looked || x->round > 1; /* rates are known from the second look on */
+	if (!x->valued && x->instances.n == 0)
 		x->value = 0;
 }

@@ -53,7 +53,8 @@ struct crossing {
 	uint64_t rising, falling; /* the limits as they are meant */
 	uint64_t begun;          /* ns since 1970: when the present window began */
 	uint32_t round;          /* looks so far */
-	uint64_t value;          /* the figure farthest out at the last look */
+	uint64_t value;          /* the figure farthest out, of the last look that found one */
+	bool looked;             /* a look could tell something */
 	uint32_t n_raised;       /* alarms now */
 	uint32_t transitions;
 	uint64_t last_transition; /* ns since 1970; 0: never */
@@ -63,6 +64,7 @@ struct crossing {
 	struct engine *engine;
 	void (*tell)(void *arg, const struct crossing_event *event);
 	void *arg;
+	bool valued;             /* the present look has found a figure */
 	struct table instances;  /* by id; rows are struct instance */
 	struct rowcounts counts; /* of entries */
 };
@@ -78,6 +80,13 @@ void crossing_free(struct crossing *x);
 
 /* Look, if a window is over at `now`. */
 void crossing_look(struct crossing *x, uint64_t now);
+
+/* The limit at which alarms are raised, or cleared. */
+static inline uint64_t
+crossing_limit(const struct crossing *x, bool raised)
+{
+	return raised == (x->config.direction == DIRECTION_ABOVE) ? x->rising : x->falling;
+}
 
 /* Number `i` of x->instances.n; those with `raised` are alarms. */
 static inline const struct instance *

@@ -186,8 +186,8 @@ crossing_end(const struct thresholds *t, const struct crossing *x)
 {
 	for (uint32_t i = 0; x != NULL && i < x->instances.n; i++) {
 		const struct instance *in = crossing_instance(x, i);
-		const struct crossing_event event = { &x->config, in, false, x->falling,
-			clock_real() };
+		const struct crossing_event event = { &x->config, in, false,
+			crossing_limit(x, false), clock_real() };
 
 		if (in->raised != 0)
 			t->tell(t->arg, &event);
@@ -319,7 +319,7 @@ thresholds_rows(const struct thresholds *t, uint32_t *n)
 		r->last_transition = x->last_transition;
 		r->transitions = x->transitions;
 		r->raised = x->n_raised;
-		r->looked = x->round > 0;
+		r->looked = x->looked;
 	}
 	return list;
 }
@@ -345,7 +345,7 @@ raised_row(struct alarm_row *r, const struct crossing *x, const struct instance 
 	memcpy(r->label, in->label, sizeof(r->label));
 	r->scope = x->config.scope;
 	r->metric = x->config.metric;
-	r->limit = x->config.direction == DIRECTION_ABOVE ? x->rising : x->falling;
+	r->limit = crossing_limit(x, true);
 	r->id = in->id;
 	r->raised = in->raised;
 	r->value = in->value;

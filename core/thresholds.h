@@ -25,10 +25,10 @@ struct engine;
 /* A threshold as it stands. */
 struct threshold_row {
 	struct threshold_config config;
-	uint64_t value;           /* the figure farthest out at the last look */
+	uint64_t value;           /* the figure farthest out, of the last look that found one */
 	uint64_t last_transition; /* ns since 1970; 0: never */
 	uint32_t transitions, raised;
-	bool looked;              /* there was a look */
+	bool looked;              /* a look could tell something */
 };
 
 /* An alarm that has not been cleared. */

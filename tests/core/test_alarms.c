@@ -223,6 +223,72 @@ row_of(const struct scene *s, const char *name)
 	return row;
 }
 
+/* A rate has no figure before the second look; what is lowest may be any number. */
+static void
+the_figure_is_what_a_look_has_found(void **state)
+{
+	struct threshold_config c = threshold("t", SCOPE_VIEW, METRIC_BYTES, "talkers", 90, 50);
+
+	(void)state;
+	for (c.direction = DIRECTION_ABOVE; c.direction <= DIRECTION_BELOW; c.direction++) {
+		struct scene s;
+
+		scene_begin(&s, 100);
+		assert_int_equal(scene_alarms(&s), 0);
+		put(&s, &c);
+		scene_round(&s, 11);
+		assert_int_equal(row_of(&s, "t").value, 0);
+		assert_false(row_of(&s, "t").looked);
+		scene_send(&s, 1, 80, 400);
+		scene_round(&s, 10);
+		assert_int_equal(row_of(&s, "t").value, 40);
+		assert_true(row_of(&s, "t").looked);
+		ledger_lock(s.engine->views[0]->ledger);
+		ledger_clear(s.engine->views[0]->ledger, s.now);
+		ledger_unlock(s.engine->views[0]->ledger);
+		scene_round(&s, 10); /* less than before: of that no rate is made */
+		assert_int_equal(row_of(&s, "t").value, 40);
+		scene_end(&s);
+	}
+}
+
+/* Below: raised at `falling`, cleared at `rising`; above, the other way round. */
+static void
+an_event_names_the_limit_that_is_crossed(void **state)
+{
+	static const uint64_t rates[][2] = { [DIRECTION_ABOVE] = { 95, 90 },
+		[DIRECTION_BELOW] = { 45, 50 } };
+	struct threshold_config c = threshold("t", SCOPE_VIEW, METRIC_BYTES, "talkers", 90, 50);
+
+	(void)state;
+	for (c.direction = DIRECTION_ABOVE; c.direction <= DIRECTION_BELOW; c.direction++) {
+		struct alarm_event e;
+		struct alarm_row *list;
+		struct scene s;
+		uint64_t missed = 0;
+		uint32_t n;
+
+		scene_begin(&s, 100);
+		assert_int_equal(scene_alarms(&s), 0);
+		put(&s, &c);
+		scene_round(&s, 11);
+		scene_send(&s, 1, 80, 10 * rates[c.direction][0]);
+		scene_round(&s, 10);
+		list = alarms_raised(s.engine->alarms, &n);
+		assert_int_equal(n, 1);
+		assert_int_equal(list[0].limit, rates[c.direction][1]);
+		free(list);
+		assert_int_equal(alarms_remove(s.engine->alarms, "t", &(struct err)ERR_INIT), 0);
+		assert_int_equal(alarms_read(s.engine->alarms, &s.cursor, &e, 1, &missed), 1);
+		assert_true(e.raised);
+		assert_int_equal(e.limit, rates[c.direction][1]);
+		assert_int_equal(alarms_read(s.engine->alarms, &s.cursor, &e, 1, &missed), 1);
+		assert_false(e.raised);
+		assert_int_equal(e.limit, 90 + 50 - rates[c.direction][1]);
+		scene_end(&s);
+	}
+}
+
 static void
 each_entry_has_an_alarm_of_its_own(void **state)
 {
@@ -902,6 +968,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_take_their_course),
+		cmocka_unit_test(the_figure_is_what_a_look_has_found),
+		cmocka_unit_test(an_event_names_the_limit_that_is_crossed),
 		cmocka_unit_test(each_entry_has_an_alarm_of_its_own),
 		cmocka_unit_test(alarms_of_entries_follow_their_rows),
 		cmocka_unit_test(a_crowded_ledger_hides_no_alarm),
