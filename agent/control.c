@@ -252,21 +252,6 @@ staged_get(struct control *c, const struct writable_table *t, const subid_t *ind
 	return s;
 }
 
-static enum set_error
-text_ask(const struct writable *w, enum value_type type, const struct value *v, char *to)
-{
-	if (type != VALUE_OCTETS)
-		return SET_WRONG_TYPE;
-	if (v->len > w->max)
-		return SET_WRONG_LENGTH;
-	for (size_t i = 0; i < v->len; i++)
-		if (v->octets[i] < ' ' || v->octets[i] == 0x7f)
-			return SET_WRONG_VALUE;
-	memset(to, 0, w->max + 1);
-	memcpy(to, v->octets, v->len);
-	return utf8_is_text(to) ? SET_OK : SET_WRONG_VALUE; /* SnmpAdminString: RFC 3411 s5 */
-}
-
 /* The type that the MIB gives to `w`: enumerations are integers, amounts are unsigned. */
 static enum value_type
 writable_type(const struct mib_table *t, const struct writable *w)
@@ -278,22 +263,55 @@ writable_type(const struct mib_table *t, const struct writable *w)
 }
 
 static enum set_error
-number_ask(const struct writable *w, enum value_type type, const struct value *v,
-    struct staged *s)
+text_check(const struct writable *w, const struct value *v)
 {
-	if (type != writable_type(s->of->table, w))
+	char text[VALUE_OCTETS_MAX + 1];
+
+	if (v->len > w->max)
+		return SET_WRONG_LENGTH;
+	for (size_t i = 0; i < v->len; i++)
+		if (v->octets[i] < ' ' || v->octets[i] == 0x7f)
+			return SET_WRONG_VALUE;
+	memcpy(text, v->octets, v->len);
+	text[v->len] = '\0';
+	return utf8_is_text(text) ? SET_OK : SET_WRONG_VALUE; /* SnmpAdminString: RFC 3411 s5 */
+}
+
+/* Whether column `w` of any row of `t` could be `v`. */
+static enum set_error
+value_check(const struct mib_table *t, const struct writable *w, enum value_type type,
+    const struct value *v)
+{
+	if (v == NULL || type != writable_type(t, w))
 		return SET_WRONG_TYPE;
-	if (v->n < w->min || v->n > w->max)
+	if (w->kind == KIND_TEXT)
+		return text_check(w, v);
+	if (v->n < w->min || v->n > w->max || (w->kind == KIND_STATUS && v->n == NOT_READY))
 		return SET_WRONG_VALUE;
-	if (w->kind == KIND_STATUS) {
-		s->wanted = (uint32_t)v->n;
-		return v->n == NOT_READY ? SET_WRONG_VALUE : SET_OK; /* nobody may ask for it */
-	}
-	if (w->kind == KIND_BOOL)
-		*((bool *)((char *)&s->config + w->offset)) = v->n == 1; /* TruthValue */
-	else
-		*member_u32(&s->config, w->offset) = (uint32_t)v->n;
 	return SET_OK;
+}
+
+/* It shall be `v`, which may be. */
+static void
+value_put(const struct writable *w, const struct value *v, struct staged *s)
+{
+	char *text = (char *)&s->config + w->offset;
+
+	switch (w->kind) {
+	case KIND_U32:
+		*member_u32(&s->config, w->offset) = (uint32_t)v->n;
+		break;
+	case KIND_BOOL:
+		*((bool *)((char *)&s->config + w->offset)) = v->n == 1; /* TruthValue */
+		break;
+	case KIND_TEXT:
+		memset(text, 0, w->max + 1);
+		memcpy(text, v->octets, v->len);
+		break;
+	case KIND_STATUS:
+		s->wanted = (uint32_t)v->n;
+		break;
+	}
 }
 
 /* The table that `name` is in a column of; what follows the prefix is column and index. */
@@ -324,15 +342,17 @@ control_ask(struct control *c, const subid_t *name, size_t len, enum value_type 
 
 	if (w == NULL)
 		return SET_NOT_WRITABLE;
-	if (c->n_variables == VARIABLES_MAX)
-		return SET_RESOURCE_UNAVAILABLE;
+	rc = value_check(t->table, w, type, v);
+	if (rc != SET_OK)
+		return rc;
 	s = staged_get(c, t, name + prefix + 1, len - prefix - 1, &rc);
 	if (s == NULL)
 		return rc;
+	if (c->n_variables == VARIABLES_MAX)
+		return SET_RESOURCE_UNAVAILABLE;
 	c->row_of[c->n_variables++] = (uint8_t)(s - c->rows);
-	if (w->kind == KIND_TEXT)
-		return text_ask(w, type, v, (char *)&s->config + w->offset);
-	return number_ask(w, type, v, s);
+	value_put(w, v, s);
+	return SET_OK;
 }
 
 /* What RowStatus a row will have; 0: what is asked for cannot be. */
@@ -362,8 +382,8 @@ control_verdict(struct control *c, unsigned n)
 	if (n >= c->n_variables) /* it was begun anew meanwhile */
 		return SET_RESOURCE_UNAVAILABLE;
 	status = member_u32(&s->config, s->of->status);
-	if (s->fixed)
-		return SET_INCONSISTENT_VALUE;
+	if (s->fixed) /* nor by any other value */
+		return SET_NOT_WRITABLE;
 	/* Without RowStatus no row is made. */
 	if (s->was == 0 && s->wanted == 0)
 		return SET_INCONSISTENT_NAME;

@@ -49,7 +49,9 @@ void control_begin(struct control *c);
 
 /*
  * Variable number n, in the order of calls: the object called `name` below the root shall
- * be `v` of type `type`. Each by itself is right, or not.
+ * be `v` of type `type`; NULL: something of a type that no object here has. Each by itself is
+ * right, or not, in the order of RFC 3416 s4.2.5: what column it is, then the value, then
+ * whether there could be such a row.
  */
 enum set_error control_ask(struct control *c, const subid_t *name, size_t len,
     enum value_type type, const struct value *v);

@@ -309,7 +309,7 @@ requests_waiting(const struct requests *q)
 
 /* Setting */
 
-/* What a manager wants an object to be, in our terms; false for types that none has. */
+/* What a manager wants an object to be; false: of a type that none here has. */
 static bool
 varbind_read(const netsnmp_variable_list *vb, enum value_type *type, struct value *v)
 {
@@ -342,12 +342,14 @@ static enum set_error
 request_ask(const struct root *root, const netsnmp_variable_list *vb)
 {
 	size_t n = root->n_base;
-	enum value_type type;
+	enum value_type type = VALUE_INTEGER;
 	struct value v;
+	bool known = varbind_read(vb, &type, &v);
 
-	if (vb->name_length < n || !varbind_read(vb, &type, &v))
-		return SET_WRONG_TYPE;
-	return control_ask(root->requests->control, vb->name + n, vb->name_length - n, type, &v);
+	if (vb->name_length < n)
+		return SET_NOT_WRITABLE;
+	return control_ask(root->requests->control, vb->name + n, vb->name_length - n, type,
+	    known ? &v : NULL);
 }
 
 /* A variable of a SET was found wrong, or its row; false when it was not. */

@@ -80,7 +80,7 @@ struct variable {
 #define S(column, text) { column, VALUE_OCTETS, 0, text }
 
 static enum set_error
-ask(struct bench *b, const char *row, const struct variable *v)
+ask_as(struct bench *b, const char *row, const struct variable *v, bool foreign)
 {
 	subid_t name[NAME_MAX_LEN] = { 1, 9, 1, v->column };
 	struct value value = { .n = v->n };
@@ -90,7 +90,13 @@ ask(struct bench *b, const char *row, const struct variable *v)
 		name[len++] = (uint8_t)*row;
 	if (v->text != NULL)
 		value_octets(&value, v->text, strlen(v->text));
-	return control_ask(b->control, name, len, v->type, &value);
+	return control_ask(b->control, name, len, v->type, foreign ? NULL : &value);
+}
+
+static enum set_error
+ask(struct bench *b, const char *row, const struct variable *v)
+{
+	return ask_as(b, row, v, false);
 }
 
 /* What follows on `n` variables that were asked for; returns the first error. */
@@ -287,6 +293,44 @@ only_thresholds_can_be_written(void **state)
 		assert_int_equal(
 		    control_ask(b.control, name, names[i].len, VALUE_UNSIGNED, &v),
 		    names[i].want);
+	}
+	bench_fini(&b);
+}
+
+/* Of several faults of a variable the first is told, as RFC 3416 s4.2.5 has them. */
+static const struct {
+	const char *says;
+	const char *row;
+	struct variable v;
+	bool foreign;            /* of a type that no object has */
+	enum set_error want;
+} faults[] = {
+	{ "not writable, and of the wrong type", "x", S(STATE, "1"), false, SET_NOT_WRITABLE },
+	{ "not writable, and of a foreign type", "x", I(STATE, 1), true, SET_NOT_WRITABLE },
+	{ "of a foreign type", "x", U(RISING, 1), true, SET_WRONG_TYPE },
+	{ "no such row, and of a foreign type", "a b", U(RISING, 1), true, SET_WRONG_TYPE },
+	{ "no such row, and of the wrong type", "a b", I(RISING, 1), false, SET_WRONG_TYPE },
+	{ "no such row, and too long", "a b",
+	    S(SUBJECT, "0123456789012345678901234567890123456789012345678901234567890123"), false,
+	    SET_WRONG_LENGTH },
+	{ "no such row, and a wrong value", "a b", I(SCOPE, 8), false, SET_WRONG_VALUE },
+	{ "no such row, which nobody may ask to be notReady", "a b", I(STATUS, NOT_READY), false,
+	    SET_WRONG_VALUE },
+	{ "no such row", "a b", U(RISING, 1), false, SET_NO_CREATION },
+};
+
+static void
+of_several_faults_the_first_is_told(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		print_message("# %s\n", faults[i].says);
+		control_begin(b.control);
+		assert_int_equal(ask_as(&b, faults[i].row, &faults[i].v, faults[i].foreign),
+		    faults[i].want);
 	}
 	bench_fini(&b);
 }
@@ -599,7 +643,7 @@ reports_are_written_in_the_same_way(void **state)
 	c.storage = STORAGE_READONLY;
 	assert_int_equal(topns_put(b.engine->topns, &c, NULL), 0);
 	assert_int_equal(topn_set(&b, 6, TOPN_STATUS, VALUE_INTEGER, NULL, DESTROY),
-	    SET_INCONSISTENT_VALUE);
+	    SET_NOT_WRITABLE);
 	assert_int_equal(topn_set(&b, 5, TOPN_STATUS, VALUE_INTEGER, NULL, DESTROY), SET_OK);
 	assert_false(topns_get(b.engine->topns, 5, &c));
 	bench_fini(&b);
@@ -715,6 +759,7 @@ main(void)
 		cmocka_unit_test(rows_come_and_go_as_their_status_says),
 		cmocka_unit_test(each_variable_is_looked_at_by_itself),
 		cmocka_unit_test(only_thresholds_can_be_written),
+		cmocka_unit_test(of_several_faults_the_first_is_told),
 		cmocka_unit_test(rows_are_judged_as_a_whole),
 		cmocka_unit_test(a_request_is_done_whole_or_not_at_all),
 		cmocka_unit_test(what_finds_no_room_leaves_nothing_behind),

@@ -107,7 +107,9 @@ def test_a_threshold_is_set_crossed_told_and_destroyed(tmp_path, weir, master, t
     poll(lambda: trapd.count(1) == 3)  # weirRestarted, each way
     assert "inconsistentValue" in snmpset(master, (20, "pps", "i", 4))
     assert "wrongType" in snmpset(master, (7, "pps", "i", 5))
+    assert "wrongType" in snmpset(master, (7, "pps", "o", ".1.3"))
     assert "notWritable" in snmpset(master, (15, "pps", "u", 5))
+    assert "notWritable" in snmpset(master, (15, "pps", "o", ".1.3"))
     assert "inconsistentName" in snmpset(master, (7, "pps", "u", 5))
     assert "noAccess" in snmpset(master, *whole("pps"), community="public")
     assert snmpset(master, *whole("pps")) == ""
@@ -177,8 +179,8 @@ def test_what_may_not_be_written_is_not(tmp_path, weir, snmpd):
     assert "notWritable" in snmpset(snmpd, *whole("pps"))
     assert w.stop() == 0
     w, port = begin(weir, snmpd, f"threshold_map: {thresholds}\nsnmp_write: true")
-    assert "inconsistentValue" in snmpset(snmpd, (20, "mine", "i", 6))
-    assert "inconsistentValue" in snmpset(snmpd, (7, "mine", "u", 6))
+    assert "notWritable" in snmpset(snmpd, (20, "mine", "i", 6))
+    assert "notWritable" in snmpset(snmpd, (7, "mine", "u", 6))
     assert snmpset(snmpd, *whole("kept")) == ""
     assert snmpset(snmpd, *whole("volatile")[:-1], (19, "volatile", "i", 2),
                    (20, "volatile", "i", 4)) == ""
