@@ -122,6 +122,7 @@ static int
 pool_fill(struct pool *p, const struct load *l, const struct config_line *at, char *list,
     struct problems *ps, struct err *e)
 {
+	size_t errors = ps->n_errors;
 	unsigned n = 1;
 	char *save = NULL;
 
@@ -141,6 +142,10 @@ pool_fill(struct pool *p, const struct load *l, const struct config_line *at, ch
 		target_close(&p->targets[p->n]);
 		problem_add(ps, PROBLEM_ERROR, at, "%s: %s", l->r->directive, why.text);
 	}
+	if (p->n == 0 && ps->n_errors == errors)
+		problem_add(ps, PROBLEM_ERROR, at,
+		    "%s: pool %u has no receiver; write ip=ADDRESS:PORT[,ADDRESS:PORT]",
+		    l->r->directive, p->id);
 	l->r->n_targets += p->n;
 	return 0;
 }
@@ -309,6 +314,8 @@ receivers_load(enum receivers_of of, const char *path, uint16_t port, const stru
     struct problems *ps, struct err *e)
 {
 	struct load l = { receivers_new(of, base, e), port, base };
+	const struct config_line top = { .file = path, .line = 1 };
+	size_t errors = ps->n_errors;
 
 	if (l.r == NULL)
 		return NULL;
@@ -316,6 +323,10 @@ receivers_load(enum receivers_of of, const char *path, uint16_t port, const stru
 		receivers_free(l.r);
 		return NULL;
 	}
+	if (l.r->n_pools == 0 && ps->n_errors == errors)
+		problem_add(ps, PROBLEM_ERROR, &top,
+		    "%s: there is no receiver; write id=NUMBER ip=ADDRESS:PORT[,ADDRESS:PORT]",
+		    l.r->directive);
 	return l.r;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * receivers: the operator's pools of receivers (tee_receivers, nfprobe_receivers). A
- * datagram goes to every
- * pool that takes its tag; there to every receiver, or, in a pool that balances, to one of
- * them. Made by the main thread, used by all workers; replaced whole when the file is read
- * anew.
+ * receivers: the operator's pools of receivers (tee_receivers, nfprobe_receivers,
+ * sfprobe_receivers). A datagram goes to every pool, of tee to those that take its tag; there to
+ * every receiver, or, in a pool that balances, to one of them. Made by the main thread, used by
+ * tee's workers or a probe's sender; replaced whole when the file is read anew.
  */
 #ifndef WEIR_EXPORT_RECEIVERS_H
 #define WEIR_EXPORT_RECEIVERS_H
@@ -64,8 +63,8 @@ enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS, RECEIVERS_OF_SAM
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr
  * (hash-agent, hash-crc32; of datagrams hash-tag; of flows hash, failover), tag=LIST (of
  * datagrams), src_port=N. `port` is that of receivers without one; `base` how
- * sockets are made where the pool says nothing else. Faults go to `ps` with file:line. NULL
- * with `e` filled when the file cannot be read.
+ * sockets are made where the pool says nothing else. Faults, one of which is that there is
+ * no receiver, go to `ps` with file:line. NULL with `e` filled when the file cannot be read.
  */
 struct receivers *receivers_load(enum receivers_of of, const char *path, uint16_t port,
     const struct target_options *base, struct problems *ps, struct err *e);

@@ -99,6 +99,9 @@ test_faults(void **state)
 		{ "id=0 ip=127.0.0.1", ":1: tee_receivers: " },
 		{ "id=1 ip=127.0.0.1 balance-alg=hash-rain", "no way to balance" },
 		{ "\nid=1 ip=127.0.0.1 tag=9-1", ":2: tee_receivers: tag: '9-1' ends before" },
+		{ "", ":1: tee_receivers: there is no receiver; write id=" },
+		{ "! id=1 ip=127.0.0.1\n\n", ":1: tee_receivers: there is no receiver; write id=" },
+		{ "\nid=1 ip=,", ":2: tee_receivers: pool 1 has no receiver; write ip=" },
 		{ "id=1 ip=127.0.0.1\nid=1 ip=127.0.0.2", ":2: tee_receivers: pool 1 is there" },
 	};
 
