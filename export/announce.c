@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "export/announce.h"
 
+#include <assert.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,9 @@ body_end(struct build *b)
 
 	if (b->octets == 0)
 		return;
-	if (b->a->n < ANNOUNCE_MAX) {
+	if (b->a->n == ANNOUNCE_MAX) { /* interfaces are the last ones */
+		b->a->untold += b->records;
+	} else {
 		*to = (struct announcement){ b->octets, b->count, b->records,
 			malloc(b->octets) };
 		b->failed |= to->body == NULL;
@@ -205,9 +208,9 @@ announce_build(struct announcements *a, const struct announce_config *c, struct 
 	}
 	address_add(&b);
 	sampler_add(&b);
-	interfaces_add(&b);
 	if (c->applications)
 		options_template_add(&b, &application);
+	interfaces_add(&b); /* last: there may be more than find room */
 	body_end(&b);
 	return b.failed ? err_set(e, WEIR_ENOMEM, "no memory for templates") : 0;
 }
@@ -220,6 +223,7 @@ announce_applications(struct announcement *to, enum encode_version version, uint
 	struct wbuf w = wbuf_of(to->body, room < ANNOUNCE_NAMES_MAX ? room : ANNOUNCE_NAMES_MAX);
 	struct wbuf head = wbuf_of(to->body, SET_HEADER);
 
+	assert(room >= ANNOUNCE_NAMES_MIN);
 	(void)wbuf_get(&w, SET_HEADER);
 	for (; i < n; i++) {
 		const char *name;

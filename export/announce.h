@@ -18,7 +18,7 @@
 #include "lib/err.h"
 #include "lib/ip.h"
 
-#define ANNOUNCE_MAX 64U /* messages; interfaces that find no room have no name */
+#define ANNOUNCE_MAX 64U /* messages; interfaces that find no room in them have no name */
 
 struct announce_config {
 	enum encode_version version;
@@ -34,6 +34,7 @@ struct announce_config {
 
 struct announcements {
 	unsigned n;
+	unsigned untold; /* interfaces that found no room */
 	struct announcement list[ANNOUNCE_MAX];
 };
 
@@ -42,10 +43,11 @@ int announce_build(struct announcements *a, const struct announce_config *c, str
 void announce_free(struct announcements *a);
 
 #define ANNOUNCE_NAMES_MAX 1500U /* octets of a body of names */
+#define ANNOUNCE_NAMES_MIN 80U   /* of one name, and its set */
 
 /*
  * Make `to`, whose body has ANNOUNCE_NAMES_MAX octets, name the applications of `a` from number
- * `from` on, as far as they fit into `room` octets (512 at least). Returns the number of the
+ * `from` on, as far as they fit into `room` octets (ANNOUNCE_NAMES_MIN at least). Returns the number of the
  * first that did not. Any thread.
  */
 unsigned announce_applications(struct announcement *to, enum encode_version version,

@@ -11,6 +11,7 @@
 #include "export/probe.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
+#include "lib/log.h"
 #include "proto/biflow.h"
 
 #define DEFAULT_PORT  2100
@@ -272,6 +273,7 @@ static int
 announcements_make(struct nfprobe *p, struct err *e)
 {
 	const struct field_set *told = &p->records.told;
+	const char *name = p->probe.output->name;
 	struct announce_config c = { .version = p->meaning.version,
 		.body_octets = message_room(p->meaning.version, MESSAGE_MTU_MIN),
 		.domain = p->meaning.domain,
@@ -284,7 +286,12 @@ announcements_make(struct nfprobe *p, struct err *e)
 
 	for (unsigned t = 0; t < OUTBOX_TEMPLATES; t++)
 		c.layouts[t] = nfrecords_template(&p->records, t, p->config->biflow);
-	return announce_build(&p->announcements, &c, e);
+	if (announce_build(&p->announcements, &c, e) != 0)
+		return -WEIR_ENOMEM;
+	if (p->announcements.untold > 0)
+		log_warn("nfprobe[%s]: this host has too many interfaces to tell them all: of %u it "
+		         "tells no names", name, p->announcements.untold);
+	return 0;
 }
 
 static int

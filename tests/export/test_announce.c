@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dlfcn.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,6 +19,39 @@
 #include "proto/template.h"
 
 #define ROOM 496U /* of a body in the narrowest packet */
+
+/* A host that has as many interfaces as it is asked to; 0: those that there are. */
+static unsigned interfaces;
+
+struct if_nameindex *
+if_nameindex(void)
+{
+	struct if_nameindex *(*real)(void), *list;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "if_nameindex");
+	if (interfaces == 0)
+		return real();
+	list = calloc(interfaces + 1, sizeof(*list));
+	assert_non_null(list);
+	for (unsigned i = 0; i < interfaces; i++) {
+		static char name[] = "tap";
+
+		list[i] = (struct if_nameindex){ i + 1, name };
+	}
+	return list;
+}
+
+void
+if_freenameindex(struct if_nameindex *list)
+{
+	void (*real)(struct if_nameindex *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "if_freenameindex");
+	if (interfaces == 0)
+		real(list);
+	else
+		free(list);
+}
 
 /* What others make of bodies: templates by their ids, and how many records of each. */
 struct reader {
@@ -129,6 +165,35 @@ test_all_is_told(void **state)
 	}
 }
 
+/* Interfaces that find no room are counted, and nothing else is kept out by them. */
+static void
+test_many_interfaces(void **state)
+{
+	static struct reader r;
+	static const enum encode_version versions[] = { ENCODE_V9, ENCODE_IPFIX };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		const struct announce_config c = { .version = versions[k], .body_octets = ROOM,
+			.interfaces = true, .applications = true };
+		struct announcements a;
+
+		interfaces = 5000;
+		assert_int_equal(announce_build(&a, &c, NULL), 0);
+		interfaces = 0;
+		assert_int_equal(a.n, ANNOUNCE_MAX);
+		memset(&r, 0, sizeof(r));
+		r.version = c.version;
+		for (unsigned i = 0; i < a.n; i++)
+			body_read(&r, &a.list[i]);
+		assert_int_equal(r.templates, 2);
+		assert_int_not_equal(r.defs[515].n_fields, 0); /* of applications */
+		assert_true(r.records[514] > 500);
+		assert_int_equal(a.untold, 5000 - r.records[514]);
+		announce_free(&a);
+	}
+}
+
 static void
 test_v5_tells_nothing(void **state)
 {
@@ -205,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_is_told),
+		cmocka_unit_test(test_many_interfaces),
 		cmocka_unit_test(test_v5_tells_nothing),
 		cmocka_unit_test(test_names),
 	};
