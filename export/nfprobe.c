@@ -219,7 +219,7 @@ static void
 nfprobe_load(struct output *o, struct problems *ps)
 {
 	const struct nfprobe_config *c = o->config;
-	const struct probe_config probe = { .of = RECEIVERS_OF_FLOWS,
+	const struct receivers_config probe = { .of = RECEIVERS_OF_FLOWS,
 		.file = c->receivers,
 		.one = c->receiver,
 		.port = DEFAULT_PORT,

@@ -17,7 +17,7 @@ int
 peer_init(struct peer *p, struct target *t, const struct target_options *o, bool stream,
     struct err *e)
 {
-	*p = (struct peer){ .target = t, .source_port = o->source_port, .before = -1 };
+	*p = (struct peer){ .target = t, .before = -1 };
 	if (!stream)
 		return 0;
 	p->stream = stream_new(t, o, e);
@@ -34,14 +34,8 @@ peer_fini(struct peer *p)
 void
 peer_become(struct peer *p, struct peer *before)
 {
-	struct target *t = p->target;
-
-	target_inherit(t, before->target);
 	*p = *before;
-	p->target = t;
 	before->stream = NULL;
-	if (p->stream != NULL)
-		stream_move(p->stream, t);
 }
 
 /* A message: its header, which is the target's own, and its body. */

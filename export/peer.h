@@ -20,7 +20,6 @@
 
 struct peer {
 	struct target *target;       /* borrowed */
-	uint16_t source_port;        /* that it is sent to from; 0: any */
 	struct stream *stream;       /* NULL: UDP; owned */
 	uint32_t sequence;
 	uint32_t since;              /* datagrams since templates were told */
@@ -40,7 +39,7 @@ int peer_init(struct peer *p, struct target *t, const struct target_options *o, 
     struct err *e);
 void peer_fini(struct peer *p);
 
-/* `p` is what `before` was, with its target's counts; its connection is `p`'s now. */
+/* `p` is what `before`, which has the same target, was; its connection is `p`'s now. */
 void peer_become(struct peer *p, struct peer *before);
 
 /*

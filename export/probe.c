@@ -11,32 +11,8 @@
 #include "lib/log.h"
 #include "lib/rcu.h"
 
-/* Read what the operator says. Faults go to `ps`; NULL when there are some. */
-static struct receivers *
-receivers_read(const struct probe *p, struct problems *ps)
-{
-	const struct probe_config *c = &p->config;
-	const struct output *o = p->output;
-	size_t errors = ps->n_errors;
-	struct err e = ERR_INIT;
-	struct receivers *r;
-
-	if (c->file != NULL)
-		r = receivers_load(c->of, c->file, c->port, &c->options, ps, &e);
-	else
-		r = receivers_one(c->of, c->one, c->port, &c->options, &e);
-	if (r == NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name, e.text);
-	else
-		c->check(o, r, ps);
-	if (ps->n_errors == errors)
-		return r;
-	receivers_free(r);
-	return NULL;
-}
-
 void
-probe_load(struct probe *p, struct output *o, const struct probe_config *c, struct problems *ps)
+probe_load(struct probe *p, struct output *o, const struct receivers_config *c, struct problems *ps)
 {
 	memset(p, 0, sizeof(*p));
 	p->output = o;
@@ -44,21 +20,9 @@ probe_load(struct probe *p, struct output *o, const struct probe_config *c, stru
 	p->config = *c;
 	p->config.options.refuse = self_listens;
 	p->config.options.arg = o->engine;
-	p->receivers = receivers_read(p, ps);
+	p->receivers = receivers_read(&p->config, o, ps);
 	if (p->receivers != NULL)
 		p->copies = sender_copies(p->receivers);
-}
-
-/* Samples and records that come back would go out again. */
-static int
-receivers_refuse_self(const struct output *o, const struct receivers *r, struct err *e)
-{
-	const struct target *self = self_find(o->engine, r);
-
-	if (self == NULL)
-		return 0;
-	return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
-	    o->ops->type, o->name, self->name);
 }
 
 int
@@ -67,7 +31,8 @@ probe_open(struct probe *p, const struct outbox_config *c, struct err *e)
 	const struct output *o = p->output;
 	struct outbox_config box = *c;
 
-	if (receivers_refuse_self(o, p->receivers, e) != 0)
+	/* Samples and records that come back would go out again. */
+	if (receivers_refuse_self(p->receivers, o, e) != 0)
 		return -WEIR_EINVAL;
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->outboxes = aligned_alloc(64, o->engine->n_workers * sizeof(*p->outboxes));
@@ -133,22 +98,16 @@ probe_close(struct probe *p)
 		close(p->wake_fd);
 }
 
-static void
-receivers_drop(void *r)
-{
-	receivers_free(r);
-}
-
 bool
 probe_renew(struct probe *p, struct problems *ps)
 {
-	struct receivers *fresh, *before = p->receivers;
+	struct receivers *before = p->receivers;
+	struct receivers *fresh = receivers_reread(&p->config, p->output, before, ps);
 	struct err e = ERR_INIT;
 
-	if (p->config.file == NULL || (fresh = receivers_read(p, ps)) == NULL)
+	if (fresh == NULL)
 		return false;
-	if (receivers_refuse_self(p->output, fresh, &e) != 0 ||
-	    sender_renew(p->sender, fresh, &e) != 0) {
+	if (sender_renew(p->sender, fresh, &e) != 0) {
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
 		receivers_free(fresh);
 		return false;
@@ -156,9 +115,7 @@ probe_renew(struct probe *p, struct problems *ps)
 	log_info("%s %s: read anew", fresh->directive, p->config.file);
 	p->copies = sender_copies(fresh);
 	p->receivers = fresh;
-	rcu_enter();
-	rcu_defer(receivers_drop, before);
-	rcu_leave();
+	receivers_drop(before);
 	return true;
 }
 

@@ -21,19 +21,9 @@
 
 #define PROBE_LINGER_NS (CLOCK_S / 4) /* a datagram that is not full waits so long */
 
-/* Where to send, as the directives say. */
-struct probe_config {
-	enum receivers_of of;
-	const char *file, *one;        /* of pools, or the one receiver */
-	uint16_t port;                 /* of receivers that name none */
-	struct target_options options; /* `refuse` is probe's to set */
-	/* What else is wrong with `r`, also when they are read anew, to `ps`. */
-	void (*check)(const struct output *o, const struct receivers *r, struct problems *ps);
-};
-
 struct probe {
 	struct output *output;
-	struct probe_config config;
+	struct receivers_config config;
 	_Atomic(struct receivers *) receivers; /* NULL: they had faults; others read RCU */
 	_Atomic unsigned copies;     /* of each record: how many targets get it */
 	unsigned n_workers;
@@ -43,8 +33,11 @@ struct probe {
 	struct sender *sender;       /* NULL: it was never started */
 };
 
-/* Read who the receivers are. Faults go to `ps`. probe_close may be called in any case. */
-void probe_load(struct probe *p, struct output *o, const struct probe_config *c,
+/*
+ * Read who the receivers are; `refuse` of their options is filled in. Faults go to `ps`.
+ * probe_close may be called in any case.
+ */
+void probe_load(struct probe *p, struct output *o, const struct receivers_config *c,
     struct problems *ps);
 
 /*

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "export/self.h"
 #include "lib/log.h"
 #include "lib/mapfile.h"
+#include "lib/rcu.h"
 #include "lib/thread.h"
 #include "rules/tagfilter.h"
 
@@ -117,6 +119,34 @@ pool_add(struct receivers *r)
 	return &pools[r->n_pools++];
 }
 
+/* The last receivers that have it close it. */
+static void
+target_unref(struct target *t)
+{
+	if (atomic_fetch_sub(&t->refs, 1) > 1)
+		return;
+	target_close(t);
+	free(t);
+}
+
+/* Open `text` as one more target of `p`, which has room for it. */
+static int
+pool_open(struct pool *p, const char *text, uint16_t port, struct err *e)
+{
+	struct target *t = calloc(1, sizeof(*t));
+	int rc;
+
+	if (t == NULL)
+		return err_set(e, WEIR_ENOMEM, "receivers: no memory");
+	rc = target_open(t, text, port, &p->options, e);
+	atomic_init(&t->refs, 1);
+	if (rc == 0)
+		p->targets[p->n++] = t;
+	else
+		target_unref(t);
+	return rc;
+}
+
 /* Open the receivers of `list`. One with a fault goes to `ps`. */
 static int
 pool_fill(struct pool *p, const struct load *l, const struct config_line *at, char *list,
@@ -135,12 +165,8 @@ pool_fill(struct pool *p, const struct load *l, const struct config_line *at, ch
 	     one = strtok_r(NULL, ",", &save)) {
 		struct err why = ERR_INIT;
 
-		if (target_open(&p->targets[p->n], one, l->port, &p->options, &why) == 0) {
-			p->n++;
-			continue;
-		}
-		target_close(&p->targets[p->n]);
-		problem_add(ps, PROBLEM_ERROR, at, "%s: %s", l->r->directive, why.text);
+		if (pool_open(p, one, l->port, &why) != 0)
+			problem_add(ps, PROBLEM_ERROR, at, "%s: %s", l->r->directive, why.text);
 	}
 	if (p->n == 0 && ps->n_errors == errors)
 		problem_add(ps, PROBLEM_ERROR, at,
@@ -218,6 +244,33 @@ receivers_refuse(const void *arg, const struct sockaddr_storage *a, socklen_t le
 	return refused;
 }
 
+/* Look for the address of `t`. Returns whether it has one; `unsaid` grows if nobody is told. */
+static bool
+receivers_resolve_one(struct receivers *r, struct target *t, const struct target_options *options,
+    unsigned *unsaid)
+{
+	struct target_options o = *options;
+	struct err e = ERR_INIT;
+
+	if (atomic_load(&t->fd) != -1)
+		return true;
+	o.refuse = receivers_refuse;
+	o.arg = r;
+	if (target_resolve(t, &o, &e)) {
+		log_info("%s: %s has an address now", r->directive, t->name);
+		return true;
+	}
+	if (t->said || r->stop)
+		return false;
+	t->said = true;
+	if (r->said++ < RECEIVERS_SAID)
+		log_warn("%s: %s (nothing is sent there until it has an address; tried again every "
+		         "%u s)", r->directive, e.text, RECEIVERS_RETRY_S);
+	else
+		++*unsaid;
+	return false;
+}
+
 /* Try every target that has no address yet. Returns how many still have none. */
 static unsigned
 receivers_resolve(struct receivers *r)
@@ -226,28 +279,15 @@ receivers_resolve(struct receivers *r)
 
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n && !r->stop; k++) {
-			struct target *t = &r->pools[i].targets[k];
-			struct target_options o = r->pools[i].options;
-			struct err e = ERR_INIT;
+			struct target *t = r->pools[i].targets[k];
 
-			if (atomic_load(&t->fd) != -1)
-				continue;
-			o.refuse = receivers_refuse;
-			o.arg = r;
-			if (target_resolve(t, &o, &e)) {
-				log_info("%s: %s has an address now", r->directive, t->name);
+			/* Those before these, which have it, too, may be about to. */
+			if (atomic_exchange(&t->looked_up, true)) {
+				left++;
 				continue;
 			}
-			left++;
-			if (t->said || r->stop)
-				continue;
-			t->said = true;
-			if (r->said++ < RECEIVERS_SAID)
-				log_warn("%s: %s (nothing is sent there until it has an address; "
-				         "tried again every %u s)",
-				    r->directive, e.text, RECEIVERS_RETRY_S);
-			else
-				unsaid++;
+			left += !receivers_resolve_one(r, t, &r->pools[i].options, &unsaid);
+			atomic_store(&t->looked_up, false);
 		}
 	if (unsaid > 0)
 		log_warn("%s: %u more have no address: weir show targets lists them", r->directive,
@@ -263,7 +303,7 @@ receivers_unref(struct receivers *r)
 		return;
 	for (unsigned i = 0; i < r->n_pools; i++) {
 		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_close(&r->pools[i].targets[k]);
+			target_unref(r->pools[i].targets[k]);
 		free(r->pools[i].targets);
 		tagfilter_free(r->pools[i].tags);
 	}
@@ -347,11 +387,11 @@ receivers_one(enum receivers_of of, const char *text, uint16_t port, const struc
 	}
 	p->id = 1;
 	p->options = *base;
-	p->n = r->n_targets = 1;
-	if (target_open(&p->targets[0], text, port, base, e) != 0) {
+	if (pool_open(p, text, port, e) != 0) {
 		receivers_free(r);
 		return NULL;
 	}
+	r->n_targets = 1;
 	return r;
 }
 
@@ -364,7 +404,7 @@ receivers_start(struct receivers *r, struct err *e)
 
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n; k++)
-			named += atomic_load(&r->pools[i].targets[k].fd) == -1;
+			named += atomic_load(&r->pools[i].targets[k]->fd) == -1;
 	if (named == 0)
 		return 0;
 	atomic_fetch_add(&r->refs, 1);
@@ -388,6 +428,123 @@ receivers_free(struct receivers *r)
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 	receivers_unref(r);
+}
+
+struct receivers *
+receivers_read(const struct receivers_config *c, const struct output *o, struct problems *ps)
+{
+	size_t errors = ps->n_errors;
+	struct err e = ERR_INIT;
+	struct receivers *r;
+
+	if (c->file != NULL)
+		r = receivers_load(c->of, c->file, c->port, &c->options, ps, &e);
+	else
+		r = receivers_one(c->of, c->one, c->port, &c->options, &e);
+	if (r == NULL)
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name, e.text);
+	else if (c->check != NULL)
+		c->check(o, r, ps);
+	if (ps->n_errors == errors)
+		return r;
+	receivers_free(r);
+	return NULL;
+}
+
+int
+receivers_refuse_self(const struct receivers *r, const struct output *o, struct err *e)
+{
+	const struct target *self = self_find(o->engine, r);
+
+	if (self == NULL)
+		return 0;
+	return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
+	    o->ops->type, o->name, self->name);
+}
+
+/* A target, and the port that it is sent to from. */
+struct route {
+	struct target **target;
+	uint16_t source_port;
+};
+
+/* All of `r`, in their order. NULL: no memory. */
+static struct route *
+routes_list(const struct receivers *r)
+{
+	struct route *list = calloc(r->n_targets + 1, sizeof(*list));
+	unsigned n = 0;
+
+	for (unsigned i = 0; list != NULL && i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			list[n++] = (struct route){ &r->pools[i].targets[k],
+				r->pools[i].options.source_port };
+	return list;
+}
+
+/* Which of the `n` of `old`, from `from` on, and round, is the same as `as`; NULL: none. */
+static struct route *
+route_find(struct route *old, unsigned n, unsigned from, const struct route *as)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct route *o = &old[(from + i) % n];
+
+		if (o->target != NULL && o->source_port == as->source_port &&
+		    strcmp((*o->target)->name, (*as->target)->name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+int
+receivers_adopt(struct receivers *r, const struct receivers *before, struct err *e)
+{
+	struct route *fresh = routes_list(r), *old = routes_list(before);
+	bool room = fresh != NULL && old != NULL;
+
+	for (unsigned i = 0; room && i < r->n_targets; i++) {
+		struct route *same = route_find(old, before->n_targets, i, &fresh[i]);
+
+		if (same == NULL)
+			continue;
+		target_unref(*fresh[i].target);
+		*fresh[i].target = *same->target;
+		atomic_fetch_add(&(*same->target)->refs, 1);
+		same->target = NULL; /* it is no other's */
+	}
+	free(fresh);
+	free(old);
+	return room ? 0 : err_set(e, WEIR_ENOMEM, "%s: no memory", r->directive);
+}
+
+struct receivers *
+receivers_reread(const struct receivers_config *c, const struct output *o,
+    const struct receivers *before, struct problems *ps)
+{
+	struct receivers *r = c->file != NULL ? receivers_read(c, o, ps) : NULL;
+	struct err e = ERR_INIT;
+
+	if (r == NULL)
+		return NULL;
+	if (receivers_refuse_self(r, o, &e) == 0 && receivers_adopt(r, before, &e) == 0)
+		return r;
+	problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
+	receivers_free(r);
+	return NULL;
+}
+
+static void
+receivers_free_later(void *r)
+{
+	receivers_free(r);
+}
+
+void
+receivers_drop(struct receivers *r)
+{
+	rcu_enter();
+	rcu_defer(receivers_free_later, r);
+	rcu_leave();
 }
 
 /* What people see of a target. */
@@ -422,7 +579,7 @@ receivers_see(const struct receivers *r, struct receivers_seen *seen)
 	seen->list = calloc(r->n_targets + 1, sizeof(*seen->list));
 	for (unsigned i = 0; seen->list != NULL && i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_copy(&r->pools[i], &r->pools[i].targets[k], &seen->list[seen->n++]);
+			target_copy(&r->pools[i], r->pools[i].targets[k], &seen->list[seen->n++]);
 }
 
 void

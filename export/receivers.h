@@ -35,7 +35,7 @@ struct pool {
 	struct tagfilter *tags; /* which tags it takes; NULL: all; owned */
 	struct target_options options;
 	unsigned n;
-	struct target *targets;
+	struct target **targets;
 	_Atomic uint32_t turn; /* BALANCE_RR: datagrams so far */
 };
 
@@ -58,6 +58,40 @@ struct receivers {
 
 /* The directives that name receivers. */
 enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS, RECEIVERS_OF_SAMPLES };
+
+/* What the directives say of them. */
+struct receivers_config {
+	enum receivers_of of;
+	const char *file, *one;        /* of pools, or the one receiver */
+	uint16_t port;                 /* of receivers that name none */
+	struct target_options options; /* how sockets are made */
+	/* What else is wrong with `r`, also when they are read anew, to `ps`; NULL: nothing. */
+	void (*check)(const struct output *o, const struct receivers *r, struct problems *ps);
+};
+
+/* Read them, as receivers_load or receivers_one. Faults go to `ps`; NULL when there are some. */
+struct receivers *receivers_read(
+    const struct receivers_config *c, const struct output *o, struct problems *ps);
+
+/*
+ * Read the file anew. A target that stays, by its name and the port that it is sent to from,
+ * is the same one as in `before`, with its socket and its counts. NULL where there is no file,
+ * or faults, which go to `ps`.
+ */
+struct receivers *receivers_reread(const struct receivers_config *c, const struct output *o,
+    const struct receivers *before, struct problems *ps);
+
+/*
+ * `r`, which nobody has seen, has the targets of `before` in place of those that are the same.
+ * Returns 0, or -WEIR_ENOMEM with `e`.
+ */
+int receivers_adopt(struct receivers *r, const struct receivers *before, struct err *e);
+
+/* Free them when nobody who reads RCU can see them any more. */
+void receivers_drop(struct receivers *r);
+
+/* Returns 0, or -WEIR_EINVAL with `e` when one of them is this weir itself. */
+int receivers_refuse_self(const struct receivers *r, const struct output *o, struct err *e);
 
 /*
  * Load `path`: a line is id=N ip=HOST:PORT[,HOST:PORT...] and, as it may be, balance-alg=rr

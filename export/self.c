@@ -46,7 +46,7 @@ self_find(const struct engine *en, const struct receivers *r)
 {
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n; k++) {
-			const struct target *t = &r->pools[i].targets[k];
+			const struct target *t = r->pools[i].targets[k];
 
 			if (atomic_load(&t->fd) != -1 &&
 			    self_listens(en, &t->addr, t->addr_len))

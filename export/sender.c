@@ -83,7 +83,7 @@ sender_mtu(const struct receivers *r, uint32_t mtu)
 {
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n; k++) {
-			uint32_t one = target_mtu(&r->pools[i].targets[k]);
+			uint32_t one = target_mtu(r->pools[i].targets[k]);
 
 			if (one >= MESSAGE_MTU_MIN && one < mtu)
 				mtu = one;
@@ -354,52 +354,44 @@ peers_free(struct peers *p)
 	free(p->fds);
 }
 
-/* Which of `old`, from number `from` on, and round, is the same as `p`, and no other's yet. */
+/* Which of `old`, from number `from` on, and round, sends to `t`; -1: none. */
 static int32_t
-peer_find(const struct peers *old, unsigned from, const struct peer *p, const bool *used)
+peer_find(const struct peers *old, unsigned from, const struct target *t)
 {
 	for (unsigned i = 0; i < old->n; i++) {
 		unsigned k = (from + i) % old->n;
 
-		if (!used[k] && old->list[k].source_port == p->source_port &&
-		    strcmp(old->list[k].target->name, p->target->name) == 0)
+		if (old->list[k].target == t)
 			return (int32_t)k;
 	}
 	return -1;
 }
 
 /*
- * A peer for each of `r`. Those that are among `old` (NULL: none are) have its number and its
- * socket, and get no connection of their own. Returns 0, or -WEIR_ENOMEM with `e`.
+ * A peer for each of `r`. Those whose targets are among those of `old` (NULL: none are) have its
+ * number, and get no connection of their own. Returns 0, or -WEIR_ENOMEM with `e`.
  */
 static int
 peers_make(struct peers *to, struct receivers *r, const struct peers *old, bool stream,
     struct err *e)
 {
-	bool *used = calloc((old != NULL ? old->n : 0) + 1, sizeof(*used));
 	int rc = 0;
 
 	*to = (struct peers){ .receivers = r };
 	to->list = calloc(r->n_targets + 1, sizeof(*to->list));
 	to->fds = calloc(r->n_targets + 1, sizeof(*to->fds));
-	if (to->list == NULL || to->fds == NULL || used == NULL)
+	if (to->list == NULL || to->fds == NULL)
 		rc = err_set(e, WEIR_ENOMEM, "no memory for receivers");
 	for (unsigned i = 0; rc == 0 && i < r->n_pools; i++)
 		for (unsigned k = 0; rc == 0 && k < r->pools[i].n; k++) {
 			struct peer *p = &to->list[to->n];
-			struct peer as = { .target = &r->pools[i].targets[k],
-				.source_port = r->pools[i].options.source_port };
-			int32_t before = old != NULL ? peer_find(old, to->n, &as, used) : -1;
+			struct target *t = r->pools[i].targets[k];
+			int32_t before = old != NULL ? peer_find(old, to->n, t) : -1;
 
-			rc = peer_init(p, as.target, &r->pools[i].options, stream && before == -1, e);
+			rc = peer_init(p, t, &r->pools[i].options, stream && before == -1, e);
 			p->before = before;
 			to->n++;
-			if (before == -1)
-				continue;
-			used[before] = true;
-			target_adopt(p->target, old->list[before].target);
 		}
-	free(used);
 	if (rc != 0)
 		peers_free(to);
 	return rc;

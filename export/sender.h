@@ -78,8 +78,8 @@ void sender_be_patient(struct sender *s, uint64_t until);
 
 /*
  * Send to `r`, which has not been started, in place of the receivers so far, and start it. A
- * target that stays, by its name and the port that it is sent to from, keeps its socket or its
- * connection, its numbers and its counts; others are told templates at once. When this
+ * target that it has adopted keeps its connection and its numbers; others are told templates
+ * at once. When this
  * returns, the receivers before are no longer looked at. Returns 0, or -WEIR_E... with `e`, and
  * nothing has changed. The main thread.
  */

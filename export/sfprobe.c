@@ -207,7 +207,7 @@ static void
 sfprobe_load(struct output *o, struct problems *ps)
 {
 	const struct sfprobe_config *c = o->config;
-	const struct probe_config probe = { .of = RECEIVERS_OF_SAMPLES,
+	const struct receivers_config probe = { .of = RECEIVERS_OF_SAMPLES,
 		.file = c->receivers,
 		.one = c->receiver,
 		.port = DEFAULT_PORT,
@@ -281,7 +281,7 @@ agent_find(const struct sfprobe *p)
 		return p->config->agent;
 	if (!ip_is_none(&p->config->source))
 		return p->config->source;
-	if (r->n_targets > 0 && target_own(&r->pools[0].targets[0], &own))
+	if (r->n_targets > 0 && target_own(r->pools[0].targets[0], &own))
 		return own;
 	log_warn("sfprobe[%s]: calls itself agent 127.0.0.1, as its own address is not known; "
 	         "write sfprobe_agentip", p->probe.output->name);

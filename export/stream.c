@@ -97,12 +97,6 @@ stream_free(struct stream *s)
 	free(s);
 }
 
-void
-stream_move(struct stream *s, struct target *t)
-{
-	s->target = t;
-}
-
 bool
 stream_is_open(const struct stream *s)
 {

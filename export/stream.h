@@ -22,9 +22,6 @@ struct stream;
 struct stream *stream_new(struct target *t, const struct target_options *o, struct err *e);
 void stream_free(struct stream *s);
 
-/* It is `t`'s from now on, which has the same address. */
-void stream_move(struct stream *s, struct target *t);
-
 bool stream_is_open(const struct stream *s);
 
 /* Whether it is another connection than when this was asked last: nothing was told there. */

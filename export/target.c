@@ -278,30 +278,6 @@ target_close(struct target *t)
 	atomic_store(&t->fd, -1);
 }
 
-void
-target_adopt(struct target *t, const struct target *before)
-{
-	int fd = atomic_load_explicit(&before->fd, memory_order_acquire);
-
-	fd = fd != -1 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-	if (fd == -1)
-		return;
-	target_close(t);
-	t->addr = before->addr;
-	t->addr_len = before->addr_len;
-	atomic_store_explicit(&t->fd, fd, memory_order_release);
-}
-
-void
-target_inherit(struct target *t, const struct target *before)
-{
-	atomic_fetch_add(&t->sent, atomic_load(&before->sent));
-	atomic_fetch_add(&t->octets, atomic_load(&before->octets));
-	atomic_fetch_add(&t->refusals, atomic_load(&before->refusals));
-	for (int i = 0; i < TARGET_N_REASONS; i++)
-		atomic_fetch_add(&t->unsent[i], atomic_load(&before->unsent[i]));
-}
-
 bool
 target_resolve(struct target *t, const struct target_options *o, struct err *e)
 {

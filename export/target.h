@@ -49,6 +49,8 @@ struct target_options {
 struct target {
 	char name[256];               /* "192.0.2.1:2100", as the operator wrote it */
 	char host[254], port[6];
+	_Atomic unsigned refs;        /* receivers (receivers.h) that have it, where some do */
+	_Atomic bool looked_up;       /* somebody is looking for its address */
 	_Atomic int fd;               /* -1: not resolved */
 	struct sockaddr_storage addr; /* what `fd` is connected to */
 	socklen_t addr_len;
@@ -72,15 +74,6 @@ struct target_tally {
 int target_open(struct target *t, const char *text, uint16_t port,
     const struct target_options *o, struct err *e);
 void target_close(struct target *t);
-
-/*
- * `t`, just opened, takes the place of `before`, which is the same receiver and may still be
- * sent to: where that one has a socket, `t` sends by it, too. The main thread.
- */
-void target_adopt(struct target *t, const struct target *before);
-
-/* `t` has sent, or not, what `before` has. Nobody sends to `before` any more. */
-void target_inherit(struct target *t, const struct target *before);
 
 /* The address that `t` is sent to from. Returns false when it is not known yet. */
 bool target_own(const struct target *t, ip16_t *own);

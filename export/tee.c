@@ -85,7 +85,7 @@ struct tee_worker {
 
 struct tee {
 	const struct tee_config *config;
-	struct target_options options;
+	struct receivers_config where;
 	_Atomic(struct receivers *) receivers;
 	struct tagfilter *filter; /* pre_tag_filter; NULL: none */
 	unsigned n_workers;
@@ -153,7 +153,7 @@ pool_balance(struct pool *p, struct tee_worker *w, uint64_t mask, struct target_
 			its |= (uint64_t)(chosen[i] == one) << i;
 		}
 		mask &= ~its;
-		target_give(w, &p->targets[one], its, tally);
+		target_give(w, p->targets[one], its, tally);
 	}
 }
 
@@ -165,7 +165,7 @@ pool_give(struct pool *p, struct tee_worker *w, uint64_t mask, struct target_tal
 		return;
 	}
 	for (unsigned k = 0; k < p->n; k++)
-		target_give(w, &p->targets[k], mask, tally);
+		target_give(w, p->targets[k], mask, tally);
 }
 
 /* The batch; tagged, if somebody `looks`, as far as the headers of datagrams say something. */
@@ -235,32 +235,11 @@ tee_relay(struct output *o, unsigned worker, enum collector_kind kind,
 	w->n++;
 }
 
-/* Read what the operator says. Faults go to `ps`; NULL when there are some. */
-static struct receivers *
-receivers_of(const struct tee *t, struct problems *ps)
-{
-	const struct tee_config *c = t->config;
-	struct err e = ERR_INIT;
-	size_t errors = ps->n_errors;
-	struct receivers *r;
-
-	if (c->receivers != NULL)
-		r = receivers_load(RECEIVERS_OF_DATAGRAMS, c->receivers, DEFAULT_PORT, &t->options, ps, &e);
-	else
-		r = receivers_one(RECEIVERS_OF_DATAGRAMS, c->receiver, DEFAULT_PORT, &t->options, &e);
-	if (r == NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
-	if (ps->n_errors == errors)
-		return r;
-	receivers_free(r);
-	return NULL;
-}
-
 /* See to it that tags are there where `r` or the plugin looks at them. */
 static void
-tags_want(struct output *o, const struct receivers *r, struct problems *ps)
+tags_want(const struct output *o, const struct receivers *r, struct problems *ps)
 {
-	struct tee *t = o->priv;
+	const struct tee *t = o->priv;
 
 	if (t->filter == NULL && !r->tagged)
 		return;
@@ -301,15 +280,18 @@ tee_load(struct output *o, struct problems *ps)
 	o->priv = t;
 	t->config = c;
 	t->n_workers = o->engine->n_workers;
-	t->options = (struct target_options){ .source = c->source,
-		.send_buffer = (uint32_t)c->pipe_size,
-		.refuse = self_listens,
-		.arg = o->engine,
-		.ip_precedence = (uint8_t)c->ip_precedence };
-	atomic_init(&t->receivers, receivers_of(t, ps));
+	t->where = (struct receivers_config){ .of = RECEIVERS_OF_DATAGRAMS,
+		.file = c->receivers,
+		.one = c->receiver,
+		.port = DEFAULT_PORT,
+		.options = { .source = c->source,
+		    .send_buffer = (uint32_t)c->pipe_size,
+		    .refuse = self_listens,
+		    .arg = o->engine,
+		    .ip_precedence = (uint8_t)c->ip_precedence },
+		.check = tags_want };
 	filter_load(o, ps);
-	if (atomic_load(&t->receivers) != NULL)
-		tags_want(o, atomic_load(&t->receivers), ps);
+	atomic_init(&t->receivers, receivers_read(&t->where, o, ps));
 }
 
 static void
@@ -333,11 +315,9 @@ tee_open(struct output *o, struct err *e)
 {
 	struct tee *t = o->priv;
 	struct receivers *r = atomic_load(&t->receivers);
-	const struct target *self = self_find(o->engine, r);
 
-	if (self != NULL)
-		return err_set(e, WEIR_EINVAL,
-		    "tee[%s]: %s is this weir itself: name another receiver", o->name, self->name);
+	if (receivers_refuse_self(r, o, e) != 0)
+		return -WEIR_EINVAL;
 	if (receivers_start(r, e) != 0)
 		return -WEIR_EIO;
 	t->workers = calloc(t->n_workers, sizeof(*t->workers));
@@ -361,37 +341,21 @@ tee_open(struct output *o, struct err *e)
 }
 
 static void
-receivers_drop(void *r)
-{
-	receivers_free(r);
-}
-
-static void
 tee_reload(struct output *o, struct problems *ps)
 {
 	struct tee *t = o->priv;
-	struct receivers *fresh;
-	const struct target *self;
+	struct receivers *fresh = receivers_reread(&t->where, o, atomic_load(&t->receivers), ps);
 	struct err e = ERR_INIT;
-	size_t errors = ps->n_errors;
 
-	if (t->config->receivers == NULL || (fresh = receivers_of(t, ps)) == NULL)
+	if (fresh == NULL)
 		return;
-	tags_want(o, fresh, ps);
-	self = self_find(o->engine, fresh);
-	if (self != NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL,
-		    "tee_receivers: %s is this weir itself: name another receiver", self->name);
-	if (ps->n_errors == errors && receivers_start(fresh, &e) != 0)
+	if (receivers_start(fresh, &e) != 0) {
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s", e.text);
-	if (ps->n_errors != errors) {
 		receivers_free(fresh);
 		return;
 	}
-	log_info("tee_receivers %s: read anew", t->config->receivers);
-	rcu_enter();
-	rcu_defer(receivers_drop, atomic_exchange(&t->receivers, fresh));
-	rcu_leave();
+	log_info("%s %s: read anew", fresh->directive, t->where.file);
+	receivers_drop(atomic_exchange(&t->receivers, fresh));
 }
 
 /* `each` may wait for its client: not while we read RCU. */

@@ -74,8 +74,8 @@ test_pools(void **state)
 	assert_int_equal(r->n_targets, 5);
 	assert_int_equal(r->pools[0].n, 3);
 	assert_int_equal(r->pools[0].balance, BALANCE_NONE);
-	assert_string_equal(r->pools[0].targets[0].port, "2100");
-	assert_string_equal(r->pools[0].targets[2].host, "::1");
+	assert_string_equal(r->pools[0].targets[0]->port, "2100");
+	assert_string_equal(r->pools[0].targets[2]->host, "::1");
 	assert_int_equal(r->pools[1].id, 4294967295U);
 	assert_int_equal(r->pools[1].balance, BALANCE_RR);
 	assert_int_equal(r->pools[1].options.source_port, 1234);
@@ -166,7 +166,7 @@ test_many(void **state)
 	assert_int_equal(ps.n, 0);
 	assert_int_equal(r->n_pools, n);
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(target_port(&r->pools[i].targets[0].addr), i + 1);
+		assert_int_equal(target_port(&r->pools[i].targets[0]->addr), i + 1);
 	receivers_free(r);
 	free(text);
 }
@@ -182,10 +182,37 @@ test_names(void **state)
 	assert_int_equal(ps.n, 0);
 	assert_int_equal(receivers_start(r, NULL), 0);
 	assert_true(r->resolving);
-	while (atomic_load(&r->pools[0].targets[1].fd) == -1)
+	while (atomic_load(&r->pools[0].targets[1]->fd) == -1)
 		usleep(1000);
-	assert_int_equal(atomic_load(&r->pools[0].targets[0].fd), -1);
+	assert_int_equal(atomic_load(&r->pools[0].targets[0]->fd), -1);
 	receivers_free(r);
+}
+
+/* Who stays is the same, with its address, whatever its place; each once. */
+static void
+test_adopt(void **state)
+{
+	struct problems ps = { 0 };
+	struct receivers *r = load("id=1 ip=127.0.0.1:1,localhost:2,127.0.0.1:3\n", &ps), *fresh;
+	struct target *name = r->pools[0].targets[1], *third = r->pools[0].targets[2];
+
+	(void)state;
+	assert_int_equal(receivers_start(r, NULL), 0);
+	while (atomic_load(&name->fd) == -1)
+		usleep(1000);
+	third->sent = 7;
+	fresh = load("id=5 ip=127.0.0.1:3,127.0.0.1:3,localhost:2\n"
+	             "id=6 ip=127.0.0.1:1 src_port=4\n", &ps);
+	assert_int_equal(receivers_adopt(fresh, r, NULL), 0);
+	receivers_free(r);
+	assert_ptr_equal(fresh->pools[0].targets[0], third);
+	assert_ptr_equal(fresh->pools[0].targets[2], name);
+	assert_int_not_equal(atomic_load(&name->fd), -1);
+	assert_int_equal(third->sent, 7);
+	assert_int_equal(fresh->pools[0].targets[1]->sent, 0);
+	assert_int_equal(fresh->pools[1].targets[0]->sent, 0); /* by another port */
+	receivers_free(fresh);
+	problems_free(&ps);
 }
 
 /* One that is to be forgotten while the resolver keeps its thread is: nobody waits. */
@@ -228,6 +255,7 @@ main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_slow_resolver),
 	};
 	int fd = mkstemp(path), rc;

@@ -260,7 +260,7 @@ test_told_once_resolved(void **state)
 	(void)state;
 	snprintf(pools, sizeof(pools), "id=1 ip=%s\n", name);
 	g = rig_open(ENCODE_V9, false, pools);
-	t = &g->receivers->pools[0].targets[0];
+	t = g->receivers->pools[0].targets[0];
 	socket = atomic_exchange(&t->fd, -1); /* as of a name */
 	assert_int_equal(sender_start(g->sender, NULL), 0);
 	fill(g, 0, 1, 1);
@@ -450,11 +450,12 @@ test_renew(void **state)
 	/* The second is the first now, and in another pool; the third is new. */
 	snprintf(pools, sizeof(pools), "id=5 ip=%s\nid=6 ip=%s\n", names[1], names[2]);
 	fresh = pools_read(g, pools);
+	assert_int_equal(receivers_adopt(fresh, g->receivers, NULL), 0);
 	assert_int_equal(sender_renew(g->sender, fresh, NULL), 0);
 	receivers_free(g->receivers);
 	g->receivers = fresh;
-	assert_int_equal(atomic_load(&fresh->pools[0].targets[0].sent), 4);
-	assert_int_equal(atomic_load(&fresh->pools[1].targets[0].sent), 0);
+	assert_int_equal(atomic_load(&fresh->pools[0].targets[0]->sent), 4);
+	assert_int_equal(atomic_load(&fresh->pools[1].targets[0]->sent), 0);
 	fill(g, 1, 20, 10);
 	assert_int_equal(datagrams_take(fds[1], 2, &sequence, &after), 0);
 	assert_int_equal(sequence, 40);
@@ -490,6 +491,7 @@ test_renew_connections(void **state)
 	fill(g, 0, 50000, UINT_MAX);
 	for (int i = 0; i < 3; i++) {
 		fresh = pools_read(g, pools);
+		assert_int_equal(receivers_adopt(fresh, g->receivers, NULL), 0);
 		assert_int_equal(sender_renew(g->sender, fresh, NULL), 0);
 		receivers_free(g->receivers);
 		g->receivers = fresh;
@@ -552,14 +554,14 @@ test_failover_without_a_route(void **state)
 	interface_set("lo:1", false);
 	rig_start(g);
 	for (unsigned i = 1; i <= 10; i++) {
-		const struct target *t = g->receivers->pools[0].targets;
+		struct target *const *t = g->receivers->pools[0].targets;
 
 		fill(g, 0, 1, 1);
 		/* Each by itself: the first ones find that out. */
-		while (t[0].sent + t[0].unsent[TARGET_UNREACHABLE] + t[1].sent < i)
+		while (t[0]->sent + t[0]->unsent[TARGET_UNREACHABLE] + t[1]->sent < i)
 			nanosleep(&(struct timespec){ 0, CLOCK_MS }, NULL);
 		if (i == 1)
-			assert_int_equal(t[0].unsent[TARGET_UNREACHABLE], 1);
+			assert_int_equal(t[0]->unsent[TARGET_UNREACHABLE], 1);
 	}
 	rig_stop(g);
 	assert_true(g->output->written >= 1);

@@ -170,6 +170,14 @@ def test_reload_and_who_is_not_there(tmp_path, weir, receivers):
     assert b.take(100) == [numbered(i) for i in range(100)]
     assert targets(w)[f"127.0.0.1:{dead}"]["refusals"] > 0
     assert targets(w)[f"127.0.0.1:{b.port}"]["sent"] == 100
+
+    # One that stays goes on counting, in another pool, too.
+    path.write_text(f"id=8 ip=127.0.0.1:{a.port}\nid=9 ip=127.0.0.1:{b.port}\n")
+    w.process.send_signal(signal.SIGUSR2)
+    poll(lambda: w.log_text().count("read anew") == 2)
+    send_from("127.0.0.2", port, V5)
+    b.take(101)
+    assert [(targets(w)[f"127.0.0.1:{x.port}"]["sent"]) for x in (a, b)] == [1, 101]
     w.books()
     assert w.stop() == 0
 
