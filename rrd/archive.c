@@ -48,6 +48,15 @@ rras_format(const struct archive_shape *shape, char text[PROFILE_RRAS][64])
 	return n;
 }
 
+/* Whether nothing is in the file: what a power failure leaves of one that was being made. */
+static bool
+file_is_empty(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
 int
 archive_create(const char *path, const struct archive_shape *shape, int64_t start,
     struct err *e)
@@ -64,6 +73,8 @@ archive_create(const char *path, const struct archive_shape *shape, int64_t star
 	}
 	for (size_t i = 0; i < n; i++)
 		argv[argc++] = rra[i];
+	if (file_is_empty(path) && unlink(path) != 0)
+		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
 	rrd_clear_error();
 	if (rrd_create_r2(path, shape->step_s, (time_t)start, 1, NULL, NULL, argc, argv) != 0)
 		return archive_error(e, path);
@@ -185,6 +196,8 @@ archive_check(const char *path, const struct archive_shape *shape, int64_t *last
 	const char *wrong;
 	int rc;
 
+	if (file_is_empty(path))
+		return -WEIR_ENOENT;
 	rc = cookie_check(path, e);
 	if (rc != 0)
 		return rc;

@@ -35,15 +35,16 @@ struct archive_bin {
 
 /*
  * Make the archive `path`, empty, of which the first bin starts at `start`. A file that
- * is there already is left alone. Returns 0 or -WEIR_EIO with `e`.
+ * is there already, and has anything in it, is left alone. Returns 0 or -WEIR_EIO with `e`.
  */
 int archive_create(const char *path, const struct archive_shape *shape, int64_t start,
     struct err *e);
 
 /*
  * Look at the archive `path` and give the time of its last update to `*last`. Returns
- * 0; -WEIR_ENOENT when there is no such file; -WEIR_EUNSUPPORTED with `e` when it is of
- * another shape than ours (data sources, series, step), or no archive at all; -WEIR_EIO.
+ * 0; -WEIR_ENOENT when there is no such file, or nothing in it; -WEIR_EUNSUPPORTED with
+ * `e` when it is of another shape than ours (data sources, series, step), or no archive at
+ * all; -WEIR_EIO.
  */
 int archive_check(const char *path, const struct archive_shape *shape, int64_t *last,
     struct err *e);

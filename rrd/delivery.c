@@ -60,6 +60,24 @@ round_find(struct known_set *ks, struct journal_round *round)
 	}
 }
 
+/*
+ * See that the file of the entry is there. librrd is told what is not when it comes to it;
+ * rrdcached would take bins for an empty file, and lose them.
+ */
+static int
+entry_ready(struct delivery *d, const struct journal_entry *entry, struct err *e)
+{
+	int64_t first = entry->end;
+	int rc = known_check(d->ks, entry->k, e);
+
+	if (rc != -WEIR_ENOENT || d->cached == NULL)
+		return rc;
+	if (entry->kind == JOURNAL_IDLE)
+		first -= (int64_t)(entry->n - 1) * d->ks->shape.step_s;
+	return first > d->ks->shape.step_s ?
+	    known_create(d->ks, entry->k, first - d->ks->shape.step_s, e) : rc;
+}
+
 /* Find whose the entries of `round` are, which they are about to be told, and keep their heads. */
 static int
 round_heads(struct telling *t, struct journal_round *round, struct err *e)
@@ -79,11 +97,11 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 			continue;
 		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
 			k->journaled = entry->end;
-		if (k->headed || k->failed)
-			continue;
 		why.code = 0;
-		if (known_check(d->ks, k, &why) != 0)
+		if (k->failed || entry_ready(d, entry, &why) != 0)
 			continue; /* telling it has more to say */
+		if (k->headed)
+			continue;
 		rc = heads_take(&d->heads, d->ks, k, &why);
 		if (rc != 0) {
 			telling_spoils(t, k);

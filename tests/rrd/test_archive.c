@@ -246,6 +246,28 @@ foreign_files_are_refused(void **state)
 	scratch_free(dir);
 }
 
+/* A power failure leaves files of no octets, of which nobody can have had anything. */
+static void
+an_empty_file_is_made_anew(void **state)
+{
+	char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+	struct archive_bin bin = { .end = START + STEP, .sums = { 1, 2, 3 } };
+	int64_t last = 0;
+	struct err e = ERR_INIT;
+	FILE *f = fopen(path, "w");
+
+	(void)state;
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(archive_check(path, &shape, &last, &e), -WEIR_ENOENT);
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+	assert_int_equal(archive_check(path, &shape, &last, &e), 0);
+	assert_int_equal(archive_update(path, &bin, 1, &last, &e), 0);
+	assert_int_equal(archive_sum(path, "bytes", START + STEP), 2);
+	scratch_free(dir);
+	free(path);
+}
+
 /* A bin that RRD refuses in the middle: `last` tells how far the update got. */
 static void
 a_failed_update_says_how_far_it_got(void **state)
@@ -319,6 +341,7 @@ main(void)
 		cmocka_unit_test(series_are_read),
 		cmocka_unit_test(other_data_sources_are_refused),
 		cmocka_unit_test(foreign_files_are_refused),
+		cmocka_unit_test(an_empty_file_is_made_anew),
 		cmocka_unit_test(a_failed_update_says_how_far_it_got),
 		cmocka_unit_test(every_profile_and_step_works),
 	};

@@ -447,6 +447,43 @@ what_rrdcached_forgets_is_told_again(void **state)
 	scratch_free(r.f.dir);
 }
 
+static void
+walk_empty(const char *path, void *arg)
+{
+	(void)arg;
+	assert_int_equal(truncate(path, 0), 0);
+}
+
+/* Archives that a power failure has left empty are made anew, as rrdcached does not say. */
+static void
+empty_archives_are_made_anew(void **state)
+{
+	struct run r = { .cached = true, .flush_s = 3600 };
+
+	(void)state;
+	if (!daemon_installed())
+		return;
+	fixture_init(&r.f);
+	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
+	daemon_start(&r.daemon);
+	clock_set((uint64_t)START * CLOCK_S);
+	life_open(&r);
+	bins_tell(&r, 0, 3);
+	fixture_close(&r.f);
+	daemon_stop(&r.daemon, SIGKILL);
+	archives_walk(&r.f, walk_empty, NULL);
+	daemon_start(&r.daemon);
+	r.flush_s = 0;
+	life_open(&r);
+	publish(&r.f, 3, false);
+	clock_set(0);
+	assert_int_equal(r.f.rc, 0);
+	all_is_conserved(&r.f, 3, 5);
+	fixture_close(&r.f);
+	daemon_stop(&r.daemon, SIGKILL);
+	scratch_free(r.f.dir);
+}
+
 /*
  * rrdcached may not forget: no head is put back, as it has bins in memory that it will write
  * behind those that the head takes away.
@@ -494,6 +531,7 @@ main(void)
 		cmocka_unit_test(killed_weirs_lose_nothing),
 		cmocka_unit_test(killed_weirs_and_rrdcacheds_lose_nothing),
 		cmocka_unit_test(what_rrdcached_forgets_is_told_again),
+		cmocka_unit_test(empty_archives_are_made_anew),
 		cmocka_unit_test(who_may_not_forget_is_told_nothing),
 	};
 
