@@ -236,7 +236,10 @@ archive_head_octets(const char *path)
 	return octets;
 }
 
-/* Open `path` when nobody else updates it. Returns the descriptor, or -WEIR_E... with `e`. */
+/*
+ * Open `path` when nobody else updates it; to write it, with librrd's lock, which its end closes.
+ * Returns the descriptor, or -WEIR_E... with `e`.
+ */
 static int
 quiet_open(const char *path, int flags, struct err *e)
 {
@@ -248,9 +251,11 @@ quiet_open(const char *path, int flags, struct err *e)
 		    strerror(errno));
 	for (unsigned waited = 0;; waited++) {
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int rc = fcntl(fd, flags == O_RDWR ? F_SETLK : F_GETLK, &lock);
 
 		/* Where there are no locks, librrd has none either. */
-		if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+		if (flags == O_RDWR ? rc == 0 || (errno != EAGAIN && errno != EACCES) :
+		                      rc != 0 || lock.l_type == F_UNLCK)
 			return fd;
 		if (waited == LOCK_WAIT_MS)
 			break;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/rrd/scratch.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "rrd/archive.h"
 
 #define BINS 400
@@ -268,6 +273,58 @@ an_empty_file_is_made_anew(void **state)
 	free(path);
 }
 
+static const char *locked_path;
+static volatile sig_atomic_t locked; /* 1: it was, 2: it was not */
+
+/* Another process looks whether somebody has the archive locked: we do not see our own lock. */
+static void
+lock_look(int sig)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	(void)sig;
+	if (pid == 0) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int fd = open(locked_path, O_RDWR);
+
+		_exit(fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 1 : 2);
+	}
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		locked = WEXITSTATUS(status);
+}
+
+/* While a head is put back nobody updates the archive: here its octets are beyond a limit. */
+static void
+a_head_is_put_back_under_the_lock(void **state)
+{
+	char *dir = scratch_new(), *path = path_in(dir, "a.rrd");
+	struct sigaction look = { .sa_handler = lock_look };
+	struct rlimit limit, small;
+	uint8_t head[65536];
+	struct err e = ERR_INIT;
+	uint32_t file;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+	len = archive_head_octets(path);
+	assert_in_range(len, 1000, sizeof(head));
+	assert_int_equal(archive_head_read(path, head, len, &file, &e), 0);
+	locked_path = path;
+	assert_int_equal(sigaction(SIGXFSZ, &look, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 1;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(archive_head_write(path, head, len, file, &e), -WEIR_EIO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(locked, 1);
+	assert_int_equal(archive_head_write(path, head, len, file, &e), 0);
+	scratch_free(dir);
+	free(path);
+}
+
 /* A bin that RRD refuses in the middle: `last` tells how far the update got. */
 static void
 a_failed_update_says_how_far_it_got(void **state)
@@ -342,6 +399,7 @@ main(void)
 		cmocka_unit_test(other_data_sources_are_refused),
 		cmocka_unit_test(foreign_files_are_refused),
 		cmocka_unit_test(an_empty_file_is_made_anew),
+		cmocka_unit_test(a_head_is_put_back_under_the_lock),
 		cmocka_unit_test(a_failed_update_says_how_far_it_got),
 		cmocka_unit_test(every_profile_and_step_works),
 	};
