@@ -2,6 +2,7 @@
 #include "rrd/cached.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -167,6 +168,23 @@ socket_connect(const struct cached *c, int family, const struct sockaddr *to, so
 	return -1;
 }
 
+/* Whether `pid` is rrdcached itself, and not who listened for it before it ran (systemd). */
+static bool
+process_is_rrdcached(pid_t pid)
+{
+	static const char name[] = "rrdcached\n";
+	char path[32], buf[sizeof(name)];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	n = read(fd, buf, sizeof(buf));
+	close(fd);
+	return n == (ssize_t)sizeof(name) - 1 && memcmp(buf, name, sizeof(name) - 1) == 0;
+}
+
 /* Returns as cached_connect, of a connection that is new. */
 static int
 connected_to(struct cached *c)
@@ -175,7 +193,9 @@ connected_to(struct cached *c)
 	socklen_t len = sizeof(who);
 	bool same;
 
-	if (c->path != NULL && getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+	/* The one who called listen(2), which is not always who accepts: unix(7). */
+	if (c->path == NULL || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 ||
+	    !process_is_rrdcached(who.pid))
 		who.pid = 0;
 	same = who.pid != 0 && who.pid == c->peer;
 	c->peer = who.pid;

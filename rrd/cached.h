@@ -31,7 +31,7 @@ enum { CACHED_AGAIN = 1, CACHED_ANOTHER };
 /*
  * Connect, where it is not. Returns 0; when it has connected anew, and what was sent before
  * may be lost: CACHED_AGAIN when that is the same process as the last time, CACHED_ANOTHER when
- * it is not, or may not be; or -WEIR_EIO with `e`.
+ * it is not, or may not be, as with a socket that systemd has made; or -WEIR_EIO with `e`.
  */
 int cached_connect(struct cached *c, struct err *e);
 bool cached_connected(const struct cached *c);
