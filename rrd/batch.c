@@ -12,35 +12,55 @@
  */
 #define FLUSHES 256U
 #define AHEAD   32U /* entries: whose names are fetched into the cache */
+/* No other writer is that far before us: a bin that is refused so is kept, not carried. */
+#define LATER_MAX_S (7 * 86400)
 
-/*
- * rrdcached had a later time of the archive. Nobody but another writer can have told it that:
- * the bin can go there no more.
- */
-static void
-bin_refused(struct telling *t, const struct cached_item *it, const char *text)
+#define REFUSED "illegal attempt to update using time "
+
+/* The time that rrdcached has of the archive, as it says in refusing `it`; -1: it makes no sense. */
+static int64_t
+refused_for(const struct cached_item *it, const char *text)
 {
 	static const char last_is[] = "when last update time is ";
 	const char *last = strstr(text, last_is);
+	int64_t using = strtoll(text + sizeof(REFUSED) - 1, NULL, 10);
 	int64_t time = last != NULL ? strtoll(last + sizeof(last_is) - 1, NULL, 10) : 0;
-	struct known *k = it->k;
 
+	return using == it->end && time >= using && time <= using + LATER_MAX_S ? time : -1;
+}
+
+/*
+ * rrdcached had a later time of the archive. Nobody but another writer can have told it that:
+ * the bin can go there no more. Returns whether that can be believed.
+ */
+static bool
+bin_refused(struct telling *t, const struct cached_item *it, const char *text)
+{
+	struct known *k = it->k;
+	int64_t time;
+
+	if (strncmp(text, REFUSED, sizeof(REFUSED) - 1) != 0)
+		return false;
 	if (t->at < t->d->maybe)
-		return; /* as it was there already */
+		return true; /* as it was there already */
+	time = refused_for(it, text);
+	if (time < 0)
+		return false;
 	k->unsure = true;
-	if (time > k->last && time <= ARCHIVE_TIME_MAX)
+	if (time > k->last)
 		k->last = time;
 	if (it->entry->kind != JOURNAL_BIN)
-		return;
+		return true;
 	t->r->late += it->entry->n;
 	t->carried += it->entry->n;
 	if (t->d->drop_late) {
 		t->r->refused += it->entry->n;
-		return;
+		return true;
 	}
 	sums_add(&k->carry, &it->entry->sums);
 	k->carry_rows += it->entry->n;
 	k->carry_changed = t->d->carries = true;
+	return true;
 }
 
 /* The file of `it` is gone: make it anew, with room for this bin. */
@@ -79,9 +99,9 @@ command_failed(void *arg, size_t no, const char *text)
 		telling_fails(t, -WEIR_EIO, &why);
 		return;
 	}
-	if (strncmp(text, "illegal attempt to update using time", 36) == 0) {
-		bin_refused(t, it, text);
-	} else if (strncmp(text, "No such file", 12) == 0) {
+	if (bin_refused(t, it, text))
+		return;
+	if (strncmp(text, "No such file", 12) == 0) {
 		file_missing(t, it);
 	} else {
 		err_set(&why, WEIR_EIO, "rrdcached: %s/%s: %s", t->d->ks->folder, it->k->file, text);

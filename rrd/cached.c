@@ -18,6 +18,7 @@
 #define DEFAULT_PORT "42217"
 #define TIMEOUT_MS   60000U
 #define HURRIED_MS   1000U /* when weir ends */
+#define WAITS        2U    /* as long as so many waits may all of a batch take */
 #define TICK_MS      200   /* how soon a wait sees that it is to hurry */
 #define SEND_OCTETS  65536U
 #define LINE_OCTETS  8192U /* of an answer */
@@ -27,6 +28,7 @@ struct cached {
 	char *path;            /* of a socket in the file system, or NULL: */
 	char *host, *port;
 	int fd;                /* -1: not connected */
+	uint64_t began;        /* the batch, or the connecting, clock_mono */
 	pid_t peer;            /* whom we were connected to last; 0: not known */
 	bool timed_out;        /* the last one was too slow */
 	_Atomic bool hurry;
@@ -129,19 +131,22 @@ cached_failed(struct cached *c, int why, struct err *e)
 static int
 socket_wait(const struct cached *c, int fd, short events)
 {
-	uint64_t began = clock_mono();
+	uint64_t began = clock_mono(), now = began;
 
-	for (;;) {
+	for (;; now = clock_mono()) {
 		struct pollfd p = { .fd = fd, .events = events };
-		unsigned limit = atomic_load(&c->hurry) ? HURRIED_MS : TIMEOUT_MS;
-		int n = poll(&p, 1, TICK_MS);
+		uint64_t limit = (atomic_load(&c->hurry) ? HURRIED_MS : TIMEOUT_MS) *
+		    (CLOCK_S / 1000);
+		int n;
 
+		/* One that sends an octet now and then is no better than a mute one. */
+		if (now - began >= limit || now - c->began >= WAITS * limit)
+			return ETIMEDOUT;
+		n = poll(&p, 1, TICK_MS);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return errno;
-		if (clock_mono() - began >= limit * (CLOCK_S / 1000))
-			return ETIMEDOUT;
 	}
 }
 
@@ -235,6 +240,7 @@ cached_connect(struct cached *c, struct err *e)
 	if (c->fd >= 0 && !connection_stale(c->fd))
 		return 0;
 	cached_disconnect(c);
+	c->began = clock_mono();
 	if (c->path == NULL)
 		return connect_host(c, e);
 	memcpy(to.sun_path, c->path, strlen(c->path) + 1);
@@ -296,8 +302,8 @@ out_put(struct cached *c, const char *s, size_t len)
 }
 
 /*
- * The next line of the answer, without its newline, to be used at once; what is too long
- * is cut. NULL with errno when there is none.
+ * The next line of the answer, without its newline, to be used at once. NULL with errno when
+ * there is none, or it is too long to be rrdcached's.
  */
 static char *
 in_line(struct cached *c)
@@ -306,12 +312,14 @@ in_line(struct cached *c)
 		char *from = c->in + c->in_at, *end = memchr(from, '\n', c->in_len - c->in_at);
 		ssize_t n;
 
-		if (end != NULL || c->in_len - c->in_at == sizeof(c->in)) {
-			if (end == NULL)
-				end = c->in + sizeof(c->in) - 1;
+		if (end != NULL) {
 			*end = '\0';
 			c->in_at = (size_t)(end - c->in) + 1;
 			return from;
+		}
+		if (c->in_len - c->in_at == sizeof(c->in)) {
+			errno = EMSGSIZE;
+			return NULL;
 		}
 		memmove(c->in, from, c->in_len - c->in_at);
 		c->in_len -= c->in_at;
@@ -337,6 +345,9 @@ cached_begin(struct cached *c, struct err *e)
 
 	c->bad = false;
 	c->commands = 0;
+	c->began = clock_mono();
+	if (c->in_len > c->in_at)
+		return cached_lost(c, "says more than it was asked", e);
 	out_put(c, "BATCH\n", 6);
 	out_flush(c);
 	if (c->bad)
@@ -402,8 +413,8 @@ int
 cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *text),
     void *arg, struct err *e)
 {
+	unsigned long n, before = 0;
 	char *line, *end;
-	unsigned long n;
 
 	out_put(c, ".\n", 2);
 	out_flush(c);
@@ -420,8 +431,10 @@ cached_end(struct cached *c, void (*failed)(void *arg, size_t no, const char *te
 		if ((line = in_line(c)) == NULL)
 			return cached_failed(c, errno, e);
 		no = strtoul(line, &end, 10);
-		if (no == 0 || no > c->commands || *end != ' ')
+		/* Each once, or one bin would be carried twice. */
+		if (no <= before || no > c->commands || *end != ' ')
 			return cached_lost(c, line, e);
+		before = no;
 		failed(arg, no - 1, end + 1);
 	}
 	return 0;

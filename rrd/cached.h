@@ -6,7 +6,8 @@
  * daemon has taken it may still lose (kill -9): who cares keeps it until a FLUSH says
  * that it is in the file.
  *
- * Blocks, a minute at most for each answer. What it answers is read as hostile input. One
+ * Blocks, a minute at most for each wait and two for a batch. What it answers is read as
+ * hostile input: lines that are none of its own, or come twice, end the connection. One
  * thread at a time, but for cached_hurry.
  */
 #ifndef WEIR_RRD_CACHED_H
@@ -39,7 +40,7 @@ bool cached_connected(const struct cached *c);
 /* Whether it was lost, or could not be had, because the other side was too slow. */
 bool cached_timed_out(const struct cached *c);
 
-/* Let no wait take longer than a second from now on. Any thread. */
+/* Let no wait take longer than a second from now on, and no batch than two. Any thread. */
 void cached_hurry(struct cached *c);
 
 /* Give the connection up: after errors, when the other side is not to be trusted. */
@@ -66,7 +67,7 @@ size_t cached_escape(const char *text, char *out);
 
 /*
  * End the batch and wait for the answer: `failed(arg, no, text)` is called for each command
- * that failed, `no` from 0 in the order that they were given, `text` the daemon's words.
+ * that failed, once, `no` from 0 in the order that they were given, `text` the daemon's words.
  * Returns 0, or -WEIR_EIO with `e`: then nothing is known of any of them, and it is not
  * connected any more.
  */
