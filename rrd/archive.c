@@ -22,6 +22,8 @@
 /* In the order of the values of an update. */
 static const char *const sources[] = { "bytes", "packets", "flows" };
 static const char template[] = "bytes:packets:flows";
+/* What librrd says when it has a later time. */
+static const char overtaken[] = "illegal attempt to update";
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 
 /* librrd's words for what went wrong, with the path where they lack it. */
@@ -440,6 +442,7 @@ archive_update(const char *path, const struct archive_bin *bins, size_t n, int64
 		}
 		rrd_clear_error();
 		if (rrd_update_r(path, template, (int)take, argv) != 0) {
+			bool late = strstr(rrd_get_error(), overtaken) != NULL;
 			int rc = archive_error(e, path);
 			time_t at;
 
@@ -448,7 +451,7 @@ archive_update(const char *path, const struct archive_bin *bins, size_t n, int64
 			at = rrd_last_r(path);
 			if (at > *last)
 				*last = at;
-			return rc;
+			return late ? -WEIR_EEXIST : rc;
 		}
 		done += take;
 		*last = bins[done - 1].end;

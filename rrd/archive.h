@@ -52,7 +52,7 @@ int archive_check(const char *path, const struct archive_shape *shape, int64_t *
 /*
  * Write `n` bins, in ascending order and all after `*last`, which follows what is
  * written. Returns 0, or -WEIR_EIO with `e`: the bins up to `*last` are in the archive
- * then, those after it are not.
+ * then, those after it are not; -WEIR_EEXIST when that is as somebody else has got that far.
  */
 int archive_update(const char *path, const struct archive_bin *bins, size_t n,
     int64_t *last, struct err *e);

@@ -36,7 +36,6 @@ refused_for(const struct cached_item *it, const char *text)
 static bool
 bin_refused(struct telling *t, const struct cached_item *it, const char *text)
 {
-	struct known *k = it->k;
 	int64_t time;
 
 	if (strncmp(text, REFUSED, sizeof(REFUSED) - 1) != 0)
@@ -46,20 +45,7 @@ bin_refused(struct telling *t, const struct cached_item *it, const char *text)
 	time = refused_for(it, text);
 	if (time < 0)
 		return false;
-	k->unsure = true;
-	if (time > k->last)
-		k->last = time;
-	if (it->entry->kind != JOURNAL_BIN)
-		return true;
-	t->r->late += it->entry->n;
-	t->carried += it->entry->n;
-	if (t->d->drop_late) {
-		t->r->refused += it->entry->n;
-		return true;
-	}
-	sums_add(&k->carry, &it->entry->sums);
-	k->carry_rows += it->entry->n;
-	k->carry_changed = t->d->carries = true;
+	telling_late(t, it->k, it->entry, time);
 	return true;
 }
 
@@ -228,7 +214,7 @@ batch_forget(struct telling *t)
 	t->most = BATCH_COMMANDS;
 	t->must_forget = true;
 	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
-		if (ks->order[i]->headed)
+		if (ks->order[i]->headed && !ks->order[i]->unsure)
 			rc = batch_command(t, ks->order[i], "FORGET");
 	if (rc == 0)
 		rc = batch_end(t);

@@ -29,6 +29,27 @@ telling_create(struct telling *t, struct known *k, int64_t end, struct err *e)
 	return rc == 0 ? heads_save(&t->d->heads, e) : rc;
 }
 
+void
+telling_late(
+    struct telling *t, struct known *k, const struct journal_entry *entry, int64_t time)
+{
+	if (time > k->last)
+		k->last = time;
+	/* The journal has to know, too: that head is not to be put back. */
+	k->unsure = true;
+	k->carry_changed = t->d->carries = true;
+	if (entry->kind != JOURNAL_BIN)
+		return;
+	t->r->late += entry->n;
+	t->carried += entry->n;
+	if (t->d->drop_late) {
+		t->r->refused += entry->n;
+		return;
+	}
+	sums_add(&k->carry, &entry->sums);
+	k->carry_rows += entry->n;
+}
+
 /* The round at `at`, or the next one; `*next` is where the one after it begins. As journal_read. */
 static int
 round_at(struct delivery *d, uint64_t at, struct journal_round **round, uint64_t *next,
@@ -200,7 +221,7 @@ delivery_carries(struct known_set *ks, struct journal_round *round, bool changed
 		if (changed_only ? k->carry_changed : any)
 			journal_put(round, &(struct journal_entry){ .id = k->id, .k = k,
 			    .other = k == &ks->other, .kind = JOURNAL_CARRY, .n = k->carry_rows,
-			    .sums = k->carry });
+			    .sums = k->carry, .end = changed_only && k->unsure ? k->last : 0 });
 	}
 }
 
@@ -507,6 +528,7 @@ journal_learn(struct delivery *d, struct err *e)
 			if (k != NULL && entry->kind == JOURNAL_CARRY) {
 				k->carry = entry->sums;
 				k->carry_rows = entry->n;
+				k->unsure |= entry->end > 0;
 			} else if (k != NULL && entry->end > k->last) {
 				k->last = k->journaled = entry->end;
 			}

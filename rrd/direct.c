@@ -12,6 +12,7 @@ struct direct {
 	unsigned n;
 	uint64_t rows;         /* of `bins` */
 	struct archive_bin bins[BINS];
+	const struct journal_entry *entries[BINS]; /* that they are of */
 };
 
 /* See that the file is there, made if it is not, with room for the first of the bins. */
@@ -27,22 +28,25 @@ static void
 direct_flush(struct direct *x)
 {
 	struct known_set *ks = x->t->d->ks;
+	/* What has not been told before and is there already, somebody else has overtaken. */
+	bool fresh = x->t->at >= x->t->d->maybe;
 	struct err why = ERR_INIT;
+	unsigned skip = 0;
 	int rc = 0;
 
-	/* The second try is for a file that was removed while we knew it. */
+	/* The second try is for a file that was removed while we knew it, or overtaken. */
 	for (unsigned tries = 0; x->n > 0 && tries < 2; tries++) {
-		unsigned skip = 0;
-
 		if ((rc = direct_ready(x, &why)) != 0)
 			break;
-		while (skip < x->n && x->bins[skip].end <= x->k->stored)
-			skip++;
+		for (; skip < x->n && x->bins[skip].end <= x->k->stored; skip++)
+			if (fresh)
+				telling_late(x->t, x->k, x->entries[skip], x->k->stored);
 		if (skip == x->n)
 			break;
 		rc = known_update(ks, x->k, x->bins + skip, x->n - skip, &why);
 		if (rc == 0)
 			break;
+		fresh &= rc == -WEIR_EEXIST; /* else some of them may be there by now */
 	}
 	if (rc == -WEIR_EUNSUPPORTED) {
 		x->t->refused += x->rows;
@@ -67,6 +71,7 @@ direct_bin(void *arg, const struct journal_entry *entry, const struct archive_bi
 		return;
 	if (entry->kind == JOURNAL_BIN)
 		x->rows += entry->n;
+	x->entries[x->n] = entry;
 	x->bins[x->n++] = *b;
 	x->t->r->bins++;
 }

@@ -255,7 +255,7 @@ record_restore(struct known_set *ks, const struct record *r, struct err *e)
 	int64_t stored;
 	int rc;
 
-	if (k == NULL || known_check(ks, k, &why) != 0)
+	if (k == NULL || k->unsure || known_check(ks, k, &why) != 0)
 		return 0;
 	stored = archive_last(known_path(ks, k, path));
 	if (ks->head_octets == 0)

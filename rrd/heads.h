@@ -55,7 +55,7 @@ int heads_spill(struct heads *h, struct err *e);
 int heads_save(struct heads *h, struct err *e);
 
 /*
- * Put all of them back into the archives, but into those that have changed otherwise. Nobody
+ * Put all of them back into the archives, but into those that somebody else changes. Nobody
  * may be about to update one. Returns how many; -WEIR_EAGAIN with `e` when somebody does; -WEIR_EIO.
  */
 int heads_restore(struct heads *h, struct known_set *ks, struct err *e);

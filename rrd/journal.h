@@ -31,7 +31,8 @@ enum journal_kind {
 	JOURNAL_BIN,      /* the bin that ends at `end` counted `sums` */
 	JOURNAL_IDLE,     /* `n` bins of nothing, of which the last ends at `end` */
 	JOURNAL_UNKNOWN,  /* nobody measured up to `end` */
-	JOURNAL_CARRY,    /* `sums` wait for the next bin, in place of what waited before */
+	JOURNAL_CARRY,    /* `sums` wait for the next bin, in place of what waited before; `end`,
+	                   * where it is not 0: somebody else writes the archive */
 	JOURNAL_KINDS
 };
 

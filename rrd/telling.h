@@ -68,6 +68,13 @@ entry_bins(const struct journal_entry *entry, uint32_t step,
  */
 int telling_create(struct telling *t, struct known *k, int64_t end, struct err *e);
 
+/*
+ * The archive `k` has got the later time `time` from somebody else: the bin of `entry` can go there
+ * no more. Carry its rows to the next one, or refuse them.
+ */
+void telling_late(
+    struct telling *t, struct known *k, const struct journal_entry *entry, int64_t time);
+
 /* direct.c: tell `round` through librrd. */
 void direct_round(struct telling *t, const struct journal_round *round);
 

@@ -340,7 +340,7 @@ a_failed_update_says_how_far_it_got(void **state)
 
 	(void)state;
 	assert_int_equal(archive_create(path, &shape, START, &e), 0);
-	assert_int_equal(archive_update(path, bins, 3, &last, &e), -WEIR_EIO);
+	assert_int_equal(archive_update(path, bins, 3, &last, &e), -WEIR_EEXIST);
 	assert_int_equal(last, START + STEP);
 	assert_int_equal(archive_sum(path, "bytes", START + 2 * STEP), 10);
 

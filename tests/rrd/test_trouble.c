@@ -237,6 +237,66 @@ archives_that_were_changed_stay_so(void **state)
 	}
 }
 
+/* Somebody else has the archive count seven octets at the time `arg`. */
+static void
+walk_overtake(const char *path, void *arg)
+{
+	struct archive_bin bin = { .end = *(const int64_t *)arg, .sums = { 1, 7, 1 } };
+	int64_t last = START;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(archive_update(path, &bin, 1, &last, &e), 0);
+}
+
+/*
+ * Somebody else has written a later time into an archive: what cannot go there is not counted as
+ * written, but carried to the next bin, or refused. And what he wrote stays there.
+ */
+static void
+what_another_writer_has_overtaken_is_late(void **state)
+{
+	const int64_t at = START + 2 * STEP;
+
+	(void)state;
+	for (int drop = 0; drop < 2; drop++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.config.late = drop ? RRD_LATE_DROP : RRD_LATE_NEXT;
+		fixture_open(&f, "src_host", 100);
+		f.o.engine = memset(&engine, 0, sizeof(engine));
+		feed(&f, 1, 0, 1000);
+		publish(&f, 1, false);
+		archives_walk(&f, walk_overtake, (void *)(uintptr_t)&at);
+		feed(&f, 1, 1, 20);
+		publish(&f, 2, false);
+		assert_int_equal(f.rc, 0);
+		assert_int_equal(f.sum.written, 1);
+		assert_int_equal(f.sum.spooled, !drop);
+		assert_int_equal(f.sum.refused, drop);
+		assert_int_equal(reason(drop ? STAT_RRD_LATE_REFUSED : STAT_RRD_LATE), 1);
+		feed(&f, 1, 2, 3);
+		publish(&f, 3, false);
+		assert_int_equal(f.rc, 0);
+		assert_int_equal(atomic_load(&f.o.spooled), 0);
+		fixture_close(&f);
+		fixture_open(&f, "src_host", 100);
+		publish(&f, 3, false);
+		assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
+		assert_int_equal(peek(&f, 0), 1000);
+		assert_int_equal(peek(&f, 2), drop ? 3 : 23);
+		sums_add(&f.counted, &(struct sums){ 1, 7, 1 });
+		if (drop) {
+			f.counted.bytes -= 20;
+			f.counted.packets -= 2;
+			f.counted.flows -= 1;
+		}
+		all_is_conserved(&f, 3, 1);
+		fixture_close(&f);
+		scratch_free(f.dir);
+	}
+}
+
 /* Archives are told nothing whose heads cannot be kept, and the journal keeps what it has. */
 static void
 heads_without_room_lose_nothing(void **state)
@@ -428,6 +488,7 @@ main(void)
 		cmocka_unit_test(a_failure_is_made_good_later),
 		cmocka_unit_test(a_half_written_archive_is_mended),
 		cmocka_unit_test(archives_that_were_changed_stay_so),
+		cmocka_unit_test(what_another_writer_has_overtaken_is_late),
 		cmocka_unit_test(heads_without_room_lose_nothing),
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
