@@ -24,7 +24,8 @@ static const struct directive weir_rows[] = {
 	           "semantics=u_int|hex|ip|mac|str|raw; at most 16. They stand in aggregate like any "
 	           "other. New ones belong at the end: rows are known by the order." },
 	{ .name = "state_dir", .type = DIRECTIVE_PATH, .offset = AT(state_dir),
-	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart." },
+	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart. Of several weirs "
+	    "each needs one of its own: who finds another there warns, and keeps nothing." },
 	{ .name = "checkpoint_interval", .type = DIRECTIVE_SECONDS,
 	    .offset = AT(checkpoint_interval), .def = "60", .unit = "s",
 	    .doc = "How often running totals that SNMP shows are written to state_dir, from "

@@ -222,11 +222,13 @@ static int
 run_start(struct run *r, struct err *e)
 {
 	const struct weir_config *c = &r->settings.weir;
+	bool keeps = !r->settings.reads_file;
 	int rc;
 
 	if ((rc = logs_open(c, e)) != 0)
 		return rc;
 	(void)mkdir(c->state_dir, 0750); /* who needs it says so when it is missing */
+	keeps = keeps && state_claim(&r->state, c->state_dir);
 	if ((rc = settings_collectors(&r->settings, &r->options, r->engine, e)) != 0)
 		return rc;
 	if ((rc = events_set(r, e)) != 0)
@@ -240,17 +242,17 @@ run_start(struct run *r, struct err *e)
 	if ((rc = control_start(r, e)) != 0 ||
 	    (rc = tables_start(r, e)) != 0 || (rc = pidfile_write(r, e)) != 0)
 		return rc;
-	state_load(&r->state, r->engine, c->state_dir, !r->settings.reads_file,
+	state_load(&r->state, r->engine, c->state_dir, keeps,
 	    settings_templates_file(&r->settings));
 	log_info("weir " PACKAGE_VERSION ": %u workers, %u views, %u outputs; tables take at "
 	         "most %llu MiB", r->engine->n_workers, r->engine->n_views,
 	    r->engine->n_outputs,
 	    (unsigned long long)(engine_max_octets(r->engine) >> 20));
 	door_outputs_check(r->engine, c->state_dir);
-	if (!r->settings.reads_file &&
+	if (keeps &&
 	    (r->keeper = keeper_new(r->engine, c->state_dir, c->checkpoint_interval, e)) == NULL)
 		return -e->code;
-	rc = alarms_start(r->engine->alarms, r->settings.reads_file ? NULL : c->state_dir, e);
+	rc = alarms_start(r->engine->alarms, keeps ? c->state_dir : NULL, e);
 	if (rc != 0 || (rc = engine_start(r->engine, e)) != 0)
 		return rc;
 	r->started = true;
@@ -269,6 +271,7 @@ run_end(struct run *r)
 	alarms_stop(r->engine->alarms);
 	keeper_end(r->keeper, r->started);
 	state_save(&r->state);
+	state_release(&r->state);
 	if (!books_balance(r->engine))
 		log_err("weir: the books do not balance: please report this as a bug");
 	reload_free(r->reload);
@@ -292,7 +295,7 @@ run_free(struct run *r)
 int
 cmd_run(int argc, char **argv)
 {
-	struct run r = { 0 };
+	struct run r = { .state.lock_fd = -1 };
 	struct err e = ERR_INIT;
 	int status;
 

@@ -1,12 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/state.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "collectors/netflow_json.h"
 #include "collectors/netflow_state.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
+
+#define CLAIM_TRIES 40 /* of 50 ms */
+
+/* Whether the lock becomes ours; one who ends has a moment to give it back. */
+static bool
+lock_take(int fd)
+{
+	static const struct timespec pause = { .tv_nsec = 50000000 };
+
+	for (unsigned tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+		if (errno != EWOULDBLOCK)
+			return true; /* not a file system for locks */
+		if (tries == CLAIM_TRIES)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+bool
+state_claim(struct state *s, const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/lock", state_dir) >= sizeof(path))
+		return true;
+	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	if (s->lock_fd == -1 || lock_take(s->lock_fd))
+		return true;
+	state_release(s);
+	log_warn("state_dir %s: another weir keeps its totals and templates there: those of "
+	         "this one will not outlive it; set state_dir", state_dir);
+	return false;
+}
+
+void
+state_release(struct state *s)
+{
+	if (s->lock_fd != -1)
+		(void)close(s->lock_fd);
+	s->lock_fd = -1;
+}
 
 /* A worker that takes NetFlow or IPFIX, or NULL. */
 static struct worker *

@@ -21,7 +21,17 @@ struct state {
 	const char *pmacct_path;  /* NULL: none */
 	uint64_t changes;         /* those that are written */
 	bool complained;          /* that it cannot be written */
+	int lock_fd;              /* -1: none; see state_claim */
 };
+
+/*
+ * Whether this weir may keep anything in `state_dir`: not where another one does, which is
+ * said. It is this one's until state_release, or until the process ends. True, too, where
+ * the folder cannot be written to: who has something to write says so.
+ */
+bool state_claim(struct state *s, const char *state_dir);
+
+void state_release(struct state *s);
 
 /*
  * Read what is there; what is wrong with it is logged. After the collectors are open and

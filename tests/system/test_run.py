@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import TUPLE, WEIR, free_port, generate, json_rows, poll
+from conftest import TUPLE, WEIR, Weir, free_port, generate, json_rows, poll
 
 
 def check(tmp_path, text, *args):
@@ -130,3 +130,25 @@ def test_live_capture_on_loopback(tmp_path, weir):
     assert row["bytes"] == row["packets"] * 100
     w.books()
     assert w.stop() == 0
+
+
+def test_state_is_kept_by_one_weir_at_a_time(tmp_path, weir):
+    """A second one with the same state_dir says so, runs, and writes over nothing."""
+    port, other = free_port(), free_port()
+    text = (f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {{}}\nplugins: snmp[s]\naggregate: {TUPLE}\n"
+            f"snmp_agentx_socket: {tmp_path}/agentx\n")
+    first = weir(text.format(port)).ready()
+    generate("netflow5", 300, 10, "--rate", 1000, udp=f"127.0.0.1:{port}")
+    poll(lambda: first.stats()["records_fed"] == 300)
+    (tmp_path / "second").mkdir()
+    second = Weir(tmp_path / "second", text.format(other), "--set", f"state_dir: {tmp_path}/state")
+    try:
+        second.ready()
+        poll(lambda: f"state_dir {tmp_path}/state: another weir keeps" in second.log_text())
+        assert first.stop() == 0
+        kept = {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()}
+        assert len(kept) == 3
+        assert second.stop() == 0
+        assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == kept
+    finally:
+        second.kill()
