@@ -3,12 +3,20 @@
 
 #include <string.h>
 
-#define MOVES_MAX 65536U /* pairs of rows that one slab can tell of */
+#define MOVES_MAX    65536U /* pairs of rows that one slab can tell of */
+#define MOVES_PASSES 16U    /* over them, as some wait for others that fill their row */
 
+/* Behind two keys and the rest of a row: of how many records a move is. */
 static uint32_t
 move_octets(const struct rowspec *rs)
 {
-	return rs->key_octets + rs->row_octets;
+	return rs->key_octets + rs->row_octets + (uint32_t)sizeof(uint64_t);
+}
+
+static uint64_t *
+move_records(const struct rowspec *rs, uint8_t *move)
+{
+	return (uint64_t *)(void *)(move + rs->key_octets + rs->row_octets);
 }
 
 int
@@ -56,7 +64,13 @@ keys_pack(const struct rowspec *rs, const struct flow *was, const struct flow *i
 	rowspec_pack(rs, is, &bin, 1, keys + rs->key_octets);
 }
 
-bool
+static bool
+keys_are_one(const struct rowspec *rs, const uint64_t *keys)
+{
+	return memcmp(keys, (const uint8_t *)keys + rs->key_octets, rs->key_octets) == 0;
+}
+
+enum moved
 moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin)
 {
@@ -65,14 +79,14 @@ moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
 	uint8_t *from, *to;
 
 	keys_pack(rs, was, is, bin, (uint8_t *)keys);
+	if (keys_are_one(rs, keys))
+		return MOVED_NOWHERE;
 	if (!rows_find(rs, s, (uint8_t *)keys, &sums, &from, &to))
-		return false;
-	if (from == to)
-		return true;
+		return MOVED_NOT;
 	rowspec_take_off(rs, from, was);
 	rowspec_add(rs, to, is);
 	s->emptied = true;
-	return true;
+	return MOVED_DONE;
 }
 
 bool
@@ -91,7 +105,7 @@ moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint
 	return true;
 }
 
-bool
+enum moved
 moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin)
 {
@@ -99,16 +113,17 @@ moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
 	uint8_t *row;
 
 	keys_pack(rs, was, is, bin, (uint8_t *)keys);
-	if (memcmp(keys, (uint8_t *)keys + rs->key_octets, rs->key_octets) == 0)
-		return true;
+	if (keys_are_one(rs, keys))
+		return MOVED_NOWHERE;
 	if (s->moves.rows == NULL || table_upsert(&s->moves, keys, 1, &row) != 0)
-		return false;
+		return MOVED_NOT;
 	rowspec_add(rs, row + rs->key_octets, is);
-	return true;
+	++*move_records(rs, row);
+	return MOVED_TOLD;
 }
 
-/* One move of `from`, whose bin has number `bin` in `to`. */
-static void
+/* One move, whose bin has number `bin` in `to`. Returns false when it cannot be done. */
+static bool
 move_apply(const struct rowspec *rs, struct slab *to, const uint8_t *move, uint16_t bin)
 {
 	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8];
@@ -119,22 +134,55 @@ move_apply(const struct rowspec *rs, struct slab *to, const uint8_t *move, uint1
 	rowspec_bin_set(rs, (uint8_t *)keys, bin);
 	rowspec_bin_set(rs, (uint8_t *)keys + rs->key_octets, bin);
 	if (!rows_find(rs, to, (uint8_t *)keys, rowspec_sums_get(rs, what), &was, &is))
-		return;
+		return false;
 	rowspec_take_off_row(rs, was, what);
 	rowspec_merge(rs, is, what);
 	to->emptied = true;
+	return true;
 }
 
-void
+/* Do those of `from` that are not yet done and can be. Returns of how many records they are. */
+static uint64_t
+moves_pass(const struct rowspec *rs, struct slab *to, struct slab *from)
+{
+	uint64_t records = 0;
+
+	for (uint32_t i = 0; i < from->moves.n; i++) {
+		uint8_t *move = table_row(&from->moves, i);
+		uint64_t *of = move_records(rs, move);
+		int bin;
+
+		if (*of == 0)
+			continue;
+		bin = slab_bin(to, from->bins[rowspec_bin(rs, move)]);
+		if (bin < 0 || !move_apply(rs, to, move, (uint16_t)bin))
+			continue;
+		records += *of;
+		*of = 0;
+	}
+	return records;
+}
+
+/*
+ * A record that moved twice is in the row that it left last only when it came there: pairs
+ * of rows do not stand in the order of moves, as each is of many.
+ */
+struct moves_told
 moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from)
 {
-	for (uint32_t i = 0; i < from->moves.n; i++) {
-		const uint8_t *move = table_row(&from->moves, i);
-		int bin = slab_bin(to, from->bins[rowspec_bin(rs, move)]);
+	struct moves_told told = { 0, 0 };
 
-		if (bin >= 0)
-			move_apply(rs, to, move, (uint16_t)bin);
+	if (from->moves.n == 0)
+		return told;
+	for (unsigned pass = 0; pass < MOVES_PASSES; pass++) {
+		uint64_t records = moves_pass(rs, to, from);
+
+		if (records == 0)
+			break;
+		told.moved += records;
 	}
-	if (from->moves.n > 0)
-		table_clear(&from->moves);
+	for (uint32_t i = 0; i < from->moves.n; i++)
+		told.stayed += *move_records(rs, table_row(&from->moves, i));
+	table_clear(&from->moves);
+	return told;
 }

@@ -24,25 +24,37 @@ int moves_init(const struct rowspec *rs, struct slab *s, struct err *e);
 /* The most that this can take of a slab's memory, in octets. */
 uint64_t moves_max_octets(const struct rowspec *rs);
 
+/* What became of a move. */
+enum moved {
+	MOVED_NOT,      /* the row does not hold as much, or there is no room: nothing changes */
+	MOVED_NOWHERE,  /* both rows are one: nothing is to be done */
+	MOVED_DONE,
+	MOVED_TOLD,     /* it is for moves_apply to do, and to count */
+};
+
 /*
  * Move what `was` counts from its row in `s` to that of `is`, which counts as much, both in bin
- * `bin` of `s`. Returns false, and nothing changes, when the row does not hold as much, or
- * there is no room for the other.
+ * `bin` of `s`. Not, when the row does not hold as much, or there is no room for the other.
  */
-bool moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
+enum moved moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin);
 
 /* Take what `was` counts off its row; the same. */
 bool moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint16_t bin);
 
 /*
- * As moves_now, for whoever has what was counted before `s`. Returns false when there is no
- * room.
+ * As moves_now, for whoever has what was counted before `s`. Not, when there is no room to tell of
+ * it.
  */
-bool moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
+enum moved moves_later(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin);
 
+/* Records of moves that others were told of: those that they could do, and those that not. */
+struct moves_told {
+	uint64_t moved, stayed;
+};
+
 /* Do in `to` what `from`, which may be the same, tells. */
-void moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from);
+struct moves_told moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from);
 
 #endif

@@ -161,9 +161,19 @@ books_collect(struct view *v, const struct slab *s)
 	pthread_mutex_unlock(&v->books_lock);
 }
 
+/* What workers could not do themselves, as they have passed the rows on. */
+static void
+held_move(struct engine *en, struct view *v, struct slab *from)
+{
+	struct moves_told told = moves_apply(&v->rs, v->held, from);
+
+	stat_add(&en->beside, STAT_CLASS_MOVED, told.moved);
+	stat_add(&en->beside, STAT_CLASS_STAYED, told.stayed);
+}
+
 /* Take over slab `s` of a shard of `v`. */
 static void
-slab_collect(struct view *v, struct slab *s, uint64_t now)
+slab_collect(struct engine *en, struct view *v, struct slab *s, uint64_t now)
 {
 	slab_tidy(&v->rs, s);
 	if (v->ledger != NULL)
@@ -174,10 +184,10 @@ slab_collect(struct view *v, struct slab *s, uint64_t now)
 		view_slab_put(v, s);
 	} else if (v->held == NULL) {
 		v->held = s;
-		moves_apply(&v->rs, s, s);
+		held_move(en, v, s);
 	} else {
 		slab_merge(&v->rs, v->held, s);
-		moves_apply(&v->rs, v->held, s);
+		held_move(en, v, s);
 		view_slab_put(v, s);
 	}
 }
@@ -343,7 +353,7 @@ view_collect(struct engine *en, unsigned no, uint64_t now)
 		    NULL, memory_order_acquire);
 
 		if (s != NULL)
-			slab_collect(en->views[no], s, now);
+			slab_collect(en, en->views[no], s, now);
 	}
 }
 

@@ -312,23 +312,23 @@ shard_is_in_time(const struct shard *sh, uint64_t stamp)
 }
 
 /* Move a record that a former slab has counted. */
-static bool
+static enum moved
 shard_move_late(struct shard *sh, const struct flow *was, const struct flow *is)
 {
 	const struct view *v = sh->view;
 	int bin;
 
 	if (!shard_is_in_time(sh, was->stamp))
-		return false;
+		return MOVED_NOT;
 	if (!view_holds(v)) {
 		bin = slab_bin_find(sh->active, was->stamp);
-		return bin >= 0 && moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
+		return bin < 0 ? MOVED_NOT : moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
 	}
 	bin = shard_bin_of(sh, was->stamp);
-	return bin >= 0 && moves_later(&v->rs, sh->active, was, is, (uint16_t)bin);
+	return bin < 0 ? MOVED_NOT : moves_later(&v->rs, sh->active, was, is, (uint16_t)bin);
 }
 
-static bool
+static enum moved
 shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is,
     uint64_t batch)
 {
@@ -337,7 +337,7 @@ shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is,
 	if (batch < sh->began)
 		return shard_move_late(sh, was, is);
 	bin = slab_bin_find(sh->active, was->stamp);
-	return bin >= 0 && moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
+	return bin < 0 ? MOVED_NOT : moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
 }
 
 /* The record of `m` stays as it is here. */
@@ -366,13 +366,15 @@ shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *
 	unsigned moved = 0;
 
 	for (unsigned i = 0; i < n; i++) {
+		enum moved how = MOVED_NOT;
+
 		if ((*moves[i]->lost & sh->bit) != 0)
 			continue;
-		if (!moves[i]->stays &&
-		    shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch))
-			moved++;
-		else
+		if (!moves[i]->stays)
+			how = shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch);
+		if (how == MOVED_NOT)
 			shard_lose(sh, moves[i]);
+		moved += how == MOVED_DONE;
 	}
 	return moved;
 }

@@ -164,7 +164,7 @@ struct shard_move {
  * - where rows add up in the end, the row takes what others of the same key count by now;
  * - elsewhere what was published stays.
  *
- * Returns how many moved.
+ * Returns how many moved; those that the publisher is told of it counts itself.
  */
 unsigned shard_move(struct shard *sh, const struct flow *pairs,
     const struct shard_move *const *moves, unsigned n);

@@ -252,6 +252,8 @@ static const struct {
 	{ "all of the bin waits", true, false, BIN, "00?aw|", "0:0,0,0", "bw!|", "0:0,2,0" },
 	{ "all of the bin waits for a while", true, false, BIN, "00?aw||||||", "0:1,1,0", "bw$",
 	    "0:1,1,0" },
+	{ "one behind the other, the last first", true, false, BIN, "00?aw|", "0:0,0,0", "am bw bm!|",
+	    "0:0,0,2" },
 	{ "what is added up is made up for", false, true, GOES, "00|", "0:2,0,0", "0aw$", "0:2,1,0" },
 	{ "as far as others are there", false, true, GOES, "00|", "0:2,0,0", "0aw bw$", "0:2,1,0" },
 	{ "what did not move takes nothing later", false, true, GOES, "00|", "0:2,0,0", "aw0cw am$",
@@ -273,6 +275,40 @@ test_cases(void **state)
 		rig_want(&g, cases[i].says, cases[i].then);
 		rig_play(&g, cases[i].rest);
 		rig_want(&g, cases[i].says, cases[i].end);
+		rig_close(&g);
+	}
+}
+
+/* What moved is counted as such, what did not as the other. */
+static void
+test_counted(void **state)
+{
+	static const struct {
+		const char *says, *script;
+		bool hold_open, adds_up;
+		enum view_unknown unknown;
+		unsigned moved, stayed;
+	} counted[] = {
+		{ "in their slab", "00aw bw|$", true, true, GOES, 2, 0 },
+		{ "of the class that it has", "00aw aw|$", true, true, GOES, 1, 0 },
+		{ "late", "00?|aw bm!|$", true, true, WAITS, 2, 0 },
+		{ "too late", "00?|||||||aw|$", true, true, WAITS, 0, 1 },
+		{ "its row is gone", "00?aw|am|$", true, true, WAITS, 1, 1 },
+		{ "and another is there", "00?aw|0cw am bw|!$", true, true, WAITS, 4, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		uint64_t stats[STAT_COUNT];
+		struct rig g;
+
+		rig_open(&g, counted[i].hold_open, counted[i].adds_up, counted[i].unknown);
+		rig_play(&g, counted[i].script);
+		engine_stats(g.en, stats);
+		if (stats[STAT_CLASS_MOVED] != counted[i].moved ||
+		    stats[STAT_CLASS_STAYED] != counted[i].stayed)
+			fail_msg("%s: %u moved, %u stayed", counted[i].says,
+			    (unsigned)stats[STAT_CLASS_MOVED], (unsigned)stats[STAT_CLASS_STAYED]);
 		rig_close(&g);
 	}
 }
@@ -324,8 +360,8 @@ test_tidy(void **state)
 				assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
 				rowspec_add(&rs, row, &was);
 			} else if (i % 3 == 1) { /* as many as there is room for */
-				assert_true(moves_now(&rs, s, &was, &is, 0));
-				assert_false(moves_now(&rs, s, &was, &is, 0));
+				assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_DONE);
+				assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
 			}
 		}
 	slab_tidy(&rs, s);
@@ -352,6 +388,7 @@ test_no_room(void **state)
 	struct rowspec rs = traffic_rowspec("src_host,class");
 	struct slab *s = slab_new(&rs, 1, NULL);
 	struct flow was = { .packets = 1 }, is = was;
+	struct moves_told told;
 	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
 	uint8_t *row;
 
@@ -361,11 +398,12 @@ test_no_room(void **state)
 	rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
 	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
 	rowspec_add(&rs, row, &was);
-	assert_false(moves_now(&rs, s, &was, &is, 0));
-	assert_false(moves_later(&rs, s, &was, &is, 0)); /* it tells of none */
+	assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_NOT); /* it tells of none */
 	assert_int_equal(moves_init(&rs, s, NULL), 0);
-	assert_true(moves_later(&rs, s, &was, &is, 0));
-	moves_apply(&rs, s, s);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_TOLD);
+	told = moves_apply(&rs, s, s);
+	assert_true(told.moved == 0 && told.stayed == 1);
 	assert_int_equal(s->moves.n, 0);
 	assert_int_equal(s->table.n, 1);
 	assert_int_equal(rowspec_sums_get(&rs, table_row(&s->table, 0))->packets, 1);
@@ -377,6 +415,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_with_a_ledger),
 		cmocka_unit_test(test_tidy),
 		cmocka_unit_test(test_no_room),

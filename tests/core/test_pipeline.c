@@ -327,7 +327,8 @@ keeping_after(void *arg)
 static void
 test_move_behind_a_filter(void **state)
 {
-	static const struct output_config common = { .aggregate = "class" };
+	static const struct output_config common = { .aggregate = "class" },
+					  hosts = { .aggregate = "src_host" };
 	static const struct rules_config none, ttl = { .aggregate_filter = "ip[8] = 9" },
 						other = { .aggregate_filter = "ip[8] != 9" };
 	uint8_t octets[60] = { [12] = 8, [14] = 0x45, [23] = 17, [37] = 53 };
@@ -347,6 +348,7 @@ test_move_behind_a_filter(void **state)
 	assert_int_equal(engine_output(en, &fake_output, "all", &common, &none, &out, NULL), 0);
 	assert_int_equal(engine_output(en, &fake_output, "ttl", &common, &ttl, &out, NULL), 0);
 	assert_int_equal(engine_output(en, &fake_output, "other", &common, &other, &out, NULL), 0);
+	assert_int_equal(engine_output(en, &fake_output, "no class", &hosts, &none, &out, NULL), 0);
 	fake_prepare(en);
 	shards = en->workers[0].shards;
 	pipeline_source(p, SOURCE_PACKETS);
