@@ -314,6 +314,26 @@ test_counted(void **state)
 }
 
 /*
+ * While its bin is open a record can move, though nothing of the bin was there when others were
+ * published.
+ */
+static void
+test_open_bin(void **state)
+{
+	struct err e = ERR_INIT;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, true, true, GOES);
+	assert_int_equal(view_ledger_want(g.en->views[0], &e), 0); /* so that slabs go round */
+	g.now += 50 * CLOCK_S;
+	rig_play(&g, "0|1.aw bw.");
+	rig_play(&g, "|$");
+	rig_want(&g, "published, and open", "0:1,0,0 1:0,1,0");
+	rig_close(&g);
+}
+
+/*
  * A ledger that shares a view has slabs of a second: what is told later moves in those that the
  * publisher has, as long as the bin is open.
  */
@@ -416,6 +436,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_open_bin),
 		cmocka_unit_test(test_with_a_ledger),
 		cmocka_unit_test(test_tidy),
 		cmocka_unit_test(test_no_room),
