@@ -8,8 +8,10 @@
 #include "lib/hash.h"
 #include "lib/intern.h"
 
-#define TEXT_OCTETS 4096U /* of a packet that are looked at */
+#define TEXT_OCTETS 4096U /* of a packet that are looked at, */
+#define TEXT_LINES  64U   /* in so many lines */
 #define LINE_OCTETS 256U  /* of a line */
+#define PORT_LEAST  1024U /* those below are of services, whoever announces them */
 #define PROTO_TCP   6
 #define PROTO_UDP   17
 
@@ -62,7 +64,7 @@ static void
 announce(const struct look *l, const ip16_t *host, unsigned long port, uint8_t proto,
     uint32_t class_id)
 {
-	if (port == 0 || port > UINT16_MAX || ip_is_none(host))
+	if (port < PORT_LEAST || port > UINT16_MAX)
 		return;
 	*end_at(l->ch, host, (uint16_t)port, proto) = (struct channel_end){ *host, (uint16_t)port,
 		proto, class_id, l->time + CHANNELS_LIFE };
@@ -88,7 +90,7 @@ channels_find(const struct channels *ch, const ip16_t *host, uint16_t port, uint
 static void
 announce_media(const struct look *l, const ip16_t *host, unsigned long port)
 {
-	if (port == 0) /* it is turned off */
+	if (port < PORT_LEAST) /* 0: it is turned off */
 		return;
 	announce(l, host, port, PROTO_UDP, l->ch->media);
 	announce(l, host, port + 1, PROTO_UDP, l->ch->reports);
@@ -146,6 +148,19 @@ line_ftp(const struct look *l, const char *line)
 	announce(l, &l->from, port, PROTO_TCP, l->ch->data);
 }
 
+/*
+ * A description may name any host; whoever sends one could so give the traffic of others a class.
+ * Only where it names an end of its own stream it is known whose it is. None is 0.0.0.0, which puts
+ * the other end on hold (RFC 3264 s8.4).
+ */
+static void
+announce_described(const struct look *l)
+{
+	if (memcmp(&l->host, &l->from, sizeof(l->host)) == 0 ||
+	    memcmp(&l->host, &l->to, sizeof(l->host)) == 0)
+		announce_media(l, &l->host, l->media);
+}
+
 /* "c=IN IP4 192.0.2.1", "m=audio 49170 RTP/AVP 0" (RFC 8866 s5.7, s5.14), in either order. */
 static void
 line_description(struct look *l, const char *line)
@@ -160,14 +175,14 @@ line_description(struct look *l, const char *line)
 			return;
 		memcpy(address, line + 9, len);
 		address[len] = '\0';
-		if (ip_parse(address, &l->host) == 0 && l->media != 0)
-			announce_media(l, &l->host, l->media);
+		if (ip_parse(address, &l->host) == 0)
+			announce_described(l);
 	} else if (strncmp(line, "m=", 2) == 0 && (port = strchr(line, ' ')) != NULL &&
 		   strstr(port, " RTP/") != NULL) {
 		unsigned long n = strtoul(port, NULL, 10);
 
 		l->media = n < UINT16_MAX ? (uint16_t)n : 0;
-		announce_media(l, &l->host, l->media);
+		announce_described(l);
 	}
 }
 
@@ -224,7 +239,7 @@ channels_look(struct channels *ch, uint32_t class_id, const struct packet_conten
 		end = p + TEXT_OCTETS;
 	ends_fill(&l, c);
 	l.reply = end - p > 5 && memcmp(p, "RTSP/", 5) == 0;
-	while (p < end) {
+	for (unsigned i = 0; i < TEXT_LINES && p < end; i++) {
 		const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));
 		size_t len = (size_t)((stop != NULL ? stop : end) - p);
 		char line[LINE_OCTETS]; /* what is longer says nothing of this */

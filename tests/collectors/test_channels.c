@@ -17,7 +17,10 @@
 #define TCP 6
 #define UDP 17
 
-/* What a control stream says, from 192.0.2.1 to 192.0.2.2, and which end of another it tells. */
+#define LINES7  "\n\n\n\n\n\n\n"
+#define LINES63 LINES7 LINES7 LINES7 LINES7 LINES7 LINES7 LINES7 LINES7 LINES7
+
+/* What a control stream says, from 192.0.2.1 to 192.0.2.2 (or 2001:db8::7 to 8), and which end of another it tells. */
 static const struct {
 	const char *says, *class, *text;
 	const char *host; /* NULL: none */
@@ -36,8 +39,14 @@ static const struct {
 	{ "active", "FTP_CONTROL", "port 192,0,2,1,4,1\r\n", "192.0.2.1", 1025, TCP, "FTP_DATA" },
 	{ "extended active", "FTP_CONTROL", "EPRT |1|192.0.2.1|5282|\r\n", "192.0.2.1", 5282, TCP,
 	    "FTP_DATA" },
-	{ "behind another line", "FTP_CONTROL", "200 Ok\r\n229 Extended (!!!7!)\r\n", "192.0.2.1", 7,
-	    TCP, "FTP_DATA" },
+	{ "behind another line", "FTP_CONTROL", "200 Ok\r\n229 Extended (!!!1024!)\r\n", "192.0.2.1",
+	    1024, TCP, "FTP_DATA" },
+	{ "as the last of 64 lines", "FTP_CONTROL", LINES63 "229 Extended (!!!1024!)\r\n", "192.0.2.1",
+	    1024, TCP, "FTP_DATA" },
+	{ "behind 64 lines", "FTP_CONTROL", LINES63 "\n229 Extended (!!!1024!)\r\n", "192.0.2.1",
+	    1024, TCP, NULL },
+	{ "a port of services", "FTP_CONTROL", "EPRT |1|192.0.2.1|1023|\r\n", "192.0.2.1", 1023, TCP,
+	    NULL },
 	{ "a number too few", "FTP_CONTROL", "PORT 192,0,2,1,4\r\n", "192.0.2.1", 1025, TCP, NULL },
 	{ "a number too large", "FTP_CONTROL", "PORT 192,0,2,1,4,257\r\n", "192.0.2.1", 1281, TCP, NULL },
 	{ "a port too large", "FTP_CONTROL", "EPRT |1|192.0.2.1|70818|\r\n", "192.0.2.1", 5282, TCP,
@@ -46,20 +55,32 @@ static const struct {
 	    NULL },
 	{ "what is not of this stream's protocol", "SIP", "PORT 192,0,2,1,4,1\r\n", "192.0.2.1", 1025,
 	    TCP, NULL },
-	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
-	    "m=audio 49170 RTP/AVP 0\r\n", "198.51.100.7", 49170, UDP, "RTP" },
-	{ "RTCP is behind it", "SIP", "c=IN IP4 198.51.100.7\nm=audio 49170 RTP/AVP 0\n",
-	    "198.51.100.7", 49171, UDP, "RTCP" },
+	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 192.0.2.2\r\n"
+	    "m=audio 49170 RTP/AVP 0\r\n", "192.0.2.2", 49170, UDP, "RTP" },
+	{ "RTCP is behind it", "SIP", "c=IN IP4 192.0.2.1\nm=audio 49170 RTP/AVP 0\n",
+	    "192.0.2.1", 49171, UDP, "RTCP" },
 	{ "the address behind the medium", "SIP", "m=video 49172 RTP/SAVP 31\r\n"
 	    "c=IN IP6 2001:db8::7\r\n", "2001:db8::7", 49172, UDP, "RTP" },
-	{ "of MGCP", "MGCP", "200 1203 OK\r\nI: FDE234C8\r\n\r\nv=0\r\nc=IN IP4 198.51.100.7\r\n"
-	    "m=audio 3456 RTP/AVP 0\r\n", "198.51.100.7", 3456, UDP, "RTP" },
-	{ "a group has a time to live", "SIP", "c=IN IP4 233.252.0.1/127\r\nm=audio 49170/2 RTP/AVP 0\r\n",
-	    "233.252.0.1", 49170, UDP, "RTP" },
-	{ "a medium that is turned off", "SIP", "c=IN IP4 198.51.100.7\r\nm=audio 0 RTP/AVP 0\r\n",
-	    "198.51.100.7", 1, UDP, NULL },
-	{ "another transport", "SIP", "c=IN IP4 198.51.100.7\r\nm=image 49170 udptl t38\r\n",
+	{ "of MGCP", "MGCP", "200 1203 OK\r\nI: FDE234C8\r\n\r\nv=0\r\nc=IN IP4 192.0.2.1\r\n"
+	    "m=audio 3456 RTP/AVP 0\r\n", "192.0.2.1", 3456, UDP, "RTP" },
+	{ "a time to live, and two ports", "SIP", "c=IN IP4 192.0.2.1/127\r\nm=audio 49170/2 RTP/AVP 0\r\n",
+	    "192.0.2.1", 49170, UDP, "RTP" },
+	{ "a medium that is turned off", "SIP", "c=IN IP4 192.0.2.1\r\nm=audio 0 RTP/AVP 0\r\n",
+	    "192.0.2.1", 1, UDP, NULL },
+	{ "another transport", "SIP", "c=IN IP4 192.0.2.1\r\nm=image 49170 udptl t38\r\n",
+	    "192.0.2.1", 49170, UDP, NULL },
+	{ "the host of others", "SIP", "c=IN IP4 198.51.100.7\r\nm=audio 49170 RTP/AVP 0\r\n",
 	    "198.51.100.7", 49170, UDP, NULL },
+	{ "and a group", "SIP", "m=audio 49170 RTP/AVP 0\r\nc=IN IP4 233.252.0.1/127\r\n",
+	    "233.252.0.1", 49170, UDP, NULL },
+	{ "nobody's, which puts on hold", "SIP", "c=IN IP4 0.0.0.0\r\nm=audio 49170 RTP/AVP 0\r\n",
+	    "192.0.2.1", 49170, UDP, NULL },
+	{ "a service's port", "SIP", "c=IN IP4 192.0.2.1\r\nm=audio 53 RTP/AVP 0\r\n", "192.0.2.1", 53,
+	    UDP, NULL },
+	{ "whose neighbour is none", "SIP", "c=IN IP4 192.0.2.1\r\nm=audio 1023 RTP/AVP 0\r\n",
+	    "192.0.2.1", 1024, UDP, NULL },
+	{ "the least port", "SIP", "c=IN IP4 192.0.2.1\r\nm=audio 1024 RTP/AVP 0\r\n", "192.0.2.1",
+	    1024, UDP, "RTP" },
 	{ "no address", "SIP", "c=IN IP4 nobody\r\nm=audio 49170 RTP/AVP 0\r\n", "192.0.2.1", 49170, UDP,
 	    NULL },
 	{ "the client's ports, by itself", "RTSP", "SETUP rtsp://a RTSP/1.0\r\nCSeq: 3\r\n"
@@ -77,13 +98,19 @@ content_of(const char *text, uint8_t *header, uint8_t **copy)
 {
 	size_t len = strlen(text);
 
-	memset(header, 0, 20);
-	header[0] = 0x45;
-	memcpy(header + 12, (uint8_t[]){ 192, 0, 2, 1, 192, 0, 2, 2 }, 8);
+	memset(header, 0, 40);
+	if (strstr(text, "IP6") != NULL) {
+		header[0] = 0x60;
+		memcpy(header + 8, (uint8_t[]){ 0x20, 1, 0xd, 0xb8, [15] = 7 }, 16);
+		memcpy(header + 24, (uint8_t[]){ 0x20, 1, 0xd, 0xb8, [15] = 8 }, 16);
+	} else {
+		header[0] = 0x45;
+		memcpy(header + 12, (uint8_t[]){ 192, 0, 2, 1, 192, 0, 2, 2 }, 8);
+	}
 	*copy = malloc(len > 0 ? len : 1);
 	assert_non_null(*copy);
 	memcpy(*copy, text, len);
-	return (struct packet_content){ .ip = header, .ip_octets = 20, .proto = TCP,
+	return (struct packet_content){ .ip = header, .ip_octets = header[0] == 0x60 ? 40 : 20, .proto = TCP,
 		.payload = rbuf_of(*copy, len) };
 }
 
@@ -104,7 +131,7 @@ test_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct channels *ch = channels_new();
-		uint8_t header[20], *copy;
+		uint8_t header[40], *copy;
 		struct packet_content c = content_of(cases[i].text, header, &copy);
 		uint32_t class = intern(cases[i].class, strlen(cases[i].class)), got;
 
@@ -132,10 +159,10 @@ test_bounds(void **state)
 	assert_non_null(ch);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint32_t class = intern(cases[i].class, strlen(cases[i].class));
-		char text[256];
+		char text[512];
 
 		for (size_t k = 0; k < 2 * strlen(cases[i].text); k++) {
-			uint8_t header[20], *copy;
+			uint8_t header[40], *copy;
 			struct packet_content c;
 
 			strcpy(text, cases[i].text);
