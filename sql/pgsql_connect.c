@@ -82,8 +82,8 @@ host_try(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
 	if ((rc = getaddrinfo(host, NULL, &hints, &list)) != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", host, gai_strerror(rc));
 	rc = -WEIR_EIO;
-	for (const struct addrinfo *at = list; at != NULL && rc != 0;
-	     at = at->ai_next) {
+	for (const struct addrinfo *at = list;
+	     at != NULL && rc != 0 && (at == list || !attempt_is_over(a)); at = at->ai_next) {
 		char address[NI_MAXHOST];
 
 		if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof(address),
@@ -111,6 +111,6 @@ pgsql_connect(struct sql_conn *c, const struct sql_config *config, struct attemp
 		snprintf(host, sizeof(host), "%.*s", (int)len, hosts);
 		rc = host_try(c, config, a, host, e);
 		hosts += len + (hosts[len] == ',');
-	} while (rc != 0 && *hosts != '\0');
+	} while (rc != 0 && *hosts != '\0' && !attempt_is_over(a));
 	return rc;
 }

@@ -614,7 +614,8 @@ def say(server, words, stop, clients):
 
 def test_servers_that_say_nothing(tmp_path, weir):
     """They accept and are silent; or begin to answer and stop; or there is no way to them: weir
-    counts before any is given up, and ends at once with all of them, the rows in its spool."""
+    counts before any is given up, and ends at once with all of them, the rows in its spool. It
+    looks no further then where it has several hosts."""
     kinds = [("pgsql", b""), ("mysql", b""), ("pgsql", b"R\0\0"), ("mysql", GREETING),
              ("pgsql", None), ("mysql", None)]
     clients, stop = [[] for _ in kinds], threading.Event()
@@ -639,6 +640,8 @@ def test_servers_that_say_nothing(tmp_path, weir):
             threads.append(threading.Thread(target=say, args=(server, words, stop, clients[i])))
             threads[-1].start()
         text += f"\nsql_port[p{i}]: {server.getsockname()[1]}"
+    hosts = 12 * ["127.0.0.1"]
+    text += f"\nsql_host[p0]: {','.join(hosts)}"
     try:
         w = weir(text, "--as", "nfacctd").ready()
         sender = netflow.Sender(port)
@@ -654,7 +657,7 @@ def test_servers_that_say_nothing(tmp_path, weir):
         for c in [*listening, *sum(clients, [])]:
             c.close()
     assert w.log_text().count("1 batches are left") == len(kinds)
-    assert all(clients)
+    assert all(clients) and len(clients[0]) < len(hosts)
 
 
 @SERVERS
