@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of sql/drain.h share: drain.c has the thread and its life, drain_run.c what
- * it does with batches. All but drain_is_stopping is the thread's, or its caller's where there
- * is none.
+ * What the files of sql/drain.h share: drain.c has the thread and its life, drain_run.c
+ * what it does with batches. All but drain_is_stopping is the thread's, or its caller's
+ * where there is none.
  */
 #ifndef WEIR_SQL_DRAIN_PARTS_H
 #define WEIR_SQL_DRAIN_PARTS_H
@@ -43,8 +43,8 @@ struct drain {
 	unsigned hopeless; /* batches that wait, */
 	unsigned refused_there; /* and such that the backup refused */
 	/* the main thread's */
-	uint64_t hurried, hurried_at; /* when weir began to end (monotonic ns); 0: not yet; and
-	                               * the progress by then */
+	uint64_t hurried;    /* when weir began to end (monotonic ns); 0: not yet; */
+	uint64_t hurried_at; /* and the progress by then */
 };
 
 /* Whether weir ends. Any thread. */
@@ -60,8 +60,9 @@ void drain_pause(uint64_t *pause, uint64_t *again);
 int drain_run(struct drain *d, struct err *e);
 
 /*
- * Write to the backup what waits for it and, with `others`, what waits at all, but not for what the primary may have: what was on its way to it when its
- * answer failed to come, or when weir ended. What the backup may have is for it for ever.
+ * Write to the backup what waits for it and, with `others`, what waits at all, but not
+ * for what the primary may have: what was on its way to it when its answer failed to
+ * come, or when weir ended. What the backup may have is for it for ever.
  */
 void drain_backup(struct drain *d, bool others);
 

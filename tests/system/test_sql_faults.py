@@ -130,8 +130,8 @@ def test_server_dies(engine, weir):
 @engines_of("pgsql", "mysql")
 @pytest.mark.parametrize("sig", [signal.SIGKILL] + [signal.SIGQUIT] * (KILLS > 8))
 def test_server_dies_within_a_transaction(engine, sig, weir, tmp_path):
-    """Many rows at once: it dies while it takes them, killed or stopped at once. What weir could not write when its file
-    was read is written by the next weir."""
+    """Many rows at once: it dies while it takes them, killed or stopped at once. What weir could
+    not write when its file was read is written by the next weir."""
     pcap, csv, none = tmp_path / "x.pcap", tmp_path / "x.csv", tmp_path / "none.pcap"
     generate("netflow5", 150000, 60000, "--uniform", "--pps", 1000000, pcap=pcap, truth=csv)
     netflow.capture(none, [])
