@@ -183,12 +183,14 @@ column_seek(const struct mib_table *table, subid_t number)
 }
 
 enum tree_found
-tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, struct cell *out)
+tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len,
+    struct cell *out)
 {
 	for (unsigned i = 0; i < mib->n; i++) {
 		const struct mib_table *table = mib->tables[i];
 		size_t rest;
 		uint16_t column;
+		uint32_t pos;
 		bool exact;
 
 		if (name_within(table, name, len, &rest) != 0)
@@ -199,9 +201,8 @@ tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, s
 		column = column_seek(table, name[0]);
 		if (column == table->n_columns || table->columns[column].number != name[0])
 			return TREE_NO_OBJECT;
-		out->table = table;
-		out->column = &table->columns[column];
-		out->pos = table_seek(table, t, name + 1, rest - 1, out, &exact);
+		pos = table_seek(table, t, name + 1, rest - 1, out, &exact);
+		*out = (struct cell){ table, &table->columns[column], pos };
 		return exact ? TREE_FOUND : TREE_NO_INSTANCE;
 	}
 	return TREE_NO_OBJECT;
@@ -230,15 +231,13 @@ table_next(const struct mib_table *table, const struct mib_tree *t, const subid_
 	}
 	if (column == table->n_columns)
 		return false;
-	out->table = table;
-	out->column = &table->columns[column];
-	out->pos = pos;
+	*out = (struct cell){ table, &table->columns[column], pos };
 	return true;
 }
 
 bool
-tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
-    struct cell *out)
+tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len,
+    bool inclusive, struct cell *out)
 {
 	for (unsigned i = 0; i < mib->n; i++) {
 		const struct mib_table *table = mib->tables[i];

@@ -237,15 +237,15 @@ enum tree_found { TREE_FOUND, TREE_NO_OBJECT, TREE_NO_INSTANCE };
  * The object of `mib` called exactly `name`, to `out`: all zero, or what was found before, in
  * any tree, near which it is looked for first.
  */
-enum tree_found tree_get(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len,
-    struct cell *out);
+enum tree_found tree_get(const struct mib *mib, const struct mib_tree *t,
+    const subid_t *name, size_t len, struct cell *out);
 
 /*
  * The first object whose name comes after `name`, or is `name` itself if `inclusive`, to
  * `out`, as above. Returns false at the end of the MIB.
  */
-bool tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name, size_t len, bool inclusive,
-    struct cell *out);
+bool tree_next(const struct mib *mib, const struct mib_tree *t, const subid_t *name,
+    size_t len, bool inclusive, struct cell *out);
 
 /* Write the name of `c` below the root to `out` (NAME_MAX_LEN). Returns its length. */
 size_t cell_name(const struct mib_tree *t, const struct cell *c, subid_t *out);

@@ -420,6 +420,64 @@ what_is_not_there_is_told_apart(void **state)
 	tree_free(t);
 }
 
+/* Two tables of 1024 rows, and how many rows of the second were looked at. */
+static unsigned n_looks;
+
+static uint32_t
+count_1024(const struct mib_tree *t)
+{
+	(void)t;
+	return 1024;
+}
+
+static size_t
+index_plain(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	(void)t;
+	out[0] = pos;
+	return 1;
+}
+
+static size_t
+index_counted(const struct mib_tree *t, uint32_t pos, subid_t *out)
+{
+	n_looks++;
+	return index_plain(t, pos, out);
+}
+
+/* What was found in another table says nothing about where to look in this one. */
+static void
+rows_are_sought_near_others_of_their_table(void **state)
+{
+	static const struct column one = { .number = 1 };
+	static const struct mib_table first = { "first", 1, { 1 }, 1, &one, count_1024,
+		index_plain, NULL };
+	static const struct mib_table second = { "second", 1, { 2 }, 1, &one, count_1024,
+		index_counted, NULL };
+	static const struct mib_table *const both[] = { &first, &second };
+	static const struct mib mib = { both, 2 };
+	static const subid_t far[] = { 1, 1, 1023 }, middle[] = { 2, 1, 512 };
+	struct cell found[2] = { { 0 } };
+
+	(void)state;
+	assert_int_equal(tree_get(&mib, NULL, far, 3, &found[0]), TREE_FOUND);
+	found[1] = found[0];
+	assert_int_equal(tree_get(&mib, NULL, middle, 3, &found[0]), TREE_FOUND);
+	assert_int_equal(n_looks, 1); /* a search begins in the middle */
+	n_looks = 0;
+	assert_true(tree_next(&mib, NULL, middle, 3, true, &found[1]));
+	assert_int_equal(n_looks, 1);
+	n_looks = 0;
+	assert_true(tree_next(&mib, NULL, middle, 3, false, &found[1]));
+	assert_int_equal(found[1].pos, 513);
+	assert_int_equal(n_looks, 1); /* it was here */
+	/* What was found there stands beside its table and column. */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_ptr_equal(found[i].table, &second);
+		assert_ptr_equal(found[i].column, &one);
+	}
+}
+
 int
 main(void)
 {
@@ -429,6 +487,7 @@ main(void)
 		cmocka_unit_test(any_name_is_followed_by_the_first_object_behind_it),
 		cmocka_unit_test(a_walk_over_a_hundred_trees_ascends_to_the_end),
 		cmocka_unit_test(sessions_can_be_walked_in_the_other_module),
+		cmocka_unit_test(rows_are_sought_near_others_of_their_table),
 		cmocka_unit_test(what_is_not_there_is_told_apart),
 	};
 
