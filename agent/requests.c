@@ -274,6 +274,22 @@ requests_take(int operation, netsnmp_session *one, int id, netsnmp_pdu *pdu, voi
 	return q->library(operation, one, id, pdu, magic);
 }
 
+static void
+set_end(struct requests *q)
+{
+	q->set.open = false;
+	q->changing = 0;
+}
+
+/* The SET that was under way will not end: nothing is kept ready for it. */
+static void
+set_abandon(struct requests *q)
+{
+	if (q->control != NULL)
+		control_begin(q->control);
+	set_end(q);
+}
+
 void
 requests_attach(struct requests *q, netsnmp_session *one)
 {
@@ -282,7 +298,7 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	if (one->callback == NULL || one->callback == requests_take)
 		return;
 	q->library = one->callback;
-	q->set.open = false; /* another master has begun none */
+	set_abandon(q); /* another master has begun none */
 	serving = q;
 	one->callback = requests_take;
 	q->one = one;
@@ -299,6 +315,7 @@ void
 requests_detach(struct requests *q)
 {
 	q->link.n_held = 0;
+	set_abandon(q);
 }
 
 int
@@ -401,16 +418,15 @@ set_lost(netsnmp_agent_request_info *info, netsnmp_request_info *r)
 		netsnmp_set_request_error(info, r, SNMP_ERR_COMMITFAILED);
 }
 
-static void
-set_end(struct requests *q)
-{
-	q->set.open = false;
-	q->changing = 0;
-}
-
 /*
- * One of the steps of a SET. That in which the library lets a handler say that it cannot
- * (ACTION) has nothing to do: RESERVE2 has seen to it that it can.
+ * One of the steps of a SET. TestSet is RESERVE1 and RESERVE2 of the library's, CommitSet
+ * ACTION, CleanupSet COMMIT, or FREE where nothing was committed. RFC 2741 s7.2.4.2 has a
+ * subagent perform a SET at CommitSet and take it back at UndoSet, when somebody else could
+ * not (s7.2.4.3). But a threshold that was replaced has begun to count anew, its alarms were
+ * cleared and managers told: none of that can be taken back. So ACTION answers that all is
+ * well, which RESERVE2 has seen to, and what was made ready is put in its place at CleanupSet:
+ * when nothing can be undone any more, and before whoever has set it can ask for it, as the
+ * master sends CleanupSet before it hands on another request of his.
  */
 static void
 root_set(const struct root *root, netsnmp_agent_request_info *info,
@@ -437,8 +453,7 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
 		break;
 	case MODE_SET_FREE:
 	case MODE_SET_UNDO:
-		control_begin(c);
-		set_end(q);
+		set_abandon(q);
 		break;
 	default:
 		break;

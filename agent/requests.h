@@ -56,7 +56,7 @@ bool requests_register(struct requests *q, const struct session_config *c);
 /* A session with a master was opened: take its requests. */
 void requests_attach(struct requests *q, struct snmp_session *one);
 
-/* That session is no more. */
+/* That session is no more, and a SET of its master's that had not ended is undone. */
 void requests_detach(struct requests *q);
 
 /*

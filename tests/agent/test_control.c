@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "agent/control.h"
 #include "agent/notify.h"
+#include "agent/requests.h"
 #include "agent/tables.h"
 #include "core/engine.h"
 #include "core/threshold_file.h"
@@ -614,6 +615,42 @@ a_request_has_a_bound(void **state)
 	bench_fini(&b);
 }
 
+/* Places that a SET was promised are free again when its master is gone. */
+static void
+a_master_that_goes_leaves_nothing_behind(void **state)
+{
+	static struct requests q;
+	struct threshold_config c;
+	struct err e = ERR_INIT;
+	unsigned blame;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	threshold_defaults(&c);
+	c.scope = SCOPE_VIEW;
+	c.metric = METRIC_BYTES;
+	c.rising = 5;
+	snprintf(c.subject, sizeof(c.subject), "talkers");
+	for (unsigned i = 1; i < THRESHOLDS_MAX; i++) {
+		snprintf(c.name, sizeof(c.name), "t%u", i);
+		assert_int_equal(alarms_put(b.engine->alarms, &c, &e), 0);
+	}
+	assert_int_equal(ask(&b, "x", &(struct variable)I(STATUS, WAIT)), SET_OK);
+	assert_int_equal(control_verdict(b.control, 0), SET_OK);
+	assert_int_equal(control_prepare(b.control, &blame), SET_OK);
+	snprintf(c.name, sizeof(c.name), "last");
+	assert_int_equal(alarms_put(b.engine->alarms, &c, &e), -WEIR_EFULL);
+	q.control = b.control;
+	q.set.open = true;
+	q.changing = UINT64_MAX;
+	requests_detach(&q);
+	assert_false(q.set.open);
+	assert_int_equal(q.changing, 0);
+	assert_int_equal(alarms_put(b.engine->alarms, &c, &e), 0);
+	bench_fini(&b);
+}
+
 static void
 reports_are_written_in_the_same_way(void **state)
 {
@@ -767,6 +804,7 @@ main(void)
 		cmocka_unit_test(a_tree_shows_what_was_committed),
 		cmocka_unit_test(a_tree_stays_as_it_is_without_memory),
 		cmocka_unit_test(a_request_has_a_bound),
+		cmocka_unit_test(a_master_that_goes_leaves_nothing_behind),
 		cmocka_unit_test(reports_are_written_in_the_same_way),
 		cmocka_unit_test(what_waits_for_its_view_waits_on),
 		cmocka_unit_test(no_more_is_notified_than_is_wanted),
