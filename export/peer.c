@@ -181,6 +181,9 @@ peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
 	uint64_t refusals = atomic_load_explicit(&p->target->refusals, memory_order_relaxed);
 
 	p->addressed = atomic_load_explicit(&p->target->fd, memory_order_acquire) != -1;
+	if (p->stream == NULL && p->moves != atomic_load(&p->target->moves))
+		p->told = 0; /* somebody else listens there */
+	p->moves = atomic_load(&p->target->moves);
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
 	/* The kernel learns of it by ICMP, and divides what is too long without a word. */

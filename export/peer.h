@@ -30,7 +30,8 @@ struct peer {
 	uint64_t tried;              /* when it was tried since; mono ns, 0: not yet */
 	uint64_t measured;           /* when the way to it was measured last; mono ns */
 	bool stale;                  /* what was told may be lost */
-	bool addressed;              /* it had an address when it was looked at last */
+	bool addressed;              /* it had an address when it was looked at last, */
+	unsigned moves;              /* and had had so many others */
 	int32_t before;              /* sender_renew's: which it was among those before; -1: none */
 };
 

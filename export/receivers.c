@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "export/self.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/rcu.h"
@@ -244,55 +245,94 @@ receivers_refuse(const void *arg, const struct sockaddr_storage *a, socklen_t le
 	return refused;
 }
 
-/* Look for the address of `t`. Returns whether it has one; `unsaid` grows if nobody is told. */
+/* Say that `t` has no address, as `e` says, once; `unsaid` grows where others have been said. */
+static void
+unresolved_say(struct receivers *r, struct target *t, const struct err *e, unsigned *unsaid)
+{
+	if (t->said || r->stop)
+		return;
+	t->said = true;
+	if (r->said++ < RECEIVERS_SAID)
+		log_warn("%s: %s (nothing is sent there so far; tried again every %u s)",
+		    r->directive, e->text, RECEIVERS_RETRY_S);
+	else
+		++*unsaid;
+}
+
+/* Whether the address of `t` is to be looked for. */
 static bool
+target_is_due(const struct target *t, uint64_t mono)
+{
+	if (atomic_load(&t->fd) == -1)
+		return true;
+	if (!t->named || (t->moved != 0 && mono - t->moved < CLOCK_S))
+		return false;
+	return atomic_load(&t->stale) || target_trouble(t) != t->trouble ||
+	    mono - t->looked >= RECEIVERS_AGAIN_S * CLOCK_S;
+}
+
+/* Look for the address of `t`, if that is due. */
+static void
 receivers_resolve_one(struct receivers *r, struct target *t, const struct target_options *options,
     unsigned *unsaid)
 {
+	bool had = atomic_load(&t->fd) != -1;
+	unsigned moves = atomic_load(&t->moves);
+	uint64_t mono = clock_mono();
 	struct target_options o = *options;
 	struct err e = ERR_INIT;
 
-	if (atomic_load(&t->fd) != -1)
-		return true;
+	if (!target_is_due(t, mono))
+		return;
 	o.refuse = receivers_refuse;
 	o.arg = r;
-	if (target_resolve(t, &o, &e)) {
-		log_info("%s: %s has an address now", r->directive, t->name);
-		return true;
+	t->trouble = target_trouble(t);
+	t->looked = mono;
+	atomic_store(&t->stale, false);
+	if (!target_resolve(t, &o, &e)) {
+		atomic_store(&t->stale, r->stop); /* it was told to stop, others were not */
+		if (!had)
+			unresolved_say(r, t, &e, unsaid);
+	} else if (!had) {
+		log_info("%s: %s can be sent to now", r->directive, t->name);
+	} else if (atomic_load(&t->moves) != moves) {
+		t->moved = clock_mono();
+		log_info("%s: %s has another address now", r->directive, t->name);
 	}
-	if (t->said || r->stop)
-		return false;
-	t->said = true;
-	if (r->said++ < RECEIVERS_SAID)
-		log_warn("%s: %s (nothing is sent there until it has an address; tried again every "
-		         "%u s)", r->directive, e.text, RECEIVERS_RETRY_S);
-	else
-		++*unsaid;
-	return false;
 }
 
-/* Try every target that has no address yet. Returns how many still have none. */
-static unsigned
+/* Look for addresses that are not known, or may be others by now. */
+static void
 receivers_resolve(struct receivers *r)
 {
-	unsigned left = 0, unsaid = 0;
+	unsigned unsaid = 0;
 
 	for (unsigned i = 0; i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n && !r->stop; k++) {
 			struct target *t = r->pools[i].targets[k];
 
 			/* Those before these, which have it, too, may be about to. */
-			if (atomic_exchange(&t->looked_up, true)) {
-				left++;
+			if (atomic_exchange(&t->looking, true))
 				continue;
-			}
-			left += !receivers_resolve_one(r, t, &r->pools[i].options, &unsaid);
-			atomic_store(&t->looked_up, false);
+			receivers_resolve_one(r, t, &r->pools[i].options, &unsaid);
+			atomic_store(&t->looking, false);
 		}
 	if (unsaid > 0)
 		log_warn("%s: %u more have no address: weir show targets lists them", r->directive,
 		    unsaid);
-	return left;
+}
+
+/* Whether some target has no address, or has it by its name. */
+static bool
+receivers_need_lookup(const struct receivers *r)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++)
+			some |= r->pools[i].targets[k]->named ||
+			    atomic_load(&r->pools[i].targets[k]->fd) == -1;
+	return some;
 }
 
 /* The last one to know them closes them. */
@@ -318,9 +358,10 @@ resolver_main(void *arg)
 {
 	struct receivers *r = arg;
 
-	while (!r->stop && receivers_resolve(r) > 0) {
+	while (!r->stop && receivers_need_lookup(r)) {
 		struct timespec until;
 
+		receivers_resolve(r);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += RECEIVERS_RETRY_S;
 		pthread_mutex_lock(&r->lock);
@@ -399,13 +440,9 @@ int
 receivers_start(struct receivers *r, struct err *e)
 {
 	pthread_t resolver;
-	unsigned named = 0;
 	int rc;
 
-	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++)
-			named += atomic_load(&r->pools[i].targets[k]->fd) == -1;
-	if (named == 0)
+	if (!receivers_need_lookup(r))
 		return 0;
 	atomic_fetch_add(&r->refs, 1);
 	rc = thread_start(&resolver, "weir-resolve", resolver_main, r, e);
@@ -510,6 +547,7 @@ receivers_adopt(struct receivers *r, const struct receivers *before, struct err 
 		target_unref(*fresh[i].target);
 		*fresh[i].target = *same->target;
 		atomic_fetch_add(&(*same->target)->refs, 1);
+		atomic_store(&(*same->target)->stale, true);
 		same->target = NULL; /* it is no other's */
 	}
 	free(fresh);

@@ -54,7 +54,9 @@ struct receivers {
 	_Atomic bool stop; /* set under `lock` */
 };
 
-#define RECEIVERS_RETRY_S 30U /* between two tries to resolve names */
+#define RECEIVERS_RETRY_S 30U  /* between two tries to resolve names */
+#define RECEIVERS_AGAIN_S 600U /* between two looks whether a name has another address; but as often
+                                * as those where something is wrong with the way there */
 
 /* The directives that name receivers. */
 enum receivers_of { RECEIVERS_OF_DATAGRAMS, RECEIVERS_OF_FLOWS, RECEIVERS_OF_SAMPLES };
@@ -75,7 +77,7 @@ struct receivers *receivers_read(
 
 /*
  * Read the file anew. A target that stays, by its name and the port that it is sent to from,
- * is the same one as in `before`, with its socket and its counts. NULL where there is no file,
+ * is the same one as in `before`, with its socket and its counts; its name is looked up soon. NULL where there is no file,
  * or faults, which go to `ps`.
  */
 struct receivers *receivers_reread(const struct receivers_config *c, const struct output *o,
@@ -108,8 +110,8 @@ struct receivers *receivers_one(enum receivers_of of, const char *text, uint16_t
     const struct target_options *base, struct err *e);
 
 /*
- * Start a thread that looks up names, where there are any; one that cannot be looked up is
- * said once and tried again. Returns 0, or -WEIR_EIO with `e` filled.
+ * Start a thread that looks up names, and addresses that no way led to, where there are any; one
+ * that cannot be looked up is said once and tried again. Returns 0, or -WEIR_EIO with `e`.
  */
 int receivers_start(struct receivers *r, struct err *e);
 

@@ -49,7 +49,7 @@ self_find(const struct engine *en, const struct receivers *r)
 			const struct target *t = r->pools[i].targets[k];
 
 			if (atomic_load(&t->fd) != -1 &&
-			    self_listens(en, &t->addr, t->addr_len))
+			    self_listens(en, &target_address(t)->addr, target_address(t)->len))
 				return t;
 		}
 	return NULL;

@@ -108,7 +108,7 @@ udp_checksum(const uint8_t *addresses, size_t octets, const uint8_t *udp,
 }
 
 static void
-udp_header(struct wbuf *w, const struct target *t, const struct datagram *d)
+udp_header(struct wbuf *w, const struct target_address *t, const struct datagram *d)
 {
 	wbuf_u16(w, d->from_port);
 	wbuf_u16(w, target_port(&t->addr));
@@ -118,7 +118,8 @@ udp_header(struct wbuf *w, const struct target *t, const struct datagram *d)
 
 /* The kernel fills the length of the whole, the identification and the header's checksum. */
 static size_t
-header4(const struct spoof *s, uint8_t *h, const struct target *t, const struct datagram *d)
+header4(const struct spoof *s, uint8_t *h, const struct target_address *t,
+    const struct datagram *d)
 {
 	const struct sockaddr_in *to = (const void *)&t->addr;
 	struct wbuf w = wbuf_of(h, HEADERS_MAX);
@@ -141,7 +142,8 @@ header4(const struct spoof *s, uint8_t *h, const struct target *t, const struct 
 }
 
 static size_t
-header6(const struct spoof *s, uint8_t *h, const struct target *t, const struct datagram *d)
+header6(const struct spoof *s, uint8_t *h, const struct target_address *t,
+    const struct datagram *d)
 {
 	const struct sockaddr_in6 *to = (const void *)&t->addr;
 	struct wbuf w = wbuf_of(h, HEADERS_MAX);
@@ -162,15 +164,15 @@ header6(const struct spoof *s, uint8_t *h, const struct target *t, const struct 
 
 /* Make message number `i` of `d`. */
 static void
-message_make(struct spoof *s, unsigned i, const struct target *t, const struct datagram *d,
-    struct sockaddr_storage *to)
+message_make(struct spoof *s, unsigned i, const struct target_address *t,
+    const struct datagram *d, struct sockaddr_storage *to)
 {
 	uint8_t *h = s->headers[i];
 	size_t len = t->addr.ss_family == AF_INET ? header4(s, h, t, d) : header6(s, h, t, d);
 
 	s->vectors[i][0] = (struct iovec){ h, len };
 	s->vectors[i][1] = (struct iovec){ (void *)(uintptr_t)d->data, d->len };
-	s->messages[i].msg_hdr = (struct msghdr){ .msg_name = to, .msg_namelen = t->addr_len,
+	s->messages[i].msg_hdr = (struct msghdr){ .msg_name = to, .msg_namelen = t->len,
 		.msg_iov = s->vectors[i], .msg_iovlen = 2 };
 }
 
@@ -178,19 +180,22 @@ void
 spoof_send(struct spoof *s, struct target *t, const struct datagram *const *d, unsigned n,
     struct target_tally *tally)
 {
-	bool v4 = t->addr.ss_family == AF_INET;
+	const struct target_address *there;
 	struct sockaddr_storage to;
 	unsigned k = 0;
+	bool v4;
 
 	if (atomic_load_explicit(&t->fd, memory_order_acquire) == -1) {
 		target_miss(t, TARGET_UNRESOLVED, n, tally);
 		return;
 	}
-	to = t->addr;
+	there = target_address(t);
+	v4 = there->addr.ss_family == AF_INET;
+	to = there->addr;
 	target_port_set(&to, 0); /* for a raw socket it would be a protocol: raw(7) */
 	for (unsigned i = 0; i < n; i++)
 		if (ip_is_v4(&d[i]->from) == v4 && d[i]->len <= UINT16_MAX - HEADERS_MAX)
-			message_make(s, k++, t, d[i], &to);
+			message_make(s, k++, there, d[i], &to);
 	if (k < n)
 		target_miss(t, TARGET_UNREACHABLE, n - k, tally);
 	target_send_by(t, v4 ? s->fd4 : s->fd6, s->messages, k, tally);

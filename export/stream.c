@@ -116,6 +116,7 @@ static void
 stream_connect(struct stream *s)
 {
 	const struct target *t = s->target;
+	const struct target_address *to;
 	int on = 1;
 
 	if (atomic_load_explicit(&t->fd, memory_order_acquire) == -1)
@@ -125,9 +126,10 @@ stream_connect(struct stream *s)
 		stream_lose(s, errno);
 		return;
 	}
+	to = target_address(t);
 	s->moved = clock_mono();
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(s->fd, (const struct sockaddr *)&t->addr, t->addr_len) != 0 &&
+	if (connect(s->fd, (const struct sockaddr *)&to->addr, to->len) != 0 &&
 	    errno != EINPROGRESS)
 		stream_lose(s, errno);
 }

@@ -160,14 +160,14 @@ socket_of(int family, int type, const struct target_options *o)
 int
 target_socket(const struct target *t, int type, const struct target_options *o)
 {
-	return socket_of(t->addr.ss_family, type, o);
+	return socket_of(target_address(t)->addr.ss_family, type, o);
 }
 
 uint32_t
 target_mtu(const struct target *t)
 {
-	bool v4 = t->addr.ss_family == AF_INET;
-	int fd = atomic_load(&t->fd), mtu = 0;
+	int fd = atomic_load_explicit(&t->fd, memory_order_acquire), mtu = 0;
+	bool v4 = fd != -1 && target_address(t)->addr.ss_family == AF_INET;
 	socklen_t len = sizeof(mtu);
 
 	if (fd == -1 || getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU,
@@ -194,17 +194,43 @@ target_own(const struct target *t, ip16_t *own)
 	return true;
 }
 
-/* A socket to `a`. Returns 0, or -WEIR_EIO with `e`. */
+/* `fd`, connected to `a`, is its socket from now on. */
+static void
+target_have(struct target *t, int fd, const struct target_address *a)
+{
+	bool first = atomic_load(&t->fd) == -1;
+	unsigned no = atomic_load(&t->moves) + !first;
+
+	t->addresses[no % 2] = *a;
+	atomic_store(&t->one_by_one, train_goes(fd) ? 0 : TRAIN_NEVER);
+	if (first) {
+		atomic_store_explicit(&t->fd, fd, memory_order_release);
+		return;
+	}
+	/* Whoever sends has the number of the socket, which leads elsewhere from one moment on. */
+	(void)dup3(fd, atomic_load(&t->fd), O_CLOEXEC);
+	close(fd);
+	atomic_store_explicit(&t->moves, no, memory_order_release);
+}
+
+/* Whether connect() says that no way leads there by now. */
+static bool
+has_no_route(int error)
+{
+	return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN;
+}
+
+/* A socket to `a`. Returns 0, or -WEIR_EIO with `e`; -WEIR_EAGAIN: no way leads there by now. */
 static int
 target_connect(struct target *t, const struct addrinfo *a, const struct target_options *o,
     struct err *e)
 {
 	bool sourced = !ip_is_none(&o->source);
-	struct sockaddr_storage addr;
+	struct target_address to = { .len = a->ai_addrlen };
 	int fd;
 
-	memcpy(&addr, a->ai_addr, a->ai_addrlen);
-	if (o->refuse != NULL && o->refuse(o->arg, &addr, a->ai_addrlen))
+	memcpy(&to.addr, a->ai_addr, a->ai_addrlen);
+	if (o->refuse != NULL && o->refuse(o->arg, &to.addr, to.len))
 		return err_set(e, WEIR_EINVAL, "%s is this weir itself: name another receiver",
 		    t->name);
 
@@ -213,16 +239,28 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
 	fd = socket_of(a->ai_family, SOCK_DGRAM, o);
 	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
-		err_set(e, WEIR_EIO, "%s: %s", t->name, strerror(errno));
+		bool later = fd != -1 && has_no_route(errno);
+
+		err_set(e, later ? WEIR_EAGAIN : WEIR_EIO, "%s: %s", t->name, strerror(errno));
 		if (fd != -1)
 			close(fd);
-		return -WEIR_EIO;
+		return later ? -WEIR_EAGAIN : -WEIR_EIO;
 	}
-	t->addr = addr;
-	t->addr_len = a->ai_addrlen;
-	atomic_store(&t->one_by_one, train_goes(fd) ? 0 : TRAIN_NEVER);
-	atomic_store_explicit(&t->fd, fd, memory_order_release);
+	target_have(t, fd, &to);
 	return 0;
+}
+
+/* Whether its socket leads to one of `list`. */
+static bool
+target_is_among(const struct target *t, const struct addrinfo *list)
+{
+	const struct target_address *now = target_address(t);
+
+	for (; list != NULL; list = list->ai_next)
+		if (now->len == list->ai_addrlen &&
+		    memcmp(&now->addr, list->ai_addr, now->len) == 0)
+			return true;
+	return false;
 }
 
 /* Look the host up with `flags` of getaddrinfo, and connect. `*known`: it has an address. */
@@ -240,7 +278,7 @@ target_look_up(struct target *t, int flags, const struct target_options *o, bool
 	*known = rc == 0;
 	if (rc != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", t->name, gai_strerror(rc));
-	rc = -WEIR_EIO;
+	rc = atomic_load(&t->fd) != -1 && target_is_among(t, list) ? 0 : -WEIR_EIO;
 	for (const struct addrinfo *a = list; rc != 0 && a != NULL; a = a->ai_next)
 		rc = target_connect(t, a, o, e);
 	freeaddrinfo(list);
@@ -265,7 +303,8 @@ target_open(struct target *t, const char *text, uint16_t port, const struct targ
 		return err_set(e, WEIR_EINVAL,
 		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
 	rc = target_look_up(t, AI_NUMERICHOST, o, &known, e);
-	return known ? rc : 0;
+	t->named = !known;
+	return known && rc != -WEIR_EAGAIN ? rc : 0;
 }
 
 void
@@ -302,6 +341,13 @@ reason_of(int error)
 	default:
 		return TARGET_UNREACHABLE;
 	}
+}
+
+uint64_t
+target_trouble(const struct target *t)
+{
+	return atomic_load(&t->refusals) + atomic_load(&t->unsent[TARGET_UNCONNECTED]) +
+	    atomic_load(&t->unsent[TARGET_UNREACHABLE]);
 }
 
 static void

@@ -6,7 +6,8 @@
  * and gone.
  *
  * A target is made by the main thread; any number of threads may send to it. One whose
- * host is a name has no socket until the name is resolved (targets_resolve).
+ * host is a name, or an address that no way leads to, has no socket until target_resolve got
+ * one; where a name has another address later, that socket becomes one to that address.
  */
 #ifndef WEIR_EXPORT_TARGET_H
 #define WEIR_EXPORT_TARGET_H
@@ -46,20 +47,39 @@ struct target_options {
 	uint8_t hop_limit;     /* of unicast and multicast; 0: the system's default */
 };
 
+/* Who looks at it is done in a second, when it may be no target's any more. */
+struct target_address {
+	struct sockaddr_storage addr;
+	socklen_t len;
+};
+
 struct target {
 	char name[256];               /* "192.0.2.1:2100", as the operator wrote it */
 	char host[254], port[6];
 	_Atomic unsigned refs;        /* receivers (receivers.h) that have it, where some do */
-	_Atomic bool looked_up;       /* somebody is looking for its address */
+	bool named;                   /* its host is a name */
 	_Atomic int fd;               /* -1: not resolved */
-	struct sockaddr_storage addr; /* what `fd` is connected to */
-	socklen_t addr_len;
+	struct target_address addresses[2]; /* what `fd` is connected to: number `moves`, modulo 2 */
+	_Atomic unsigned moves;       /* other addresses that the name had since */
+	/* Whoever has set `looking` from false to true looks for its address, and has these. */
+	_Atomic bool looking;
 	bool said;                    /* that it cannot be resolved */
+	uint64_t looked;              /* when it did so last, mono ns */
+	uint64_t trouble;             /* target_trouble then */
+	uint64_t moved;               /* when it moved last, mono ns; 0: never */
+	_Atomic bool stale;           /* somebody wants that to be done again */
 	_Atomic uint32_t one_by_one;  /* so many datagrams are not coupled (train.h) */
 	_Atomic uint64_t sent, octets;
 	_Atomic uint64_t refusals;    /* times that ICMP, or the way, refused datagrams */
 	_Atomic uint64_t unsent[TARGET_N_REASONS];
 };
+
+/* Where `t`, which has a socket, sends to. Any thread. */
+static inline const struct target_address *
+target_address(const struct target *t)
+{
+	return &t->addresses[atomic_load_explicit(&t->moves, memory_order_acquire) % 2];
+}
 
 /* What became of datagrams. */
 struct target_tally {
@@ -68,8 +88,9 @@ struct target_tally {
 
 /*
  * Read "host:port", "[IPv6 address]:port" or "host" alone, which gets `port`. Opens the
- * socket where the host is an address. Returns 0, or -WEIR_EINVAL with `e` saying what to
- * write, -WEIR_EIO when the socket cannot be had. target_close may be called in any case.
+ * socket where the host is an address to which a way leads. Returns 0, or -WEIR_EINVAL with `e`
+ * saying what to write, -WEIR_EIO when the socket cannot be had. target_close may be called in
+ * any case.
  */
 int target_open(struct target *t, const char *text, uint16_t port,
     const struct target_options *o, struct err *e);
@@ -88,8 +109,10 @@ int target_socket(const struct target *t, int type, const struct target_options 
 uint32_t target_mtu(const struct target *t);
 
 /*
- * Look up the name of a target without a socket, and open it. May block for seconds.
- * Returns whether it has one now; `e` says why not.
+ * Look up the name of a target, and open its socket, or have it lead to another address where
+ * the name has not the one that it had. May block for seconds. One thread at a time, which
+ * must not move it twice in a second. Returns whether all went well, or `e`
+ * says why not; with a socket, it has the one before, too.
  */
 bool target_resolve(struct target *t, const struct target_options *o, struct err *e);
 
@@ -107,6 +130,9 @@ void target_listen(struct target *t);
 /* The same as target_send through socket `fd`, for datagrams that have names. */
 void target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
     struct target_tally *tally);
+
+/* How often something was wrong with the way there, or with who should listen there. */
+uint64_t target_trouble(const struct target *t);
 
 #define TARGET_REASONS_TEXT (TARGET_N_REASONS * 34) /* octets of target_reasons, at most */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,9 @@
 static pthread_mutex_t slow = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool asked, answered;
 
+/* And what moving.invalid is. */
+static const char *_Atomic moving = "127.0.0.1";
+
 int
 getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
     struct addrinfo **list)
@@ -35,6 +39,8 @@ getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
 		pthread_mutex_lock(&slow);
 		pthread_mutex_unlock(&slow);
 	}
+	if (strcmp(host, "moving.invalid") == 0 && (hints->ai_flags & AI_NUMERICHOST) == 0)
+		host = moving;
 	rc = real(is_slow ? "127.0.0.1" : host, port, hints, list);
 	answered |= is_slow;
 	return rc;
@@ -166,7 +172,7 @@ test_many(void **state)
 	assert_int_equal(ps.n, 0);
 	assert_int_equal(r->n_pools, n);
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(target_port(&r->pools[i].targets[0]->addr), i + 1);
+		assert_int_equal(target_port(&target_address(r->pools[i].targets[0])->addr), i + 1);
 	receivers_free(r);
 	free(text);
 }
@@ -215,6 +221,39 @@ test_adopt(void **state)
 	problems_free(&ps);
 }
 
+/* A name is looked up anew with the file: who sends there by its socket sends elsewhere. */
+static void
+test_a_name_that_moves(void **state)
+{
+	struct problems ps = { 0 };
+	struct receivers *r = load("id=1 ip=moving.invalid:9\n", &ps), *fresh;
+	struct target *t = r->pools[0].targets[0];
+	struct sockaddr_in to;
+	socklen_t len = sizeof(to);
+	int fd;
+
+	(void)state;
+	assert_int_equal(receivers_start(r, NULL), 0);
+	while ((fd = atomic_load(&t->fd)) == -1)
+		usleep(1000);
+	for (unsigned moves = 0; moves < 2; moves++) {
+		if (moves == 1)
+			moving = "127.0.0.2";
+		fresh = load("id=1 ip=moving.invalid:9\n", &ps);
+		assert_int_equal(receivers_adopt(fresh, r, NULL), 0);
+		receivers_free(r);
+		assert_int_equal(receivers_start(r = fresh, NULL), 0);
+		while (atomic_load(&t->stale) || atomic_load(&t->looking))
+			usleep(1000);
+		assert_int_equal(atomic_load(&t->moves), moves);
+	}
+	assert_int_equal(atomic_load(&t->fd), fd);
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&to, &len), 0);
+	assert_int_equal(ntohl(to.sin_addr.s_addr), 0x7f000002);
+	assert_memory_equal(&target_address(t)->addr, &to, len);
+	receivers_free(r);
+}
+
 /* One that is to be forgotten while the resolver keeps its thread is: nobody waits. */
 static bool
 never_asked(const void *arg, const struct sockaddr_storage *a, socklen_t len)
@@ -256,6 +295,7 @@ main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_a_name_that_moves),
 		cmocka_unit_test(test_slow_resolver),
 	};
 	int fd = mkstemp(path), rc;

@@ -459,6 +459,32 @@ test_unresolved(void **state)
 	target_close(&t);
 }
 
+/* An address that no way leads to by now is like a name that is not known. */
+static void
+test_no_route_yet(void **state)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct err e = ERR_INIT;
+	struct target t;
+
+	(void)state;
+	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
+		print_message("no network namespace of our own: %s\n", strerror(errno));
+		close(home);
+		return;
+	}
+	assert_int_equal(target_open(&t, "127.0.0.1:9", 1, &(struct target_options){ 0 }, &e), 0);
+	assert_int_equal(atomic_load(&t.fd), -1);
+	assert_false(target_resolve(&t, &(struct target_options){ 0 }, &e));
+	assert_non_null(strstr(e.text, "127.0.0.1:9: Network is unreachable"));
+	loopback_up(65536);
+	assert_true(target_resolve(&t, &(struct target_options){ 0 }, &e));
+	assert_int_not_equal(atomic_load(&t.fd), -1);
+	target_close(&t);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+}
+
 /* Where it is sent from. */
 static void
 test_source(void **state)
@@ -504,6 +530,7 @@ main(void)
 		cmocka_unit_test(test_nobody_there_for_many),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_unresolved),
+		cmocka_unit_test(test_no_route_yet),
 		cmocka_unit_test(test_source),
 	};
 
