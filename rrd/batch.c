@@ -64,7 +64,9 @@ file_missing(struct telling *t, const struct cached_item *it)
 	if (rc == -WEIR_ENOENT)
 		rc = telling_create(t, it->k, it->end, &why);
 	t->again |= rc == 0;
-	if (rc != 0)
+	if (rc == -WEIR_EUNSUPPORTED)
+		telling_refuses(t, it->k, &why);
+	else if (rc != 0)
 		telling_fails(t, rc, &why);
 }
 
@@ -200,7 +202,7 @@ batch_flush(struct telling *t)
 
 	t->most = FLUSHES;
 	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
-		if (ks->order[i]->journaled > ks->order[i]->stored && !ks->order[i]->failed)
+		if (telling_lacks(ks->order[i]))
 			rc = batch_command(t, ks->order[i], "FLUSH");
 	return rc != 0 ? rc : batch_end(t);
 }

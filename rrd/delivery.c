@@ -118,11 +118,14 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 			continue;
 		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
 			k->journaled = entry->end;
-		why.code = 0;
-		if (k->failed || entry_ready(d, entry, &why) != 0)
-			continue; /* telling it has more to say */
-		if (k->headed)
+		if (k->failed)
 			continue;
+		why.code = 0;
+		rc = entry_ready(d, entry, &why);
+		if (rc == -WEIR_EUNSUPPORTED)
+			telling_refuses(t, k, &why);
+		if (rc != 0 || k->headed)
+			continue; /* telling it has more to say */
 		rc = heads_take(&d->heads, d->ks, k, &why);
 		if (rc != 0) {
 			telling_spoils(t, k);
@@ -139,18 +142,22 @@ static void
 round_account(struct telling *t, const struct journal_round *round)
 {
 	struct delivery *d = t->d;
-	uint64_t rows = 0, gone = 0, less = d->carried;
+	uint64_t rows = 0, foreign = 0, gone = 0, less = d->carried;
 
 	for (size_t i = 0; i < round->n; i++) {
-		if (round->entries[i].kind != JOURNAL_BIN)
+		const struct journal_entry *entry = &round->entries[i];
+
+		if (entry->kind != JOURNAL_BIN)
 			continue;
-		if (round->entries[i].k == NULL) /* its archive has expired */
-			gone += round->entries[i].n;
-		rows += round->entries[i].n;
+		if (entry->k == NULL) /* its archive has expired */
+			gone += entry->n;
+		else if (entry->k->foreign)
+			foreign += entry->n;
+		else
+			rows += entry->n;
 	}
-	t->r->refused += t->refused + gone;
+	t->r->refused += foreign + gone;
 	t->r->gone += gone;
-	rows -= t->refused + gone < rows ? t->refused + gone : rows;
 	if (less > rows)
 		less = rows;
 	d->carried -= less;
@@ -251,8 +258,8 @@ journal_sift(struct delivery *d, struct journal_round *keep, struct delivery_res
 		for (size_t i = 0; i < d->round.n; i++) {
 			struct journal_entry *entry = &d->round.entries[i];
 
-			if (entry->k == NULL || !entry->k->failed || entry->kind == JOURNAL_CARRY ||
-			    entry->end <= entry->k->stored)
+			if (entry->k == NULL || !entry->k->failed || entry->k->foreign ||
+			    entry->kind == JOURNAL_CARRY || entry->end <= entry->k->stored)
 				continue;
 			if (entry->kind == JOURNAL_BIN && at < d->counted)
 				entry->n = 0;
@@ -279,7 +286,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	int rc;
 
 	for (uint32_t i = 0; i < d->ks->n; i++)
-		failed += d->ks->order[i]->failed;
+		failed += d->ks->order[i]->failed && !d->ks->order[i]->foreign;
 	if (failed > d->ks->n / 2)
 		return 0; /* it would not become much shorter */
 	if (syncfs(d->ks->lock_fd) != 0)
@@ -384,7 +391,7 @@ cached_flush(struct delivery *d, struct delivery_result *r, struct err *e)
 	if (rc != 0)
 		return rc;
 	for (uint32_t i = 0; i < ks->n; i++)
-		if (ks->order[i]->journaled > ks->order[i]->stored && !ks->order[i]->failed)
+		if (telling_lacks(ks->order[i]))
 			unsettled += !file_settled(d, ks->order[i]);
 	if (unsettled == 0)
 		return journal_begin(d, r, e);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rrd/telling.h"
 
-#include "lib/log.h"
-
 #define BINS 64U /* handed to librrd at once */
 
 /* The bins of one archive. */
@@ -10,7 +8,6 @@ struct direct {
 	struct telling *t;
 	struct known *k;
 	unsigned n;
-	uint64_t rows;         /* of `bins` */
 	struct archive_bin bins[BINS];
 	const struct journal_entry *entries[BINS]; /* that they are of */
 };
@@ -49,14 +46,12 @@ direct_flush(struct direct *x)
 		fresh &= rc == -WEIR_EEXIST; /* else some of them may be there by now */
 	}
 	if (rc == -WEIR_EUNSUPPORTED) {
-		x->t->refused += x->rows;
-		log_err("rrd: %s", why.text);
+		telling_refuses(x->t, x->k, &why);
 	} else if (rc != 0) {
 		telling_spoils(x->t, x->k);
 		telling_fails(x->t, rc, &why);
 	}
 	x->n = 0;
-	x->rows = 0;
 }
 
 static void
@@ -69,8 +64,6 @@ direct_bin(void *arg, const struct journal_entry *entry, const struct archive_bi
 	/* Behind a bin that did not go, later ones would keep it out for ever. */
 	if (x->k->failed)
 		return;
-	if (entry->kind == JOURNAL_BIN)
-		x->rows += entry->n;
 	x->entries[x->n] = entry;
 	x->bins[x->n++] = *b;
 	x->t->r->bins++;

@@ -246,6 +246,7 @@ known_check(struct known_set *ks, struct known *k, struct err *e)
 		return 0;
 	rc = archive_check(known_path(ks, k, path), &ks->shape, &k->stored, e);
 	k->ready = rc == 0;
+	k->foreign = rc == -WEIR_EUNSUPPORTED;
 	if (rc == 0 && k->last < k->stored)
 		k->last = k->stored;
 	return rc;
@@ -275,6 +276,7 @@ known_create(struct known_set *ks, struct known *k, int64_t start, struct err *e
 		return rc;
 	rc = archive_create(path, &ks->shape, start, e);
 	k->ready = rc == 0;
+	k->foreign = false;
 	k->headed = false; /* what is kept is of another file */
 	if (rc == 0)
 		k->stored = start;

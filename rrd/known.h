@@ -31,11 +31,12 @@ struct known {
 	uint32_t items;      /* fill's: the first of its items in this round, from 1; 0: none */
 	uint32_t carry_rows;
 	uint16_t file_len;   /* octets of `file`, without its NUL */
-	bool ready;          /* the file is there and has our shape */
-	bool failed;         /* in the present delivery */
-	bool carry_changed;  /* the journal does not know */
-	bool headed;         /* its head is kept (heads.h) */
-	bool unsure;         /* somebody else writes it: what it holds is not looked at */
+	bool ready : 1;      /* the file is there and has our shape */
+	bool foreign : 1;    /* it has another shape, or is no archive */
+	bool failed : 1;     /* in the present delivery: it is told no more */
+	bool carry_changed : 1; /* the journal does not know */
+	bool headed : 1;     /* its head is kept (heads.h) */
+	bool unsure : 1;     /* somebody else writes it: what it holds is not looked at */
 	struct sums carry;   /* goes into the next bin: came late, or could not be written */
 	int64_t stored;      /* end of the last bin that the file has, as far as we know */
 	int64_t base;        /* `headed`: end of the last bin that it had then */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/log.h"
 #include "rrd/archive.h"
 #include "rrd/delivery.h"
 
@@ -21,7 +22,6 @@ struct telling {
 	int rc;                /* the first failure, */
 	struct err why;        /* and what it was */
 	bool again;            /* a file was made anew: tell it all once more */
-	uint64_t refused;      /* rows of the round, counted when all of it is told */
 	uint64_t carried;      /* rows that are carried, or that the result has as refused */
 };
 
@@ -41,6 +41,21 @@ telling_spoils(struct telling *t, struct known *k)
 {
 	k->failed = true;
 	t->d->failing = true;
+}
+
+/* The same, as its file is somebody else's, of which `why` says more: its rows are refused. */
+static inline void
+telling_refuses(struct telling *t, struct known *k, const struct err *why)
+{
+	log_err("rrd: %s", why->text);
+	telling_spoils(t, k);
+}
+
+/* Whether rrdcached has bins of `k` that its file lacks, as far as we know. */
+static inline bool
+telling_lacks(const struct known *k)
+{
+	return k->journaled > k->stored && !k->failed && !k->foreign;
 }
 
 /* Call `each` for the bins of `entry`. */

@@ -419,6 +419,77 @@ empty_archives_are_made_anew(void **state)
 	scratch_free(r.f.dir);
 }
 
+/* Put an archive of another step in the place of the first one. */
+static void
+walk_foreign(const char *path, void *arg)
+{
+	static const struct archive_shape shape = { 60, 120, PROFILE_CACTI, NULL };
+	struct err e = ERR_INIT;
+	char *first = arg;
+
+	if (*first != '\0')
+		return;
+	strcpy(first, path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(archive_create(path, &shape, START, &e), 0);
+}
+
+static void
+walk_others(const char *path, void *arg)
+{
+	struct walk *w = arg;
+
+	w->sums.bytes += archive_last(path) == w->end ? archive_sum(path, "bytes", w->end) : 0;
+}
+
+/*
+ * Somebody has put an archive of his own in the place of one that the journal has bins for: it is
+ * not touched, those rows are refused, and others get theirs.
+ */
+static void
+foreign_archives_are_told_nothing(void **state)
+{
+	(void)state;
+	for (int cached = 0; cached <= (int)daemon_installed(); cached++) {
+		struct run r = { .cached = cached != 0, .flush_s = 3600 };
+		struct walk w = { .end = START + 4 * STEP };
+		char first[512] = "";
+
+		fixture_init(&r.f);
+		snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
+		if (cached)
+			daemon_start(&r.daemon);
+		clock_set((uint64_t)START * CLOCK_S);
+		life_open(&r);
+		bins_tell(&r, 0, 3);
+		fixture_close(&r.f);
+		if (cached)
+			daemon_stop(&r.daemon, SIGKILL);
+		archives_walk(&r.f, walk_foreign, first);
+		if (cached)
+			daemon_start(&r.daemon);
+		r.flush_s = 0;
+		life_open(&r);
+		r.f.o.engine = memset(&engine, 0, sizeof(engine));
+		publish(&r.f, 4, false);
+		clock_set(0);
+		assert_int_equal(r.f.rc, -WEIR_EUNSUPPORTED); /* filling it says so */
+		assert_non_null(strstr(r.f.e.text, first));
+		assert_int_equal(reason(STAT_RRD_NOT_OURS), 3);
+		assert_int_equal(atomic_load(&r.f.o.spooled), 0);
+		assert_int_equal(archive_last(first), START);
+		archives_walk(&r.f, walk_others, &w);
+		for (uint64_t host = 0; host < 5; host++)
+			if (strstr(first, (char[]){ '0', '.', (char)('0' + host), '-', '\0' }) == NULL)
+				w.sums.bytes -= 3000 * host + 3;
+		assert_int_equal(w.sums.bytes, 0);
+		fixture_close(&r.f);
+		if (cached)
+			daemon_stop(&r.daemon, SIGKILL);
+		scratch_free(r.f.dir);
+	}
+}
+
 /*
  * rrdcached may not forget: no head is put back, as it has bins in memory that it will write
  * behind those that the head takes away.
@@ -467,6 +538,7 @@ main(void)
 		cmocka_unit_test(killed_weirs_and_rrdcacheds_lose_nothing),
 		cmocka_unit_test(what_rrdcached_forgets_is_told_again),
 		cmocka_unit_test(empty_archives_are_made_anew),
+		cmocka_unit_test(foreign_archives_are_told_nothing),
 		cmocka_unit_test(who_may_not_forget_is_told_nothing),
 	};
 
