@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/owed.h"
 #include "core/watch.h"
 #include "lib/clock.h"
 
@@ -47,9 +48,31 @@ ledger_free(struct ledger *l)
 	if (l == NULL)
 		return;
 	table_fini(&l->table);
+	owed_free(l->owed);
 	free(l->moved);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
+}
+
+static void
+row_see(struct ledger *l, uint8_t *row, uint64_t now)
+{
+	struct ledger_seen *seen = (struct ledger_seen *)(void *)(row + l->seen_offset);
+
+	if (seen->first == 0)
+		seen->first = now;
+	seen->last = now;
+}
+
+uint8_t *
+ledger_row_take(struct ledger *l, const void *key, uint64_t now)
+{
+	uint8_t *row;
+
+	if (table_upsert(&l->table, key, 1, &row) != 0)
+		return NULL;
+	row_see(l, row, now);
+	return row;
 }
 
 static void
@@ -63,22 +86,14 @@ ledger_count(struct ledger *l, uint8_t *row, const uint8_t *from, uint64_t now)
 		return;
 	}
 	rowspec_merge(l->rs, row, from);
-
-	struct ledger_seen *seen = (struct ledger_seen *)(void *)(row + l->seen_offset);
-
-	if (seen->first == 0)
-		seen->first = now;
-	seen->last = now;
+	row_see(l, row, now);
 }
 
 /* Let those who watch see what `from` adds to `row`, which may be NULL. */
 static void
 ledger_watched(struct ledger *l, const uint8_t *row, const uint8_t *from)
 {
-	uint32_t no = row == NULL ? LEDGER_GONE
-	                          : (uint32_t)((size_t)(row - l->table.rows) / l->table.row_octets);
-
-	watch_lens_count(l->lens, no, from);
+	watch_lens_count(l->lens, row == NULL ? LEDGER_GONE : ledger_row_no(l, row), from);
 }
 
 /* Whether idle rows should make room, and it is not too soon after the last try. */
@@ -119,11 +134,27 @@ ledger_sweep(struct ledger *l, uint64_t now)
 	l->evictions += before - left;
 }
 
-void
+/* Let rows have what belongs to them, of this slab or of one before. */
+static struct moves_told
+ledger_settle(struct ledger *l, const struct slab *s, uint64_t now)
+{
+	struct moves_told none = { 0, 0 };
+
+	if (l->owed == NULL && s->moves.n > 0)
+		l->owed = owed_new(l->rs, NULL);
+	if (l->owed != NULL)
+		return owed_settle(l->owed, l, s, now);
+	for (uint32_t i = 0; i < s->moves.n; i++)
+		none.stayed += moves_records(l->rs, table_row(&s->moves, i));
+	return none;
+}
+
+struct moves_told
 ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 {
 	uint64_t keys[TABLE_BATCH * ROWSPEC_MAX_KEY / 8];
 	uint8_t *rows[TABLE_BATCH];
+	struct moves_told told;
 
 	ledger_lock(l);
 	if (l->cleared == 0)
@@ -145,6 +176,7 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 		for (unsigned i = 0; l->lens != NULL && i < n; i++)
 			ledger_watched(l, rows[i], table_row(&s->table, at + i));
 	}
+	told = ledger_settle(l, s, now);
 	if (l->lens != NULL)
 		watch_lens_close(l->lens);
 
@@ -157,6 +189,7 @@ ledger_add(struct ledger *l, const struct slab *s, uint64_t now)
 	if (ledger_is_crowded(l, now))
 		ledger_sweep(l, now);
 	ledger_unlock(l);
+	return told;
 }
 
 void
@@ -175,6 +208,7 @@ void
 ledger_clear(struct ledger *l, uint64_t now)
 {
 	table_clear(&l->table);
+	owed_clear(l->owed);
 	sums_add(&l->forgotten, &l->total);
 	l->resumed = 0;
 	l->total = l->other = (struct sums){ 0 };

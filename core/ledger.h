@@ -16,10 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/moves.h"
 #include "core/slab.h"
 #include "flow/rowspec.h"
 #include "lib/table.h"
 
+struct owed;
 struct watch_lens;
 
 struct ledger {
@@ -42,6 +44,7 @@ struct ledger {
 	uint64_t next_sweep;       /* ns since 1970: when to look again for such rows */
 	uint64_t sweeps;           /* times that some went: row numbers changed */
 	uint32_t *moved;           /* of the last one, by old row number: the new, or LEDGER_GONE */
+	struct owed *owed;         /* NULL: nothing was told late; owned */
 	struct watch_lens *lens;   /* core/watch.h; NULL: nobody watches */
 	pthread_mutex_t lock;
 };
@@ -68,8 +71,17 @@ ledger_moved(const struct ledger *l, uint32_t row, uint64_t then)
 struct ledger *ledger_new(const struct rowspec *rs, uint32_t max_rows, struct err *e);
 void ledger_free(struct ledger *l);
 
-/* Count a slab of the view's; publisher's thread. */
-void ledger_add(struct ledger *l, const struct slab *s, uint64_t now);
+/*
+ * Count a slab of the view's, and move what it tells of (core/owed.h): returns of how many records
+ * that is done, or given up, by now. Publisher's thread.
+ */
+struct moves_told ledger_add(struct ledger *l, const struct slab *s, uint64_t now);
+
+/*
+ * The row of `key`, whose bin is 0, which may be new, seen at `now`; NULL: there is no room.
+ * Whoever changes the ledger, under its lock.
+ */
+uint8_t *ledger_row_take(struct ledger *l, const void *key, uint64_t now);
 
 /* Readers of other threads than the publisher's hold the lock while they look. */
 void ledger_lock(struct ledger *l);
@@ -83,6 +95,12 @@ static inline const uint8_t *
 ledger_row(const struct ledger *l, uint32_t i)
 {
 	return table_row(&l->table, i);
+}
+
+static inline uint32_t
+ledger_row_no(const struct ledger *l, const uint8_t *row)
+{
+	return (uint32_t)((size_t)(row - l->table.rows) / l->table.row_octets);
 }
 
 static inline const struct ledger_seen *

@@ -64,6 +64,15 @@ keys_pack(const struct rowspec *rs, const struct flow *was, const struct flow *i
 	rowspec_pack(rs, is, &bin, 1, keys + rs->key_octets);
 }
 
+uint64_t
+moves_records(const struct rowspec *rs, const uint8_t *move)
+{
+	uint64_t records;
+
+	memcpy(&records, move + rs->key_octets + rs->row_octets, sizeof(records));
+	return records;
+}
+
 static bool
 keys_are_one(const struct rowspec *rs, const uint64_t *keys)
 {
@@ -182,7 +191,7 @@ moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from)
 		told.moved += records;
 	}
 	for (uint32_t i = 0; i < from->moves.n; i++)
-		told.stayed += *move_records(rs, table_row(&from->moves, i));
+		told.stayed += moves_records(rs, table_row(&from->moves, i));
 	table_clear(&from->moves);
 	return told;
 }

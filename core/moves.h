@@ -4,7 +4,7 @@
  * late. While the slab that counted them is there, the worker moves them within it. Those
  * that are in a slab which the publisher has by now it is told of with the next one
  * (slab->moves): as a table whose keys are the two rows' keys, one behind the other, and whose rows
- * go on with what moves.
+ * go on with what moves, and of how many records it is.
  *
  * No row ever counts less than nothing: what is no longer in its row stays where it went.
  */
@@ -53,6 +53,9 @@ enum moved moves_later(const struct rowspec *rs, struct slab *s, const struct fl
 struct moves_told {
 	uint64_t moved, stayed;
 };
+
+/* Of how many records the move is that is row `move` of slab->moves. */
+uint64_t moves_records(const struct rowspec *rs, const uint8_t *move);
 
 /* Do in `to` what `from`, which may be the same, tells. */
 struct moves_told moves_apply(const struct rowspec *rs, struct slab *to, struct slab *from);

@@ -163,10 +163,8 @@ books_collect(struct view *v, const struct slab *s)
 
 /* What workers could not do themselves, as they have passed the rows on. */
 static void
-held_move(struct engine *en, struct view *v, struct slab *from)
+moves_count(struct engine *en, struct moves_told told)
 {
-	struct moves_told told = moves_apply(&v->rs, v->held, from);
-
 	stat_add(&en->beside, STAT_CLASS_MOVED, told.moved);
 	stat_add(&en->beside, STAT_CLASS_STAYED, told.stayed);
 }
@@ -175,19 +173,22 @@ held_move(struct engine *en, struct view *v, struct slab *from)
 static void
 slab_collect(struct engine *en, struct view *v, struct slab *s, uint64_t now)
 {
+	struct moves_told told = { 0, 0 };
+
 	slab_tidy(&v->rs, s);
 	if (v->ledger != NULL)
-		ledger_add(v->ledger, s, now);
+		told = ledger_add(v->ledger, s, now);
 	books_collect(v, s);
 	v->last_commit = now;
 	if (v->config.refresh_s == 0) {
+		moves_count(en, told);
 		view_slab_put(v, s);
 	} else if (v->held == NULL) {
 		v->held = s;
-		held_move(en, v, s);
+		moves_count(en, moves_apply(&v->rs, s, s));
 	} else {
 		slab_merge(&v->rs, v->held, s);
-		held_move(en, v, s);
+		moves_count(en, moves_apply(&v->rs, v->held, s));
 		view_slab_put(v, s);
 	}
 }

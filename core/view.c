@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/moves.h"
+#include "core/owed.h"
 #include "core/prorate.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
@@ -101,8 +102,10 @@ view_max_octets(const struct view *v)
 	uint64_t slab = table_max_octets(v->rs.row_octets, v->max_rows) +
 	    (v->moves ? moves_max_octets(&v->rs) : 0);
 
-	return v->max_slabs * slab +
-	    (v->ledger != NULL ? ledger_max_octets(&v->rs, v->max_rows) : 0);
+	uint64_t ledger = ledger_max_octets(&v->rs, v->max_rows) +
+	    (v->moves ? owed_max_octets(&v->rs) : 0);
+
+	return v->max_slabs * slab + (v->ledger != NULL ? ledger : 0);
 }
 
 struct slab *
@@ -124,7 +127,7 @@ view_slab_get(struct view *v)
 void
 view_moves_want(struct view *v)
 {
-	v->moves = view_holds(v);
+	v->moves = view_holds(v) || v->config.refresh_s == 0;
 	if (v->config.unknown != UNKNOWN_GOES)
 		v->unknown_class = intern("unknown", strlen("unknown"));
 }
@@ -320,7 +323,7 @@ shard_move_late(struct shard *sh, const struct flow *was, const struct flow *is)
 
 	if (!shard_is_in_time(sh, was->stamp))
 		return MOVED_NOT;
-	if (!view_holds(v)) {
+	if (!v->moves) {
 		bin = slab_bin_find(sh->active, was->stamp);
 		return bin < 0 ? MOVED_NOT : moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
 	}

@@ -160,7 +160,7 @@ struct shard_move {
  * done; so it stays for ever where one was not (moves[i]->lost). What the active slab has not
  * counted is in one that the publisher has:
  *
- * - where that holds rows back, it is told;
+ * - where that holds rows back, or has nothing but a ledger, it is told;
  * - where rows add up in the end, the row takes what others of the same key count by now;
  * - elsewhere what was published stays.
  *

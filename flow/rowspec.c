@@ -222,6 +222,30 @@ rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less
 	}
 }
 
+static uint64_t
+at_most(uint64_t n, uint64_t most)
+{
+	return n < most ? n : most;
+}
+
+void
+rowspec_limit(const struct rowspec *rs, uint8_t *row, const uint8_t *most)
+{
+	struct sums *s = rowspec_sums(rs, row);
+	const struct sums *of = rowspec_sums_get(rs, most);
+
+	*s = (struct sums){ at_most(s->packets, of->packets), at_most(s->bytes, of->bytes),
+		at_most(s->flows, of->flows) };
+	for (uint16_t i = 0; i < rs->n_extras; i++) {
+		const struct rowspec_extra *x = &rs->extras[i];
+
+		if (x->merge == FIELD_ADD)
+			field_uint_set(row + x->to, x->octets,
+			    at_most(field_uint(row + x->to, x->octets),
+			        field_uint(most + x->to, x->octets)));
+	}
+}
+
 void
 rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from)
 {

@@ -149,6 +149,9 @@ void rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow 
 /* The same for what row `less` (same layout) counts. */
 void rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less);
 
+/* Cut the sums and ADD fields of `row` down to those of row `most` (same layout). */
+void rowspec_limit(const struct rowspec *rs, uint8_t *row, const uint8_t *most);
+
 /* Count row `from` (same layout) into `row`. */
 void rowspec_merge(const struct rowspec *rs, uint8_t *row, const uint8_t *from);
 

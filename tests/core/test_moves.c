@@ -10,10 +10,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/moves.h"
+#include "core/watch.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
 #include "tests/core/fake.h"
@@ -333,9 +335,37 @@ test_open_bin(void **state)
 	rig_close(&g);
 }
 
+/* Packets that a ledger has of each class: `n`. */
+static void
+ledger_packets(struct ledger *l, uint64_t n[CLASSES])
+{
+	memset(n, 0, CLASSES * sizeof(*n));
+	ledger_lock(l);
+	for (uint32_t i = 0; i < l->table.n; i++) {
+		const uint8_t *row = ledger_row(l, i);
+		uint32_t id;
+
+		memcpy(&id, rowspec_value(l->rs, row, &fields[F_CLASS]), sizeof(id));
+		n[class_no(id)] += rowspec_sums_get(l->rs, row)->packets;
+	}
+	ledger_unlock(l);
+}
+
+static void
+ledger_want(const struct rig *g, const char *says, uint64_t unknown, uint64_t web, uint64_t mail)
+{
+	uint64_t n[CLASSES];
+
+	ledger_packets(g->en->views[0]->ledger, n);
+	if (n[UNKNOWN] != unknown || n[WEB] != web || n[MAIL] != mail)
+		fail_msg("%s: the ledger has %llu, %llu, %llu", says, (unsigned long long)n[UNKNOWN],
+		    (unsigned long long)n[WEB], (unsigned long long)n[MAIL]);
+}
+
 /*
  * A ledger that shares a view has slabs of a second: what is told later moves in those that the
- * publisher has, as long as the bin is open.
+ * publisher has, as long as the bin is open. In the ledger no row goes down: what belongs to
+ * another it pays of what it counts next.
  */
 static void
 test_with_a_ledger(void **state)
@@ -346,13 +376,125 @@ test_with_a_ledger(void **state)
 	(void)state;
 	rig_open(&g, true, true, GOES);
 	assert_int_equal(view_ledger_want(g.en->views[0], &e), 0);
-	rig_play(&g, "000. aw 1. am. bw.");
+	rig_play(&g, "000.");
+	ledger_want(&g, "as they came", 3, 0, 0);
+	rig_play(&g, "aw 1.");
+	ledger_want(&g, "one for the other", 3, 1, 0);
+	rig_play(&g, "am. bw.");
+	ledger_want(&g, "nothing comes", 3, 1, 0);
 	assert_int_equal(g.sink.writes, 0);
+	rig_play(&g, "1111.");
+	ledger_want(&g, "one pays, and is paid by the other", 6, 1, 1);
 	rig_play(&g, "|");
 	rig_want(&g, "rows of several slabs", "0:1,1,1");
-	rig_play(&g, "dm|");
-	rig_want(&g, "and of another bin", "1:0,0,1");
+	rig_play(&g, "dm. 2.");
+	ledger_want(&g, "of another bin", 6, 1, 2);
+	rig_play(&g, "|");
+	rig_want(&g, "and of another bin", "1:4,0,1");
 	rig_close(&g);
+}
+
+/* What is not paid within a minute stays; a ledger that was cleared owes nothing. */
+static void
+test_debts_end(void **state)
+{
+	struct err e = ERR_INIT;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, true, true, GOES);
+	assert_int_equal(view_ledger_want(g.en->views[0], &e), 0);
+	rig_play(&g, "77. aw .|| 7.");
+	ledger_want(&g, "too late", 3, 0, 0);
+	rig_play(&g, "bw .");
+	ledger_clear(g.en->views[0]->ledger, g.now);
+	rig_play(&g, "7.");
+	ledger_want(&g, "cleared", 1, 0, 0);
+	rig_close(&g);
+}
+
+/*
+ * A ledger with a view of its own, and watches over it: whatever moves, in the end all is where it
+ * belongs; no row goes down, what is watched is what the row has, and the books balance. `rounds`
+ * of 20 packets, of which some move, once or twice, a while later.
+ */
+static void
+test_ledgers_catch_up(void **state)
+{
+	enum { ROUNDS = 300, EACH = 20, PACKETS = ROUNDS * EACH };
+	static const struct output_config common = { .aggregate = "class" };
+	static struct flow records[PACKETS];
+	static uint64_t batch[PACKETS], lost[PACKETS];
+	char path[] = "/tmp/weir-moves-XXXXXX";
+	const struct watch_config watched = { path };
+	struct engine *en = fake_engine(1, 100);
+	struct pipeline *p = &en->workers[0].pipeline;
+	uint64_t now = START, stats[STAT_COUNT], was[CLASSES] = { 0 }, is[CLASSES], want[CLASSES] = { 0 };
+	struct fake_out out = { 0 };
+	struct problems ps = { 0 };
+	uint32_t ids[CLASSES], seed = 11;
+	struct err e = ERR_INIT;
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("name=web view=apps class=web\n", f);
+	fclose(f);
+	clock_set(START);
+	for (unsigned i = 0; i < CLASSES; i++)
+		ids[i] = intern(classes[i], strlen(classes[i]));
+	fake_output_add(en, &fake_ledger, "apps", &common, &out);
+	fake_prepare(en);
+	assert_int_equal(watches_new(en, &watched, &en->watches, &ps, &e), 0);
+	pipeline_source(p, SOURCE_PACKETS);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = round * EACH; i < (round + 1) * EACH; i++) {
+			struct flow *slot = pipeline_slot(p);
+
+			slot->packets = 1 + i % 3, slot->bytes = 100, slot->flows = 1;
+			/* The last rounds pay for those before. */
+			slot->class_id = ids[round < ROUNDS - 100 ? UNKNOWN : i % CLASSES];
+			records[i] = *slot;
+			batch[i] = p->batches;
+			pipeline_commit(p);
+		}
+		stat_add(&p->stats, STAT_RECORDS, EACH);
+		stat_add(&p->stats, STAT_RECORDS_FED, EACH);
+		pipeline_flush(p);
+		for (unsigned i = 0; i < EACH && round < ROUNDS - 100; i++) {
+			seed = seed * 1664525 + 1013904223;
+			unsigned no = seed / 65536 % ((round + 1) * EACH), class = seed / 8 % CLASSES;
+
+			if (no + 10 * EACH < round * EACH || class == UNKNOWN)
+				continue;
+			pipeline_move(p, SOURCE_PACKETS, &records[no], batch[no], ids[class], &lost[no]);
+			pipeline_moves_run(p, SOURCE_PACKETS);
+			records[no].class_id = ids[class];
+		}
+		publisher_round(en->publisher, now += CLOCK_S / 4, false);
+		fake_books_check(en, "moves in a ledger");
+		ledger_packets(en->views[0]->ledger, is);
+		for (unsigned i = 0; i < CLASSES; i++)
+			assert_true(is[i] >= was[i]);
+		memcpy(was, is, sizeof(was));
+
+		struct watch *list = watches_copy(en->watches, &(uint32_t){ 0 });
+
+		assert_int_equal(list[0].total.packets, is[WEB]);
+		free(list);
+	}
+	for (unsigned i = 0; i < PACKETS; i++) {
+		want[class_no(records[i].class_id)] += records[i].packets;
+		assert_int_equal(lost[i], 0);
+	}
+	assert_memory_equal(is, want, sizeof(is));
+	engine_stats(en, stats);
+	assert_true(stats[STAT_CLASS_MOVED] > 500);
+	assert_int_equal(stats[STAT_CLASS_STAYED], 0);
+	engine_free(en);
+	problems_free(&ps);
+	clock_set(0);
+	unlink(path);
 }
 
 /* Emptied rows go; the others keep what they have, and are found. */
@@ -438,6 +580,8 @@ main(void)
 		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_open_bin),
 		cmocka_unit_test(test_with_a_ledger),
+		cmocka_unit_test(test_debts_end),
+		cmocka_unit_test(test_ledgers_catch_up),
 		cmocka_unit_test(test_tidy),
 		cmocka_unit_test(test_no_room),
 	};

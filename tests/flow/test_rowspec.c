@@ -428,6 +428,32 @@ test_canonical_form(void **state)
 	}
 }
 
+/* Of what adds up a row is cut down to another; the rest stays. */
+static void
+test_limit(void **state)
+{
+	struct field_set set = { 0 };
+	uint64_t row[64] = { 0 }, most[64] = { 0 };
+	const struct flow f = { .packets = 3, .bytes = 50, .flows = 1, .link_bytes = 70, .tcp_flags = 2 },
+			  g = { .packets = 2, .bytes = 60, .link_bytes = 69, .tcp_flags = 4 };
+	const struct sums *s;
+	struct rowspec rs;
+
+	(void)state;
+	assert_int_equal(field_set_parse("proto,tcpflags,link_bytes", &set, NULL), 0);
+	rowspec_compile(&rs, &set);
+	assert_true(rs.row_octets <= sizeof(row));
+	rowspec_add(&rs, (uint8_t *)row, &f);
+	rowspec_add(&rs, (uint8_t *)most, &g);
+	rowspec_limit(&rs, (uint8_t *)row, (uint8_t *)most);
+	s = rowspec_sums_get(&rs, (uint8_t *)row);
+	assert_true(s->packets == 2 && s->bytes == 50 && s->flows == 0);
+	assert_int_equal(field_uint(rowspec_value(&rs, (uint8_t *)row, &fields[F_LINK_BYTES]),
+	                     fields[F_LINK_BYTES].octets), 69);
+	assert_int_equal(field_uint(rowspec_value(&rs, (uint8_t *)row, &fields[F_TCPFLAGS]),
+	                     fields[F_TCPFLAGS].octets), 2);
+}
+
 int
 main(void)
 {
@@ -441,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_identity_follows_the_key_only),
 		cmocka_unit_test(test_identity_does_not_know_ids),
 		cmocka_unit_test(test_canonical_form),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests_name("rowspec", tests, NULL, NULL);
