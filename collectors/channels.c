@@ -68,7 +68,7 @@ announce(const struct look *l, const ip16_t *host, unsigned long port, uint8_t p
 		return;
 	*end_at(l->ch, host, (uint16_t)port, proto) = (struct channel_end){ *host, (uint16_t)port,
 		proto, class_id, l->time + CHANNELS_LIFE };
-	l->ch->n++;
+	l->ch->told += l->ch->told == UINT32_MAX ? 2 : 1;
 }
 
 uint32_t
@@ -77,8 +77,6 @@ channels_find(const struct channels *ch, const ip16_t *host, uint16_t port, uint
 {
 	const struct channel_end *e;
 
-	if (ch->n == 0)
-		return 0;
 	e = end_at(ch, host, port, proto);
 	return e->port == port && e->proto == proto && time <= e->until &&
 		       memcmp(&e->host, host, sizeof(*host)) == 0

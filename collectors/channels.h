@@ -31,7 +31,7 @@ struct channel_end {
 struct channels {
 	uint32_t ftp, sip, rtsp, mgcp; /* classes of streams that announce others, */
 	uint32_t data, media, reports; /* and of those */
-	uint32_t n;              /* announced so far */
+	uint32_t told;           /* announcements so far; wraps, but is never 0 again */
 	struct channel_end ends[CHANNELS_ENDS]; /* by a hash */
 };
 

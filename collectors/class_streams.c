@@ -48,7 +48,6 @@ stream_give(struct class_streams *s, uint32_t no)
 		next = ((struct record *)chunks_at(&s->records, at))->next;
 		chunks_give(&s->records, at);
 	}
-	st->birth = 0;
 	chunks_give(&s->streams, no);
 }
 
@@ -91,7 +90,6 @@ class_streams_open(struct class_streams *s, const struct class_key *key, uint64_
 		return NONE;
 	st = class_stream_at(s, no);
 	st->key = *key;
-	st->birth = ++s->births;
 	st->first = st->seen = time;
 	stream_link(s, no, BY_SEEN);
 	stream_link(s, no, BY_BIRTH);

@@ -4,8 +4,8 @@
  * of their last packets and in that of their first; and the records that were counted of them,
  * which move when more is known of their stream. All is bounded: what finds no room is told.
  *
- * A stream has a number, which another one may have after it was closed; its birth tells them
- * apart. Pointers to it are good until then. One thread.
+ * A stream has a number, which another one may have after it was closed. Pointers to it are good
+ * until then. One thread.
  */
 #ifndef WEIR_COLLECTORS_CLASS_STREAMS_H
 #define WEIR_COLLECTORS_CLASS_STREAMS_H
@@ -35,11 +35,11 @@ _Static_assert(sizeof(struct class_key) % 8 == 0, "keys of a table are words");
 struct class_stream {
 	struct class_key key;
 	uint64_t first, seen;  /* times of its first and last packet, ns since 1970 */
-	uint64_t birth;        /* no other has the same */
 	uint32_t older[CLASS_ORDERS], newer[CLASS_ORDERS];
 	uint32_t class_id;     /* as far as is known */
 	uint32_t kept;         /* its records, the newest first */
 	uint32_t looks;        /* packets that were looked at */
+	uint32_t told;         /* announcements of others there were by the last look */
 	uint32_t asking;       /* bits of engines that would look at more */
 	uint32_t next;         /* in the list of those that are: */
 	bool unsettled;        /* records of it may be of another class than it */
@@ -50,7 +50,6 @@ struct class_stream {
 struct class_streams {
 	struct chunks streams, records;
 	size_t flow_octets;    /* of each record */
-	uint64_t births;
 	uint32_t oldest[CLASS_ORDERS], newest[CLASS_ORDERS];
 	uint32_t n, max;       /* not closed */
 	uint32_t unsettled;

@@ -178,17 +178,6 @@ stream_end(struct classes *cs, uint32_t open)
 	stream_close(cs, open);
 }
 
-/* The class that another stream has told of this one; 0: none has. */
-static uint32_t
-stream_announced(const struct classes *cs, const struct class_key *key, uint64_t time)
-{
-	uint32_t class_id = channels_find(cs->channels, &key->lower, key->lower_port, key->proto, time);
-
-	return class_id != 0 ? class_id
-	                     : channels_find(cs->channels, &key->upper, key->upper_port, key->proto,
-	                           time);
-}
-
 /*
  * Let `row` be open, from `time` on; where there is no room, the stream that was silent for
  * longest ends.
@@ -196,7 +185,7 @@ stream_announced(const struct classes *cs, const struct class_key *key, uint64_t
 static void
 stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 {
-	uint32_t open, class_id;
+	uint32_t open;
 
 	row->class_id = 0;
 	if (cs->open.n == cs->open.max) {
@@ -212,11 +201,6 @@ stream_open(struct classes *cs, struct stream_row *row, uint64_t time)
 	}
 	stream_at(cs, open)->asking = (1U << cs->config->n) - 1;
 	row->open = open;
-	class_id = stream_announced(cs, &row->key, time);
-	if (class_id != 0) {
-		class_set(cs, open, class_id);
-		stream_end(cs, open);
-	}
 }
 
 /* Ask the engines, in their order, until one says something. Returns whether that is final. */
@@ -254,6 +238,29 @@ looks_max(const struct class_config *c, uint8_t proto)
 	return proto == 6 ? c->giveup_tcp : proto == 17 ? c->giveup_udp : c->giveup_other;
 }
 
+/*
+ * Whether another stream has told the class of `open`, which is that then. It is asked for at
+ * each look, as the announcement may be seen by another worker, a little later; what engines
+ * have found by then counts.
+ */
+static bool
+stream_announced(struct classes *cs, uint32_t open, uint64_t time)
+{
+	const struct channels *ch = cs->channels;
+	struct class_stream *st = stream_at(cs, open);
+	const struct class_key *key = &st->key;
+	uint32_t class_id;
+
+	if (st->told == ch->told || st->class_id != 0)
+		return false;
+	st->told = ch->told;
+	class_id = channels_find(ch, &key->lower, key->lower_port, key->proto, time);
+	if (class_id == 0)
+		class_id = channels_find(ch, &key->upper, key->upper_port, key->proto, time);
+	class_set(cs, open, class_id);
+	return class_id != 0;
+}
+
 /* Look at a packet of `open`, which may then be settled. */
 static void
 stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
@@ -261,12 +268,10 @@ stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
 {
 	struct class_stream *st = stream_at(cs, open);
 	struct packet_content content;
-	bool final = false;
+	bool final = stream_announced(cs, open, frame->time);
 
 	st->looks++;
-	if (cs->budget != CLASSES_NO_BUDGET)
-		cs->budget--;
-	if (packet_content(link, frame, cs->wants, &content)) {
+	if (!final && packet_content(link, frame, cs->wants, &content)) {
 		final = engines_ask(cs, open, &content, frame->time);
 		if (channels_come_of(cs->channels, st->class_id))
 			channels_look(cs->channels, st->class_id, &content, frame->time);
@@ -275,13 +280,48 @@ stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
 		stream_end(cs, open);
 }
 
-/* Keep a packet for the next budget. */
-static void
-look_later(struct classes *cs, uint32_t open, const struct packet_link *link,
+/* Of what is settled there is nothing to see but what it announces. */
+static __attribute__((noinline)) void
+settled_look(struct classes *cs, uint32_t class_id, const struct packet_link *link,
     const struct frame *frame)
 {
-	bool kept = late_add(&cs->late, open, stream_at(cs, open)->birth, link, frame);
+	struct packet_content content;
 
+	if (packet_content(link, frame, cs->wants, &content))
+		channels_look(cs->channels, class_id, &content, frame->time);
+}
+
+/* Whether packets of `row` tell something. */
+static bool
+row_tells(const struct classes *cs, const struct stream_row *row)
+{
+	return row->open != SETTLED || channels_come_of(cs->channels, row->class_id);
+}
+
+static void
+row_look(struct classes *cs, const struct stream_row *row, const struct packet_link *link,
+    const struct frame *frame)
+{
+	if (cs->budget != CLASSES_NO_BUDGET)
+		cs->budget--;
+	if (row->open == SETTLED)
+		settled_look(cs, row->class_id, link, frame);
+	else
+		stream_look(cs, row->open, link, frame);
+}
+
+/* Look at a packet of `row`, or keep it for the next budget. */
+static void
+row_look_or_wait(struct classes *cs, const struct stream_row *row,
+    const struct packet_link *link, const struct frame *frame)
+{
+	bool kept;
+
+	if (cs->budget > 0 && cs->late.n == 0) {
+		row_look(cs, row, link, frame);
+		return;
+	}
+	kept = late_add(&cs->late, &row->key, link, frame);
 	stat_add(&cs->pipeline->stats, kept ? STAT_CLASS_LATE : STAT_CLASS_UNSEEN, 1);
 }
 
@@ -292,11 +332,10 @@ classes_budget(struct classes *cs, uint32_t looks)
 
 	cs->budget = looks;
 	while (cs->budget > 0 && (l = late_take(&cs->late)) != NULL) {
-		const struct class_stream *st = stream_at(cs, l->open);
+		const struct stream_row *row = row_find(cs, &l->stream);
 
-		/* It may have ended meanwhile, and another be in its place. */
-		if (st->birth == l->birth && !st->ended)
-			stream_look(cs, l->open, l->link, &l->frame);
+		if (row != NULL && row_tells(cs, row))
+			row_look(cs, row, l->link, &l->frame);
 	}
 }
 
@@ -414,24 +453,12 @@ classes_begin(struct classes *cs, uint64_t time)
 	pipeline_hook(cs->pipeline, &cs->hook);
 }
 
-/* Of what is settled there is nothing to see but what it announces. */
-static __attribute__((noinline)) void
-settled_look(struct classes *cs, uint32_t class_id, const struct packet_link *link,
-    const struct frame *frame)
-{
-	struct packet_content content;
-
-	if (packet_content(link, frame, cs->wants, &content))
-		channels_look(cs->channels, class_id, &content, frame->time);
-}
-
 void
 classes_take(struct classes *cs, const struct packet_link *link,
     const struct frame *frame, struct flow *f)
 {
 	unsigned slot = cs->pipeline->n;
 	struct stream_row *row;
-	struct class_stream *st;
 
 	if (f->class_id != 0 || (ip_is_none(&f->src_host) && ip_is_none(&f->dst_host)))
 		return; /* the exporter has told; or it is not IP */
@@ -442,23 +469,15 @@ classes_take(struct classes *cs, const struct packet_link *link,
 		stat_add(&cs->pipeline->stats, STAT_CLASS_REFUSED, 1);
 		return;
 	}
-	if (row->open == SETTLED) {
-		f->class_id = row->class_id;
-		if (channels_come_of(cs->channels, row->class_id))
-			settled_look(cs, row->class_id, link, frame);
-		return;
-	}
-	st = stream_at(cs, row->open);
-	class_streams_touch(&cs->open, row->open, frame->time);
-	if (cs->budget > 0 && cs->late.n == 0)
-		stream_look(cs, row->open, link, frame);
-	else
-		look_later(cs, row->open, link, frame);
+	if (row->open != SETTLED)
+		class_streams_touch(&cs->open, row->open, frame->time);
+	if (row_tells(cs, row))
+		row_look_or_wait(cs, row, link, frame);
 	if (row->open == SETTLED) {
 		f->class_id = row->class_id;
 		return;
 	}
-	f->class_id = st->class_id;
+	f->class_id = stream_at(cs, row->open)->class_id;
 	cs->noted[slot] = row->open;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 bool
-late_add(struct late *l, uint32_t open, uint64_t birth, const struct packet_link *link,
+late_add(struct late *l, const struct class_key *stream, const struct packet_link *link,
     const struct frame *frame)
 {
 	struct late_packet *p;
@@ -15,8 +15,7 @@ late_add(struct late *l, uint32_t open, uint64_t birth, const struct packet_link
 	if (l->ring == NULL || l->n == LATE_MAX)
 		return false;
 	p = &l->ring[(l->first + l->n++) % LATE_MAX];
-	p->open = open;
-	p->birth = birth;
+	p->stream = *stream;
 	p->link = link;
 	p->frame = *frame;
 	if (p->frame.caplen > LATE_OCTETS)

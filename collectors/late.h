@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collectors/class_streams.h"
 #include "flow/frame.h"
 #include "proto/packet.h"
 
@@ -16,8 +17,7 @@
 #define LATE_OCTETS 2048U /* of a packet */
 
 struct late_packet {
-	uint32_t open;  /* number of its stream, */
-	uint64_t birth; /* and which that was then */
+	struct class_key stream; /* that it is of */
 	const struct packet_link *link;
 	struct frame frame;
 	uint8_t octets[LATE_OCTETS];
@@ -30,7 +30,7 @@ struct late {
 };
 
 /* Keep a copy of a packet. Returns false when there is no room for it. */
-bool late_add(struct late *l, uint32_t open, uint64_t birth, const struct packet_link *link,
+bool late_add(struct late *l, const struct class_key *stream, const struct packet_link *link,
     const struct frame *frame);
 
 /* Take the first one out, which is good until the next late_add; NULL when none waits. */

@@ -2,7 +2,7 @@
 /*
  * What tests of classes have in common: an engine that reads the first octet of the payload.
  * 'w' is web for sure, 'm' mail for sure, 'p' perhaps web, 'q' perhaps mail, 'g' nothing but
- * a guess at the end; others tell nothing.
+ * a guess at the end, 'I' SIP for sure; others tell nothing.
  */
 #ifndef WEIR_TESTS_COLLECTORS_CLASS_RIG_H
 #define WEIR_TESTS_COLLECTORS_CLASS_RIG_H
@@ -27,6 +27,13 @@ struct class_config class_rig_config(uint32_t max_flows);
  */
 void class_send(struct pipeline *p, struct classes *cs, const struct packet_wants *wants,
     uint64_t time, uint32_t no, bool back, char octet);
+
+/*
+ * One of the control stream of stream `no`, which begins with 'I', and announces that that is RTP,
+ * or, without `media`, nothing.
+ */
+void class_announce(struct pipeline *p, struct classes *cs, const struct packet_wants *wants,
+    uint64_t time, uint32_t no, bool media);
 
 /* A number below `below`, and the next seed. */
 uint32_t class_draw(uint32_t *seed, uint32_t below);

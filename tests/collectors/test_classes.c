@@ -70,7 +70,7 @@ send(struct bench *b, uint32_t no, bool back, char octet)
 static void
 read_end(struct bench *b)
 {
-	static const char *const names[] = { "web", "mail", "guess", "unknown" };
+	static const char *const names[] = { "web", "mail", "guess", "unknown", "SIP", "RTP" };
 	uint64_t sum = 0;
 	uint32_t n, rows = 0;
 
@@ -347,6 +347,85 @@ test_budget(void **state)
 	bench_close(&b);
 }
 
+static void
+announce(struct bench *b, uint32_t no, bool media)
+{
+	class_announce(b->p, b->cs, &b->wants, b->time, no, media);
+	b->fed++;
+}
+
+/* A stream that another announces: what it is, from the first look behind that on. */
+static void
+test_announced(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 100);
+	announce(&b, 1, true);
+	for (uint32_t no = 1; no <= 2; no++)
+		for (unsigned i = 0; i < 9; i++)
+			send(&b, no, i % 2 == 1, '-');
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "SIP"), 1);
+	assert_int_equal(packets_of(&b, "RTP"), 9);
+	assert_int_equal(packets_of(&b, "unknown"), 9);
+	send(&b, 3, false, '-');
+	announce(&b, 3, false);
+	send(&b, 3, false, '-');
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "RTP"), 9);
+	announce(&b, 3, true); /* while it is looked at */
+	send(&b, 3, false, '-');
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "RTP"), 12);
+	send(&b, 4, false, 'p'); /* perhaps web */
+	announce(&b, 4, true);
+	send(&b, 4, false, '-');
+	announce(&b, 2, true); /* it is settled */
+	send(&b, 2, false, '-');
+	classes_finish(b.cs);
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "web"), 2);
+	assert_int_equal(packets_of(&b, "RTP"), 12);
+	bench_close(&b);
+}
+
+/* Looks at streams that are settled, and announce others, are of the budget, and in their turn. */
+static void
+test_budget_of_announcements(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 100);
+	for (unsigned left = 0; left < 2; left++) { /* the stream that announces is settled late, too */
+		uint32_t no = 1 + left;
+
+		if (left == 0)
+			announce(&b, no, false);
+		classes_budget(b.cs, 0);
+		if (left == 1)
+			announce(&b, no, false);
+		announce(&b, no, true);
+		announce(&b, no, false);
+		send(&b, no, false, '-');
+		read_end(&b);
+		assert_int_equal(packets_of(&b, "RTP"), left);
+		for (unsigned looks = 0; looks < 2 + left; looks++) {
+			classes_budget(b.cs, 1);
+			read_end(&b);
+			assert_int_equal(packets_of(&b, "RTP"), left);
+		}
+		classes_budget(b.cs, 1);
+		read_end(&b);
+		assert_int_equal(packets_of(&b, "RTP"), 1 + left);
+		assert_int_equal(stat_of(&b, STAT_CLASS_LATE), 3 + 4 * left);
+	}
+	assert_int_equal(stat_of(&b, STAT_CLASS_UNSEEN), 0);
+	bench_close(&b);
+}
+
 /* Of what the exporter has told the class, nobody asks. */
 static void
 test_told(void **state)
@@ -468,6 +547,8 @@ main(void)
 		cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_announced),
+		cmocka_unit_test(test_budget_of_announcements),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_two_doors),
 		cmocka_unit_test(test_close),
