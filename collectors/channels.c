@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/intern.h"
 
@@ -15,10 +16,20 @@
 #define PROTO_TCP   6
 #define PROTO_UDP   17
 
+/* What is at an end; a channel_end without one is none. */
+enum end_kind { END_DATA = 1, END_MEDIA, END_REPORTS };
+
+#define END_KIND  UINT64_C(3)
+#define END_CHECK (UINT64_C(0x3fffffff) << 2)
+
+struct end_name {
+	uint64_t key, check;
+};
+
 /* A packet that is looked at, line by line. */
 struct look {
 	struct channels *ch;
-	uint64_t time;
+	uint32_t time_s;
 	ip16_t from, to;
 	bool reply;     /* it begins as RTSP's replies do */
 	ip16_t host;    /* that the last c= named; none: there was none */
@@ -34,54 +45,126 @@ class_of(const char *name)
 struct channels *
 channels_new(void)
 {
-	struct channels *ch = calloc(1, sizeof(*ch));
+	struct channels *ch = aligned_alloc(_Alignof(struct channels), sizeof(*ch));
 
 	if (ch == NULL)
 		return NULL;
+	memset(ch, 0, sizeof(*ch));
 	ch->ftp = class_of("FTP_CONTROL"); /* as nDPI spells them */
 	ch->sip = class_of("SIP");
 	ch->rtsp = class_of("RTSP");
 	ch->mgcp = class_of("MGCP");
-	ch->data = class_of("FTP_DATA");
-	ch->media = class_of("RTP");
-	ch->reports = class_of("RTCP");
+	ch->kinds[END_DATA] = class_of("FTP_DATA");
+	ch->kinds[END_MEDIA] = class_of("RTP");
+	ch->kinds[END_REPORTS] = class_of("RTCP");
+	pthread_mutex_init(&ch->lock, NULL);
 	return ch;
 }
 
-static struct channel_end *
-end_at(const struct channels *ch, const ip16_t *host, uint16_t port, uint8_t proto)
+void
+channels_free(struct channels *ch)
 {
-	uint8_t key[sizeof(*host) + 3];
+	if (ch != NULL)
+		pthread_mutex_destroy(&ch->lock);
+	free(ch);
+}
 
-	memcpy(key, host, sizeof(*host));
-	key[sizeof(*host)] = (uint8_t)(port >> 8);
-	key[sizeof(*host) + 1] = (uint8_t)port;
-	key[sizeof(*host) + 2] = proto;
-	return (struct channel_end *)&ch->ends[hash_seeded(key, sizeof(key)) % CHANNELS_ENDS];
+/* The two words of an end, the second as far as the end itself decides it. */
+static struct end_name
+end_name(const ip16_t *host, uint16_t port, uint8_t proto)
+{
+	uint8_t octets[sizeof(*host) + 4] = { 0 };
+
+	memcpy(octets, host, sizeof(*host));
+	octets[sizeof(*host)] = (uint8_t)(port >> 8);
+	octets[sizeof(*host) + 1] = (uint8_t)port;
+	octets[sizeof(*host) + 2] = proto;
+	return (struct end_name){ hash_seeded(octets, sizeof(octets) - 1),
+		hash_seeded(octets, sizeof(octets)) & END_CHECK };
+}
+
+static bool
+end_is(const struct channel_end *e, const struct end_name *name, uint64_t *rest)
+{
+	*rest = atomic_load_explicit(&e->rest, memory_order_relaxed);
+	return atomic_load_explicit(&e->key, memory_order_relaxed) == name->key &&
+	       (*rest & END_CHECK) == name->check;
+}
+
+/*
+ * For how many seconds an end is good at `now_s`, and one more; 0: it is not. One that was
+ * announced much later than now is of another capture, or of a clock that was wrong.
+ */
+static uint32_t
+end_left(uint64_t rest, uint32_t now_s)
+{
+	uint32_t left = (uint32_t)(rest >> 32) - now_s;
+
+	return (rest & END_KIND) != 0 && left <= 2 * CHANNELS_LIFE_S ? left + 1 : 0;
+}
+
+/* Where in its set an end is, or may be put. The lock is held. */
+static struct channel_end *
+end_place(struct channel_end *set, const struct end_name *name, uint32_t now_s)
+{
+	struct channel_end *place = set;
+	uint32_t least = UINT32_MAX;
+
+	for (unsigned i = 0; i < CHANNELS_ENDS; i++) {
+		uint64_t rest;
+		uint32_t left;
+
+		if (end_is(&set[i], name, &rest))
+			return &set[i];
+		left = end_left(rest, now_s);
+		if (left < least) {
+			place = &set[i];
+			least = left;
+		}
+	}
+	return place;
 }
 
 static void
 announce(const struct look *l, const ip16_t *host, unsigned long port, uint8_t proto,
-    uint32_t class_id)
+    enum end_kind kind)
 {
+	struct channels *ch = l->ch;
+	struct channel_end *place;
+	struct end_name name;
+	uint64_t rest;
+
 	if (port < PORT_LEAST || port > UINT16_MAX)
 		return;
-	*end_at(l->ch, host, (uint16_t)port, proto) = (struct channel_end){ *host, (uint16_t)port,
-		proto, class_id, l->time + CHANNELS_LIFE };
-	l->ch->told += l->ch->told == UINT32_MAX ? 2 : 1;
+	name = end_name(host, (uint16_t)port, proto);
+	rest = (uint64_t)(l->time_s + CHANNELS_LIFE_S) << 32 | name.check | kind;
+	pthread_mutex_lock(&ch->lock);
+	place = end_place(ch->ends[name.key % CHANNELS_SETS], &name, l->time_s);
+	if (atomic_load_explicit(&place->key, memory_order_relaxed) != name.key ||
+	    atomic_load_explicit(&place->rest, memory_order_relaxed) != rest) {
+		uint32_t told = atomic_load_explicit(&ch->told, memory_order_relaxed) + 1;
+
+		atomic_store_explicit(&place->key, name.key, memory_order_relaxed);
+		atomic_store_explicit(&place->rest, rest, memory_order_relaxed);
+		atomic_store_explicit(&ch->told, told != 0 ? told : 1, memory_order_release);
+	}
+	pthread_mutex_unlock(&ch->lock);
 }
 
 uint32_t
 channels_find(const struct channels *ch, const ip16_t *host, uint16_t port, uint8_t proto,
     uint64_t time)
 {
-	const struct channel_end *e;
+	const struct end_name name = end_name(host, port, proto);
+	const struct channel_end *set = ch->ends[name.key % CHANNELS_SETS];
+	uint64_t rest;
 
-	e = end_at(ch, host, port, proto);
-	return e->port == port && e->proto == proto && time <= e->until &&
-		       memcmp(&e->host, host, sizeof(*host)) == 0
-		   ? e->class_id
-		   : 0;
+	for (unsigned i = 0; i < CHANNELS_ENDS; i++)
+		if (end_is(&set[i], &name, &rest))
+			return end_left(rest, (uint32_t)(time / CLOCK_S)) > 0
+			           ? ch->kinds[rest & END_KIND]
+			           : 0;
+	return 0;
 }
 
 /* Media in RTP, and behind it RTCP (RFC 3550 s11). */
@@ -90,8 +173,8 @@ announce_media(const struct look *l, const ip16_t *host, unsigned long port)
 {
 	if (port < PORT_LEAST) /* 0: it is turned off */
 		return;
-	announce(l, host, port, PROTO_UDP, l->ch->media);
-	announce(l, host, port + 1, PROTO_UDP, l->ch->reports);
+	announce(l, host, port, PROTO_UDP, END_MEDIA);
+	announce(l, host, port + 1, PROTO_UDP, END_REPORTS);
 }
 
 /* The port of "h1,h2,h3,h4,p1,p2" (RFC 959 s4.1.2); 0: it is none. */
@@ -143,7 +226,7 @@ line_ftp(const struct look *l, const char *line)
 		port = port_of_numbers(line + 5);
 	else if (strncasecmp(line, "EPRT ", 5) == 0)
 		port = port_of_fields(line + 5);
-	announce(l, &l->from, port, PROTO_TCP, l->ch->data);
+	announce(l, &l->from, port, PROTO_TCP, END_DATA);
 }
 
 /*
@@ -230,7 +313,7 @@ void
 channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
     uint64_t time)
 {
-	struct look l = { .ch = ch, .time = time };
+	struct look l = { .ch = ch, .time_s = (uint32_t)(time / CLOCK_S) };
 	const uint8_t *p = c->payload.p, *end = c->payload.end;
 
 	if ((size_t)(end - p) > TEXT_OCTETS)

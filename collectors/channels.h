@@ -2,55 +2,71 @@
 /*
  * channels: streams that another stream announces. FTP tells where data goes (RFC 959 s4.1.2,
  * RFC 2428), RTSP (RFC 2326 s12.39) and the session descriptions of SIP, MGCP and RTSP
- * (RFC 8866) where media does. Ends that were announced are kept for a while, a bounded number of
- * them: a newer one may take the place of an older one.
+ * (RFC 8866) where media does. Ends that were announced are kept for two minutes, a bounded number
+ * of them, in sets of a few: in a full set the one that is to go first gives way.
  *
- * One instance per struct classes; its thread.
+ * One instance for all workers, as the streams of a session may be dealt to several. To announce
+ * takes a lock; to ask takes none, and never waits.
  */
 #ifndef WEIR_COLLECTORS_CHANNELS_H
 #define WEIR_COLLECTORS_CHANNELS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/ip.h"
 #include "proto/packet.h"
 
-#define CHANNELS_ENDS 4096U
-#define CHANNELS_LIFE (UINT64_C(120) * 1000000000) /* ns from the announcement to the stream */
+#define CHANNELS_SETS   1024U /* a power of two */
+#define CHANNELS_ENDS   8U    /* of a set */
+#define CHANNELS_LIFE_S 120U  /* from the announcement to the stream */
 
-/* An end of a stream that was announced. */
+/*
+ * An end of a stream that was announced: 94 bits of two seeded hashes of it, which stand for it
+ * and are in both words, so that nobody takes halves of two ends for one.
+ */
 struct channel_end {
-	ip16_t host;
-	uint16_t port;
-	uint8_t proto;
-	uint32_t class_id; /* of the stream; 0: none is here */
-	uint64_t until;    /* ns since 1970 */
+	_Atomic uint64_t key;  /* a hash */
+	_Atomic uint64_t rest; /* until which second, then 30 bits of the other hash, then its kind */
 };
 
 struct channels {
 	uint32_t ftp, sip, rtsp, mgcp; /* classes of streams that announce others, */
-	uint32_t data, media, reports; /* and of those */
-	uint32_t told;           /* announcements so far; wraps, but is never 0 again */
-	struct channel_end ends[CHANNELS_ENDS]; /* by a hash */
+	uint32_t kinds[4];             /* and of those, by kind of end */
+	_Alignas(64) _Atomic uint32_t told; /* announcements so far; wraps, but is never 0 again */
+	pthread_mutex_t lock;          /* of those who announce */
+	_Alignas(64) struct channel_end ends[CHANNELS_SETS][CHANNELS_ENDS];
 };
 
-/* NULL when memory is short; free() ends it. */
+/* NULL when memory is short. */
 struct channels *channels_new(void);
+void channels_free(struct channels *ch);
 
-/* Whether streams of class `class_id` announce others. */
+/* Whether streams of class `class_id` announce others. `ch` may be NULL: none do. */
 static inline bool
 channels_come_of(const struct channels *ch, uint32_t class_id)
 {
-	return class_id != 0 && (class_id == ch->ftp || class_id == ch->sip ||
+	return ch != NULL && class_id != 0 && (class_id == ch->ftp || class_id == ch->sip ||
 	                            class_id == ch->rtsp || class_id == ch->mgcp);
+}
+
+/* How many announcements there were; whoever has asked since the last need not ask again. */
+static inline uint32_t
+channels_told(const struct channels *ch)
+{
+	return atomic_load_explicit(&ch->told, memory_order_acquire);
 }
 
 /* See what packet `c` of such a stream, taken at `time`, announces. */
 void channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
     uint64_t time);
 
-/* The class of a stream that begins at `time` with an end at `host` and `port`; 0: not announced. */
+/*
+ * The class of a stream that begins at `time` (ns since 1970) with an end at `host` and `port`;
+ * 0: not announced.
+ */
 uint32_t channels_find(const struct channels *ch, const ip16_t *host, uint16_t port,
     uint8_t proto, uint64_t time);
 

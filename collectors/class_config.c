@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/channels.h"
 #include "collectors/class_engine.h"
 #include "collectors/class_list.h"
 #include "collectors/patterns.h"
@@ -129,6 +130,8 @@ class_config_load(struct class_config *c, const struct config *lines, struct pro
 
 	if (c->list == NULL && (c->list = class_list_new()) == NULL)
 		abort();
+	if (c->channels == NULL && (c->channels = channels_new()) == NULL)
+		abort();
 	if (c->engines == NULL) {
 		if (ndpi != NULL)
 			engine_add(c, ndpi);
@@ -155,8 +158,10 @@ class_config_fini(struct class_config *c)
 	patterns_free(c->patterns);
 #endif
 	class_list_free(c->list);
+	channels_free(c->channels);
 	free(c->words);
 	c->list = NULL;
+	c->channels = NULL;
 	c->patterns = NULL;
 	c->words = NULL;
 }

@@ -28,6 +28,7 @@ struct class_config {
 	const struct class_engine_ops *ops[CLASS_ENGINES];
 	const char *directory;    /* and where patterns are; NULL: nowhere */
 	struct patterns *patterns; /* read from there; owned */
+	struct channels *channels; /* of all workers; owned; NULL: streams announce no others */
 	struct class_list *list;  /* instances at work; owned; NULL: nobody looks at them */
 };
 

@@ -33,7 +33,7 @@ struct classes {
 	uint64_t open_life;      /* and what is looked at is judged */
 	uint64_t clock, last;    /* the present, and the last time that was told: clock_tell */
 	struct turns turns;
-	struct channels *channels;
+	struct channels *channels; /* the configuration's; NULL: there are none */
 	void *engines[CLASS_ENGINES];
 	struct class_streams open; /* that engines look at */
 	uint32_t noted[FLOW_BATCH]; /* by slot: the open stream that its packet is of */
@@ -90,6 +90,7 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 		return NULL;
 	}
 	cs->config = c;
+	cs->channels = c->channels;
 	cs->wants = wants;
 	cs->pipeline = p;
 	cs->budget = CLASSES_NO_BUDGET;
@@ -100,11 +101,6 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	if (turns_init(&cs->turns, sizeof(struct class_key), sizeof(struct stream_row),
 		c->max_flows, cs->idle, e) != 0) {
 		free(cs);
-		return NULL;
-	}
-	if ((cs->channels = channels_new()) == NULL) {
-		err_set(e, WEIR_ENOMEM, "no memory for classes");
-		classes_free(cs);
 		return NULL;
 	}
 	for (unsigned i = 0; i < c->n; i++)
@@ -249,11 +245,11 @@ stream_announced(struct classes *cs, uint32_t open, uint64_t time)
 	const struct channels *ch = cs->channels;
 	struct class_stream *st = stream_at(cs, open);
 	const struct class_key *key = &st->key;
-	uint32_t class_id;
+	uint32_t told = ch != NULL ? channels_told(ch) : 0, class_id;
 
-	if (st->told == ch->told || st->class_id != 0)
+	if (st->told == told || st->class_id != 0)
 		return false;
-	st->told = ch->told;
+	st->told = told;
 	class_id = channels_find(ch, &key->lower, key->lower_port, key->proto, time);
 	if (class_id == 0)
 		class_id = channels_find(ch, &key->upper, key->upper_port, key->proto, time);
@@ -520,7 +516,6 @@ classes_free(struct classes *cs)
 			cs->config->ops[i]->close(cs->engines[i]);
 	class_streams_fini(&cs->open);
 	turns_fini(&cs->turns);
-	free(cs->channels);
 	late_fini(&cs->late);
 	free(cs);
 }

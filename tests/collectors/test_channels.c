@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,10 +145,10 @@ test_cases(void **state)
 		got = find(ch, i, NOW);
 		if (strcmp(got != 0 ? intern_text(got) : "", cases[i].of != NULL ? cases[i].of : "") != 0)
 			fail_msg("%s: %s", cases[i].says, got != 0 ? intern_text(got) : "none");
-		assert_int_equal(find(ch, i, NOW + CHANNELS_LIFE), got);
-		assert_int_equal(find(ch, i, NOW + CHANNELS_LIFE + 1), 0);
+		assert_int_equal(find(ch, i, NOW + CHANNELS_LIFE_S * CLOCK_S), got);
+		assert_int_equal(find(ch, i, NOW + (CHANNELS_LIFE_S + 1) * CLOCK_S), 0);
 		free(copy);
-		free(ch);
+		channels_free(ch);
 	}
 }
 
@@ -174,7 +177,110 @@ test_bounds(void **state)
 	}
 	assert_false(channels_come_of(ch, 0));
 	assert_false(channels_come_of(ch, intern("HTTP", 4)));
-	free(ch);
+	channels_free(ch);
+}
+
+/* Announce `port` of 192.0.2.1, as FTP or RTSP does. */
+static void
+announce(struct channels *ch, bool media, unsigned port, uint64_t time)
+{
+	uint8_t header[40], *copy;
+	struct packet_content c;
+	char text[64];
+
+	snprintf(text, sizeof(text), media ? "Transport: RTP/AVP;client_port=%u\r\n" : "EPRT |1||%u|",
+	    port);
+	c = content_of(text, header, &copy);
+	channels_look(ch, media ? ch->rtsp : ch->ftp, &c, time);
+	free(copy);
+}
+
+static uint32_t
+announced(const struct channels *ch, bool media, unsigned port, uint64_t time)
+{
+	ip16_t host = ip_from_v4((const uint8_t[]){ 192, 0, 2, 1 });
+
+	return channels_find(ch, &host, (uint16_t)port, media ? UDP : TCP, time);
+}
+
+/* A quarter of what there is room for hardly costs anybody a place; the oldest go first. */
+static void
+test_room(void **state)
+{
+	enum { ROOM = CHANNELS_SETS * CHANNELS_ENDS };
+	struct channels *ch = channels_new();
+	unsigned found = 0;
+
+	(void)state;
+	assert_non_null(ch);
+	for (unsigned i = 0; i < ROOM / 4; i++)
+		announce(ch, false, 1024 + i, NOW);
+	assert_int_equal(channels_told(ch), ROOM / 4);
+	for (unsigned i = 0; i < ROOM / 4; i++)
+		found += announced(ch, false, 1024 + i, NOW) != 0;
+	assert_in_range(found, ROOM / 4 - 20, ROOM / 4);
+	announce(ch, false, 1024, NOW); /* told again in the same second */
+	assert_int_equal(channels_told(ch), ROOM / 4);
+	announce(ch, false, 60000, NOW + 2 * CLOCK_S);
+	for (unsigned i = 0; i < 4 * ROOM; i++)
+		announce(ch, false, 1024 + i, NOW + CLOCK_S);
+	assert_true(announced(ch, false, 60000, NOW + 2 * CLOCK_S) != 0);
+	/* Those of a time that is far away hold no place. */
+	for (unsigned i = 0; i < 4 * ROOM; i++)
+		announce(ch, false, 1024 + i, NOW + 3600 * CLOCK_S);
+	assert_int_equal(announced(ch, false, 60000, NOW + 2 * CLOCK_S), 0);
+	for (unsigned i = 0; i < ROOM / 16; i++)
+		announce(ch, false, 50000 + i, NOW);
+	found = 0;
+	for (unsigned i = 0; i < ROOM / 16; i++)
+		found += announced(ch, false, 50000 + i, NOW) != 0;
+	assert_in_range(found, ROOM / 16 - 20, ROOM / 16);
+	channels_free(ch);
+}
+
+#define ASKED 40000U
+
+/* One of two who announce, while others ask. */
+static void *
+announcing(void *arg)
+{
+	static _Atomic bool other;
+	bool media = atomic_exchange(&other, true);
+
+	for (unsigned i = 0; i < ASKED / 2; i++)
+		announce(arg, media, 1024 + i * 2 % 20000, NOW + i / 1000 * CLOCK_S);
+	return NULL;
+}
+
+/* Whoever asks meanwhile finds what was announced, or nothing. */
+static void
+test_threads(void **state)
+{
+	struct channels *ch = channels_new();
+	pthread_t who[2];
+	unsigned found = 0;
+
+	(void)state;
+	assert_non_null(ch);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&who[i], NULL, announcing, ch), 0);
+	for (unsigned i = 0; i < ASKED; i++) {
+		bool media = i % 2 == 1;
+		unsigned port = 1024 + i / 2 % 20000;
+		uint32_t got = announced(ch, media, port, NOW);
+
+		found += got != 0;
+		if (got != 0 && got != ch->kinds[!media ? 1 : port % 2 == 0 ? 2 : 3])
+			fail_msg("port %u is %s", port, intern_text(got));
+		if (got != 0 && !media)
+			assert_int_equal(port % 2, 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(who[i], NULL), 0);
+	for (unsigned port = 1024; port < 21024; port += 2)
+		found += announced(ch, false, port, NOW) != 0;
+	assert_true(found > 0);
+	channels_free(ch);
 }
 
 int
@@ -183,6 +289,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests_name("collectors/channels", tests, NULL, NULL);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/channels.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
 #include "tests/collectors/class_rig.h"
@@ -26,7 +27,7 @@
 #define START     (UINT64_C(1000) * 60 * CLOCK_S)
 #define WORKERS   3U
 
-static const char *const classes[] = { "web", "mail", "guess", "unknown" };
+static const char *const classes[] = { "web", "mail", "guess", "unknown", "RTP", "SIP" };
 enum { CLASSES = sizeof(classes) / sizeof(classes[0]) };
 
 /* What a view has written: packets by interval and class; of one without classes, in the first. */
@@ -109,7 +110,8 @@ static const struct output_ops sink_output = {
 /* A run over the capture. */
 struct run {
 	enum view_unknown unknown;
-	const char *octets; /* the sort of payloads that there are, one drawn for each packet */
+	const char *octets; /* the sort of payloads that there are, one drawn for each packet; */
+	uint32_t announced; /* and in so many thousandths another stream announces this one */
 	uint32_t idle_ms;
 	unsigned workers;
 	uint32_t read;  /* packets of a read */
@@ -134,6 +136,7 @@ run_open(struct run *r)
 	r->of_classes.unknown = r->unknown;
 	r->config = class_rig_config(1000);
 	r->config.idle_ms = r->idle_ms;
+	assert_non_null(r->config.channels = channels_new());
 	r->en = fake_engine(r->workers, 100);
 	assert_int_equal(engine_output(r->en, &sink_output, "classes", &by_class, &no_rules,
 	                     &r->of_classes, &e), 0);
@@ -183,8 +186,15 @@ run_play(struct run *r)
 		bool back = class_draw(&seed, 2) == 1;
 		unsigned w = no % r->workers;
 
-		class_send(&r->en->workers[w].pipeline, r->cs[w], &r->wants, now, no, back,
-		    r->octets[class_draw(&seed, n_octets)]);
+		char octet = r->octets[class_draw(&seed, n_octets)];
+
+		/* Whoever has the stream, another one has that. */
+		if (class_draw(&seed, 1000) < r->announced)
+			class_announce(&r->en->workers[(w + 1) % r->workers].pipeline,
+			    r->cs[(w + 1) % r->workers], &r->wants, now, no, true);
+		else
+			class_send(&r->en->workers[w].pipeline, r->cs[w], &r->wants, now, no, back,
+			    octet);
 		bool round = r->round != 0 && i % r->round == 0;
 
 		if (round || i % r->read == 0)
@@ -199,6 +209,7 @@ run_play(struct run *r)
 	run_round(r, START + PACKETS * BETWEEN, true);
 	for (unsigned w = 0; w < r->workers; w++)
 		classes_free(r->cs[w]);
+	channels_free(r->config.channels);
 	assert_int_equal(class_rig_streams, 0);
 	engine_free(r->en);
 	clock_set(0);
@@ -215,8 +226,8 @@ run_compare(const struct run *r, const struct run *want)
 
 			sum += n;
 			if (n != want->of_classes.packets[k][c])
-				fail_msg("idle %u ms, %u workers, reads of %u, rounds of %u: %llu of %s "
-				         "in interval %u, not %llu", r->idle_ms, r->workers, r->read, r->round,
+				fail_msg("idle %u ms, %u announced, %u workers, reads of %u, rounds of %u: %llu of %s "
+				         "in interval %u, not %llu", r->idle_ms, r->announced, r->workers, r->read, r->round,
 				    (unsigned long long)n, classes[c], k,
 				    (unsigned long long)want->of_classes.packets[k][c]);
 		}
@@ -233,29 +244,35 @@ static const struct {
 	enum view_unknown unknown;
 	const char *octets;
 	uint32_t idle_ms;
+	uint32_t announced;
 } kinds[] = {
-	{ UNKNOWN_WAITS, "----------------------------wmgg", 600000 },
-	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 600000 },
-	{ UNKNOWN_WAITS, "----------------------------wmgg", 5000 },
-	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 20000 },
+	{ UNKNOWN_WAITS, "----------------------------wmgg", 600000, 0 },
+	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 600000, 0 },
+	{ UNKNOWN_WAITS, "----------------------------wmgg", 5000, 0 },
+	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 20000, 0 },
+	{ UNKNOWN_WAITS, "----------------------------wmgg", 600000, 50 },
+	{ UNKNOWN_HOLDS_BIN, "------------------------wmppqqgg", 20000, 50 },
 };
 
 static void
-check_any_split(enum view_unknown unknown, const char *octets, uint32_t idle_ms)
+check_any_split(unsigned kind)
 {
-	struct run want = { .unknown = unknown, .octets = octets, .idle_ms = idle_ms, .workers = 1,
+	struct run all = { .unknown = kinds[kind].unknown, .octets = kinds[kind].octets,
+		.idle_ms = kinds[kind].idle_ms, .announced = kinds[kind].announced, .workers = 1,
 		.read = PACKETS };
+	struct run want = all;
 	uint32_t seed = 3;
 
 	run_open(&want);
 	run_play(&want);
-	for (unsigned c = 0; c < CLASSES; c++)
+	for (unsigned c = 0; c < (all.announced > 0 ? CLASSES : CLASSES - 2); c++)
 		assert_true(want.of_classes.packets[INTERVALS / 2][c] > 0);
 	for (unsigned i = 0; i < 40; i++) {
-		struct run r = { .unknown = unknown, .octets = octets, .idle_ms = idle_ms,
-			.workers = 1 + i % WORKERS, .read = 1 + class_draw(&seed, 900),
-			.round = i % 4 == 0 ? 0 : 1 + class_draw(&seed, 1000) };
+		struct run r = all;
 
+		r.workers = 1 + i % WORKERS;
+		r.read = 1 + class_draw(&seed, 900);
+		r.round = i % 4 == 0 ? 0 : 1 + class_draw(&seed, 1000);
 		run_open(&r);
 		run_play(&r);
 		run_compare(&r, &want);
@@ -266,8 +283,8 @@ static void
 test_any_split(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		check_any_split(kinds[i].unknown, kinds[i].octets, kinds[i].idle_ms);
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		check_any_split(i);
 }
 
 int

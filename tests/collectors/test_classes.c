@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/channels.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
 #include "tests/collectors/class_rig.h"
@@ -36,6 +37,7 @@ bench_open(struct bench *b, uint32_t max_flows)
 
 	memset(b, 0, sizeof(*b));
 	b->config = class_rig_config(max_flows);
+	assert_non_null(b->config.channels = channels_new());
 	b->en = fake_engine(1, 100);
 	assert_int_equal(
 	    engine_output(b->en, &fake_output, "classes", &classes, &none, &b->out, NULL), 0);
@@ -56,6 +58,7 @@ bench_close(struct bench *b)
 {
 	classes_free(b->cs);
 	assert_int_equal(class_rig_streams, 0);
+	channels_free(b->config.channels);
 	engine_free(b->en);
 }
 
