@@ -52,19 +52,33 @@ def test_no_row_is_empty_or_lost(tmp_path, capture):
     assert all(row["packets"] > 0 for row in rows)
 
 
+def passive(*ports):
+    """A stream of FTP in which the server tells where it waits for data."""
+    said = list(STREAMS[9][2])
+    for port in ports:
+        where = f"227 Entering Passive Mode (192,0,2,80,{port >> 8},{port & 255}).\r\n"
+        said += [(">", b"PASV\r\n"), ("<", where.encode())]
+    return stream(9, 6, 21, said)
+
+
+def ringing(*ports):
+    """A stream of SIP in which the other end tells where it wants its media."""
+    return stream(10, 17, 5060, STREAMS[10][2] + [
+        ("<", b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.1.0.1:5060\r\n"
+              b"Content-Type: application/sdp\r\n\r\nv=0\r\nc=IN IP4 192.0.2.80\r\n" +
+         b"".join(b"m=audio %d RTP/SAVP 0\r\n" % port for port in ports))])
+
+
+NOISE = bytes(range(130, 200))
+
+
 def test_streams_that_others_announce(tmp_path):
     """The data of FTP and the media of SIP, of which their own packets say nothing; and what
     nobody announced."""
-    said = STREAMS[9][2] + [(">", b"PASV\r\n"),
-                            ("<", b"227 Entering Passive Mode (192,0,2,80,195,149).\r\n")]
-    ringing = STREAMS[10][2] + [("<", b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.1.0.1:5060\r\n"
-                                      b"Content-Type: application/sdp\r\n\r\nv=0\r\n"
-                                      b"c=IN IP4 192.0.2.80\r\nm=audio 34567 RTP/SAVP 0\r\n")]
-    noise = bytes(range(130, 200))
     path = tmp_path / "channels.pcap"
-    write_pcap(path, stream(9, 6, 21, said) + stream(10, 17, 5060, ringing) +
-               stream(30, 6, 50069, [("<", noise)]) + stream(31, 17, 34567, [(">", noise)]) +
-               stream(32, 6, 50070, [("<", noise)]))
+    write_pcap(path, passive(50069) + ringing(34567) +
+               stream(30, 6, 50069, [("<", NOISE)]) + stream(31, 17, 34567, [(">", NOISE)]) +
+               stream(32, 6, 50070, [("<", NOISE)]))
     got = classes(from_file(tmp_path, path))
     assert got["FTP_DATA", (40030, 50069)] == 4 and got["RTP", (34567, 40031)] == 1, got
     assert got["unknown", (40032, 50070)] == 4, got
@@ -86,8 +100,41 @@ def test_without_classifiers_all_is_unknown(tmp_path, capture):
     assert sum(row["packets"] for row in rows) == sum(1 for _ in frames_all())
 
 
-def test_more_workers_change_nothing(tmp_path, capture):
-    assert classes(from_file(tmp_path, capture, "workers: 3\n")) == beside(capture)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_more_workers_change_nothing(weir, tmp_path, workers):
+    """Sampled headers, each stream's from a socket of its own, as the kernel deals sockets to
+    workers. What a control stream announces is known to all of them."""
+    port, out = free_port(), tmp_path / "rows.json"
+    w = weir(f"sfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\nworkers: {workers}\n"
+             "print_refresh_time: 86400\n" + PRINT.format(out=out), "--as", "sfacctd").ready()
+    sent = 0
+
+    def send(streams):
+        nonlocal sent
+        for no, frames in enumerate(streams):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                for i, octets in enumerate(frames):
+                    s.sendto(sflow.datagram(i + 1, sflow.flow(i + 1, sflow.frame(octets), rate=1),
+                                            agent=f"192.0.2.{no + 1}", sub_agent=sent + 1),
+                             ("127.0.0.1", port))
+            sent += len(frames)
+        poll(lambda: w.stats()["flows_fed"] == sent)
+
+    data, media = range(50069, 50085), range(34567, 34583, 2)
+    first = [stream(no, *s) for no, s in enumerate(STREAMS) if no not in (9, 10)]
+    first += [passive(*data), ringing(*media)]
+    send(first)
+    send([stream(30 + i, 6, port, [("<", NOISE)]) for i, port in enumerate(data)] +
+         [stream(50 + i, 17, port, [(">", NOISE)]) for i, port in enumerate(media)])
+    shown = w.rows("classes")
+    assert len(shown) == workers and sum(row["streams"] > 0 for row in shown) >= min(workers, 2)
+    w.books()
+    assert w.stop() == 0
+    write_pcap(tmp_path / "first.pcap", sum(first, []))
+    want = beside(tmp_path / "first.pcap")
+    want.update({("FTP_DATA", (40030 + i, port)): 4 for i, port in enumerate(data)})
+    want.update({("RTP", (port, 40050 + i)): 1 for i, port in enumerate(media)})
+    assert classes(json_rows(out)) == want
 
 
 def test_patterns(tmp_path, capture):
