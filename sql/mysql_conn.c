@@ -306,13 +306,13 @@ maria_begin(struct sql_conn *c, struct err *e)
 	return maria_run(c, "START TRANSACTION", e);
 }
 
-static int
-conn_unlock(struct sql_conn *c, struct err *e)
+/* After the end of a transaction. */
+static void
+conn_unlock(struct sql_conn *c)
 {
-	if (!c->locked)
-		return 0;
+	if (c->locked)
+		c->unfinished = maria_run(c, "UNLOCK TABLES; SET autocommit = 1", NULL) != 0;
 	c->locked = false;
-	return maria_run(c, "UNLOCK TABLES; SET autocommit = 1", e);
 }
 
 int
@@ -321,7 +321,7 @@ maria_commit(struct sql_conn *c, struct err *e)
 	int rc = maria_run(c, "COMMIT", e);
 
 	if (rc == 0)
-		(void)conn_unlock(c, NULL);
+		conn_unlock(c);
 	return rc;
 }
 
@@ -331,7 +331,7 @@ maria_rollback(struct sql_conn *c)
 {
 	c->unfinished = maria_run(c, "ROLLBACK", NULL) != 0;
 	if (!c->unfinished)
-		(void)conn_unlock(c, NULL);
+		conn_unlock(c);
 }
 
 int

@@ -27,7 +27,7 @@ struct sql_conn {
 	bool utc;
 	bool may_load;         /* the server allows LOAD DATA LOCAL */
 	bool locked;           /* LOCK TABLES is in force */
-	bool unfinished;       /* a transaction could not be rolled back: of no more use */
+	bool unfinished;       /* something of a transaction is left: of no more use */
 	unsigned said[MYSQL_WARNINGS_MAX]; /* codes of warnings that were told of */
 	char zone[SERVER_ZONE_MAX]; /* of the session */
 	const struct text_line *loading; /* rows that the server may ask for; NULL: none */

@@ -15,6 +15,8 @@
 
 #include "sql/mysql_conn.h"
 
+#define UNLOCK "UNLOCK TABLES; SET autocommit = 1"
+
 static const char *refused; /* the statement that is; the last one that was not, */
 static char last[512];
 static unsigned sent; /* and how many */
@@ -37,10 +39,10 @@ static const struct {
 	const char *last; /* that was sent and taken */
 	bool begins; /* the next transaction */
 } cases[] = {
-	{ "all goes well", NULL, "UNLOCK TABLES; SET autocommit = 1", true },
-	{ "COMMIT is refused, and ROLLBACK taken", "COMMIT", "UNLOCK TABLES; SET autocommit = 1",
-	    true },
+	{ "all goes well", NULL, UNLOCK, true },
+	{ "COMMIT is refused, and ROLLBACK taken", "COMMIT", UNLOCK, true },
 	{ "so is ROLLBACK", "ROLLBACK", "LOCK TABLES", false },
+	{ "tables stay locked", UNLOCK, "ROLLBACK", false },
 };
 
 static void
