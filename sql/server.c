@@ -15,6 +15,14 @@
 
 #include "lib/clock.h"
 
+/* Cut, it would be a wrong one, and nobody would know why. */
+static int
+passwd_too_long(const char *where, struct err *e)
+{
+	return err_set(e, WEIR_EIO, "%s: the password has more than %u octets", where,
+	    SERVER_PASSWD_MAX - 1);
+}
+
 static int
 passwd_read(FILE *f, const char *path, char buf[SERVER_PASSWD_MAX], struct err *e)
 {
@@ -28,6 +36,9 @@ passwd_read(FILE *f, const char *path, char buf[SERVER_PASSWD_MAX], struct err *
 		    "chmod o= it", path);
 	if (fgets(buf, (int)SERVER_PASSWD_MAX, f) == NULL)
 		buf[0] = '\0';
+	if (strcspn(buf, "\r\n") == SERVER_PASSWD_MAX - 1 && strchr("\r\n", getc(f)) == NULL &&
+	    !feof(f))
+		return passwd_too_long(path, e);
 	buf[strcspn(buf, "\r\n")] = '\0';
 	if (buf[0] == '\0')
 		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: its first line is empty",
@@ -45,8 +56,12 @@ server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct er
 	if (c->passwd_file == NULL) {
 		if (passwd == NULL)
 			passwd = getenv(SERVER_PASSWD_ENV);
-		snprintf(buf, SERVER_PASSWD_MAX, "%s",
-		    passwd != NULL ? passwd : SERVER_PASSWD);
+		if (passwd == NULL)
+			passwd = SERVER_PASSWD;
+		if (strlen(passwd) >= SERVER_PASSWD_MAX)
+			return passwd_too_long(c->passwd != NULL ? "sql_passwd" :
+				SERVER_PASSWD_ENV, e);
+		memcpy(buf, passwd, strlen(passwd) + 1);
 		return 0;
 	}
 	if ((f = fopen(c->passwd_file, "re")) == NULL)

@@ -15,7 +15,7 @@
 #define SERVER_USER   "pmacct"        /* pmacct's defaults */
 #define SERVER_PASSWD "arealsmartpwd"
 #define SERVER_PASSWD_ENV "WEIR_SQL_PASSWD"
-#define SERVER_PASSWD_MAX 256U
+#define SERVER_PASSWD_MAX 4096U /* tokens of cloud services have some 2000 octets */
 #define SERVER_ZONE_MAX 8U
 
 /* How long a server may take to answer at all, and to say that it is still there; s. */
@@ -25,7 +25,7 @@
 /*
  * The password of `c` to `buf`: the first line of its file, else sql_passwd, else what the
  * environment has in WEIR_SQL_PASSWD, else pmacct's default. Returns 0, or -WEIR_EIO with
- * `e` where there is no such file, or it may be read by others.
+ * `e` where there is no such file, it may be read by others, or that is too long.
  */
 int server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct err *e);
 

@@ -64,6 +64,40 @@ test_passwords(void **state)
 	unsetenv(SERVER_PASSWD_ENV);
 }
 
+/* One of a few hundred octets is whole; one that is cut would be wrong, and is told of. */
+static void
+test_long_passwords(void **state)
+{
+	static const struct {
+		size_t len;
+		int want;
+	} cases[] = {
+		{ 300, 0 }, { SERVER_PASSWD_MAX - 1, 0 }, { SERVER_PASSWD_MAX, -WEIR_EIO },
+		{ 3 * SERVER_PASSWD_MAX, -WEIR_EIO },
+	};
+	static char secret[3 * SERVER_PASSWD_MAX + 1], got[SERVER_PASSWD_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = cases[i / 2].len;
+		char path[] = "/tmp/weir-test-server-XXXXXX";
+		struct sql_config c = { .passwd = i % 2 == 0 ? secret : NULL,
+			.passwd_file = i % 2 == 0 ? NULL : path };
+		struct err e = ERR_INIT;
+		int fd = mkstemp(path);
+
+		memset(secret, 'x', len);
+		secret[len] = '\0';
+		assert_true(fd >= 0 && write(fd, secret, len) == (ssize_t)len);
+		assert_int_equal(server_passwd(&c, got, &e), cases[i / 2].want);
+		if (e.code == 0)
+			assert_string_equal(got, secret);
+		assert_null(strstr(e.text, "xxx"));
+		close(fd);
+		unlink(path);
+	}
+}
+
 static void
 test_zones(void **state)
 {
@@ -167,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unix_paths),
 		cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_long_passwords),
 		cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_silent_peers),
 		cmocka_unit_test(test_cut),
