@@ -278,7 +278,9 @@ drain_backup(struct drain *d, bool others)
 			log_info("%s %s: %" PRIu64 " rows went to the backup",
 			    d->c.output->ops->type, d->c.output->name, out.rows);
 		if (rc != 0 && !out.own) {
-			log_debug(LOG_SQL, "backup: %s", e.text);
+			if (d->backup_pause == 0)
+				log_warn("%s %s: the backup is away: %s",
+				    d->c.output->ops->type, d->c.output->name, e.text);
 			drain_pause(&d->backup_pause, &d->backup_again);
 			return;
 		}
