@@ -28,7 +28,7 @@
 #define NAME "weir"
 #define POLL_FDS 32            /* the library has two or three */
 #define MASTER_WAIT_US 1000000 /* how long a call may wait for the master to answer */
-#define NOTIFY_BURST 32        /* notifications that are sent before acknowledgements are read */
+#define NOTIFY_BURST 32        /* notifications sent before acknowledgements are read */
 
 struct session {
 	struct session_config config;
@@ -175,8 +175,8 @@ session_lost(int major, int minor, void *server, void *client)
 	s->n_sealed = 0;
 	requests_detach(&s->requests);
 	if (s->connected)
-		log_limited(&s->limit, "snmp: lost the AgentX master at %s; trying again every %u s",
-		    session_socket(), s->config.reconnect);
+		log_limited(&s->limit, "snmp: lost the AgentX master at %s; trying again every "
+		                       "%u s", session_socket(), s->config.reconnect);
 	s->connected = false;
 	return 0;
 }
@@ -278,9 +278,10 @@ session_drain(struct session *s, netsnmp_large_fd_set *set)
 static void
 session_notify(struct session *s, netsnmp_large_fd_set *set)
 {
+	const struct mib_tree *t = s->requests.tree;
 	struct notification n;
 
-	for (unsigned i = 1; s->connected && notify_next(s->config.notify, s->requests.tree, &n); i++) {
+	for (unsigned i = 1; s->connected && notify_next(s->config.notify, t, &n); i++) {
 		notification_send(s, &n);
 		if (i % NOTIFY_BURST == 0)
 			session_drain(s, set);

@@ -25,7 +25,7 @@ struct stats;
 struct session_config {
 	const char *socket;          /* NULL: libnetsnmp's default */
 	const char *boot_file;       /* keeps when sysUpTime was 0; NULL: nothing does */
-	uint32_t reconnect;          /* s between attempts; also how often it looks for the master */
+	uint32_t reconnect;          /* s between attempts, and between looks for the master */
 	struct control *control;     /* SETs; NULL: nothing may be set */
 	bool ipfix;                  /* IPFIX-MIB is served, too */
 	struct notify *notify;       /* what managers are told */

@@ -16,7 +16,8 @@
 
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
-	&topn_control_table, &topn_table, &output_table, &threshold_table, &alarm_table, &watch_table,
+	&topn_control_table, &topn_table, &output_table, &threshold_table, &alarm_table,
+	&watch_table,
 	&interface_table,
 };
 

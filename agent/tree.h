@@ -71,7 +71,7 @@ struct view_row {
 	uint64_t evictions;      /* rows */
 	uint64_t cleared, last_commit; /* ns since 1970 */
 	struct rows *rows;       /* a reference */
-	uint32_t first;          /* place of its first row among all entries; set by tree_seal */
+	uint32_t first;          /* place of its first row among all entries, by tree_seal */
 };
 
 /* What IPFIX-MIB calls a session: an exporter, and where it sends to. */
@@ -146,8 +146,8 @@ struct mib_tree {
 	uint64_t not_acted;      /* programs and results for Nagios */
 	uint64_t books;          /* TruthValue: 1 if they balance, else 2 */
 	uint64_t stats[STAT_COUNT]; /* those of STAT_SNMP_... */
-	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds, n_alarms,
-	    n_topns, n_topn_entries, n_interfaces, n_sessions;
+	uint32_t n_collectors, n_exporters, n_outputs, n_views, n_watches, n_thresholds;
+	uint32_t n_alarms, n_topns, n_topn_entries, n_interfaces, n_sessions;
 	struct collector_row *collectors; /* by index */
 	struct exporter_row *exporters;   /* by index: collector, address, domain */
 	struct output_row *outputs;       /* by index */

@@ -25,16 +25,16 @@
 
 /* One of the figures. */
 struct instance {
-	uint64_t id;             /* 62 bits: of an entry its index in SNMP, else a hash; 0: the only */
+	uint64_t id;             /* 62 bits: an entry's index in SNMP, or a hash; 0: the only */
 	uint64_t count;          /* of a rate: where its counter stood */
 	uint64_t value;          /* at the last look */
-	uint64_t beyond;         /* ns since 1970: since when it is beyond its limit; 0: it is not */
-	uint64_t raised;         /* ns since 1970: when its alarm was raised; 0: there is none */
+	uint64_t beyond;         /* ns since 1970: since when beyond its limit; 0: it is not */
+	uint64_t raised;         /* ns since 1970: since when an alarm; 0: it is none */
 	uint32_t row;            /* of an entry: its number in the ledger */
 	uint32_t round;          /* of the last look at it */
 	bool counted;            /* `count` stands for something */
 	bool judged;             /* it was looked at before */
-	bool quiet;              /* it is beyond its limit since the first look: nobody is told */
+	bool quiet;              /* beyond its limit since the first look: nobody is told */
 	char label[CROSSING_LABEL]; /* of what it is, for people: a key, an address */
 };
 

@@ -65,7 +65,7 @@ struct threshold_config {
 	uint32_t direction;                /* the side of the limits that is an alarm */
 	uint32_t rising, falling;          /* the limits, times ten to the power of */
 	uint32_t scale;
-	uint32_t window;                   /* s: over which rates are taken, and between looks */
+	uint32_t window;                   /* s: of rates, and between looks */
 	uint32_t hold;                     /* s that the figure must be beyond its limit */
 	uint32_t startup;
 	bool notify;                       /* notifications are sent */

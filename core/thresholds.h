@@ -60,8 +60,8 @@ struct threshold_change {
 	struct threshold_config config; /* to put it so; */
 	bool remove;              /* or to have it no more: then only the name counts */
 	bool of_map;              /* threshold_map says so */
-	bool dormant;             /* it is active, but cannot be at present: shown as notReady */
-	bool keeps_status;        /* nobody asked for a status: what is dormant stays so, or wakes */
+	bool dormant;             /* active, but cannot be at present: shown as notReady */
+	bool keeps_status;        /* no status was asked for: the dormant sleep on, or wake */
 };
 
 struct threshold_batch;
@@ -73,8 +73,9 @@ void thresholds_fini(struct thresholds *t);
 
 /*
  * Make `n` changes, of different names, ready. One that is put in the place of another
- * begins to count anew. Those of threshold_map (storage readOnly) are its alone to change. NULL with `e`: -WEIR_EEXIST, of threshold_map's;
- * -WEIR_EFULL; -WEIR_EINVAL, active and cannot be meant; -WEIR_ENOMEM.
+ * begins to count anew. Those of threshold_map (storage readOnly) are its alone to change.
+ * NULL with `e`: -WEIR_EEXIST, of threshold_map's; -WEIR_EFULL; -WEIR_EINVAL, active and
+ * cannot be meant; -WEIR_ENOMEM.
  */
 struct threshold_batch *thresholds_prepare(struct thresholds *t,
     const struct threshold_change *list, unsigned n, struct err *e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * attempt: a try to connect to a database that is on its way. Its thread asks whether to go
- * on wherever it waits; others may call it off.
+ * attempt: connecting to a database, while that is under way. The thread that connects asks
+ * here whether to go on, wherever it would wait; others may call it off.
  */
 #ifndef WEIR_SQL_ATTEMPT_H
 #define WEIR_SQL_ATTEMPT_H
@@ -10,13 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ATTEMPT_WAIT_MS 50 /* who waits asks so often */
+#define ATTEMPT_WAIT_MS 50 /* between two looks whether to go on */
 
-/* Zeroed, it is none. */
+/* All zero: none was begun. */
 struct attempt {
-	_Atomic uint64_t heard; /* from the server, or of the beginning; monotonic ns */
+	_Atomic uint64_t heard; /* when it began, or the server answered last: monotonic ns */
 	_Atomic bool ending;    /* silence is not waited for any more: weir ends */
-	_Atomic bool off;       /* for good */
+	_Atomic bool off;       /* called off, for good */
 };
 
 /* It begins, or the server has answered. The thread of the attempt. */
@@ -33,7 +33,7 @@ bool attempt_is_over(const struct attempt *a);
 
 /*
  * Wait until `fd` has one of `events` (of poll(2)) or it is `until` (monotonic ns). Returns
- * what it has; 0 when it is late; or -1 when the attempt is over.
+ * what it has; 0 when it is late, or cannot be waited for; or -1 when the attempt is over.
  */
 int attempt_wait(const struct attempt *a, int fd, short events, uint64_t until);
 
