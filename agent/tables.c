@@ -17,8 +17,7 @@
 const struct mib_table *const mib_tables[N_MIB_TABLES] = {
 	&general_table, &collector_table, &exporter_table, &view_table, &entry_table,
 	&topn_control_table, &topn_table, &output_table, &threshold_table, &alarm_table,
-	&watch_table,
-	&interface_table,
+	&watch_table, &interface_table,
 };
 
 const struct mib weir_mib = { mib_tables, N_MIB_TABLES };

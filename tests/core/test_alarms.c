@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Thresholds, what crosses them, and what is done about it. */
+/* Thresholds: their map, those that are kept, and what is done about what crosses them. */
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -19,520 +19,9 @@
 #include "core/alarms.h"
 #include "core/threshold_file.h"
 #include "lib/clock.h"
-#include "lib/log.h"
 #include "tests/core/alarms_one.h"
+#include "tests/core/alarms_scene.h"
 #include "tests/core/fake.h"
-
-static const struct log_config quiet = { .file = "/dev/null" };
-static char dir[] = "/tmp/weir-alarms-XXXXXX";
-
-/* The path of `name` in the folder; it stays, for configurations point to it. */
-static const char *
-in_dir(const char *name)
-{
-	static char paths[8][128];
-	char path[sizeof(paths[0])];
-	unsigned i = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	while (i < 8 && paths[i][0] != '\0' && strcmp(paths[i], path) != 0)
-		i++;
-	assert_true(i < 8);
-	if (paths[i][0] == '\0')
-		memcpy(paths[i], path, sizeof(path));
-	return paths[i];
-}
-
-static void
-file_write(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-struct scene {
-	struct engine *engine;
-	struct fake_out out[2];
-	struct alarm_config config;
-	struct watch_config watch;
-	struct problems problems;
-	uint64_t now, cursor;
-};
-
-static void
-scene_begin(struct scene *s, uint32_t rows)
-{
-	static const struct output_config common = { .aggregate = "src_host,dst_port" };
-
-	memset(s, 0, sizeof(*s));
-	s->engine = fake_engine(1, rows);
-	fake_output_add(s->engine, &fake_ledger, "talkers", &common, &s->out[0]);
-	fake_prepare(s->engine);
-	s->now = clock_real();
-	s->config.exec_rate = 60;
-	file_write(in_dir("watch.map"), "name=web view=talkers dst_port=443\n");
-	s->watch.map = in_dir("watch.map");
-	assert_int_equal(
-	    watches_new(s->engine, &s->watch, &s->engine->watches, &s->problems, NULL), 0);
-}
-
-static int
-scene_alarms(struct scene *s)
-{
-	struct err e = ERR_INIT;
-
-	return alarms_new(s->engine, &s->config, &s->engine->alarms, &s->problems, &e);
-}
-
-static void
-scene_end(struct scene *s)
-{
-	engine_free(s->engine);
-	problems_free(&s->problems);
-}
-
-static void
-scene_send(struct scene *s, uint32_t no, uint16_t port, uint64_t octets)
-{
-	fake_send(s->engine, 0, no, port, octets);
-}
-
-/* So much time passes; the first window of a threshold, which begins when it is put, 11 s. */
-static void
-scene_round(struct scene *s, uint64_t seconds)
-{
-	s->now += seconds * CLOCK_S;
-	publisher_round(s->engine->publisher, s->now, false);
-}
-
-/* What crossed since the last time: "+NAME(LABEL)" or "-NAME(LABEL)" each. */
-static const char *
-scene_events(struct scene *s)
-{
-	static char text[1024];
-	struct alarm_event e;
-	uint64_t missed = 0;
-	size_t len = 0;
-
-	text[0] = '\0';
-	while (alarms_read(s->engine->alarms, &s->cursor, &e, 1, &missed) == 1)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%s(%s)",
-		    e.raised ? '+' : '-', e.name, e.label);
-	assert_int_equal(missed, 0);
-	return text;
-}
-
-static struct threshold_config
-threshold(const char *name, enum threshold_scope scope, enum threshold_metric metric,
-    const char *subject, uint32_t rising, uint32_t falling)
-{
-	struct threshold_config c;
-
-	threshold_defaults(&c);
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	snprintf(c.subject, sizeof(c.subject), "%s", subject);
-	c.scope = scope;
-	c.metric = metric;
-	c.rising = rising;
-	c.falling = falling;
-	c.window = 10;
-	return c;
-}
-
-static void
-put(struct scene *s, const struct threshold_config *c)
-{
-	struct err e = ERR_INIT;
-
-	if (alarms_put(s->engine->alarms, c, &e) != 0)
-		fail_msg("%s", e.text);
-}
-
-/* Rates of a view over six windows, and what is told at the end of each. */
-static const struct {
-	const char *says;
-	uint32_t hold, startup, direction;
-	uint32_t rates[6];
-	const char *events[6];
-} courses[] = {
-	{ "at the limit it is raised, at the other it is cleared", 0, STARTUP_RISING,
-	    DIRECTION_ABOVE, { 10, 100, 100, 51, 50, 10 }, { "", "+", "", "", "-", "" } },
-	{ "between the limits nothing changes", 0, STARTUP_RISING, DIRECTION_ABOVE,
-	    { 60, 99, 100, 60, 99, 51 }, { "", "", "+", "", "", "" } },
-	{ "it must be beyond the limit for some time", 20, STARTUP_RISING, DIRECTION_ABOVE,
-	    { 100, 99, 100, 100, 100, 0 }, { "", "", "", "", "+", "-" } },
-	{ "what was so at the start is told", 0, STARTUP_RISING, DIRECTION_ABOVE,
-	    { 200, 10, 10, 200, 200, 10 }, { "+", "-", "", "+", "", "-" } },
-	{ "or not, if that is wished", 0, STARTUP_FALLING, DIRECTION_ABOVE,
-	    { 200, 10, 10, 200, 200, 10 }, { "", "-", "", "+", "", "-" } },
-	{ "nor when it must be so for some time", 10, STARTUP_FALLING, DIRECTION_ABOVE,
-	    { 200, 200, 10, 200, 200, 10 }, { "", "", "-", "", "+", "-" } },
-	{ "that all is well is told at the start", 0, STARTUP_EITHER, DIRECTION_ABOVE,
-	    { 10, 10, 200, 10, 10, 10 }, { "-", "", "+", "-", "", "" } },
-	{ "too little is an alarm, too", 0, STARTUP_RISING, DIRECTION_BELOW,
-	    { 200, 51, 50, 99, 100, 0 }, { "", "", "+", "", "-", "+" } },
-};
-
-static void
-figures_take_their_course(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(courses) / sizeof(courses[0]); i++) {
-		struct scene s;
-		struct threshold_config c = threshold("t", SCOPE_VIEW, METRIC_BYTES, "talkers",
-		    10, 5);
-
-		print_message("# %s\n", courses[i].says);
-		scene_begin(&s, 100);
-		assert_int_equal(scene_alarms(&s), 0);
-		c.scale = 1;
-		c.hold = courses[i].hold;
-		c.startup = courses[i].startup;
-		c.direction = courses[i].direction;
-		scene_send(&s, 1, 80, 12345); /* what was counted before does not matter */
-		scene_round(&s, 1);
-		put(&s, &c);
-		scene_round(&s, 11);
-		for (size_t k = 0; k < 6; k++) {
-			char want[32] = "";
-
-			scene_send(&s, 1, 80, 10 * courses[i].rates[k]);
-			scene_round(&s, 10);
-			if (courses[i].events[k][0] != '\0')
-				snprintf(want, sizeof(want), "%st(talkers)", courses[i].events[k]);
-			if (strcmp(scene_events(&s), want) != 0)
-				fail_msg("window %zu: not %s", k, want);
-		}
-		scene_end(&s);
-	}
-}
-
-static struct threshold_row
-row_of(const struct scene *s, const char *name)
-{
-	uint32_t n;
-	struct threshold_row *list = alarms_thresholds(s->engine->alarms, &n), row = { 0 };
-
-	for (uint32_t i = 0; i < n; i++)
-		if (strcmp(list[i].config.name, name) == 0)
-			row = list[i];
-	free(list);
-	return row;
-}
-
-/* A rate has no figure before the second look; what is lowest may be any number. */
-static void
-the_figure_is_what_a_look_has_found(void **state)
-{
-	struct threshold_config c = threshold("t", SCOPE_VIEW, METRIC_BYTES, "talkers", 90, 50);
-
-	(void)state;
-	for (c.direction = DIRECTION_ABOVE; c.direction <= DIRECTION_BELOW; c.direction++) {
-		struct scene s;
-
-		scene_begin(&s, 100);
-		assert_int_equal(scene_alarms(&s), 0);
-		put(&s, &c);
-		scene_round(&s, 11);
-		assert_int_equal(row_of(&s, "t").value, 0);
-		assert_false(row_of(&s, "t").looked);
-		scene_send(&s, 1, 80, 400);
-		scene_round(&s, 10);
-		assert_int_equal(row_of(&s, "t").value, 40);
-		assert_true(row_of(&s, "t").looked);
-		ledger_lock(s.engine->views[0]->ledger);
-		ledger_clear(s.engine->views[0]->ledger, s.now);
-		ledger_unlock(s.engine->views[0]->ledger);
-		scene_round(&s, 10); /* less than before: of that no rate is made */
-		assert_int_equal(row_of(&s, "t").value, 40);
-		scene_end(&s);
-	}
-}
-
-/* Below: raised at `falling`, cleared at `rising`; above, the other way round. */
-static void
-an_event_names_the_limit_that_is_crossed(void **state)
-{
-	static const uint64_t rates[][2] = { [DIRECTION_ABOVE] = { 95, 90 },
-		[DIRECTION_BELOW] = { 45, 50 } };
-	struct threshold_config c = threshold("t", SCOPE_VIEW, METRIC_BYTES, "talkers", 90, 50);
-
-	(void)state;
-	for (c.direction = DIRECTION_ABOVE; c.direction <= DIRECTION_BELOW; c.direction++) {
-		struct alarm_event e;
-		struct alarm_row *list;
-		struct scene s;
-		uint64_t missed = 0;
-		uint32_t n;
-
-		scene_begin(&s, 100);
-		assert_int_equal(scene_alarms(&s), 0);
-		put(&s, &c);
-		scene_round(&s, 11);
-		scene_send(&s, 1, 80, 10 * rates[c.direction][0]);
-		scene_round(&s, 10);
-		list = alarms_raised(s.engine->alarms, &n);
-		assert_int_equal(n, 1);
-		assert_int_equal(list[0].limit, rates[c.direction][1]);
-		free(list);
-		assert_int_equal(alarms_remove(s.engine->alarms, "t", &(struct err)ERR_INIT), 0);
-		assert_int_equal(alarms_read(s.engine->alarms, &s.cursor, &e, 1, &missed), 1);
-		assert_true(e.raised);
-		assert_int_equal(e.limit, rates[c.direction][1]);
-		assert_int_equal(alarms_read(s.engine->alarms, &s.cursor, &e, 1, &missed), 1);
-		assert_false(e.raised);
-		assert_int_equal(e.limit, 90 + 50 - rates[c.direction][1]);
-		scene_end(&s);
-	}
-}
-
-static void
-each_entry_has_an_alarm_of_its_own(void **state)
-{
-	struct scene s;
-	struct threshold_config c = threshold("t", SCOPE_ENTRY, METRIC_BYTES, "talkers", 100, 50);
-	struct alarm_row *list;
-	uint32_t n;
-
-	(void)state;
-	scene_begin(&s, 100);
-	assert_int_equal(scene_alarms(&s), 0);
-	snprintf(c.selector, sizeof(c.selector), "dst_port=443 src_host=10.0.0.0/24");
-	put(&s, &c);
-	scene_send(&s, 1, 443, 1 << 30);
-	scene_round(&s, 11);
-	assert_string_equal(scene_events(&s), "");
-	scene_send(&s, 1, 443, 1000);
-	scene_send(&s, 2, 443, 5000);
-	scene_send(&s, 3, 80, 9000);   /* another port */
-	scene_send(&s, 256, 443, 9000); /* another network */
-	scene_send(&s, 4, 443, 990);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "+t(src_host=10.0.0.1 dst_port=443)"
-	                                      "+t(src_host=10.0.0.2 dst_port=443)");
-	assert_int_equal(row_of(&s, "t").raised, 2);
-	assert_int_equal(row_of(&s, "t").value, 500);
-	list = alarms_raised(s.engine->alarms, &n);
-	assert_int_equal(n, 2);
-	assert_true(list[0].id < list[1].id && list[0].id != 0);
-	assert_string_equal(list[0].subject, "talkers");
-	assert_true(list[0].value + list[1].value == 600);
-	free(list);
-
-	scene_send(&s, 2, 443, 600);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-t(src_host=10.0.0.1 dst_port=443)");
-	/* A row that goes takes its alarm along. */
-	ledger_lock(s.engine->views[0]->ledger);
-	ledger_clear(s.engine->views[0]->ledger, s.now);
-	ledger_unlock(s.engine->views[0]->ledger);
-	scene_send(&s, 7, 443, 10);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-t(src_host=10.0.0.2 dst_port=443)");
-	assert_int_equal(row_of(&s, "t").raised, 0);
-	scene_end(&s);
-}
-
-static void
-alarms_of_entries_follow_their_rows(void **state)
-{
-	struct scene s;
-	struct threshold_config c = threshold("t", SCOPE_ENTRY, METRIC_PACKETS, "talkers", 1, 0);
-
-	(void)state;
-	scene_begin(&s, 40);
-	assert_int_equal(scene_alarms(&s), 0);
-	s.engine->views[0]->ledger->keep = 15 * CLOCK_S;
-	put(&s, &c);
-	for (uint32_t i = 0; i < 20; i++)
-		scene_send(&s, i, 1, 1);
-	for (uint32_t i = 20; i < 38; i++)
-		scene_send(&s, i, 1, 1);
-	scene_round(&s, 11);
-	for (int i = 0; i < 10; i++)
-		scene_send(&s, 37, 1, 1);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "+t(src_host=10.0.0.37 dst_port=1)");
-	for (int i = 0; i < 10; i++)
-		scene_send(&s, 37, 1, 1);
-	scene_round(&s, 10); /* idle rows go: 37 has another number */
-	assert_int_equal(s.engine->views[0]->ledger->evictions, 37);
-	assert_string_equal(scene_events(&s), "");
-	for (int i = 0; i < 10; i++)
-		scene_send(&s, 37, 1, 1);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "");
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-t(src_host=10.0.0.37 dst_port=1)");
-	scene_end(&s);
-}
-
-/* A full ledger lets rows go again and again within a window: no packet is missed by that. */
-static void
-a_crowded_ledger_hides_no_alarm(void **state)
-{
-	struct threshold_config entry = threshold("e", SCOPE_ENTRY, METRIC_PACKETS, "talkers", 1, 0),
-	    top = threshold("t", SCOPE_TOP, METRIC_PACKETS, "talkers", 1, 0);
-	struct scene s;
-	uint64_t sweeps = 0;
-
-	(void)state;
-	scene_begin(&s, 40);
-	assert_int_equal(scene_alarms(&s), 0);
-	s.engine->views[0]->ledger->keep = 5 * CLOCK_S;
-	entry.window = top.window = 60;
-	put(&s, &entry);
-	put(&s, &top);
-	scene_round(&s, 61);
-	for (uint32_t round = 0; round < 6; round++) {
-		uint64_t before = s.engine->views[0]->ledger->sweeps;
-
-		for (uint32_t i = 0; i < 37; i++)
-			scene_send(&s, 1000 + 40 * round + i, 1, 1);
-		for (int i = 0; i < 12; i++)
-			scene_send(&s, 37, 1, 1);
-		scene_round(&s, 10);
-		sweeps += s.engine->views[0]->ledger->sweeps - before;
-	}
-	assert_true(sweeps >= 3);
-	assert_string_equal(scene_events(&s),
-	    "+e(src_host=10.0.0.37 dst_port=1)+t(src_host=10.0.0.37 dst_port=1)");
-	assert_int_equal(row_of(&s, "e").value, 1); /* 72 in 60 s, rounded */
-	assert_int_equal(row_of(&s, "e").raised, 1);
-	scene_end(&s);
-}
-
-static void
-the_top_is_whoever_is_the_top(void **state)
-{
-	struct scene s;
-	struct threshold_config c = threshold("t", SCOPE_TOP, METRIC_BYTES, "talkers", 100, 50);
-
-	(void)state;
-	scene_begin(&s, 100);
-	assert_int_equal(scene_alarms(&s), 0);
-	put(&s, &c);
-	scene_round(&s, 11);
-	scene_send(&s, 1, 1, 900);
-	scene_send(&s, 2, 1, 990);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "");
-	assert_int_equal(row_of(&s, "t").value, 99);
-	scene_send(&s, 1, 1, 1000);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "+t(src_host=10.0.0.1 dst_port=1)");
-	scene_send(&s, 2, 1, 5000); /* another one is no better */
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "");
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-t()");
-	scene_end(&s);
-}
-
-static void
-watches_exporters_outputs_and_collectors_have_figures(void **state)
-{
-	const struct threshold_config list[] = {
-		threshold("rows", SCOPE_VIEW, METRIC_ROWS, "talkers", 2, 1),
-		threshold("web", SCOPE_WATCH, METRIC_FLOWS, "web", 1, 0),
-		threshold("any", SCOPE_WATCH, METRIC_SECONDS, "", 30, 5),
-		threshold("silent", SCOPE_EXPORTER, METRIC_SECONDS, "192.0.2.1", 30, 5),
-		threshold("lost", SCOPE_EXPORTER, METRIC_LOST, "", 1, 0),
-		threshold("refused", SCOPE_OUTPUT, METRIC_LOST, "", 1, 0),
-		threshold("drops", SCOPE_COLLECTOR, METRIC_LOST, "", 1, 0),
-		threshold("other", SCOPE_COLLECTOR, METRIC_LOST, "fake elsewhere", 1, 0),
-	};
-	struct fake_in in = { .keys = 1, .bins = 1 };
-	static const ip16_t address = { { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 } };
-	struct scene s;
-	struct exporter *x;
-
-	(void)state;
-	scene_begin(&s, 100);
-	assert_int_equal(engine_collector(s.engine, &fake_collector, &in, 0, NULL), 0);
-	assert_int_equal(scene_alarms(&s), 0);
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		put(&s, &list[i]);
-	x = exporter_get(&s.engine->workers[0].exporters, EXPORTER_NETFLOW, &address, 7);
-	atomic_store(&x->parts[0].last_seen, s.now);
-	scene_send(&s, 1, 443, 1);
-	scene_round(&s, 11);
-	assert_string_equal(scene_events(&s), "");
-	scene_send(&s, 2, 443, 1);
-	for (int i = 0; i < 12; i++)
-		scene_send(&s, 1, 443, 1);
-	exporter_add(x, 0, EXPORTER_SEQUENCE_LOST, 10);
-	atomic_store(&s.engine->outputs[0]->refused, 10);
-	atomic_store(&s.engine->workers[0].collectors[0]->drops, 10);
-	atomic_store(&x->parts[0].last_seen, s.now + 9 * CLOCK_S);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "+drops(fake )+lost(netflow 192.0.2.1/7)"
-	                                      "+refused(talkers)+rows(talkers)+web(web)");
-	scene_round(&s, 35);
-	assert_string_equal(scene_events(&s), "+any(web)-drops(fake )-lost(netflow 192.0.2.1/7)"
-	                                      "-refused(talkers)+silent(netflow 192.0.2.1/7)"
-	                                      "-web(web)");
-	assert_in_range(row_of(&s, "silent").value, 35, 36);
-	scene_send(&s, 1, 443, 1);
-	atomic_store(&x->parts[0].last_seen, s.now + 9 * CLOCK_S);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-any(web)-silent(netflow 192.0.2.1/7)");
-	scene_end(&s);
-}
-
-/* What these two find; the linker has them called in the place of the true ones. */
-static bool no_memory;
-struct exporter **__real_exporters_take(struct exporters *x, uint32_t *n);
-struct exporter **__wrap_exporters_take(struct exporters *x, uint32_t *n);
-struct watch *__real_watches_copy(struct watches *w, uint32_t *n);
-struct watch *__wrap_watches_copy(struct watches *w, uint32_t *n);
-
-struct exporter **
-__wrap_exporters_take(struct exporters *x, uint32_t *n)
-{
-	*n = 7; /* as many as there are, though there is no list of them */
-	return no_memory ? NULL : __real_exporters_take(x, n);
-}
-
-struct watch *
-__wrap_watches_copy(struct watches *w, uint32_t *n)
-{
-	*n = 0;
-	return no_memory ? NULL : __real_watches_copy(w, n);
-}
-
-/* Not to know is no reason to say that all is well. */
-static void
-alarms_stand_while_nothing_can_be_seen(void **state)
-{
-	static const ip16_t address = { { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 } };
-	struct threshold_config dead = threshold("dead", SCOPE_WATCH, METRIC_SECONDS, "", 30, 5),
-	    silent = threshold("silent", SCOPE_EXPORTER, METRIC_SECONDS, "", 30, 5);
-	struct scene s;
-	struct exporter *x;
-
-	(void)state;
-	scene_begin(&s, 100);
-	assert_int_equal(scene_alarms(&s), 0);
-	put(&s, &dead);
-	put(&s, &silent);
-	x = exporter_get(&s.engine->workers[0].exporters, EXPORTER_NETFLOW, &address, 7);
-	atomic_store(&x->parts[0].last_seen, s.now);
-	scene_round(&s, 40);
-	assert_string_equal(scene_events(&s), "+dead(web)+silent(netflow 192.0.2.1/7)");
-	no_memory = true;
-	scene_round(&s, 10);
-	no_memory = false;
-	assert_string_equal(scene_events(&s), "");
-	assert_int_equal(row_of(&s, "dead").raised + row_of(&s, "silent").raised, 2);
-	atomic_store(&x->parts[0].last_seen, s.now + 9 * CLOCK_S);
-	scene_round(&s, 10);
-	assert_string_equal(scene_events(&s), "-silent(netflow 192.0.2.1/7)");
-	scene_end(&s);
-}
 
 static const struct {
 	const char *says, *map, *why;
@@ -705,7 +194,7 @@ what_snmp_sets_is_kept(void **state)
 	for (int again = 0; again < 2; again++) {
 		scene_begin(&s, 10);
 		assert_int_equal(scene_alarms(&s), 0);
-		assert_int_equal(alarms_start(s.engine->alarms, dir, &e), 0);
+		assert_int_equal(alarms_start(s.engine->alarms, scene_dir, &e), 0);
 		if (again == 0) {
 			put(&s, &c);
 			got = threshold("volatile", SCOPE_VIEW, METRIC_ROWS, "talkers", 1, 1);
@@ -753,7 +242,7 @@ what_cannot_be_this_time_is_kept(void **state)
 		fake_output_add(s.engine, &fake_ledger, starts[i].view, &common, &s.out[0]);
 		fake_prepare(s.engine);
 		assert_int_equal(scene_alarms(&s), 0);
-		assert_int_equal(alarms_start(s.engine->alarms, dir, &e), 0);
+		assert_int_equal(alarms_start(s.engine->alarms, scene_dir, &e), 0);
 		if (i == 0)
 			put(&s, &c);
 		assert_true(alarms_get(s.engine->alarms, "kept", &got));
@@ -794,7 +283,7 @@ what_finds_no_place_is_kept(void **state)
 		got.storage = STORAGE_VOLATILE;
 		put(&s, &got);
 	}
-	assert_int_equal(alarms_start(s.engine->alarms, dir, &e), 0);
+	assert_int_equal(alarms_start(s.engine->alarms, scene_dir, &e), 0);
 	free(alarms_thresholds(s.engine->alarms, &n));
 	assert_int_equal(n, THRESHOLDS_MAX);
 	assert_int_equal(alarms_remove(s.engine->alarms, "kept0", &e), 0);
@@ -841,7 +330,7 @@ what_could_not_be_kept_is_tried_again(void **state)
 	uint32_t n;
 
 	(void)state;
-	snprintf(later, sizeof(later), "%s/later", dir);
+	snprintf(later, sizeof(later), "%s/later", scene_dir);
 	snprintf(file, sizeof(file), "%s/thresholds", later);
 	assert_int_equal(log_open(&log, &e), 0);
 	scene_begin(&s, 10);
@@ -857,7 +346,7 @@ what_could_not_be_kept_is_tried_again(void **state)
 	assert_int_equal(n, 1);
 	assert_string_equal(list[0].name, "kept");
 	free(list);
-	assert_int_equal(log_open(&quiet, &e), 0);
+	assert_int_equal(log_open(&scene_quiet, &e), 0);
 }
 
 /* A path that has no room for the name of the file is not cut to another one. */
@@ -868,7 +357,7 @@ what_has_no_path_is_not_kept(void **state)
 	const struct log_config log = { .file = in_dir("log") };
 	struct err e = ERR_INIT;
 	char deep[PATH_MAX], text[512];
-	size_t len = (size_t)snprintf(deep, sizeof(deep), "%s", dir);
+	size_t len = (size_t)snprintf(deep, sizeof(deep), "%s", scene_dir);
 	struct scene s;
 
 	(void)state;
@@ -881,7 +370,7 @@ what_has_no_path_is_not_kept(void **state)
 	put(&s, &c);
 	alarms_stop(s.engine->alarms);
 	scene_end(&s);
-	assert_int_equal(log_open(&quiet, &e), 0);
+	assert_int_equal(log_open(&scene_quiet, &e), 0);
 	assert_int_equal(access(in_dir("thres"), F_OK), -1);
 	file_await(log.file, 1, text, sizeof(text));
 	assert_non_null(strstr(text, "too long"));
@@ -925,7 +414,7 @@ programs_are_started_and_nagios_is_told(void **state)
 	s.config.command_file = in_dir("nagios.cmd");
 	snprintf(script, sizeof(script),
 	    "#!/bin/sh\necho \"$WEIR_EVENT $WEIR_THRESHOLD $WEIR_WHAT $WEIR_VALUE $WEIR_LIMIT "
-	    "$WEIR_UNIT $WEIR_TEXT\" >>%s/acted\n", dir);
+	    "$WEIR_UNIT $WEIR_TEXT\" >>%s/acted\n", scene_dir);
 	file_write(s.config.exec, script);
 	assert_int_equal(chmod(s.config.exec, 0700), 0);
 	assert_int_equal(mkfifo(s.config.command_file, 0600), 0);
@@ -967,15 +456,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(figures_take_their_course),
-		cmocka_unit_test(the_figure_is_what_a_look_has_found),
-		cmocka_unit_test(an_event_names_the_limit_that_is_crossed),
-		cmocka_unit_test(each_entry_has_an_alarm_of_its_own),
-		cmocka_unit_test(alarms_of_entries_follow_their_rows),
-		cmocka_unit_test(a_crowded_ledger_hides_no_alarm),
-		cmocka_unit_test(the_top_is_whoever_is_the_top),
-		cmocka_unit_test(watches_exporters_outputs_and_collectors_have_figures),
-		cmocka_unit_test(alarms_stand_while_nothing_can_be_seen),
 		cmocka_unit_test(a_map_with_faults_is_refused),
 		cmocka_unit_test(a_map_is_read_and_read_anew),
 		cmocka_unit_test(ten_thousand_at_once_hold_up_nobody),
@@ -986,12 +466,6 @@ main(void)
 		cmocka_unit_test(what_has_no_path_is_not_kept),
 		cmocka_unit_test(programs_are_started_and_nagios_is_told),
 	};
-	char command[64];
-	int rc;
 
-	if (mkdtemp(dir) == NULL || log_open(&quiet, NULL) != 0)
-		return 1;
-	rc = cmocka_run_group_tests_name("alarms", tests, NULL, NULL);
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command) != 0 ? 1 : rc;
+	return cmocka_run_group_tests_name("alarms", tests, scene_setup, scene_teardown);
 }
