@@ -7,6 +7,9 @@ import socket
 import struct
 import time
 
+from conftest import OID, poll
+
+VERSION = f"{OID}.1.1.1.0"  # weirVersion
 OPEN, CLOSE, REGISTER, GET, GETNEXT, GETBULK, NOTIFY, PING = 1, 2, 3, 5, 6, 7, 12, 13
 TESTSET, COMMITSET, UNDOSET, CLEANUPSET = 8, 9, 10, 11
 RESPONSE = 18
@@ -72,6 +75,11 @@ class Master:
         self.agent, _ = self.listener.accept()
         while self.take(seconds)[0] != REGISTER:
             pass
+
+    def meet(self):
+        """Take a subagent, and wait until it shows something."""
+        self.accept()
+        poll(lambda: self.ask(GET, VERSION)[2][0][0] == OCTETS)
 
     def octets(self, n, seconds):
         data = b""

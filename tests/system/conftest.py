@@ -211,6 +211,40 @@ class Snmpd:
         return rows
 
 
+def shown(weir, socket, more="", aggregate="src_host"):
+    """A weir without traffic that shows a view through the AgentX master at `socket`, and the
+    port that it listens to."""
+    port = free_port()
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: snmp[talkers]
+        aggregate: {aggregate}
+        snmp_agentx_socket: unix:{socket}
+        {more}
+        """).ready()
+    return w, port
+
+
+def flood_told(tmp_path, weir, command_file, more=""):
+    """A weir with an alarm when it counts more than five packets in a second, of which it tells
+    service `told` of host `router` in this file, and the port that it listens to."""
+    thresholds = tmp_path / "threshold.map"
+    thresholds.write_text("name=flood scope=view subject=talkers metric=packets rising=5 window=1 "
+                          "service=router;told\n")
+    port = free_port()
+    w = weir(f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: memory[talkers]
+        aggregate: src_host
+        threshold_map: {thresholds}
+        alarm_command_file: {command_file}
+        {more}
+        """).ready()
+    return w, port
+
+
 @pytest.fixture
 def snmpd(tmp_path):
     if shutil.which("snmpd", path="/usr/sbin:/usr/bin:/sbin") is None:

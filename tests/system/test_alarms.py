@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import OID, Snmpd, free_port, generate, poll
+from conftest import OID, Snmpd, free_port, generate, poll, shown
 
 THRESHOLD, ALARM = "1.9.1", "1.10.1"
 ENGINE = "0x8000000001020304"
@@ -62,15 +62,7 @@ def master(tmp_path, trapd):
 
 
 def begin(weir, snmpd, more=""):
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{snmpd.agentx}
-        {more}
-        """).ready()
+    w, port = shown(weir, snmpd.agentx, more)
     poll(lambda: snmpd.walk("1.4.1.2"))
     return w, port
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, free_port, generate, poll
+from conftest import BUILD, flood_told, generate, poll
 
 ROOT = __file__.rsplit("/tests/", 1)[0]
 
@@ -96,19 +96,8 @@ class Icinga:
 
 @pytest.mark.skipif(not os.path.exists("/usr/sbin/icinga2"), reason="no icinga2-bin")
 def test_icinga_changes_states_polling_and_being_told(tmp_path, weir):
-    thresholds = tmp_path / "threshold.map"
-    thresholds.write_text("name=flood scope=view subject=talkers metric=packets rising=5 window=1 "
-                          "service=router;told\n")
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: memory[talkers]
-        aggregate: src_host
-        max_entries: 100
-        threshold_map: {thresholds}
-        alarm_command_file: {tmp_path}/icinga/icinga2.cmd
-        """).ready()
+    w, port = flood_told(tmp_path, weir, tmp_path / "icinga" / "icinga2.cmd",
+                         "max_entries: 100")
     icinga = Icinga(tmp_path / "icinga", socket=w.socket)
     services = ("weir books", "weir fill", "weir alarms")
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, free_port, generate, poll, truth
+from conftest import BUILD, flood_told, free_port, generate, poll, truth
 
 ROOT = __file__.rsplit("/tests/", 1)[0]
 
@@ -190,18 +190,7 @@ def states(directory):
 def test_nagios_changes_states_polling_and_being_told(tmp_path, weir):
     directory = tmp_path / "nagios"
     directory.mkdir()
-    thresholds = tmp_path / "threshold.map"
-    thresholds.write_text("name=flood scope=view subject=talkers metric=packets rising=5 window=1 "
-                          "service=router;told\n")
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: memory[talkers]
-        aggregate: src_host
-        threshold_map: {thresholds}
-        alarm_command_file: {directory}/nagios.cmd
-        """).ready()
+    w, port = flood_told(tmp_path, weir, directory / "nagios.cmd")
     user = pwd.getpwuid(os.getuid())
     (directory / "nagios.cfg").write_text(CONFIG.format(
         dir=directory, user=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name))

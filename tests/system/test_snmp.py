@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import agentx
-from conftest import OID, TUPLE, WEIR, Snmpd, free_port, generate, poll, truth
+from agentx import VERSION
+from conftest import OID, TUPLE, WEIR, Snmpd, free_port, generate, poll, shown, truth
 from test_doors import send_from
 
 ENTRY, VIEW, WATCH = "1.5.1", "1.4.1", "1.11.1"
@@ -18,16 +19,7 @@ ENTRY, VIEW, WATCH = "1.5.1", "1.4.1", "1.11.1"
 
 def begin(weir, snmpd, more=""):
     """A weir without traffic, and the port that it listens to."""
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: snmp[talkers]
-        aggregate: {TUPLE}, flows
-        snmp_agentx_socket: unix:{snmpd.agentx}
-        {more}
-        """).ready()
-    return w, port
+    return shown(weir, snmpd.agentx, more, f"{TUPLE}, flows")
 
 
 def start(tmp_path, weir, snmpd, records=20000, keys=500, more=""):
@@ -273,9 +265,6 @@ def test_the_guide_is_enough(weir, snmpd):
     assert w.stop() == 0
 
 
-VERSION = f"{OID}.1.1.1.0"
-
-
 def null_oid():
     return b"\0\0\0\0"
 
@@ -283,18 +272,8 @@ def null_oid():
 def test_a_master_that_misbehaves(tmp_path, weir):
     """Either byte order, duplicates, contexts, GetBulk, garbage; and one that hangs up."""
     master = agentx.Master(tmp_path / "agentx")
-
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{master.path}
-        snmp_reconnect: 1
-        """).ready()
-    master.accept()
-    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    w, port = shown(weir, master.path, "snmp_reconnect: 1")
+    master.meet()
     for order in "<>":
         packet, error, values = master.ask(agentx.GET, VERSION, order)
         assert error == 0 and values[0][2].startswith(b"weir ")
@@ -359,16 +338,8 @@ def threshold_rows(master):
 def set_master(tmp_path, weir):
     """A master, and a weir behind it that may be written to."""
     master = agentx.Master(tmp_path / "agentx")
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {free_port()}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{master.path}
-        snmp_write: true
-        """).ready()
-    master.accept()
-    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    w, _ = shown(weir, master.path, "snmp_write: true")
+    master.meet()
     yield master
     master.drop()
     assert w.stop() == 0
@@ -460,16 +431,8 @@ def test_a_master_that_takes_no_notification_holds_up_nobody(tmp_path, weir):
     thresholds = tmp_path / "threshold.map"
     thresholds.write_text("name=each scope=entry subject=talkers metric=packets rising=1 "
                           "falling=0 window=1\n")
-    port = free_port()
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {port}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{master.path}
-        threshold_map: {thresholds}
-        snmp_notify_rate: 10000
-        """).ready()
+    w, port = shown(weir, master.path,
+                    f"threshold_map: {thresholds}\nsnmp_notify_rate: 10000")
     master.acknowledges = False
     master.accept()
     # It reads nothing: weir counts all the same, and acts on what it finds.

@@ -10,8 +10,9 @@ import threading
 import pytest
 
 import agentx
-from conftest import OID, WEIR, Weir, free_port, generate, poll
-from test_snmp import ENTRY, VERSION, VIEW, begin
+from agentx import VERSION
+from conftest import OID, WEIR, Weir, free_port, generate, poll, shown
+from test_snmp import ENTRY, VIEW, begin
 
 
 class Walker(threading.Thread):
@@ -134,23 +135,13 @@ def test_descriptors_beyond_those_of_select(tmp_path, snmpd):
         w.kill()
 
 
-
-
 def test_a_master_that_asks_and_takes_no_answers(tmp_path, weir):
     """It is left, and weir ends when it is told to."""
     master = agentx.Master(tmp_path / "agentx")
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {free_port()}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{master.path}
-        snmp_reconnect: 1
-        """).ready()
+    w, _ = shown(weir, master.path, "snmp_reconnect: 1")
     root = agentx.oid(OID, ">") + b"\0\0\0\0"
     for last in (False, True):
-        master.accept()
-        poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+        master.meet()
         master.agent.settimeout(1)
         with pytest.raises(OSError):  # neither is read any more
             for _ in range(1000):
@@ -164,16 +155,8 @@ def test_a_master_that_asks_and_takes_no_answers(tmp_path, weir):
 def test_a_master_that_closes_the_session(tmp_path, weir):
     """It says so (RFC 2741 s7.1.9), keeps the connection, and knows the session no more."""
     master = agentx.Master(tmp_path / "agentx")
-    w = weir(f"""
-        nfacctd_ip: 127.0.0.1
-        nfacctd_port: {free_port()}
-        plugins: snmp[talkers]
-        aggregate: src_host
-        snmp_agentx_socket: unix:{master.path}
-        snmp_reconnect: 1
-        """).ready()
-    master.accept()
-    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    w, _ = shown(weir, master.path, "snmp_reconnect: 1")
+    master.meet()
     master.send(agentx.CLOSE, b"\5\0\0\0")  # reasonShutdown
     first = master.agent
     master.refusing = agentx.NOT_OPEN
