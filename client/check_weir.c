@@ -231,15 +231,21 @@ arguments_read(struct check *c, int argc, char **argv)
 		(void)range_parse(&c->critical, c->mode->critical, &e);
 }
 
-/* Seconds since "2026-11-23T10:00:00.000Z"; -1 for never. */
+/*
+ * Seconds since "2026-11-23T10:00:00.000Z"; -1 for never. What comes from the future has just
+ * happened: time(2) is behind the clock that weir reads by some milliseconds, so that a stamp
+ * of a new second may come before it, and clocks are set back.
+ */
 static double
 stamp_age(const char *stamp)
 {
 	struct tm tm = { 0 };
+	double age;
 
 	if (stamp == NULL || strptime(stamp, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
 		return -1;
-	return difftime(time(NULL), timegm(&tm));
+	age = difftime(time(NULL), timegm(&tm));
+	return age > 0 ? age : 0;
 }
 
 /* The figure of a row; below 0 where the row does not have it. */

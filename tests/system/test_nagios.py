@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """check_weir, the plugin for Nagios, beside a running weir; and a real Nagios 4."""
+import datetime
 import grp
+import json
 import os
 import pwd
 import re
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -68,6 +72,33 @@ def test_check_weir_tells_how_things_are(tmp_path, weir):
     w.process.send_signal(signal.SIGCONT)
     assert w.stop() == 0
     assert check(w, "books")[0] == 2
+
+
+def test_what_has_just_happened_is_not_what_never_has(tmp_path):
+    """A stamp may be of a second that has not begun for the plugin."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    path, listener = tmp_path / "weir.sock", socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def answer(ago):
+        peer, _ = listener.accept()
+        with peer, peer.makefile("rw") as lines:
+            lines.readline()
+            stamp = (now - datetime.timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            row = {"output": "file", "last_success": stamp}
+            lines.write(f'{{"ok":true}}\n{json.dumps(row)}\n{{"end": true}}\n')
+
+    class Front:
+        socket = path
+    for ago, want in ((-30, (0, "WEIR OK - output file: 0 seconds since it last wrote")),
+                      (3600, (2, "WEIR CRITICAL - output file: 36"))):
+        thread = threading.Thread(target=answer, args=(ago,))
+        thread.start()
+        status, text = check(Front, "output", "file", "-c", "60")
+        thread.join()
+        assert status == want[0] and text.startswith(want[1]), text
+    listener.close()
 
 
 CONFIG = """
