@@ -207,7 +207,7 @@ step_do(const struct encode_step *s, const uint8_t *from, const struct encode_en
 		memcpy(p, from, s->octets);
 		break;
 	case STEP_IP4:
-		if (from[10] == 0xff && from[11] == 0xff)
+		if (ip_is_v4((const void *)from))
 			memcpy(p, from + 12, 4);
 		else
 			memset(p, 0, 4);

@@ -367,6 +367,12 @@ test_v5(void **state)
 	    want, sizeof(want));
 	assert_memory_equal(got, want, sizeof(want));
 	assert_false(encode_record(&e, (const uint8_t *)&f, &with, &w));
+
+	/* Nor for one that has the mark of IPv4 in it, but is none. */
+	ip_parse("2001:db8::ffff:c000:201", &f.nexthop);
+	w = wbuf_of(got, sizeof(got));
+	assert_true(encode_record(&e, (const uint8_t *)&f, &with, &w));
+	assert_memory_equal(got, want, sizeof(want));
 }
 
 /* Of a record that has no room nothing is written, however much there is; and vice versa. */
