@@ -194,6 +194,13 @@ pools_balance(const struct receivers *r, enum balance balance)
 	return false;
 }
 
+/* Whether records are divided by their exporters; where they are not divided, by nothing. */
+static bool
+pools_by_agent(const struct receivers *r)
+{
+	return sender_lanes(r) > 1 && pools_balance(r, BALANCE_HASH_AGENT);
+}
+
 static void
 pools_check(const struct output *o, const struct receivers *r, struct problems *ps)
 {
@@ -209,7 +216,7 @@ pools_check(const struct output *o, const struct receivers *r, struct problems *
 		    "nfprobe[%s]: %s: one pool balances by hash, another by hash-agent; write one of "
 		    "them for all", o->name, r->directive);
 	if (sender_lanes(r) > 1 && p->lanes != 0 && p->workers[0].cache != NULL &&
-	    !nfrecords_divide(&p->records, pools_balance(r, BALANCE_HASH_AGENT)))
+	    !nfrecords_divide(&p->records, pools_by_agent(r)))
 		problem_add(ps, PROBLEM_ERROR, NULL,
 		    "nfprobe[%s]: %s: rows of the cache do not have what they would be balanced by; "
 		    "restart weir", o->name, r->directive);
@@ -244,7 +251,7 @@ nfprobe_load(struct output *o, struct problems *ps)
 	if (p->probe.receivers == NULL)
 		return;
 	p->records.lanes = sender_lanes(p->probe.receivers);
-	p->records.by_agent = pools_balance(p->probe.receivers, BALANCE_HASH_AGENT);
+	p->records.by_agent = pools_by_agent(p->probe.receivers);
 }
 
 /* The rate that others must know of, to make up for it; 0: none. */
@@ -398,7 +405,7 @@ nfprobe_reload(struct output *o, struct problems *ps)
 
 	if (!probe_renew(&p->probe, ps))
 		return;
-	p->records.by_agent = pools_balance(p->probe.receivers, BALANCE_HASH_AGENT);
+	p->records.by_agent = pools_by_agent(p->probe.receivers);
 	p->lanes = sender_lanes(p->probe.receivers);
 }
 
