@@ -15,6 +15,7 @@
 #define MESSAGES    4096U            /* that may wait for the kernel; a power of two */
 #define RETRY_MIN   CLOCK_S          /* between two tries to connect: doubles up to */
 #define RETRY_MAX   (32 * CLOCK_S)
+#define SILENCE_MS  30000            /* who does not even acknowledge for so long is not there */
 
 struct stream {
 	struct target *target;
@@ -24,6 +25,7 @@ struct stream {
 	bool said;             /* that it is not */
 	unsigned made, asked;  /* connections: so far, when stream_is_new was asked */
 	uint64_t next, wait;   /* when to try next, mono ns; how long to wait then */
+	uint64_t opened;       /* when it connected, mono ns */
 	uint64_t moved;        /* when it last began to connect, connected or sent; mono ns */
 	uint8_t *buffer;       /* what is left over of messages */
 	size_t start, end;
@@ -73,7 +75,11 @@ static void
 stream_lose(struct stream *s, int error)
 {
 	uint32_t left = s->last - s->first;
+	uint64_t mono = clock_mono();
 
+	/* One that takes connections and breaks them off is not asked for more and more. */
+	if (s->open && mono - s->opened >= s->wait)
+		s->wait = RETRY_MIN;
 	if (!s->said)
 		log_warn("%s: no connection: %s (%u messages were left; tried again after %u s and "
 		         "later)",
@@ -82,7 +88,7 @@ stream_lose(struct stream *s, int error)
 	if (error == ECONNREFUSED)
 		atomic_fetch_add_explicit(&s->target->refusals, 1, memory_order_relaxed);
 	stream_close(s);
-	s->next = clock_mono() + s->wait;
+	s->next = mono + s->wait;
 	s->wait = s->wait * 2 < RETRY_MAX ? s->wait * 2 : RETRY_MAX;
 }
 
@@ -117,6 +123,7 @@ stream_connect(struct stream *s)
 {
 	const struct target *t = s->target;
 	const struct target_address *to;
+	unsigned silence = SILENCE_MS; /* the system's own is a quarter of an hour, of losses */
 	int on = 1;
 
 	if (atomic_load_explicit(&t->fd, memory_order_acquire) == -1)
@@ -129,6 +136,7 @@ stream_connect(struct stream *s)
 	to = target_address(t);
 	s->moved = clock_mono();
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof(silence));
 	if (connect(s->fd, (const struct sockaddr *)&to->addr, to->len) != 0 &&
 	    errno != EINPROGRESS)
 		stream_lose(s, errno);
@@ -149,9 +157,8 @@ stream_check(struct stream *s)
 		return;
 	}
 	s->open = true;
-	s->moved = clock_mono();
+	s->opened = s->moved = clock_mono();
 	s->made++;
-	s->wait = RETRY_MIN;
 	if (s->said)
 		log_info("%s: connected", s->target->name);
 	s->said = false;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/tcp.h>
 
 #include <cmocka.h>
 
@@ -167,6 +168,50 @@ test_what_is_awaited(void **state)
 	rig_close(&g);
 }
 
+/* Whoever takes connections and breaks them off is left alone for longer and longer. */
+static void
+test_one_that_breaks_off_again(void **state)
+{
+	struct rig g;
+	uint64_t broke = 0;
+
+	(void)state;
+	rig_open(&g, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		while (!stream_is_open(g.stream)) {
+			stream_turn(g.stream);
+			(void)poll(NULL, 0, 1);
+		}
+		if (i == 2) /* the first wait is one second, the second is two */
+			assert_true(clock_mono() - broke >= 2 * CLOCK_S);
+		connected(&g);
+		broke = clock_mono();
+		close(g.accepted);
+		while (stream_is_open(g.stream))
+			stream_turn(g.stream);
+	}
+	g.accepted = -1;
+	rig_close(&g);
+}
+
+/* A connection where nothing is acknowledged ends in half a minute. */
+static void
+test_silence(void **state)
+{
+	unsigned silence = 0;
+	socklen_t len = sizeof(silence);
+	struct pollfd p;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 0);
+	connected(&g);
+	assert_true(stream_poll(g.stream, &p));
+	assert_int_equal(getsockopt(p.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, &len), 0);
+	assert_int_equal(silence, 30000);
+	rig_close(&g);
+}
+
 /* Small messages: as many as can be remembered, and no more. */
 static void
 test_many_small_ones(void **state)
@@ -202,6 +247,8 @@ main(void)
 		cmocka_unit_test(test_messages_count_once_they_went),
 		cmocka_unit_test(test_a_connection_that_breaks),
 		cmocka_unit_test(test_what_is_awaited),
+		cmocka_unit_test(test_one_that_breaks_off_again),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_many_small_ones),
 	};
 
