@@ -330,8 +330,7 @@ outboxes_open(struct nfprobe *p, struct err *e)
 {
 	const struct outbox_config box = { .version = p->meaning.version,
 		.lanes = p->records.lanes,
-		.body_octets = message_room(p->meaning.version,
-		    sender_mtu(p->probe.receivers, p->config->mtu)),
+		.body_octets = message_room(p->meaning.version, p->config->mtu),
 		.parcels = PARCELS + 2 * p->records.lanes * OUTBOX_TEMPLATES };
 	int rc = probe_open(&p->probe, &box, e);
 

@@ -268,12 +268,10 @@ outbox_give_back(struct outbox *b, struct parcel *p)
 }
 
 void
-outbox_shorten(struct outbox *b, uint32_t octets)
+outbox_fit(struct outbox *b, uint32_t octets)
 {
-	uint32_t now = atomic_load(&b->body_octets);
-
-	while (octets < now && !atomic_compare_exchange_weak(&b->body_octets, &now, octets))
-		continue;
+	atomic_store_explicit(&b->body_octets,
+	    octets < b->config.body_octets ? octets : b->config.body_octets, memory_order_relaxed);
 }
 
 uint32_t

@@ -55,7 +55,7 @@ struct outbox_config {
 
 struct outbox {
 	struct outbox_config config;
-	_Atomic uint32_t body_octets; /* of those that are opened from now on: the sender lowers it */
+	_Atomic uint32_t body_octets; /* of those that are opened from now on: the sender sets it */
 	struct parcel_ring idle, full;
 	uint8_t *memory;
 	size_t parcel_octets;
@@ -113,8 +113,8 @@ struct parcel *outbox_take(struct outbox *b);
 /* It is sent, or lost. The sender's thread. */
 void outbox_give_back(struct outbox *b, struct parcel *p);
 
-/* What is begun from now on has `octets` at most. Any thread. */
-void outbox_shorten(struct outbox *b, uint32_t octets);
+/* What is begun from now on has `octets` at most, and what there is memory for. Any thread. */
+void outbox_fit(struct outbox *b, uint32_t octets);
 
 /* How many datagrams wait. Any thread. */
 uint32_t outbox_waiting(const struct outbox *b);

@@ -8,7 +8,6 @@
 #include "lib/clock.h"
 
 #define RETELL_NS (100 * CLOCK_MS) /* between two tellings to a target that refuses */
-#define MEASURE_NS CLOCK_S         /* between two looks at the way's width */
 #define RETRY_NS  (5 * CLOCK_S)    /* before one that refused is tried again, where another can
                                     * have the data */
 #define ANSWER_NS CLOCK_S          /* for it to refuse that, too */
@@ -161,23 +160,21 @@ peer_tell(struct peer *p, const struct sender_config *c, uint64_t now, uint64_t 
 		p->since = 0;
 }
 
-/* Where the way there is narrower than was known, what is begun from now on is shorter. */
-static void
-peer_measure(struct peer *p, const struct sender_config *c, uint64_t mono)
+bool
+peer_was_too_long(struct peer *p)
 {
-	uint32_t mtu = target_mtu(p->target);
+	uint64_t now =
+	    atomic_load_explicit(&p->target->unsent[TARGET_TOO_LONG], memory_order_relaxed);
+	bool some = now != p->too_long;
 
-	p->measured = mono;
-	if (mtu >= MESSAGE_MTU_MIN)
-		sender_shorten(c, mtu);
+	p->too_long = now;
+	return some;
 }
 
-/* Did the target say since we looked last that nobody listens, the way that it is narrow? */
+/* Did the target say since we looked last that nobody listens? */
 static void
-peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
+peer_look(struct peer *p, uint64_t mono)
 {
-	uint64_t too_long =
-	    atomic_load_explicit(&p->target->unsent[TARGET_TOO_LONG], memory_order_relaxed);
 	uint64_t refusals = atomic_load_explicit(&p->target->refusals, memory_order_relaxed);
 
 	p->addressed = atomic_load_explicit(&p->target->fd, memory_order_acquire) != -1;
@@ -186,11 +183,6 @@ peer_look(struct peer *p, const struct sender_config *c, uint64_t mono)
 	p->moves = atomic_load(&p->target->moves);
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
-	/* The kernel learns of it by ICMP, and divides what is too long without a word. */
-	if (p->stream == NULL &&
-	    (too_long != p->too_long || mono - p->measured >= MEASURE_NS))
-		peer_measure(p, c, mono);
-	p->too_long = too_long;
 	if (refusals == p->refusals)
 		return;
 	p->refusals = refusals;
@@ -206,7 +198,7 @@ peer_give(struct peer *p, const struct sender_config *c, struct parcel *const *b
 	static _Thread_local struct letter letters[PEER_BATCH];
 	unsigned n = 0;
 
-	peer_look(p, c, mono);
+	peer_look(p, mono);
 	peer_tell(p, c, batch[__builtin_ctzll(mask)]->now, mono);
 	for (; mask != 0; mask &= mask - 1) {
 		const struct parcel *d = batch[__builtin_ctzll(mask)];
@@ -215,7 +207,7 @@ peer_give(struct peer *p, const struct sender_config *c, struct parcel *const *b
 		    d->records, d->records);
 	}
 	(void)letters_send(p, letters, n, r);
-	peer_look(p, c, mono);
+	peer_look(p, mono);
 }
 
 static void
@@ -263,7 +255,7 @@ peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, 
 	if (p->stream != NULL)
 		return;
 	target_listen(p->target);
-	peer_look(p, c, mono);
+	peer_look(p, mono);
 	if (p->tried != 0 && mono - p->tried >= ANSWER_NS)
 		p->refused = p->tried = 0;
 	if (p->refused == 0 || p->tried != 0 || mono - p->refused < RETRY_NS)
@@ -275,7 +267,7 @@ peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, 
 		    d->records);
 		(void)letters_send(p, &l, 1, &nothing);
 	}
-	peer_look(p, c, mono);
+	peer_look(p, mono);
 	if (p->refused != mono)
 		p->tried = mono;
 }

@@ -28,7 +28,6 @@ struct peer {
 	uint64_t refusals, too_long; /* of the target, when they were looked at last */
 	uint64_t refused;            /* when it refused last; mono ns, 0: it is there again */
 	uint64_t tried;              /* when it was tried since; mono ns, 0: not yet */
-	uint64_t measured;           /* when the way to it was measured last; mono ns */
 	bool stale;                  /* what was told may be lost */
 	bool addressed;              /* it had an address when it was looked at last, */
 	unsigned moves;              /* and had had so many others */
@@ -50,6 +49,9 @@ void peer_become(struct peer *p, struct peer *before);
  */
 void peer_give(struct peer *p, const struct sender_config *c, struct parcel *const *batch,
     uint64_t mask, uint64_t mono, struct output_result *r);
+
+/* Whether a datagram was too long for the way there since this was asked last. */
+bool peer_was_too_long(struct peer *p);
 
 /* By TCP: connect, send what is left over, and add to `r` what became of records. */
 void peer_turn(struct peer *p, struct output_result *r);

@@ -18,6 +18,7 @@
 #define BATCH_OCTETS (STREAM_BUFFER / 4)
 #define IDLE_MS      1000
 #define AWAIT_MS     100             /* between two looks at what is awaited */
+#define MEASURE_NS   CLOCK_S         /* between two looks at how wide the ways are */
 #define PATIENCE_NS  (3 * CLOCK_S)   /* for a connection where nothing moves, or a name */
 
 /* Receivers, and a peer for each, in their order. */
@@ -38,6 +39,7 @@ struct sender {
 	bool running;
 	_Atomic bool stop, patient;
 	uint64_t began;              /* mono ns */
+	uint64_t measured;           /* when the ways were measured last, mono ns; 0: never */
 	_Atomic uint64_t until;      /* nothing is awaited later, mono ns; 0: always */
 	struct parcel *batch[BATCH];
 	struct outbox *from[BATCH];
@@ -76,19 +78,6 @@ sender_lanes(const struct receivers *r)
 			return 0;
 	}
 	return lanes;
-}
-
-uint32_t
-sender_mtu(const struct receivers *r, uint32_t mtu)
-{
-	for (unsigned i = 0; i < r->n_pools; i++)
-		for (unsigned k = 0; k < r->pools[i].n; k++) {
-			uint32_t one = target_mtu(r->pools[i].targets[k]);
-
-			if (one >= MESSAGE_MTU_MIN && one < mtu)
-				mtu = one;
-		}
-	return mtu;
 }
 
 /* The first of `n` that is there; the first of all, where none is. Those before it are tried. */
@@ -142,6 +131,45 @@ pool_give(struct sender *s, struct pool *pool, struct peer *peers, uint64_t mono
 			give(s, &peers[k], masks[k], mono);
 }
 
+/* The longest IP packet that all receivers get, as far as is known. */
+static uint32_t
+ways_mtu(const struct receivers *r)
+{
+	uint32_t mtu = MESSAGE_MTU_MAX;
+
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++) {
+			uint32_t one = target_mtu(r->pools[i].targets[k]);
+
+			if (one >= MESSAGE_MTU_MIN && one < mtu)
+				mtu = one;
+		}
+	return mtu;
+}
+
+/*
+ * What is begun from now on fits into the narrowest way, as far as is known: the kernel learns
+ * of it by ICMP, divides what is too long without a word, and forgets what it learnt after a
+ * while, when longer ones are tried again (RFC 1191 s6.3). TCP sees to that itself.
+ */
+static void
+ways_measure(struct sender *s, uint64_t mono)
+{
+	const struct sender_config *c = &s->config;
+	bool due = s->measured == 0 || mono - s->measured >= MEASURE_NS;
+	uint32_t mtu, room;
+
+	for (unsigned i = 0; i < s->peers.n; i++)
+		due |= peer_was_too_long(&s->peers.list[i]);
+	if (c->stream || !due)
+		return;
+	s->measured = mono;
+	mtu = ways_mtu(s->peers.receivers);
+	room = c->sflow != NULL ? message_sflow_room(mtu) : message_room(c->message.version, mtu);
+	for (unsigned i = 0; i < c->n_outboxes; i++)
+		outbox_fit(&c->outboxes[i], room);
+}
+
 static void
 batch_send(struct sender *s)
 {
@@ -152,6 +180,7 @@ batch_send(struct sender *s)
 	for (unsigned i = 0; i < r->n_pools; first += r->pools[i].n, i++)
 		if (r->pools[i].n > 0)
 			pool_give(s, &r->pools[i], &s->peers.list[first], mono);
+	ways_measure(s, mono);
 	for (unsigned i = 0; i < s->n; i++)
 		outbox_give_back(s->from[i], s->batch[i]);
 	s->n = 0;
@@ -311,6 +340,7 @@ peers_renew(struct sender *s)
 		if (fresh->list[i].before != -1)
 			peer_become(&fresh->list[i], &before.list[fresh->list[i].before]);
 	s->peers = *fresh;
+	s->measured = 0;
 	*fresh = before;
 	for (unsigned i = 0; i < fresh->n; i++)
 		peer_close(&fresh->list[i], &s->result);
@@ -413,18 +443,7 @@ sender_renew(struct sender *s, struct receivers *r, struct err *e)
 	while (sem_wait(&s->taken) == -1 && errno == EINTR)
 		continue;
 	peers_free(&fresh); /* those before */
-	sender_shorten(&s->config, sender_mtu(r, MESSAGE_MTU_MAX));
 	return 0;
-}
-
-void
-sender_shorten(const struct sender_config *c, uint32_t mtu)
-{
-	uint32_t room = c->sflow != NULL ? message_sflow_room(mtu)
-	                                 : message_room(c->message.version, mtu);
-
-	for (unsigned i = 0; i < c->n_outboxes; i++)
-		outbox_shorten(&c->outboxes[i], room);
 }
 
 struct sender *
@@ -440,6 +459,7 @@ sender_new(struct output *o, const struct sender_config *c, struct err *e)
 	s->output = o;
 	s->config = *c;
 	s->began = clock_mono();
+	ways_measure(s, s->began);
 	atomic_init(&s->patient, c->patient);
 	sem_init(&s->taken, 0, 0);
 	return s;

@@ -9,7 +9,8 @@
  * Sequence numbers count what a target should have got, so that it notices what is lost:
  * records in v5, datagrams in v9 (RFC 3954 s5.1) and sFlow, data records in IPFIX (RFC 7011
  * s3.1). Samples of sFlow have numbers of their own, the same for all targets.
- * Templates go first, again after so many datagrams or seconds, and as soon as a target that
+ * Datagrams are as long as fits into the outboxes, and by UDP into the narrowest way that is
+ * known. Templates go first, again after so many datagrams or seconds, and as soon as a target that
  * said that nobody listens is sent to again.
  */
 #ifndef WEIR_EXPORT_SENDER_H
@@ -87,12 +88,6 @@ int sender_renew(struct sender *s, struct receivers *r, struct err *e);
 
 /* Send what is in the outboxes, end the thread, free. The workers have ended. */
 void sender_stop(struct sender *s);
-
-/* The longest IP packet, `mtu` at most, that all receivers of `r` get, as far as is known. */
-uint32_t sender_mtu(const struct receivers *r, uint32_t mtu);
-
-/* Datagrams that are begun from now on fit into `mtu` octets. Any thread. */
-void sender_shorten(const struct sender_config *c, uint32_t mtu);
 
 /* How many targets get each record. */
 unsigned sender_copies(const struct receivers *r);

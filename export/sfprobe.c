@@ -293,7 +293,7 @@ outboxes_open(struct sfprobe *p, struct err *e)
 {
 	const struct outbox_config box = { .samples = true,
 		.lanes = 1,
-		.body_octets = message_sflow_room(sender_mtu(p->probe.receivers, p->config->mtu)),
+		.body_octets = message_sflow_room(p->config->mtu),
 		.parcels = PARCELS };
 	int rc = probe_open(&p->probe, &box, e);
 

@@ -118,8 +118,7 @@ test_full_datagrams_go(void **state)
 	assert_null(outbox_take(b));
 
 	/* What is begun when the way has become narrower is shorter. */
-	outbox_shorten(b, 200);
-	outbox_shorten(b, 300); /* and stays so */
+	outbox_fit(b, 200);
 	for (uint32_t i = 0; i < 2 * each; i++)
 		assert_true(put(b, 0, 0, i));
 	outbox_flush(b);
@@ -162,7 +161,7 @@ test_no_room(void **state)
 
 	/* One that does not fit into an empty datagram is never sent. */
 	outbox_flush(b);
-	outbox_shorten(b, 10);
+	outbox_fit(b, 10);
 	assert_false(put(b, 0, 1, 0));
 	assert_int_equal(stat_get(&stats, STAT_EXPORT_TOO_LONG), 1);
 	box_close(b);

@@ -531,6 +531,46 @@ interface_address(const char *name, const uint8_t address[4])
 	close(fd);
 }
 
+/* Datagrams are as long as the way takes, and longer again when it has become wider. */
+static void
+test_a_way_that_widens(void **state)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_mtu = 576 };
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd, control;
+	char name[32], pools[80];
+	struct rig *g;
+
+	(void)state;
+	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
+		print_message("no network namespace of our own: %s\n", strerror(errno));
+		close(home);
+		return;
+	}
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	interface_set("lo", true);
+	assert_int_equal(ioctl(control, SIOCSIFMTU, &r), 0);
+	fd = socket_at(SOCK_DGRAM, 0, name);
+	snprintf(pools, sizeof(pools), "id=1 ip=%s\n", name);
+	g = rig_open(ENCODE_IPFIX, false, pools);
+	assert_int_equal(outbox_room(&g->boxes[1], UINT16_MAX), message_room(ENCODE_IPFIX, 576));
+	r.ifr_mtu = 1280;
+	assert_int_equal(ioctl(control, SIOCSIFMTU, &r), 0);
+	rig_start(g);
+	for (unsigned i = 0; i < 1000; i++) {
+		fill(g, 0, 1, 1);
+		if (outbox_room(&g->boxes[1], UINT16_MAX) == message_room(ENCODE_IPFIX, 1280))
+			break;
+		nanosleep(&(struct timespec){ 0, 10 * CLOCK_MS }, NULL);
+	}
+	assert_int_equal(outbox_room(&g->boxes[1], UINT16_MAX), message_room(ENCODE_IPFIX, 1280));
+	rig_stop(g);
+	close(fd);
+	close(control);
+	rig_close(g);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+}
+
 /* The way to the first goes away: the second gets what comes. */
 static void
 test_failover_without_a_route(void **state)
@@ -583,6 +623,7 @@ main(void)
 		cmocka_unit_test(test_slow_ones_get_all),
 		cmocka_unit_test(test_one_that_breaks_off),
 		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_a_way_that_widens),
 		cmocka_unit_test(test_failover_without_a_route),
 		cmocka_unit_test(test_renew_connections),
 	};
