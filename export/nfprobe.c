@@ -147,7 +147,7 @@ nfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 			field_set_add(&o->fields, biflow_mirror((enum field_no)i));
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		field_set_add(&vc->aggregate, always[i]);
-	if (c->receivers != NULL || c->biflow) {
+	if (c->to.receivers != NULL || c->biflow) {
 		field_set_add(&vc->aggregate, F_SRC_HOST);
 		field_set_add(&vc->aggregate, F_DST_HOST);
 		field_set_add(&vc->aggregate, F_EXPORTER_IP);
@@ -227,13 +227,7 @@ nfprobe_load(struct output *o, struct problems *ps)
 {
 	const struct nfprobe_config *c = o->config;
 	const struct receivers_config probe = { .of = RECEIVERS_OF_FLOWS,
-		.file = c->receivers,
-		.one = c->receiver,
 		.port = DEFAULT_PORT,
-		.options = { .source = c->source,
-		    .send_buffer = (uint32_t)c->pipe_size,
-		    .ip_precedence = (uint8_t)c->ip_precedence,
-		    .hop_limit = (uint8_t)c->hop_limit },
 		.check = pools_check };
 	struct nfprobe *p = calloc(1, sizeof(*p));
 	struct err e = ERR_INIT;
@@ -246,7 +240,7 @@ nfprobe_load(struct output *o, struct problems *ps)
 	o->priv = p;
 	p->config = c;
 	p->records.version = p->meaning.version;
-	probe_load(&p->probe, o, &probe, ps);
+	probe_load(&p->probe, o, &c->to, &probe, ps);
 	told_find(p, ps);
 	if (p->probe.receivers == NULL)
 		return;
@@ -284,7 +278,7 @@ announcements_make(struct nfprobe *p, struct err *e)
 	struct announce_config c = { .version = p->meaning.version,
 		.body_octets = message_room(p->meaning.version, MESSAGE_MTU_MIN),
 		.domain = p->meaning.domain,
-		.address = p->config->source,
+		.address = p->config->to.source,
 		.sampling_rate = rate_told(p),
 		.sampler = NFRECORD_SAMPLER,
 		.applications = p->records.applications != NULL,

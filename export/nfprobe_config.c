@@ -9,10 +9,10 @@
 #define AT(member) offsetof(struct nfprobe_config, member)
 static const struct directive nfprobe_rows[] = {
 	{ .name = "nfprobe_receiver", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receiver), .def = "127.0.0.1:2100",
+	    .offset = AT(to.receiver), .def = "127.0.0.1:2100",
 	    .doc = "Where flows are sent, ADDRESS:PORT or NAME:PORT." },
 	{ .name = "nfprobe_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
+	    .offset = AT(to.receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers, in place of nfprobe_receiver. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (the "
 	           "first that is there), rr, hash (two hosts always the same receiver) or "
@@ -41,13 +41,13 @@ static const struct directive nfprobe_rows[] = {
 	    .doc = "Source id of NetFlow v9, observation domain of IPFIX; of NetFlow v5 TYPE:ID, "
 	           "each to 255." },
 	{ .name = "nfprobe_source_ip", .type = DIRECTIVE_IP, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(source),
+	    .offset = AT(to.source),
 	    .doc = "Address to send from. It is told in options data, too." },
 	{ .name = "nfprobe_hoplimit", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(hop_limit), .max = 255,
+	    .offset = AT(to.hop_limit), .max = 255,
 	    .doc = "TTL or hop limit of what is sent, 1 to 255; 0: the system's." },
 	{ .name = "nfprobe_ipprec", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(ip_precedence), .max = 7,
+	    .offset = AT(to.ip_precedence), .max = 7,
 	    .doc = "IP precedence of what is sent, 0 to 7." },
 	{ .name = "nfprobe_direction", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(direction), .words = DRESS_DIRECTIONS, .def = "none",
@@ -89,7 +89,7 @@ static const struct directive nfprobe_rows[] = {
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(refresh_s), .def = "60", .unit = "s",
 	    .doc = "The same after so many seconds." },
 	{ .name = "nfprobe_pipe_size", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(pipe_size), .max = 1U << 30, .unit = "octets",
+	    .offset = AT(to.pipe_size), .max = 1U << 30, .unit = "octets",
 	    .doc = "Send buffer of the socket of each receiver." },
 	{ .name = "nfprobe_peer_as", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(peer_as), .def = "false",

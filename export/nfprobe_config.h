@@ -8,22 +8,20 @@
 
 #include "export/dress.h"
 #include "export/flowcache.h"
+#include "export/probe.h"
 #include "lib/directive.h"
 #include "lib/err.h"
-#include "lib/ip.h"
 #include "proto/encode.h"
 
 enum nfprobe_version { NFPROBE_5, NFPROBE_9, NFPROBE_10 };
 
 struct nfprobe_config {
-	const char *receivers, *receiver;
+	struct probe_directives to;
 	int version;              /* enum nfprobe_version */
 	int stream;               /* 1: TCP */
 	const char *timeouts;
 	uint32_t max_flows;
 	const char *engine;
-	ip16_t source;
-	uint32_t hop_limit, ip_precedence;
 	int direction;            /* enum dress_direction */
 	const char *ifindex;      /* a number, "tag", "tag2" */
 	bool ifindex_override, peer_as;
@@ -33,7 +31,6 @@ struct nfprobe_config {
 	bool legacy_tags;
 	uint32_t mtu;
 	uint32_t refresh_datagrams, refresh_s;
-	uint64_t pipe_size;
 };
 
 extern const struct directive_set nfprobe_directives;

@@ -12,14 +12,21 @@
 #include "lib/rcu.h"
 
 void
-probe_load(struct probe *p, struct output *o, const struct receivers_config *c, struct problems *ps)
+probe_load(struct probe *p, struct output *o, const struct probe_directives *d,
+    const struct receivers_config *c, struct problems *ps)
 {
 	memset(p, 0, sizeof(*p));
 	p->output = o;
 	p->wake_fd = -1;
 	p->config = *c;
-	p->config.options.refuse = self_listens;
-	p->config.options.arg = o->engine;
+	p->config.file = d->receivers;
+	p->config.one = d->receiver;
+	p->config.options = (struct target_options){ .source = d->source,
+		.send_buffer = (uint32_t)d->pipe_size,
+		.refuse = self_listens,
+		.arg = o->engine,
+		.ip_precedence = (uint8_t)d->ip_precedence,
+		.hop_limit = (uint8_t)d->hop_limit };
 	p->receivers = receivers_read(&p->config, o, ps);
 	if (p->receivers != NULL)
 		p->copies = sender_copies(p->receivers);

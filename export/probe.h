@@ -18,8 +18,17 @@
 #include "export/sender.h"
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/ip.h"
 
 #define PROBE_LINGER_NS (CLOCK_S / 4) /* a datagram that is not full waits so long */
+
+/* Where to send and how, in the words of the directives that nfprobe and sfprobe have alike. */
+struct probe_directives {
+	const char *receivers, *receiver; /* a file of pools, or the one receiver */
+	ip16_t source;
+	uint32_t hop_limit, ip_precedence;
+	uint64_t pipe_size;
+};
 
 struct probe {
 	struct output *output;
@@ -34,11 +43,11 @@ struct probe {
 };
 
 /*
- * Read who the receivers are; `refuse` of their options is filled in. Faults go to `ps`.
- * probe_close may be called in any case.
+ * Read who the receivers are, as `d` and `c` say: the file or the one, and the options, are
+ * filled into the latter. Faults go to `ps`. probe_close may be called in any case.
  */
-void probe_load(struct probe *p, struct output *o, const struct receivers_config *c,
-    struct problems *ps);
+void probe_load(struct probe *p, struct output *o, const struct probe_directives *d,
+    const struct receivers_config *c, struct problems *ps);
 
 /*
  * Make the outboxes, as `c` says (`patient`, `wake_fd` and `asleep` are filled in). Returns 0

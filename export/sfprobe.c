@@ -208,13 +208,7 @@ sfprobe_load(struct output *o, struct problems *ps)
 {
 	const struct sfprobe_config *c = o->config;
 	const struct receivers_config probe = { .of = RECEIVERS_OF_SAMPLES,
-		.file = c->receivers,
-		.one = c->receiver,
 		.port = DEFAULT_PORT,
-		.options = { .source = c->source,
-		    .send_buffer = (uint32_t)c->pipe_size,
-		    .ip_precedence = (uint8_t)c->ip_precedence,
-		    .hop_limit = (uint8_t)c->hop_limit },
 		.check = pools_check };
 	struct sfprobe *p = calloc(1, sizeof(*p));
 	struct err e = ERR_INIT;
@@ -234,7 +228,7 @@ sfprobe_load(struct output *o, struct problems *ps)
 		.tags = field_set_has(&o->fields, F_TAG) || field_set_has(&o->fields, F_TAG2),
 		.class = field_set_has(&o->fields, F_CLASS),
 		.peer_as = c->peer_as };
-	probe_load(&p->probe, o, &probe, ps);
+	probe_load(&p->probe, o, &c->to, &probe, ps);
 }
 
 /* Add an interface to those that are captured from, each once. */
@@ -279,8 +273,8 @@ agent_find(const struct sfprobe *p)
 
 	if (!ip_is_none(&p->config->agent))
 		return p->config->agent;
-	if (!ip_is_none(&p->config->source))
-		return p->config->source;
+	if (!ip_is_none(&p->config->to.source))
+		return p->config->to.source;
 	if (r->n_targets > 0 && target_own(r->pools[0].targets[0], &own))
 		return own;
 	log_warn("sfprobe[%s]: calls itself agent 127.0.0.1, as its own address is not known; "

@@ -8,10 +8,10 @@
 #define AT(member) offsetof(struct sfprobe_config, member)
 static const struct directive sfprobe_rows[] = {
 	{ .name = "sfprobe_receiver", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receiver), .def = "127.0.0.1:6343",
+	    .offset = AT(to.receiver), .def = "127.0.0.1:6343",
 	    .doc = "Where samples are sent, ADDRESS:PORT or NAME:PORT." },
 	{ .name = "sfprobe_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
+	    .offset = AT(to.receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers, in place of sfprobe_receiver. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (to the "
 	           "first that is there; without it: to all), src_port=PORT (to send from)." },
@@ -22,7 +22,7 @@ static const struct directive sfprobe_rows[] = {
 	{ .name = "sfprobe_agentsubid", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(sub_agent), .def = "1402", .doc = "Number of the sub-agent." },
 	{ .name = "sfprobe_source_ip", .type = DIRECTIVE_IP, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(source), .doc = "Address to send from." },
+	    .offset = AT(to.source), .doc = "Address to send from." },
 	{ .name = "sfprobe_direction", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(direction), .words = DRESS_DIRECTIONS, .def = "none",
 	    .doc = "Direction in which packets are said to be sampled, if not as they tell "
@@ -40,10 +40,10 @@ static const struct directive sfprobe_rows[] = {
 	    .doc = "Speed of interfaces in counter samples. 0: as the system knows it, else "
 	           "100000000." },
 	{ .name = "sfprobe_hoplimit", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(hop_limit), .max = 255,
+	    .offset = AT(to.hop_limit), .max = 255,
 	    .doc = "TTL or hop limit of what is sent, 1 to 255; 0: the system's." },
 	{ .name = "sfprobe_ipprec", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(ip_precedence), .max = 7,
+	    .offset = AT(to.ip_precedence), .max = 7,
 	    .doc = "IP precedence of what is sent, 0 to 7." },
 	{ .name = "sfprobe_peer_as", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(peer_as), .def = "false",
@@ -61,7 +61,7 @@ static const struct directive sfprobe_rows[] = {
 	    .unit = "octets",
 	    .doc = "The longest IP packet that is sent; shorter where the way to a receiver is." },
 	{ .name = "sfprobe_pipe_size", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(pipe_size), .max = 1U << 30, .unit = "octets",
+	    .offset = AT(to.pipe_size), .max = 1U << 30, .unit = "octets",
 	    .doc = "Send buffer of the socket of each receiver." },
 	{ .name = NULL },
 };

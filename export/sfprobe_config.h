@@ -6,22 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "export/probe.h"
 #include "lib/ip.h"
 
 struct sfprobe_config {
-	const char *receivers, *receiver;
-	ip16_t agent, source;
+	struct probe_directives to;
+	ip16_t agent;
 	uint32_t sub_agent;
 	int direction;            /* enum dress_direction */
 	const char *ifindex;      /* a number, "tag", "tag2" */
 	bool ifindex_override;
 	uint64_t ifspeed;         /* bit/s; 0: what the system says */
-	uint32_t hop_limit, ip_precedence;
 	bool peer_as;
 	uint32_t counter_interval; /* s; 0: no counters */
 	uint32_t header_octets;
 	uint32_t mtu;
-	uint64_t pipe_size;
 };
 
 #endif

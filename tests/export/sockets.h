@@ -3,11 +3,15 @@
 #ifndef WEIR_TESTS_EXPORT_SOCKETS_H
 #define WEIR_TESTS_EXPORT_SOCKETS_H
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -62,6 +66,30 @@ datagram_take(int fd, uint8_t *to, size_t room, uint16_t *from)
 	if (from != NULL)
 		*from = ntohs(a.sin_port);
 	return (size_t)n;
+}
+
+/*
+ * Be in a network of our own, where nothing is up, until network_leave gets what this returns;
+ * -1: we may have none.
+ */
+static inline int
+network_enter(void)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home != -1 && unshare(CLONE_NEWNET) == 0)
+		return home;
+	print_message("no network namespace of our own: %s\n", strerror(errno));
+	if (home != -1)
+		close(home);
+	return -1;
+}
+
+static inline void
+network_leave(int home)
+{
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
 }
 
 static inline uint32_t

@@ -3,11 +3,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -536,16 +533,13 @@ static void
 test_a_way_that_widens(void **state)
 {
 	struct ifreq r = { .ifr_name = "lo", .ifr_mtu = 576 };
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd, control;
+	int home = network_enter(), fd, control;
 	char name[32], pools[80];
 	struct rig *g;
 
 	(void)state;
-	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
-		print_message("no network namespace of our own: %s\n", strerror(errno));
-		close(home);
+	if (home == -1)
 		return;
-	}
 	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	interface_set("lo", true);
 	assert_int_equal(ioctl(control, SIOCSIFMTU, &r), 0);
@@ -567,8 +561,7 @@ test_a_way_that_widens(void **state)
 	close(fd);
 	close(control);
 	rig_close(g);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	close(home);
+	network_leave(home);
 }
 
 /* The way to the first goes away: the second gets what comes. */
@@ -576,16 +569,13 @@ static void
 test_failover_without_a_route(void **state)
 {
 	static const uint8_t there[4] = { 192, 0, 2, 1 };
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd;
+	int home = network_enter(), fd;
 	char name[32], pools[80];
 	struct rig *g;
 
 	(void)state;
-	if (home == -1 || unshare(CLONE_NEWNET) != 0) {
-		print_message("no network namespace of our own: %s\n", strerror(errno));
-		close(home);
+	if (home == -1)
 		return;
-	}
 	interface_set("lo", true);
 	interface_address("lo:1", there);
 	fd = socket_at(SOCK_DGRAM, 0, name);
@@ -608,8 +598,7 @@ test_failover_without_a_route(void **state)
 	socket_wait(fd);
 	close(fd);
 	rig_close(g);
-	assert_int_equal(setns(home, CLONE_NEWNET), 0);
-	close(home);
+	network_leave(home);
 }
 
 int
