@@ -292,7 +292,7 @@ file_read(struct capture *cap, int max, capture_fn *fn, void *arg)
 	struct err e = ERR_INIT;
 	struct frame f;
 
-	for (int i = 0; i < max; i++) {
+	for (int i = 0; i < max && !(cap->crowded != NULL && *cap->crowded); i++) {
 		switch (savefile_next(cap->file, &f, &e)) {
 		case SAVEFILE_FRAME:
 			if (cap->link == NULL || cap->link->type != f.linktype)

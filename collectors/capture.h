@@ -25,6 +25,7 @@ struct capture_link;
 struct capture {
 	struct pcap *handle;            /* on an interface; both NULL: not open */
 	struct savefile *file;
+	const bool *crowded;            /* of the pipeline: a file is read on when it is not */
 	const char *name;               /* of the interface or file; borrowed */
 	const char *filter;             /* expression; NULL: every frame; borrowed */
 	const struct capture_link *link; /* of the last frame */

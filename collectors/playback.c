@@ -64,6 +64,7 @@ play_begin(struct playback *p, const struct collector *c)
 	else
 		snprintf(p->label, sizeof(p->label), "%.60s (%u)", name, p->play);
 	p->begun = true;
+	p->capture.crowded = &c->pipeline->crowded;
 	p->units = atomic_load(&c->units);
 	progress_begin(&p->progress, STDERR_FILENO, p->label,
 	    c->ops->kind == COLLECTOR_PCAP ? "packets" : "datagrams",

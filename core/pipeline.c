@@ -455,6 +455,21 @@ pipeline_moves_run(struct pipeline *p, enum flow_source source)
 	p->n = p->moves->n = 0;
 }
 
+void
+pipeline_crowded_see(struct pipeline *p)
+{
+	p->crowded = false;
+	for (unsigned i = 0; i < p->n_groups; i++)
+		for (unsigned k = 0; k < p->groups[i].n_shards; k++) {
+			struct shard *sh = p->groups[i].shards[k];
+
+			if (sh->active->n_bins < SLAB_CROWDED)
+				continue;
+			atomic_store(&sh->crowded, true);
+			p->crowded = true;
+		}
+}
+
 static void
 batch_run(struct pipeline *p)
 {
@@ -471,6 +486,8 @@ batch_run(struct pipeline *p)
 	if (p->frames != NULL)
 		frames_prepare(p);
 	p->n = 0;
+	if (p->patient)
+		pipeline_crowded_see(p);
 }
 
 void

@@ -70,6 +70,8 @@ struct pipeline {
 	bool again;                  /* the batch is of records that were fed before */
 	uint64_t kept;               /* slots of records that may move, */
 	uint64_t *lost[FLOW_BATCH];  /* and where their views are told: pipeline_keep */
+	bool patient;                /* some of what comes is of a file, which can wait: */
+	bool crowded;                /* it should, as the slab of some view has many bins */
 	uint64_t batches;            /* fed so far: the number of the next */
 	struct pipeline_hook *hooks; /* each its user's */
 	const _Atomic uint64_t *reloads; /* times that rules were read anew; the engine's */
@@ -122,6 +124,9 @@ pipeline_keep(struct pipeline *p, unsigned slot, uint64_t *lost)
 void pipeline_move(struct pipeline *p, enum flow_source source, const struct flow *was,
     uint64_t batch, uint32_t class_id, uint64_t *lost);
 void pipeline_moves_run(struct pipeline *p, enum flow_source source);
+
+/* See whether files still have to wait: the worker, between batches. */
+void pipeline_crowded_see(struct pipeline *p);
 
 /* Run the flows of the batch through rules and views; empties it. */
 void pipeline_flush(struct pipeline *p);

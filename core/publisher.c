@@ -20,6 +20,7 @@
 
 #define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
 #define REST_MS      50 /* from the end of a round to one that somebody asks for */
+#define BREATH_MS    1 /* to one that a file waits for */
 #define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
 
 struct publisher {
@@ -28,6 +29,8 @@ struct publisher {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool running, stop;
+	bool hurry;               /* a file waits for a round; under the lock */
+	uint64_t horizon;         /* of this round: what is older was in the shards at the cut */
 	uint64_t asked, answered; /* requests for a round: made, and met; under the lock */
 	uint32_t cut;
 	_Atomic uint64_t rounds;
@@ -74,32 +77,87 @@ publisher_rounds(const struct publisher *p)
 	return atomic_load(&p->rounds);
 }
 
-/* Whether some output needs what the shards of `v` hold. */
-static bool
-view_wants_rotation(const struct view *v, uint64_t now, bool last)
+void
+publisher_hurry(struct publisher *p)
 {
-	return last || v->ledger != NULL || view_is_due(v, now);
+	pthread_mutex_lock(&p->lock);
+	p->hurry = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Whether a shard of view `no` has so many bins that a file waits for it. */
+static bool
+view_is_crowded(const struct engine *en, unsigned no)
+{
+	for (unsigned i = 0; i < en->n_workers; i++)
+		if (atomic_load(&en->workers[i].shards[no].crowded))
+			return true;
+	return false;
+}
+
+static bool
+outputs_have_room(const struct engine *en, const struct view *v)
+{
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->view == v && !output_has_room(en->outputs[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Whether some output needs what the shards of view `no` hold. Where one of these is crowded,
+ * and what is held already has no way out, nothing is taken: there is no room for more bins.
+ */
+static bool
+view_wants_rotation(const struct engine *en, unsigned no, uint64_t now, bool last)
+{
+	const struct view *v = en->views[no];
+
+	if (v->crowded && !last && v->held != NULL && v->held->n_bins >= SLAB_CROWDED &&
+	    !outputs_have_room(en, v))
+		return false;
+	return last || v->ledger != NULL || v->crowded || view_is_due(v, now);
 }
 
 /*
  * Offer an empty slab to each shard of view `no`; those that get none go on with what they
  * have. In the last round there is no going on: each gets one, whatever the pool's bound.
+ * Returns whether each has one.
  */
-static void
+static bool
 view_offer(struct engine *en, unsigned no, bool last)
 {
+	bool all = true;
+
 	for (unsigned i = 0; i < en->n_workers; i++) {
 		struct shard *sh = &en->workers[i].shards[no];
 		struct slab *s;
 
-		if (atomic_load(&sh->offered) != NULL || atomic_load(&sh->retired) != NULL)
+		if (atomic_load(&sh->offered) != NULL)
 			continue;
+		if (atomic_load(&sh->retired) != NULL) {
+			all = false;
+			continue;
+		}
 		s = view_slab_get(en->views[no]);
 		if (s == NULL && last)
 			s = slab_new(&en->views[no]->rs, en->views[no]->max_rows, NULL);
 		if (s != NULL)
 			atomic_store_explicit(&sh->offered, s, memory_order_release);
+		all &= s != NULL;
 	}
+	return all;
+}
+
+/* Whether each shard of view `no` has taken what it was offered. */
+static bool
+view_has_rotated(const struct engine *en, unsigned no)
+{
+	for (unsigned i = 0; i < en->n_workers; i++)
+		if (atomic_load(&en->workers[i].shards[no].offered) != NULL)
+			return false;
+	return true;
 }
 
 static bool
@@ -212,15 +270,6 @@ engine_horizon(const struct engine *en, uint64_t now)
 	return horizon;
 }
 
-static bool
-outputs_have_room(const struct engine *en, const struct view *v)
-{
-	for (unsigned i = 0; i < en->n_outputs; i++)
-		if (en->outputs[i]->view == v && !output_has_room(en->outputs[i]))
-			return false;
-	return true;
-}
-
 /* Rows of several bins are sorted in any case: outputs write one bin after the other. */
 static bool
 outputs_want_order(const struct engine *en, const struct view *v)
@@ -317,7 +366,7 @@ static void
 view_publish(struct publisher *p, struct view *v, uint64_t now, bool last)
 {
 	struct engine *en = p->engine;
-	uint64_t horizon = last ? UINT64_MAX : engine_horizon(en, now);
+	uint64_t horizon = last ? UINT64_MAX : v->horizon;
 	struct slab *slab = v->held;
 	struct snapshot *snap;
 
@@ -364,8 +413,10 @@ view_round(struct publisher *p, unsigned no, uint64_t now, bool last)
 	struct engine *en = p->engine;
 	struct view *v = en->views[no];
 
+	if (v->offered && view_has_rotated(en, no))
+		v->horizon = p->horizon;
 	view_collect(en, no, now);
-	if (v->config.refresh_s != 0 && (last || view_is_due(v, now)))
+	if (v->config.refresh_s != 0 && (last || v->crowded || view_is_due(v, now)))
 		view_publish(p, v, now, last);
 }
 
@@ -384,11 +435,13 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 {
 	struct engine *en = p->engine;
 
+	p->horizon = engine_horizon(en, now); /* before the cut: after it files are read on */
 	for (unsigned i = 0; i < en->n_views; i++) {
 		/* A worker that was late for the last cut has left its slab there. */
 		view_collect(en, i, now);
-		if (view_wants_rotation(en->views[i], now, last))
-			view_offer(en, i, last);
+		en->views[i]->crowded = view_is_crowded(en, i);
+		en->views[i]->offered = view_wants_rotation(en, i, now, last) &&
+		    view_offer(en, i, last);
 	}
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)
@@ -411,15 +464,32 @@ is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Until `tick`, or, when somebody asks for a round, until `rest`. Returns false to stop. */
-static bool
-round_wait(struct publisher *p, const struct timespec *tick, const struct timespec *rest)
+static struct timespec
+later(struct timespec t, long ms)
 {
-	while (!p->stop) {
-		bool soon = p->asked != p->answered && is_before(rest, tick);
+	t.tv_nsec += ms * 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
 
-		if (pthread_cond_timedwait(&p->changed, &p->lock, soon ? rest : tick) ==
-		    ETIMEDOUT)
+/*
+ * Until `tick`; when somebody asks for a round, until it has rested since `ended`; when a file
+ * waits, until it has taken breath. Returns false to stop.
+ */
+static bool
+round_wait(struct publisher *p, const struct timespec *tick, const struct timespec *ended)
+{
+	const struct timespec rest = later(*ended, REST_MS), breath = later(*ended, BREATH_MS);
+
+	while (!p->stop) {
+		const struct timespec *until = tick;
+
+		if (p->asked != p->answered && is_before(&rest, until))
+			until = &rest;
+		if (p->hurry && is_before(&breath, until))
+			until = &breath;
+		if (pthread_cond_timedwait(&p->changed, &p->lock, until) == ETIMEDOUT)
 			return !p->stop;
 	}
 	return false;
@@ -429,25 +499,23 @@ static void *
 publisher_main(void *arg)
 {
 	struct publisher *p = arg;
-	struct timespec tick, rest = { 0, 0 };
+	struct timespec tick, ended = { 0, 0 };
 
 	clock_gettime(CLOCK_MONOTONIC, &tick);
 	tick.tv_sec += TICK_S;
 	pthread_mutex_lock(&p->lock);
-	while (round_wait(p, &tick, &rest)) {
+	while (round_wait(p, &tick, &ended)) {
 		uint64_t asked = p->asked;
 
+		p->hurry = false;
 		pthread_mutex_unlock(&p->lock);
 		publisher_round(p, clock_real(), false);
 		pthread_mutex_lock(&p->lock);
 		p->answered = asked;
 		pthread_cond_broadcast(&p->changed);
-		clock_gettime(CLOCK_MONOTONIC, &rest);
-		if (is_before(&tick, &rest))
+		clock_gettime(CLOCK_MONOTONIC, &ended);
+		if (is_before(&tick, &ended))
 			tick.tv_sec += TICK_S;
-		rest.tv_nsec += REST_MS * 1000000;
-		rest.tv_sec += rest.tv_nsec / 1000000000;
-		rest.tv_nsec %= 1000000000;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;

@@ -43,6 +43,9 @@ void publisher_round(struct publisher *p, uint64_t now, bool last);
  */
 void publisher_refresh(struct publisher *p);
 
+/* Have a round begin at once, and do not wait for it: a file waits. Any thread. */
+void publisher_hurry(struct publisher *p);
+
 /* Something that the publisher may wait for has changed. Any thread. */
 void publisher_notify(struct publisher *p);
 

@@ -16,6 +16,11 @@
 #include "lib/table.h"
 
 #define SLAB_BINS 256U /* bins that one slab can tell apart */
+/*
+ * From so many on those who can wait let it go first: with the bins of one more batch, and as
+ * many that are held already, there is room for all.
+ */
+#define SLAB_CROWDED 96U
 
 struct slab {
 	struct slab *next;           /* in the view's pool */

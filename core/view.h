@@ -75,6 +75,9 @@ struct view {
 	/* the publisher's */
 	struct slab *held;      /* rows collected and not yet published */
 	uint64_t next_due;      /* ns since 1970: when rows go to outputs next */
+	bool crowded;           /* this round is for a shard that is */
+	bool offered;           /* in this round: a slab, to each shard */
+	uint64_t horizon;       /* bins that end by then were collected, ns since 1970 */
 	uint64_t seq;           /* of the last snapshot */
 	uint64_t last_commit;   /* ns since 1970 */
 };
@@ -88,6 +91,7 @@ struct shard {
 	uint64_t stayed;                   /* records that did not move, so far */
 	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
 	_Atomic(struct slab *) retired;    /* by the worker: full, for the publisher */
+	_Atomic bool crowded;              /* the worker's: `active` has SLAB_CROWDED bins */
 	struct bin bin;                    /* of the last record */
 	uint16_t bin_no;
 	struct sums fed_mark;              /* worker's fed sums at the last rotation */

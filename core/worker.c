@@ -131,7 +131,7 @@ worker_read(struct worker *w)
 	for (unsigned i = 0; i < w->n_collectors; i++) {
 		struct collector *c = w->collectors[i];
 
-		if (!c->done) {
+		if (!c->done && !(c->follows_file_time && w->pipeline.crowded)) {
 			switch (c->ops->read(c)) {
 			case COLLECTOR_BUSY:
 				busy = true;
@@ -186,17 +186,35 @@ worker_wait(struct worker *w)
 	(void)!read(w->wake_fd, &wakes, sizeof(wakes));
 }
 
+/*
+ * Where files wait until the bins of what was read have gone, have them go. Returns whether
+ * files may be read again.
+ */
+static bool
+worker_room(struct worker *w)
+{
+	if (!w->pipeline.crowded)
+		return false;
+	pipeline_crowded_see(&w->pipeline);
+	if (w->pipeline.crowded)
+		publisher_hurry(w->publisher);
+	return !w->pipeline.crowded;
+}
+
 static void *
 worker_main(void *arg)
 {
 	struct worker *w = arg;
 
+	for (unsigned i = 0; i < w->n_collectors; i++)
+		w->pipeline.patient |= w->collectors[i]->follows_file_time;
 	rcu_enter();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		bool busy = worker_read(w);
 
 		pipeline_tick(&w->pipeline, worker_now(w));
 		worker_cut(w);
+		busy |= worker_room(w);
 		rcu_quiet();
 		if (!busy)
 			worker_wait(w);

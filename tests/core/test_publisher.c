@@ -280,6 +280,35 @@ test_file_time(void **state)
 	rig_close(&g);
 }
 
+/* There is a slab for one worker only: bins that the other one fills are not over. */
+static void
+test_bins_of_a_shard_that_stays(void **state)
+{
+	struct rig g;
+	struct slab *s, *taken = NULL;
+	uint64_t horizon;
+
+	(void)state;
+	rig_open(&g, &binned, false);
+	rig_round(&g, 100, 60, false);
+	horizon = g.out.seen[0].horizon;
+	assert_true(horizon == g.now);
+	while ((s = view_slab_get(g.o->view)) != NULL) {
+		s->next = taken;
+		taken = s;
+	}
+	s = taken->next;
+	view_slab_put(g.o->view, taken);
+	rig_round(&g, 100, 60, false);
+	assert_int_equal(g.out.writes, 2);
+	assert_true(g.out.seen[1].horizon == horizon);
+	for (; (taken = s) != NULL; view_slab_put(g.o->view, taken))
+		s = s->next;
+	rig_round(&g, 100, 60, false);
+	assert_true(g.out.seen[2].horizon == g.now);
+	rig_close(&g);
+}
+
 /* A worker that answered too late for one cut: its slab is not lost, nor the next. */
 static void
 test_late_worker(void **state)
@@ -510,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_open_bins_wait),
 		cmocka_unit_test(test_last_round),
 		cmocka_unit_test(test_file_time),
+		cmocka_unit_test(test_bins_of_a_shard_that_stays),
 		cmocka_unit_test(test_late_worker),
 		cmocka_unit_test(test_full_queue),
 		cmocka_unit_test(test_last_round_waits_for_room),

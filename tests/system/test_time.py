@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 import netflow
-from conftest import run_file
+from conftest import generate, run_file
 
 BASE = 1700000040  # a whole minute
 
@@ -67,3 +67,33 @@ def test_wrong_clock(tmp_path, off):
     rows = rows_of(tmp_path, [(BASE + 20, record(BASE + off, BASE + off + 1, 8, 8000))], "",
                    "stamp_inserted, packets")
     assert rows == [(BASE, 8)]
+
+
+def test_a_long_file_has_all_its_bins(tmp_path):
+    """A day and more of minutes, read in less than a second: each is one by itself, in each
+    output, though there is no room for all at once."""
+    pcap, minutes = tmp_path / "x.pcap", 1700
+    generate("packets", minutes * 60, 5, "--pps", 1, "--start", BASE, pcap=pcap)
+    log = run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: sqlite3[s], print[p], rrd[r]
+        aggregate: proto
+        sql_db: {tmp_path}/x.db
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_history: 1m
+        sql_history_roundoff: m
+        timestamps_since_epoch: true
+        print_history: 1m
+        print_history_roundoff: m
+        print_output: csv
+        print_output_file: {tmp_path}/p-%s
+        rrd_path: {tmp_path}/rrd
+        rrd_step: 60
+        """)
+    with sqlite3.connect(tmp_path / "x.db") as c:
+        rows = c.execute("SELECT stamp_inserted, SUM(packets) FROM t GROUP BY 1 ORDER BY 1")
+        assert rows.fetchall() == [(BASE + 60 * i, 60) for i in range(minutes)]
+    files = {f"p-{BASE + 60 * i}" for i in range(minutes)}
+    assert {p.name for p in tmp_path.glob("p-*")} == files
+    assert "came after their bin" not in log
