@@ -285,6 +285,39 @@ test_stray(void **state)
 	}
 }
 
+/* Whatever times packets have, nothing is lost, nothing is twice, and nothing stays for ever. */
+static void
+test_any_time(void **state)
+{
+	uint32_t seed = 11;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 300);
+	for (unsigned i = 0; i < 20000; i++) {
+		static const uint64_t steps[] = { 0, 1, CLOCK_S, 59 * CLOCK_S, 61 * CLOCK_S,
+			601 * CLOCK_S, 86400 * CLOCK_S };
+		uint64_t step = steps[class_draw(&seed, 7)], now = b.time;
+
+		if (class_draw(&seed, 8) < 7) /* as it should be, or one packet */
+			now = b.time += step / 64;
+		else
+			b.time = class_draw(&seed, 2) == 0 ? b.time + step : step;
+		send(&b, class_draw(&seed, 400), false, "-------wmpqg"[class_draw(&seed, 12)]);
+		if (class_draw(&seed, 50) == 0)
+			read_end(&b);
+		b.time = now;
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		b.time += 61 * CLOCK_S;
+		read_end(&b);
+	}
+	assert_int_equal(class_rig_streams, 0);
+	assert_int_equal(stat_of(&b, STAT_CLASS_STREAMS),
+	    stat_of(&b, STAT_CLASS_KNOWN) + stat_of(&b, STAT_CLASS_UNKNOWN));
+	bench_close(&b);
+}
+
 /* What is silent for longer than that is over, whenever that is looked at. */
 static void
 test_silent(void **state)
@@ -548,6 +581,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_stray),
+		cmocka_unit_test(test_any_time),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_announced),
