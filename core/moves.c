@@ -33,29 +33,6 @@ moves_max_octets(const struct rowspec *rs)
 	return table_max_octets(move_octets(rs), MOVES_MAX);
 }
 
-/* Whether `row` holds `s`, as far as that can be told. */
-static bool
-row_holds(const struct rowspec *rs, const uint8_t *row, const struct sums *s)
-{
-	const struct sums *has = rowspec_sums_get(rs, row);
-
-	return has->packets >= s->packets && has->bytes >= s->bytes && has->flows >= s->flows;
-}
-
-/*
- * The rows with the keys at `keys`, the second of which may be new; false: the first does not
- * hold `s`, or there is no room for the second, and it is better off where it is than in
- * the other row.
- */
-static bool
-rows_find(const struct rowspec *rs, struct slab *s, const uint8_t *keys,
-    const struct sums *sums, uint8_t **from, uint8_t **to)
-{
-	*from = table_find(&s->table, keys);
-	return *from != NULL && row_holds(rs, *from, sums) &&
-	    table_upsert(&s->table, keys + rs->key_octets, 1, to) == 0;
-}
-
 static void
 keys_pack(const struct rowspec *rs, const struct flow *was, const struct flow *is,
     uint16_t bin, uint8_t *keys)
@@ -79,18 +56,28 @@ keys_are_one(const struct rowspec *rs, const uint64_t *keys)
 	return memcmp(keys, (const uint8_t *)keys + rs->key_octets, rs->key_octets) == 0;
 }
 
+/* The row of the second of `keys`, which may be new; NULL: there is no room. */
+static uint8_t *
+row_take(const struct rowspec *rs, struct slab *s, const uint8_t *keys)
+{
+	uint8_t *row;
+
+	return table_upsert(&s->table, keys + rs->key_octets, 1, &row) == 0 ? row : NULL;
+}
+
 enum moved
 moves_now(const struct rowspec *rs, struct slab *s, const struct flow *was,
     const struct flow *is, uint16_t bin)
 {
 	uint64_t keys[2 * ROWSPEC_MAX_KEY / 8 + 1];
-	const struct sums sums = { was->packets, was->bytes, was->flows };
 	uint8_t *from, *to;
 
 	keys_pack(rs, was, is, bin, (uint8_t *)keys);
 	if (keys_are_one(rs, keys))
 		return MOVED_NOWHERE;
-	if (!rows_find(rs, s, (uint8_t *)keys, &sums, &from, &to))
+	from = table_find(&s->table, keys);
+	if (from == NULL || !rowspec_holds(rs, from, was) ||
+	    (to = row_take(rs, s, (uint8_t *)keys)) == NULL)
 		return MOVED_NOT;
 	rowspec_take_off(rs, from, was);
 	rowspec_add(rs, to, is);
@@ -102,12 +89,11 @@ bool
 moves_off(const struct rowspec *rs, struct slab *s, const struct flow *was, uint16_t bin)
 {
 	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
-	const struct sums sums = { was->packets, was->bytes, was->flows };
 	uint8_t *row;
 
 	rowspec_pack(rs, was, &bin, 1, (uint8_t *)key);
 	row = table_find(&s->table, key);
-	if (row == NULL || !row_holds(rs, row, &sums))
+	if (row == NULL || !rowspec_holds(rs, row, was))
 		return false;
 	rowspec_take_off(rs, row, was);
 	s->emptied = true;
@@ -142,7 +128,9 @@ move_apply(const struct rowspec *rs, struct slab *to, const uint8_t *move, uint1
 	memcpy(keys, move, 2 * (size_t)rs->key_octets);
 	rowspec_bin_set(rs, (uint8_t *)keys, bin);
 	rowspec_bin_set(rs, (uint8_t *)keys + rs->key_octets, bin);
-	if (!rows_find(rs, to, (uint8_t *)keys, rowspec_sums_get(rs, what), &was, &is))
+	was = table_find(&to->table, keys);
+	if (was == NULL || !rowspec_holds_row(rs, was, what) ||
+	    (is = row_take(rs, to, (uint8_t *)keys)) == NULL)
 		return false;
 	rowspec_take_off_row(rs, was, what);
 	rowspec_merge(rs, is, what);

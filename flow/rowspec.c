@@ -190,6 +190,45 @@ rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 	}
 }
 
+static bool
+sums_hold(const struct sums *s, const struct sums *less)
+{
+	return s->packets >= less->packets && s->bytes >= less->bytes && s->flows >= less->flows;
+}
+
+static bool
+extra_holds(const struct rowspec_extra *x, const uint8_t *row, uint64_t less)
+{
+	return x->merge != FIELD_ADD || field_uint(row + x->to, x->octets) >= less;
+}
+
+bool
+rowspec_holds(const struct rowspec *rs, const uint8_t *row, const struct flow *f)
+{
+	bool holds = sums_hold(rowspec_sums_get(rs, row),
+	    &(struct sums){ f->packets, f->bytes, f->flows });
+
+	for (uint16_t i = 0; holds && i < rs->n_extras; i++) {
+		const struct rowspec_extra *x = &rs->extras[i];
+
+		holds = extra_holds(x, row, field_uint((const uint8_t *)f + x->from, x->octets));
+	}
+	return holds;
+}
+
+bool
+rowspec_holds_row(const struct rowspec *rs, const uint8_t *row, const uint8_t *less)
+{
+	bool holds = sums_hold(rowspec_sums_get(rs, row), rowspec_sums_get(rs, less));
+
+	for (uint16_t i = 0; holds && i < rs->n_extras; i++) {
+		const struct rowspec_extra *x = &rs->extras[i];
+
+		holds = extra_holds(x, row, field_uint(less + x->to, x->octets));
+	}
+	return holds;
+}
+
 /* Take `less` off field `x` of `row`, if it adds up. */
 static void
 extra_take_off(const struct rowspec_extra *x, uint8_t *row, uint64_t less)

@@ -140,6 +140,12 @@ rowspec_add(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 		rowspec_add_extras(rs, row, f);
 }
 
+/* Whether the sums and ADD fields of `row` are at least those of `f`. */
+bool rowspec_holds(const struct rowspec *rs, const uint8_t *row, const struct flow *f);
+
+/* The same of what row `less` (same layout) counts. */
+bool rowspec_holds_row(const struct rowspec *rs, const uint8_t *row, const uint8_t *less);
+
 /*
  * Take `f`, which `row` has counted, off its sums and ADD fields. What OR, MIN and MAX made of it
  * stays.

@@ -572,6 +572,33 @@ test_no_room(void **state)
 	slab_free(s);
 }
 
+/* As with sums, so with what else adds up: nothing is taken that is not there. */
+static void
+test_no_more_than_there_is(void **state)
+{
+	struct rowspec rs = traffic_rowspec("class,link_bytes");
+	struct slab *s = slab_new(&rs, 10, NULL);
+	struct flow was = { .packets = 1, .link_bytes = 14 }, is = was, other = { .packets = 1 };
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	struct moves_told told;
+	uint8_t *row;
+
+	(void)state;
+	is.class_id = intern("web", 3);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+	rowspec_add(&rs, row, &other);
+	assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
+	assert_false(moves_off(&rs, s, &was, 0));
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_TOLD);
+	told = moves_apply(&rs, s, s);
+	assert_true(told.moved == 0 && told.stayed == 1);
+	assert_int_equal(s->table.n, 1);
+	slab_free(s);
+}
+
 int
 main(void)
 {
@@ -584,6 +611,7 @@ main(void)
 		cmocka_unit_test(test_ledgers_catch_up),
 		cmocka_unit_test(test_tidy),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_no_more_than_there_is),
 	};
 
 	return cmocka_run_group_tests_name("core/moves", tests, NULL, NULL);

@@ -428,16 +428,17 @@ test_canonical_form(void **state)
 	}
 }
 
-/* Of what adds up a row is cut down to another; the rest stays. */
+/* What adds up in a row holds that of another, or not, and can be cut down to it. */
 static void
 test_limit(void **state)
 {
 	struct field_set set = { 0 };
-	uint64_t row[64] = { 0 }, most[64] = { 0 };
+	uint64_t row[64] = { 0 }, most[64] = { 0 }, larger[64] = { 0 };
 	const struct flow f = { .packets = 3, .bytes = 50, .flows = 1, .link_bytes = 70, .tcp_flags = 2 },
 			  g = { .packets = 2, .bytes = 60, .link_bytes = 69, .tcp_flags = 4 };
 	const struct sums *s;
 	struct rowspec rs;
+	struct flow more;
 
 	(void)state;
 	assert_int_equal(field_set_parse("proto,tcpflags,link_bytes", &set, NULL), 0);
@@ -445,6 +446,14 @@ test_limit(void **state)
 	assert_true(rs.row_octets <= sizeof(row));
 	rowspec_add(&rs, (uint8_t *)row, &f);
 	rowspec_add(&rs, (uint8_t *)most, &g);
+	assert_true(rowspec_holds(&rs, (uint8_t *)row, &f));
+	assert_true(rowspec_holds_row(&rs, (uint8_t *)row, (uint8_t *)row));
+	assert_false(rowspec_holds_row(&rs, (uint8_t *)row, (uint8_t *)most)); /* fewer bytes */
+	more = f, more.link_bytes++;
+	assert_false(rowspec_holds(&rs, (uint8_t *)row, &more));
+	rowspec_add(&rs, (uint8_t *)larger, &more);
+	assert_false(rowspec_holds_row(&rs, (uint8_t *)row, (uint8_t *)larger));
+	assert_true(rowspec_holds_row(&rs, (uint8_t *)larger, (uint8_t *)row));
 	rowspec_limit(&rs, (uint8_t *)row, (uint8_t *)most);
 	s = rowspec_sums_get(&rs, (uint8_t *)row);
 	assert_true(s->packets == 2 && s->bytes == 50 && s->flows == 0);
