@@ -414,15 +414,18 @@ test_debts_end(void **state)
 }
 
 /*
- * A ledger with a view of its own, and watches over it: whatever moves, in the end all is where it
- * belongs; no row goes down, what is watched is what the row has, and the books balance. `rounds`
- * of 20 packets, of which some move, once or twice, a while later.
+ * A ledger with watches over it, and a view of its own, or one with what `sink` is written: whatever
+ * moves, in the end all is where it belongs; no row goes down, what is watched is what the row has,
+ * and the books balance. Rounds of 20 packets, of which some move, once or twice, a while later.
  */
 static void
-test_ledgers_catch_up(void **state)
+ledger_catches_up(struct sink *sink)
 {
 	enum { ROUNDS = 300, EACH = 20, PACKETS = ROUNDS * EACH };
-	static const struct output_config common = { .aggregate = "class" };
+	static const struct output_config common = { .aggregate = "class" },
+					  written = { .aggregate = "class", .history = "1m", .refresh = 60 };
+	static const struct rules_config no_rules;
+	static const struct fake_in in;
 	static struct flow records[PACKETS];
 	static uint64_t batch[PACKETS], lost[PACKETS];
 	char path[] = "/tmp/weir-moves-XXXXXX";
@@ -430,21 +433,27 @@ test_ledgers_catch_up(void **state)
 	struct engine *en = fake_engine(1, 100);
 	struct pipeline *p = &en->workers[0].pipeline;
 	uint64_t now = START, stats[STAT_COUNT], was[CLASSES] = { 0 }, is[CLASSES], want[CLASSES] = { 0 };
+	struct watch *list;
 	struct fake_out out = { 0 };
 	struct problems ps = { 0 };
 	uint32_t ids[CLASSES], seed = 11;
 	struct err e = ERR_INIT;
 	FILE *f = fdopen(mkstemp(path), "w");
 
-	(void)state;
+	memset(lost, 0, sizeof(lost));
 	assert_non_null(f);
 	fputs("name=web view=apps class=web\n", f);
 	fclose(f);
 	clock_set(START);
 	for (unsigned i = 0; i < CLASSES; i++)
 		ids[i] = intern(classes[i], strlen(classes[i]));
+	if (sink != NULL)
+		assert_int_equal(engine_output(en, &sink_output, "a", &written, &no_rules, sink, &e), 0);
 	fake_output_add(en, &fake_ledger, "apps", &common, &out);
+	assert_int_equal(en->n_views, 1);
 	fake_prepare(en);
+	assert_int_equal(engine_collector(en, &fake_collector, &in, 1, &e), 0);
+	atomic_store(&en->workers[0].collectors[0]->unsettled, START);
 	assert_int_equal(watches_new(en, &watched, &en->watches, &ps, &e), 0);
 	pipeline_source(p, SOURCE_PACKETS);
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -452,6 +461,7 @@ test_ledgers_catch_up(void **state)
 			struct flow *slot = pipeline_slot(p);
 
 			slot->packets = 1 + i % 3, slot->bytes = 100, slot->flows = 1;
+			slot->stamp = now;
 			/* The last rounds pay for those before. */
 			slot->class_id = ids[round < ROUNDS - 100 ? UNKNOWN : i % CLASSES];
 			records[i] = *slot;
@@ -471,15 +481,14 @@ test_ledgers_catch_up(void **state)
 			pipeline_moves_run(p, SOURCE_PACKETS);
 			records[no].class_id = ids[class];
 		}
-		publisher_round(en->publisher, now += CLOCK_S / 4, false);
+		clock_set(now += CLOCK_S / 4);
+		publisher_round(en->publisher, now, round == ROUNDS - 1);
 		fake_books_check(en, "moves in a ledger");
 		ledger_packets(en->views[0]->ledger, is);
 		for (unsigned i = 0; i < CLASSES; i++)
 			assert_true(is[i] >= was[i]);
 		memcpy(was, is, sizeof(was));
-
-		struct watch *list = watches_copy(en->watches, &(uint32_t){ 0 });
-
+		list = watches_copy(en->watches, &(uint32_t){ 0 });
 		assert_int_equal(list[0].total.packets, is[WEB]);
 		free(list);
 	}
@@ -488,6 +497,8 @@ test_ledgers_catch_up(void **state)
 		assert_int_equal(lost[i], 0);
 	}
 	assert_memory_equal(is, want, sizeof(is));
+	for (unsigned i = 0; sink != NULL && i < CLASSES; i++)
+		assert_int_equal(sink->packets[0][i] + sink->packets[1][i], want[i]);
 	engine_stats(en, stats);
 	assert_true(stats[STAT_CLASS_MOVED] > 500);
 	assert_int_equal(stats[STAT_CLASS_STAYED], 0);
@@ -495,6 +506,16 @@ test_ledgers_catch_up(void **state)
 	problems_free(&ps);
 	clock_set(0);
 	unlink(path);
+}
+
+static void
+test_ledgers_catch_up(void **state)
+{
+	struct sink sink = { .hold_open = true, .unknown = UNKNOWN_HOLDS_BIN };
+
+	(void)state;
+	ledger_catches_up(NULL);
+	ledger_catches_up(&sink);
 }
 
 /* Emptied rows go; the others keep what they have, and are found. */
