@@ -593,6 +593,47 @@ test_no_room(void **state)
 	slab_free(s);
 }
 
+/*
+ * However many rows records move from, what waits is bounded: what finds no room stays, and all is
+ * counted as one or the other.
+ */
+static void
+test_bounds(void **state)
+{
+	enum { TOLD = 65536, OWED = 16384 };
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, 10, NULL);
+	struct ledger *l = ledger_new(&rs, TOLD, NULL);
+	uint32_t web = intern("web", 3);
+	struct moves_told told;
+
+	(void)state;
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	for (uint32_t i = 0; i <= TOLD; i++) {
+		struct flow was = { .packets = 1, .src_host.b = { [13] = (uint8_t)(i >> 16),
+			                                  [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } },
+			    is = was;
+
+		is.class_id = web;
+		for (unsigned k = 0; k < 1 + i % 2; k++)
+			assert_int_equal(moves_later(&rs, s, &was, &is, 0),
+			    i < TOLD ? MOVED_TOLD : MOVED_NOT);
+	}
+	told = ledger_add(l, s, START);
+	assert_int_equal(told.moved, 0);
+	assert_int_equal(told.stayed, 3 * (TOLD - OWED) / 2);
+	told = moves_apply(&rs, s, s);
+	assert_int_equal(told.stayed, 3 * TOLD / 2);
+	told = ledger_add(l, s, START + 60 * CLOCK_S);
+	assert_int_equal(told.stayed, 0);
+	told = ledger_add(l, s, START + 60 * CLOCK_S + 1);
+	assert_int_equal(told.stayed, 3 * OWED / 2);
+	assert_int_equal(l->table.n, 0);
+	ledger_free(l);
+	slab_free(s);
+}
+
 /* As with sums, so with what else adds up: nothing is taken that is not there. */
 static void
 test_no_more_than_there_is(void **state)
@@ -632,6 +673,7 @@ main(void)
 		cmocka_unit_test(test_ledgers_catch_up),
 		cmocka_unit_test(test_tidy),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_no_more_than_there_is),
 	};
 
