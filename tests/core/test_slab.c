@@ -9,7 +9,11 @@
 
 #include <cmocka.h>
 
+#include "core/ledger.h"
+#include "core/moves.h"
 #include "core/slab.h"
+#include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/core/traffic.h"
 
 #define AGGREGATE "src_host,proto,tcpflags"
@@ -268,6 +272,149 @@ test_life_after_split(void **state)
 	truth_free(second);
 }
 
+/* Emptied rows go; the others keep what they have, and are found. */
+static void
+test_tidy(void **state)
+{
+	enum { HOSTS = 1000 };
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, HOSTS + HOSTS / 3, NULL);
+	uint32_t web = intern("web", 3);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < HOSTS; i++) {
+			struct flow was = { .packets = 1 + i, .src_host.b = { [14] = (uint8_t)(i >> 8),
+				                                  [15] = (uint8_t)i } }, is = was;
+			uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+			uint8_t *row;
+
+			is.class_id = web;
+			rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+			if (round == 0) {
+				assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+				rowspec_add(&rs, row, &was);
+			} else if (i % 3 == 1) { /* as many as there is room for */
+				assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_DONE);
+				assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
+			}
+		}
+	slab_tidy(&rs, s);
+	assert_false(s->emptied);
+	assert_int_equal(s->table.n, HOSTS);
+	slab_tidy(&rs, s);
+	for (unsigned i = 0; i < HOSTS; i++) {
+		struct flow f = { .class_id = i % 3 == 1 ? web : 0,
+			.src_host.b = { [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } };
+		uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+		const uint8_t *row;
+
+		rowspec_pack(&rs, &f, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+		assert_non_null(row = table_find(&s->table, key));
+		assert_int_equal(rowspec_sums_get(&rs, row)->packets, 1 + i);
+	}
+	slab_free(s);
+}
+
+/* Where there is no room for the row of its class, a record stays where it is. */
+static void
+test_moves_without_room(void **state)
+{
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, 1, NULL);
+	struct flow was = { .packets = 1 }, is = was;
+	struct moves_told told;
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	uint8_t *row;
+
+	(void)state;
+	is.class_id = intern("web", 3);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+	rowspec_add(&rs, row, &was);
+	assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_NOT); /* it tells of none */
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_TOLD);
+	told = moves_apply(&rs, s, s);
+	assert_true(told.moved == 0 && told.stayed == 1);
+	assert_int_equal(s->moves.n, 0);
+	assert_int_equal(s->table.n, 1);
+	assert_int_equal(rowspec_sums_get(&rs, table_row(&s->table, 0))->packets, 1);
+	slab_free(s);
+}
+
+/*
+ * However many rows records move from, what waits is bounded: what finds no room stays, and all is
+ * counted as one or the other.
+ */
+static void
+test_moves_are_bounded(void **state)
+{
+	enum { TOLD = 65536, OWED = 16384 };
+	struct rowspec rs = traffic_rowspec("src_host,class");
+	struct slab *s = slab_new(&rs, 10, NULL);
+	struct ledger *l = ledger_new(&rs, TOLD, NULL);
+	uint32_t web = intern("web", 3);
+	struct moves_told told;
+
+	(void)state;
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	for (uint32_t i = 0; i <= TOLD; i++) {
+		struct flow was = { .packets = 1, .src_host.b = { [13] = (uint8_t)(i >> 16),
+			                                  [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } },
+			    is = was;
+
+		is.class_id = web;
+		for (unsigned k = 0; k < 1 + i % 2; k++)
+			assert_int_equal(moves_later(&rs, s, &was, &is, 0),
+			    i < TOLD ? MOVED_TOLD : MOVED_NOT);
+	}
+	told = ledger_add(l, s, TRAFFIC_START);
+	assert_int_equal(told.moved, 0);
+	assert_int_equal(told.stayed, 3 * (TOLD - OWED) / 2);
+	told = moves_apply(&rs, s, s);
+	assert_int_equal(told.stayed, 3 * TOLD / 2);
+	told = ledger_add(l, s, TRAFFIC_START + 60 * CLOCK_S);
+	assert_int_equal(told.stayed, 0);
+	told = ledger_add(l, s, TRAFFIC_START + 60 * CLOCK_S + 1);
+	assert_int_equal(told.stayed, 3 * OWED / 2);
+	assert_int_equal(l->table.n, 0);
+	ledger_free(l);
+	slab_free(s);
+}
+
+/* As with sums, so with what else adds up: nothing is taken that is not there. */
+static void
+test_no_more_than_there_is(void **state)
+{
+	struct rowspec rs = traffic_rowspec("class,link_bytes");
+	struct slab *s = slab_new(&rs, 10, NULL);
+	struct flow was = { .packets = 1, .link_bytes = 14 }, is = was, other = { .packets = 1 };
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	struct moves_told told;
+	uint8_t *row;
+
+	(void)state;
+	is.class_id = intern("web", 3);
+	assert_int_equal(slab_bin(s, BIN_ALL), 0);
+	rowspec_pack(&rs, &was, &(uint16_t){ 0 }, 1, (uint8_t *)key);
+	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+	rowspec_add(&rs, row, &other);
+	assert_int_equal(moves_now(&rs, s, &was, &is, 0), MOVED_NOT);
+	assert_false(moves_off(&rs, s, &was, 0));
+	assert_int_equal(moves_init(&rs, s, NULL), 0);
+	assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_TOLD);
+	told = moves_apply(&rs, s, s);
+	assert_true(told.moved == 0 && told.stayed == 1);
+	assert_int_equal(s->table.n, 1);
+	slab_free(s);
+}
+
 int
 main(void)
 {
@@ -277,6 +424,10 @@ main(void)
 		cmocka_unit_test(test_merge_too_many_bins),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_life_after_split),
+		cmocka_unit_test(test_tidy),
+		cmocka_unit_test(test_moves_without_room),
+		cmocka_unit_test(test_moves_are_bounded),
+		cmocka_unit_test(test_no_more_than_there_is),
 	};
 
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
