@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sql/lookup.h"
 #include "sql/schema.h"
 
 #define STATEMENT_S 600 /* the longest that a statement may take */
@@ -178,6 +180,27 @@ conn_wait(struct sql_conn *c, struct attempt *a, int status)
 	return come != 0 ? come : status & ~MYSQL_WAIT_TIMEOUT;
 }
 
+/*
+ * The library waits for the resolver, whatever else it does not wait for: it only gets a name
+ * that is known by now.
+ */
+static int
+name_await(const char *host, struct attempt *a, struct err *e)
+{
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	struct addrinfo *list;
+	int rc;
+
+	/* A socket's, or more than a name: for the library to understand. */
+	if (host == NULL || strcmp(host, "localhost") == 0 ||
+	    host[strspn(host, letters)] != '\0')
+		return 0;
+	if ((rc = lookup_run(host, a, &list, e)) == 0)
+		freeaddrinfo(list);
+	return rc;
+}
+
 /* By the library's calls that do not block, so that the attempt can be given up. */
 static int
 conn_connect(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
@@ -186,9 +209,9 @@ conn_connect(struct sql_conn *c, const struct sql_config *config, struct attempt
 	const char *unix_path = server_unix_path(config->host);
 	char passwd[SERVER_PASSWD_MAX];
 	MYSQL *done = NULL;
-	int status, rc = server_passwd(config, passwd, e);
+	int status, rc = name_await(config->host, a, e);
 
-	if (rc != 0)
+	if (rc != 0 || (rc = server_passwd(config, passwd, e)) != 0)
 		return rc;
 	options_set(c, config);
 	attempt_heard(a);

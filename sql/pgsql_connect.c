@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/clock.h"
+#include "sql/lookup.h"
 #include "sql/pgsql_conn.h"
 
 #define HOST_MAX 256U
@@ -73,14 +73,13 @@ static int
 host_try(struct sql_conn *c, const struct sql_config *config, struct attempt *a,
     const char *host, struct err *e)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list;
 	int rc;
 
 	if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
 		return address_try(c, config, a, host, NULL, e);
-	if ((rc = getaddrinfo(host, NULL, &hints, &list)) != 0)
-		return err_set(e, WEIR_EIO, "%s: %s", host, gai_strerror(rc));
+	if ((rc = lookup_run(host, a, &list, e)) != 0)
+		return rc;
 	rc = -WEIR_EIO;
 	for (const struct addrinfo *at = list;
 	     at != NULL && rc != 0 && (at == list || !attempt_is_over(a)); at = at->ai_next) {
