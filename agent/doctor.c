@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -50,6 +50,7 @@ socket_path(const struct doctor_config *c)
 static int
 socket_connect(const char *path)
 {
+	static const struct timeval patience = { .tv_sec = WAIT_MS / 1000 };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -60,6 +61,9 @@ socket_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
+	/* Of who hangs the first calls may wait, too: unix(7), EAGAIN. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
 	close(fd);
@@ -98,6 +102,8 @@ connect_advice(int why, const char *path)
 		return "you may not use it; weir's user must. Write into snmpd.conf\n"
 		       "          agentXPerms 0660 0755 root weir\n"
 		       "      with weir's group, and start snmpd anew";
+	case EAGAIN:
+		return "snmpd hangs: too many wait for it already";
 	case ENAMETOOLONG:
 		return "a path may have 107 octets: put the socket elsewhere, in snmpd.conf, too";
 	default:
@@ -112,7 +118,6 @@ session_opens(int fd)
 	enum { OPEN = 1, RESPONSE = 18, NETWORK_ORDER = 0x10, HEADER = 20 };
 	uint8_t out[64], in[HEADER + 8];
 	struct wbuf w = wbuf_of(out, sizeof(out));
-	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct rbuf r;
 
 	wbuf_u8(&w, 1); /* version, type, flags, reserved */
@@ -126,7 +131,7 @@ session_opens(int fd)
 	wbuf_u32(&w, 11);                               /* description */
 	wbuf_put(&w, "weir doctor\0", 12);
 	out[19] = (uint8_t)(wbuf_len(&w) - HEADER);
-	if (write(fd, out, wbuf_len(&w)) != (ssize_t)wbuf_len(&w) || poll(&p, 1, WAIT_MS) != 1 ||
+	if (send(fd, out, wbuf_len(&w), MSG_NOSIGNAL) != (ssize_t)wbuf_len(&w) ||
 	    recv(fd, in, sizeof(in), MSG_WAITALL) != (ssize_t)sizeof(in))
 		return false;
 	r = rbuf_of(in, sizeof(in));

@@ -369,6 +369,7 @@ session_main(void *arg)
 {
 	struct session *s = arg;
 
+	thread_interruptible();
 	session_configure(s);
 	if (init_agent(NAME) != 0 || !requests_register(&s->requests, &s->config))
 		log_err("snmp: libnetsnmp cannot be started: nothing will be served");
@@ -422,7 +423,8 @@ session_stop(struct session *s)
 		return;
 	atomic_store(&s->stop, true);
 	session_wake(s);
-	pthread_join(s->thread, NULL);
+	/* It may be in connect, which waits for a master that accepts nobody. */
+	thread_interrupt(s->thread);
 	close(s->wake_fd);
 	session_collect(s);
 	tree_free(atomic_load(&s->newest));

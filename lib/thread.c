@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/thread.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define INTERRUPT SIGURG      /* nothing here has to do with urgent data */
+#define EVERY_NS  100000000
 
 int
 thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
@@ -23,6 +27,41 @@ thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
 	snprintf(cut, sizeof(cut), "%.15s", name);
 	(void)pthread_setname_np(*t, cut);
 	return 0;
+}
+
+static void
+on_interrupt(int sig)
+{
+	(void)sig;
+}
+
+void
+thread_interruptible(void)
+{
+	/* Whom it reaches otherwise ignores it; SA_RESTART is what must not be. */
+	struct sigaction act = { .sa_handler = on_interrupt };
+	sigset_t one;
+
+	sigemptyset(&act.sa_mask);
+	sigaction(INTERRUPT, &act, NULL);
+	sigemptyset(&one);
+	sigaddset(&one, INTERRUPT);
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+void
+thread_interrupt(pthread_t t)
+{
+	struct timespec until;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += EVERY_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		/* One may come just before the call that it is for: so more than one. */
+	} while (pthread_timedjoin_np(t, NULL, &until) == ETIMEDOUT &&
+	         pthread_kill(t, INTERRUPT) == 0);
 }
 
 void

@@ -17,6 +17,15 @@
 int thread_start(pthread_t *t, const char *name, void *(*fn)(void *), void *arg,
     struct err *e);
 
+/*
+ * From now on calls of this thread that wait may be interrupted (EINTR) by thread_interrupt:
+ * for threads in which a library waits without an end.
+ */
+void thread_interruptible(void);
+
+/* Wait for `t` to end, and interrupt what it waits in until it does. It must be interruptible. */
+void thread_interrupt(pthread_t t);
+
 /* A condition whose timed waits end by the monotonic clock. */
 void thread_cond_init(pthread_cond_t *cond);
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What goes wrong around the subagent: masters that come, go, hang and close; many
 descriptors; managers that walk all the while."""
+import contextlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import threading
 
@@ -168,3 +170,26 @@ def test_a_master_that_closes_the_session(tmp_path, weir):
     master.drop()
     assert w.stop() == 0
     master.close()
+
+
+def test_a_master_that_accepts_nobody(tmp_path, weir):
+    """As one that hangs, when so many have tried already that nobody may queue any more. weir
+    counts, and ends when it is told to; and the doctor does not wait for ever, either."""
+    listener, queue = socket.socket(socket.AF_UNIX), []
+    listener.bind(str(tmp_path / "agentx"))
+    listener.listen(0)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            queue.append(socket.socket(socket.AF_UNIX))
+            queue[-1].setblocking(False)
+            queue[-1].connect(str(tmp_path / "agentx"))
+    w, port = shown(weir, tmp_path / "agentx")
+    generate("netflow9", 100, 5, udp=f"127.0.0.1:{port}")
+    poll(lambda: w.stats()["records_fed"] == 100)
+    said = subprocess.run([WEIR, "doctor", "snmp", "-f", w.file], capture_output=True,
+                          text=True, timeout=60)
+    assert "snmpd hangs" in said.stdout, said
+    w.books()
+    assert w.stop() == 0
+    for one in (*queue, listener):
+        one.close()
