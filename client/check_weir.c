@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -271,6 +272,36 @@ figure_of(const struct figure *f, const json_t *row)
 	return -1;
 }
 
+/* What is to be said of figure `f` that is `value`; below 0: it has not happened yet. */
+static enum status
+value_status(const struct check *c, const struct figure *f, double value)
+{
+	if (value < 0)
+		return f->kind == AGE ? CRITICAL : UNKNOWN;
+	return range_alerts(&c->critical, value) ? CRITICAL
+	     : range_alerts(&c->warning, value)  ? WARNING : OK;
+}
+
+/*
+ * Whether `value` is worse than that of the row that was found: by what is to be said of it,
+ * then by what never happened, then by how much it is; by how little, where only too little
+ * is wrong.
+ */
+static bool
+is_worse(const struct check *c, double value, double found)
+{
+	static const int weights[] = { [UNKNOWN] = 0, [OK] = 1, [WARNING] = 2, [CRITICAL] = 3 };
+	const struct figure *f = &c->mode->figures[c->asked];
+	const struct range *r = c->critical.given ? &c->critical : &c->warning;
+	int order = weights[value_status(c, f, value)] - weights[value_status(c, f, found)];
+
+	if (order != 0)
+		return order > 0;
+	if (value < 0 || found < 0)
+		return value < 0 && found >= 0;
+	return r->given && !r->inside && isinf(r->to) ? value < found : value > found;
+}
+
 /* Take note of a row: it is counted, or it may be the worst. */
 static void
 row_take(const struct check *c, const json_t *row, const char *name, struct finding *found)
@@ -281,7 +312,8 @@ row_take(const struct check *c, const json_t *row, const char *name, struct find
 		found->values[0] += figure_of(&figures[0], row);
 		return;
 	}
-	if (found->found && figure_of(&figures[c->asked], row) <= found->values[c->asked])
+	if (found->found &&
+	    !is_worse(c, figure_of(&figures[c->asked], row), found->values[c->asked]))
 		return;
 	for (unsigned i = 0; figures[i].name != NULL; i++)
 		found->values[i] = figure_of(&figures[i], row);
@@ -355,11 +387,9 @@ main(int argc, char **argv)
 		finish(CRITICAL, "there is no %s '%s'", c.mode->name, c.what);
 	f = &c.mode->figures[c.asked];
 	value = found.values[c.asked];
-	if (value < 0) /* it has not happened yet */
-		finish(f->kind == AGE ? CRITICAL : UNKNOWN, "%s %s: %s: never", c.mode->name,
-		    found.name, f->unit);
-	s = range_alerts(&c.critical, value) ? CRITICAL
-	    : range_alerts(&c.warning, value) ? WARNING : OK;
+	s = value_status(&c, f, value);
+	if (value < 0)
+		finish(s, "%s %s: %s: never", c.mode->name, found.name, f->unit);
 	figures_write(&c, &found, figures, sizeof(figures));
 	finish(s, "%s%s%s: %.15g %s | %s", c.mode->name, found.name[0] != '\0' ? " " : "",
 	    found.name, value, f->unit, figures);

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import types
 
 import pytest
 
@@ -74,31 +75,50 @@ def test_check_weir_tells_how_things_are(tmp_path, weir):
     assert check(w, "books")[0] == 2
 
 
-def test_what_has_just_happened_is_not_what_never_has(tmp_path):
-    """A stamp may be of a second that has not begun for the plugin."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    path, listener = tmp_path / "weir.sock", socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
+def stamp(ago):
+    """As weir writes it; None: never."""
+    at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago or 0)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z") if ago is not None else None
+
+
+def outputs(**ago):
+    return [{"output": name, "last_success": stamp(n)} for name, n in ago.items()]
+
+
+def watches(**rates):
+    return [{"watch": name, "bytes_per_second": n} for name, n in rates.items()]
+
+
+@pytest.mark.parametrize("rows, args, want", [
+    # A stamp may be of a second that has not begun for the plugin: it is not of never.
+    (outputs(file=-30), "output file -c 60",
+     (0, "WEIR OK - output file: 0 seconds since it last wrote |")),
+    (outputs(file=3600), "output file -c 60", (2, "WEIR CRITICAL - output file: 36")),
+    # The worst is what is worst by the limits.
+    (outputs(a=20, b=None, c=10), "output -c 600",
+     (2, "WEIR CRITICAL - output b: seconds since it last wrote: never")),
+    (watches(a=500, b=5, c=50), "watch -c 100", (2, "WEIR CRITICAL - watch a: 500 ")),
+    (watches(a=500, b=5, c=50), "watch -c 10:", (2, "WEIR CRITICAL - watch b: 5 ")),
+    (watches(a=500, b=5, c=3), "watch -w 10: -c 4:", (2, "WEIR CRITICAL - watch c: 3 ")),
+    (watches(a=500, b=5, c=50), "watch -w @40:60", (1, "WEIR WARNING - watch c: 50 ")),
+    (watches(a=500, b=5, c=50), "watch", (0, "WEIR OK - watch a: 500 ")),
+])
+def test_check_weir_judges_what_weir_says(tmp_path, rows, args, want):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "weir.sock"))
     listener.listen()
 
-    def answer(ago):
+    def answer():
         peer, _ = listener.accept()
         with peer, peer.makefile("rw") as lines:
             lines.readline()
-            stamp = (now - datetime.timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            row = {"output": "file", "last_success": stamp}
-            lines.write(f'{{"ok":true}}\n{json.dumps(row)}\n{{"end": true}}\n')
-
-    class Front:
-        socket = path
-    for ago, want in ((-30, (0, "WEIR OK - output file: 0 seconds since it last wrote")),
-                      (3600, (2, "WEIR CRITICAL - output file: 36"))):
-        thread = threading.Thread(target=answer, args=(ago,))
-        thread.start()
-        status, text = check(Front, "output", "file", "-c", "60")
-        thread.join()
-        assert status == want[0] and text.startswith(want[1]), text
+            lines.write("\n".join(('{"ok":true}', *map(json.dumps, rows), '{"end": true}', "")))
+    thread = threading.Thread(target=answer)
+    thread.start()
+    status, text = check(types.SimpleNamespace(socket=tmp_path / "weir.sock"), *args.split())
+    thread.join()
     listener.close()
+    assert status == want[0] and text.startswith(want[1]), text
 
 
 CONFIG = """
