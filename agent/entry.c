@@ -24,6 +24,7 @@ entry_key(const struct rowspec *rs, const uint8_t *row, uint64_t hash, char *buf
 	size_t len = text_key(rs, row, &opts, text, sizeof(text));
 	char tail[HASH_TAIL + 1];
 
+	utf8_mend(text);
 	if (len <= room) {
 		memcpy(buf, text, len);
 		return len;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 #include "lib/wbuf.h"
 
 enum inet_type
@@ -51,9 +52,27 @@ utf8_cut(const char *s, size_t len, size_t room)
 }
 
 void
+utf8_mend(char *s)
+{
+	while (*s != '\0') {
+		size_t len = (unsigned char)*s < 0x80 ? 1 : utf8_len(s);
+
+		if (len == 0)
+			*s = '?';
+		s += len > 0 ? len : 1;
+	}
+}
+
+void
 value_text(struct value *v, const char *s)
 {
-	value_octets(v, s, utf8_cut(s, strlen(s), sizeof(v->octets)));
+	char text[VALUE_OCTETS_MAX + 1];
+	size_t len = utf8_cut(s, strlen(s), sizeof(v->octets));
+
+	memcpy(text, s, len);
+	text[len] = '\0';
+	utf8_mend(text);
+	value_octets(v, text, len);
 }
 
 void

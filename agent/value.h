@@ -39,7 +39,10 @@ enum inet_type value_inet_type(const ip16_t *a);
 /* InetAddress: the octets of `a` as its kind `type` has them; none for INET_UNKNOWN. */
 void value_inet(struct value *v, const ip16_t *a, enum inet_type type);
 
-/* SnmpAdminString: `s` cut at 255 octets, at a whole UTF-8 character. */
+/*
+ * SnmpAdminString, which is UTF-8 (RFC 3411 s5): `s` cut at 255 octets, at a whole character;
+ * what is no UTF-8 becomes '?'.
+ */
 void value_text(struct value *v, const char *s);
 
 void value_octets(struct value *v, const void *p, size_t len);
@@ -49,6 +52,9 @@ void value_octets(struct value *v, const void *p, size_t len);
  * for 0, a thing that has not happened.
  */
 void value_date(struct value *v, uint64_t ns);
+
+/* Make '?' of each octet of `s` that is no UTF-8: exporters tell names in whatever they like. */
+void utf8_mend(char *s);
 
 /* The longest start of `s`, at most `room` of its `len` octets, that cuts no UTF-8 character. */
 size_t utf8_cut(const char *s, size_t len, size_t room);

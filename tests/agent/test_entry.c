@@ -320,6 +320,47 @@ long_keys_are_cut_and_stay_unique(void **state)
 	}
 }
 
+/* Labels that exporters tell in other encodings; what managers get is UTF-8. */
+static const struct {
+	const char *says, *label, *shown;
+} texts[] = {
+	{ "ASCII", "office", "office" },
+	{ "UTF-8", "caf\303\251 \342\202\254 \360\237\232\200",
+	    "caf\303\251 \342\202\254 \360\237\232\200" },
+	{ "Latin-1", "caf\351", "caf?" },
+	{ "Latin-1 in the middle", "B\374ro 7", "B?ro 7" },
+	{ "a character that is cut short", "a\342\202", "a??" },
+	{ "a character in a longer form than it needs", "\300\257", "??" },
+};
+
+static void
+texts_are_utf8(void **state)
+{
+	(void)state;
+	for (size_t c = 0; c < sizeof(texts) / sizeof(texts[0]); c++) {
+		char want[64], sum[VALUE_OCTETS_MAX + 1] = "";
+		struct exhibit x;
+		struct value v;
+		struct flow f;
+
+		print_message("# %s\n", texts[c].says);
+		flow_everything(&f);
+		f.label = intern(texts[c].label, strlen(texts[c].label));
+		exhibit_init(&x, "label", &f);
+		exhibit_value(&x, "weirEntryLabel", &v);
+		assert_int_equal(v.len, strlen(texts[c].shown));
+		assert_memory_equal(v.octets, texts[c].shown, v.len);
+		snprintf(want, sizeof(want), " key=label=%s", texts[c].shown);
+		exhibit_value(&x, "weirEntryKey", &v);
+		assert_int_equal(v.len, strlen(want + 5));
+		assert_memory_equal(v.octets, want + 5, v.len);
+		exhibit_value(&x, "weirEntrySummary", &v);
+		memcpy(sum, v.octets, v.len);
+		assert_non_null(strstr(sum, want));
+		exhibit_fini(&x);
+	}
+}
+
 static void
 a_time_before_sysuptime_is_zero(void **state)
 {
@@ -355,6 +396,7 @@ main(void)
 		cmocka_unit_test(primitives_that_a_view_lacks_are_absent_not_missing),
 		cmocka_unit_test(the_summary_holds_the_row),
 		cmocka_unit_test(long_keys_are_cut_and_stay_unique),
+		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(a_time_before_sysuptime_is_zero),
 		cmocka_unit_test(a_date_is_eleven_octets_or_eight_zeros),
 	};
