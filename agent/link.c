@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 
 #define SEND_MAX (3 * CLOCK_S) /* that the master may take for all of what is sent at once */
+#define PDU_MAX  (1U << 24)    /* octets: many times what a whole message of SNMP asks for */
 #define LOOK_MS  1000          /* between looks whether the thread shall end */
 
 /*
@@ -79,7 +80,7 @@ link_receive(struct link *l, void *buf, size_t room)
 	return got;
 }
 
-void
+bool
 link_follow(struct link *l, const uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -92,11 +93,16 @@ link_follow(struct link *l, const uint8_t *p, size_t n)
 			memcpy(l->head + l->n_head, p, take);
 			l->n_head += take;
 			if (l->n_head == WIRE_HEADER) {
-				l->owed = (size_t)wire_length(l->head) - WIRE_HEADER;
+				uint64_t len = wire_length(l->head);
+
+				if (len > PDU_MAX)
+					return false;
+				l->owed = (size_t)len - WIRE_HEADER;
 				l->n_head = 0;
 			}
 		}
 		p += take;
 		n -= take;
 	}
+	return true;
 }

@@ -37,8 +37,11 @@ bool link_send(struct link *l, const uint8_t *p, size_t n);
 /* As recv, without waiting: first what was read before its time. */
 ssize_t link_receive(struct link *l, void *buf, size_t room);
 
-/* The library gets these octets: follow where PDUs begin in them. */
-void link_follow(struct link *l, const uint8_t *p, size_t n);
+/*
+ * The library gets these octets: follow where PDUs begin in them. False when one begins that
+ * says that it is longer than any can be, for all of which the library would have room.
+ */
+bool link_follow(struct link *l, const uint8_t *p, size_t n);
 
 /* Whether the library has whole PDUs only. */
 static inline bool

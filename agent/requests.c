@@ -168,9 +168,10 @@ is_changing(struct requests *q)
 
 /*
  * Answer what can be answered of the `n` octets that have come, from the first; the others
- * are moved to the front, for the library. Returns how many they are.
+ * are moved to the front, for the library. Returns how many they are; -1 when the connection
+ * cannot be one with a master.
  */
-static size_t
+static ssize_t
 requests_read(struct requests *q, uint8_t *p, size_t n)
 {
 	struct link *l = &q->link;
@@ -185,8 +186,7 @@ requests_read(struct requests *q, uint8_t *p, size_t n)
 		at += (size_t)len;
 	}
 	memmove(p, p + at, n - at);
-	link_follow(l, p, n - at);
-	return n - at;
+	return link_follow(l, p, n - at) ? (ssize_t)(n - at) : -1;
 }
 
 /* What the library reads the master's connection with. */
@@ -200,7 +200,7 @@ requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		return (int)n; /* it has closed */
 	if (n > 0)
-		n = (ssize_t)requests_read(serving, buf, (size_t)n);
+		n = requests_read(serving, buf, (size_t)n);
 	else
 		n = 0;
 	if (n == 0)

@@ -109,11 +109,35 @@ nobody_is_waited_for_without_an_end(void **state)
 	free(l);
 }
 
+/* Two PDUs, in pieces of any size, and one that would be of 16 MiB and 1 octet. */
+static void
+pdus_are_followed_to_their_ends(void **state)
+{
+	enum { ORDER = 0x10, FIRST = WIRE_HEADER + 8, ALL = FIRST + WIRE_HEADER };
+	uint8_t pdus[ALL] = { 1, 13, ORDER, [WIRE_HEADER - 1] = 8, [FIRST] = 1, 13, ORDER };
+	uint8_t huge[WIRE_HEADER] = { 1, 13, ORDER, [16] = 0, 0xff, 0xff, 0xff };
+	struct link *l = calloc(1, sizeof(*l));
+
+	(void)state;
+	assert_non_null(l);
+	for (size_t piece = 1; piece <= ALL; piece++) {
+		for (size_t at = 0; at < ALL; at += piece) {
+			size_t n = at + piece < ALL ? piece : ALL - at;
+
+			assert_true(link_follow(l, pdus + at, n));
+			assert_int_equal(link_is_between(l), at + n == FIRST || at + n == ALL);
+		}
+	}
+	assert_false(link_follow(l, huge, sizeof(huge)));
+	free(l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_is_waited_for_without_an_end),
+		cmocka_unit_test(pdus_are_followed_to_their_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
