@@ -3,6 +3,7 @@
 read back, and other people's collectors."""
 import collections
 import ctypes
+import os
 import random
 import select
 import signal
@@ -203,13 +204,50 @@ class Proxy(threading.Thread):
 # ---------------------------------------------------------------- other people's collectors
 
 
-def udp_queue(port):
-    """Octets that wait to be read from the UDP sockets of `port`; None: there are none."""
-    queues = []
+def udp_sockets(port):
+    """The lines of /proc/net/udp, and udp6, of the sockets at `port`, in columns."""
+    lines = []
     for family in ("udp", "udp6"):
         with open(f"/proc/net/{family}", encoding="ascii") as f:
-            queues += [line.split()[4] for line in f if f":{port:04X} " in line.split("rem")[0]]
-    return sum(int(q.split(":")[1], 16) for q in queues) if queues else None
+            lines += [line.split() for line in f]
+    return [c for c in lines if c[1].endswith(f":{port:04X}")]
+
+
+def udp_queue(port):
+    """Octets that wait to be read from the UDP sockets of `port`; None: there are none."""
+    queues = [int(c[4].split(":")[1], 16) for c in udp_sockets(port)]
+    return sum(queues) if queues else None
+
+
+def udp_drops(port):
+    """Datagrams that found no room there."""
+    return sum(int(c[-1]) for c in udp_sockets(port))
+
+
+SO_RCVBUFFORCE = 33
+PIDFD_GETFD = 438
+
+
+def enlarge(process, port, octets=256 << 20):
+    """Give the socket that `process` reads at `port` more room than the system lets it have,
+    where we may: it need not be as fast as weir then. Returns whether it has it."""
+    inodes, libc = {c[9] for c in udp_sockets(port)}, ctypes.CDLL(None, use_errno=True)
+    pidfd, enlarged = os.pidfd_open(process.pid), False
+    for number in os.listdir(f"/proc/{process.pid}/fd"):
+        name = os.readlink(f"/proc/{process.pid}/fd/{number}")
+        if not name.startswith("socket:[") or name[8:-1] not in inodes:
+            continue
+        fd = libc.syscall(PIDFD_GETFD, pidfd, int(number), 0)
+        if fd < 0:
+            continue
+        with socket.socket(fileno=fd) as s:
+            try:
+                s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, octets)
+                enlarged = True
+            except PermissionError:
+                pass
+    os.close(pidfd)
+    return enlarged
 
 
 def run_paced(path, config, ports):
@@ -244,9 +282,11 @@ class Capd:
             [program(name), "-w", str(directory), "-p", str(self.port), "-b", "127.0.0.1", "-B",
              "4000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         poll(lambda: udp_queue(self.port) is not None)
+        enlarge(self.process, self.port)
 
     def end(self):
-        poll(lambda: udp_queue(self.port) == 0)
+        poll(lambda: udp_queue(self.port) == 0, 120)
+        assert udp_drops(self.port) == 0
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
 
@@ -260,11 +300,18 @@ class Capd:
         out = self.nfdump("-q", "-N", "-6", "-o", f"fmt:{self.FIELDS}")
         return [[c.strip() for c in line.split(",")] for line in out.splitlines()]
 
+    def summary(self):
+        out = self.nfdump("-q", "-N", "-I")
+        return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+
     def totals(self):
         """(flows, packets, octets), by nfdump."""
-        out = self.nfdump("-q", "-N", "-I")
-        named = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+        named = self.summary()
         return tuple(int(named[k]) for k in ("Flows", "Packets", "Bytes"))
+
+    def failures(self):
+        """Gaps in sequence numbers, by nfdump."""
+        return int(self.summary()["Sequence failures"])
 
     def kill(self):
         if self.process.poll() is None:
