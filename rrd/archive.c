@@ -16,8 +16,7 @@
 
 #include "lib/octets.h"
 
-#define BATCH        64U   /* bins handed to librrd at once */
-#define LOCK_WAIT_MS 5000U /* for somebody else's update of an archive */
+#define BATCH 64U /* bins handed to librrd at once */
 
 /* In the order of the values of an update. */
 static const char *const sources[] = { "bytes", "packets", "flows" };
@@ -243,7 +242,7 @@ archive_head_octets(const char *path)
  * Returns the descriptor, or -WEIR_E... with `e`.
  */
 static int
-quiet_open(const char *path, int flags, struct err *e)
+quiet_open(const char *path, int flags, unsigned *patience_ms, struct err *e)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 	int fd = open(path, flags | O_CLOEXEC);
@@ -251,7 +250,7 @@ quiet_open(const char *path, int flags, struct err *e)
 	if (fd < 0)
 		return err_set(e, errno == ENOENT ? WEIR_ENOENT : WEIR_EIO, "%s: %s", path,
 		    strerror(errno));
-	for (unsigned waited = 0;; waited++) {
+	for (;; --*patience_ms) {
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 		int rc = fcntl(fd, flags == O_RDWR ? F_SETLK : F_GETLK, &lock);
 
@@ -259,12 +258,23 @@ quiet_open(const char *path, int flags, struct err *e)
 		if (flags == O_RDWR ? rc == 0 || (errno != EAGAIN && errno != EACCES) :
 		                      rc != 0 || lock.l_type == F_UNLCK)
 			return fd;
-		if (waited == LOCK_WAIT_MS)
+		if (*patience_ms == 0)
 			break;
 		nanosleep(&ms, NULL);
 	}
 	close(fd);
 	return err_set(e, WEIR_EAGAIN, "%s: somebody has it locked", path);
+}
+
+int
+archive_wait(const char *path, unsigned *patience_ms, struct err *e)
+{
+	int fd = quiet_open(path, O_RDONLY | O_NONBLOCK, patience_ms, e);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 static uint32_t
@@ -282,9 +292,10 @@ head_error(const char *path, struct err *e)
 }
 
 int
-archive_head_read(const char *path, void *head, size_t len, uint32_t *file, struct err *e)
+archive_head_read(const char *path, void *head, size_t len, uint32_t *file,
+    unsigned *patience_ms, struct err *e)
 {
-	int fd = quiet_open(path, O_RDONLY, e), rc = 0;
+	int fd = quiet_open(path, O_RDONLY, patience_ms, e), rc = 0;
 
 	if (fd < 0)
 		return fd;
@@ -312,12 +323,12 @@ head_fixed(const void *head, size_t len)
 }
 
 int
-archive_head_write(
-    const char *path, const void *head, size_t len, uint32_t file, struct err *e)
+archive_head_write(const char *path, const void *head, size_t len, uint32_t file,
+    unsigned *patience_ms, struct err *e)
 {
 	size_t fixed = head_fixed(head, len);
 	uint8_t *now = malloc(fixed + 1);
-	int fd = quiet_open(path, O_RDWR, e), rc = 0;
+	int fd = quiet_open(path, O_RDWR, patience_ms, e), rc = 0;
 
 	if (now == NULL)
 		abort();
@@ -356,11 +367,7 @@ archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
 	double total[N_SOURCES] = { 0 };
 	char **names = NULL;
 	rrd_value_t *data = NULL;
-	int fd = quiet_open(path, O_RDONLY, e);
 
-	if (fd < 0)
-		return fd;
-	close(fd);
 	rrd_clear_error();
 	if (rrd_fetch_r(path, "AVERAGE", &start, &end, &step, &n_sources, &names, &data) != 0)
 		return archive_error(e, path);

@@ -57,6 +57,14 @@ int archive_check(const char *path, const struct archive_shape *shape, int64_t *
 int archive_update(const char *path, const struct archive_bin *bins, size_t n,
     int64_t *last, struct err *e);
 
+/*
+ * Wait until nobody updates the archive `path`, which librrd locks meanwhile and then can neither
+ * read nor write: a millisecond and another, as long as `*patience_ms` lasts, which the next one
+ * finds shorter. Returns 0; or with `e` -WEIR_ENOENT, -WEIR_EIO, -WEIR_EAGAIN: it is locked.
+ */
+#define ARCHIVE_PATIENCE_MS 2000U
+int archive_wait(const char *path, unsigned *patience_ms, struct err *e);
+
 /* Write `b` as an update has it, END:BYTES:PACKETS:FLOWS, to `text`. Returns its NUL. */
 #define ARCHIVE_BIN_TEXT 96U /* four numbers of 20 digits */
 char *archive_bin_format(const struct archive_bin *b, char text[ARCHIVE_BIN_TEXT]);
@@ -78,19 +86,19 @@ int64_t archive_last(const char *path);
 size_t archive_head_octets(const char *path);
 
 /*
- * Read the first `len` octets of `path`, when nobody is updating it (librrd locks the file; a
- * few seconds are waited); `*file` is a number of the file itself, another when it was replaced.
- * Returns 0; or with `e` -WEIR_ENOENT, -WEIR_EIO, -WEIR_EAGAIN.
+ * Read the first `len` octets of `path`; `*file` is a number of the file itself, another when it
+ * was replaced. Waits, and returns, as archive_wait.
  */
-int archive_head_read(const char *path, void *head, size_t len, uint32_t *file, struct err *e);
+int archive_head_read(const char *path, void *head, size_t len, uint32_t *file,
+    unsigned *patience_ms, struct err *e);
 
 /*
  * Put a head back that was read. Where the file is another by now, or somebody has changed its
  * shape, data sources or limits (rrdtool restore, resize, tune), it is left alone:
  * -WEIR_EUNSUPPORTED. Else as archive_head_read.
  */
-int archive_head_write(
-    const char *path, const void *head, size_t len, uint32_t file, struct err *e);
+int archive_head_write(const char *path, const void *head, size_t len, uint32_t file,
+    unsigned *patience_ms, struct err *e);
 
 /* What the bins after `from` up to `to` hold in archive `path`. */
 struct archive_sums {
@@ -98,8 +106,8 @@ struct archive_sums {
 };
 
 /*
- * Add the bins up, each of `step_s`. Waits for who is updating it. Returns 0; -WEIR_ENOENT when
- * the archive does not keep single bins for so long; -WEIR_EIO, -WEIR_EAGAIN with `e`.
+ * Add the bins up, each of `step_s`. Returns 0; -WEIR_ENOENT when the archive does not keep single
+ * bins for so long; -WEIR_EIO with `e`.
  */
 int archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
     struct archive_sums *sums, struct err *e);

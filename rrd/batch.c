@@ -188,7 +188,7 @@ batch_round(struct telling *t, const struct journal_round *round)
 		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
 			__builtin_prefetch(round->entries[i + AHEAD].k->file);
 		x.k = round->entries[i].k;
-		if (x.k != NULL)
+		if (x.k != NULL && t->at >= x.k->told)
 			entry_bins(&round->entries[i], t->d->ks->shape.step_s, batch_bin, &x);
 	}
 	return x.rc != 0 ? x.rc : batch_end(t);
@@ -216,7 +216,7 @@ batch_forget(struct telling *t)
 	t->most = BATCH_COMMANDS;
 	t->must_forget = true;
 	for (uint32_t i = 0; i < ks->n && rc == 0; i++)
-		if (ks->order[i]->headed && !ks->order[i]->unsure)
+		if (ks->order[i]->suspect)
 			rc = batch_command(t, ks->order[i], "FORGET");
 	if (rc == 0)
 		rc = batch_end(t);

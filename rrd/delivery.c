@@ -64,6 +64,24 @@ round_at(struct delivery *d, uint64_t at, struct journal_round **round, uint64_t
 	return journal_read(d->journal, at, &d->round, next, e);
 }
 
+/* What archives were told may be lost: all of the journal is told again. */
+static void
+told_forget(struct delivery *d)
+{
+	d->told = JOURNAL_START;
+	for (uint32_t i = 0; i < d->ks->n; i++)
+		d->ks->order[i]->told = 0;
+}
+
+/* Any archive whose head is kept may be half changed. */
+static void
+archives_suspect(struct delivery *d)
+{
+	d->suspect = true;
+	for (uint32_t i = 0; i < d->ks->n; i++)
+		d->ks->order[i]->suspect = d->ks->order[i]->headed && !d->ks->order[i]->unsure;
+}
+
 /* Find whose the entries are. */
 static void
 round_find(struct known_set *ks, struct journal_round *round)
@@ -118,15 +136,17 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 			continue;
 		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
 			k->journaled = entry->end;
-		if (k->failed)
+		t->aside |= k->suspect;
+		if (k->failed || t->at < k->told)
 			continue;
 		why.code = 0;
 		rc = entry_ready(d, entry, &why);
 		if (rc == -WEIR_EUNSUPPORTED)
 			telling_refuses(t, k, &why);
-		if (rc != 0 || k->headed)
-			continue; /* telling it has more to say */
-		rc = heads_take(&d->heads, d->ks, k, &why);
+		if (rc == 0)
+			rc = heads_take(&d->heads, d->ks, k, &why);
+		if (rc == -WEIR_ENOENT || rc == -WEIR_EUNSUPPORTED)
+			continue; /* librrd's way makes it */
 		if (rc != 0) {
 			telling_spoils(t, k);
 			telling_fails(t, rc, &why);
@@ -135,6 +155,18 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 		}
 	}
 	return heads_save(&d->heads, e);
+}
+
+/* Some archives did not take `round`: remember which did. */
+static void
+round_note(const struct journal_round *round, uint64_t next)
+{
+	for (size_t i = 0; i < round->n; i++) {
+		struct known *k = round->entries[i].k;
+
+		if (k != NULL && !k->failed && k->told < next)
+			k->told = next;
+	}
 }
 
 /* Account for the rows of `round`, which has got through for the first time. */
@@ -180,8 +212,8 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *ag
 
 	*again = *whole = false;
 	for (uint32_t i = 0; i < d->ks->n && d->failing; i++)
-		d->ks->order[i]->failed = false;
-	d->failing = false;
+		d->ks->order[i]->failed = d->ks->order[i]->suspect;
+	d->failing = d->suspect;
 	for (; !broken && (got = round_at(d, at, &round, &next, e)) > 0; at = next) {
 		struct telling t = { .d = d, .r = r, .e = e, .at = at };
 		int failed;
@@ -203,9 +235,12 @@ rounds_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *ag
 			rc = t.rc;
 			*e = t.why;
 		}
-		clean &= rc == 0 && !t.again;
-		if (!clean)
+		clean &= rc == 0 && !t.again && !t.aside;
+		if (!clean) {
+			if (!broken)
+				round_note(round, next);
 			continue;
+		}
 		if (at >= d->counted) {
 			round_account(&t, round);
 			d->counted = next;
@@ -257,9 +292,10 @@ journal_sift(struct delivery *d, struct journal_round *keep, struct delivery_res
 		round_find(d->ks, &d->round);
 		for (size_t i = 0; i < d->round.n; i++) {
 			struct journal_entry *entry = &d->round.entries[i];
+			const struct known *k = entry->k;
 
-			if (entry->k == NULL || !entry->k->failed || entry->k->foreign ||
-			    entry->kind == JOURNAL_CARRY || entry->end <= entry->k->stored)
+			if (k == NULL || !k->failed || k->foreign || entry->kind == JOURNAL_CARRY ||
+			    entry->end <= (k->suspect ? k->base : k->stored))
 				continue;
 			if (entry->kind == JOURNAL_BIN && at < d->counted)
 				entry->n = 0;
@@ -307,9 +343,11 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	delivery_carried(d->ks);
 	d->carries = false;
 	d->maybe = d->journal->size;
-	d->told = d->counted = failed > 0 ? JOURNAL_START : d->maybe;
+	d->counted = failed > 0 ? JOURNAL_START : d->maybe;
 	d->since = clock_mono();
 	d->mends = 0;
+	told_forget(d);
+	d->told = d->counted;
 	for (uint32_t i = 0; i < d->ks->n; i++)
 		d->ks->order[i]->unsure = false;
 	return 0;
@@ -356,9 +394,12 @@ file_settled(struct delivery *d, struct known *k)
 	struct archive_sums have;
 	struct err why = ERR_INIT;
 	char path[PATH_MAX];
-	int64_t stored = archive_last(known_path(d->ks, k, path));
+	int64_t stored;
 	int rc;
 
+	if (archive_wait(known_path(d->ks, k, path), &d->ks->patience_ms, &why) != 0)
+		return false;
+	stored = archive_last(path);
 	if (stored < k->journaled)
 		return false;
 	rc = k->headed && !k->unsure ? archive_sums(path, d->ks->shape.step_s, k->base,
@@ -384,41 +425,90 @@ cached_flush(struct delivery *d, struct delivery_result *r, struct err *e)
 	struct telling t = { .d = d, .r = r, .e = e };
 	struct known_set *ks = d->ks;
 	uint32_t unsettled = 0;
+	char first[PATH_MAX];
 	int rc = batch_flush(&t);
 
 	if (rc == 0)
 		rc = due_sum(d, e);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < ks->n; i++)
-		if (telling_lacks(ks->order[i]))
-			unsettled += !file_settled(d, ks->order[i]);
+	for (uint32_t i = 0; i < ks->n; i++) {
+		struct known *k = ks->order[i];
+
+		if (!telling_lacks(k) || file_settled(d, k))
+			continue;
+		if (unsettled++ == 0)
+			known_path(ks, k, first);
+		k->ready = false; /* it may be no archive any more */
+		k->suspect = k->headed && !k->unsure;
+		telling_spoils(&t, k);
+	}
 	if (unsettled == 0)
 		return journal_begin(d, r, e);
 	d->suspect = true;
-	d->mends++;
-	return err_set(e, WEIR_EIO, "rrdcached: %" PRIu32 " archives in %s lack what it has "
-	    "taken: it is told them again", unsettled, ks->folder);
+	rc = d->mends++ < MENDS ? 0 : journal_begin(d, r, e);
+	return rc != 0 ? rc : err_set(e, WEIR_EIO, "rrdcached: %" PRIu32 " archives, as %s, lack "
+	    "what it has taken: they are told it again", unsettled, first);
 }
 
 /*
- * Archives may be half changed, or rrdcached may have lost what it was told: put the heads
- * back, and begin from the start of the journal.
+ * Put back what archives may be half changed, or rrdcached may not have written as it was told:
+ * they are told all of the journal again, others what they were not told yet. Those that
+ * cannot be put back just now are told nothing: `aside` says how many, and of one of them why.
  */
 static int
-archives_mend(struct delivery *d, struct delivery_result *r, struct err *e)
+archives_mend(struct delivery *d, struct delivery_result *r, struct err *aside, struct err *e)
 {
 	struct telling t = { .d = d, .r = r, .e = e };
+	struct err why = ERR_INIT;
+	uint32_t waiting = 0;
 	int rc = d->cached != NULL ? batch_forget(&t) : 0;
 
-	if (rc == 0)
-		rc = heads_restore(&d->heads, d->ks, e);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
-	r->put_back += (uint64_t)rc;
-	d->suspect = false;
+	for (uint32_t i = 0; i < d->ks->n; i++) {
+		struct known *k = d->ks->order[i];
+
+		if (k->suspect || k->failed)
+			k->told = 0;
+		else if (k->told < d->told)
+			k->told = d->told;
+		k->failed = false;
+	}
 	d->told = JOURNAL_START;
+	rc = heads_restore(&d->heads, d->ks, &why);
+	if (rc < 0) {
+		*e = why;
+		return rc;
+	}
+	r->put_back += (uint64_t)rc;
+	for (uint32_t i = 0; i < d->ks->n; i++) {
+		struct known *k = d->ks->order[i];
+
+		k->suspect = k->suspect && k->failed;
+		waiting += k->suspect;
+	}
+	d->suspect = d->failing = waiting > 0;
+	if (waiting > 0)
+		err_set(aside, (enum weir_errno)why.code, "%" PRIu32 " archives are told nothing until "
+		    "they can be put back to when the journal began: %.300s", waiting, why.text);
 	return 0;
+}
+
+/* Have the archives as they should be, and tell them what they lack. As rounds_tell. */
+static int
+journal_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *again,
+    struct err *e)
+{
+	struct err aside = ERR_INIT;
+	int rc = d->suspect ? archives_mend(d, r, &aside, e) : 0;
+
+	if (rc == 0)
+		rc = rounds_tell(d, r, whole, again, e);
+	if (rc != 0 || aside.code == 0)
+		return rc;
+	*e = aside;
+	return -aside.code;
 }
 
 /* Whether the journal shall begin anew, which it does every `seconds`, and before it is full. */
@@ -433,6 +523,7 @@ static int
 deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 {
 	bool again = true, whole;
+	unsigned mends;
 	int rc = 0;
 
 	for (unsigned tries = 0; again && tries < TRIES; tries++) {
@@ -441,17 +532,17 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 		if (rc < 0)
 			return rc;
 		if (rc > 0)
-			d->told = JOURNAL_START;
-		d->suspect |= rc == CACHED_ANOTHER;
-		rc = d->suspect ? archives_mend(d, r, e) : 0;
-		if (rc == 0)
-			rc = rounds_tell(d, r, &whole, &again, e);
+			told_forget(d);
+		if (rc == CACHED_ANOTHER)
+			archives_suspect(d);
+		rc = journal_tell(d, r, &whole, &again, e);
 		if (!cached_connected(d->cached)) {
 			again = !cached_timed_out(d->cached);
 			continue;
 		}
 		if (again || !whole || !begin_due(d, d->flush_s))
 			continue;
+		mends = d->mends;
 		if (rc == 0) {
 			rc = cached_flush(d, r, e);
 		} else {
@@ -459,7 +550,7 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 
 			(void)cached_flush(d, r, &why); /* for those that did not fail */
 		}
-		again = d->suspect;
+		again = d->mends > mends;
 	}
 	return rc;
 }
@@ -469,10 +560,8 @@ deliver_direct(struct delivery *d, bool last, struct delivery_result *r, struct 
 {
 	struct err why = ERR_INIT;
 	bool whole = false, again;
-	int rc = d->suspect ? archives_mend(d, r, e) : 0, begun;
+	int rc = journal_tell(d, r, &whole, &again, e), begun;
 
-	if (rc == 0)
-		rc = rounds_tell(d, r, &whole, &again, e);
 	if (!whole || !begin_due(d, last || d->journal->size >= BEGIN_OCTETS ? 0 : BEGIN_S))
 		return rc;
 	begun = journal_begin(d, r, &why);
@@ -490,6 +579,7 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 
 	d->fresh = fresh;
 	d->fresh_at = fresh_at;
+	d->ks->patience_ms = ARCHIVE_PATIENCE_MS;
 	rc = d->cached != NULL ? deliver_cached(d, r, e) : deliver_direct(d, last, r, e);
 	d->fresh = NULL;
 	if (r->flushed)
@@ -573,7 +663,7 @@ delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
 	d->items = cached != NULL ? malloc(BATCH_COMMANDS * sizeof(*d->items)) : NULL;
 	if (cached != NULL && d->items == NULL)
 		abort();
-	d->suspect = j->size > at;
+	archives_suspect(d);
 	*rows = (uint64_t)n;
 	return 0;
 }

@@ -13,8 +13,9 @@
  *
  * Who is killed while he writes an archive leaves it half changed. So the heads of archives
  * (heads.h) are kept before they are told anything that the journal has, and put back when
- * weir or rrdcached may have died: then all of the journal is told again. The output's
- * thread only.
+ * weir or rrdcached may have died: then all of the journal is told again. What is known of single
+ * archives is done with those: one that is locked, or cannot be read or written, is told nothing
+ * until it can, and the journal keeps what is for it. The output's thread only.
  */
 #ifndef WEIR_RRD_DELIVERY_H
 #define WEIR_RRD_DELIVERY_H
@@ -42,7 +43,7 @@ struct delivery {
 	struct heads heads;
 	bool failing;              /* some archive has `failed` */
 	bool carries;              /* one carries more since it was told */
-	bool suspect;              /* archives may be half changed: put the heads back first */
+	bool suspect;              /* some archive is `suspect` */
 	unsigned mends;            /* how often they had other sums than the journal */
 	struct journal_round round; /* one that was read */
 	struct journal_round *fresh; /* the last one of the journal, or NULL; */

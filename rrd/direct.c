@@ -80,7 +80,7 @@ direct_round(struct telling *t, const struct journal_round *round)
 		if (x.k != entry->k)
 			direct_flush(&x);
 		x.k = entry->k;
-		if (x.k != NULL && !x.k->failed)
+		if (x.k != NULL && !x.k->failed && t->at >= x.k->told)
 			entry_bins(entry, t->d->ks->shape.step_s, direct_bin, &x);
 	}
 	direct_flush(&x);

@@ -101,7 +101,7 @@ static void
 part_avoid(struct part *p)
 {
 	static const char *const taken[] = { FILES_OTHER, "index.tsv", "index.tsv.new", "journal",
-		"journal.new", "heads" };
+		"journal.new", "heads", "heads.new" };
 
 	if (p->len == 0)
 		part_put(p, "_", 1);

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/octets.h"
 #include "lib/rbuf.h"
+#include "lib/statefile.h"
 #include "lib/wbuf.h"
 
 #define MAGIC         "weir-rrdhead" /* without its NUL 12 octets */
@@ -50,6 +51,28 @@ record_sum(const uint8_t *head, const uint8_t *octets, size_t len)
 	wbuf_u64(&w, sums[0]);
 	wbuf_u64(&w, sums[1]);
 	return hash_frozen(both, sizeof(both));
+}
+
+static bool
+head_write(int fd)
+{
+	uint8_t head[START];
+	struct wbuf w = wbuf_of(head, sizeof(head));
+
+	wbuf_put(&w, MAGIC, 12);
+	wbuf_u32(&w, VERSION);
+	return octets_write(fd, head, sizeof(head), 0);
+}
+
+/* Room for a record, for the caller to free. */
+static uint8_t *
+record_buffer(void)
+{
+	uint8_t *buf = malloc(RECORD_HEAD + HEAD_MAX);
+
+	if (buf == NULL)
+		abort();
+	return buf;
 }
 
 /*
@@ -89,13 +112,11 @@ record_read(
 static int
 heads_mark(struct heads *h, struct known_set *ks, struct err *e)
 {
-	uint8_t *buf = malloc(RECORD_HEAD + HEAD_MAX);
+	uint8_t *buf = record_buffer();
 	uint64_t at = START;
 	struct record r;
 	int rc;
 
-	if (buf == NULL)
-		abort();
 	while ((rc = record_read(h, &at, buf, &r, e)) > 0) {
 		struct known *k = known_find(ks, r.id, r.other);
 
@@ -207,7 +228,8 @@ heads_take(struct heads *h, struct known_set *ks, struct known *k, struct err *e
 	if (ks->head_octets == 0 || ks->head_octets > HEAD_MAX)
 		return err_set(e, WEIR_EIO, "%s: its head cannot be read", path);
 	p = record_room(h, RECORD_HEAD + ks->head_octets);
-	rc = archive_head_read(path, p + RECORD_HEAD, ks->head_octets, &file, e);
+	rc = archive_head_read(
+	    path, p + RECORD_HEAD, ks->head_octets, &file, &ks->patience_ms, e);
 	if (rc != 0)
 		return rc == -WEIR_ENOENT ? 0 : rc; /* made anew when it is told */
 	wbuf_u32(&w, (uint32_t)ks->head_octets);
@@ -243,31 +265,29 @@ heads_save(struct heads *h, struct err *e)
 }
 
 /*
- * Put `r` back into its archive. Returns 1; 0 when that is not the one it was taken from, has
- * what the journal lacks, or cannot be written; -WEIR_EAGAIN.
+ * Put `r` back into its archive `k`. Returns 1; 0 when that is not the one it was taken from, or has
+ * what the journal lacks; or -WEIR_E... with `e`.
  */
 static int
-record_restore(struct known_set *ks, const struct record *r, struct err *e)
+record_restore(struct known_set *ks, struct known *k, const struct record *r, struct err *e)
 {
-	struct known *k = known_find(ks, r->id, r->other);
-	struct err why = ERR_INIT;
 	char path[PATH_MAX];
 	int64_t stored;
-	int rc;
+	int rc = known_check(ks, k, e);
 
-	if (k == NULL || k->unsure || known_check(ks, k, &why) != 0)
-		return 0;
+	if (rc != 0)
+		return rc == -WEIR_ENOENT || rc == -WEIR_EUNSUPPORTED ? 0 : rc;
 	stored = archive_last(known_path(ks, k, path));
 	if (ks->head_octets == 0)
 		ks->head_octets = archive_head_octets(path);
 	if (r->len != ks->head_octets || r->last != k->base || stored < r->last ||
 	    stored > k->journaled)
 		return 0;
-	rc = archive_head_write(path, r->octets, r->len, r->file, e);
-	if (rc == -WEIR_EIO || rc == -WEIR_EUNSUPPORTED)
+	rc = archive_head_write(path, r->octets, r->len, r->file, &ks->patience_ms, e);
+	if (rc == -WEIR_EUNSUPPORTED)
 		log_err("rrd: %s: its head is not put back", e->text);
 	if (rc != 0)
-		return rc == -WEIR_EAGAIN ? rc : 0;
+		return rc == -WEIR_EUNSUPPORTED ? 0 : rc;
 	k->stored = r->last;
 	return 1;
 }
@@ -275,37 +295,95 @@ record_restore(struct known_set *ks, const struct record *r, struct err *e)
 int
 heads_restore(struct heads *h, struct known_set *ks, struct err *e)
 {
-	uint8_t *buf = malloc(RECORD_HEAD + HEAD_MAX);
+	uint8_t *buf = record_buffer();
 	uint64_t at = START;
 	struct record r;
 	int n = 0, rc;
 
-	if (buf == NULL)
-		abort();
 	while ((rc = record_read(h, &at, buf, &r, e)) > 0) {
-		if ((rc = record_restore(ks, &r, e)) < 0)
-			break;
-		n += rc;
+		struct known *k = known_find(ks, r.id, r.other);
+		struct err why = ERR_INIT;
+
+		if (k == NULL || !k->suspect || k->failed)
+			continue;
+		rc = record_restore(ks, k, &r, &why);
+		n += rc > 0;
+		k->failed = rc < 0;
+		if (k->failed && e->code == 0)
+			*e = why;
 	}
 	free(buf);
 	return rc < 0 ? rc : n;
 }
 
+/* Copy the records of archives that are suspect to `fd`, which has its head. */
+static int
+records_keep(const struct heads *h, struct known_set *ks, int fd, uint64_t *size, struct err *e)
+{
+	uint8_t *buf = record_buffer();
+	uint64_t at = START;
+	struct record r;
+	int rc;
+
+	while ((rc = record_read(h, &at, buf, &r, e)) > 0) {
+		struct known *k = known_find(ks, r.id, r.other);
+		size_t len = RECORD_HEAD + r.len;
+
+		if (k == NULL || !k->suspect || r.last != k->base)
+			continue;
+		if (!octets_write(fd, buf, len, *size)) {
+			rc = heads_error(h, e);
+			break;
+		}
+		*size += len;
+	}
+	free(buf);
+	return rc;
+}
+
+/* Put a file with the heads of suspect archives, if there are any, in the place of the file. */
+static int
+heads_replace(struct heads *h, struct known_set *ks, struct err *e)
+{
+	char fresh[PATH_MAX + 8];
+	uint64_t size = START;
+	int fd, rc;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", h->path);
+	fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	rc = fd >= 0 && head_write(fd) ? records_keep(h, ks, fd, &size, e) : heads_error(h, e);
+	if (rc == 0 && (fsync(fd) != 0 || rename(fresh, h->path) != 0 ||
+	        (errno = folder_sync(h->path)) != 0))
+		rc = heads_error(h, e);
+	if (rc != 0) {
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	close(h->fd);
+	h->fd = fd;
+	h->size = size;
+	h->dirty = false;
+	return 0;
+}
+
 int
 heads_clear(struct heads *h, struct known_set *ks, struct err *e)
 {
-	uint8_t head[START];
-	struct wbuf w = wbuf_of(head, sizeof(head));
+	bool any = false;
 
-	for (uint32_t i = 0; i < ks->n; i++)
-		ks->order[i]->headed = false;
+	for (uint32_t i = 0; i < ks->n; i++) {
+		struct known *k = ks->order[i];
+
+		k->headed = k->headed && k->suspect;
+		any |= k->headed;
+	}
 	h->n = 0;
+	if (any)
+		return heads_replace(h, ks, e);
 	if (h->size == START)
 		return 0;
-	wbuf_put(&w, MAGIC, 12);
-	wbuf_u32(&w, VERSION);
-	if (h->size > START ? ftruncate(h->fd, START) != 0 :
-	                      !octets_write(h->fd, head, sizeof(head), 0))
+	if (h->size > START ? ftruncate(h->fd, START) != 0 : !head_write(h->fd))
 		return heads_error(h, e);
 	h->size = START;
 	h->dirty = true;

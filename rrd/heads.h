@@ -55,12 +55,14 @@ int heads_spill(struct heads *h, struct err *e);
 int heads_save(struct heads *h, struct err *e);
 
 /*
- * Put all of them back into the archives, but into those that somebody else changes. Nobody
- * may be about to update one. Returns how many; -WEIR_EAGAIN with `e` when somebody does; -WEIR_EIO.
+ * Put those of suspect archives (known.h) back, but into those that somebody else changes. Nobody
+ * may be about to update one. An archive that somebody has locked, or that cannot be written, has
+ * `failed` afterwards, and `e` says of the first one why. Returns how many were put back; -WEIR_EIO
+ * with `e` when they cannot be read.
  */
 int heads_restore(struct heads *h, struct known_set *ks, struct err *e);
 
-/* Forget them all. Returns 0 or -WEIR_EIO with `e`. */
+/* Forget them all but those of suspect archives. Returns 0 or -WEIR_EIO with `e`. */
 int heads_clear(struct heads *h, struct known_set *ks, struct err *e);
 
 #endif

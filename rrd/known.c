@@ -244,7 +244,9 @@ known_check(struct known_set *ks, struct known *k, struct err *e)
 
 	if (k->ready)
 		return 0;
-	rc = archive_check(known_path(ks, k, path), &ks->shape, &k->stored, e);
+	rc = archive_wait(known_path(ks, k, path), &ks->patience_ms, e);
+	if (rc == 0)
+		rc = archive_check(path, &ks->shape, &k->stored, e);
 	k->ready = rc == 0;
 	k->foreign = rc == -WEIR_EUNSUPPORTED;
 	if (rc == 0 && k->last < k->stored)
@@ -277,7 +279,7 @@ known_create(struct known_set *ks, struct known *k, int64_t start, struct err *e
 	rc = archive_create(path, &ks->shape, start, e);
 	k->ready = rc == 0;
 	k->foreign = false;
-	k->headed = false; /* what is kept is of another file */
+	k->headed = k->suspect = false; /* what is kept is of another file */
 	if (rc == 0)
 		k->stored = start;
 	return rc;

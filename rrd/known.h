@@ -36,10 +36,12 @@ struct known {
 	bool failed : 1;     /* in the present delivery: it is told no more */
 	bool carry_changed : 1; /* the journal does not know */
 	bool headed : 1;     /* its head is kept (heads.h) */
+	bool suspect : 1;    /* may be half changed: that comes first, before it is told more */
 	bool unsure : 1;     /* somebody else writes it: what it holds is not looked at */
 	struct sums carry;   /* goes into the next bin: came late, or could not be written */
 	int64_t stored;      /* end of the last bin that the file has, as far as we know */
 	int64_t base;        /* `headed`: end of the last bin that it had then */
+	uint64_t told;       /* delivery's: the journal's octets before it have got through */
 	struct sums due;     /* delivery's: what the bins after `base` come to */
 	char *key;           /* text for people; owned */
 };
@@ -56,6 +58,7 @@ struct known_set {
 	char folder[PATH_MAX];
 	size_t folder_len;
 	struct archive_shape shape;
+	unsigned patience_ms;   /* how long locked archives are still waited for, in all */
 	size_t head_octets;     /* of an archive of that shape; 0: not known yet */
 	struct table table;     /* struct known */
 	uint32_t max;           /* archives at most; the other one is not counted */
@@ -105,7 +108,7 @@ const char *known_path(const struct known_set *ks, const struct known *k, char *
 
 /*
  * Look at the file of `k`. Returns 0 when it is ready; -WEIR_ENOENT when there is none;
- * otherwise as archive_check.
+ * otherwise as archive_wait and archive_check.
  */
 int known_check(struct known_set *ks, struct known *k, struct err *e);
 

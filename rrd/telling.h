@@ -21,6 +21,7 @@ struct telling {
 	bool must_forget;      /* a FORGET that is refused is a failure */
 	int rc;                /* the first failure, */
 	struct err why;        /* and what it was */
+	bool aside;            /* it has bins for archives that are suspect still */
 	bool again;            /* a file was made anew: tell it all once more */
 	uint64_t carried;      /* rows that are carried, or that the result has as refused */
 };
@@ -95,7 +96,7 @@ void direct_round(struct telling *t, const struct journal_round *round);
 
 /*
  * batch.c: tell `round` to rrdcached; have it write all that archives lack; have it forget what
- * it has of archives whose heads are kept. Return 0, or -WEIR_EIO: the connection broke, or it
+ * it has of those that are suspect. Return 0, or -WEIR_EIO: the connection broke, or it
  * will not forget.
  */
 int batch_round(struct telling *t, const struct journal_round *round);

@@ -185,6 +185,28 @@ walk_name(const char *path, void *arg)
 	snprintf(arg, 512, "%s", path);
 }
 
+/* What all archives hold of bytes in bin `bin`; without `bin` (-1) in all. */
+struct holding {
+	int64_t bin;
+	double bytes;
+};
+
+static inline void
+walk_hold(const char *path, void *arg)
+{
+	struct holding *h = arg;
+	struct err e = ERR_INIT;
+	struct series_sum sum;
+	struct series s;
+
+	series_init(&s, START + (h->bin < 0 ? 0 : h->bin * STEP),
+	    START + (h->bin < 0 ? 500 : h->bin + 1) * STEP - 1);
+	if (series_add(&s, path, "bytes", &sum, &e) != 0)
+		fail_msg("%s", e.text);
+	h->bytes += sum.units;
+	series_fini(&s);
+}
+
 /* The one archive of the fixture: its value of bin `bin`, or -1 when unknown. */
 struct peek {
 	int64_t bin;

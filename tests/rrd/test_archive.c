@@ -302,6 +302,7 @@ a_head_is_put_back_under_the_lock(void **state)
 	struct sigaction look = { .sa_handler = lock_look };
 	struct rlimit limit, small;
 	uint8_t head[65536];
+	unsigned patience_ms = 0;
 	struct err e = ERR_INIT;
 	uint32_t file;
 	size_t len;
@@ -310,17 +311,17 @@ a_head_is_put_back_under_the_lock(void **state)
 	assert_int_equal(archive_create(path, &shape, START, &e), 0);
 	len = archive_head_octets(path);
 	assert_in_range(len, 1000, sizeof(head));
-	assert_int_equal(archive_head_read(path, head, len, &file, &e), 0);
+	assert_int_equal(archive_head_read(path, head, len, &file, &patience_ms, &e), 0);
 	locked_path = path;
 	assert_int_equal(sigaction(SIGXFSZ, &look, NULL), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = limit;
 	small.rlim_cur = 1;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(archive_head_write(path, head, len, file, &e), -WEIR_EIO);
+	assert_int_equal(archive_head_write(path, head, len, file, &patience_ms, &e), -WEIR_EIO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(locked, 1);
-	assert_int_equal(archive_head_write(path, head, len, file, &e), 0);
+	assert_int_equal(archive_head_write(path, head, len, file, &patience_ms, &e), 0);
 	scratch_free(dir);
 	free(path);
 }

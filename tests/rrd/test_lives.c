@@ -164,28 +164,6 @@ life_run(struct run *r)
 		r->bin++; /* it died over this one */
 }
 
-/* What all archives hold of bytes in bin `bin`; without `bin` (-1) in all. */
-struct holding {
-	int64_t bin;
-	double bytes;
-};
-
-static void
-walk_hold(const char *path, void *arg)
-{
-	struct holding *h = arg;
-	struct err e = ERR_INIT;
-	struct series_sum sum;
-	struct series s;
-
-	series_init(&s, START + (h->bin < 0 ? 0 : h->bin * STEP),
-	    START + (h->bin < 0 ? 500 : h->bin + 1) * STEP - 1);
-	if (series_add(&s, path, "bytes", &sum, &e) != 0)
-		fail_msg("%s", e.text);
-	h->bytes += sum.units;
-	series_fini(&s);
-}
-
 static uint64_t
 bin_truth(const struct run *r, int64_t bin)
 {
@@ -419,6 +397,56 @@ empty_archives_are_made_anew(void **state)
 	scratch_free(r.f.dir);
 }
 
+/* Cut the first archive off, and have its path in `arg` (512). */
+static void
+walk_cut(const char *path, void *arg)
+{
+	char *first = arg;
+
+	if (*first != '\0')
+		return;
+	strcpy(first, path);
+	assert_int_equal(truncate(path, 100), 0);
+}
+
+/* One archive that rrdcached cannot write costs itself: others are not told again. */
+static void
+a_bad_archive_is_set_aside(void **state)
+{
+	struct run r = { .cached = true, .flush_s = 3600 };
+	char first[512] = "";
+
+	(void)state;
+	if (!daemon_installed())
+		return;
+	fixture_init(&r.f);
+	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
+	daemon_start(&r.daemon);
+	clock_set((uint64_t)START * CLOCK_S);
+	life_open(&r);
+	r.f.o.engine = memset(&engine, 0, sizeof(engine));
+	bins_tell(&r, 0, 3);
+	archives_walk(&r.f, walk_cut, first);
+	clock_set((uint64_t)(START + r.flush_s) * CLOCK_S);
+	for (int64_t bin = 3; bin < 5; bin++) {
+		publish(&r.f, bin + 1, false);
+		assert_int_equal(r.f.rc, -WEIR_EIO);
+		assert_non_null(strstr(r.f.e.text, first));
+		assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
+	}
+	assert_int_equal(unlink(first), 0);
+	clock_set((uint64_t)(START + 3 * r.flush_s) * CLOCK_S);
+	publish(&r.f, 5, false);
+	clock_set(0);
+	assert_int_equal(r.f.rc, 0);
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
+	assert_int_equal(atomic_load(&r.f.o.spooled), 0);
+	all_is_conserved(&r.f, 5, 5);
+	fixture_close(&r.f);
+	daemon_stop(&r.daemon, SIGKILL);
+	scratch_free(r.f.dir);
+}
+
 /* Put an archive of another step in the place of the first one. */
 static void
 walk_foreign(const char *path, void *arg)
@@ -538,6 +566,7 @@ main(void)
 		cmocka_unit_test(killed_weirs_and_rrdcacheds_lose_nothing),
 		cmocka_unit_test(what_rrdcached_forgets_is_told_again),
 		cmocka_unit_test(empty_archives_are_made_anew),
+		cmocka_unit_test(a_bad_archive_is_set_aside),
 		cmocka_unit_test(foreign_archives_are_told_nothing),
 		cmocka_unit_test(who_may_not_forget_is_told_nothing),
 	};

@@ -2,11 +2,13 @@
 /* Archives that fail, go, or stay half written, and a journal that is full. */
 #include "tests/rrd/fixture.h"
 
+#include <fcntl.h>
 #include <rrd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static void
 walk_unlink(const char *path, void *arg)
@@ -297,6 +299,124 @@ what_another_writer_has_overtaken_is_late(void **state)
 	}
 }
 
+/* Another process has the archive locked until a pipe is closed; of the first one only. */
+static void
+walk_lock(const char *path, void *arg)
+{
+	int *leave = arg, ready[2], go[2];
+	char c;
+
+	if (leave[0] != 0)
+		return;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(go), 0);
+	leave[0] = fork();
+	assert_true(leave[0] >= 0);
+	if (leave[0] == 0) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int fd = open(path, O_RDWR);
+
+		close(go[1]);
+		if (fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "", 1) == 1)
+			(void)!read(go[0], &c, 1);
+		_exit(0);
+	}
+	close(go[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	leave[1] = go[1];
+}
+
+/* Those that have bin 1: librrd does not read a locked one. */
+static void
+walk_count(const char *path, void *arg)
+{
+	*(unsigned *)arg += archive_last(path) == START + 2 * STEP;
+}
+
+/*
+ * A weir was killed, and somebody has one archive locked when the next one would put it back: that
+ * is told nothing, and said so once; others are put back and told.
+ */
+static void
+a_locked_archive_is_set_aside(void **state)
+{
+	int leave[2] = { 0 };
+	unsigned told = 0;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "src_host", 100);
+	for (uint16_t host = 1; host <= 3; host++)
+		feed(&f, host, 0, 1000);
+	publish(&f, 1, false);
+	fixture_close(&f);
+	archives_walk(&f, walk_lock, leave);
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
+	for (uint16_t host = 1; host <= 3; host++)
+		feed(&f, host, 1, 20);
+	publish(&f, 2, false);
+	assert_int_equal(f.rc, -WEIR_EAGAIN);
+	assert_non_null(strstr(f.e.text, "somebody has it locked"));
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 2);
+	archives_walk(&f, walk_count, &told);
+	assert_int_equal(told, 2);
+	publish(&f, 2, true); /* all but that one have it now, and the journal lets go of theirs */
+	assert_int_equal(f.rc, -WEIR_EAGAIN);
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 2);
+	fixture_close(&f);
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = &engine;
+	close(leave[1]);
+	assert_int_equal(waitpid(leave[0], NULL, 0), leave[0]);
+	publish(&f, 3, false);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 3);
+	publish(&f, 4, false); /* its row of bin 1 waited for a bin that it could be told */
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	all_is_conserved(&f, 4, 3);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
+/* Heads that cannot be put back, here as files may not be so long, are not forgotten. */
+static void
+a_head_that_cannot_be_put_back_waits(void **state)
+{
+	struct rlimit limit, small;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "src_host", 100);
+	feed(&f, 1, 0, 1000);
+	feed(&f, 2, 0, 1);
+	publish(&f, 1, false);
+	fixture_close(&f);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 1000; /* of the journal and the index, but not of an archive's head */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
+	publish(&f, 2, true);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(f.rc, -WEIR_EIO);
+	assert_non_null(strstr(f.e.text, "2 archives are told nothing"));
+	assert_int_equal(atomic_load(&f.o.spooled), 2);
+	publish(&f, 2, true);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(reason(STAT_RRD_PUT_BACK), 2);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	all_is_conserved(&f, 1, 2);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
 /* Archives are told nothing whose heads cannot be kept, and the journal keeps what it has. */
 static void
 heads_without_room_lose_nothing(void **state)
@@ -489,6 +609,8 @@ main(void)
 		cmocka_unit_test(a_half_written_archive_is_mended),
 		cmocka_unit_test(archives_that_were_changed_stay_so),
 		cmocka_unit_test(what_another_writer_has_overtaken_is_late),
+		cmocka_unit_test(a_locked_archive_is_set_aside),
+		cmocka_unit_test(a_head_that_cannot_be_put_back_waits),
 		cmocka_unit_test(heads_without_room_lose_nothing),
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
