@@ -270,8 +270,24 @@ delivery_carries(struct known_set *ks, struct journal_round *round, bool changed
 void
 delivery_carried(struct known_set *ks)
 {
-	for (uint32_t i = 0; i < ks->n; i++)
+	for (uint32_t i = 0; i < ks->n; i++) {
 		ks->order[i]->carry_changed = false;
+		ks->order[i]->carry_kept = ks->order[i]->carry_rows;
+	}
+}
+
+uint64_t
+delivery_unkept(const struct known_set *ks)
+{
+	uint64_t rows = 0;
+
+	for (uint32_t i = 0; i < ks->n; i++) {
+		const struct known *k = ks->order[i];
+
+		if (k->carry_changed && k->carry_rows > k->carry_kept)
+			rows += k->carry_rows - k->carry_kept;
+	}
+	return rows;
 }
 
 /*
@@ -323,8 +339,8 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 
 	for (uint32_t i = 0; i < d->ks->n; i++)
 		failed += d->ks->order[i]->failed && !d->ks->order[i]->foreign;
-	if (failed > d->ks->n / 2)
-		return 0; /* it would not become much shorter */
+	if (failed > d->ks->n / 2 || d->ks->unsaved)
+		return 0; /* it would not become much shorter, or the index lacks archives */
 	if (syncfs(d->ks->lock_fd) != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", d->ks->folder, strerror(errno));
 	delivery_carries(d->ks, &round, false);
@@ -575,6 +591,7 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
     struct delivery_result *r, struct err *e)
 {
 	struct err why = ERR_INIT;
+	bool carries;
 	int rc, saved;
 
 	d->fresh = fresh;
@@ -586,10 +603,12 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 		return rc;
 	/* What could not go where it should has become part of what is carried. */
 	d->round.n = 0;
-	if (d->carries)
+	d->carries |= last; /* nor has it another place then */
+	carries = d->carries && !d->ks->unsaved; /* whose the rows are is for the index to say */
+	if (carries)
 		delivery_carries(d->ks, &d->round, true);
 	saved = journal_append(d->journal, &d->round, &why);
-	if (saved == 0 && d->carries) {
+	if (saved == 0 && carries) {
 		delivery_carried(d->ks);
 		d->carries = false;
 	}
@@ -624,7 +643,7 @@ journal_learn(struct delivery *d, struct err *e)
 				rows += entry->n;
 			if (k != NULL && entry->kind == JOURNAL_CARRY) {
 				k->carry = entry->sums;
-				k->carry_rows = entry->n;
+				k->carry_rows = k->carry_kept = entry->n;
 				k->unsure |= entry->end > 0;
 			} else if (k != NULL && entry->end > k->last) {
 				k->last = k->journaled = entry->end;

@@ -85,6 +85,9 @@ int delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh
 void delivery_carries(struct known_set *ks, struct journal_round *round, bool changed_only);
 void delivery_carried(struct known_set *ks);
 
+/* Rows that are carried, and that the journal does not know: they end with the process. */
+uint64_t delivery_unkept(const struct known_set *ks);
+
 /* Rounds' octets that wait to be told. */
 uint64_t delivery_waiting(const struct delivery *d);
 

@@ -39,6 +39,7 @@ struct known {
 	bool suspect : 1;    /* may be half changed: that comes first, before it is told more */
 	bool unsure : 1;     /* somebody else writes it: what it holds is not looked at */
 	struct sums carry;   /* goes into the next bin: came late, or could not be written */
+	uint32_t carry_kept; /* rows of what is carried that the journal knows */
 	int64_t stored;      /* end of the last bin that the file has, as far as we know */
 	int64_t base;        /* `headed`: end of the last bin that it had then */
 	uint64_t told;       /* delivery's: the journal's octets before it have got through */

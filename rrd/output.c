@@ -500,11 +500,6 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	if (failure == 0 && x->cached == NULL && x->round.n > 0) {
 		/* librrd takes its time; with rrdcached this is done when it has been told. */
 		failure = journal_sync(&x->journal, &why);
-	} else if (failure != 0 && s->last) {
-		/* What is carried now has nowhere to wait but this process. */
-		unkept = fr.taken;
-		fr.refused += unkept;
-		fr.taken = 0;
 	}
 	if (rc == 0 && failure != 0) {
 		rc = failure;
@@ -516,6 +511,9 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 		rc = failure;
 		*e = why;
 	}
+	if (s->last)
+		unkept = delivery_unkept(&x->known);
+	dr.refused += unkept;
 	reasons_count(o, &fr, &dr, unkept);
 	fr.late += dr.late;
 	if (fr.late > 0) {

@@ -566,6 +566,75 @@ a_full_journal_makes_bins_one(void **state)
 	scratch_free(f.dir);
 }
 
+/*
+ * When weir ends with a full journal, which rows are lost is seen at the end: here the journal
+ * begins anew, and takes them.
+ */
+static void
+what_the_journal_takes_at_the_end_is_kept(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.config.journal_max = 600;
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
+	feed(&f, 1, 0, 1000);
+	publish(&f, 1, false);
+	for (uint16_t host = 1; host <= 12; host++)
+		feed(&f, host, 1, 20);
+	publish(&f, 2, true);
+	assert_int_equal(f.rc, -WEIR_EFULL);
+	assert_int_equal(reason(STAT_RRD_UNKEPT), 0);
+	assert_int_equal(f.sum.refused, 0);
+	assert_int_equal(f.sum.spooled, 12);
+	fixture_close(&f);
+	f.config.journal_max = 0;
+	fixture_open(&f, "src_host", 100);
+	assert_int_equal(atomic_load(&f.o.spooled), 12);
+	publish(&f, 3, false);
+	publish(&f, 4, false);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	all_is_conserved(&f, 4, 12);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
+/* What it does not take is refused: also what was carried in memory since earlier. */
+static void
+what_the_journal_never_took_is_refused(void **state)
+{
+	struct rlimit limit, small;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f, "src_host", 100);
+	f.o.engine = memset(&engine, 0, sizeof(engine));
+	feed(&f, 1, 0, 1000);
+	publish(&f, 1, false);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 20;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	feed(&f, 1, 1, 20);
+	publish(&f, 2, false);
+	assert_int_equal(f.sum.spooled, 1);
+	feed(&f, 1, 2, 3);
+	publish(&f, 3, true);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(f.rc, -WEIR_EIO);
+	assert_int_equal(reason(STAT_RRD_UNKEPT), 2);
+	assert_int_equal(reason(STAT_RRD_NOT_OURS), 0);
+	assert_int_equal(atomic_load(&f.o.refused), 2);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	assert_int_equal(peek(&f, 0), 1000);
+	fixture_close(&f);
+	scratch_free(f.dir);
+}
+
 /* When weir ends, an rrdcached that takes connections and says nothing is waited for once. */
 static void
 a_mute_rrdcached_is_not_waited_for_at_the_end(void **state)
@@ -615,6 +684,8 @@ main(void)
 		cmocka_unit_test(archives_of_dead_keys_expire),
 		cmocka_unit_test(rows_of_archives_that_are_gone_are_refused),
 		cmocka_unit_test(a_full_journal_makes_bins_one),
+		cmocka_unit_test(what_the_journal_takes_at_the_end_is_kept),
+		cmocka_unit_test(what_the_journal_never_took_is_refused),
 		cmocka_unit_test(a_mute_rrdcached_is_not_waited_for_at_the_end),
 	};
 
