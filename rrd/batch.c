@@ -11,7 +11,6 @@
  * the connection's limit.
  */
 #define FLUSHES 256U
-#define AHEAD   32U /* entries: whose names are fetched into the cache */
 /* No other writer is that far before us: a bin that is refused so is kept, not carried. */
 #define LATER_MAX_S (7 * 86400)
 
@@ -183,10 +182,10 @@ batch_round(struct telling *t, const struct journal_round *round)
 	x.head_len = 7 + cached_escape(t->d->ks->folder, x.head + 7);
 	x.head[x.head_len++] = '/'; /* what follows are safe octets only (files.h) */
 	for (size_t i = 0; i < round->n && x.rc == 0; i++) {
-		if (i + 2 * AHEAD < round->n && round->entries[i + 2 * AHEAD].k != NULL)
-			known_prefetch(round->entries[i + 2 * AHEAD].k);
-		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
-			__builtin_prefetch(round->entries[i + AHEAD].k->file);
+		if (i + 2 * KNOWN_AHEAD < round->n && round->entries[i + 2 * KNOWN_AHEAD].k != NULL)
+			known_prefetch(round->entries[i + 2 * KNOWN_AHEAD].k);
+		if (i + KNOWN_AHEAD < round->n && round->entries[i + KNOWN_AHEAD].k != NULL)
+			__builtin_prefetch(round->entries[i + KNOWN_AHEAD].k->file);
 		x.k = round->entries[i].k;
 		if (x.k != NULL && t->at >= x.k->told)
 			entry_bins(&round->entries[i], t->d->ks->shape.step_s, batch_bin, &x);

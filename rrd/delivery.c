@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,8 @@
 #include "rrd/telling.h"
 
 #define TRIES        3U  /* to tell all, when the connection breaks or files are gone */
-#define MENDS        3U  /* of the same journal */
 #define BEGIN_S      900U /* without rrdcached: how often heads are taken, archives synced */
 #define BEGIN_OCTETS (64U << 20)
-#define AHEAD        32U  /* entries: whose archives are fetched into the cache */
 
 int
 telling_create(struct telling *t, struct known *k, int64_t end, struct err *e)
@@ -82,9 +79,8 @@ archives_suspect(struct delivery *d)
 		d->ks->order[i]->suspect = d->ks->order[i]->headed && !d->ks->order[i]->unsure;
 }
 
-/* Find whose the entries are. */
-static void
-round_find(struct known_set *ks, struct journal_round *round)
+void
+round_whose(struct known_set *ks, struct journal_round *round)
 {
 	const struct journal_entry *before = NULL;
 
@@ -123,15 +119,15 @@ round_heads(struct telling *t, struct journal_round *round, struct err *e)
 {
 	struct delivery *d = t->d;
 
-	round_find(d->ks, round);
+	round_whose(d->ks, round);
 	for (size_t i = 0; i < round->n; i++) {
 		const struct journal_entry *entry = &round->entries[i];
 		struct known *k = entry->k;
 		struct err why;
 		int rc;
 
-		if (i + AHEAD < round->n && round->entries[i + AHEAD].k != NULL)
-			known_prefetch(round->entries[i + AHEAD].k);
+		if (i + KNOWN_AHEAD < round->n && round->entries[i + KNOWN_AHEAD].k != NULL)
+			known_prefetch(round->entries[i + KNOWN_AHEAD].k);
 		if (k == NULL)
 			continue;
 		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
@@ -305,7 +301,7 @@ journal_sift(struct delivery *d, struct journal_round *keep, struct delivery_res
 	     at = next) {
 		struct telling t = { .d = d, .r = r };
 
-		round_find(d->ks, &d->round);
+		round_whose(d->ks, &d->round);
 		for (size_t i = 0; i < d->round.n; i++) {
 			struct journal_entry *entry = &d->round.entries[i];
 			const struct known *k = entry->k;
@@ -369,68 +365,6 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	return 0;
 }
 
-/* Add up what archives should have got, of the bins that the journal has. */
-static int
-due_sum(struct delivery *d, struct err *e)
-{
-	static const struct sums none;
-	uint64_t next;
-	int got;
-
-	for (uint32_t i = 0; i < d->ks->n; i++)
-		d->ks->order[i]->due = none;
-	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0;
-	     at = next) {
-		round_find(d->ks, &d->round);
-		for (size_t i = 0; i < d->round.n; i++) {
-			const struct journal_entry *entry = &d->round.entries[i];
-
-			if (entry->k != NULL && entry->kind == JOURNAL_BIN &&
-			    entry->end > entry->k->base)
-				sums_add(&entry->k->due, &entry->sums);
-		}
-	}
-	return got;
-}
-
-/* Archives hold floating-point rates. */
-static bool
-nearly(double have, uint64_t due)
-{
-	return fabs(have - (double)due) <= 0.5 + 1e-9 * (double)due;
-}
-
-/*
- * Whether the file of `k` has all that it should have got since its head was kept. What
- * rrdcached says of it is no proof: another's FORGET, or an update that failed, is not told us.
- */
-static bool
-file_settled(struct delivery *d, struct known *k)
-{
-	struct archive_sums have;
-	struct err why = ERR_INIT;
-	char path[PATH_MAX];
-	int64_t stored;
-	int rc;
-
-	if (archive_wait(known_path(d->ks, k, path), &d->ks->patience_ms, &why) != 0)
-		return false;
-	stored = archive_last(path);
-	if (stored < k->journaled)
-		return false;
-	rc = k->headed && !k->unsure ? archive_sums(path, d->ks->shape.step_s, k->base,
-	    k->journaled, &have, &why) : -WEIR_ENOENT;
-	if (rc == 0 && (!nearly(have.bytes, k->due.bytes) ||
-	        !nearly(have.packets, k->due.packets) || !nearly(have.flows, k->due.flows))) {
-		if (d->mends < MENDS)
-			return false;
-		log_err("rrd: %s has %.0f bytes in the time of the journal, which has %" PRIu64,
-		    path, have.bytes, k->due.bytes);
-	}
-	k->stored = stored;
-	return true;
-}
-
 /*
  * Have rrdcached write all that the journal has, and see that it is in the files. Returns
  * 0, or -WEIR_EIO with `e`.
@@ -439,26 +373,14 @@ static int
 cached_flush(struct delivery *d, struct delivery_result *r, struct err *e)
 {
 	struct telling t = { .d = d, .r = r, .e = e };
-	struct known_set *ks = d->ks;
-	uint32_t unsettled = 0;
+	uint32_t unsettled;
 	char first[PATH_MAX];
 	int rc = batch_flush(&t);
 
 	if (rc == 0)
-		rc = due_sum(d, e);
+		rc = settle_look(&t, &unsettled, first);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < ks->n; i++) {
-		struct known *k = ks->order[i];
-
-		if (!telling_lacks(k) || file_settled(d, k))
-			continue;
-		if (unsettled++ == 0)
-			known_path(ks, k, first);
-		k->ready = false; /* it may be no archive any more */
-		k->suspect = k->headed && !k->unsure;
-		telling_spoils(&t, k);
-	}
 	if (unsettled == 0)
 		return journal_begin(d, r, e);
 	d->suspect = true;
@@ -634,7 +556,7 @@ journal_learn(struct delivery *d, struct err *e)
 	int got;
 
 	for (; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0; at = next) {
-		round_find(d->ks, &d->round);
+		round_whose(d->ks, &d->round);
 		for (size_t i = 0; i < d->round.n; i++) {
 			const struct journal_entry *entry = &d->round.entries[i];
 			struct known *k = entry->k;

@@ -47,6 +47,9 @@ struct known {
 	char *key;           /* text for people; owned */
 };
 
+/* How many archives ahead of the present one they are fetched into the cache. */
+#define KNOWN_AHEAD 32U
+
 /* Have the first lines of `k`, which will be needed soon, in the cache. */
 static inline void
 known_prefetch(const struct known *k)

@@ -22,8 +22,6 @@
 #include "rrd/known.h"
 #include "rrd/rows.h"
 
-#define AHEAD 32U /* archives */
-
 #define AT(member) offsetof(struct rrd_config, member)
 static const struct directive rrd_rows[] = {
 	{ .name = "rrd_path", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
@@ -312,10 +310,10 @@ archive_ahead(const struct rrd_state *x, uint32_t i)
 {
 	const struct known_set *ks = &x->known;
 
-	if (i + 2 * AHEAD < ks->n)
-		known_prefetch(ks->order[i + 2 * AHEAD]);
-	if (i + AHEAD < ks->n && ks->order[i + AHEAD]->items != 0)
-		__builtin_prefetch(&x->items.v[ks->order[i + AHEAD]->items - 1]);
+	if (i + 2 * KNOWN_AHEAD < ks->n)
+		known_prefetch(ks->order[i + 2 * KNOWN_AHEAD]);
+	if (i + KNOWN_AHEAD < ks->n && ks->order[i + KNOWN_AHEAD]->items != 0)
+		__builtin_prefetch(&x->items.v[ks->order[i + KNOWN_AHEAD]->items - 1]);
 }
 
 /* Make a round of what all archives shall be told. Returns 0, or the first failure with `e`. */

@@ -3,6 +3,7 @@
 #ifndef WEIR_RRD_TELLING_H
 #define WEIR_RRD_TELLING_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,6 +103,18 @@ void direct_round(struct telling *t, const struct journal_round *round);
 int batch_round(struct telling *t, const struct journal_round *round);
 int batch_flush(struct telling *t);
 int batch_forget(struct telling *t);
+
+/* delivery.c: find whose the entries are. */
+void round_whose(struct known_set *ks, struct journal_round *round);
+
+/*
+ * settle.c: after a FLUSH, look which archives have not got all that the journal has since their
+ * heads were kept: `*unsettled` of them are suspect then and told no more in this delivery, `first`
+ * is the path of one. Returns 0, or -WEIR_E... when the journal cannot be read.
+ */
+int settle_look(struct telling *t, uint32_t *unsettled, char first[PATH_MAX]);
+
+#define MENDS 3U /* of the same journal: what an archive has too much after that, it keeps */
 
 #define BATCH_COMMANDS 65536U /* that rrdcached gets at once */
 
