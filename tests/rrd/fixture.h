@@ -66,6 +66,28 @@ fixture_close(struct fixture *f)
 	view_free(f->view);
 }
 
+/* The usual one, by host; another weir after the first; and its end. */
+static inline void
+fixture_begin(struct fixture *f)
+{
+	fixture_init(f);
+	fixture_open(f, "src_host", 100);
+}
+
+static inline void
+fixture_again(struct fixture *f)
+{
+	fixture_close(f);
+	fixture_open(f, "src_host", 100);
+}
+
+static inline void
+fixture_end(struct fixture *f)
+{
+	fixture_close(f);
+	scratch_free(f->dir);
+}
+
 /* A flow of host 192.0.`no` with `bytes`, in bin `bin` (from 0 at START). */
 static inline void
 feed(struct fixture *f, uint16_t no, int64_t bin, uint64_t bytes)
@@ -171,6 +193,12 @@ all_is_conserved(const struct fixture *f, int64_t bins, size_t archives)
 
 /* What counts by reason: an engine for `o`, and no more of it than that. */
 static struct engine engine;
+
+static inline void
+reasons_count(struct fixture *f)
+{
+	f->o.engine = memset(&engine, 0, sizeof(engine));
+}
 
 static inline uint64_t
 reason(enum stat_no no)

@@ -188,8 +188,7 @@ an_absurd_last_update_is_not_believed(void **state)
 		publish(&f, 2, false);
 		assert_int_equal(atomic_load(&f.o.spooled), 0);
 		assert_int_equal(peek(&f, 0), 1000);
-		fixture_close(&f);
-		scratch_free(f.dir);
+		fixture_end(&f);
 	}
 }
 

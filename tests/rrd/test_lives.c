@@ -318,6 +318,26 @@ somebody_says(struct run *r, const char *verb)
 	cached_free(x.c);
 }
 
+/* A weir at a time that stands still, and rrdcached where it has one; and the end of both. */
+static void
+run_begin(struct run *r)
+{
+	fixture_init(&r->f);
+	snprintf(r->daemon.dir, sizeof(r->daemon.dir), "%s", r->f.dir);
+	if (r->cached)
+		daemon_start(&r->daemon);
+	clock_set((uint64_t)START * CLOCK_S);
+	life_open(r);
+}
+
+static void
+run_end(struct run *r)
+{
+	clock_set(0);
+	daemon_stop(&r->daemon, SIGKILL);
+	fixture_end(&r->f);
+}
+
 /* A weir that tells rrdcached `bins` bins of five hosts, from `bin` on. */
 static void
 bins_tell(struct run *r, int64_t bin, int64_t bins)
@@ -342,22 +362,15 @@ what_rrdcached_forgets_is_told_again(void **state)
 	(void)state;
 	if (!daemon_installed())
 		return;
-	fixture_init(&r.f);
-	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
-	daemon_start(&r.daemon);
-	clock_set((uint64_t)START * CLOCK_S);
-	life_open(&r);
+	run_begin(&r);
 	bins_tell(&r, 0, 3);
 	somebody_says(&r, "FORGET");
 	bins_tell(&r, 3, 2);
 	clock_set((uint64_t)(START + r.flush_s) * CLOCK_S);
 	publish(&r.f, 5, false);
-	clock_set(0);
 	assert_int_equal(r.f.rc, 0);
 	all_is_conserved(&r.f, 5, 5);
-	fixture_close(&r.f);
-	daemon_stop(&r.daemon, SIGKILL);
-	scratch_free(r.f.dir);
+	run_end(&r);
 }
 
 static void
@@ -376,11 +389,7 @@ empty_archives_are_made_anew(void **state)
 	(void)state;
 	if (!daemon_installed())
 		return;
-	fixture_init(&r.f);
-	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
-	daemon_start(&r.daemon);
-	clock_set((uint64_t)START * CLOCK_S);
-	life_open(&r);
+	run_begin(&r);
 	bins_tell(&r, 0, 3);
 	fixture_close(&r.f);
 	daemon_stop(&r.daemon, SIGKILL);
@@ -389,12 +398,9 @@ empty_archives_are_made_anew(void **state)
 	r.flush_s = 0;
 	life_open(&r);
 	publish(&r.f, 3, false);
-	clock_set(0);
 	assert_int_equal(r.f.rc, 0);
 	all_is_conserved(&r.f, 3, 5);
-	fixture_close(&r.f);
-	daemon_stop(&r.daemon, SIGKILL);
-	scratch_free(r.f.dir);
+	run_end(&r);
 }
 
 /* Cut the first archive off, and have its path in `arg` (512). */
@@ -419,12 +425,8 @@ a_bad_archive_is_set_aside(void **state)
 	(void)state;
 	if (!daemon_installed())
 		return;
-	fixture_init(&r.f);
-	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
-	daemon_start(&r.daemon);
-	clock_set((uint64_t)START * CLOCK_S);
-	life_open(&r);
-	r.f.o.engine = memset(&engine, 0, sizeof(engine));
+	run_begin(&r);
+	reasons_count(&r.f);
 	bins_tell(&r, 0, 3);
 	archives_walk(&r.f, walk_cut, first);
 	clock_set((uint64_t)(START + r.flush_s) * CLOCK_S);
@@ -437,14 +439,11 @@ a_bad_archive_is_set_aside(void **state)
 	assert_int_equal(unlink(first), 0);
 	clock_set((uint64_t)(START + 3 * r.flush_s) * CLOCK_S);
 	publish(&r.f, 5, false);
-	clock_set(0);
 	assert_int_equal(r.f.rc, 0);
 	assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
 	assert_int_equal(atomic_load(&r.f.o.spooled), 0);
 	all_is_conserved(&r.f, 5, 5);
-	fixture_close(&r.f);
-	daemon_stop(&r.daemon, SIGKILL);
-	scratch_free(r.f.dir);
+	run_end(&r);
 }
 
 /* Put an archive of another step in the place of the first one. */
@@ -483,12 +482,7 @@ foreign_archives_are_told_nothing(void **state)
 		struct walk w = { .end = START + 4 * STEP };
 		char first[512] = "";
 
-		fixture_init(&r.f);
-		snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
-		if (cached)
-			daemon_start(&r.daemon);
-		clock_set((uint64_t)START * CLOCK_S);
-		life_open(&r);
+		run_begin(&r);
 		bins_tell(&r, 0, 3);
 		fixture_close(&r.f);
 		if (cached)
@@ -498,9 +492,8 @@ foreign_archives_are_told_nothing(void **state)
 			daemon_start(&r.daemon);
 		r.flush_s = 0;
 		life_open(&r);
-		r.f.o.engine = memset(&engine, 0, sizeof(engine));
+		reasons_count(&r.f);
 		publish(&r.f, 4, false);
-		clock_set(0);
 		assert_int_equal(r.f.rc, -WEIR_EUNSUPPORTED); /* filling it says so */
 		assert_non_null(strstr(r.f.e.text, first));
 		assert_int_equal(reason(STAT_RRD_NOT_OURS), 3);
@@ -511,10 +504,7 @@ foreign_archives_are_told_nothing(void **state)
 			if (strstr(first, (char[]){ '0', '.', (char)('0' + host), '-', '\0' }) == NULL)
 				w.sums.bytes -= 3000 * host + 3;
 		assert_int_equal(w.sums.bytes, 0);
-		fixture_close(&r.f);
-		if (cached)
-			daemon_stop(&r.daemon, SIGKILL);
-		scratch_free(r.f.dir);
+		run_end(&r);
 	}
 }
 
@@ -530,11 +520,7 @@ who_may_not_forget_is_told_nothing(void **state)
 	(void)state;
 	if (!daemon_installed())
 		return;
-	fixture_init(&r.f);
-	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
-	daemon_start(&r.daemon);
-	clock_set((uint64_t)START * CLOCK_S);
-	life_open(&r);
+	run_begin(&r);
 	bins_tell(&r, 0, 3);
 	somebody_says(&r, "FLUSH");
 	bins_tell(&r, 3, 2);
@@ -550,12 +536,9 @@ who_may_not_forget_is_told_nothing(void **state)
 	publish(&r.f, 5, false);
 	clock_set((uint64_t)(START + 2 * r.flush_s) * CLOCK_S);
 	publish(&r.f, 5, false);
-	clock_set(0);
 	assert_int_equal(r.f.rc, 0);
 	all_is_conserved(&r.f, 5, 5);
-	fixture_close(&r.f);
-	daemon_stop(&r.daemon, SIGKILL);
-	scratch_free(r.f.dir);
+	run_end(&r);
 }
 
 int

@@ -29,8 +29,7 @@ idle_bins_are_zero(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	publish(&f, 2, false);
@@ -47,8 +46,7 @@ idle_bins_are_zero(void **state)
 	all_is_conserved(&f, 5, 1);
 	assert_int_equal(f.sum.rows, 2);
 	assert_int_equal(f.sum.written, 2);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Random rows of 200 hosts, random outages of the output, and a share of late rows. */
@@ -83,8 +81,7 @@ random_traffic_is_conserved(void **state)
 		feed(&f, i, bin, 1);
 	publish(&f, bin + 1, false);
 	all_is_conserved(&f, bin + 1, 200);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 static void
@@ -93,9 +90,8 @@ late_rows_go_to_the_next_bin(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	fixture_begin(&f);
+	reasons_count(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 0, 50); /* late, and no bin is over that could take it */
@@ -111,8 +107,7 @@ late_rows_go_to_the_next_bin(void **state)
 	assert_int_equal(rrd_output_counts(&f.o).late_rows, 2);
 	assert_int_equal(reason(STAT_RRD_LATE), 2);
 	assert_int_equal(reason(STAT_RRD_LATE_REFUSED), 0);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 static void
@@ -124,7 +119,7 @@ late_rows_are_dropped_where_asked(void **state)
 	fixture_init(&f);
 	f.config.late = RRD_LATE_DROP;
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 0, 50);
@@ -137,8 +132,7 @@ late_rows_are_dropped_where_asked(void **state)
 	assert_int_equal(f.sum.written, 2);
 	assert_int_equal(peek(&f, 0), 1000);
 	assert_int_equal(peek(&f, 1), 2000);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Stop in the middle of a bin, start in the same bin, stop again, start much later. */
@@ -148,24 +142,19 @@ a_restart_loses_nothing(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 1, 10);
 	publish(&f, 1, true);
 	assert_int_equal(peek(&f, 1), 10);
-	fixture_close(&f);
-
-	fixture_open(&f, "src_host", 100);
+	fixture_again(&f);
 	feed(&f, 1, 1, 20); /* its bin is written: carried over the next restart, too */
 	publish(&f, 1, true);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.sum.spooled, 1);
 	assert_int_equal(f.sum.refused, 0);
-	fixture_close(&f);
-
-	fixture_open(&f, "src_host", 100);
+	fixture_again(&f);
 	feed(&f, 1, 10, 3);
 	publish(&f, 11, false);
 	assert_int_equal(peek(&f, 1), 10);
@@ -182,8 +171,7 @@ a_restart_loses_nothing(void **state)
 	all_is_conserved(&f, 14, 1);
 	assert_int_equal(peek(&f, 12), -1);
 	assert_int_equal(peek(&f, 13), 0);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* A hundred bins of silence, then a row again; a year of silence is one unknown stretch. */
@@ -193,8 +181,7 @@ long_silence_is_bounded(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 100, 5);
@@ -205,8 +192,7 @@ long_silence_is_bounded(void **state)
 	publish(&f, 105001, false);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.sum.written, 3);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Times that cannot be: they neither spoil the archive nor get lost. */
@@ -216,8 +202,7 @@ absurd_times_do_no_harm(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	feed(&f, 1, 1, 10);
@@ -227,8 +212,7 @@ absurd_times_do_no_harm(void **state)
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(peek(&f, 1), 16);
 	all_is_conserved(&f, 2, 1);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 static void
@@ -258,8 +242,7 @@ keys_beyond_the_limit_share_an_archive(void **state)
 		feed(&f, i, 3, 100U + i);
 	publish(&f, 4, false);
 	all_is_conserved(&f, 4, 6);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* What the file holds, as one number. */
@@ -295,7 +278,7 @@ an_archive_of_another_shape_is_not_touched(void **state)
 	f.counted = (struct sums){ 0 };
 	f.sum = (struct output_result){ 0 };
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	feed(&f, 1, 1, 2000);
 	feed(&f, 2, 1, 3000);
 	publish(&f, 2, false);
@@ -306,8 +289,7 @@ an_archive_of_another_shape_is_not_touched(void **state)
 	assert_int_equal(f.sum.refused, 1);
 	assert_int_equal(reason(STAT_RRD_NOT_OURS), 1);
 	assert_int_equal(f.sum.written, 1);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 static void
@@ -337,8 +319,7 @@ hostile_labels_stay_in_the_folder(void **state)
 		n++;
 	closedir(dir);
 	assert_int_equal(n, 3); /* ".", "..", and the folder of the output */
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 static void
@@ -419,8 +400,7 @@ two_cannot_write_one_folder(void **state)
 	memset(&g, 0, sizeof(g));
 	g.o = f.o;
 	assert_int_equal(rrd_output.open(&g.o, &e), -WEIR_EEXIST);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /*

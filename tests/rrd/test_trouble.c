@@ -42,8 +42,7 @@ a_removed_archive_is_made_anew(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	archives_walk(&f, walk_unlink, NULL);
@@ -55,8 +54,7 @@ a_removed_archive_is_made_anew(void **state)
 	publish(&f, 3, false);
 	assert_int_equal(peek(&f, 1), 20);
 	assert_int_equal(peek(&f, 2), 3);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* What one archive does not take waits in the journal for its own bin; others have theirs. */
@@ -67,8 +65,7 @@ a_failure_is_made_good_later(void **state)
 
 	(void)state;
 	for (int killed = 0; killed < 2; killed++) {
-		fixture_init(&f);
-		fixture_open(&f, "src_host", 100);
+		fixture_begin(&f);
 		feed(&f, 1, 0, 1000);
 		publish(&f, 1, false);
 		archives_walk(&f, walk_truncate, NULL);
@@ -83,8 +80,7 @@ a_failure_is_made_good_later(void **state)
 		publish(&f, 3, false);
 		assert_int_equal(f.rc, -WEIR_EIO);
 		if (killed) {
-			fixture_close(&f);
-			fixture_open(&f, "src_host", 100);
+			fixture_again(&f);
 		}
 		archives_walk(&f, walk_unlink_bad, NULL);
 		publish(&f, 4, false);
@@ -98,8 +94,7 @@ a_failure_is_made_good_later(void **state)
 			f.counted.flows -= 1;
 		}
 		all_is_conserved(&f, 5, 2);
-		fixture_close(&f);
-		scratch_free(f.dir);
+		fixture_end(&f);
 	}
 }
 
@@ -130,16 +125,13 @@ a_half_written_archive_is_mended(void **state)
 	FILE *file;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	feed(&f, 1, 1, 200);
 	publish(&f, 1, true);
 	archives_walk(&f, walk_name, path);
 	file_read(path, before, sizeof(before), &len);
-	fixture_close(&f);
-
-	fixture_open(&f, "src_host", 100);
+	fixture_again(&f);
 	feed(&f, 1, 2, 30);
 	publish(&f, 3, false);
 	fixture_close(&f);
@@ -160,7 +152,7 @@ a_half_written_archive_is_mended(void **state)
 	assert_int_equal(fclose(file), 0);
 
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	feed(&f, 1, 3, 4);
 	publish(&f, 4, false);
 	assert_int_equal(f.rc, 0);
@@ -170,8 +162,7 @@ a_half_written_archive_is_mended(void **state)
 	assert_int_equal(peek(&f, 2), 30);
 	assert_int_equal(peek(&f, 3), 4);
 	all_is_conserved(&f, 4, 1);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Somebody copies an archive, and puts the copy in its place. */
@@ -216,8 +207,7 @@ archives_that_were_changed_stay_so(void **state)
 		char path[512];
 		size_t len;
 
-		fixture_init(&f);
-		fixture_open(&f, "src_host", 100);
+		fixture_begin(&f);
 		feed(&f, 1, 0, 1000);
 		publish(&f, 1, false);
 		fixture_close(&f);
@@ -225,7 +215,7 @@ archives_that_were_changed_stay_so(void **state)
 		archives_walk(&f, walk_name, path);
 		file_read(path, before, sizeof(before), &len);
 		fixture_open(&f, "src_host", 100);
-		f.o.engine = memset(&engine, 0, sizeof(engine));
+		reasons_count(&f);
 		publish(&f, 1, false);
 		assert_int_equal(f.rc, 0);
 		assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
@@ -234,8 +224,7 @@ archives_that_were_changed_stay_so(void **state)
 		feed(&f, 1, 1, 20);
 		publish(&f, 2, false);
 		assert_int_equal(peek(&f, 0), 1000);
-		fixture_close(&f);
-		scratch_free(f.dir);
+		fixture_end(&f);
 	}
 }
 
@@ -266,7 +255,7 @@ what_another_writer_has_overtaken_is_late(void **state)
 		fixture_init(&f);
 		f.config.late = drop ? RRD_LATE_DROP : RRD_LATE_NEXT;
 		fixture_open(&f, "src_host", 100);
-		f.o.engine = memset(&engine, 0, sizeof(engine));
+		reasons_count(&f);
 		feed(&f, 1, 0, 1000);
 		publish(&f, 1, false);
 		archives_walk(&f, walk_overtake, (void *)(uintptr_t)&at);
@@ -281,8 +270,7 @@ what_another_writer_has_overtaken_is_late(void **state)
 		publish(&f, 3, false);
 		assert_int_equal(f.rc, 0);
 		assert_int_equal(atomic_load(&f.o.spooled), 0);
-		fixture_close(&f);
-		fixture_open(&f, "src_host", 100);
+		fixture_again(&f);
 		publish(&f, 3, false);
 		assert_int_equal(reason(STAT_RRD_PUT_BACK), 0);
 		assert_int_equal(peek(&f, 0), 1000);
@@ -294,8 +282,7 @@ what_another_writer_has_overtaken_is_late(void **state)
 			f.counted.flows -= 1;
 		}
 		all_is_conserved(&f, 3, 1);
-		fixture_close(&f);
-		scratch_free(f.dir);
+		fixture_end(&f);
 	}
 }
 
@@ -347,15 +334,14 @@ a_locked_archive_is_set_aside(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	for (uint16_t host = 1; host <= 3; host++)
 		feed(&f, host, 0, 1000);
 	publish(&f, 1, false);
 	fixture_close(&f);
 	archives_walk(&f, walk_lock, leave);
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	for (uint16_t host = 1; host <= 3; host++)
 		feed(&f, host, 1, 20);
 	publish(&f, 2, false);
@@ -367,8 +353,7 @@ a_locked_archive_is_set_aside(void **state)
 	publish(&f, 2, true); /* all but that one have it now, and the journal lets go of theirs */
 	assert_int_equal(f.rc, -WEIR_EAGAIN);
 	assert_int_equal(reason(STAT_RRD_PUT_BACK), 2);
-	fixture_close(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_again(&f);
 	f.o.engine = &engine;
 	close(leave[1]);
 	assert_int_equal(waitpid(leave[0], NULL, 0), leave[0]);
@@ -378,8 +363,7 @@ a_locked_archive_is_set_aside(void **state)
 	publish(&f, 4, false); /* its row of bin 1 waited for a bin that it could be told */
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
 	all_is_conserved(&f, 4, 3);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Heads that cannot be put back, here as files may not be so long, are not forgotten. */
@@ -390,8 +374,7 @@ a_head_that_cannot_be_put_back_waits(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	feed(&f, 2, 0, 1);
 	publish(&f, 1, false);
@@ -402,7 +385,7 @@ a_head_that_cannot_be_put_back_waits(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	publish(&f, 2, true);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(f.rc, -WEIR_EIO);
@@ -413,8 +396,7 @@ a_head_that_cannot_be_put_back_waits(void **state)
 	assert_int_equal(reason(STAT_RRD_PUT_BACK), 2);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
 	all_is_conserved(&f, 1, 2);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Archives are told nothing whose heads cannot be kept, and the journal keeps what it has. */
@@ -425,8 +407,7 @@ heads_without_room_lose_nothing(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, true);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -443,8 +424,7 @@ heads_without_room_lose_nothing(void **state)
 	assert_int_equal(f.rc, 0);
 	all_is_conserved(&f, 3, 1);
 	assert_int_equal(peek(&f, 1), 200);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* Rows of a key that is silent for long: its archive stands still, or goes and makes room. */
@@ -467,8 +447,7 @@ archives_of_dead_keys_expire(void **state)
 			publish(&f, bin + 1, false);
 			assert_int_equal(f.rc, 0);
 			if (bin == 3) { /* not yet, and a new weir knows since when */
-				fixture_close(&f);
-				fixture_open(&f, "src_host", 100);
+				fixture_again(&f);
 			}
 			assert_int_equal(rrd_output_counts(&f.o).archives, remove && bin >= 5 ? 1 : 2);
 		}
@@ -484,8 +463,7 @@ archives_of_dead_keys_expire(void **state)
 		assert_int_equal(archives_walk(&f, walk_sum, &w), 2);
 		assert_int_equal(w.sums.bytes, remove ? 207 : 1207);
 		assert_int_equal(f.sum.rows, f.sum.written);
-		fixture_close(&f);
-		scratch_free(f.dir);
+		fixture_end(&f);
 	}
 }
 
@@ -499,8 +477,7 @@ rows_of_archives_that_are_gone_are_refused(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
+	fixture_begin(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, true);
 	archives_walk(&f, walk_truncate, NULL);
@@ -513,7 +490,7 @@ rows_of_archives_that_are_gone_are_refused(void **state)
 	assert_int_equal(unlink(in_folder(&f, INDEX_FILE)), 0);
 	f.sum = (struct output_result){ 0 };
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	assert_int_equal(atomic_load(&f.o.spooled), 2);
 	feed(&f, 3, 2, 1);
 	publish(&f, 3, false);
@@ -523,8 +500,7 @@ rows_of_archives_that_are_gone_are_refused(void **state)
 	assert_int_equal(reason(STAT_RRD_NOT_OURS), 0);
 	assert_int_equal(atomic_load(&f.o.refused), 2);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* With the journal as long as it may be, bins are added up; none is lost, nor counted twice. */
@@ -562,8 +538,7 @@ a_full_journal_makes_bins_one(void **state)
 	f.counted.packets -= 4;
 	f.counted.flows -= 2;
 	all_is_conserved(&f, 23, 2);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /*
@@ -579,7 +554,7 @@ what_the_journal_takes_at_the_end_is_kept(void **state)
 	fixture_init(&f);
 	f.config.journal_max = 600;
 	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	reasons_count(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	for (uint16_t host = 1; host <= 12; host++)
@@ -597,8 +572,7 @@ what_the_journal_takes_at_the_end_is_kept(void **state)
 	publish(&f, 4, false);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
 	all_is_conserved(&f, 4, 12);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* What it does not take is refused: also what was carried in memory since earlier. */
@@ -609,9 +583,8 @@ what_the_journal_never_took_is_refused(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
-	fixture_open(&f, "src_host", 100);
-	f.o.engine = memset(&engine, 0, sizeof(engine));
+	fixture_begin(&f);
+	reasons_count(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -631,8 +604,7 @@ what_the_journal_never_took_is_refused(void **state)
 	assert_int_equal(atomic_load(&f.o.refused), 2);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
 	assert_int_equal(peek(&f, 0), 1000);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 /* When weir ends, an rrdcached that takes connections and says nothing is waited for once. */
@@ -665,8 +637,7 @@ a_mute_rrdcached_is_not_waited_for_at_the_end(void **state)
 		close(one);
 	assert_int_equal(came, 1);
 	close(fd);
-	fixture_close(&f);
-	scratch_free(f.dir);
+	fixture_end(&f);
 }
 
 int
