@@ -16,6 +16,7 @@
 struct daemon {
 	char dir[64], address[96];
 	const char *allowed; /* commands, as its -P has them */
+	bool writes;         /* by itself, and soon */
 	pid_t pid;           /* 0: not running */
 };
 
@@ -48,7 +49,8 @@ daemon_start(struct daemon *d)
 		/* No journal of its own: what it has in memory is gone when it is killed. */
 		execl("/usr/bin/rrdcached", "rrdcached", "-g", "-P",
 		    d->allowed != NULL ? d->allowed : "UPDATE,FLUSH,FORGET,BATCH", "-l", d->address,
-		    "-p", pid_file, "-b", d->dir, "-w", "3600", "-f", "7200", (char *)NULL);
+		    "-p", pid_file, "-b", d->dir, "-w", d->writes ? "1" : "3600", "-f", d->writes ? "1" : "7200",
+		    (char *)NULL);
 		_exit(mute ? 1 : 2);
 	}
 	c = cached_new(d->address, &e);

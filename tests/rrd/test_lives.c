@@ -10,6 +10,7 @@
 #include "tests/rrd/fixture.h"
 
 #include <errno.h>
+#include <rrd.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -89,6 +90,42 @@ life_child(struct run *r, int to, int from)
 	_exit(0);
 }
 
+/* A command about all archives. */
+struct command {
+	struct cached *c;
+	const char *verb;
+};
+
+static void
+walk_command(const char *path, void *arg)
+{
+	const struct command *x = arg;
+
+	cached_command(x->c, x->verb, path, "");
+}
+
+static void
+some_failure(void *arg, size_t no, const char *text)
+{
+	(void)arg;
+	(void)no;
+	(void)text; /* it has nothing of that archive */
+}
+
+/* Somebody else has rrdcached do `verb` with all archives, where it is there. */
+static void
+somebody_says(struct run *r, const char *verb)
+{
+	struct err e = ERR_INIT;
+	struct command x = { cached_new(r->daemon.address, &e), verb };
+
+	assert_true(cached_connect(x.c, &e) > 0);
+	assert_int_equal(cached_begin(x.c, &e), 0);
+	archives_walk(&r->f, walk_command, &x);
+	assert_int_equal(cached_end(x.c, some_failure, NULL, &e), 0);
+	cached_free(x.c);
+}
+
 /* Something happens to rrdcached, whatever it is doing. To be told to end takes it a second. */
 static void
 daemon_fate(struct run *r)
@@ -116,6 +153,12 @@ daemon_fate(struct run *r)
 	case 9:
 	case 10:
 		daemon_start(&r->daemon);
+		break;
+	case 11:
+	case 12:
+	case 13:
+		if (r->daemon.pid != 0 && r->bin > 0)
+			somebody_says(r, "FLUSH");
 		break;
 	}
 }
@@ -219,11 +262,89 @@ sum_check(const struct run *r)
 	    (uintmax_t)r->seed, h.bytes, (uintmax_t)done, n);
 }
 
+/* Octets per second that an archive has of each stretch of `steps` bins. */
+struct stretches {
+	time_t start, end;
+	unsigned long step, n_sources;
+	rrd_value_t *data;
+};
+
+static struct stretches
+stretches_fetch(const char *path, const char *function, unsigned steps)
+{
+	int64_t day = 86400;
+	struct stretches s = { .start = START / day * day, .end = archive_last(path),
+		.step = steps * (unsigned long)STEP };
+	unsigned long step = s.step;
+	char **names;
+
+	if (rrd_fetch_r(path, function, &s.start, &s.end, &s.step, &s.n_sources, &names,
+	        &s.data) != 0)
+		fail_msg("%s", rrd_get_error());
+	assert_int_equal(s.step, step);
+	assert_string_equal(names[0], "bytes");
+	for (unsigned long i = 0; i < s.n_sources; i++)
+		rrd_freemem(names[i]);
+	rrd_freemem(names);
+	return s;
+}
+
+/* What the stretch of `steps` bins up to `end` should have, by the bins. */
+static double
+stretch_due(const struct stretches *bins, time_t end, unsigned steps, bool maximum)
+{
+	double sum = 0, most = 0;
+	unsigned known = 0;
+
+	for (time_t at = end - (time_t)steps * STEP + STEP; at <= end; at += STEP) {
+		long i = (at - bins->start) / STEP - 1;
+		double v = i < 0 ? NAN : bins->data[(unsigned long)i * bins->n_sources];
+
+		if (isnan(v))
+			continue;
+		known++;
+		sum += v;
+		most = v > most ? v : most;
+	}
+	if (2 * (steps - known) > steps)
+		return NAN;
+	return maximum ? most : sum / known;
+}
+
+/* Averages and maxima of several bins are those of the bins, whatever was put back meanwhile. */
+static void
+walk_consolidated(const char *path, void *arg)
+{
+	static const unsigned steps[] = { 6, 24 };
+	struct stretches bins = stretches_fetch(path, "AVERAGE", 1);
+	unsigned *seen = arg;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned n = steps[i / 2];
+		bool maximum = i % 2 != 0;
+		struct stretches s = stretches_fetch(path, maximum ? "MAX" : "AVERAGE", n);
+		time_t end = s.start + (time_t)s.step;
+
+		for (unsigned long k = 0; end <= archive_last(path); k++, end += (time_t)s.step) {
+			double have = s.data[k * s.n_sources];
+			double due = stretch_due(&bins, end, n, maximum);
+
+			if (isnan(have) != isnan(due) || fabs(have - due) > 1e-6 * due)
+				fail_msg("%s: %s of %u bins to %jd is %f, not %f", path,
+				    maximum ? "MAX" : "AVERAGE", n, (intmax_t)end, have, due);
+			*seen += isnan(due) ? 0 : 1;
+		}
+		rrd_freemem(s.data);
+	}
+	rrd_freemem(bins.data);
+}
+
 static void
 run_lives(uint64_t seed, bool cached, bool late)
 {
 	struct run r = { .seed = seed, .dice = seed * 0x9e3779b97f4a7c15U + 1, .cached = cached,
-		.late = late };
+		.late = late, .daemon = { .writes = seed % 2 == 0 } };
+	unsigned seen = 0;
 
 	fixture_init(&r.f);
 	snprintf(r.daemon.dir, sizeof(r.daemon.dir), "%s", r.f.dir);
@@ -246,6 +367,8 @@ run_lives(uint64_t seed, bool cached, bool late)
 	if (!late)
 		bins_check(&r);
 	sum_check(&r);
+	archives_walk(&r.f, walk_consolidated, &seen);
+	assert_true(seen > 0);
 	daemon_stop(&r.daemon, SIGKILL);
 	scratch_free(r.f.dir);
 }
@@ -281,41 +404,6 @@ killed_weirs_and_rrdcacheds_lose_nothing(void **state)
 		return;
 	run_seeds(true, false, 3);
 	run_seeds(true, true, 3);
-}
-
-/* A command about all archives. */
-struct command {
-	struct cached *c;
-	const char *verb;
-};
-
-static void
-walk_command(const char *path, void *arg)
-{
-	const struct command *x = arg;
-
-	cached_command(x->c, x->verb, path, "");
-}
-
-static void
-no_failure(void *arg, size_t no, const char *text)
-{
-	(void)arg;
-	fail_msg("command %zu: %s", no, text);
-}
-
-/* Somebody else has rrdcached do `verb` with all archives. */
-static void
-somebody_says(struct run *r, const char *verb)
-{
-	struct err e = ERR_INIT;
-	struct command x = { cached_new(r->daemon.address, &e), verb };
-
-	assert_true(cached_connect(x.c, &e) > 0);
-	assert_int_equal(cached_begin(x.c, &e), 0);
-	archives_walk(&r->f, walk_command, &x);
-	assert_int_equal(cached_end(x.c, no_failure, NULL, &e), 0);
-	cached_free(x.c);
 }
 
 /* A weir at a time that stands still, and rrdcached where it has one; and the end of both. */
