@@ -29,8 +29,15 @@ static const char *const colours[] = {
 #define LABEL_MAX 96U
 #define PATH_OCTETS  (2 * PATH_MAX)
 #define LABEL_OCTETS (4 * LABEL_MAX + 2)
+#define KEY_OCTETS   512U /* of a key's values or names: more than a label shows */
 #define GLYPH_PX  7U  /* the width of a character of the legend */
 #define FIGURES   41U /* characters of a legend line that are not the label */
+
+/* The legend's column of labels. */
+struct labels {
+	size_t columns;
+	bool brief; /* values alone: with the names of primitives there is no room for some */
+};
 
 /* Arguments of rrd_graph_v. */
 struct arguments {
@@ -99,6 +106,45 @@ text_columns(const char *text)
 	return n;
 }
 
+/* How long the name of a primitive and its '=' are where `word` begins with them, else 0. */
+static size_t
+name_len(const char *word)
+{
+	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && word[n] == '=' ? n + 1 : 0;
+}
+
+/* The key "src_host=192.0.2.1 proto=tcp" as "192.0.2.1 tcp" to `out` (KEY_OCTETS); may be cut. */
+static void
+key_values(const char *key, char *out)
+{
+	size_t n = 0;
+
+	for (bool begins = true; *key != '\0' && n + 1 < KEY_OCTETS; begins = *key++ == ' ') {
+		key += begins ? name_len(key) : 0;
+		if (*key == '\0')
+			break;
+		out[n++] = *key;
+	}
+	out[n] = '\0';
+}
+
+/* The same key as "src_host proto". */
+static void
+key_names(const char *key, char *out)
+{
+	size_t n = 0, len;
+
+	for (bool begins = true; *key != '\0'; begins = *key++ == ' ') {
+		if (!begins || (len = name_len(key)) == 0 || n + len + 1 >= KEY_OCTETS)
+			continue;
+		n += (size_t)snprintf(out + n, KEY_OCTETS - n, "%s%.*s", n > 0 ? " " : "",
+		    (int)len - 1, key);
+	}
+	out[n] = '\0';
+}
+
 /*
  * Write `text` to `out` (LABEL_OCTETS), fit for a legend: `columns` characters
  * (LABEL_MAX at most), cut or filled with blanks, and one more; what is not UTF-8 shown
@@ -141,18 +187,64 @@ path_escape(const char *folder, const char *file, char *out)
 	*out = '\0';
 }
 
-/* How many characters the label column gets: what the longest key needs and the width has. */
-static size_t
-label_columns(const struct picture *p)
+/* The text of row `i`, to `out` (KEY_OCTETS) where it is not the key itself. */
+static const char *
+row_text(const struct picture *p, size_t i, bool brief, char *out)
 {
-	size_t room = (p->width + 90) / GLYPH_PX, want = LABEL_MIN;
+	if (!brief)
+		return p->rows[i].key;
+	key_values(p->rows[i].key, out);
+	return out;
+}
+
+/* How many characters the longest row has. */
+static size_t
+rows_columns(const struct picture *p, bool brief)
+{
+	size_t most = LABEL_MIN;
+	char text[KEY_OCTETS];
+
+	for (size_t i = 0; i < p->n; i++) {
+		size_t n = text_columns(row_text(p, i, brief, text));
+
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* What the longest key needs and the width has. */
+static struct labels
+labels_fit(const struct picture *p)
+{
+	size_t room = (p->width + 90) / GLYPH_PX;
+	struct labels l = { 0, false };
 
 	room = room > FIGURES + LABEL_MIN ? room - FIGURES : LABEL_MIN;
-	for (size_t i = 0; i < p->n; i++)
-		if (text_columns(p->rows[i].key) > want)
-			want = text_columns(p->rows[i].key);
-	want = want < room ? want : room;
-	return want < LABEL_MAX ? want : LABEL_MAX;
+	room = room < LABEL_MAX ? room : LABEL_MAX;
+	l.brief = rows_columns(p, false) > room;
+	l.columns = rows_columns(p, l.brief);
+	if (l.columns > room)
+		l.columns = room;
+	return l;
+}
+
+/*
+ * The colour of row `i`. Where there are more rows than colours the second time round they
+ * are lighter ones, and the third time darker: no two rows look the same.
+ */
+static void
+row_colour(size_t i, char out[7])
+{
+	unsigned long rgb = strtoul(colours[i % N_COLOURS], NULL, 16), mixed = 0;
+
+	for (unsigned shift = 0; shift < 24; shift += 8) {
+		unsigned long c = rgb >> shift & 0xff;
+
+		if (i >= N_COLOURS)
+			c = i < 2 * N_COLOURS ? (c + 0xff) / 2 : c / 2;
+		mixed |= c << shift;
+	}
+	snprintf(out, 7, "%06lX", mixed);
 }
 
 /* The figures at the end of the legend line of CDEF `name`. */
@@ -172,9 +264,9 @@ figures_add(struct arguments *a, const char *name)
  * over the time of the picture; but where nobody measured, nothing is known of it.
  */
 static void
-rows_add(struct arguments *a, const struct picture *p, size_t columns)
+rows_add(struct arguments *a, const struct picture *p, const struct labels *l)
 {
-	char label[LABEL_OCTETS], path[PATH_OCTETS];
+	char label[LABEL_OCTETS], path[PATH_OCTETS], text[KEY_OCTETS], colour[7];
 
 	for (size_t i = 0; i < p->n; i++) {
 		char name[24];
@@ -183,8 +275,9 @@ rows_add(struct arguments *a, const struct picture *p, size_t columns)
 		path_escape(p->folder, p->rows[i].file, path);
 		argument(a, "DEF:d%zu=%s:bytes:AVERAGE", i, path);
 		argument(a, "CDEF:%s=total,UN,UNKN,d%zu,UN,0,d%zu,IF,8,*,IF", name, i, i);
-		label_make(p->rows[i].key, columns, label);
-		argument(a, "AREA:%s#%s:legend=%s%s", name, colours[i % N_COLOURS], label,
+		label_make(row_text(p, i, l->brief, text), l->columns, label);
+		row_colour(i, colour);
+		argument(a, "AREA:%s#%s:legend=%s%s", name, colour, label,
 		    i > 0 ? ":STACK" : "");
 		figures_add(a, name);
 	}
@@ -224,8 +317,9 @@ total_add(struct arguments *a, size_t columns)
 }
 
 static void
-head_add(struct arguments *a, const struct picture *p, size_t columns)
+head_add(struct arguments *a, const struct picture *p, const struct labels *l)
 {
+	char names[KEY_OCTETS] = "", label[LABEL_OCTETS];
 	size_t len = strlen(p->file);
 	bool svg = len > 4 && strcasecmp(p->file + len - 4, ".svg") == 0;
 	char path[PATH_OCTETS];
@@ -247,7 +341,10 @@ head_add(struct arguments *a, const struct picture *p, size_t columns)
 	argument(a, "DEF:t=%s:rate:AVERAGE", path);
 	argument(a, "CDEF:total=t,8,*");
 	/* Spaced like a row: its mark and label, then the figures. */
-	argument(a, "COMMENT:%*s", (int)columns + 3, "");
+	if (l->brief)
+		key_names(p->rows[0].key, names);
+	label_make(names, l->columns, label);
+	argument(a, "COMMENT:  %s", label);
 	argument(a, "COMMENT:%9s ", "average");
 	argument(a, "COMMENT:%9s ", "maximum");
 	argument(a, "COMMENT:%9s\\l", "last");
@@ -279,15 +376,15 @@ image_write(const struct picture *p, const rrd_info_t *info, struct err *e)
 int
 picture_draw(const struct picture *p, struct err *e)
 {
-	size_t columns = label_columns(p);
+	const struct labels labels = labels_fit(p);
 	struct arguments a = { NULL, 0 };
 	rrd_info_t *info;
 	int rc;
 
-	head_add(&a, p, columns);
-	rows_add(&a, p, columns);
-	rest_add(&a, p, columns);
-	total_add(&a, columns);
+	head_add(&a, p, &labels);
+	rows_add(&a, p, &labels);
+	rest_add(&a, p, labels.columns);
+	total_add(&a, labels.columns);
 	rrd_clear_error();
 	/* Newer versions of librrd take const char **. */
 	info = rrd_graph_v(a.n, (void *)a.v);

@@ -9,7 +9,7 @@
 #include "rrd/known.h"
 
 #define BINS 288 /* a day */
-#define KEYS 14
+#define KEYS 20
 
 /* The first is the biggest; the one before the last has what legends must escape. */
 static const char *const keys[KEYS] = {
@@ -20,7 +20,10 @@ static const char *const keys[KEYS] = {
 	"src_host=2001:db8:1234:5678:9abc:def0:1234:5678 dst_port=993",
 	"label=B\xc3\xbcro", "label=\xff%n%s\\n:STACK", "label=CORP\\joe:x\\:=y",
 	"src_host=192.0.2.13 dst_port=80", "src_host=192.0.2.14 dst_port=80",
-	"src_host=192.0.2.15 dst_port=80",
+	"src_host=192.0.2.15 dst_port=80", "src_host=192.0.2.16 dst_port=80",
+	"src_host=192.0.2.17 dst_port=80", "src_host=192.0.2.18 dst_port=80",
+	"src_host=192.0.2.19 dst_port=80", "src_host=192.0.2.20 dst_port=80",
+	"src_host=192.0.2.21 dst_port=80",
 };
 
 /*
@@ -177,6 +180,47 @@ pictures_are_drawn(void **state)
 	}
 }
 
+/* How many colours something is filled with in the SVG `text`. */
+static unsigned
+colours_of(char *text)
+{
+	const char *seen[64];
+	unsigned n = 0;
+
+	for (char *p = strstr(text, "fill:rgb("), *end; p != NULL; p = strstr(end, "fill:rgb(")) {
+		unsigned i = 0;
+
+		end = strchr(p, ')');
+		assert_non_null(end);
+		*end++ = '\0';
+		while (i < n && strcmp(seen[i], p) != 0)
+			i++;
+		if (i == n) {
+			assert_true(n < sizeof(seen) / sizeof(seen[0]));
+			seen[n++] = p;
+		}
+	}
+	return n;
+}
+
+static void
+no_two_rows_look_the_same(void **state)
+{
+	static char buf[1 << 22];
+	char *dir = scratch_new(), out[256], end[24];
+	size_t n;
+
+	(void)state;
+	archives_make(dir, BINS);
+	snprintf(out, sizeof(out), "%s/a.svg", dir);
+	snprintf(end, sizeof(end), "%lld", (long long)(START + BINS * STEP));
+	assert_int_equal(graph(dir, out, end, "--top", "30"), 0);
+	n = picture_read(out, buf, sizeof(buf) - 1);
+	buf[n] = '\0';
+	assert_int_equal(colours_of(buf), KEYS + 2); /* and black and white */
+	scratch_free(dir);
+}
+
 /* The index may say what it likes: only files of ours are opened. */
 static void
 an_index_cannot_point_elsewhere(void **state)
@@ -201,6 +245,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_are_drawn),
+		cmocka_unit_test(no_two_rows_look_the_same),
 		cmocka_unit_test(an_index_cannot_point_elsewhere),
 	};
 
