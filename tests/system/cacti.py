@@ -2,10 +2,12 @@
 """Debian's Cacti with a database, configuration and files of its own: a copy of the
 package's tree below a test's directory, installed and driven by the package's own
 programs (cli/*.php, cmd.php by poller.php, spine). Needs packaging/install cacti."""
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 from servers import PASSWORD, USER, MariaDB
@@ -65,6 +67,8 @@ class Cacti:
         self.db.client("ALTER DATABASE cacti CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
                        "cacti")
         self.db.client((PACKAGE / "conf_templates/cacti.sql").read_text(), "cacti")
+        # Its "Test Network" would be scanned: not ours to send to.
+        self.db.client("DELETE FROM automation_networks", "cacti")
         zones = subprocess.run(["mariadb-tzinfo-to-sql", "/usr/share/zoneinfo"], check=True,
                                capture_output=True, text=True).stdout
         self.db.client(zones, "mysql")
@@ -82,12 +86,18 @@ class Cacti:
         self.db.close()
 
     def php(self, script, *args, seconds=120):
-        """Run one of Cacti's programs; what it says."""
-        done = subprocess.run(["php", "-q", self.dir / script, *map(str, args)], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.site,
-                              timeout=seconds, env=dict(os.environ, MIBS="", TZ="UTC"))
-        assert done.returncode == 0, f"{script}: {done.stdout}"
-        return done.stdout
+        """Run one of Cacti's programs, each of its processes within 2 GB; what it says."""
+        with subprocess.Popen(["prlimit", f"--as={2 << 30}", "php", "-q", self.dir / script,
+                               *map(str, args)], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, cwd=self.site, start_new_session=True,
+                              env=dict(os.environ, MIBS="", TZ="UTC")) as program:
+            try:
+                said = program.communicate(timeout=seconds)[0]
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)  # what it left in the background
+        assert program.returncode == 0, f"{script}: {said}"
+        return said
 
     def cli(self, name, *args, **more):
         return self.php(f"cli/{name}.php", *args, **more)
