@@ -18,7 +18,7 @@
 /* What became of a try to write a batch. */
 struct outcome {
 	uint64_t rows; /* that were taken now */
-	bool own; /* its fault is the batch's, not one that keeps all others waiting, too */
+	bool own; /* its fault is the batch's, not one that keeps all others waiting */
 };
 
 bool
@@ -44,7 +44,8 @@ drain_depth_show(struct drain *d)
 	struct output *o = d->c.output;
 	struct spool_depth depth;
 
-	pthread_mutex_lock(&d->lock); /* or an older one of another thread would come last */
+	/* Or an older one of another thread would come last. */
+	pthread_mutex_lock(&d->lock);
 	depth = spool_depth(d->c.spool);
 	atomic_store(&o->waiting, depth.batches);
 	atomic_store(&o->waiting_octets, depth.octets);
@@ -182,8 +183,8 @@ item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 
 /* Bring `it` to `to`. Returns 0 when it is done with, or its error. */
 static int
-item_write(struct drain *d, struct spool_item *it, struct store *to, struct outcome *out,
-    struct err *e)
+item_write(struct drain *d, struct spool_item *it, struct store *to,
+    struct outcome *out, struct err *e)
 {
 	struct batch_reader *b = malloc(sizeof(*b));
 	struct err ignored = ERR_INIT;
@@ -235,7 +236,7 @@ is_for_backup(struct drain *d, struct spool_item *it, bool others)
 	return false;
 }
 
-/* Whether to try `it` on the backup in this run, which has tried so many that it refused. */
+/* Whether to try `it` on the backup in this run; `*tries`: of those that it refused. */
 static bool
 is_due_there(struct drain *d, struct spool_item *it, bool others, unsigned *tries)
 {
@@ -251,8 +252,8 @@ static void
 backup_refuses(struct drain *d, struct spool_item *it, const struct err *e)
 {
 	if (d->refused_there == 0)
-		log_warn("%s %s: the backup does not take %s: %s", d->c.output->ops->type,
-		    d->c.output->name, it->name, e->text);
+		log_warn("%s %s: the backup does not take %s: %s",
+		    d->c.output->ops->type, d->c.output->name, it->name, e->text);
 	d->refused_there += it->backup_pause == 0;
 	drain_pause(&it->backup_pause, &it->backup_again);
 }
