@@ -20,6 +20,7 @@ struct threshold_batch {
 	struct item {
 		char name[THRESHOLD_NAME + 1];
 		struct place *fresh;    /* NULL: to be removed */
+		bool of_map;            /* threshold_map says so */
 	} items[];
 };
 
@@ -160,6 +161,7 @@ thresholds_prepare(struct thresholds *t, const struct threshold_change *list, un
 		struct item *x = &b->items[b->n++];
 
 		memcpy(x->name, list[i].config.name, sizeof(x->name));
+		x->of_map = list[i].of_map;
 		if (!list[i].remove && (x->fresh = place_new(t, &list[i], e)) == NULL)
 			rc = -1;
 	}
@@ -204,12 +206,13 @@ place_end(struct thresholds *t, struct place *p)
 }
 
 static void
-place_remove(struct thresholds *t, const char *name)
+place_remove(struct thresholds *t, const struct item *x)
 {
 	bool found;
-	uint32_t at = place_seek(t, name, &found);
+	uint32_t at = place_seek(t, x->name, &found);
 
-	if (!found)
+	/* What the map has said since it was prepared is the map's to take back. */
+	if (!found || (t->places[at]->config.storage == STORAGE_READONLY && !x->of_map))
 		return;
 	place_end(t, t->places[at]);
 	memmove(&t->places[at], &t->places[at + 1], (t->n - at - 1) * sizeof(t->places[0]));
@@ -249,7 +252,7 @@ thresholds_commit(struct thresholds *t, struct threshold_batch *b)
 	t->promised -= b->promised;
 	for (unsigned i = 0; i < b->n; i++) /* first those that make room */
 		if (b->items[i].fresh == NULL)
-			place_remove(t, b->items[i].name);
+			place_remove(t, &b->items[i]);
 	for (unsigned i = 0; i < b->n; i++)
 		if (b->items[i].fresh != NULL)
 			place_put(t, b->items[i].fresh);

@@ -139,6 +139,40 @@ a_map_is_read_and_read_anew(void **state)
 	scene_end(&s);
 }
 
+/* A SET takes its time: what the map says meanwhile is not its to change, or to remove. */
+static void
+a_map_that_comes_in_between_has_the_last_word(void **state)
+{
+	struct scene s;
+	struct threshold_change change = { .config = threshold("one", SCOPE_VIEW, METRIC_BYTES,
+	    "talkers", 7, 6) };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (int remove = 0; remove < 2; remove++) {
+		struct threshold_batch *b;
+		struct threshold_config c;
+
+		scene_begin(&s, 100);
+		s.config.map = in_dir("threshold.map");
+		file_write(s.config.map, "! nothing\n");
+		assert_int_equal(scene_alarms(&s), 0);
+		change.remove = remove == 1;
+		b = alarms_prepare(s.engine->alarms, &change, 1, &e);
+		assert_non_null(b);
+		file_write(s.config.map,
+		    "name=one scope=view subject=talkers metric=rows rising=9\n");
+		alarms_reload(s.engine->alarms, &s.problems);
+		alarms_commit(s.engine->alarms, b);
+		assert_true(alarms_get(s.engine->alarms, "one", &c));
+		assert_int_equal(c.metric, METRIC_ROWS);
+		file_write(s.config.map, "! nothing\n");
+		alarms_reload(s.engine->alarms, &s.problems);
+		assert_false(alarms_get(s.engine->alarms, "one", &c));
+		scene_end(&s);
+	}
+}
+
 static void
 ten_thousand_at_once_hold_up_nobody(void **state)
 {
@@ -458,6 +492,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_map_with_faults_is_refused),
 		cmocka_unit_test(a_map_is_read_and_read_anew),
+		cmocka_unit_test(a_map_that_comes_in_between_has_the_last_word),
 		cmocka_unit_test(ten_thousand_at_once_hold_up_nobody),
 		cmocka_unit_test(what_snmp_sets_is_kept),
 		cmocka_unit_test(what_cannot_be_this_time_is_kept),
