@@ -194,23 +194,25 @@ target_own(const struct target *t, ip16_t *own)
 	return true;
 }
 
-/* `fd`, connected to `a`, is its socket from now on. */
-static void
+/* `fd`, connected to `a`, is its socket from now on. Returns 0, or -1 with errno and `fd` open. */
+static int
 target_have(struct target *t, int fd, const struct target_address *a)
 {
 	bool first = atomic_load(&t->fd) == -1;
 	unsigned no = atomic_load(&t->moves) + !first;
 
 	t->addresses[no % 2] = *a;
+	/* Whoever sends has the number of the socket, which leads elsewhere from one moment on. */
+	if (!first && dup3(fd, atomic_load(&t->fd), O_CLOEXEC) == -1)
+		return -1;
 	atomic_store(&t->one_by_one, train_goes(fd) ? 0 : TRAIN_NEVER);
 	if (first) {
 		atomic_store_explicit(&t->fd, fd, memory_order_release);
-		return;
+		return 0;
 	}
-	/* Whoever sends has the number of the socket, which leads elsewhere from one moment on. */
-	(void)dup3(fd, atomic_load(&t->fd), O_CLOEXEC);
 	close(fd);
 	atomic_store_explicit(&t->moves, no, memory_order_release);
+	return 0;
 }
 
 /* Whether connect() says that no way leads there by now. */
@@ -238,7 +240,7 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 		return err_set(e, WEIR_EINVAL,
 		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
 	fd = socket_of(a->ai_family, SOCK_DGRAM, o);
-	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0 || target_have(t, fd, &to) != 0) {
 		bool later = fd != -1 && has_no_route(errno);
 
 		err_set(e, later ? WEIR_EAGAIN : WEIR_EIO, "%s: %s", t->name, strerror(errno));
@@ -246,7 +248,6 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 			close(fd);
 		return later ? -WEIR_EAGAIN : -WEIR_EIO;
 	}
-	target_have(t, fd, &to);
 	return 0;
 }
 
