@@ -214,7 +214,8 @@ def udp_sockets(port):
 
 
 def udp_queue(port):
-    """Octets that wait to be read from the UDP sockets of `port`; None: there are none."""
+    """Octets that wait to be read from the UDP sockets of `port`; None: there are none, or
+    the list, which is not read at once, has missed them as others came and went."""
     queues = [int(c[4].split(":")[1], 16) for c in udp_sockets(port)]
     return sum(queues) if queues else None
 
@@ -347,7 +348,7 @@ def acctd_once(path, datagrams, aggregate, name, more, patience):
             for i, d in enumerate(datagrams):
                 s.sendto(d, ("127.0.0.1", port))
                 if i % 64 == 63:  # no more than its buffer has room for
-                    poll(lambda: udp_queue(port) < 1000000, every=0.001)
+                    poll(lambda: (udp_queue(port) or 0) < 1000000, every=0.001)
         poll(lambda: udp_queue(port) == 0)
         time.sleep(patience)
         process.send_signal(signal.SIGINT)

@@ -90,10 +90,10 @@ def watches(**rates):
 
 
 @pytest.mark.parametrize("rows, args, want", [
-    # A stamp may be of a second that has not begun for the plugin: it is not of never.
-    (outputs(file=-30), "output file -c 60",
+    # A stamp may be of a time that has not begun for the plugin: it is not of never.
+    (outputs(file=-86400), "output file -c 60",
      (0, "WEIR OK - output file: 0 seconds since it last wrote |")),
-    (outputs(file=3600), "output file -c 60", (2, "WEIR CRITICAL - output file: 36")),
+    (outputs(file=86400), "output file -c 3600", (2, "WEIR CRITICAL - output file: 8")),
     # The worst is what is worst by the limits.
     (outputs(a=20, b=None, c=10), "output -c 600",
      (2, "WEIR CRITICAL - output b: seconds since it last wrote: never")),
