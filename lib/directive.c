@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/value.h"
 
@@ -36,7 +37,14 @@ row_member_const(const struct directive *d, const void *config)
 	return (const char *)config + d->offset;
 }
 
-/* The row that `key` means, an old name's new one, or NULL. */
+/* Is the row for all keys that begin as its name does? */
+static bool
+row_is_family(const struct directive *d)
+{
+	return d->name[strlen(d->name) - 1] == '*';
+}
+
+/* The row that `key` means, an old name's new one, its family's, or NULL. */
 static const struct directive *
 set_find(const struct directive_set *set, const char *key)
 {
@@ -48,6 +56,9 @@ set_find(const struct directive_set *set, const char *key)
 			assert(d != NULL);
 			return d;
 		}
+	for (const struct directive *d = set->rows; d->name != NULL; d++)
+		if (row_is_family(d) && strncmp(d->name, key, strlen(d->name) - 1) == 0)
+			return d;
 	return NULL;
 }
 
@@ -91,6 +102,8 @@ line_take(struct config_line *l, const struct directive *d, void *out,
 		return;
 	}
 	if (d->type == DIRECTIVE_REFUSED) {
+		if (strcasecmp(l->value, "false") == 0)
+			return; /* off is what it is */
 		problem_add(ps, PROBLEM_ERROR, l, "'%s' is not supported: %s", l->key,
 		    d->doc);
 		return;
@@ -214,7 +227,8 @@ names_list(const struct directive_set *const *sets, size_t n_sets, size_t *n)
 		return NULL;
 	for (size_t i = 0; i < n_sets; i++)
 		for (const struct directive *d = sets[i]->rows; d->name != NULL; d++)
-			names[(*n)++] = d->name;
+			if (!row_is_family(d))
+				names[(*n)++] = d->name;
 	return names;
 }
 

@@ -29,7 +29,8 @@ enum directive_type {
 	DIRECTIVE_IP,       /* ip16_t */
 	DIRECTIVE_ENUM,     /* int, one of `words` ("table|row|none"), its place in the list */
 	DIRECTIVE_NOTICE,   /* accepted for pmacct's sake, does nothing; `doc` says why */
-	DIRECTIVE_REFUSED,  /* known but out of weir's scope; `doc` says what to do instead */
+	DIRECTIVE_REFUSED,  /* known but out of weir's scope; `doc` says what to do instead. `false`
+	                     * is taken. The name may stand for many: "bgp_*" */
 };
 
 enum directive_scope {

@@ -72,6 +72,7 @@ static const struct directive rows[] = {
 	    .doc = "There are no pipes." },
 	{ .name = "bgp_daemon", .type = DIRECTIVE_REFUSED, .scope = DIRECTIVE_GLOBAL,
 	    .doc = "Take AS numbers from networks_file." },
+	{ .name = "kafka_*", .type = DIRECTIVE_REFUSED, .doc = "Use print." },
 	{ .name = NULL },
 };
 static const struct directive_set set = { "sample", rows, sizeof(struct sample) };
@@ -396,6 +397,11 @@ static const struct {
 	{ "what is out of scope is refused", "bgp_daemon: true", NULL,
 	    "E 1: 'bgp_daemon' is not supported: "
 	    "Take AS numbers from networks_file.\n" },
+	{ "unless it is off", "bgp_daemon: False", NULL, "" },
+	{ "of a family all are", "kafka_partition[x]: 3", NULL,
+	    "E 1: 'kafka_partition' is not supported: Use print.\n" },
+	{ "also its shortest", "kafka_: 3", NULL,
+	    "E 1: 'kafka_' is not supported: Use print.\n" },
 };
 
 /* What directive_print writes for a whole and for plugin "x". */

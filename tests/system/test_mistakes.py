@@ -3,6 +3,8 @@
 instead. A row: the lines that come after those of BASE (or instead of them, where they begin
 with "="), where the mistake is, and words of the complaint.
 """
+import gzip
+import pathlib
 import re
 import subprocess
 
@@ -91,6 +93,8 @@ MISTAKES = [
     ("nfacctd_ip: localhost", 4, "write one like 192.0.2.1"),
     ("pcap_interface: lo\npcap_savefile: x", 5, "write one of pcap_interface"),
     ("bgp_daemon: true", 4, "take the AS and next hop from the exporter"),
+    ("amqp_user: x", 4, "weir writes to no message broker"),
+    ("files_umask: 022", 4, "run it as those that are to have them"),
     ("plugins[a]: print", 4, "is for the whole daemon"),
 ]
 
@@ -134,3 +138,18 @@ def test_what_only_the_start_finds_has_its_line(folder, lines, where):
     out = subprocess.run([WEIR, "run", "-f", "weir.conf"], cwd=folder, capture_output=True,
                          text=True, timeout=30)
     assert out.returncode == 1 and f"weir.conf:{where}: " in out.stderr, out.stderr
+
+
+PMACCT_KEYS = pathlib.Path("/usr/share/doc/pmacct/CONFIG-KEYS.gz")
+
+
+@pytest.mark.skipif(not PMACCT_KEYS.exists(), reason="pmacct's documents are not installed")
+def test_no_directive_of_pmacct_is_unknown(folder):
+    """Each is taken, or refused with what to write instead."""
+    text = gzip.decompress(PMACCT_KEYS.read_bytes()).decode(errors="replace")
+    heads = re.findall(r"^KEY:(.*?)^[A-Z]+:", text, re.S | re.M)
+    keys = sorted({k for head in heads for k in re.findall(r"\b[a-z]+_[a-z0-9_]+\b", head)})
+    assert len(keys) > 250
+    out = check(folder, "nfacctd_port: 2100\nplugins: memory\n" +
+                "".join(f"{key}: false\n{key}: 1\n" for key in keys))
+    assert [x for x in out.stdout.splitlines() if "unknown directive" in x] == []
