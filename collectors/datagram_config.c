@@ -58,10 +58,7 @@
 	"weir writes to no message broker: let something read sfacctd_counter_file, which may be " \
 	"a named pipe."
 #define BROKERS(prefix) \
-	REFUSED(prefix "_kafka_broker_host", NO_BROKER), \
-	REFUSED(prefix "_kafka_broker_port", NO_BROKER), \
-	REFUSED(prefix "_kafka_topic", NO_BROKER), \
-	REFUSED(prefix "_kafka_config_file", NO_BROKER), \
+	REFUSED(prefix "_kafka_*", NO_BROKER), \
 	REFUSED(prefix "_zmq_address", NO_BROKER)
 
 static const struct directive netflow_rows[] = {
@@ -119,8 +116,9 @@ static const struct directive sflow_rows[] = {
 	  "pipe." },
 	{ .name = "sfacctd_counter_output", .type = DIRECTIVE_ENUM, .offset = AT(counter_output),
 	  .words = "json", .def = "json", .doc = "Format of sfacctd_counter_file." },
-	REFUSED("sfacctd_counter_amqp_routing_key", NO_COUNTER_BROKER),
-	REFUSED("sfacctd_counter_kafka_topic", NO_COUNTER_BROKER),
+	REFUSED("sfacctd_counter_amqp_*", NO_COUNTER_BROKER),
+	REFUSED("sfacctd_counter_kafka_*", NO_COUNTER_BROKER),
+	REFUSED("sfacctd_counter_persistent_msg", NO_COUNTER_BROKER),
 	BROKERS("sfacctd"),
 	{ .name = NULL },
 };
