@@ -370,6 +370,9 @@ settings_reload(struct settings *s, struct engine *en, struct problems *ps)
 		else
 			log_warn("%s", p->text);
 	}
+	for (size_t i = 0; i < PROBLEM_LEVELS; i++)
+		if (ps->left[i] > 0)
+			log_warn("and %zu more, which are not shown", ps->left[i]);
 }
 
 void
@@ -380,6 +383,10 @@ settings_complain(const struct settings *s, FILE *to)
 	for (size_t i = 0; i < s->problems.n; i++)
 		fprintf(to, "%s: %s\n", levels[s->problems.list[i].level],
 		    s->problems.list[i].text);
+	for (size_t i = 0; i < PROBLEM_LEVELS; i++)
+		if (s->problems.left[i] > 0)
+			fprintf(to, "%s: and %zu more, which are not shown\n", levels[i],
+			    s->problems.left[i]);
 }
 
 /* A set of directives and what it was filled with. */

@@ -69,6 +69,11 @@ problem_add(struct problems *ps, enum problem_level level, const struct config_l
 	size_t n = 0;
 	va_list ap;
 
+	if (ps->kept[level] == PROBLEMS_MAX) {
+		ps->left[level]++;
+		ps->n_errors += level == PROBLEM_ERROR;
+		return;
+	}
 	if (at != NULL && at->line > 0)
 		n = (size_t)snprintf(
 		    p.text, sizeof(p.text), "%s:%u: ", at->file, at->line);
@@ -91,8 +96,8 @@ problem_add(struct problems *ps, enum problem_level level, const struct config_l
 		ps->list = must(realloc(
 		    ps->list, (ps->n == 0 ? 1 : 2 * ps->n) * sizeof(*ps->list)));
 	ps->list[ps->n++] = p;
-	if (level == PROBLEM_ERROR)
-		ps->n_errors++;
+	ps->kept[level]++;
+	ps->n_errors += level == PROBLEM_ERROR;
 }
 
 void

@@ -204,7 +204,8 @@ word_unknown(struct problems *ps, enum problem_level level,
     const struct config_line *at, const char *what, const char *word,
     const char *const *words, size_t n)
 {
-	const char *near = nearest_word(word, words, n);
+	const char *near =
+	    ps->kept[level] < PROBLEMS_MAX ? nearest_word(word, words, n) : NULL;
 
 	problem_add(ps, level, at, "%s '%s'%s%s%s", what, word,
 	    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",

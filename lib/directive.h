@@ -87,6 +87,8 @@ struct config {
 
 /* Problems are collected, not thrown: `weir check` prints every one at once. */
 enum problem_level { PROBLEM_NOTICE, PROBLEM_WARNING, PROBLEM_ERROR };
+#define PROBLEM_LEVELS 3
+#define PROBLEMS_MAX 1000U /* of each level that are kept: a file may be wrong all through */
 struct problem {
 	enum problem_level level;
 	bool placed;     /* `text` begins with where it lies */
@@ -95,7 +97,9 @@ struct problem {
 struct problems {
 	struct problem *list;
 	size_t n;
-	size_t n_errors;
+	size_t n_errors;             /* all, also those that are not kept */
+	size_t kept[PROBLEM_LEVELS]; /* of each level, */
+	size_t left[PROBLEM_LEVELS]; /* and not kept: some may be the same */
 };
 
 /*

@@ -192,7 +192,7 @@ fake_output_add(struct engine *en, const struct output_ops *ops, const char *nam
 void
 fake_prepare(struct engine *en)
 {
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 
 	if (engine_prepare(en, &ps, &e) != 0)

@@ -103,7 +103,7 @@ static void
 test_directives(void **state)
 {
 	struct config c = { 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct output_config got;
 
 	(void)state;

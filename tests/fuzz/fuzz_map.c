@@ -33,7 +33,7 @@ flows_fill(struct flow *flows, const uint8_t *data, size_t size)
 static void
 tagmap_run(const char *path, struct flow *flows)
 {
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct tagmap *m = tagmap_load(path, 1, &ps, NULL);
 	struct field_set reads = { { 0 } };
 
@@ -60,7 +60,7 @@ static void
 others_run(const char *path, struct flow *flows)
 {
 	struct sampling_config c = { .map = path };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct rdmap *rd = rdmap_load(path, &ps, NULL);
 	struct sampling *s;
 

@@ -706,6 +706,24 @@ test_problems(void **state)
 	assert_int_equal(ps.n, 0);
 }
 
+/* A file may be wrong in each of a million lines; what else is wrong is shown all the same. */
+static void
+test_many_problems(void **state)
+{
+	struct config_line at = { .file = "networks", .line = 0 };
+	struct problems ps = { 0 };
+
+	(void)state;
+	while (at.line++ < PROBLEMS_MAX + 500)
+		problem_add(&ps, PROBLEM_WARNING, &at, "no network");
+	problem_add(&ps, PROBLEM_ERROR, NULL, "no input");
+	assert_int_equal(ps.n, PROBLEMS_MAX + 1);
+	assert_int_equal(ps.left[PROBLEM_WARNING], 500);
+	assert_int_equal(ps.n_errors, 1);
+	assert_string_equal(ps.list[PROBLEMS_MAX].text, "no input");
+	problems_free(&ps);
+}
+
 /* Every row has its paragraph in the manual; old names stand with their row. */
 static void
 test_man(void **state)
@@ -806,6 +824,7 @@ main(void)
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_each_says_where_from),
 		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_many_problems),
 		cmocka_unit_test(test_man),
 	};
 

@@ -176,7 +176,7 @@ test_errors(void **state)
 	};
 	static const char *const paths[] = { "/nonexistent/list", "/tmp" };
 	struct taken t = { .n = 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 
 	(void)state;

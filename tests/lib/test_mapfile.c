@@ -187,7 +187,7 @@ test_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct taken t = { .n = 0 };
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 		size_t want = cases[i].problem != NULL;
 
@@ -213,7 +213,7 @@ test_long_lines(void **state)
 	for (size_t len = MAPFILE_LINE_MAX - 2; len <= MAPFILE_LINE_MAX; len++) {
 		bool fits = len < MAPFILE_LINE_MAX;
 		struct taken t = { .n = 0 };
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 		char file[MAPFILE_LINE_MAX + 8];
 
@@ -237,7 +237,7 @@ test_nul(void **state)
 {
 	static const char file[] = "id=1\0id=2\nid=3\nid=4\0";
 	struct taken t = { .n = 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -254,7 +254,7 @@ static void
 test_many_faults(void **state)
 {
 	struct taken t = { .n = 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	char file[4096];
 
@@ -273,7 +273,7 @@ test_as_written(void **state)
 {
 	static const char file[] = " \tid=7  filter='ip  and tcp' \r\n";
 	struct taken t = { .n = 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 
 	(void)state;
 	assert_int_equal(map_read(file, strlen(file), &t, &ps, NULL), 0);
@@ -284,7 +284,7 @@ static void
 test_giving_up(void **state)
 {
 	struct taken t = { .fail_at = 2 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 
 	(void)state;

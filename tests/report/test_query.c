@@ -485,7 +485,7 @@ test_sampling_from(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sampling_config c = { .ext_rate = {
 						 [SOURCE_NETFLOW] = cases[i].ext } };
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct answer a;
 		const json_t *row;
 

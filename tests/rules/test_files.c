@@ -29,7 +29,7 @@ static void
 test_shared(void **state)
 {
 	struct files *fs = files_new();
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	struct file *f;
 
@@ -64,7 +64,7 @@ static void
 test_reload(void **state)
 {
 	struct files *fs = files_new();
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	struct file *f;
 

@@ -267,7 +267,7 @@ test_unreadable(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 
 		if (networks_load(paths[i], &ps, &e) != NULL)

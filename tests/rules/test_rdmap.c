@@ -56,7 +56,7 @@ test_values(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct flow f = { .stamp = 1 };
 		char line[64], text[TEXT_MAX];
 		struct text_opts opts = { 0 };
@@ -107,7 +107,7 @@ static const struct {
 static void
 test_rules(void **state)
 {
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct flow flows[sizeof(cases) / sizeof(cases[0])];
 	struct rdmap *m;
 
@@ -159,7 +159,7 @@ test_order(void **state)
 		{ "nothing", 2, 0, 0, 0, 0, RD_UNKNOWN },
 	};
 	struct rules_config c = { .flow_to_rd_map = scratch_path };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct field_set needed;
 	struct files *fs = files_new();
 	struct rules *r;
@@ -206,7 +206,7 @@ test_order(void **state)
 static void
 test_faults(void **state)
 {
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 
 	(void)state;
 	scratch_write("in=3\n");

@@ -67,7 +67,7 @@ static struct rules *
 rules_make(const struct rules_config *c, const char *needed)
 {
 	struct field_set set;
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	struct rules *r;
 
@@ -454,7 +454,7 @@ test_a_file_is_missing(void **state)
 {
 	struct rules_config c = { .as = { [NETFLOW] = ORIGIN_FILE } }, as_new = {
 		.as_new = { [SFLOW] = true } };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct field_set needed;
 	struct err e = ERR_INIT;
 	struct rules *r;
@@ -676,7 +676,7 @@ static void
 test_bad_file(void **state)
 {
 	struct rules_config c = { .networks_file = "/nonexistent/networks" };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	struct field_set needed;
 	struct rules *r;
@@ -693,7 +693,7 @@ static void
 test_directives(void **state)
 {
 	struct config c = { 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct rules_config got;
 
 	(void)state;

@@ -361,7 +361,7 @@ static void
 test_directives(void **state)
 {
 	struct config c = { 0 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct sampling_config got;
 
 	(void)state;

@@ -18,7 +18,7 @@
 static struct tagmap *
 map_of(const char *text, unsigned workers)
 {
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	struct tagmap *m;
 
@@ -476,7 +476,7 @@ test_faults(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 		struct tagmap *m;
 
@@ -500,7 +500,7 @@ test_hostile(void **state)
 {
 	static const char piece[] = "set_tag=1 comms=65000:1\n";
 	static const size_t lengths[] = { 10U << 20, 16383, 16384 };
-	struct problems ps = { NULL, 0, 0 };
+	struct problems ps = { 0 };
 	struct err e = ERR_INIT;
 	char *file = malloc((10U << 20) + 32);
 	struct tagmap *m;

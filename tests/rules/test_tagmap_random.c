@@ -460,7 +460,7 @@ test_random_maps(void **state)
 	columns = columns_new(&all);
 	assert_non_null(columns);
 	for (unsigned k = 0; k < MAPS; k++) {
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 		struct err e = ERR_INIT;
 		struct rule rules[RULES];
 		unsigned n = 1 + any(RULES);

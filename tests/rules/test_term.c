@@ -111,7 +111,7 @@ test_cases(void **state)
 			.vlan = (uint16_t)cases[i].in,
 			.out_vlan = (uint16_t)cases[i].out,
 			.mpls_vpn_rd = cases[i].rd } };
-		struct problems ps = { NULL, 0, 0 };
+		struct problems ps = { 0 };
 
 		scratch_write(cases[i].rule);
 		if (cases[i].host != NULL)
