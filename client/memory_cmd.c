@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,6 +112,8 @@ options_parse(struct request *q, int argc, char **argv)
 	while ((opt = getopt(argc, argv, OPTIONS)) != -1) {
 		if (opt == '?')
 			return EXIT_FAILURE;
+		if (opt == 'V')
+			return puts("pmacct's client, as weir " PACKAGE_VERSION " has it") == EOF;
 		option_take(q, opt);
 	}
 	if (q->help) {

@@ -113,9 +113,10 @@ cmd_doctor(int argc, char **argv)
 {
 	struct tool t = { .options = { .as = -1 } };
 	struct doctor_config c = { .address = "localhost", .community = "public" };
+	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	int o, faults = 1;
 
-	while ((o = getopt(argc, argv, "a:c:f:h")) != -1) {
+	while ((o = getopt_long(argc, argv, "a:c:f:h", longs, NULL)) != -1) {
 		if (o == 'f')
 			t.options.file = optarg;
 		else if (o == 'a')

@@ -28,6 +28,9 @@ class Screen:
         return subprocess.run([*self.tmux, "capture-pane", "-p", *options], check=True,
                               capture_output=True, text=True).stdout.splitlines()
 
+    def resize(self, columns, rows):
+        subprocess.run([*self.tmux, "resize-window", "-x", str(columns), "-y", str(rows)], check=True)
+
     def keys(self, *keys):
         subprocess.run([*self.tmux, "send-keys", *keys], check=True)
 
@@ -122,6 +125,17 @@ def test_without_colour(screen, env):
     assert not re.search(r"\x1b\[(?:[0-9]+;)*[34][0-8][;m]", "\n".join(s.lines("-e")))
     if "TERM" in env:
         assert not re.search("[▁-█]", "\n".join(s.lines()))
+    s.keys("q")
+    s.shows("^ended 0$")
+
+
+def test_other_sizes(screen):
+    """The terminal becomes small, absurdly small, and large again."""
+    s = screen("hosts")
+    s.shows("q quit")
+    for columns, rows, last in ((40, 10, "q quit  s sort"), (9, 3, "q quit"), (100, 30, "scroll$")):
+        s.resize(columns, rows)
+        poll(lambda: len(s.lines()[0]) <= columns and re.search(last, s.lines()[rows - 1]))
     s.keys("q")
     s.shows("^ended 0$")
 
