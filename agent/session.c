@@ -160,6 +160,11 @@ session_connected(int major, int minor, void *server, void *client)
 		one->retries = 0;
 		requests_attach(&s->requests, one);
 	}
+	/*
+	 * The library registers next what it has not marked as registered. It marks that even
+	 * when the master went in between, and would never register it again.
+	 */
+	register_mib_detach();
 	s->n_sealed = 0;
 	s->connected = true;
 	log_info("snmp: connected to the AgentX master at %s", session_socket());

@@ -172,6 +172,29 @@ def test_a_master_that_closes_the_session(tmp_path, weir):
     master.close()
 
 
+def test_a_master_that_goes_while_one_registers(tmp_path, weir):
+    """The next one gets the same: weir registers, and is asked."""
+    master = agentx.Master(tmp_path / "agentx")
+    w, _ = shown(weir, master.path, "snmp_reconnect: 1\nsnmp_ipfix_mib: true")
+    for registers in (0, 1):  # none, or one of the two, is answered
+        master.listener.settimeout(20)
+        master.agent, _ = master.listener.accept()
+        assert master.take(20)[0] == agentx.OPEN
+        if registers:
+            assert master.take(20)[0] == agentx.REGISTER
+        head = master.octets(agentx.HEADER, 20)
+        assert head[1] == agentx.REGISTER
+        master.drop()
+    master.listener.settimeout(20)
+    master.agent, _ = master.listener.accept()
+    assert [master.take(20)[0] for _ in range(3)] == [agentx.OPEN, agentx.REGISTER,
+                                                      agentx.REGISTER]
+    poll(lambda: master.ask(agentx.GET, VERSION)[2][0][0] == agentx.OCTETS)
+    master.drop()
+    assert w.stop() == 0
+    master.close()
+
+
 def test_a_master_that_accepts_nobody(tmp_path, weir):
     """As one that hangs, when so many have tried already that nobody may queue any more. weir
     counts, and ends when it is told to; and the doctor does not wait for ever, either."""
