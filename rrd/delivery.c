@@ -519,6 +519,8 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 	d->fresh = fresh;
 	d->fresh_at = fresh_at;
 	d->ks->patience_ms = ARCHIVE_PATIENCE_MS;
+	if (d->cached != NULL && fresh != NULL)
+		journal_sync_begin(d->journal); /* while rrdcached is told of it */
 	rc = d->cached != NULL ? deliver_cached(d, r, e) : deliver_direct(d, last, r, e);
 	d->fresh = NULL;
 	if (r->flushed)

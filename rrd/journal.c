@@ -224,6 +224,19 @@ head_check(const struct journal *j, struct err *e)
 	return 0;
 }
 
+/* Wait for the thread that syncs, if there is one. Returns an errno, as the disk says it only once. */
+static int
+sync_end(struct journal *j)
+{
+	if (!j->syncing)
+		return 0;
+	pthread_join(j->sync_thread, NULL);
+	j->syncing = false;
+	if (j->sync_errno == 0)
+		j->synced = j->sync_size;
+	return j->sync_errno;
+}
+
 int
 journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e)
 {
@@ -264,9 +277,27 @@ journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e)
 	return rc;
 }
 
+static void *
+sync_run(void *arg)
+{
+	struct journal *j = arg;
+
+	j->sync_errno = fdatasync(j->fd) == 0 ? 0 : errno;
+	return NULL;
+}
+
+void
+journal_sync_begin(struct journal *j)
+{
+	(void)sync_end(j);
+	j->sync_size = j->size;
+	j->syncing = pthread_create(&j->sync_thread, NULL, sync_run, j) == 0;
+}
+
 void
 journal_close(struct journal *j)
 {
+	(void)sync_end(j);
 	if (j->fd >= 0)
 		close(j->fd);
 	j->fd = -1;
@@ -300,7 +331,11 @@ journal_append(struct journal *j, const struct journal_round *r, struct err *e)
 int
 journal_sync(struct journal *j, struct err *e)
 {
-	return fdatasync(j->fd) == 0 ? 0 : journal_error(j, e);
+	j->synced = 0;
+	errno = sync_end(j);
+	if (errno != 0)
+		return journal_error(j, e);
+	return j->synced == j->size || fdatasync(j->fd) == 0 ? 0 : journal_error(j, e);
 }
 
 /* Put a file with a head and the `len` octets `p` in the journal's place. Returns it, open. */
@@ -331,6 +366,7 @@ journal_restart(struct journal *j, const struct journal_round *r, struct err *e)
 	size_t len = 0;
 	int fd;
 
+	(void)sync_end(j); /* what it synced goes */
 	if (r->n == 0 && j->fd >= 0) {
 		if (j->size > JOURNAL_START && ftruncate(j->fd, JOURNAL_START) != 0)
 			return journal_error(j, e);

@@ -16,6 +16,7 @@
 #define WEIR_RRD_JOURNAL_H
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,12 @@ struct journal {
 	uint64_t size;        /* octets, of whole rounds and the head */
 	uint64_t max;         /* octets at most */
 	uint64_t damaged;     /* octets between rounds that were none when it was opened */
+	/* private; of a journal_sync_begin that has not ended: */
+	bool syncing;
+	pthread_t sync_thread;
+	uint64_t sync_size;   /* what `size` was, */
+	uint64_t synced;      /* and is that on the disk */
+	int sync_errno;
 };
 
 /* Where the first round begins. */
@@ -84,6 +91,9 @@ int journal_append(struct journal *j, const struct journal_round *r, struct err 
 
 /* Have it on the disk. Returns 0 or -WEIR_EIO with `e`. */
 int journal_sync(struct journal *j, struct err *e);
+
+/* Begin that, in a thread of its own, while other things are done; journal_sync ends it. */
+void journal_sync_begin(struct journal *j);
 
 /* Forget all rounds and begin with `r`. Returns as journal_append. */
 int journal_restart(struct journal *j, const struct journal_round *r, struct err *e);

@@ -51,6 +51,42 @@ rounds_check(const struct journal *j, unsigned first)
 	return n;
 }
 
+/* Syncing meanwhile ends before anything else happens to the file. */
+static void
+rounds_are_synced_meanwhile(void **state)
+{
+	char *dir = scratch_new();
+	struct journal_round r = { 0 };
+	struct journal j;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(journal_open(&j, dir, UINT64_MAX, &e), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		round_make(&r, i);
+		assert_int_equal(journal_append(&j, &r, &e), 0);
+		journal_sync_begin(&j);
+		if (i % 2 == 0)
+			assert_int_equal(journal_sync(&j, &e), 0);
+	}
+	assert_int_equal(rounds_check(&j, 0), 4);
+	round_make(&r, 7);
+	assert_int_equal(journal_restart(&j, &r, &e), 0);
+	assert_false(j.syncing);
+	journal_sync_begin(&j);
+	round_make(&r, 8);
+	assert_int_equal(journal_append(&j, &r, &e), 0);
+	assert_int_equal(journal_sync(&j, &e), 0);
+	journal_sync_begin(&j);
+	journal_close(&j);
+	assert_false(j.syncing);
+	assert_int_equal(journal_open(&j, dir, UINT64_MAX, &e), 0);
+	assert_int_equal(rounds_check(&j, 7), 2);
+	journal_close(&j);
+	journal_round_fini(&r);
+	scratch_free(dir);
+}
+
 static void
 rounds_come_back(void **state)
 {
@@ -234,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rounds_come_back),
+		cmocka_unit_test(rounds_are_synced_meanwhile),
 		cmocka_unit_test(a_cut_journal_has_what_is_whole),
 		cmocka_unit_test(a_damaged_journal_does_no_harm),
 		cmocka_unit_test(a_full_journal_takes_no_more),
