@@ -15,6 +15,7 @@ What differs, and why:
 """
 import concurrent.futures
 import grp
+import json
 import os
 import pathlib
 import re
@@ -294,3 +295,37 @@ def test_group_that_weir_is_not_in(open_folder):
     assert out.returncode == 1
     assert f"{here}/conf:5: control_group daemon: Operation not permitted; the user" in out.stderr
     assert not (here / "s").exists()
+
+
+def test_clients_that_do_not_read(tmp_path, weir):
+    """Three ask for a large table and leave the answer where it is: others are answered,
+    counting goes on, and whoever reads at last is shown what was there when it asked."""
+    w, port = begin(weir, tmp_path, "memory[m]")
+    first = generate("netflow5", 100000, 100000, "--uniform", "--rate", 4000,
+                     udp=f"127.0.0.1:{port}")
+    poll(lambda: w.stats()["records_fed"] == 100000)
+    w.show("m", "--top", "1")  # all is in the table
+    rows = len(w.rows("m"))
+    assert rows > 20000
+    stuck = [subprocess.Popen([WEIR, "show", "m", "--json", "-p", w.socket], text=True,
+                              stdout=subprocess.PIPE) for _ in range(3)]
+    try:
+        for s in stuck:
+            assert s.stdout.readline().startswith("{")  # it was asked, and answered in part
+        generate("netflow5", 3000, 10, "--rate", 4000, "--seed", 2, udp=f"127.0.0.1:{port}")
+        poll(lambda: w.stats()["records_fed"] == 103000)
+        assert len(w.rows("m")) >= rows
+        w.books()
+        stuck[0].kill()
+        for s in stuck[1:]:
+            lines = s.stdout.read().splitlines()
+            assert len(lines) == rows - 1
+            assert sum(json.loads(x)["packets"] for x in lines) < int(first["packets"])
+            assert s.wait(30) == 0
+    finally:
+        for s in stuck:
+            s.kill()
+            s.wait(30)
+            s.stdout.close()
+    w.books()
+    assert w.stop() == 0
