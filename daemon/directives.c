@@ -102,7 +102,6 @@ static const struct directive pmacct_rows[] = {
 	REFUSED("uacctd_*", "weir takes packets from interfaces: write pcap_interface."),
 	REFUSED("pcap_arista_*", "weir does not look at Arista's trailers."),
 	REFUSED("print_output_custom_*", "weir loads no libraries: print_output has json and csv."),
-	REFUSED("timestamps_rfc3339", "Times have pmacct's usual form; timestamps_since_epoch makes numbers of them."),
 	REFUSED("files_umask", FILES_OWNER),
 	REFUSED("files_uid", FILES_OWNER),
 	REFUSED("files_gid", FILES_OWNER),

@@ -46,6 +46,9 @@ TABLE = {
     "bins_csv": (SIX, f"print_output: csv\n{TIME}"),
     "bins_text": (SIX, f"print_output: formatted\n{TIME}"),
     "bins_epoch": (SIX, f"print_output: json\n{TIME}\ntimestamps_since_epoch: true"),
+    "bins_rfc3339": (SIX, f"print_output: json\n{TIME}\ntimestamps_rfc3339: true"),
+    "bins_rfc3339_utc": (SIX, f"print_output: csv\n{TIME}\ntimestamps_rfc3339: true\n"
+                         "timestamps_utc: true"),
     "bins_utc": (SIX, f"print_output: json\n{TIME}\ntimestamps_utc: true"),
     "packets": (SIX, "print_output: csv\nprint_preprocess: minp=20"),
     "any": (SIX, "print_output: csv\nprint_preprocess: minp=40, minb=20000"),
