@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "lib/intern.h"
 #include "tests/collectors/class_rig.h"
+#include "tests/core/class_sink.h"
 #include "tests/core/fake.h"
 
 #define PACKETS   6000U
@@ -30,83 +31,6 @@
 static const char *const classes[] = { "web", "mail", "guess", "unknown", "RTP", "SIP" };
 enum { CLASSES = sizeof(classes) / sizeof(classes[0]) };
 
-/* What a view has written: packets by interval and class; of one without classes, in the first. */
-struct sink {
-	enum view_unknown unknown;
-	uint64_t packets[INTERVALS][CLASSES];
-};
-
-static struct sink *
-sink_of(const struct output *o)
-{
-	struct sink *s;
-
-	memcpy(&s, &o->config, sizeof(s));
-	return s;
-}
-
-static int
-sink_plan(struct output *o, struct view_config *vc, struct err *e)
-{
-	(void)e;
-	vc->hold_open = vc->adds_up = true;
-	vc->unknown = sink_of(o)->unknown;
-	return 0;
-}
-
-static int
-sink_open(struct output *o, struct err *e)
-{
-	(void)o, (void)e;
-	return 0;
-}
-
-static unsigned
-class_no(const struct snapshot *s, const uint8_t *row)
-{
-	uint32_t id;
-
-	memcpy(&id, rowspec_value(s->rs, row, &fields[F_CLASS]), sizeof(id));
-	for (unsigned i = 0; i < CLASSES; i++)
-		if (strcmp(intern_text(id), classes[i]) == 0)
-			return i;
-	fail_msg("class %s", intern_text(id));
-	return 0;
-}
-
-static int
-sink_write(struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
-{
-	struct sink *sink = sink_of(o);
-
-	(void)e;
-	for (uint32_t i = 0; i < s->n; i++) {
-		const uint8_t *row = snapshot_row(s, i);
-		uint64_t minute = (snapshot_bin(s, row).start - START) / (60 * CLOCK_S);
-
-		assert_true(minute < INTERVALS);
-		sink->packets[minute][sink->unknown != UNKNOWN_GOES ? class_no(s, row) : 0] +=
-		    rowspec_sums_get(s->rs, row)->packets;
-	}
-	r->rows = r->written = s->n;
-	return 0;
-}
-
-static void
-sink_close(struct output *o)
-{
-	(void)o;
-}
-
-static const struct output_ops sink_output = {
-	.type = "sink",
-	.wants = OUTPUT_SNAPSHOTS,
-	.plan = sink_plan,
-	.open = sink_open,
-	.write = sink_write,
-	.close = sink_close,
-};
-
 /* A run over the capture. */
 struct run {
 	enum view_unknown unknown;
@@ -116,7 +40,7 @@ struct run {
 	unsigned workers;
 	uint32_t read;  /* packets of a read */
 	uint32_t round; /* and from one round of the publisher to the next; 0: none */
-	struct sink of_classes, all;
+	struct class_sink of_classes, all;
 	struct engine *en;
 	struct class_config config;
 	struct packet_wants wants;
@@ -133,14 +57,18 @@ run_open(struct run *r)
 	struct err e = ERR_INIT;
 
 	clock_set(START);
+	r->all = r->of_classes = (struct class_sink){ .start = START, .n_bins = INTERVALS,
+		.hold_open = true, .adds_up = true };
+	r->of_classes.classes = classes;
+	r->of_classes.n_classes = CLASSES;
 	r->of_classes.unknown = r->unknown;
 	r->config = class_rig_config(1000);
 	r->config.idle_ms = r->idle_ms;
 	assert_non_null(r->config.channels = channels_new());
 	r->en = fake_engine(r->workers, 100);
-	assert_int_equal(engine_output(r->en, &sink_output, "classes", &by_class, &no_rules,
+	assert_int_equal(engine_output(r->en, &class_sink_output, "classes", &by_class, &no_rules,
 	                     &r->of_classes, &e), 0);
-	assert_int_equal(engine_output(r->en, &sink_output, "all", &none, &no_rules, &r->all, &e), 0);
+	assert_int_equal(engine_output(r->en, &class_sink_output, "all", &none, &no_rules, &r->all, &e), 0);
 	fake_prepare(r->en);
 	assert_int_equal(engine_collector(r->en, &fake_collector, &in, 0, &e), 0);
 	packet_wants_init(&r->wants, &r->en->workers[0].pipeline.needs);

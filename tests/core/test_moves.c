@@ -17,6 +17,7 @@
 #include "core/watch.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
+#include "tests/core/class_sink.h"
 #include "tests/core/fake.h"
 
 #define BINS    8U
@@ -25,95 +26,14 @@
 
 static const char *const classes[] = { "unknown", "web", "mail" };
 enum { UNKNOWN, WEB, MAIL, CLASSES };
-
-/* What view `out` is asked for, and what was written of it. */
-struct sink {
-	bool hold_open, adds_up;
-	enum view_unknown unknown;
-	unsigned writes;
-	uint64_t packets[BINS][CLASSES];
-};
-
-static struct sink *
-sink_of(const struct output *o)
-{
-	struct sink *s;
-
-	memcpy(&s, &o->config, sizeof(s));
-	return s;
-}
-
-static int
-sink_plan(struct output *o, struct view_config *vc, struct err *e)
-{
-	const struct sink *s = sink_of(o);
-
-	(void)e;
-	vc->hold_open = s->hold_open;
-	vc->adds_up = s->adds_up;
-	vc->unknown = s->unknown;
-	return 0;
-}
-
-static int
-sink_open(struct output *o, struct err *e)
-{
-	(void)o, (void)e;
-	return 0;
-}
-
-static unsigned
-class_no(uint32_t id)
-{
-	for (unsigned i = 0; i < CLASSES; i++)
-		if (strcmp(intern_text(id), classes[i]) == 0)
-			return i;
-	fail_msg("class %s", intern_text(id));
-	return 0;
-}
-
-static int
-sink_write(struct output *o, const struct snapshot *s, struct output_result *r, struct err *e)
-{
-	struct sink *sink = sink_of(o);
-
-	(void)e;
-	sink->writes++;
-	for (uint32_t i = 0; i < s->n; i++) {
-		const uint8_t *row = snapshot_row(s, i);
-		const struct sums *sums = rowspec_sums_get(s->rs, row);
-		uint64_t start = snapshot_bin(s, row).start;
-		uint32_t id;
-
-		memcpy(&id, rowspec_value(s->rs, row, &fields[F_CLASS]), sizeof(id));
-		assert_true(sums->packets > 0); /* no row is empty */
-		sink->packets[(start - START) / (60 * CLOCK_S)][class_no(id)] += sums->packets;
-	}
-	r->rows = r->written = s->n;
-	return 0;
-}
-
-static void
-sink_close(struct output *o)
-{
-	(void)o;
-}
-
-static const struct output_ops sink_output = {
-	.type = "sink",
-	.wants = OUTPUT_SNAPSHOTS,
-	.plan = sink_plan,
-	.open = sink_open,
-	.write = sink_write,
-	.close = sink_close,
-};
+#define SINK .classes = classes, .n_classes = CLASSES, .start = START, .n_bins = BINS
 
 /* Records are called by letters, in the order of their coming. */
 struct rig {
 	struct engine *en;
 	struct pipeline *p;
 	struct collector *door;
-	struct sink sink;
+	struct class_sink sink;
 	uint64_t now; /* ns since 1970 */
 	unsigned n;
 	struct flow records[RECORDS];
@@ -131,9 +51,10 @@ rig_open(struct rig *g, bool hold_open, bool adds_up, enum view_unknown unknown)
 	memset(g, 0, sizeof(*g));
 	clock_set(START);
 	g->now = START;
-	g->sink = (struct sink){ .hold_open = hold_open, .adds_up = adds_up, .unknown = unknown };
+	g->sink = (struct class_sink){ SINK, .hold_open = hold_open, .adds_up = adds_up,
+		.unknown = unknown };
 	g->en = fake_engine(1, 100);
-	assert_int_equal(engine_output(g->en, &sink_output, "a", &common,
+	assert_int_equal(engine_output(g->en, &class_sink_output, "a", &common,
 	                     &(struct rules_config){ 0 }, &g->sink, &e), 0);
 	fake_prepare(g->en);
 	assert_int_equal(engine_collector(g->en, &fake_collector, &none, 1, &e), 0);
@@ -345,7 +266,7 @@ ledger_packets(struct ledger *l, uint64_t n[CLASSES])
 		uint32_t id;
 
 		memcpy(&id, rowspec_value(l->rs, row, &fields[F_CLASS]), sizeof(id));
-		n[class_no(id)] += rowspec_sums_get(l->rs, row)->packets;
+		n[class_sink_no(classes, CLASSES, id)] += rowspec_sums_get(l->rs, row)->packets;
 	}
 	ledger_unlock(l);
 }
@@ -418,7 +339,7 @@ test_debts_end(void **state)
  * and the books balance. Rounds of 20 packets, of which some move, once or twice, a while later.
  */
 static void
-ledger_catches_up(struct sink *sink)
+ledger_catches_up(struct class_sink *sink)
 {
 	enum { ROUNDS = 300, EACH = 20, PACKETS = ROUNDS * EACH };
 	static const struct output_config common = { .aggregate = "class" },
@@ -447,7 +368,7 @@ ledger_catches_up(struct sink *sink)
 	for (unsigned i = 0; i < CLASSES; i++)
 		ids[i] = intern(classes[i], strlen(classes[i]));
 	if (sink != NULL)
-		assert_int_equal(engine_output(en, &sink_output, "a", &written, &no_rules, sink, &e), 0);
+		assert_int_equal(engine_output(en, &class_sink_output, "a", &written, &no_rules, sink, &e), 0);
 	fake_output_add(en, &fake_ledger, "apps", &common, &out);
 	assert_int_equal(en->n_views, 1);
 	fake_prepare(en);
@@ -492,7 +413,7 @@ ledger_catches_up(struct sink *sink)
 		free(list);
 	}
 	for (unsigned i = 0; i < PACKETS; i++) {
-		want[class_no(records[i].class_id)] += records[i].packets;
+		want[class_sink_no(classes, CLASSES, records[i].class_id)] += records[i].packets;
 		assert_int_equal(lost[i], 0);
 	}
 	assert_memory_equal(is, want, sizeof(is));
@@ -510,7 +431,7 @@ ledger_catches_up(struct sink *sink)
 static void
 test_ledgers_catch_up(void **state)
 {
-	struct sink sink = { .hold_open = true, .unknown = UNKNOWN_HOLDS_BIN };
+	struct class_sink sink = { SINK, .hold_open = true, .unknown = UNKNOWN_HOLDS_BIN };
 
 	(void)state;
 	ledger_catches_up(NULL);
