@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/boot.h"
 #include "agent/control.h"
@@ -189,20 +190,49 @@ requests_read(struct requests *q, uint8_t *p, size_t n)
 	return link_follow(l, p, n - at) ? (ssize_t)(n - at) : -1;
 }
 
+/*
+ * The connection went while the library opens its session. It registers from within a list of
+ * callbacks, would take some out of it when told, go on through what it has freed, and mark as
+ * registered what is not, for all masters to come. So what it waits for is answered first, in the master's stead: that it failed. It sends nothing more
+ * then, and is told when the session is served. Returns the octets of that answer to `buf`;
+ * 0 when there is none to give.
+ */
+static size_t
+requests_give_up(struct requests *q, uint8_t *buf, size_t room)
+{
+	enum { GEN_ERR = 5, LENGTH = 8 };
+	bool network = (q->sent[2] & AGENTX_NETWORK_ORDER) != 0;
+
+	if (!q->opening || q->sent[0] == 0 || !link_is_between(&q->link) ||
+	    room < WIRE_HEADER + LENGTH)
+		return 0;
+	(void)shutdown(q->link.fd, SHUT_RDWR);
+	memset(buf, 0, WIRE_HEADER + LENGTH);
+	memcpy(buf, q->sent, WIRE_HEADER - 4);
+	buf[1] = AGENTX_RESPONSE;
+	buf[2] &= AGENTX_NETWORK_ORDER;
+	buf[WIRE_HEADER - (network ? 1 : 4)] = LENGTH;
+	buf[WIRE_HEADER + (network ? 5 : 4)] = GEN_ERR;
+	q->sent[0] = 0;
+	return WIRE_HEADER + LENGTH;
+}
+
 /* What the library reads the master's connection with. */
 static int
 requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *olength)
 {
-	ssize_t n = link_receive(&serving->link, buf, (size_t)size);
+	struct requests *q = serving;
+	ssize_t n = link_receive(&q->link, buf, (size_t)size);
+	bool gone = n == 0 || (n == -1 && errno != EAGAIN);
 
 	*opaque = NULL;
 	*olength = 0;
-	if (n == 0 || (n == -1 && errno != EAGAIN))
-		return (int)n; /* it has closed */
-	if (n > 0)
-		n = requests_read(serving, buf, (size_t)n);
-	else
-		n = 0;
+	if (gone) {
+		size_t answer = requests_give_up(q, buf, (size_t)size);
+
+		return answer > 0 ? (int)answer : (int)n; /* or it has closed */
+	}
+	n = n > 0 ? requests_read(q, buf, (size_t)n) : 0;
 	if (n == 0)
 		t->flags |= NETSNMP_TRANSPORT_FLAG_EMPTY_PKT; /* nothing for the library: go on */
 	return (int)n;
@@ -212,8 +242,15 @@ requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *
 static int
 requests_send(netsnmp_transport *t, const void *buf, int size, void **opaque, int *olength)
 {
+	struct requests *q = serving;
+
 	(void)t, (void)opaque, (void)olength;
-	return link_send(&serving->link, buf, (size_t)size) ? size : -1;
+	if ((size_t)size >= WIRE_HEADER)
+		memcpy(q->sent, buf, WIRE_HEADER);
+	if (link_send(&q->link, buf, (size_t)size))
+		return size;
+	q->sent[0] = 0;
+	return -1;
 }
 
 /* What goes the library's way */
@@ -299,6 +336,8 @@ requests_attach(struct requests *q, netsnmp_session *one)
 		return;
 	q->library = one->callback;
 	set_abandon(q); /* another master has begun none */
+	q->opening = true;
+	q->sent[0] = 0;
 	serving = q;
 	one->callback = requests_take;
 	q->one = one;

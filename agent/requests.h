@@ -39,6 +39,8 @@ struct requests {
 	struct stats *stats;
 	struct link link;             /* with the master */
 	struct snmp_session *one;     /* with the master */
+	bool opening;                 /* that, from requests_attach until it is served */
+	uint8_t sent[WIRE_HEADER];    /* of the library's last PDU; version 0: of none */
 	const char *boot_file;
 	struct moment now;            /* of the requests being answered */
 	struct cell last;             /* that was found */

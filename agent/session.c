@@ -160,11 +160,6 @@ session_connected(int major, int minor, void *server, void *client)
 		one->retries = 0;
 		requests_attach(&s->requests, one);
 	}
-	/*
-	 * The library registers next what it has not marked as registered. It marks that even
-	 * when the master went in between, and would never register it again.
-	 */
-	register_mib_detach();
 	s->n_sealed = 0;
 	s->connected = true;
 	log_info("snmp: connected to the AgentX master at %s", session_socket());
@@ -306,6 +301,7 @@ session_run(struct session *s)
 		bool ready = false;
 		uint64_t woken;
 
+		s->requests.opening = false;
 		if (fds[0].revents != 0)
 			(void)!read(s->wake_fd, &woken, sizeof(woken));
 		for (nfds_t i = 1; i < n; i++)
