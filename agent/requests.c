@@ -193,9 +193,9 @@ requests_read(struct requests *q, uint8_t *p, size_t n)
 /*
  * The connection went while the library opens its session. It registers from within a list of
  * callbacks, would take some out of it when told, go on through what it has freed, and mark as
- * registered what is not, for all masters to come. So what it waits for is answered first, in the master's stead: that it failed. It sends nothing more
- * then, and is told when the session is served. Returns the octets of that answer to `buf`;
- * 0 when there is none to give.
+ * registered what is not, for all masters to come. So what it waits for is answered first,
+ * in the master's stead: that it failed. It sends nothing more then, and is told when the
+ * session is served. Returns the octets of that answer to `buf`; 0 when there is none to give.
  */
 static size_t
 requests_give_up(struct requests *q, uint8_t *buf, size_t room)
