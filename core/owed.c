@@ -15,13 +15,14 @@
 /* Behind two keys and the rest of a row, which is what is owed. */
 struct debt {
 	uint64_t records; /* of how many it was, all in all */
-	uint64_t since;   /* ns since 1970: when some was added last */
+	uint64_t since;   /* ns since 1970: when some was added last; its minute begins anew */
 };
 
 struct owed {
 	const struct rowspec *rs;
 	struct table debts;   /* the keys of who owes and who gets it, in bin 0 */
 	struct table counted; /* scratch: what rows have counted of a slab, and not yet paid */
+	uint64_t dropped;     /* records of debts that were forgotten, and nobody told yet */
 	uint32_t *to;         /* scratch: new numbers of debts */
 	uint8_t *part;        /* scratch: a row */
 };
@@ -43,12 +44,6 @@ static uint8_t *
 debt_what(const struct rowspec *rs, uint8_t *row)
 {
 	return row + rs->key_octets;
-}
-
-static bool
-is_nothing(const struct rowspec *rs, const uint8_t *row)
-{
-	return sums_equal(rowspec_sums_get(rs, row), &(struct sums){ 0 });
 }
 
 struct owed *
@@ -87,8 +82,11 @@ owed_free(struct owed *o)
 void
 owed_clear(struct owed *o)
 {
-	if (o != NULL)
-		table_clear(&o->debts);
+	if (o == NULL)
+		return;
+	for (uint32_t i = 0; i < o->debts.n; i++)
+		o->dropped += debt_of(o->rs, table_row(&o->debts, i))->records;
+	table_clear(&o->debts);
 }
 
 uint64_t
@@ -167,7 +165,7 @@ debt_pay(struct owed *o, struct ledger *l, uint8_t *row, const struct slab *s, u
 		return false;
 	memcpy(o->part, what, rs->row_octets);
 	rowspec_limit(rs, o->part, has);
-	if (is_nothing(rs, o->part) || (gets = counted_of(o, what, s)) == NULL ||
+	if (rowspec_counts_nothing(rs, o->part) || (gets = counted_of(o, what, s)) == NULL ||
 	    (to = ledger_row_take(l, what, now)) == NULL)
 		return false;
 	rowspec_take_off_row(rs, what, o->part);
@@ -188,7 +186,8 @@ debts_pay(struct owed *o, struct ledger *l, const struct slab *s, uint64_t now)
 	for (uint32_t i = 0; i < o->debts.n; i++) {
 		uint8_t *row = table_row(&o->debts, i);
 
-		paid |= !is_nothing(o->rs, debt_what(o->rs, row)) && debt_pay(o, l, row, s, now);
+		paid |= !rowspec_counts_nothing(o->rs, debt_what(o->rs, row)) &&
+		    debt_pay(o, l, row, s, now);
 	}
 	return paid;
 }
@@ -202,7 +201,7 @@ debts_tidy(struct owed *o, uint64_t now, struct moves_told *told)
 	for (uint32_t i = 0; i < o->debts.n; i++) {
 		uint8_t *row = table_row(&o->debts, i);
 		const struct debt *d = debt_of(o->rs, row);
-		bool paid = is_nothing(o->rs, debt_what(o->rs, row));
+		bool paid = rowspec_counts_nothing(o->rs, debt_what(o->rs, row));
 		bool old = now < d->since || now - d->since > OWED_KEEP;
 
 		told->moved += paid ? d->records : 0;
@@ -216,8 +215,9 @@ debts_tidy(struct owed *o, uint64_t now, struct moves_told *told)
 struct moves_told
 owed_settle(struct owed *o, struct ledger *l, const struct slab *s, uint64_t now)
 {
-	struct moves_told told = { 0, 0 };
+	struct moves_told told = { 0, o->dropped };
 
+	o->dropped = 0;
 	for (uint32_t i = 0; i < s->moves.n; i++)
 		told.stayed += debt_add(o, table_row(&s->moves, i), now);
 	for (unsigned pass = 0; pass < OWED_PASSES && debts_pay(o, l, s, now); pass++)

@@ -68,14 +68,6 @@ slab_bin_find(const struct slab *s, uint64_t stamp)
 	return -1;
 }
 
-static bool
-row_is_empty(const struct rowspec *rs, const uint8_t *row)
-{
-	static const struct sums none;
-
-	return sums_equal(rowspec_sums_get(rs, row), &none);
-}
-
 void
 slab_tidy(const struct rowspec *rs, struct slab *s)
 {
@@ -84,7 +76,8 @@ slab_tidy(const struct rowspec *rs, struct slab *s)
 	if (!s->emptied || (to = malloc(s->table.n * sizeof(*to))) == NULL)
 		return;
 	for (uint32_t i = 0; i < s->table.n; i++)
-		to[i] = row_is_empty(rs, table_row(&s->table, i)) ? UINT32_MAX : left++;
+		to[i] = rowspec_counts_nothing(rs, table_row(&s->table, i)) ? UINT32_MAX
+		                                                           : left++;
 	table_renumber(&s->table, to, left);
 	free(to);
 	s->emptied = false;

@@ -229,6 +229,19 @@ rowspec_holds_row(const struct rowspec *rs, const uint8_t *row, const uint8_t *l
 	return holds;
 }
 
+bool
+rowspec_counts_nothing(const struct rowspec *rs, const uint8_t *row)
+{
+	bool nothing = sums_equal(rowspec_sums_get(rs, row), &(struct sums){ 0 });
+
+	for (uint16_t i = 0; nothing && i < rs->n_extras; i++) {
+		const struct rowspec_extra *x = &rs->extras[i];
+
+		nothing = x->merge != FIELD_ADD || field_uint(row + x->to, x->octets) == 0;
+	}
+	return nothing;
+}
+
 /* Take `less` off field `x` of `row`, if it adds up. */
 static void
 extra_take_off(const struct rowspec_extra *x, uint8_t *row, uint64_t less)

@@ -155,6 +155,9 @@ void rowspec_take_off(const struct rowspec *rs, uint8_t *row, const struct flow 
 /* The same for what row `less` (same layout) counts. */
 void rowspec_take_off_row(const struct rowspec *rs, uint8_t *row, const uint8_t *less);
 
+/* Whether the sums and ADD fields of `row` are all 0. */
+bool rowspec_counts_nothing(const struct rowspec *rs, const uint8_t *row);
+
 /* Cut the sums and ADD fields of `row` down to those of row `most` (same layout). */
 void rowspec_limit(const struct rowspec *rs, uint8_t *row, const uint8_t *most);
 

@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "core/ledger.h"
+#include "core/moves.h"
 #include "core/view.h"
 #include "lib/clock.h"
+#include "lib/intern.h"
 #include "tests/core/traffic.h"
 
 #define AGGREGATE "src_host,proto,tcpflags"
@@ -300,6 +302,62 @@ test_bound(void **state)
 	ledger_free(NULL);
 }
 
+/* One packet of `class`, with `octets` of the link. */
+static struct flow
+packet_of(const char *class, uint64_t octets)
+{
+	return (struct flow){ .packets = 1, .bytes = 100, .link_bytes = octets,
+		.class_id = intern(class, strlen(class)) };
+}
+
+static void
+slab_count(const struct rowspec *rs, struct slab *s, const struct flow *f)
+{
+	uint64_t key[ROWSPEC_MAX_KEY / 8 + 1];
+	uint16_t bin = 0;
+	uint8_t *row;
+
+	rowspec_pack(rs, f, &bin, 1, (uint8_t *)key);
+	assert_int_equal(table_upsert(&s->table, key, 1, &row), 0);
+	rowspec_add(rs, row, f);
+}
+
+/* A debt is paid when all of it is, and one that is forgotten is said to have stayed. */
+static void
+test_debts(void **state)
+{
+	struct field_set set = { 0 };
+	struct ledger *l;
+	struct slab *s;
+	struct rowspec rs;
+	struct flow was = packet_of("unknown", 114), is = packet_of("web", 114), more;
+	struct moves_told told;
+
+	(void)state;
+	assert_int_equal(field_set_parse("class,link_bytes", &set, NULL), 0);
+	rowspec_compile(&rs, &set);
+	l = ledger_new(&rs, 100, NULL);
+	s = slab_new(&rs, 100, NULL);
+	assert_true(l != NULL && s != NULL && moves_init(&rs, s, NULL) == 0);
+	for (uint64_t round = 1; round <= 6; round++) {
+		slab_clear(s);
+		slab_bin(s, BIN_ALL);
+		more = packet_of("unknown", round == 3 ? 0 : 114);
+		if (round != 2 && round != 5)
+			slab_count(&rs, s, &more);
+		else
+			assert_int_equal(moves_later(&rs, s, &was, &is, 0), MOVED_TOLD);
+		told = ledger_add(l, s, round * CLOCK_S);
+		/* The third lets it pay the packet, not the link's octets; the fourth those. */
+		assert_int_equal(told.moved, round == 4);
+		assert_int_equal(told.stayed, round == 6);
+		if (round == 5)
+			ledger_clear(l, round * CLOCK_S);
+	}
+	slab_free(s);
+	ledger_free(l);
+}
+
 int
 main(void)
 {
@@ -310,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_idle_rows_make_room),
 		cmocka_unit_test(test_rows_stay_for_ever_where_they_should),
+		cmocka_unit_test(test_debts),
 		cmocka_unit_test(test_bound),
 	};
 

@@ -447,6 +447,7 @@ test_limit(void **state)
 	rowspec_add(&rs, (uint8_t *)row, &f);
 	rowspec_add(&rs, (uint8_t *)most, &g);
 	assert_true(rowspec_holds(&rs, (uint8_t *)row, &f));
+	assert_false(rowspec_counts_nothing(&rs, (uint8_t *)row));
 	assert_true(rowspec_holds_row(&rs, (uint8_t *)row, (uint8_t *)row));
 	assert_false(rowspec_holds_row(&rs, (uint8_t *)row, (uint8_t *)most)); /* fewer bytes */
 	more = f, more.link_bytes++;
@@ -461,6 +462,10 @@ test_limit(void **state)
 	                     fields[F_LINK_BYTES].octets), 69);
 	assert_int_equal(field_uint(rowspec_value(&rs, (uint8_t *)row, &fields[F_TCPFLAGS]),
 	                     fields[F_TCPFLAGS].octets), 2);
+	*rowspec_sums(&rs, (uint8_t *)row) = (struct sums){ 0 };
+	assert_false(rowspec_counts_nothing(&rs, (uint8_t *)row)); /* octets of the link */
+	rowspec_take_off(&rs, (uint8_t *)row, &(struct flow){ .link_bytes = 69 });
+	assert_true(rowspec_counts_nothing(&rs, (uint8_t *)row)); /* whatever its flags are */
 }
 
 int
