@@ -20,7 +20,7 @@
 
 #define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
 #define REST_MS      50 /* from the end of a round to one that somebody asks for */
-#define BREATH_MS    1 /* to one that a file waits for */
+#define BREATH_MS    1 /* to one that a file waits for, if the last one was of use to it */
 #define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
 
 struct publisher {
@@ -30,6 +30,7 @@ struct publisher {
 	pthread_cond_t changed;
 	bool running, stop;
 	bool hurry;               /* a file waits for a round; under the lock */
+	bool stalled;             /* the last round could not help one */
 	uint64_t horizon;         /* of this round: what is older was in the shards at the cut */
 	uint64_t asked, answered; /* requests for a round: made, and met; under the lock */
 	uint32_t cut;
@@ -108,6 +109,7 @@ outputs_have_room(const struct engine *en, const struct view *v)
 /*
  * Whether some output needs what the shards of view `no` hold. Where one of these is crowded,
  * and what is held already has no way out, nothing is taken: there is no room for more bins.
+ * A ledger on the view has to wait with it, as the same slab is for both.
  */
 static bool
 view_wants_rotation(const struct engine *en, unsigned no, uint64_t now, bool last)
@@ -436,12 +438,14 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 	struct engine *en = p->engine;
 
 	p->horizon = engine_horizon(en, now); /* before the cut: after it files are read on */
+	p->stalled = false;
 	for (unsigned i = 0; i < en->n_views; i++) {
 		/* A worker that was late for the last cut has left its slab there. */
 		view_collect(en, i, now);
 		en->views[i]->crowded = view_is_crowded(en, i);
 		en->views[i]->offered = view_wants_rotation(en, i, now, last) &&
 		    view_offer(en, i, last);
+		p->stalled |= en->views[i]->crowded && !en->views[i]->offered;
 	}
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)
@@ -475,12 +479,14 @@ later(struct timespec t, long ms)
 
 /*
  * Until `tick`; when somebody asks for a round, until it has rested since `ended`; when a file
- * waits, until it has taken breath. Returns false to stop.
+ * waits, until it has taken breath: rested, where an output stalls, for as long as that does.
+ * Returns false to stop.
  */
 static bool
 round_wait(struct publisher *p, const struct timespec *tick, const struct timespec *ended)
 {
-	const struct timespec rest = later(*ended, REST_MS), breath = later(*ended, BREATH_MS);
+	const struct timespec rest = later(*ended, REST_MS);
+	const struct timespec breath = p->stalled ? rest : later(*ended, BREATH_MS);
 
 	while (!p->stop) {
 		const struct timespec *until = tick;

@@ -9,7 +9,8 @@
  *                      publish: view->held -> snapshot -> outputs
  *
  * Rows that outputs have no room for stay in view->held, merged with the next: counting
- * never waits, nothing is lost.
+ * never waits, nothing is lost. But files wait, before there are more bins than a slab tells
+ * apart; until an output on the view moves on, a ledger on it is told of no more, either.
  */
 #ifndef WEIR_CORE_PUBLISHER_H
 #define WEIR_CORE_PUBLISHER_H
@@ -43,7 +44,10 @@ void publisher_round(struct publisher *p, uint64_t now, bool last);
  */
 void publisher_refresh(struct publisher *p);
 
-/* Have a round begin at once, and do not wait for it: a file waits. Any thread. */
+/*
+ * Have a round begin at once, and do not wait for it: a file waits. Some 50 ms after the last one,
+ * if that could take nothing, as an output stalls. Any thread.
+ */
 void publisher_hurry(struct publisher *p);
 
 /* Something that the publisher may wait for has changed. Any thread. */

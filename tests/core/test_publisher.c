@@ -382,6 +382,76 @@ test_full_queue(void **state)
 	sem_destroy(&gate);
 }
 
+/*
+ * A file's worker whose output is stuck: it asks for a round whenever one has ended, and has as
+ * many bins as make it wait.
+ */
+static void
+crowd(struct rig *g)
+{
+	struct shard *sh = &g->en->workers[0].shards[0];
+
+	for (uint64_t i = 0; sh->active->n_bins < SLAB_CROWDED; i++)
+		slab_bin(sh->active, (struct bin){ i * 60 * CLOCK_S, (i + 1) * 60 * CLOCK_S });
+	pipeline_crowded_see(&g->en->workers[0].pipeline);
+}
+
+/* Rounds that a file asks for, one behind the other, are few while an output stalls. */
+static void
+test_stalled_output(void **state)
+{
+	struct rig g;
+	struct publisher *p;
+	sem_t gate;
+	struct err e = ERR_INIT;
+	struct timespec began, ended;
+	uint64_t before;
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	rig_open(&g, &binned, false);
+	p = g.en->publisher;
+	g.out.gate = &gate;
+	assert_int_equal(output_start(g.o, &e), 0);
+	for (unsigned i = 0; i < 4; i++) { /* one written, one queued, and one held */
+		crowd(&g);
+		rig_round(&g, 200, 60, false);
+	}
+	assert_true(g.o->view->held->n_bins >= SLAB_CROWDED);
+	crowd(&g);
+	rig_round(&g, 200, 1, false);
+	assert_false(g.o->view->offered);
+	assert_true(g.en->workers[0].shards[0].active->n_bins >= SLAB_CROWDED);
+
+	assert_int_equal(publisher_start(p, &e), 0);
+	clock_gettime(CLOCK_MONOTONIC, &began); /* not clock_mono: that one stands still */
+	before = publisher_rounds(p);
+	for (uint64_t last = before; last < before + 5; last = publisher_rounds(p)) {
+		publisher_hurry(p);
+		while (publisher_rounds(p) == last)
+			sched_yield();
+	}
+	/* Of these each but the first has rested, however slow the machine is. */
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	assert_true((ended.tv_sec - began.tv_sec) * 1000 +
+	        (ended.tv_nsec - began.tv_nsec) / 1000000 >= 3 * 50);
+	publisher_stop(p);
+
+	sem_post(&gate);
+	sem_post(&gate);
+	while (!output_has_room(g.o))
+		sched_yield();
+	rig_round(&g, 200, 1, false);
+	assert_true(g.o->view->offered);
+	for (unsigned i = 0; i < 3; i++)
+		sem_post(&gate);
+	rig_round(&g, 200, 1, true);
+	output_stop(g.o);
+	truth_check(g.out.truth, false, "a stalled output");
+	rig_close(&g);
+	sem_destroy(&gate);
+}
+
 /* At the end the publisher waits for a full queue, and nothing is left behind. */
 static void
 test_last_round_waits_for_room(void **state)
@@ -542,6 +612,7 @@ main(void)
 		cmocka_unit_test(test_bins_of_a_shard_that_stays),
 		cmocka_unit_test(test_late_worker),
 		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_stalled_output),
 		cmocka_unit_test(test_last_round_waits_for_room),
 		cmocka_unit_test(test_pool_is_empty),
 		cmocka_unit_test(test_ledger),
