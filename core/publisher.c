@@ -20,7 +20,7 @@
 
 #define TICK_S       1 /* publish interval of ledgers, and how finely refresh times are kept */
 #define REST_MS      50 /* from the end of a round to one that somebody asks for */
-#define BREATH_MS    1 /* to one that a file waits for, if the last one was of use to it */
+#define BREATH_MS    1 /* to one that a file waits for; more, up to REST_MS, when it waits in vain */
 #define CUT_WAIT_S   5 /* a worker that has not answered by then is left out of the round */
 
 struct publisher {
@@ -30,7 +30,7 @@ struct publisher {
 	pthread_cond_t changed;
 	bool running, stop;
 	bool hurry;               /* a file waits for a round; under the lock */
-	bool stalled;             /* the last round could not help one */
+	unsigned breath_ms;       /* from the end of a round to one that a file waits for */
 	uint64_t horizon;         /* of this round: what is older was in the shards at the cut */
 	uint64_t asked, answered; /* requests for a round: made, and met; under the lock */
 	uint32_t cut;
@@ -48,6 +48,7 @@ publisher_new(struct engine *engine, struct err *e)
 		return NULL;
 	}
 	p->engine = engine;
+	p->breath_ms = BREATH_MS;
 	p->limit = (struct log_limit)LOG_LIMIT_INIT;
 	pthread_mutex_init(&p->lock, NULL);
 	thread_cond_init(&p->changed);
@@ -436,17 +437,19 @@ void
 publisher_round(struct publisher *p, uint64_t now, bool last)
 {
 	struct engine *en = p->engine;
+	bool stalled = false;
 
 	p->horizon = engine_horizon(en, now); /* before the cut: after it files are read on */
-	p->stalled = false;
 	for (unsigned i = 0; i < en->n_views; i++) {
 		/* A worker that was late for the last cut has left its slab there. */
 		view_collect(en, i, now);
 		en->views[i]->crowded = view_is_crowded(en, i);
 		en->views[i]->offered = view_wants_rotation(en, i, now, last) &&
 		    view_offer(en, i, last);
-		p->stalled |= en->views[i]->crowded && !en->views[i]->offered;
+		stalled |= en->views[i]->crowded && !en->views[i]->offered;
 	}
+	p->breath_ms = !stalled ? BREATH_MS
+	    : p->breath_ms < REST_MS / 2 ? 2 * p->breath_ms : REST_MS;
 	cut_make(p);
 	for (unsigned i = 0; i < en->n_views; i++)
 		view_round(p, i, now, last);
@@ -479,14 +482,13 @@ later(struct timespec t, long ms)
 
 /*
  * Until `tick`; when somebody asks for a round, until it has rested since `ended`; when a file
- * waits, until it has taken breath: rested, where an output stalls, for as long as that does.
- * Returns false to stop.
+ * waits, until it has taken breath. Returns false to stop.
  */
 static bool
 round_wait(struct publisher *p, const struct timespec *tick, const struct timespec *ended)
 {
 	const struct timespec rest = later(*ended, REST_MS);
-	const struct timespec breath = p->stalled ? rest : later(*ended, BREATH_MS);
+	const struct timespec breath = later(*ended, p->breath_ms);
 
 	while (!p->stop) {
 		const struct timespec *until = tick;

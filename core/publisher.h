@@ -45,8 +45,8 @@ void publisher_round(struct publisher *p, uint64_t now, bool last);
 void publisher_refresh(struct publisher *p);
 
 /*
- * Have a round begin at once, and do not wait for it: a file waits. Some 50 ms after the last one,
- * if that could take nothing, as an output stalls. Any thread.
+ * Have a round begin at once, and do not wait for it: a file waits. While an output stalls, so that
+ * rounds can take nothing, they come more and more seldom, to 50 ms one after the other. Any thread.
  */
 void publisher_hurry(struct publisher *p);
 
