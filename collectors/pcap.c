@@ -146,7 +146,7 @@ take_starts(struct take *t, unsigned end)
 	for (unsigned i = t->first; t->door->config->unknown_etype && i < end; i++)
 		if (ip_is_none(&flows[i].src_host) && ip_is_none(&flows[i].dst_host))
 			flows[i].flows = 0;
-	t->first = end % FLOW_BATCH;
+	t->first = end % pipeline_batch(t->pipeline);
 }
 
 /* The first `end` slots are filled: do what looks at many at once, and at what is final. */
@@ -235,8 +235,8 @@ take_frame(struct take *t, const struct packet_link *link, const struct frame *f
 	pipeline_frame(t->pipeline, frame);
 	if (classified)
 		classes_take(t->door->classes, link, frame, f);
-	if (t->pipeline->n + 1 == FLOW_BATCH)
-		take_batch(t, FLOW_BATCH);
+	if (t->pipeline->n + 1 == pipeline_batch(t->pipeline))
+		take_batch(t, t->pipeline->n + 1);
 	pipeline_commit(t->pipeline);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/feed.h"
+#include "core/prorate.h"
 #include "lib/clock.h"
 #include "lib/intern.h"
 #include "rules/columns.h"
@@ -456,6 +457,19 @@ pipeline_moves_run(struct pipeline *p, enum flow_source source)
 }
 
 void
+pipeline_wait(struct pipeline *p)
+{
+	/* Each flow may be in PRORATE_BINS bins of its own. */
+	const unsigned few = (SLAB_BINS - SLAB_CROWDED) / PRORATE_BINS;
+
+	p->patient = true;
+	for (unsigned i = 0; i < p->n_groups; i++)
+		for (unsigned k = 0; k < p->groups[i].n_shards; k++)
+			if (p->groups[i].shards[k]->view->config.pro_rating)
+				p->unused = FLOW_BATCH - few;
+}
+
+void
 pipeline_crowded_see(struct pipeline *p)
 {
 	p->crowded = false;
@@ -465,7 +479,7 @@ pipeline_crowded_see(struct pipeline *p)
 
 			if (sh->active->n_bins < SLAB_CROWDED)
 				continue;
-			atomic_store(&sh->crowded, true);
+			atomic_store(&sh->crowded, sh->active->n_bins);
 			p->crowded = true;
 		}
 }

@@ -70,6 +70,7 @@ struct pipeline {
 	bool again;                  /* the batch is of records that were fed before */
 	uint64_t kept;               /* slots of records that may move, */
 	uint64_t *lost[FLOW_BATCH];  /* and where their views are told: pipeline_keep */
+	unsigned unused;             /* slots at the end of the batch that stay empty */
 	bool patient;                /* some of what comes is of a file, which can wait: */
 	bool crowded;                /* it should, as the slab of some view has many bins */
 	uint64_t batches;            /* fed so far: the number of the next */
@@ -125,8 +126,22 @@ void pipeline_move(struct pipeline *p, enum flow_source source, const struct flo
     uint64_t batch, uint32_t class_id, uint64_t *lost);
 void pipeline_moves_run(struct pipeline *p, enum flow_source source);
 
+/*
+ * Some of what comes is of files, which can wait: look after each batch whether they should. Where
+ * flows are pro-rated, batches are so small that the bins of one fit into a slab that is not
+ * crowded. The worker's thread, while the batch is empty.
+ */
+void pipeline_wait(struct pipeline *p);
+
 /* See whether files still have to wait: the worker, between batches. */
 void pipeline_crowded_see(struct pipeline *p);
+
+/* How many flows make a full batch. */
+static inline unsigned
+pipeline_batch(const struct pipeline *p)
+{
+	return FLOW_BATCH - p->unused;
+}
 
 /* Run the flows of the batch through rules and views; empties it. */
 void pipeline_flush(struct pipeline *p);
@@ -198,8 +213,8 @@ pipeline_slots(struct pipeline *p, unsigned *n)
 {
 	struct flow *first = &p->flows[p->n];
 
-	if (*n > FLOW_BATCH - p->n)
-		*n = FLOW_BATCH - p->n;
+	if (*n > pipeline_batch(p) - p->n)
+		*n = pipeline_batch(p) - p->n;
 	for (unsigned i = 0; i < *n; i++)
 		pipeline_clear(p, first + i);
 	return first;
@@ -221,7 +236,7 @@ static inline void
 pipeline_commit_many(struct pipeline *p, unsigned n)
 {
 	p->n += n;
-	if (p->n == FLOW_BATCH)
+	if (p->n == pipeline_batch(p))
 		pipeline_flush(p);
 }
 
@@ -229,7 +244,7 @@ pipeline_commit_many(struct pipeline *p, unsigned n)
 static inline void
 pipeline_commit(struct pipeline *p)
 {
-	if (++p->n == FLOW_BATCH)
+	if (++p->n == pipeline_batch(p))
 		pipeline_flush(p);
 }
 

@@ -88,14 +88,23 @@ publisher_hurry(struct publisher *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Whether a shard of view `no` has so many bins that a file waits for it. */
-static bool
-view_is_crowded(const struct engine *en, unsigned no)
+/*
+ * Where a shard of view `no` has so many bins that a file waits for it: how many all may have.
+ * Otherwise 0.
+ */
+static unsigned
+view_crowd(const struct engine *en, unsigned no)
 {
-	for (unsigned i = 0; i < en->n_workers; i++)
-		if (atomic_load(&en->workers[i].shards[no].crowded))
-			return true;
-	return false;
+	unsigned bins = 0;
+	bool crowded = false;
+
+	for (unsigned i = 0; i < en->n_workers; i++) {
+		unsigned n = atomic_load(&en->workers[i].shards[no].crowded);
+
+		bins += n > 0 ? n : SLAB_CROWDED;
+		crowded |= n > 0;
+	}
+	return crowded ? bins : 0;
 }
 
 static bool
@@ -117,10 +126,10 @@ view_wants_rotation(const struct engine *en, unsigned no, uint64_t now, bool las
 {
 	const struct view *v = en->views[no];
 
-	if (v->crowded && !last && v->held != NULL && v->held->n_bins >= SLAB_CROWDED &&
-	    !outputs_have_room(en, v))
+	if (v->crowded > 0 && !last && v->held != NULL &&
+	    v->held->n_bins + v->crowded > SLAB_BINS && !outputs_have_room(en, v))
 		return false;
-	return last || v->ledger != NULL || v->crowded || view_is_due(v, now);
+	return last || v->ledger != NULL || v->crowded > 0 || view_is_due(v, now);
 }
 
 /*
@@ -235,6 +244,7 @@ static void
 slab_collect(struct engine *en, struct view *v, struct slab *s, uint64_t now)
 {
 	struct moves_told told = { 0, 0 };
+	uint64_t shared = s->late_records;
 
 	slab_tidy(&v->rs, s);
 	if (v->ledger != NULL)
@@ -248,10 +258,11 @@ slab_collect(struct engine *en, struct view *v, struct slab *s, uint64_t now)
 		v->held = s;
 		moves_count(en, moves_apply(&v->rs, s, s));
 	} else {
-		slab_merge(&v->rs, v->held, s);
+		shared += slab_merge(&v->rs, v->held, s);
 		moves_count(en, moves_apply(&v->rs, v->held, s));
 		view_slab_put(v, s);
 	}
+	stat_add(&en->beside, STAT_BINS_FULL, shared);
 }
 
 /* The present as far as bins are concerned: file readers may be behind the clock. */
@@ -419,7 +430,7 @@ view_round(struct publisher *p, unsigned no, uint64_t now, bool last)
 	if (v->offered && view_has_rotated(en, no))
 		v->horizon = p->horizon;
 	view_collect(en, no, now);
-	if (v->config.refresh_s != 0 && (last || v->crowded || view_is_due(v, now)))
+	if (v->config.refresh_s != 0 && (last || v->crowded > 0 || view_is_due(v, now)))
 		view_publish(p, v, now, last);
 }
 
@@ -443,10 +454,10 @@ publisher_round(struct publisher *p, uint64_t now, bool last)
 	for (unsigned i = 0; i < en->n_views; i++) {
 		/* A worker that was late for the last cut has left its slab there. */
 		view_collect(en, i, now);
-		en->views[i]->crowded = view_is_crowded(en, i);
+		en->views[i]->crowded = view_crowd(en, i);
 		en->views[i]->offered = view_wants_rotation(en, i, now, last) &&
 		    view_offer(en, i, last);
-		stalled |= en->views[i]->crowded && !en->views[i]->offered;
+		stalled |= en->views[i]->crowded > 0 && !en->views[i]->offered;
 	}
 	p->breath_ms = !stalled ? BREATH_MS
 	    : p->breath_ms < REST_MS / 2 ? 2 * p->breath_ms : REST_MS;

@@ -122,32 +122,43 @@ batch_add(struct batch *b, const uint8_t *row, uint16_t bin)
 		batch_flush(b);
 }
 
-/* The number in `to` of each bin of `from`; those that do not fit share the last one. */
+/* Where the bins of one slab are in another. */
+struct places {
+	uint16_t at[SLAB_BINS];
+	bool shared[SLAB_BINS]; /* they do not fit, and are in the last one */
+};
+
 static void
-bins_match(struct slab *to, const struct slab *from, uint16_t *map)
+bins_match(struct slab *to, const struct slab *from, struct places *p)
 {
 	for (uint16_t i = 0; i < from->n_bins; i++) {
 		int n = slab_bin(to, from->bins[i]);
 
-		map[i] = n >= 0 ? (uint16_t)n : (uint16_t)(SLAB_BINS - 1);
+		p->shared[i] = n < 0;
+		p->at[i] = n >= 0 ? (uint16_t)n : (uint16_t)(SLAB_BINS - 1);
 	}
 }
 
-void
+uint64_t
 slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 {
 	struct batch b = { .rs = rs, .to = to, .n = 0 };
-	uint16_t map[SLAB_BINS];
+	struct places p;
+	uint64_t shared = 0;
 
-	bins_match(to, from, map);
+	bins_match(to, from, &p);
 	for (uint32_t i = 0; i < from->table.n; i++) {
 		const uint8_t *row = table_row(&from->table, i);
+		uint16_t bin = rowspec_bin(rs, row);
 
-		batch_add(&b, row, map[rowspec_bin(rs, row)]);
+		batch_add(&b, row, p.at[bin]);
+		shared += p.shared[bin];
 	}
 	batch_flush(&b);
-	for (uint16_t i = 0; i < from->n_bins; i++)
-		sums_add(&to->other[map[i]], &from->other[i]);
+	for (uint16_t i = 0; i < from->n_bins; i++) {
+		shared += p.shared[i] && from->other[i].packets > 0;
+		sums_add(&to->other[p.at[i]], &from->other[i]);
+	}
 	sums_add(&to->fed, &from->fed);
 	sums_add(&to->filtered, &from->filtered);
 	sums_add(&to->sampled_out, &from->sampled_out);
@@ -156,6 +167,7 @@ slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from)
 	to->other_records += from->other_records;
 	to->late_records += from->late_records;
 	to->emptied |= from->emptied;
+	return shared;
 }
 
 static bool

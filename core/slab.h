@@ -15,10 +15,12 @@
 #include "flow/rowspec.h"
 #include "lib/table.h"
 
-#define SLAB_BINS 256U /* bins that one slab can tell apart */
+#define SLAB_BINS 1024U /* bins that one slab can tell apart */
 /*
- * From so many on those who can wait let it go first: with the bins of one more batch, and as
- * many that are held already, there is room for all.
+ * From so many on those who can wait let it go first. There is room besides for one more batch
+ * (pipeline_wait), and for some workers' slabs in one, with what is held. Not so
+ * for a datagram whose records have some 900 other bins, nor for a crowd of workers that read files
+ * of other times each: what finds none is counted (late_records).
  */
 #define SLAB_CROWDED 96U
 
@@ -34,7 +36,7 @@ struct slab {
 	struct sums scaled;          /* what renormalising the sample added, */
 	struct sums counted;         /* and what went into rows and other rows */
 	uint64_t other_records;      /* records that went to an other row */
-	uint64_t late_records;       /* records whose bin could not be had */
+	uint64_t late_records;       /* records whose bin could not be had: in the last one */
 	bool emptied;                /* all of some row may have been moved to another */
 	struct table moves;          /* of what others hold (core/moves.h); no rows: none is told of */
 	uint8_t waited[SLAB_BINS];   /* times that rows of the bin were held back for their class */
@@ -58,9 +60,11 @@ void slab_tidy(const struct rowspec *rs, struct slab *s);
 
 /*
  * Count the rows, other rows and books of `from` into `to` (rows of one rowspec). Bins are
- * matched by their times; what finds no room goes to the other row of its bin.
+ * matched by their times; what finds no room goes to the other row of its bin. Returns how many
+ * rows and other rows have no bin of their own in `to`, as SLAB_BINS others are there: they
+ * are in the last one.
  */
-void slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
+uint64_t slab_merge(const struct rowspec *rs, struct slab *to, const struct slab *from);
 
 /* What of a bin is held back. */
 enum slab_stays {

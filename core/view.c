@@ -448,7 +448,7 @@ shard_rotate(struct shard *sh, const struct sums *fed, uint64_t batches)
 	sh->fed_mark = *fed;
 	sh->began = batches;
 	sh->bin = (struct bin){ 0, 0 }; /* the new slab knows no bins yet */
-	atomic_store(&sh->crowded, false);
+	atomic_store(&sh->crowded, 0);
 	atomic_store_explicit(&sh->retired, sh->active, memory_order_release);
 	sh->active = offered;
 	return true;

@@ -75,7 +75,7 @@ struct view {
 	/* the publisher's */
 	struct slab *held;      /* rows collected and not yet published */
 	uint64_t next_due;      /* ns since 1970: when rows go to outputs next */
-	bool crowded;           /* this round is for a shard that is */
+	unsigned crowded;       /* this round is for shards that are: bins that may come; else 0 */
 	bool offered;           /* in this round: a slab, to each shard */
 	uint64_t horizon;       /* bins that end by then were collected, ns since 1970 */
 	uint64_t seq;           /* of the last snapshot */
@@ -91,7 +91,7 @@ struct shard {
 	uint64_t stayed;                   /* records that did not move, so far */
 	_Atomic(struct slab *) offered;    /* by the publisher: take it and rotate */
 	_Atomic(struct slab *) retired;    /* by the worker: full, for the publisher */
-	_Atomic bool crowded;              /* the worker's: `active` has SLAB_CROWDED bins */
+	_Atomic unsigned crowded;          /* the worker's: bins of `active`, from SLAB_CROWDED on */
 	struct bin bin;                    /* of the last record */
 	uint16_t bin_no;
 	struct sums fed_mark;              /* worker's fed sums at the last rotation */

@@ -207,7 +207,8 @@ worker_main(void *arg)
 	struct worker *w = arg;
 
 	for (unsigned i = 0; i < w->n_collectors; i++)
-		w->pipeline.patient |= w->collectors[i]->follows_file_time;
+		if (w->collectors[i]->follows_file_time)
+			pipeline_wait(&w->pipeline);
 	rcu_enter();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		bool busy = worker_read(w);

@@ -133,6 +133,7 @@ test_tampering(void **state)
 	assert_int_equal(n, sizeof(numbers) / sizeof(numbers[0]));
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
+			STAT_BINS_FULL,
 			STAT_CLASS_EVICTED,
 			STAT_CLASS_FIXED,
 			STAT_CLASS_KNOWN,

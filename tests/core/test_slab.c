@@ -143,19 +143,26 @@ test_merge(void **state)
 	}
 }
 
+static bool
+bin_is_elsewhere(const struct slab *to, const struct slab *from, uint16_t bin)
+{
+	return slab_bin_find(to, from->bins[bin].start) < 0;
+}
+
 /* Bins beyond SLAB_BINS share the last one: nothing is lost, though times are. */
 static void
 test_merge_too_many_bins(void **state)
 {
 	struct rowspec rs = traffic_rowspec(AGGREGATE);
-	struct truth *truth = truth_new(10, 600);
-	struct traffic t = { 1, 10, 200 };
+	struct truth *truth = truth_new(10, 1200);
+	struct traffic t = { 1, 10, 400 };
 	struct slab *to = slab_make(&rs, 10000), *from = slab_make(&rs, 10000);
 	struct sums rows, other, want;
+	uint64_t shared = 0, homeless = 0;
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		unsigned shift = i * 200;
+		unsigned shift = i * 400;
 
 		slab_feed(&rs, from, &t, truth, 5000);
 		for (uint16_t b = 0; b < from->n_bins; b++) {
@@ -163,7 +170,12 @@ test_merge_too_many_bins(void **state)
 			from->bins[b].end += shift * TRAFFIC_BIN;
 			from->other[b] = (struct sums){ 1, 40, 0 };
 		}
-		slab_merge(&rs, to, from);
+		shared += slab_merge(&rs, to, from);
+		for (uint32_t r = 0; r < from->table.n; r++)
+			homeless += bin_is_elsewhere(to, from,
+			    rowspec_bin(&rs, table_row(&from->table, r)));
+		for (uint16_t b = 0; b < from->n_bins; b++)
+			homeless += bin_is_elsewhere(to, from, b);
 		slab_clear(from);
 	}
 	assert_int_equal(to->n_bins, SLAB_BINS);
@@ -173,7 +185,9 @@ test_merge_too_many_bins(void **state)
 	rows = slab_rows_sum(&rs, to);
 	other = slab_other_sum(to);
 	assert_true(sums_equal(&rows, &want));
-	assert_int_equal(other.packets, 3 * 200);
+	assert_int_equal(other.packets, 3 * 400);
+	assert_true(homeless > 3 * 400 - SLAB_BINS);
+	assert_int_equal(shared, homeless);
 	slab_free(from);
 	slab_free(to);
 	truth_free(truth);

@@ -69,7 +69,7 @@ static const struct {
 } feeds[] = {
 	{ "no history", false, 300, 1, 1000, false },
 	{ "five bins", true, 300, 5, 5000, false },
-	{ "as many bins as a slab holds", true, 10, SLAB_BINS, 5000, false },
+	{ "as many bins as a slab holds", true, 3, SLAB_BINS, 5000, false },
 	{ "a full view without history", false, 1000, 1, 100, true },
 	{ "a full view with bins", true, 1000, 5, 100, true },
 	{ "a view of one row", true, 50, 3, 1, true },

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the operator says about times: stitching, pro-rating, clocks that are wrong."""
+import collections
 import sqlite3
 
 import pytest
@@ -51,6 +52,44 @@ def test_pro_rating(tmp_path, pro_rating, want):
     assert rows_of(tmp_path, [(BASE + 155, record(BASE + 30, BASE + 150, 8, 8000))],
                    f"nfacctd_pro_rating: {pro_rating}",
                    "stamp_inserted, packets, bytes, flows") == want
+
+
+@pytest.mark.parametrize("flows, apart", [(480, 180), (70, 127 * 60)])
+def test_pro_rating_of_a_long_file(tmp_path, flows, apart):
+    """Flows of two hours each, of days in all, read in no time: each minute is one by itself."""
+    minutes = 127
+    got = rows_of(tmp_path, [(BASE + apart * i + 60 * minutes,
+                              record(BASE + apart * i, BASE + apart * i + 60 * minutes,
+                                     10 * minutes, 1000 * minutes)) for i in range(flows)],
+                  "nfacctd_pro_rating: true", "stamp_inserted, packets, bytes, flows")
+    packets, begun = collections.Counter(), collections.Counter()
+    for i in range(flows):
+        begun[BASE + apart * i] += 1
+        packets.update({BASE + apart * i + 60 * k: 10 for k in range(minutes)})
+    sums = collections.defaultdict(lambda: (0, 0, 0))
+    for at, *row in got:
+        sums[at] = tuple(map(sum, zip(sums[at], row)))
+    assert sums == {at: (n, 100 * n, begun[at]) for at, n in packets.items()}
+
+
+@pytest.mark.parametrize("pro_rating", ["true", "false"])
+def test_packets_beside_pro_rating(tmp_path, pro_rating):
+    """Packets are of one moment; the flows that they start are counted as ever."""
+    pcap = tmp_path / "x.pcap"
+    generate("packets", 600, 5, "--pps", 10, "--start", BASE, pcap=pcap)
+    run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: sqlite3[s]
+        aggregate: src_host, flows
+        nfacctd_pro_rating: {pro_rating}
+        sql_db: {tmp_path}/x.db
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_history: 1m
+        sql_history_roundoff: m
+        """)
+    with sqlite3.connect(tmp_path / "x.db") as c:
+        assert c.execute("SELECT SUM(packets), SUM(flows) FROM t").fetchone() == (600, 5)
 
 
 def test_pro_rating_by_arrival(tmp_path):
