@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 import netflow
-from conftest import generate, run_file
+from conftest import generate, poll, run_file
 
 BASE = 1700000040  # a whole minute
 
@@ -136,3 +136,35 @@ def test_a_long_file_has_all_its_bins(tmp_path):
     files = {f"p-{BASE + 60 * i}" for i in range(minutes)}
     assert {p.name for p in tmp_path.glob("p-*")} == files
     assert "came after their bin" not in log
+
+
+def test_a_long_file_waits_for_its_output(weir, tmp_path):
+    """The database is locked, and the spool full: the file waits while they are, and has all its
+    bins in the end."""
+    pcap, db, minutes, each = tmp_path / "x.pcap", tmp_path / "x.db", 2400, 60
+    generate("packets", minutes * each, 20000, "--pps", 1, "--start", BASE, pcap=pcap)
+    with sqlite3.connect(db, isolation_level=None) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        w = weir(f"""
+            pcap_savefile: {pcap}
+            plugins: sqlite3[s]
+            aggregate: src_host, dst_host, src_port, dst_port, proto
+            sql_db: {db}
+            sql_spool_max: 1M
+            sql_optimize_clauses: true
+            sql_table: t
+            sql_history: 1m
+            sql_history_roundoff: m
+            timestamps_since_epoch: true
+            """)
+        poll(lambda: "sql_spool_max is reached: rows stay in memory" in w.log_text())
+        fed = []
+        while len(fed) < 2 or fed[-1] != fed[-2]:  # it is still on its way to where it waits
+            fed.append(w.stats()["flows_fed"])
+        assert fed[-1] < minutes * each
+        lock.execute("ROLLBACK")
+    assert w.process.wait(60) == 0
+    assert "do not balance" not in w.log_text()
+    with sqlite3.connect(db) as c:
+        rows = c.execute("SELECT stamp_inserted, SUM(packets) FROM t GROUP BY 1 ORDER BY 1")
+        assert rows.fetchall() == [(BASE + 60 * i, each) for i in range(minutes)]
