@@ -30,7 +30,7 @@ struct end_name {
 struct look {
 	struct channels *ch;
 	uint32_t time_s;
-	ip16_t from, to;
+	ip16_t from;
 	bool reply;     /* it begins as RTSP's replies do */
 	ip16_t host;    /* that the last c= named; none: there was none */
 	uint16_t media; /* port of the last m=; 0: likewise */
@@ -126,8 +126,7 @@ end_place(struct channel_end *set, const struct end_name *name, uint32_t now_s)
 }
 
 static void
-announce(const struct look *l, const ip16_t *host, unsigned long port, uint8_t proto,
-    enum end_kind kind)
+announce(struct look *l, unsigned long port, uint8_t proto, enum end_kind kind)
 {
 	struct channels *ch = l->ch;
 	struct channel_end *place;
@@ -136,7 +135,7 @@ announce(const struct look *l, const ip16_t *host, unsigned long port, uint8_t p
 
 	if (port < PORT_LEAST || port > UINT16_MAX)
 		return;
-	name = end_name(host, (uint16_t)port, proto);
+	name = end_name(&l->from, (uint16_t)port, proto);
 	rest = (uint64_t)(l->time_s + CHANNELS_LIFE_S) << 32 | name.check | kind;
 	pthread_mutex_lock(&ch->lock);
 	place = end_place(ch->ends[name.key % CHANNELS_SETS], &name, l->time_s);
@@ -169,12 +168,12 @@ channels_find(const struct channels *ch, const ip16_t *host, uint16_t port, uint
 
 /* Media in RTP, and behind it RTCP (RFC 3550 s11). */
 static void
-announce_media(const struct look *l, const ip16_t *host, unsigned long port)
+announce_media(struct look *l, unsigned long port)
 {
 	if (port < PORT_LEAST) /* 0: it is turned off */
 		return;
-	announce(l, host, port, PROTO_UDP, END_MEDIA);
-	announce(l, host, port + 1, PROTO_UDP, END_REPORTS);
+	announce(l, port, PROTO_UDP, END_MEDIA);
+	announce(l, port + 1, PROTO_UDP, END_REPORTS);
 }
 
 /* The port of "h1,h2,h3,h4,p1,p2" (RFC 959 s4.1.2); 0: it is none. */
@@ -213,7 +212,7 @@ port_of_fields(const char *text)
 
 /* Whose address it is, is known: what the text names may be on the other side of a translator. */
 static void
-line_ftp(const struct look *l, const char *line)
+line_ftp(struct look *l, const char *line)
 {
 	const char *open = strchr(line, '(');
 	unsigned long port = 0;
@@ -226,20 +225,19 @@ line_ftp(const struct look *l, const char *line)
 		port = port_of_numbers(line + 5);
 	else if (strncasecmp(line, "EPRT ", 5) == 0)
 		port = port_of_fields(line + 5);
-	announce(l, &l->from, port, PROTO_TCP, END_DATA);
+	announce(l, port, PROTO_TCP, END_DATA);
 }
 
 /*
- * A description may name any host; whoever sends one could so give the traffic of others a class.
- * Only where it names an end of its own stream it is known whose it is. None is 0.0.0.0, which puts
- * the other end on hold (RFC 3264 s8.4).
+ * A description may name any host; whoever sends one could so give the traffic of others a class,
+ * that of the receiver, too. Only where it names its sender it is taken: offer and answer each name
+ * their own (RFC 3264 s5, s6). None is 0.0.0.0, which puts the other end on hold (s8.4).
  */
 static void
-announce_described(const struct look *l)
+announce_described(struct look *l)
 {
-	if (memcmp(&l->host, &l->from, sizeof(l->host)) == 0 ||
-	    memcmp(&l->host, &l->to, sizeof(l->host)) == 0)
-		announce_media(l, &l->host, l->media);
+	if (memcmp(&l->host, &l->from, sizeof(l->host)) == 0)
+		announce_media(l, l->media);
 }
 
 /* "c=IN IP4 192.0.2.1", "m=audio 49170 RTP/AVP 0" (RFC 8866 s5.7, s5.14), in either order. */
@@ -267,21 +265,18 @@ line_description(struct look *l, const char *line)
 	}
 }
 
-/* "client_port=4588-4589" and "server_port=6256-6257" of a Transport header. */
+/*
+ * "client_port=4588-4589" and "server_port=6256-6257" of a Transport header; the sender's alone, as
+ * each tells its own (RFC 2326 s12.39), and either end of a stream is enough to know it by.
+ */
 static void
-line_transport(const struct look *l, const char *line)
+line_transport(struct look *l, const char *line)
 {
-	static const char client[] = "client_port=", server[] = "server_port=";
-	const char *at = strstr(line, client);
+	const char *name = l->reply ? "server_port=" : "client_port=";
+	const char *at = strstr(line, name);
 
-	if (strncasecmp(line, "Transport:", 10) != 0)
-		return;
-	if (at != NULL)
-		announce_media(l, l->reply ? &l->to : &l->from,
-		    strtoul(at + sizeof(client) - 1, NULL, 10));
-	if ((at = strstr(line, server)) != NULL)
-		announce_media(l, l->reply ? &l->from : &l->to,
-		    strtoul(at + sizeof(server) - 1, NULL, 10));
+	if (strncasecmp(line, "Transport:", 10) == 0 && at != NULL)
+		announce_media(l, strtoul(at + strlen(name), NULL, 10));
 }
 
 static void
@@ -296,19 +291,6 @@ line_look(struct look *l, uint32_t class_id, const char *line)
 		line_transport(l, line);
 }
 
-/* Both ends, as the header says, which is whole. */
-static void
-ends_fill(struct look *l, const struct packet_content *c)
-{
-	if (c->ip[0] >> 4 == 4) {
-		l->from = ip_from_v4(c->ip + 12);
-		l->to = ip_from_v4(c->ip + 16);
-	} else {
-		l->from = ip_from_v6(c->ip + 8);
-		l->to = ip_from_v6(c->ip + 24);
-	}
-}
-
 void
 channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
     uint64_t time)
@@ -318,7 +300,7 @@ channels_look(struct channels *ch, uint32_t class_id, const struct packet_conten
 
 	if ((size_t)(end - p) > TEXT_OCTETS)
 		end = p + TEXT_OCTETS;
-	ends_fill(&l, c);
+	l.from = c->ip[0] >> 4 == 4 ? ip_from_v4(c->ip + 12) : ip_from_v6(c->ip + 8);
 	l.reply = end - p > 5 && memcmp(p, "RTSP/", 5) == 0;
 	for (unsigned i = 0; i < TEXT_LINES && p < end; i++) {
 		const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));

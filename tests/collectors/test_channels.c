@@ -58,8 +58,12 @@ static const struct {
 	    NULL },
 	{ "what is not of this stream's protocol", "SIP", "PORT 192,0,2,1,4,1\r\n", "192.0.2.1", 1025,
 	    TCP, NULL },
-	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 192.0.2.2\r\n"
-	    "m=audio 49170 RTP/AVP 0\r\n", "192.0.2.2", 49170, UDP, "RTP" },
+	{ "a description", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 192.0.2.1\r\n"
+	    "m=audio 49170 RTP/AVP 0\r\n", "192.0.2.1", 49170, UDP, "RTP" },
+	{ "the receiver's host", "SIP", "INVITE sip:b SIP/2.0\r\n\r\nv=0\r\nc=IN IP4 192.0.2.2\r\n"
+	    "m=audio 49170 RTP/AVP 0\r\n", "192.0.2.2", 49170, UDP, NULL },
+	{ "by a reply", "SIP", "SIP/2.0 200 OK\r\n\r\nv=0\r\nc=IN IP4 192.0.2.2\r\n"
+	    "m=audio 49170 RTP/AVP 0\r\n", "192.0.2.2", 49170, UDP, NULL },
 	{ "RTCP is behind it", "SIP", "c=IN IP4 192.0.2.1\nm=audio 49170 RTP/AVP 0\n",
 	    "192.0.2.1", 49171, UDP, "RTCP" },
 	{ "the address behind the medium", "SIP", "m=video 49172 RTP/SAVP 31\r\n"
@@ -88,8 +92,10 @@ static const struct {
 	    NULL },
 	{ "the client's ports, by itself", "RTSP", "SETUP rtsp://a RTSP/1.0\r\nCSeq: 3\r\n"
 	    "Transport: RTP/AVP;unicast;client_port=4588-4589\r\n", "192.0.2.1", 4589, UDP, "RTCP" },
-	{ "and by the server", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
-	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.2", 4588, UDP, "RTP" },
+	{ "but not by the server", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
+	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.2", 4588, UDP, NULL },
+	{ "nor the server's by a client", "RTSP", "SETUP rtsp://a RTSP/1.0\r\n"
+	    "Transport: RTP/AVP;unicast;server_port=6256-6257\r\n", "192.0.2.2", 6256, UDP, NULL },
 	{ "the server's", "RTSP", "RTSP/1.0 200 OK\r\nTransport: RTP/AVP;unicast;"
 	    "client_port=4588-4589;server_port=6256-6257\r\n", "192.0.2.1", 6256, UDP, "RTP" },
 	{ "nothing", "FTP_CONTROL", "", NULL, 0, 0, NULL },
