@@ -103,6 +103,20 @@ end_left(uint64_t rest, uint32_t now_s)
 	return (rest & END_KIND) != 0 && left <= 2 * CHANNELS_LIFE_S ? left + 1 : 0;
 }
 
+/* Whether `set` has the end, as of now: it need not be announced again. Without the lock. */
+static bool
+end_fresh(const struct channel_end *set, const struct end_name *name, enum end_kind kind,
+    uint32_t now_s)
+{
+	uint64_t rest;
+
+	for (unsigned i = 0; i < CHANNELS_ENDS; i++)
+		if (end_is(&set[i], name, &rest))
+			return (rest & END_KIND) == kind &&
+			       end_left(rest, now_s) > CHANNELS_LIFE_S - CHANNELS_SAME_S + 1;
+	return false;
+}
+
 /* Where in its set an end is, or may be put. The lock is held. */
 static struct channel_end *
 end_place(struct channel_end *set, const struct end_name *name, uint32_t now_s)
@@ -129,16 +143,19 @@ static void
 announce(struct look *l, unsigned long port, uint8_t proto, enum end_kind kind)
 {
 	struct channels *ch = l->ch;
-	struct channel_end *place;
+	struct channel_end *set, *place;
 	struct end_name name;
 	uint64_t rest;
 
 	if (port < PORT_LEAST || port > UINT16_MAX)
 		return;
 	name = end_name(&l->from, (uint16_t)port, proto);
+	set = ch->ends[name.key % CHANNELS_SETS];
+	if (end_fresh(set, &name, kind, l->time_s))
+		return;
 	rest = (uint64_t)(l->time_s + CHANNELS_LIFE_S) << 32 | name.check | kind;
 	pthread_mutex_lock(&ch->lock);
-	place = end_place(ch->ends[name.key % CHANNELS_SETS], &name, l->time_s);
+	place = end_place(set, &name, l->time_s);
 	if (atomic_load_explicit(&place->key, memory_order_relaxed) != name.key ||
 	    atomic_load_explicit(&place->rest, memory_order_relaxed) != rest) {
 		uint32_t told = atomic_load_explicit(&ch->told, memory_order_relaxed) + 1;

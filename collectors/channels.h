@@ -6,7 +6,7 @@
  * of them, in sets of a few: in a full set the one that is to go first gives way.
  *
  * One instance for all workers, as the streams of a session may be dealt to several. To announce
- * takes a lock; to ask takes none, and never waits.
+ * what is new takes a lock; to ask, or to repeat, takes none, and never waits.
  */
 #ifndef WEIR_COLLECTORS_CHANNELS_H
 #define WEIR_COLLECTORS_CHANNELS_H
@@ -22,6 +22,7 @@
 #define CHANNELS_SETS   1024U /* a power of two */
 #define CHANNELS_ENDS   8U    /* of a set */
 #define CHANNELS_LIFE_S 120U  /* from the announcement to the stream */
+#define CHANNELS_SAME_S 15U   /* an end that is announced again so soon stays as it is */
 
 /*
  * An end of a stream that was announced: 94 bits of two seeded hashes of it, which stand for it
@@ -36,7 +37,7 @@ struct channels {
 	uint32_t ftp, sip, rtsp, mgcp; /* classes of streams that announce others, */
 	uint32_t kinds[4];             /* and of those, by kind of end */
 	_Alignas(64) _Atomic uint32_t told; /* announcements so far; wraps, but is never 0 again */
-	pthread_mutex_t lock;          /* of those who announce */
+	_Alignas(64) pthread_mutex_t lock;  /* of those who announce; not beside what all others read */
 	_Alignas(64) struct channel_end ends[CHANNELS_SETS][CHANNELS_ENDS];
 };
 

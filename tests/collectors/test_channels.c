@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -244,6 +245,35 @@ test_room(void **state)
 	channels_free(ch);
 }
 
+/* What is there and fresh costs no lock; later it lives on from the repeated announcement. */
+static void
+test_again(void **state)
+{
+	struct channels *ch = channels_new();
+	uint64_t later = NOW + (CHANNELS_SAME_S - 1) * CLOCK_S;
+
+	(void)state;
+	assert_non_null(ch);
+	assert_true(offsetof(struct channels, lock) / 64 != offsetof(struct channels, told) / 64);
+	announce(ch, true, 5000, NOW);
+	assert_int_equal(channels_told(ch), 2);
+	alarm(120); /* who waits for the lock waits forever */
+	pthread_mutex_lock(&ch->lock);
+	announce(ch, true, 5000, NOW);
+	announce(ch, true, 5000, later);
+	pthread_mutex_unlock(&ch->lock);
+	alarm(0);
+	assert_int_equal(channels_told(ch), 2);
+	assert_int_equal(announced(ch, true, 5000, later + CHANNELS_LIFE_S * CLOCK_S), 0);
+	later += CLOCK_S;
+	announce(ch, true, 5000, later);
+	assert_int_equal(channels_told(ch), 4);
+	assert_true(announced(ch, true, 5000, later + CHANNELS_LIFE_S * CLOCK_S) != 0);
+	announce(ch, true, 5001, later); /* which was of another kind */
+	assert_true(announced(ch, true, 5001, later) == ch->kinds[2]);
+	channels_free(ch);
+}
+
 #define ASKED 40000U
 
 /* One of two who announce, while others ask. */
@@ -296,6 +326,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_threads),
 	};
 
