@@ -84,8 +84,11 @@ lookup_start(struct lookup *l, struct err *e)
 static int
 lookup_wait(struct lookup *l, struct attempt *a, struct addrinfo **list, struct err *e)
 {
-	if (attempt_wait(a, l->fd, POLLIN, UINT64_MAX) <= 0 || !atomic_load(&l->done))
-		return err_set(e, WEIR_EIO, "%s: given up, as weir ends", l->host);
+	int got = attempt_wait(a, l->fd, POLLIN, UINT64_MAX);
+
+	if (got <= 0 || !atomic_load(&l->done))
+		return err_set(e, WEIR_EIO, "%s: %s", l->host, got == -1 ?
+		    "given up, as weir ends" : "its resolver cannot be waited for");
 	attempt_heard(a);
 	if (l->rc != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", l->host, gai_strerror(l->rc));

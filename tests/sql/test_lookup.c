@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names of servers, from a resolver that answers, refuses, or says nothing while weir ends. */
+#include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -10,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,6 +20,7 @@
 
 static sem_t asked, answers;
 static bool silent;
+static bool poll_fails;
 
 /* The C library's, with a resolver that we are. */
 int
@@ -41,6 +45,18 @@ freeaddrinfo(struct addrinfo *list)
 {
 	free(list);
 	sem_post(&asked); /* that it is over, where somebody waits for it */
+}
+
+/* The C library's, without memory. */
+int
+poll(struct pollfd *p, nfds_t n, int ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+
+	if (!poll_fails)
+		return ppoll(p, n, &left, NULL);
+	errno = ENOMEM;
+	return -1;
 }
 
 static void
@@ -68,6 +84,26 @@ test_answers(void **state)
 	}
 	while (sem_trywait(&asked) == 0)
 		;
+}
+
+/* It is not said that weir ends when it does not. */
+static void
+test_wait_that_fails(void **state)
+{
+	struct addrinfo *list = NULL;
+	struct attempt a = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	silent = poll_fails = true;
+	attempt_heard(&a);
+	assert_int_equal(lookup_run("db.example", &a, &list, &e), -WEIR_EIO);
+	poll_fails = false;
+	assert_string_equal(e.text, "db.example: its resolver cannot be waited for");
+	assert_null(list);
+	sem_wait(&asked);
+	sem_post(&answers);
+	sem_wait(&asked); /* freeaddrinfo */
 }
 
 static struct attempt called_off;
@@ -105,6 +141,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_wait_that_fails),
 		cmocka_unit_test(test_silence),
 	};
 
