@@ -18,6 +18,7 @@
 /* What became of a try to write a batch. */
 struct outcome {
 	uint64_t rows; /* that were taken now */
+	bool disk; /* its fault is the spool's disk's, not a database's */
 	bool own; /* its fault is the batch's, not one that keeps all others waiting */
 };
 
@@ -82,18 +83,20 @@ bin_done(struct drain *d, struct spool_item *it, const struct batch_reader *b,
 
 /* What is left of `it` is for the backup, once that is ready to take it. */
 static int
-backup_bind(
-    struct drain *d, struct spool_item *it, const struct batch_reader *b, struct err *e)
+backup_bind(struct drain *d, struct spool_item *it, const struct batch_reader *b,
+    struct outcome *out, struct err *e)
 {
 	int rc = store_ready(d->c.backup, &b->head, b->table, b->start, e);
 
-	return rc == 0 ? spool_bind(d->c.spool, it, e) : rc;
+	if (rc == 0 && (rc = spool_bind(d->c.spool, it, e)) != 0)
+		out->disk = true;
+	return rc;
 }
 
-/* Write the bins of `it` that are not in yet; `*rows` of theirs are then. */
+/* Write the bins of `it` that are not in yet. */
 static int
 bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
-    struct store *to, uint64_t *rows, struct err *e)
+    struct store *to, struct outcome *out, struct err *e)
 {
 	for (uint32_t i = 0; batch_next_bin(b); i++) {
 		struct output_result r = { 0 };
@@ -105,7 +108,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 		if (i < it->bins_done)
 			continue;
 		if (to == d->c.backup && !it->bound_kept &&
-		    (rc = backup_bind(d, it, b, e)) != 0)
+		    (rc = backup_bind(d, it, b, out, e)) != 0)
 			return rc;
 		writers = turn_take(d->c.max_writers, drain_ends, d);
 		start = clock_mono();
@@ -115,7 +118,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 			it->unsure |= unsure && to == d->c.primary;
 			return rc;
 		}
-		*rows += r.rows;
+		out->rows += r.rows;
 		bin_done(d, it, b, &r, clock_mono() - start, writers);
 	}
 	it->rows_done =
@@ -200,11 +203,12 @@ item_write(struct drain *d, struct spool_item *it, struct store *to,
 	if (rc == -WEIR_EMALFORMED || rc == -WEIR_EUNSUPPORTED || rc == -WEIR_ENOENT) {
 		rc = item_unreadable(d, it, e);
 	} else if (rc == 0) {
-		rc = bins_write(d, it, b, to, &out->rows, e);
+		rc = bins_write(d, it, b, to, out, e);
 		if (rc == 0)
 			item_done(d, it, b);
 		else
-			out->own = store_reached(to) || batch_fault(b, &ignored) != 0;
+			out->own = !out->disk && (store_reached(to) ||
+				batch_fault(b, &ignored) != 0);
 		batch_close(b);
 	}
 	free(b);
@@ -280,8 +284,10 @@ drain_backup(struct drain *d, bool others)
 			    d->c.output->ops->type, d->c.output->name, out.rows);
 		if (rc != 0 && !out.own) {
 			if (d->backup_pause == 0)
-				log_warn("%s %s: the backup is away: %s",
-				    d->c.output->ops->type, d->c.output->name, e.text);
+				log_warn("%s %s: %s: %s", d->c.output->ops->type,
+				    d->c.output->name, out.disk ?
+				    "nothing can be given to the backup" :
+				    "the backup is away", e.text);
 			drain_pause(&d->backup_pause, &d->backup_again);
 			return;
 		}

@@ -281,6 +281,7 @@ test_name_that_is_not_on_the_disk(void **state)
 
 	(void)state;
 	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	log_to_file();
 	assert_int_equal(rig_open_with(&g, &d, 100), 0);
 	begin_at = 1;
 	disk_fails_then = true;
@@ -288,6 +289,9 @@ test_name_that_is_not_on_the_disk(void **state)
 	disk_fails = false;
 	rig_write(&g, &f, 1);
 	rig_close(&g);
+	assert_int_equal(log_count("nothing can be given to the backup"), 1);
+	assert_int_equal(log_count("the backup does not take"), 0);
+	log_close();
 	assert_int_equal(rig_open_with(&next, &d, 100), 0);
 	rig_close(&next);
 	assert_int_equal(rig_files("0.backup"), 1);
