@@ -101,6 +101,7 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 	for (uint32_t i = 0; batch_next_bin(b); i++) {
 		struct output_result r = { 0 };
 		bool unsure = false;
+		struct turn turn;
 		uint64_t start;
 		unsigned writers;
 		int rc;
@@ -110,10 +111,10 @@ bins_write(struct drain *d, struct spool_item *it, struct batch_reader *b,
 		if (to == d->c.backup && !it->bound_kept &&
 		    (rc = backup_bind(d, it, b, out, e)) != 0)
 			return rc;
-		writers = turn_take(d->c.max_writers, drain_ends, d);
+		writers = turn_take(&turn, d->c.max_writers, drain_ends, d);
 		start = clock_mono();
 		rc = store_write(to, b, &r, &unsure, e);
-		turn_give();
+		turn_give(&turn);
 		if (rc != 0) {
 			it->unsure |= unsure && to == d->c.primary;
 			return rc;

@@ -15,6 +15,9 @@
 
 struct waiter {
 	struct waiter *next;
+	struct turn *turn; /* that it waits for */
+	unsigned max;
+	unsigned before; /* who write now and came before it */
 };
 
 /* Plugins that write now, and those that want to, the first to come first. */
@@ -22,6 +25,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned n;
+	uint64_t came; /* ever */
 	struct waiter *first, **last;
 } turns = { .lock = PTHREAD_MUTEX_INITIALIZER, .last = &turns.first };
 
@@ -34,6 +38,8 @@ turns_init(void)
 static void
 waiter_add(struct waiter *w)
 {
+	w->turn->no = ++turns.came;
+	w->before = turns.n;
 	*turns.last = w;
 	turns.last = &w->next;
 }
@@ -50,6 +56,28 @@ waiter_remove(struct waiter *w)
 		turns.last = at;
 }
 
+/* Have those that came after `t` know that it writes, or that it no longer does. */
+static void
+later_tell(const struct turn *t, bool writes)
+{
+	for (struct waiter *w = turns.first; w != NULL; w = w->next)
+		if (w->turn->no > t->no)
+			w->before += writes ? 1 : -1U;
+}
+
+/*
+ * Whether it is the turn of `w`. It passes those that could not write yet if nobody had ever
+ * passed them: so they wait for those that passed them once, and for no more of them.
+ */
+static bool
+may_write(const struct waiter *w)
+{
+	for (const struct waiter *o = turns.first; o != w; o = o->next)
+		if (o->before < o->max)
+			return false;
+	return turns.n < w->max;
+}
+
 static void
 turns_wait(void)
 {
@@ -63,22 +91,23 @@ turns_wait(void)
 }
 
 unsigned
-turn_take(unsigned max, bool (*ends)(void *arg), void *arg)
+turn_take(struct turn *t, unsigned max, bool (*ends)(void *arg), void *arg)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct waiter w = { NULL };
+	struct waiter w = { .turn = t, .max = max };
 	uint64_t deadline = UINT64_MAX;
 	unsigned n;
 
 	pthread_once(&once, turns_init);
 	pthread_mutex_lock(&turns.lock);
 	waiter_add(&w);
-	while ((turns.first != &w || turns.n >= max) && clock_mono() < deadline) {
+	while (!may_write(&w) && clock_mono() < deadline) {
 		if (deadline == UINT64_MAX && ends(arg))
 			deadline = clock_mono() + PATIENCE;
 		turns_wait();
 	}
 	waiter_remove(&w);
+	later_tell(t, true);
 	n = ++turns.n;
 	pthread_cond_broadcast(&turns.changed); /* there may be room for the next one, too */
 	pthread_mutex_unlock(&turns.lock);
@@ -86,10 +115,11 @@ turn_take(unsigned max, bool (*ends)(void *arg), void *arg)
 }
 
 void
-turn_give(void)
+turn_give(const struct turn *t)
 {
 	pthread_mutex_lock(&turns.lock);
 	turns.n--;
+	later_tell(t, false);
 	pthread_cond_broadcast(&turns.changed);
 	pthread_mutex_unlock(&turns.lock);
 }
