@@ -179,7 +179,7 @@ peer_look(struct peer *p, uint64_t mono)
 
 	p->addressed = atomic_load_explicit(&p->target->fd, memory_order_acquire) != -1;
 	if (p->stream == NULL && p->moves != atomic_load(&p->target->moves))
-		p->told = 0; /* somebody else listens there */
+		p->told = p->refused = p->tried = 0; /* somebody else listens there */
 	p->moves = atomic_load(&p->target->moves);
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
@@ -238,7 +238,8 @@ peer_close(struct peer *p, struct output_result *r)
 	peer_settle(p, r);
 }
 
-bool
+/* Whether it can be sent to, as far as is known. */
+static bool
 peer_is_up(const struct peer *p)
 {
 	if (p->stream != NULL)
@@ -246,19 +247,39 @@ peer_is_up(const struct peer *p)
 	return atomic_load(&p->target->fd) != -1 && p->refused == 0;
 }
 
-void
-peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, uint64_t mono)
+/* Find out whether it has refused what it was sent last, or has not for a second and is up. */
+static void
+peer_see(struct peer *p, uint64_t mono)
 {
-	struct output_result nothing = { 0 };
-	struct letter l;
-
 	if (p->stream != NULL)
 		return;
 	target_listen(p->target);
 	peer_look(p, mono);
 	if (p->tried != 0 && mono - p->tried >= ANSWER_NS)
 		p->refused = p->tried = 0;
-	if (p->refused == 0 || p->tried != 0 || mono - p->refused < RETRY_NS)
+}
+
+/* It was sent something: the answer is awaited, if that was not refused at once. */
+static void
+peer_await(struct peer *p, uint64_t mono)
+{
+	peer_look(p, mono);
+	if (p->refused != 0 && p->refused != mono && p->tried == 0)
+		p->tried = mono;
+}
+
+/*
+ * Now and then try one that refused, and gets no data: by what `c` tells, or where that is nothing
+ * by a copy of `d`, which is in no books.
+ */
+static void
+peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, uint64_t mono)
+{
+	struct output_result nothing = { 0 };
+	struct letter l;
+
+	if (p->stream != NULL || p->refused == 0 || p->tried != 0 ||
+	    mono - p->refused < RETRY_NS)
 		return;
 	if (c->n_announcements > 0) {
 		peer_tell_all(p, c, d->now, mono);
@@ -267,7 +288,27 @@ peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d, 
 		    d->records);
 		(void)letters_send(p, &l, 1, &nothing);
 	}
-	peer_look(p, mono);
-	if (p->refused != mono)
-		p->tried = mono;
+	peer_await(p, mono);
+}
+
+void
+peers_failover(struct peer *peers, unsigned n, const struct sender_config *c,
+    struct parcel *const *batch, uint64_t mask, uint64_t mono, struct output_result *r)
+{
+	const struct parcel *d = batch[__builtin_ctzll(mask)];
+	struct peer *first = peers;
+	unsigned before = 0; /* those that are not up */
+
+	for (; before < n; before++) {
+		peer_see(&peers[before], mono);
+		if (peer_is_up(&peers[before]))
+			break;
+	}
+	if (before < n)
+		first = &peers[before];
+	for (struct peer *p = peers; p < peers + before; p++)
+		if (p != first)
+			peer_try(p, c, d, mono);
+	peer_give(first, c, batch, mask, mono, r);
+	peer_await(first, mono);
 }

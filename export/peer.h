@@ -59,15 +59,12 @@ void peer_turn(struct peer *p, struct output_result *r);
 /* The same, but close it: what is left over is not sent. */
 void peer_close(struct peer *p, struct output_result *r);
 
-/* Whether it can be sent to, as far as is known. */
-bool peer_is_up(const struct peer *p);
-
 /*
- * Find out whether it has refused what was sent last, and now and then whether one that did
- * is there again: it gets what `c` tells, or where that is nothing a copy of `d`, which is in no
- * books, and is up if it does not refuse that for a second.
+ * As peer_give, to the first of `n` that is up; where none is, to the first of all. Those before
+ * it, or all others, are tried now and then: they get what `c` tells, or where that is nothing a
+ * copy of one datagram, which is in no books. Who has not refused that for a second is up.
  */
-void peer_try(struct peer *p, const struct sender_config *c, const struct parcel *d,
-    uint64_t mono);
+void peers_failover(struct peer *peers, unsigned n, const struct sender_config *c,
+    struct parcel *const *batch, uint64_t mask, uint64_t mono, struct output_result *r);
 
 #endif

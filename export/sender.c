@@ -80,18 +80,6 @@ sender_lanes(const struct receivers *r)
 	return lanes;
 }
 
-/* The first of `n` that is there; the first of all, where none is. Those before it are tried. */
-static struct peer *
-peer_first(const struct sender *s, struct peer *peers, unsigned n, uint64_t mono)
-{
-	for (unsigned i = 0; i < n; i++) {
-		peer_try(&peers[i], &s->config, s->batch[0], mono);
-		if (peer_is_up(&peers[i]))
-			return &peers[i];
-	}
-	return peers;
-}
-
 static void
 give(struct sender *s, struct peer *p, uint64_t mask, uint64_t mono)
 {
@@ -110,7 +98,7 @@ pool_give(struct sender *s, struct pool *pool, struct peer *peers, uint64_t mono
 			give(s, &peers[k], all, mono);
 		return;
 	case BALANCE_FAILOVER:
-		give(s, peer_first(s, peers, pool->n, mono), all, mono);
+		peers_failover(peers, pool->n, &s->config, s->batch, all, mono, &s->result);
 		return;
 	case BALANCE_RR:
 	case BALANCE_HASH:
