@@ -82,7 +82,7 @@ probe_start(struct probe *p, const struct sender_config *c, struct err *e)
 void
 probe_end(struct probe *p)
 {
-	uint64_t until = clock_mono() + SENDER_FINISH_NS;
+	uint64_t until = sender_end(p->output->engine->ended, clock_mono());
 
 	if (p->sender == NULL)
 		return;

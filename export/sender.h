@@ -69,7 +69,20 @@ struct sender *sender_new(struct output *o, const struct sender_config *c, struc
 /* Start the thread. Returns 0 or -WEIR_E... with `e` filled. */
 int sender_start(struct sender *s, struct err *e);
 
-#define SENDER_FINISH_NS (30 * CLOCK_S) /* for all that is left when weir ends */
+#define SENDER_FINISH_NS (30 * CLOCK_S) /* for all that is left when weir ends, */
+#define SENDER_LEAST_NS  (3 * CLOCK_S)  /* but for one sender at least */
+
+/*
+ * When waiting is over of a sender that is told at `mono` to end, as outputs are one after the
+ * other since `ended` (mono ns; 0: it alone).
+ */
+static inline uint64_t
+sender_end(uint64_t ended, uint64_t mono)
+{
+	uint64_t all = (ended != 0 ? ended : mono) + SENDER_FINISH_NS;
+
+	return all > mono + SENDER_LEAST_NS ? all : mono + SENDER_LEAST_NS;
+}
 
 /*
  * Nobody is hurt if it waits from now on until `until` (mono ns; 0: until SENDER_FINISH_NS after

@@ -407,6 +407,26 @@ test_one_that_breaks_off(void **state)
 	rig_close(g);
 }
 
+/* All have half a minute together, and each some seconds. */
+static void
+test_end(void **state)
+{
+	static const struct {
+		uint64_t ended, mono, until; /* s */
+	} rows[] = {
+		{ 0, 100, 130 },
+		{ 100, 100, 130 },
+		{ 100, 120, 130 },
+		{ 100, 128, 131 },
+		{ 100, 160, 163 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(sender_end(rows[i].ended * CLOCK_S, rows[i].mono * CLOCK_S),
+		    rows[i].until * CLOCK_S);
+}
+
 static unsigned
 datagrams_take(int fd, unsigned n, uint32_t *sequence, uint16_t *from)
 {
@@ -606,6 +626,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_names_go_first),
 		cmocka_unit_test(test_told_once_resolved),
 		cmocka_unit_test(test_outboxes_take_turns),
