@@ -102,17 +102,22 @@ outbox_has_sets(const struct outbox *b)
 	return !b->config.samples && b->config.version != ENCODE_V5;
 }
 
-/* Begin a datagram. Returns false when there is no memory for it. */
+/*
+ * Begin a datagram, or one in which nothing is anew: the way may have become wider. Returns false
+ * when there is no memory for it.
+ */
 static bool
 parcel_open(struct outbox *b, unsigned lane, unsigned tmpl)
 {
-	struct parcel *p;
+	struct parcel *p = b->open[lane][tmpl].parcel;
 	struct wbuf *w = &b->open[lane][tmpl].w;
 	uint16_t i;
 
-	if (!ring_take(&b->idle, &i))
-		return false;
-	p = parcel_at(b, i);
+	if (p == NULL) {
+		if (!ring_take(&b->idle, &i))
+			return false;
+		p = parcel_at(b, i);
+	}
 	*p = (struct parcel){ .now = b->now, .lane = (uint8_t)lane };
 	*w = wbuf_of(p->body + MESSAGE_HEADER,
 	    atomic_load_explicit(&b->body_octets, memory_order_relaxed));
@@ -173,7 +178,7 @@ outbox_put(struct outbox *b, unsigned lane, unsigned tmpl, const struct encode *
 	}
 	if (p != NULL && p->records > 0)
 		parcel_close(b, lane, tmpl);
-	if (b->open[lane][tmpl].parcel == NULL && !parcel_open(b, lane, tmpl)) {
+	if (!parcel_open(b, lane, tmpl)) {
 		stat_add(b->stats, STAT_EXPORT_NO_ROOM, 1);
 		return false;
 	}
@@ -196,9 +201,14 @@ outbox_room(const struct outbox *b, size_t most)
 bool
 outbox_append(struct outbox *b, const uint8_t *octets, size_t n)
 {
-	if (b->open[0][0].parcel != NULL && wbuf_left(&b->open[0][0].w) < n)
+	const struct parcel *p = b->open[0][0].parcel;
+	bool fresh = p == NULL || p->records == 0;
+
+	if (!fresh && wbuf_left(&b->open[0][0].w) < n) {
 		parcel_close(b, 0, 0);
-	if (b->open[0][0].parcel == NULL && !parcel_open(b, 0, 0)) {
+		fresh = true;
+	}
+	if (fresh && !parcel_open(b, 0, 0)) {
 		stat_add(b->stats, STAT_EXPORT_NO_ROOM, 1);
 		return false;
 	}

@@ -164,6 +164,12 @@ test_no_room(void **state)
 	outbox_fit(b, 10);
 	assert_false(put(b, 0, 1, 0));
 	assert_int_equal(stat_get(&stats, STAT_EXPORT_TOO_LONG), 1);
+	outbox_fit(b, BODY); /* but when the way has become wider it is */
+	assert_true(put(b, 0, 1, 0));
+	outbox_flush(b);
+	taken[0] = outbox_take(b);
+	assert_int_equal(taken[0]->records, 1);
+	outbox_give_back(b, taken[0]);
 	box_close(b);
 }
 
@@ -191,6 +197,20 @@ test_samples(void **state)
 	p = outbox_take(b);
 	assert_int_equal(p->octets, 130);
 	outbox_give_back(b, p);
+
+	/* The way is narrower than a sample that was made for a wide one, and then wide again. */
+	outbox_fit(b, 100);
+	assert_false(outbox_append(b, octets, 130));
+	assert_int_equal(stat_get(&stats, STAT_EXPORT_TOO_LONG), 1);
+	outbox_flush(b);
+	assert_null(outbox_take(b));
+	outbox_fit(b, BODY);
+	assert_true(outbox_append(b, octets, 130));
+	outbox_flush(b);
+	p = outbox_take(b);
+	assert_int_equal(p->records, 1);
+	outbox_give_back(b, p);
+	assert_null(outbox_take(b));
 	box_close(b);
 }
 
