@@ -47,8 +47,8 @@ void announce_free(struct announcements *a);
 
 /*
  * Make `to`, whose body has ANNOUNCE_NAMES_MAX octets, name the applications of `a` from number
- * `from` on, as far as they fit into `room` octets (ANNOUNCE_NAMES_MIN at least). Returns the number of the
- * first that did not. Any thread.
+ * `from` on, as far as they fit into `room` octets (ANNOUNCE_NAMES_MIN at least). Returns the
+ * number of the first that did not. Any thread.
  */
 unsigned announce_applications(struct announcement *to, enum encode_version version,
     uint32_t domain, const struct applications *a, unsigned from, size_t room);

@@ -391,8 +391,8 @@ receivers_new(enum receivers_of of, const struct target_options *base, struct er
 }
 
 struct receivers *
-receivers_load(enum receivers_of of, const char *path, uint16_t port, const struct target_options *base,
-    struct problems *ps, struct err *e)
+receivers_load(enum receivers_of of, const char *path, uint16_t port,
+    const struct target_options *base, struct problems *ps, struct err *e)
 {
 	struct load l = { receivers_new(of, base, e), port, base };
 	const struct config_line top = { .file = path, .line = 1 };
@@ -412,8 +412,8 @@ receivers_load(enum receivers_of of, const char *path, uint16_t port, const stru
 }
 
 struct receivers *
-receivers_one(enum receivers_of of, const char *text, uint16_t port, const struct target_options *base,
-    struct err *e)
+receivers_one(enum receivers_of of, const char *text, uint16_t port,
+    const struct target_options *base, struct err *e)
 {
 	struct receivers *r = receivers_new(of, base, e);
 	struct pool *p;

@@ -77,8 +77,8 @@ struct receivers *receivers_read(
 
 /*
  * Read the file anew. A target that stays, by its name and the port that it is sent to from,
- * is the same one as in `before`, with its socket and its counts; its name is looked up soon. NULL where there is no file,
- * or faults, which go to `ps`.
+ * is the same one as in `before`, with its socket and its counts; its name is looked up soon.
+ * NULL where there is no file, or faults, which go to `ps`.
  */
 struct receivers *receivers_reread(const struct receivers_config *c, const struct output *o,
     const struct receivers *before, struct problems *ps);

@@ -10,8 +10,8 @@
  * records in v5, datagrams in v9 (RFC 3954 s5.1) and sFlow, data records in IPFIX (RFC 7011
  * s3.1). Samples of sFlow have numbers of their own, the same for all targets.
  * Datagrams are as long as fits into the outboxes, and by UDP into the narrowest way that is
- * known. Templates go first, again after so many datagrams or seconds, and as soon as a target that
- * said that nobody listens is sent to again.
+ * known. Templates go first, again after so many datagrams or seconds, and as soon as a target
+ * that said that nobody listens is sent to again.
  */
 #ifndef WEIR_EXPORT_SENDER_H
 #define WEIR_EXPORT_SENDER_H
@@ -93,9 +93,8 @@ void sender_be_patient(struct sender *s, uint64_t until);
 /*
  * Send to `r`, which has not been started, in place of the receivers so far, and start it. A
  * target that it has adopted keeps its connection and its numbers; others are told templates
- * at once. When this
- * returns, the receivers before are no longer looked at. Returns 0, or -WEIR_E... with `e`, and
- * nothing has changed. The main thread.
+ * at once. When this returns, the receivers before are no longer looked at. Returns 0, or
+ * -WEIR_E... with `e`, and nothing has changed. The main thread.
  */
 int sender_renew(struct sender *s, struct receivers *r, struct err *e);
 

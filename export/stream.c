@@ -15,7 +15,7 @@
 #define MESSAGES    4096U            /* that may wait for the kernel; a power of two */
 #define RETRY_MIN   CLOCK_S          /* between two tries to connect: doubles up to */
 #define RETRY_MAX   (32 * CLOCK_S)
-#define SILENCE_MS  30000            /* who does not even acknowledge for so long is not there */
+#define SILENCE_MS  30000            /* who takes nothing for so long is gone, or as good as that */
 
 struct stream {
 	struct target *target;

@@ -111,8 +111,8 @@ uint32_t target_mtu(const struct target *t);
 /*
  * Look up the name of a target, and open its socket, or have it lead to another address where
  * the name has not the one that it had. May block for seconds. One thread at a time, which
- * must not move it twice in a second. Returns whether all went well, or `e`
- * says why not; with a socket, it has the one before, too.
+ * must not move it twice in a second. Returns whether all went well, or `e` says why not; with
+ * a socket, it has the one before, too.
  */
 bool target_resolve(struct target *t, const struct target_options *o, struct err *e);
 
