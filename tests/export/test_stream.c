@@ -194,7 +194,7 @@ test_one_that_breaks_off_again(void **state)
 	rig_close(&g);
 }
 
-/* A connection where nothing is acknowledged ends in half a minute. */
+/* A connection where nothing is taken ends in half a minute. */
 static void
 test_silence(void **state)
 {
