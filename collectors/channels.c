@@ -31,6 +31,9 @@ struct look {
 	struct channels *ch;
 	uint32_t time_s;
 	ip16_t from;
+	uint32_t by;            /* that host, as a hash */
+	unsigned taken, yielded; /* announcements, and ends that gave way to them */
+	unsigned long last;     /* port that was taken */
 	bool reply;     /* it begins as RTSP's replies do */
 	ip16_t host;    /* that the last c= named; none: there was none */
 	uint16_t media; /* port of the last m=; 0: likewise */
@@ -117,54 +120,100 @@ end_fresh(const struct channel_end *set, const struct end_name *name, enum end_k
 	return false;
 }
 
-/* Where in its set an end is, or may be put. The lock is held. */
-static struct channel_end *
-end_place(struct channel_end *set, const struct end_name *name, uint32_t now_s)
+/* The host that announces; of IPv6 its network, as all addresses of that may be one host's. */
+static uint32_t
+announcer(const ip16_t *host)
 {
-	struct channel_end *place = set;
-	uint32_t least = UINT32_MAX;
+	return (uint32_t)hash_seeded(host, ip_is_v4(host) ? sizeof(*host) : sizeof(*host) / 2);
+}
+
+/*
+ * Which of a full set gives way to an end of `by`: of the host that has most of it, `by` with that
+ * end and, among equals, first; and of those the end that is to go first.
+ */
+static unsigned
+end_yields(const uint32_t *hosts, const uint32_t *left, uint32_t by)
+{
+	unsigned place = 0, most = 0;
 
 	for (unsigned i = 0; i < CHANNELS_ENDS; i++) {
-		uint64_t rest;
-		uint32_t left;
+		unsigned weight = hosts[i] == by ? 3 : 0;
 
-		if (end_is(&set[i], name, &rest))
-			return &set[i];
-		left = end_left(rest, now_s);
-		if (left < least) {
-			place = &set[i];
-			least = left;
+		for (unsigned k = 0; k < CHANNELS_ENDS; k++)
+			weight += hosts[k] == hosts[i] ? 2 : 0;
+		if (weight > most || (weight == most && left[i] < left[place])) {
+			place = i;
+			most = weight;
 		}
 	}
 	return place;
+}
+
+/* Where in its set an end is, or may be put, and whether another yields. The lock is held. */
+static unsigned
+end_place(const struct channels *ch, size_t set, const struct end_name *name, uint32_t by,
+    uint32_t now_s, bool *yields)
+{
+	uint32_t left[CHANNELS_ENDS];
+	unsigned unused = CHANNELS_ENDS;
+
+	*yields = false;
+	for (unsigned i = 0; i < CHANNELS_ENDS; i++) {
+		uint64_t rest;
+
+		if (end_is(&ch->ends[set][i], name, &rest))
+			return i;
+		if ((left[i] = end_left(rest, now_s)) == 0)
+			unused = i;
+	}
+	if (unused < CHANNELS_ENDS)
+		return unused;
+	*yields = true;
+	return end_yields(ch->by[set], left, by);
 }
 
 static void
 announce(struct look *l, unsigned long port, uint8_t proto, enum end_kind kind)
 {
 	struct channels *ch = l->ch;
-	struct channel_end *set, *place;
+	struct channel_end *place;
 	struct end_name name;
 	uint64_t rest;
+	size_t set;
+	unsigned i;
+	uint32_t told;
+	bool yields;
 
 	if (port < PORT_LEAST || port > UINT16_MAX)
 		return;
 	name = end_name(&l->from, (uint16_t)port, proto);
-	set = ch->ends[name.key % CHANNELS_SETS];
-	if (end_fresh(set, &name, kind, l->time_s))
+	set = name.key % CHANNELS_SETS;
+	if (end_fresh(ch->ends[set], &name, kind, l->time_s))
 		return;
 	rest = (uint64_t)(l->time_s + CHANNELS_LIFE_S) << 32 | name.check | kind;
 	pthread_mutex_lock(&ch->lock);
-	place = end_place(set, &name, l->time_s);
-	if (atomic_load_explicit(&place->key, memory_order_relaxed) != name.key ||
-	    atomic_load_explicit(&place->rest, memory_order_relaxed) != rest) {
-		uint32_t told = atomic_load_explicit(&ch->told, memory_order_relaxed) + 1;
-
-		atomic_store_explicit(&place->key, name.key, memory_order_relaxed);
-		atomic_store_explicit(&place->rest, rest, memory_order_relaxed);
-		atomic_store_explicit(&ch->told, told != 0 ? told : 1, memory_order_release);
-	}
+	i = end_place(ch, set, &name, l->by, l->time_s, &yields);
+	place = &ch->ends[set][i];
+	ch->by[set][i] = l->by;
+	atomic_store_explicit(&place->key, name.key, memory_order_relaxed);
+	atomic_store_explicit(&place->rest, rest, memory_order_relaxed);
+	told = atomic_load_explicit(&ch->told, memory_order_relaxed) + 1;
+	atomic_store_explicit(&ch->told, told != 0 ? told : 1, memory_order_release);
 	pthread_mutex_unlock(&ch->lock);
+	l->yielded += yields;
+}
+
+/* Whether the packet may announce `port`, too; the last one it may again: a c= behind it does. */
+static bool
+look_takes(struct look *l, unsigned long port)
+{
+	if (l->taken > 0 && port == l->last)
+		return true;
+	if (l->taken == CHANNELS_TAKEN)
+		return false;
+	l->taken++;
+	l->last = port;
+	return true;
 }
 
 uint32_t
@@ -187,7 +236,7 @@ channels_find(const struct channels *ch, const ip16_t *host, uint16_t port, uint
 static void
 announce_media(struct look *l, unsigned long port)
 {
-	if (port < PORT_LEAST) /* 0: it is turned off */
+	if (port < PORT_LEAST || !look_takes(l, port)) /* 0: it is turned off */
 		return;
 	announce(l, port, PROTO_UDP, END_MEDIA);
 	announce(l, port + 1, PROTO_UDP, END_REPORTS);
@@ -242,7 +291,8 @@ line_ftp(struct look *l, const char *line)
 		port = port_of_numbers(line + 5);
 	else if (strncasecmp(line, "EPRT ", 5) == 0)
 		port = port_of_fields(line + 5);
-	announce(l, port, PROTO_TCP, END_DATA);
+	if (port != 0 && look_takes(l, port))
+		announce(l, port, PROTO_TCP, END_DATA);
 }
 
 /*
@@ -308,7 +358,7 @@ line_look(struct look *l, uint32_t class_id, const char *line)
 		line_transport(l, line);
 }
 
-void
+unsigned
 channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
     uint64_t time)
 {
@@ -318,6 +368,7 @@ channels_look(struct channels *ch, uint32_t class_id, const struct packet_conten
 	if ((size_t)(end - p) > TEXT_OCTETS)
 		end = p + TEXT_OCTETS;
 	l.from = c->ip[0] >> 4 == 4 ? ip_from_v4(c->ip + 12) : ip_from_v6(c->ip + 8);
+	l.by = announcer(&l.from);
 	l.reply = end - p > 5 && memcmp(p, "RTSP/", 5) == 0;
 	for (unsigned i = 0; i < TEXT_LINES && p < end; i++) {
 		const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));
@@ -331,4 +382,5 @@ channels_look(struct channels *ch, uint32_t class_id, const struct packet_conten
 		line_look(&l, class_id, line);
 		p = stop != NULL ? stop + 1 : end;
 	}
+	return l.yielded;
 }

@@ -3,7 +3,8 @@
  * channels: streams that another stream announces. FTP tells where data goes (RFC 959 s4.1.2,
  * RFC 2428), RTSP (RFC 2326 s12.39) and the session descriptions of SIP, MGCP and RTSP
  * (RFC 8866) where media does. Ends that were announced are kept for two minutes, a bounded number
- * of them, in sets of a few: in a full set the one that is to go first gives way.
+ * of them, in sets of a few: in a full set the host that has most of it gives way, by the end that
+ * is to go first. So a host that announces a lot takes no more than it has from those that do not.
  *
  * One instance for all workers, as the streams of a session may be dealt to several. To announce
  * what is new takes a lock; to ask, or to repeat, takes none, and never waits.
@@ -21,6 +22,7 @@
 
 #define CHANNELS_SETS   1024U /* a power of two */
 #define CHANNELS_ENDS   8U    /* of a set */
+#define CHANNELS_TAKEN  8U    /* of a packet: ports, or media with their reports */
 #define CHANNELS_LIFE_S 120U  /* from the announcement to the stream */
 #define CHANNELS_SAME_S 15U   /* an end that is announced again so soon stays as it is */
 
@@ -38,6 +40,7 @@ struct channels {
 	uint32_t kinds[4];             /* and of those, by kind of end */
 	_Alignas(64) _Atomic uint32_t told; /* announcements so far; wraps, but is never 0 again */
 	_Alignas(64) pthread_mutex_t lock;  /* of those who announce; not beside what all others read */
+	uint32_t by[CHANNELS_SETS][CHANNELS_ENDS]; /* hashes of the hosts that announced; under lock */
 	_Alignas(64) struct channel_end ends[CHANNELS_SETS][CHANNELS_ENDS];
 };
 
@@ -60,8 +63,11 @@ channels_told(const struct channels *ch)
 	return atomic_load_explicit(&ch->told, memory_order_acquire);
 }
 
-/* See what packet `c` of such a stream, taken at `time`, announces. */
-void channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
+/*
+ * See what packet `c` of such a stream, taken at `time`, announces: CHANNELS_TAKEN at most. Returns
+ * how many ends gave way to it that were still good.
+ */
+unsigned channels_look(struct channels *ch, uint32_t class_id, const struct packet_content *c,
     uint64_t time);
 
 /*

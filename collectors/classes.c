@@ -257,6 +257,15 @@ stream_announced(struct classes *cs, uint32_t open, uint64_t time)
 	return class_id != 0;
 }
 
+/* See what a packet of a stream of class `class_id` announces. */
+static void
+announcements_look(struct classes *cs, uint32_t class_id, const struct packet_content *content,
+    uint64_t time)
+{
+	stat_add(&cs->pipeline->stats, STAT_CLASS_ENDS_EVICTED,
+	    channels_look(cs->channels, class_id, content, time));
+}
+
 /* Look at a packet of `open`, which may then be settled. */
 static void
 stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
@@ -270,7 +279,7 @@ stream_look(struct classes *cs, uint32_t open, const struct packet_link *link,
 	if (!final && packet_content(link, frame, cs->wants, &content)) {
 		final = engines_ask(cs, open, &content, frame->time);
 		if (channels_come_of(cs->channels, st->class_id))
-			channels_look(cs->channels, st->class_id, &content, frame->time);
+			announcements_look(cs, st->class_id, &content, frame->time);
 	}
 	if (final || st->looks >= looks_max(cs->config, st->key.proto))
 		stream_end(cs, open);
@@ -284,7 +293,7 @@ settled_look(struct classes *cs, uint32_t class_id, const struct packet_link *li
 	struct packet_content content;
 
 	if (packet_content(link, frame, cs->wants, &content))
-		channels_look(cs->channels, class_id, &content, frame->time);
+		announcements_look(cs, class_id, &content, frame->time);
 }
 
 /* Whether packets of `row` tell something. */

@@ -245,6 +245,121 @@ test_room(void **state)
 	channels_free(ch);
 }
 
+/* Let `host` announce `n` media from `port` on at even ports. Returns how many yielded. */
+static unsigned
+media_of(struct channels *ch, ip16_t host, unsigned port, unsigned n, uint64_t time)
+{
+	char text[4000], address[64];
+	uint8_t header[40], *copy;
+	struct packet_content c;
+	unsigned yielded;
+	int len;
+
+	ip_format(&host, address);
+	len = snprintf(text, sizeof(text), "c=IN IP%c %s\n", ip_is_v4(&host) ? '4' : '6', address);
+	for (unsigned i = 0; i < n; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "m=a %u RTP/\n", port + 2 * i);
+	c = content_of(text, header, &copy);
+	memcpy(header + (ip_is_v4(&host) ? 12 : 8), host.b + (ip_is_v4(&host) ? 12 : 0),
+	    ip_is_v4(&host) ? 4 : 16);
+	yielded = channels_look(ch, ch->sip, &c, time);
+	free(copy);
+	return yielded;
+}
+
+static ip16_t
+host_no(unsigned no)
+{
+	return ip_from_v4((const uint8_t[]){ 10, (uint8_t)(no >> 16), (uint8_t)(no >> 8), (uint8_t)no });
+}
+
+/* A packet announces eight media and no more, told by one address or by each its own. */
+static void
+test_packet(void **state)
+{
+	struct channels *ch = channels_new();
+	uint8_t header[40], *copy;
+	struct packet_content c;
+	char text[1000] = "";
+	ip16_t host = host_no(1);
+
+	(void)state;
+	assert_non_null(ch);
+	assert_int_equal(media_of(ch, host, 5000, 20, NOW), 0);
+	for (unsigned i = 0; i < 40; i++)
+		assert_true((channels_find(ch, &host, (uint16_t)(5000 + i), UDP, NOW) != 0) ==
+			    (i < 2 * CHANNELS_TAKEN));
+	for (unsigned i = 0; i < 10; i++)
+		sprintf(text + strlen(text), "m=a %u RTP/\nc=IN IP4 192.0.2.1\n", 5000 + 2 * i);
+	c = content_of(text, header, &copy);
+	channels_look(ch, ch->sip, &c, NOW);
+	free(copy);
+	for (unsigned i = 0; i < 20; i++)
+		assert_true((announced(ch, true, 5000 + i, NOW) != 0) == (i < 2 * CHANNELS_TAKEN));
+	channels_free(ch);
+}
+
+/* Hosts that announce without end, of IPv4 or of one network of IPv6, take little from others. */
+static void
+test_flood(void **state)
+{
+	(void)state;
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct channels *ch = channels_new();
+		unsigned kept = 0, others = 0, yielded = 0;
+		ip16_t host = host_no(2);
+
+		assert_non_null(ch);
+		for (unsigned i = 0; i < 500; i++)
+			announce(ch, false, 2000 + i, NOW);
+		for (unsigned i = 0; i < 3000; i++) {
+			if (v6 == 1) {
+				assert_int_equal(ip_parse("2001:db8:1:2::", &host), 0);
+				host.b[14] = (uint8_t)(i >> 8);
+				host.b[15] = (uint8_t)i;
+			}
+			yielded += media_of(ch, host, 1024 + 16 * i, 8, NOW + CLOCK_S);
+			for (unsigned k = 0; i >= 2900 && k < 16; k++)
+				others += channels_find(ch, &host, (uint16_t)(1024 + 16 * i + k), UDP,
+				              NOW + CLOCK_S) != 0;
+		}
+		for (unsigned i = 0; i < 500; i++)
+			kept += announced(ch, false, 2000 + i, NOW + CLOCK_S) != 0;
+		assert_in_range(kept, 480, 500);
+		assert_in_range(others, 1500, 1600); /* the newest of those have their places */
+		assert_in_range(yielded, 3000 * 16 - CHANNELS_SETS * CHANNELS_ENDS, 3000 * 16);
+		channels_free(ch);
+	}
+}
+
+/* Of many hosts that announce one each, the first give way, and those alone; each is counted. */
+static void
+test_hosts(void **state)
+{
+	enum { HOSTS = 2 * CHANNELS_SETS * CHANNELS_ENDS };
+	struct channels *ch = channels_new();
+	unsigned found = 0, newest = 0, yielded = 0;
+
+	(void)state;
+	assert_non_null(ch);
+	for (unsigned i = 0; i < HOSTS; i++)
+		yielded += media_of(ch, host_no(i), 5000, 1, NOW + i / 1000 * CLOCK_S);
+	for (unsigned i = 0; i < HOSTS; i++) {
+		ip16_t host = host_no(i);
+
+		for (unsigned k = 0; k < 2; k++) {
+			bool is = channels_find(ch, &host, (uint16_t)(5000 + k), UDP,
+			              NOW + i / 1000 * CLOCK_S) != 0;
+
+			found += is;
+			newest += is && i >= HOSTS - 1000;
+		}
+	}
+	assert_int_equal(found + yielded, 2 * HOSTS);
+	assert_in_range(newest, 1900, 2000);
+	channels_free(ch);
+}
+
 /* What is there and fresh costs no lock; later it lives on from the repeated announcement. */
 static void
 test_again(void **state)
@@ -326,6 +441,9 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_packet),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_threads),
 	};

@@ -134,6 +134,7 @@ test_tampering(void **state)
 	for (unsigned i = 0; i < n; i++) {
 		static const enum stat_no beside[] = {
 			STAT_BINS_FULL,
+			STAT_CLASS_ENDS_EVICTED,
 			STAT_CLASS_EVICTED,
 			STAT_CLASS_FIXED,
 			STAT_CLASS_KNOWN,
