@@ -427,6 +427,56 @@ test_announced(void **state)
 	bench_close(&b);
 }
 
+/* What one of two that share the table is told, the other knows, also of what it looks at already. */
+static void
+test_announced_to_another(void **state)
+{
+	struct bench teller, other;
+	struct channels *own;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	bench_open(&teller, 100);
+	bench_open(&other, 100);
+	classes_free(other.cs);
+	own = other.config.channels;
+	other.config.channels = teller.config.channels;
+	assert_non_null(other.cs = classes_new(&other.config, &other.wants, other.p, &e));
+	send(&other, 1, false, '-');
+	announce(&teller, 1, true);
+	announce(&teller, 2, true);
+	for (uint32_t no = 1; no <= 3; no++)
+		send(&other, no, true, '-');
+	classes_finish(other.cs);
+	read_end(&other);
+	assert_int_equal(packets_of(&other, "RTP"), 3);
+	assert_int_equal(packets_of(&other, "unknown"), 1);
+	other.config.channels = own;
+	bench_close(&other);
+	bench_close(&teller);
+}
+
+/* More are announced than there is room for. */
+static void
+test_announced_evicted(void **state)
+{
+	enum { ROOM = CHANNELS_SETS * CHANNELS_ENDS };
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 2 * ROOM);
+	for (uint32_t no = 1; no <= 10; no++)
+		announce(&b, no, true);
+	assert_int_equal(stat_of(&b, STAT_CLASS_ENDS_EVICTED), 0);
+	for (uint32_t no = 11; no <= ROOM; no++)
+		announce(&b, no, true); /* media, and its reports */
+	assert_in_range(stat_of(&b, STAT_CLASS_ENDS_EVICTED), ROOM, ROOM + ROOM / 8);
+	classes_finish(b.cs);
+	read_end(&b);
+	assert_int_equal(packets_of(&b, "SIP"), ROOM);
+	bench_close(&b);
+}
+
 /* Looks at streams that are settled, and announce others, are of the budget, and in their turn. */
 static void
 test_budget_of_announcements(void **state)
@@ -585,6 +635,8 @@ main(void)
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_announced),
+		cmocka_unit_test(test_announced_to_another),
+		cmocka_unit_test(test_announced_evicted),
 		cmocka_unit_test(test_budget_of_announcements),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_two_doors),
