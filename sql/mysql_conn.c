@@ -326,7 +326,9 @@ maria_begin(struct sql_conn *c, struct err *e)
 			return rc;
 		memcpy(c->zone, zone, sizeof(zone));
 	}
-	return maria_run(c, "START TRANSACTION", e);
+	if ((rc = maria_run(c, "START TRANSACTION", e)) == 0)
+		server_socket_loads(c->socket, true);
+	return rc;
 }
 
 /* After the end of a transaction. */
@@ -341,9 +343,10 @@ conn_unlock(struct sql_conn *c)
 int
 maria_commit(struct sql_conn *c, struct err *e)
 {
-	int rc = maria_run(c, "COMMIT", e);
+	int rc;
 
-	if (rc == 0)
+	server_socket_loads(c->socket, false); /* it has taken all rows */
+	if ((rc = maria_run(c, "COMMIT", e)) == 0)
 		conn_unlock(c);
 	return rc;
 }
@@ -353,6 +356,7 @@ void
 maria_rollback(struct sql_conn *c)
 {
 	c->unfinished = maria_run(c, "ROLLBACK", NULL) != 0;
+	server_socket_loads(c->socket, false);
 	if (!c->unfinished)
 		conn_unlock(c);
 }

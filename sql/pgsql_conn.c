@@ -171,14 +171,18 @@ pgsql_begin(struct sql_conn *c, struct err *e)
 			return rc;
 		memcpy(c->zone, zone, sizeof(zone));
 	}
-	return pgsql_run(c, "BEGIN", e);
+	if ((rc = pgsql_run(c, "BEGIN", e)) == 0)
+		server_socket_loads(c->socket, true);
+	return rc;
 }
 
 int
 pgsql_commit(struct sql_conn *c, struct err *e)
 {
-	PGresult *r = PQexec(c->pg, "COMMIT");
+	PGresult *r;
 
+	server_socket_loads(c->socket, false); /* it has taken all rows */
+	r = PQexec(c->pg, "COMMIT");
 	/* A transaction that had failed is rolled back, and that is no error. */
 	if (PQresultStatus(r) == PGRES_COMMAND_OK &&
 	    strcmp(PQcmdStatus(r), "COMMIT") != 0) {
@@ -215,6 +219,7 @@ pgsql_rollback(struct sql_conn *c)
 		(void)pgsql_drain(c, NULL);
 	if (PQtransactionStatus(c->pg) != PQTRANS_IDLE)
 		(void)pgsql_run(c, "ROLLBACK", NULL);
+	server_socket_loads(c->socket, false);
 }
 
 void

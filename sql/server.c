@@ -95,7 +95,10 @@ server_zone(bool utc, char buf[SERVER_ZONE_MAX])
 	    (unsigned)labs(minutes) / 60 % 24, (unsigned)labs(minutes) % 60);
 }
 
-/* Where nothing is under way probes tell, and where something is (RFC 5482) its silence. */
+/*
+ * Where nothing is under way probes tell, and where something is (RFC 5482) that it is not
+ * taken: which a peer that is gone and one that has no time have in common.
+ */
 static const struct {
 	int level, name, value;
 } watches[] = {
@@ -114,6 +117,14 @@ server_socket_watch(int fd)
 		(void)setsockopt(fd, watches[i].level, watches[i].name, &watches[i].value,
 		    sizeof(watches[i].value));
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void
+server_socket_loads(int own, bool loads)
+{
+	const int ms = loads ? 0 : 1000 * SERVER_SILENCE_S;
+
+	(void)setsockopt(own, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 void

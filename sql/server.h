@@ -36,12 +36,19 @@ const char *server_unix_path(const char *host);
 void server_zone(bool utc, char buf[SERVER_ZONE_MAX]);
 
 /*
- * Of the connected socket `fd`, a library's: have a peer that is gone noticed in
- * SERVER_SILENCE_S, and give out a descriptor of our own. By that another thread can cut the
+ * Of the connected socket `fd`, a library's: have a peer that is gone, or takes nothing of
+ * what is sent, noticed in SERVER_SILENCE_S, and give out a descriptor of our own. By that another thread can cut the
  * connection though the library may close `fd` at any time, whose number may then be another
  * file's. -1: there is none to be had.
  */
 int server_socket_watch(int fd);
+
+/*
+ * From now on rows are on their way (`loads`), or no more. While they are, who takes nothing
+ * for long may only be busy: then it is the system that gives up a peer that is gone, by default
+ * after some 15 minutes, or in SERVER_SILENCE_S where its answer is waited for.
+ */
+void server_socket_loads(int own, bool loads);
 
 /* Cut it: the peer looks gone, to whatever waits for it. Any thread. */
 void server_socket_cut(int own);

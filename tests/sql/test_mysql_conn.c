@@ -3,12 +3,16 @@
  * What is sent where the server refuses the end of a transaction: UNLOCK TABLES, SET
  * autocommit and START TRANSACTION all commit what there is by then.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <mysql.h>
@@ -21,6 +25,19 @@ static const char *refused; /* the statement that is; the last one that was not,
 static char last[512];
 static unsigned sent; /* and how many */
 
+/* How long what is sent may lie there: ms; 0: as long as the system likes. */
+static int
+patience(int fd)
+{
+	int ms = -1;
+	socklen_t len = sizeof(ms);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
+	return ms;
+}
+
+static int watched = -1, patience_at_end;
+
 /* The library's, with a server that we are. */
 int
 mysql_query(MYSQL *my, const char *sql)
@@ -30,6 +47,8 @@ mysql_query(MYSQL *my, const char *sql)
 		return 1;
 	strncpy(last, sql, sizeof(last) - 1);
 	sent++;
+	if (watched != -1 && strcmp(sql, "COMMIT") == 0)
+		patience_at_end = patience(watched);
 	return 0;
 }
 
@@ -50,7 +69,8 @@ test_ends(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sql_conn c = { .my = mysql_init(NULL), .where = (char *)"database x" };
+		struct sql_conn c = { .my = mysql_init(NULL), .where = (char *)"database x",
+			.socket = -1 };
 		struct err e = ERR_INIT;
 
 		assert_non_null(c.my);
@@ -72,11 +92,40 @@ test_ends(void **state)
 	}
 }
 
+/* The server may take its time while rows are on their way to it, and not where it is asked
+ * whether it is there, or for the end. */
+static void
+test_patience(void **state)
+{
+	struct sql_conn c = { .my = mysql_init(NULL), .where = (char *)"database x",
+		.socket = socket(AF_INET, SOCK_STREAM, 0) };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(c.my);
+	refused = NULL;
+	assert_true((watched = c.socket) >= 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(maria_begin(&c, &e), 0);
+		assert_int_equal(patience(c.socket), 0);
+		if (i == 0)
+			assert_int_equal(maria_commit(&c, &e), 0);
+		else
+			maria_rollback(&c);
+		assert_int_equal(patience(c.socket), 60000);
+		assert_int_equal(patience_at_end, 60000);
+	}
+	watched = -1;
+	close(c.socket);
+	mysql_close(c.my);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_patience),
 	};
 
 	return cmocka_run_group_tests_name("mysql_conn", tests, NULL, NULL);

@@ -3,12 +3,16 @@
  * Transactions begin behind none that is still there: the server would only warn, and rows
  * that are not committed would pass for such that are.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <libpq-fe.h>
@@ -17,6 +21,19 @@
 
 static PGTransactionStatusType status;
 static unsigned begun; /* BEGINs that were sent */
+
+/* How long what is sent may lie there: ms; 0: as long as the system likes. */
+static int
+patience(int fd)
+{
+	int ms = -1;
+	socklen_t len = sizeof(ms);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
+	return ms;
+}
+
+static int watched = -1, patience_at_end;
 
 /* The library's, with a server that we are. */
 PGTransactionStatusType
@@ -29,7 +46,10 @@ PQtransactionStatus(const PGconn *pg)
 PGresult *
 PQexec(PGconn *pg, const char *sql)
 {
+	(void)pg;
 	begun += strcmp(sql, "BEGIN") == 0;
+	if (watched != -1 && strcmp(sql, "COMMIT") == 0)
+		patience_at_end = patience(watched);
 	return PQmakeEmptyPGresult(pg, PGRES_COMMAND_OK);
 }
 
@@ -62,11 +82,38 @@ test_begin(void **state)
 	}
 }
 
+/* The server may take its time while rows are on their way to it, and not where it is asked
+ * whether it is there, or for the end. */
+static void
+test_patience(void **state)
+{
+	struct sql_conn c = { .where = (char *)"database x",
+		.socket = socket(AF_INET, SOCK_STREAM, 0) };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	status = PQTRANS_IDLE;
+	assert_true((watched = c.socket) >= 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pgsql_begin(&c, &e), 0);
+		assert_int_equal(patience(c.socket), 0);
+		if (i == 0)
+			(void)pgsql_commit(&c, &e); /* "rolled back": a result without words */
+		else
+			pgsql_rollback(&c);
+		assert_int_equal(patience(c.socket), 60000);
+		assert_int_equal(patience_at_end, 60000);
+	}
+	watched = -1;
+	close(c.socket);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_begin),
+		cmocka_unit_test(test_patience),
 	};
 
 	return cmocka_run_group_tests_name("pgsql_conn", tests, NULL, NULL);

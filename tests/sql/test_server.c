@@ -148,7 +148,10 @@ option(int fd, int level, int name)
 	return value;
 }
 
-/* A peer that has gone without a word is noticed within a minute, idle or not. */
+/*
+ * A peer that has gone without a word is noticed within a minute, idle or not; only one that
+ * rows are on their way to has the time that it wants.
+ */
 static void
 test_silent_peers(void **state)
 {
@@ -163,6 +166,11 @@ test_silent_peers(void **state)
 		option(end[0], IPPROTO_TCP, TCP_KEEPINTVL) *
 		    option(end[0], IPPROTO_TCP, TCP_KEEPCNT),
 	    60);
+	server_socket_loads(own, true);
+	assert_int_equal(option(end[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	server_socket_loads(own, false);
+	assert_int_equal(option(end[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+	server_socket_loads(-1, true);
 	server_socket_close(own);
 	close(end[0]);
 	close(end[1]);
