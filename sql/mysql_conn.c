@@ -22,6 +22,7 @@
 #include "sql/schema.h"
 
 #define STATEMENT_S 600 /* the longest that a statement may take */
+#define HOST_MAX 256U
 #define CONNECT_STACK (256U << 10) /* of an attempt to connect, with TLS */
 
 /* Codes that only one of the two servers has, or only newer headers. */
@@ -180,24 +181,50 @@ conn_wait(struct sql_conn *c, struct attempt *a, int status)
 	return come != 0 ? come : status & ~MYSQL_WAIT_TIMEOUT;
 }
 
-/*
- * The library waits for the resolver, whatever else it does not wait for: it only gets a name
- * that is known by now.
- */
+/* One of the servers: a name, maybe with a port. */
 static int
-name_await(const char *host, struct attempt *a, struct err *e)
+name_await(const char *text, size_t len, struct attempt *a, struct err *e)
 {
 	static const char letters[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 	struct addrinfo *list;
+	char host[HOST_MAX], *port;
 	int rc;
 
-	/* A socket's, or more than a name: for the library to understand. */
-	if (host == NULL || strcmp(host, "localhost") == 0 ||
-	    host[strspn(host, letters)] != '\0')
+	snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	port = host + strspn(host, letters);
+	/* A socket's, or no name: for the library to understand. */
+	if (port == host || len >= sizeof(host) || strcmp(host, "localhost") == 0 ||
+	    (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0')))
 		return 0;
+	*port = '\0';
 	if ((rc = lookup_run(host, a, &list, e)) == 0)
 		freeaddrinfo(list);
+	return rc;
+}
+
+/*
+ * The library waits for the resolver, whatever else it does not wait for. So it is only called
+ * when the resolver has answered just now for one of `hosts` at least. It asks again: one that
+ * falls silent in between is waited for as long as the C library does.
+ */
+static int
+names_await(const char *hosts, struct attempt *a, struct err *e)
+{
+	struct err each = ERR_INIT;
+	int rc = 0;
+	bool any = false;
+
+	while (hosts != NULL && *hosts != '\0' && !(rc != 0 && attempt_is_over(a))) {
+		size_t len = strcspn(hosts, ",");
+
+		rc = name_await(hosts, len, a, &each);
+		any |= rc == 0;
+		hosts += len + (hosts[len] == ',');
+	}
+	if (rc == 0 || (any && !attempt_is_over(a)))
+		return 0;
+	*e = each;
 	return rc;
 }
 
@@ -209,7 +236,7 @@ conn_connect(struct sql_conn *c, const struct sql_config *config, struct attempt
 	const char *unix_path = server_unix_path(config->host);
 	char passwd[SERVER_PASSWD_MAX];
 	MYSQL *done = NULL;
-	int status, rc = name_await(config->host, a, e);
+	int status, rc = names_await(unix_path != NULL ? NULL : config->host, a, e);
 
 	if (rc != 0 || (rc = server_passwd(config, passwd, e)) != 0)
 		return rc;

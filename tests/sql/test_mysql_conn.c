@@ -3,6 +3,7 @@
  * What is sent where the server refuses the end of a transaction: UNLOCK TABLES, SET
  * autocommit and START TRANSACTION all commit what there is by then.
  */
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,12 +122,55 @@ test_patience(void **state)
 	mysql_close(c.my);
 }
 
+static char asked[4][32]; /* of the resolver */
+static unsigned n_asked;
+
+/* The C library's, with a resolver that knows nobody. */
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+    struct addrinfo **list)
+{
+	(void)service;
+	*list = NULL;
+	if ((hints->ai_flags & AI_NUMERICHOST) == 0 && n_asked < 4)
+		snprintf(asked[n_asked++], sizeof(asked[0]), "%s", host);
+	return EAI_NONAME;
+}
+
+/* The library, which waits for the resolver, is not even called where that knows none. */
+static void
+test_names(void **state)
+{
+	static const char *const others[] = { "unix:/none", "fe80::1%none", "[::1]:1" };
+	struct sql_config config = { .host = "db1,db2:3307", .db = "x" };
+	struct sql_conn *c;
+	struct attempt a = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	attempt_heard(&a);
+	assert_int_equal(maria_open(&config, &a, &c, &e), -WEIR_EIO);
+	assert_int_equal(n_asked, 2);
+	assert_string_equal(asked[0], "db1");
+	assert_string_equal(asked[1], "db2");
+	assert_int_equal(strncmp(e.text, "db2: ", 5), 0);
+	assert_null(c);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		config.host = others[i];
+		n_asked = 0;
+		assert_int_equal(maria_open(&config, &a, &c, &e), -WEIR_EIO);
+		for (unsigned k = 0; k < n_asked; k++) /* by the library */
+			assert_int_not_equal(strspn(asked[k], "unixfe80"), strlen(asked[k]));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("mysql_conn", tests, NULL, NULL);
