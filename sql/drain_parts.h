@@ -39,6 +39,8 @@ struct drain {
 	/* the thread's */
 	uint64_t pause, again; /* after a fault: how long, until when (monotonic ns) */
 	uint64_t backup_pause, backup_again; /* the same of the backup */
+	struct err backup_fault; /* of the last run, with a batch that only the backup may have */
+	bool owed; /* there are such */
 	bool gone; /* the last one was long in coming, or nobody was there */
 	unsigned hopeless; /* batches that wait, */
 	unsigned refused_there; /* and such that the backup refused */

@@ -269,6 +269,7 @@ drain_backup(struct drain *d, bool others)
 	struct spool_item *next;
 	unsigned tries = 0;
 
+	d->backup_fault = (struct err)ERR_INIT;
 	if (d->running && clock_mono() < d->backup_again)
 		return;
 	for (struct spool_item *it = spool_first(d->c.spool); it != NULL; it = next) {
@@ -283,6 +284,8 @@ drain_backup(struct drain *d, bool others)
 		if (out.rows > 0)
 			log_info("%s %s: %" PRIu64 " rows went to the backup",
 			    d->c.output->ops->type, d->c.output->name, out.rows);
+		if (rc != 0 && it->bound)
+			d->backup_fault = e;
 		if (rc != 0 && !out.own) {
 			if (d->backup_pause == 0)
 				log_warn("%s %s: %s: %s", d->c.output->ops->type,
@@ -313,7 +316,7 @@ item_try(struct drain *d, struct spool_item *it, struct err *e)
 	if (rc == 0) {
 		if (atomic_load(&d->c.output->stalled))
 			d->c.retry(d->c.arg); /* there is room again */
-		else if (d->hopeless == 0)
+		else if (d->hopeless == 0 && !d->owed)
 			output_works(d->c.output);
 		d->gone = false;
 		return 0;
@@ -345,6 +348,31 @@ is_due(struct drain *d, const struct spool_item *it, unsigned *tries)
 	return true;
 }
 
+/* Whether batches wait that only the backup may have. */
+static bool
+backup_owes(struct drain *d)
+{
+	for (struct spool_item *it = spool_first(d->c.spool); it != NULL;
+	     it = spool_next(d->c.spool, it))
+		if (it->bound && !it->left)
+			return true;
+	return false;
+}
+
+/* The primary has all that is for it: the output works once the backup has, too. */
+static void
+backup_tell(struct drain *d)
+{
+	bool owed = d->owed;
+
+	d->owed = backup_owes(d);
+	if (d->owed && d->backup_fault.code != 0)
+		output_fails(d->c.output, &d->backup_fault);
+	else if (owed && !d->owed && d->hopeless == 0 &&
+	    !atomic_load(&d->c.output->stalled))
+		output_works(d->c.output);
+}
+
 int
 drain_run(struct drain *d, struct err *e)
 {
@@ -352,6 +380,7 @@ drain_run(struct drain *d, struct err *e)
 	unsigned faults = 0, tries = 0;
 	int rc = 0;
 
+	d->owed = backup_owes(d);
 	for (struct spool_item *it = spool_first(d->c.spool); it != NULL; it = next) {
 		next = spool_next(d->c.spool, it);
 		if (!is_due(d, it, &tries))
@@ -372,6 +401,7 @@ drain_run(struct drain *d, struct err *e)
 		output_fails(d->c.output, e);
 		return -e->code;
 	}
+	backup_tell(d);
 	if (spool_first(d->c.spool) == NULL)
 		store_prune(d->c.primary, d->c.collector);
 	return 0;

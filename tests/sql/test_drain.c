@@ -209,6 +209,43 @@ test_lost_answer_of_the_backup(void **state)
 	assert_string_equal(rig_rows("SELECT packets FROM acct"), "100");
 }
 
+/*
+ * What only the backup may have waits for it: the output fails until that has it, though the
+ * primary works again; which is said once.
+ */
+static void
+test_bound_batch_that_waits(void **state)
+{
+	struct rig g = { .o.common = five, .sc.backup_host = second };
+	struct sql_driver d = driver_make();
+	struct flow f = flow_of(0, 1);
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	log_to_file();
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	begin_at = 1;
+	unheard = true;
+	assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	assert_int_equal(rig_files("0.backup"), 1);
+	unheard = false;
+	away = second;
+	for (unsigned i = 0; i < 3; i++) {
+		rig_write(&g, &f, 1);
+		assert_int_equal(g.o.state, OUTPUT_FAILING);
+	}
+	assert_int_equal(log_count("works again"), 0);
+	away = NULL;
+	rig_write(&g, &f, 1);
+	assert_int_equal(g.o.state, OUTPUT_OK);
+	assert_int_equal(log_count("works again"), 1);
+	log_close();
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "4");
+	strcpy(rig_db, second);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
+}
+
 /* A backup that is not there binds nothing to itself, and that is said once. */
 static void
 test_backup_that_is_away(void **state)
@@ -331,6 +368,7 @@ main(void)
 		RIG_TEST(test_tables_that_do_not_fit),
 		RIG_TEST(test_database_that_is_away),
 		RIG_TEST(test_lost_answer_of_the_backup),
+		RIG_TEST(test_bound_batch_that_waits),
 		RIG_TEST(test_backup_that_is_away),
 		RIG_TEST(test_backup_that_refuses_one),
 		RIG_TEST(test_name_that_is_not_on_the_disk),
