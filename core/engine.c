@@ -461,7 +461,6 @@ engine_stop(struct engine *en)
 		/* A slab may still be on its way from a round that was cut short. */
 		publisher_round(en->publisher, clock_real(), true);
 	}
-	en->ended = clock_mono();
 	for (unsigned i = 0; i < en->n_outputs; i++) {
 		output_stop(en->outputs[i]);
 		output_close(en->outputs[i]);

@@ -89,7 +89,7 @@ struct engine {
 	unsigned n_taggings;
 	struct tagging taggings[ENGINE_OUTPUTS];
 	bool started_ok;
-	uint64_t ended; /* when all was collected and outputs began to end, mono ns; 0: not yet */
+	uint64_t finish; /* until when exports wait as weir ends, mono ns; 0: none ends yet */
 };
 
 struct engine *engine_new(const struct engine_config *c, struct err *e);

@@ -171,7 +171,7 @@ outbox_put(struct outbox *b, unsigned lane, unsigned tmpl, const struct encode *
 	struct parcel *p = b->open[lane][tmpl].parcel;
 	struct wbuf *w = &b->open[lane][tmpl].w;
 
-	if (p != NULL && (encode_record(layout, from, env, w))) {
+	if (p != NULL && p->records > 0 && encode_record(layout, from, env, w)) {
 		if (++p->records == V5_RECORDS && b->config.version == ENCODE_V5)
 			parcel_close(b, lane, tmpl);
 		return true;

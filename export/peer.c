@@ -176,13 +176,17 @@ static void
 peer_look(struct peer *p, uint64_t mono)
 {
 	uint64_t refusals = atomic_load_explicit(&p->target->refusals, memory_order_relaxed);
+	unsigned moves = atomic_load(&p->target->moves);
 
 	p->addressed = atomic_load_explicit(&p->target->fd, memory_order_acquire) != -1;
-	if (p->stream == NULL && p->moves != atomic_load(&p->target->moves))
-		p->told = p->refused = p->tried = 0; /* somebody else listens there */
-	p->moves = atomic_load(&p->target->moves);
 	if (p->stream != NULL && stream_is_new(p->stream))
 		p->told = p->sequence = 0; /* of a connection: RFC 7011 s10.4 */
+	if (p->stream == NULL && p->moves != moves) {
+		/* Somebody else listens there, who has refused nothing yet. */
+		p->told = p->refused = p->tried = 0;
+		p->refusals = refusals;
+	}
+	p->moves = moves;
 	if (refusals == p->refusals)
 		return;
 	p->refusals = refusals;

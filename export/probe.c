@@ -82,10 +82,11 @@ probe_start(struct probe *p, const struct sender_config *c, struct err *e)
 void
 probe_end(struct probe *p)
 {
-	uint64_t until = sender_end(p->output->engine->ended, clock_mono());
+	uint64_t until;
 
 	if (p->sender == NULL)
 		return;
+	until = sender_end(&p->output->engine->finish, clock_mono());
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		p->outboxes[i].config.patient = true;
 		p->outboxes[i].deadline = until;

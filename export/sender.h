@@ -73,15 +73,17 @@ int sender_start(struct sender *s, struct err *e);
 #define SENDER_LEAST_NS  (3 * CLOCK_S)  /* but for one sender at least */
 
 /*
- * When waiting is over of a sender that is told at `mono` to end, as outputs are one after the
- * other since `ended` (mono ns; 0: it alone).
+ * When waiting is over of a sender that is told at `mono` to end, as they are one after the other.
+ * `*finish` is when that of the first one is (mono ns; 0: this is the first).
  */
 static inline uint64_t
-sender_end(uint64_t ended, uint64_t mono)
+sender_end(uint64_t *finish, uint64_t mono)
 {
-	uint64_t all = (ended != 0 ? ended : mono) + SENDER_FINISH_NS;
+	uint64_t least = mono + SENDER_LEAST_NS;
 
-	return all > mono + SENDER_LEAST_NS ? all : mono + SENDER_LEAST_NS;
+	if (*finish == 0)
+		*finish = mono + SENDER_FINISH_NS;
+	return *finish > least ? *finish : least;
 }
 
 /*
