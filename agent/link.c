@@ -95,10 +95,10 @@ link_follow(struct link *l, const uint8_t *p, size_t n)
 			if (l->n_head == WIRE_HEADER) {
 				uint64_t len = wire_length(l->head);
 
+				l->n_head = 0;
 				if (len > PDU_MAX)
 					return false;
 				l->owed = (size_t)len - WIRE_HEADER;
-				l->n_head = 0;
 			}
 		}
 		p += take;

@@ -227,12 +227,17 @@ requests_receive(netsnmp_transport *t, void *buf, int size, void **opaque, int *
 
 	*opaque = NULL;
 	*olength = 0;
+	if (n > 0) {
+		n = requests_read(q, buf, (size_t)n);
+		gone = n == -1; /* with whoever talks like that there is no going on */
+	} else if (!gone) {
+		n = 0;
+	}
 	if (gone) {
 		size_t answer = requests_give_up(q, buf, (size_t)size);
 
 		return answer > 0 ? (int)answer : (int)n; /* or it has closed */
 	}
-	n = n > 0 ? requests_read(q, buf, (size_t)n) : 0;
 	if (n == 0)
 		t->flags |= NETSNMP_TRANSPORT_FLAG_EMPTY_PKT; /* nothing for the library: go on */
 	return (int)n;
@@ -243,13 +248,16 @@ static int
 requests_send(netsnmp_transport *t, const void *buf, int size, void **opaque, int *olength)
 {
 	struct requests *q = serving;
+	/* What is answered meanwhile is not what the library waits for. */
+	bool asks = (size_t)size >= WIRE_HEADER && ((const uint8_t *)buf)[1] != AGENTX_RESPONSE;
 
 	(void)t, (void)opaque, (void)olength;
-	if ((size_t)size >= WIRE_HEADER)
+	if (asks)
 		memcpy(q->sent, buf, WIRE_HEADER);
 	if (link_send(&q->link, buf, (size_t)size))
 		return size;
-	q->sent[0] = 0;
+	if (asks)
+		q->sent[0] = 0;
 	return -1;
 }
 

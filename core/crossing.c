@@ -434,7 +434,6 @@ entries_known(struct crossing *x, const struct ledger *l, uint64_t span, uint64_
 {
 	for (uint32_t i = 0; i < x->instances.n; i++) {
 		struct instance *in = (struct instance *)(void *)table_row(&x->instances, i);
-
 		uint64_t value;
 
 		if (in->row == LEDGER_GONE) /* instances_sweep clears it */

@@ -25,7 +25,8 @@ static const struct directive weir_rows[] = {
 	           "other. New ones belong at the end: rows are known by the order." },
 	{ .name = "state_dir", .type = DIRECTIVE_PATH, .offset = AT(state_dir),
 	    .def = "/var/lib/weir", .doc = "Directory of what must outlive a restart. Of several weirs "
-	    "each needs one of its own: who finds another there warns, and keeps nothing." },
+	    "each needs one of its own: who finds another there warns, and keeps no totals, "
+	    "templates or thresholds; its outputs refuse folders that the other one's have." },
 	{ .name = "checkpoint_interval", .type = DIRECTIVE_SECONDS,
 	    .offset = AT(checkpoint_interval), .def = "60", .unit = "s",
 	    .doc = "How often running totals that SNMP shows are written to state_dir, from "

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,11 +40,14 @@ state_claim(struct state *s, const char *state_dir)
 	if ((size_t)snprintf(path, sizeof(path), "%s/lock", state_dir) >= sizeof(path))
 		return true;
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	if (s->lock_fd == -1 && access(path, F_OK) == 0)
+		log_warn("%s: %s: whether another weir keeps its state there is not known", path,
+		    strerror(errno));
 	if (s->lock_fd == -1 || lock_take(s->lock_fd))
 		return true;
 	state_release(s);
-	log_warn("state_dir %s: another weir keeps its totals and templates there: those of "
-	         "this one will not outlive it; set state_dir", state_dir);
+	log_warn("state_dir %s: another weir keeps its totals, templates and thresholds there: "
+	         "those of this one will not outlive it; set state_dir", state_dir);
 	return false;
 }
 

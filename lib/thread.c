@@ -55,12 +55,12 @@ thread_interrupt(pthread_t t)
 	struct timespec until;
 
 	do {
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += EVERY_NS;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
 		/* One may come just before the call that it is for: so more than one. */
-	} while (pthread_timedjoin_np(t, NULL, &until) == ETIMEDOUT &&
+	} while (pthread_clockjoin_np(t, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT &&
 	         pthread_kill(t, INTERRUPT) == 0);
 }
 
