@@ -260,6 +260,12 @@ cached_timed_out(const struct cached *c)
 	return c->timed_out;
 }
 
+bool
+cached_hurries(const struct cached *c)
+{
+	return atomic_load(&c->hurry);
+}
+
 void
 cached_hurry(struct cached *c)
 {

@@ -42,6 +42,7 @@ bool cached_timed_out(const struct cached *c);
 
 /* Let no wait take longer than a second from now on, and no batch than two. Any thread. */
 void cached_hurry(struct cached *c);
+bool cached_hurries(const struct cached *c);
 
 /* Give the connection up: after errors, when the other side is not to be trusted. */
 void cached_disconnect(struct cached *c);

@@ -330,6 +330,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 {
 	struct delivery_result books = { 0 };
 	struct journal_round round = { 0 };
+	uint64_t carried = d->carried;
 	uint32_t failed = 0;
 	int rc;
 
@@ -346,8 +347,10 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	if (rc == 0)
 		rc = journal_restart(d->journal, &round, e);
 	journal_round_fini(&round);
-	if (rc != 0)
+	if (rc != 0) {
+		d->carried = carried; /* the books are not kept, either */
 		return rc;
+	}
 	r->written += books.written;
 	r->refused += books.refused;
 	r->gone += books.gone;
@@ -478,7 +481,8 @@ deliver_cached(struct delivery *d, struct delivery_result *r, struct err *e)
 			again = !cached_timed_out(d->cached);
 			continue;
 		}
-		if (again || !whole || !begin_due(d, d->flush_s))
+		/* At the end nobody waits for so many files: the journal has it all. */
+		if (again || !whole || cached_hurries(d->cached) || !begin_due(d, d->flush_s))
 			continue;
 		mends = d->mends;
 		if (rc == 0) {
@@ -536,8 +540,12 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 		delivery_carried(d->ks);
 		d->carries = false;
 	}
-	if (saved == 0 && (d->cached != NULL || d->round.n > 0))
-		saved = journal_sync(d->journal, &why);
+	/* A fault of the disk is told once only: what was begun has to be asked for. */
+	if (d->cached != NULL || (saved == 0 && d->round.n > 0)) {
+		int synced = journal_sync(d->journal, saved == 0 ? &why : NULL);
+
+		saved = saved != 0 ? saved : synced;
+	}
 	if (rc == 0 && saved != 0)
 		*e = why;
 	return rc != 0 ? rc : saved;

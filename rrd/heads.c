@@ -277,9 +277,14 @@ record_restore(struct known_set *ks, struct known *k, const struct record *r, st
 
 	if (rc != 0)
 		return rc == -WEIR_ENOENT || rc == -WEIR_EUNSUPPORTED ? 0 : rc;
-	stored = archive_last(known_path(ks, k, path));
+	rc = archive_wait(known_path(ks, k, path), &ks->patience_ms, e);
+	if (rc != 0)
+		return rc == -WEIR_ENOENT ? 0 : rc;
+	stored = archive_last(path);
 	if (ks->head_octets == 0)
 		ks->head_octets = archive_head_octets(path);
+	if (stored < 0 || ks->head_octets == 0)
+		return err_set(e, WEIR_EIO, "%s cannot be read", path);
 	if (r->len != ks->head_octets || r->last != k->base || stored < r->last ||
 	    stored > k->journaled)
 		return 0;
@@ -352,14 +357,14 @@ heads_replace(struct heads *h, struct known_set *ks, struct err *e)
 	snprintf(fresh, sizeof(fresh), "%s.new", h->path);
 	fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	rc = fd >= 0 && head_write(fd) ? records_keep(h, ks, fd, &size, e) : heads_error(h, e);
-	if (rc == 0 && (fsync(fd) != 0 || rename(fresh, h->path) != 0 ||
-	        (errno = folder_sync(h->path)) != 0))
+	if (rc == 0 && (fsync(fd) != 0 || rename(fresh, h->path) != 0))
 		rc = heads_error(h, e);
 	if (rc != 0) {
 		if (fd >= 0)
 			close(fd);
 		return rc;
 	}
+	(void)folder_sync(h->path); /* it has the name, whatever the folder's disk says */
 	close(h->fd);
 	h->fd = fd;
 	h->size = size;

