@@ -20,23 +20,13 @@
 #include <mysql.h>
 
 #include "sql/mysql_conn.h"
+#include "tests/sql/patience.h"
 
 #define UNLOCK "UNLOCK TABLES; SET autocommit = 1"
 
 static const char *refused; /* the statement that is; the last one that was not, */
 static char last[512];
 static unsigned sent; /* and how many */
-
-/* How long what is sent may lie there: ms; 0: as long as the system likes. */
-static int
-patience(int fd)
-{
-	int ms = -1;
-	socklen_t len = sizeof(ms);
-
-	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
-	return ms;
-}
 
 static int watched = -1, patience_at_end;
 

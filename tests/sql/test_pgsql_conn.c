@@ -18,20 +18,10 @@
 #include <libpq-fe.h>
 
 #include "sql/pgsql_conn.h"
+#include "tests/sql/patience.h"
 
 static PGTransactionStatusType status;
 static unsigned begun; /* BEGINs that were sent */
-
-/* How long what is sent may lie there: ms; 0: as long as the system likes. */
-static int
-patience(int fd)
-{
-	int ms = -1;
-	socklen_t len = sizeof(ms);
-
-	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
-	return ms;
-}
 
 static int watched = -1, patience_at_end;
 
