@@ -17,8 +17,8 @@
 #include "rrd/files.h"
 #include "rrd/index.h"
 
-_Static_assert(sizeof(struct known) % 8 == 0 && offsetof(struct known, id) == 0,
-    "struct known is a row of a table with an 8-octet key");
+_Static_assert(sizeof(struct known) == 128 && offsetof(struct known, id) == 0,
+    "struct known is a row of a table with an 8-octet key, and of two cache lines");
 
 static struct known *
 known_at(const struct known_set *ks, uint32_t i)
@@ -224,6 +224,12 @@ known_sort(struct known_set *ks)
 		return;
 	qsort(ks->order, ks->n, sizeof(struct known *), by_file);
 	ks->unsorted = false;
+}
+
+uint32_t
+known_no(const struct known_set *ks, const struct known *k)
+{
+	return k == &ks->other ? ks->table.n : (uint32_t)(k - known_at(ks, 0));
 }
 
 /* known_open has checked that it fits. */

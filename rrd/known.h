@@ -20,7 +20,7 @@
 #include "lib/table.h"
 #include "rrd/archive.h"
 
-/* What a round needs of each comes first, on one cache line where the row begins one. */
+/* Two cache lines, of which a round needs mostly the first. */
 struct known {
 	uint64_t id;         /* of the row; the key in the table, so it stands first */
 	char *file;          /* below the folder; owned */
@@ -43,14 +43,13 @@ struct known {
 	int64_t stored;      /* end of the last bin that the file has, as far as we know */
 	int64_t base;        /* `headed`: end of the last bin that it had then */
 	uint64_t told;       /* delivery's: the journal's octets before it have got through */
-	struct sums due;     /* delivery's: what the bins after `base` come to */
 	char *key;           /* text for people; owned */
 };
 
 /* How many archives ahead of the present one they are fetched into the cache. */
 #define KNOWN_AHEAD 32U
 
-/* Have the first lines of `k`, which will be needed soon, in the cache. */
+/* Have `k`, which will be needed soon, in the cache. */
 static inline void
 known_prefetch(const struct known *k)
 {
@@ -106,6 +105,9 @@ struct known *known_other(struct known_set *ks);
 
 /* Bring ks->order into order. */
 void known_sort(struct known_set *ks);
+
+/* A number of `k` by itself, from 0 to ks->table.n. */
+uint32_t known_no(const struct known_set *ks, const struct known *k);
 
 /* The path of its file, in `buf` (PATH_MAX). */
 const char *known_path(const struct known_set *ks, const struct known *k, char *buf);

@@ -4,17 +4,15 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
-/* Add up what archives should have got, of the bins that the journal has. */
+/* Add up what archives should have got, by known_no, of the bins that the journal has. */
 static int
-due_sum(struct delivery *d, struct err *e)
+due_sum(struct delivery *d, struct sums *due, struct err *e)
 {
-	static const struct sums none;
 	uint64_t next;
 	int got;
 
-	for (uint32_t i = 0; i < d->ks->n; i++)
-		d->ks->order[i]->due = none;
 	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0;
 	     at = next) {
 		round_whose(d->ks, &d->round);
@@ -23,7 +21,7 @@ due_sum(struct delivery *d, struct err *e)
 
 			if (entry->k != NULL && entry->kind == JOURNAL_BIN &&
 			    entry->end > entry->k->base)
-				sums_add(&entry->k->due, &entry->sums);
+				sums_add(&due[known_no(d->ks, entry->k)], &entry->sums);
 		}
 	}
 	return got;
@@ -37,11 +35,11 @@ nearly(double have, uint64_t due)
 }
 
 /*
- * Whether the file of `k` has all that it should have got since its head was kept. What
+ * Whether the file of `k` has all that it should have got since its head was kept, `due`. What
  * rrdcached says of it is no proof: another's FORGET, or an update that failed, is not told us.
  */
 static bool
-file_settled(struct delivery *d, struct known *k)
+file_settled(struct delivery *d, struct known *k, const struct sums *due)
 {
 	struct archive_sums have;
 	struct err why = ERR_INIT;
@@ -56,12 +54,12 @@ file_settled(struct delivery *d, struct known *k)
 		return false;
 	rc = k->headed && !k->unsure ? archive_sums(path, d->ks->shape.step_s, k->base,
 	    k->journaled, &have, &why) : -WEIR_ENOENT;
-	if (rc == 0 && (!nearly(have.bytes, k->due.bytes) ||
-	        !nearly(have.packets, k->due.packets) || !nearly(have.flows, k->due.flows))) {
+	if (rc == 0 && (!nearly(have.bytes, due->bytes) ||
+	        !nearly(have.packets, due->packets) || !nearly(have.flows, due->flows))) {
 		if (d->mends < MENDS)
 			return false;
 		log_err("rrd: %s has %.0f bytes in the time of the journal, which has %" PRIu64,
-		    path, have.bytes, k->due.bytes);
+		    path, have.bytes, due->bytes);
 	}
 	k->stored = stored;
 	return true;
@@ -71,13 +69,17 @@ int
 settle_look(struct telling *t, uint32_t *unsettled, char first[PATH_MAX])
 {
 	struct known_set *ks = t->d->ks;
-	int rc = due_sum(t->d, t->e);
+	struct sums *due = calloc((size_t)ks->table.n + 1, sizeof(*due));
+	int rc;
 
+	if (due == NULL)
+		abort();
+	rc = due_sum(t->d, due, t->e);
 	*unsettled = 0;
 	for (uint32_t i = 0; i < ks->n && rc == 0; i++) {
 		struct known *k = ks->order[i];
 
-		if (!telling_lacks(k) || file_settled(t->d, k))
+		if (!telling_lacks(k) || file_settled(t->d, k, &due[known_no(ks, k)]))
 			continue;
 		if ((*unsettled)++ == 0)
 			known_path(ks, k, first);
@@ -85,5 +87,6 @@ settle_look(struct telling *t, uint32_t *unsettled, char first[PATH_MAX])
 		k->suspect = k->headed && !k->unsure;
 		telling_spoils(t, k);
 	}
+	free(due);
 	return rc;
 }
