@@ -97,7 +97,7 @@ command_failed(void *arg, size_t no, const char *text)
 	}
 }
 
-static int
+int
 batch_end(struct telling *t)
 {
 	int rc = 0;
@@ -190,7 +190,7 @@ batch_round(struct telling *t, const struct journal_round *round)
 		if (x.k != NULL && t->at >= x.k->told)
 			entry_bins(&round->entries[i], t->d->ks->shape.step_s, batch_bin, &x);
 	}
-	return x.rc != 0 ? x.rc : batch_end(t);
+	return x.rc;
 }
 
 int

@@ -35,6 +35,8 @@ struct cached {
 	bool bad;              /* something could not be sent */
 	int why;               /* errno of that */
 	size_t commands;       /* in this batch */
+	bool (*work)(void *arg); /* meanwhile, or NULL */
+	void *work_arg;
 	size_t out_len, in_len, in_at;
 	char out[SEND_OCTETS], in[LINE_OCTETS];
 };
@@ -255,6 +257,12 @@ cached_connected(const struct cached *c)
 }
 
 bool
+cached_alive(const struct cached *c)
+{
+	return c->fd >= 0 && !connection_stale(c->fd);
+}
+
+bool
 cached_timed_out(const struct cached *c)
 {
 	return c->timed_out;
@@ -272,6 +280,25 @@ cached_hurry(struct cached *c)
 	atomic_store(&c->hurry, true);
 }
 
+void
+cached_meanwhile(struct cached *c, bool (*work)(void *arg), void *arg)
+{
+	c->work = work;
+	c->work_arg = arg;
+}
+
+/* Do something else before the connection is tried again, or wait for it. As socket_wait. */
+static int
+peer_wait(struct cached *c, short events)
+{
+	uint64_t began = clock_mono();
+
+	if (c->work == NULL || !c->work(c->work_arg))
+		return socket_wait(c, c->fd, events);
+	c->began += clock_mono() - began;
+	return 0;
+}
+
 static void
 out_flush(struct cached *c)
 {
@@ -284,7 +311,7 @@ out_flush(struct cached *c)
 			done += (size_t)n;
 			continue;
 		}
-		c->why = errno == EAGAIN ? socket_wait(c, c->fd, POLLOUT) : errno;
+		c->why = errno == EAGAIN ? peer_wait(c, POLLOUT) : errno;
 		c->bad = c->why != 0 && c->why != EINTR;
 	}
 	c->out_len = 0;
@@ -336,7 +363,7 @@ in_line(struct cached *c)
 			continue;
 		}
 		if (n < 0 && errno == EAGAIN)
-			errno = socket_wait(c, c->fd, POLLIN);
+			errno = peer_wait(c, POLLIN);
 		else if (n == 0)
 			errno = ECONNRESET;
 		if (errno != 0 && errno != EINTR)

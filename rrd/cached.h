@@ -44,6 +44,15 @@ bool cached_timed_out(const struct cached *c);
 void cached_hurry(struct cached *c);
 bool cached_hurries(const struct cached *c);
 
+/*
+ * Where rrdcached would have to be waited for, `work(arg)` is called, until it returns false: that it
+ * has nothing more to do. That time counts towards no limit.
+ */
+void cached_meanwhile(struct cached *c, bool (*work)(void *arg), void *arg);
+
+/* Whether it is connected, and the other side has not hung up. */
+bool cached_alive(const struct cached *c);
+
 /* Give the connection up: after errors, when the other side is not to be trusted. */
 void cached_disconnect(struct cached *c);
 

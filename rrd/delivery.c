@@ -10,56 +10,12 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "rrd/carry.h"
 #include "rrd/telling.h"
 
 #define TRIES        3U  /* to tell all, when the connection breaks or files are gone */
 #define BEGIN_S      900U /* without rrdcached: how often heads are taken, archives synced */
 #define BEGIN_OCTETS (64U << 20)
-
-int
-telling_create(struct telling *t, struct known *k, int64_t end, struct err *e)
-{
-	struct known_set *ks = t->d->ks;
-	int rc = known_create(ks, k, end - ks->shape.step_s, e);
-	if (rc == 0)
-		rc = heads_take(&t->d->heads, ks, k, e);
-	return rc == 0 ? heads_save(&t->d->heads, e) : rc;
-}
-
-void
-telling_late(
-    struct telling *t, struct known *k, const struct journal_entry *entry, int64_t time)
-{
-	if (time > k->last)
-		k->last = time;
-	/* The journal has to know, too: that head is not to be put back. */
-	k->unsure = true;
-	k->carry_changed = t->d->carries = true;
-	if (entry->kind != JOURNAL_BIN)
-		return;
-	t->r->late += entry->n;
-	t->carried += entry->n;
-	if (t->d->drop_late) {
-		t->r->refused += entry->n;
-		return;
-	}
-	sums_add(&k->carry, &entry->sums);
-	k->carry_rows += entry->n;
-}
-
-/* The round at `at`, or the next one; `*next` is where the one after it begins. As journal_read. */
-static int
-round_at(struct delivery *d, uint64_t at, struct journal_round **round, uint64_t *next,
-    struct err *e)
-{
-	if (d->fresh != NULL && at == d->fresh_at) {
-		*next = d->journal->size;
-		*round = d->fresh;
-		return 1;
-	}
-	*round = &d->round;
-	return journal_read(d->journal, at, &d->round, next, e);
-}
 
 /* What archives were told may be lost: all of the journal is told again. */
 static void
@@ -79,213 +35,6 @@ archives_suspect(struct delivery *d)
 		d->ks->order[i]->suspect = d->ks->order[i]->headed && !d->ks->order[i]->unsure;
 }
 
-void
-round_whose(struct known_set *ks, struct journal_round *round)
-{
-	const struct journal_entry *before = NULL;
-
-	for (size_t i = 0; i < round->n; i++) {
-		struct journal_entry *entry = &round->entries[i];
-
-		if (before != NULL && before->id == entry->id && before->other == entry->other)
-			entry->k = before->k;
-		else if (entry->k == NULL)
-			entry->k = known_find(ks, entry->id, entry->other);
-		before = entry;
-	}
-}
-
-/*
- * See that the file of the entry is there. librrd is told what is not when it comes to it;
- * rrdcached would take bins for an empty file, and lose them.
- */
-static int
-entry_ready(struct delivery *d, const struct journal_entry *entry, struct err *e)
-{
-	int64_t first = entry->end;
-	int rc = known_check(d->ks, entry->k, e);
-
-	if (rc != -WEIR_ENOENT || d->cached == NULL)
-		return rc;
-	if (entry->kind == JOURNAL_IDLE)
-		first -= (int64_t)(entry->n - 1) * d->ks->shape.step_s;
-	return first > d->ks->shape.step_s ?
-	    known_create(d->ks, entry->k, first - d->ks->shape.step_s, e) : rc;
-}
-
-/* Find whose the entries of `round` are, which they are about to be told, and keep their heads. */
-static int
-round_heads(struct telling *t, struct journal_round *round, struct err *e)
-{
-	struct delivery *d = t->d;
-
-	round_whose(d->ks, round);
-	for (size_t i = 0; i < round->n; i++) {
-		const struct journal_entry *entry = &round->entries[i];
-		struct known *k = entry->k;
-		struct err why;
-		int rc;
-
-		if (i + KNOWN_AHEAD < round->n && round->entries[i + KNOWN_AHEAD].k != NULL)
-			known_prefetch(round->entries[i + KNOWN_AHEAD].k);
-		if (k == NULL)
-			continue;
-		if (entry->kind != JOURNAL_CARRY && entry->end > k->journaled)
-			k->journaled = entry->end;
-		t->aside |= k->suspect;
-		if (k->failed || t->at < k->told)
-			continue;
-		why.code = 0;
-		rc = entry_ready(d, entry, &why);
-		if (rc == -WEIR_EUNSUPPORTED)
-			telling_refuses(t, k, &why);
-		if (rc == 0)
-			rc = heads_take(&d->heads, d->ks, k, &why);
-		if (rc == -WEIR_ENOENT || rc == -WEIR_EUNSUPPORTED)
-			continue; /* librrd's way makes it */
-		if (rc != 0) {
-			telling_spoils(t, k);
-			telling_fails(t, rc, &why);
-		} else if ((rc = heads_spill(&d->heads, e)) != 0) {
-			return rc;
-		}
-	}
-	return heads_save(&d->heads, e);
-}
-
-/* Some archives did not take `round`: remember which did. */
-static void
-round_note(const struct journal_round *round, uint64_t next)
-{
-	for (size_t i = 0; i < round->n; i++) {
-		struct known *k = round->entries[i].k;
-
-		if (k != NULL && !k->failed && k->told < next)
-			k->told = next;
-	}
-}
-
-/* Account for the rows of `round`, which has got through for the first time. */
-static void
-round_account(struct telling *t, const struct journal_round *round)
-{
-	struct delivery *d = t->d;
-	uint64_t rows = 0, foreign = 0, gone = 0, less = d->carried;
-
-	for (size_t i = 0; i < round->n; i++) {
-		const struct journal_entry *entry = &round->entries[i];
-
-		if (entry->kind != JOURNAL_BIN)
-			continue;
-		if (entry->k == NULL) /* its archive has expired */
-			gone += entry->n;
-		else if (entry->k->foreign)
-			foreign += entry->n;
-		else
-			rows += entry->n;
-	}
-	t->r->refused += foreign + gone;
-	t->r->gone += gone;
-	if (less > rows)
-		less = rows;
-	d->carried -= less;
-	t->r->written += rows - less;
-}
-
-/*
- * Tell what has not been told. Returns 0, or -WEIR_E...; *whole: all of the journal was gone
- * through, so that what did not get through is known by archive; *again: nothing else has
- * failed, but it should be tried once more.
- */
-static int
-rounds_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *again,
-    struct err *e)
-{
-	struct journal_round *round;
-	uint64_t at = d->told, next;
-	bool clean = true, broken = false;
-	int rc = 0, got = 0;
-
-	*again = *whole = false;
-	for (uint32_t i = 0; i < d->ks->n && d->failing; i++)
-		d->ks->order[i]->failed = d->ks->order[i]->suspect;
-	d->failing = d->suspect;
-	for (; !broken && (got = round_at(d, at, &round, &next, e)) > 0; at = next) {
-		struct telling t = { .d = d, .r = r, .e = e, .at = at };
-		int failed;
-
-		failed = round_heads(&t, round, e);
-		if (failed != 0)
-			return failed;
-		if (d->cached == NULL)
-			direct_round(&t, round);
-		else
-			broken = (failed = batch_round(&t, round)) != 0;
-		if (d->maybe < next)
-			d->maybe = next;
-		d->carried += t.carried;
-		*again |= t.again || broken;
-		if (rc == 0 && failed != 0)
-			rc = failed;
-		if (rc == 0 && t.rc != 0) {
-			rc = t.rc;
-			*e = t.why;
-		}
-		clean &= rc == 0 && !t.again && !t.aside;
-		if (!clean) {
-			if (!broken)
-				round_note(round, next);
-			continue;
-		}
-		if (at >= d->counted) {
-			round_account(&t, round);
-			d->counted = next;
-		}
-		d->told = next;
-	}
-	*whole = !broken && got == 0;
-	return !broken && got < 0 ? got : rc;
-}
-
-void
-delivery_carries(struct known_set *ks, struct journal_round *round, bool changed_only)
-{
-	static const struct sums none;
-
-	for (uint32_t i = 0; i < ks->n; i++) {
-		struct known *k = ks->order[i];
-		bool any = k->carry_rows > 0 || !sums_equal(&k->carry, &none);
-
-		if (changed_only ? k->carry_changed : any)
-			journal_put(round, &(struct journal_entry){ .id = k->id, .k = k,
-			    .other = k == &ks->other, .kind = JOURNAL_CARRY, .n = k->carry_rows,
-			    .sums = k->carry, .end = changed_only && k->unsure ? k->last : 0 });
-	}
-}
-
-void
-delivery_carried(struct known_set *ks)
-{
-	for (uint32_t i = 0; i < ks->n; i++) {
-		ks->order[i]->carry_changed = false;
-		ks->order[i]->carry_kept = ks->order[i]->carry_rows;
-	}
-}
-
-uint64_t
-delivery_unkept(const struct known_set *ks)
-{
-	uint64_t rows = 0;
-
-	for (uint32_t i = 0; i < ks->n; i++) {
-		const struct known *k = ks->order[i];
-
-		if (k->carry_changed && k->carry_rows > k->carry_kept)
-			rows += k->carry_rows - k->carry_kept;
-	}
-	return rows;
-}
-
 /*
  * Put what archives that failed lack into `keep`; the rows of others are accounted for.
  * Returns 0, or -WEIR_E... with `e`.
@@ -294,11 +43,10 @@ static int
 journal_sift(struct delivery *d, struct journal_round *keep, struct delivery_result *r,
     struct err *e)
 {
-	uint64_t next;
 	int got;
 
-	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0;
-	     at = next) {
+	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, e)) > 0;
+	     at = d->round.end) {
 		struct telling t = { .d = d, .r = r };
 
 		round_whose(d->ks, &d->round);
@@ -340,7 +88,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 		return 0; /* it would not become much shorter, or the index lacks archives */
 	if (syncfs(d->ks->lock_fd) != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", d->ks->folder, strerror(errno));
-	delivery_carries(d->ks, &round, false);
+	carries_put(d->ks, &round, true);
 	rc = failed > 0 ? journal_sift(d, &round, &books, e) : 0;
 	if (rc == 0)
 		rc = heads_clear(&d->heads, d->ks, e);
@@ -355,7 +103,7 @@ journal_begin(struct delivery *d, struct delivery_result *r, struct err *e)
 	r->refused += books.refused;
 	r->gone += books.gone;
 	r->flushed = failed == 0;
-	delivery_carried(d->ks);
+	carries_kept(d->ks);
 	d->carries = false;
 	d->maybe = d->journal->size;
 	d->counted = failed > 0 ? JOURNAL_START : d->maybe;
@@ -512,21 +260,36 @@ deliver_direct(struct delivery *d, bool last, struct delivery_result *r, struct 
 	return rc != 0 ? rc : begun;
 }
 
+/* Whether fresh rounds can be made while archives are told of them: nothing comes before that. */
+static bool
+told_meanwhile(const struct delivery *d)
+{
+	return d->cached != NULL && cached_alive(d->cached) && !d->suspect &&
+	    d->told == d->journal->size;
+}
+
 int
-delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at, bool last,
-    struct delivery_result *r, struct err *e)
+delivery_run(struct delivery *d, struct rounds *fresh, bool last, struct delivery_result *r,
+    struct err *e)
 {
 	struct err why = ERR_INIT;
 	bool carries;
-	int rc, saved;
+	int rc, saved = 0;
 
 	d->fresh = fresh;
-	d->fresh_at = fresh_at;
+	d->fresh_at = d->journal->size;
 	d->ks->patience_ms = ARCHIVE_PATIENCE_MS;
-	if (d->cached != NULL && fresh != NULL)
-		journal_sync_begin(d->journal); /* while rrdcached is told of it */
+	if (!told_meanwhile(d))
+		fresh_all(d);
+	if (d->cached == NULL && fresh->n > 0)
+		saved = journal_sync(d->journal, &why); /* librrd takes its time */
 	rc = d->cached != NULL ? deliver_cached(d, r, e) : deliver_direct(d, last, r, e);
+	fresh_all(d);
 	d->fresh = NULL;
+	if (saved != 0) {
+		rc = saved;
+		*e = why;
+	}
 	if (r->flushed)
 		return rc;
 	/* What could not go where it should has become part of what is carried. */
@@ -534,10 +297,10 @@ delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at,
 	d->carries |= last; /* nor has it another place then */
 	carries = d->carries && !d->ks->unsaved; /* whose the rows are is for the index to say */
 	if (carries)
-		delivery_carries(d->ks, &d->round, true);
+		carries_put(d->ks, &d->round, false);
 	saved = journal_append(d->journal, &d->round, &why);
 	if (saved == 0 && carries) {
-		delivery_carried(d->ks);
+		carries_kept(d->ks);
 		d->carries = false;
 	}
 	/* A fault of the disk is told once only: what was begun has to be asked for. */
@@ -561,11 +324,11 @@ delivery_waiting(const struct delivery *d)
 static int64_t
 journal_learn(struct delivery *d, struct err *e)
 {
-	uint64_t at = JOURNAL_START, next;
 	int64_t rows = 0;
 	int got;
 
-	for (; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0; at = next) {
+	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, e)) > 0;
+	     at = d->round.end) {
 		round_whose(d->ks, &d->round);
 		for (size_t i = 0; i < d->round.n; i++) {
 			const struct journal_entry *entry = &d->round.entries[i];
@@ -616,6 +379,8 @@ delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
 		abort();
 	archives_suspect(d);
 	*rows = (uint64_t)n;
+	if (cached != NULL)
+		cached_meanwhile(cached, fresh_more, d);
 	return 0;
 }
 

@@ -28,6 +28,21 @@
 #include "rrd/journal.h"
 #include "rrd/known.h"
 
+/*
+ * What a snapshot comes to, in rounds that the journal has last. They are made while those before
+ * are told.
+ */
+struct rounds {
+	struct journal_round *v;   /* those that there are; stays where it is */
+	size_t n;
+	/*
+	 * Make the next one, and append it to the journal: where that fails, there is none. Returns false
+	 * when all are made. NULL: they are.
+	 */
+	bool (*more)(void *arg);
+	void *arg;
+};
+
 struct delivery {
 	struct known_set *ks;
 	struct journal *journal;
@@ -45,9 +60,10 @@ struct delivery {
 	bool carries;              /* one carries more since it was told */
 	bool suspect;              /* some archive is `suspect` */
 	unsigned mends;            /* how often they had other sums than the journal */
-	struct journal_round round; /* one that was read */
-	struct journal_round *fresh; /* the last one of the journal, or NULL; */
-	uint64_t fresh_at;         /* and where it is */
+	struct journal_round round; /* one that was read, */
+	struct rounds read;        /* by itself */
+	struct rounds *fresh;      /* of the snapshot, or NULL; */
+	uint64_t fresh_at;         /* and where they begin */
 	struct cached_item *items;  /* commands of a batch */
 };
 
@@ -71,22 +87,12 @@ int delivery_init(struct delivery *d, struct known_set *ks, struct journal *j,
 void delivery_fini(struct delivery *d);
 
 /*
- * Tell archives all that they have not been told. `fresh` (NULL: none) is the round that the
- * journal has last, at `fresh_at`: it need not be read again. `last`: weir ends. Returns 0; or
- * -WEIR_E... with `e`: what could not be told stays in the journal. Adds to `r`.
+ * Tell archives all that they have not been told, and what `fresh` comes to, all of which is made in
+ * any case: first of all, where there is something else to be done or waited for. `last`: weir
+ * ends. Returns 0; or -WEIR_E... with `e`: what could not be told stays in the journal. Adds to `r`.
  */
-int delivery_run(struct delivery *d, struct journal_round *fresh, uint64_t fresh_at, bool last,
-    struct delivery_result *r, struct err *e);
-
-/*
- * Put what archives carry to their next bin into `round`: all of it, or what the journal does
- * not know yet. When that is in the journal, tell delivery_carried.
- */
-void delivery_carries(struct known_set *ks, struct journal_round *round, bool changed_only);
-void delivery_carried(struct known_set *ks);
-
-/* Rows that are carried, and that the journal does not know: they end with the process. */
-uint64_t delivery_unkept(const struct known_set *ks);
+int delivery_run(struct delivery *d, struct rounds *fresh, bool last, struct delivery_result *r,
+    struct err *e);
 
 /* Rounds' octets that wait to be told. */
 uint64_t delivery_waiting(const struct delivery *d);

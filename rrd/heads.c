@@ -251,6 +251,12 @@ heads_spill(struct heads *h, struct err *e)
 	return h->n >= SAVE_AT ? heads_write(h, e) : 0;
 }
 
+bool
+heads_unsaved(const struct heads *h)
+{
+	return h->n > 0 || h->dirty;
+}
+
 int
 heads_save(struct heads *h, struct err *e)
 {

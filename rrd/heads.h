@@ -51,6 +51,9 @@ int heads_take(struct heads *h, struct known_set *ks, struct known *k, struct er
 /* Write what was taken, where that is much: it need not wait in memory. As heads_save. */
 int heads_spill(struct heads *h, struct err *e);
 
+/* Whether something that was taken may not be on the disk. */
+bool heads_unsaved(const struct heads *h);
+
 /* Have all that were taken on the disk. Returns 0 or -WEIR_EIO with `e`. */
 int heads_save(struct heads *h, struct err *e);
 

@@ -126,8 +126,7 @@ journal_error(const struct journal *j, struct err *e)
  * `e`: it may well stand there.
  */
 static int
-round_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
-    struct err *e)
+round_read(const struct journal *j, uint64_t at, struct journal_round *r, struct err *e)
 {
 	uint8_t head[ROUND_HEAD], *body;
 	struct rbuf b = rbuf_of(head, sizeof(head));
@@ -135,6 +134,7 @@ round_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64
 	int rc;
 
 	r->n = 0;
+	r->at = at;
 	if (at + ROUND_HEAD > j->size)
 		return 0;
 	if (!octets_read(j->fd, head, sizeof(head), at))
@@ -158,7 +158,7 @@ round_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64
 		else
 			rc = 0;
 	}
-	*next = at + len;
+	r->end = at + len;
 	free(body);
 	return rc;
 }
@@ -191,12 +191,11 @@ round_find(const struct journal *j, uint64_t at, uint64_t *found, struct err *e)
 }
 
 int
-journal_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
-    struct err *e)
+journal_read(const struct journal *j, uint64_t at, struct journal_round *r, struct err *e)
 {
 	int rc;
 
-	while ((rc = round_read(j, at, r, next, e)) == 0) {
+	while ((rc = round_read(j, at, r, e)) == 0) {
 		rc = round_find(j, at, &at, e);
 		if (rc != 0 || at == 0)
 			break;
@@ -260,12 +259,10 @@ journal_open(struct journal *j, const char *folder, uint64_t max, struct err *e)
 	j->size = (uint64_t)st.st_size;
 	rc = head_check(j, e);
 	while (rc == 0) {
-		uint64_t next;
-
-		if ((rc = journal_read(j, at, &r, &next, e)) <= 0)
+		if ((rc = journal_read(j, at, &r, e)) <= 0)
 			break;
-		j->damaged += next - at - round_octets(&r);
-		at = next;
+		j->damaged += r.at - at;
+		at = r.end;
 		rc = 0;
 	}
 	j->size = at;
@@ -304,12 +301,13 @@ journal_close(struct journal *j)
 }
 
 int
-journal_append(struct journal *j, const struct journal_round *r, struct err *e)
+journal_append(struct journal *j, struct journal_round *r, struct err *e)
 {
 	size_t len;
 	uint8_t *p;
 	int rc = 0;
 
+	r->at = r->end = j->size;
 	if (r->n == 0)
 		return 0;
 	if (j->size + round_octets(r) > j->max || r->n > UINT32_MAX)
@@ -318,7 +316,7 @@ journal_append(struct journal *j, const struct journal_round *r, struct err *e)
 	if ((p = round_encode(r, &len)) == NULL)
 		return err_set(e, WEIR_ENOMEM, "%s: no memory", j->path);
 	if (octets_write(j->fd, p, len, j->size)) {
-		j->size += len;
+		r->end = j->size += len;
 	} else {
 		rc = journal_error(j, e);
 		/* A part that stays is no round: it is written over, or cut off at the start. */

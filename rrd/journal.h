@@ -2,7 +2,8 @@
 /*
  * journal: `journal` in the folder of an output: what its archives shall be told, written
  * before they are told, and kept until they are known to have it. What one snapshot came
- * to is one round, which is there as a whole or not at all.
+ * to is some rounds, each there as a whole or not at all, with all that is for an archive in
+ * one of them.
  *
  *   head    "weir-rrdjnl" NUL, version (4)
  *   round   "rnd:" (4), number of entries (4), XXH64 of the entries (8), the entries
@@ -51,6 +52,7 @@ struct journal_entry {
 struct journal_round {
 	struct journal_entry *entries;
 	size_t n, room;
+	uint64_t at, end;     /* the octets of the journal that it has, when it was appended or read */
 };
 
 /* Add an entry; memory that is short ends the process, as it does for rows. */
@@ -87,7 +89,7 @@ void journal_close(struct journal *j);
  * Append `r`, as a whole. Returns 0; or, with `e` and the journal as it was, -WEIR_EFULL
  * (`max`) or -WEIR_EIO.
  */
-int journal_append(struct journal *j, const struct journal_round *r, struct err *e);
+int journal_append(struct journal *j, struct journal_round *r, struct err *e);
 
 /* Have it on the disk. Returns 0 or -WEIR_EIO with `e`. */
 int journal_sync(struct journal *j, struct err *e);
@@ -99,11 +101,10 @@ void journal_sync_begin(struct journal *j);
 int journal_restart(struct journal *j, const struct journal_round *r, struct err *e);
 
 /*
- * Read the round at `at`, or the next one that is whole, into `r`; `*next` is where the one
- * after it begins. Returns 1; 0 at the end; or, when it cannot be read just now, -WEIR_EIO or
+ * Read the round at `at`, or the next one that is whole, into `r`; the one after it begins at
+ * r->end. Returns 1; 0 at the end; or, when it cannot be read just now, -WEIR_EIO or
  * -WEIR_ENOMEM with `e`.
  */
-int journal_read(const struct journal *j, uint64_t at, struct journal_round *r, uint64_t *next,
-    struct err *e);
+int journal_read(const struct journal *j, uint64_t at, struct journal_round *r, struct err *e);
 
 #endif

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "rrd/cached.h"
+#include "rrd/carry.h"
 #include "rrd/delivery.h"
 #include "rrd/files.h"
 #include "rrd/fill.h"
@@ -112,8 +113,20 @@ struct rrd_state {
 	struct delivery delivery;
 	uint64_t spooled;         /* rows that are in the journal, or carried */
 	struct fill_items items;  /* of the snapshot that is being written, */
-	struct journal_round round; /* and what that comes to, */
-	bool carries;             /* with something that is carried otherwise than before */
+	struct rounds rounds;     /* and what that comes to; */
+	uint32_t rounds_room;
+};
+
+/* Rounds that are being made of a snapshot. */
+struct making {
+	struct rrd_state *x;
+	const struct rrd_config *c;
+	uint32_t next;            /* archive in known.order, not in a round yet */
+	int indexed;              /* 0, or why nothing can be appended to the journal */
+	struct fill_result fr;
+	uint64_t failed;          /* archives, */
+	int rc, append_rc;        /* or 0; the first failure, and the first of the journal */
+	struct err why, append_why;
 };
 
 /* The folder that all outputs share, to `root` (PATH_MAX), and the pattern of names, or NULL. */
@@ -316,63 +329,112 @@ archive_ahead(const struct rrd_state *x, uint32_t i)
 		__builtin_prefetch(&x->items.v[ks->order[i + KNOWN_AHEAD]->items - 1]);
 }
 
-/* Make a round of what all archives shall be told. Returns 0, or the first failure with `e`. */
-static int
-archives_fill(struct rrd_state *x, const struct rrd_config *c, struct fill_result *fr,
-    struct err *e)
+/* Put what archive `k` shall be told, or carries otherwise than before, into `round`. */
+static void
+archive_fill(struct making *m, struct known *k, struct journal_round *round)
 {
-	struct known_set *ks = &x->known;
-	uint64_t failed = 0;
+	struct rrd_state *x = m->x;
+	struct err why;
 	int rc = 0;
 
-	x->round.n = 0;
-	x->carries = false;
-	for (uint32_t i = 0; i < ks->n; i++) {
-		struct known *k = ks->order[i];
-		struct err why;
-		int failure;
-
-		archive_ahead(x, i);
-		x->carries |= k->carry_changed;
-		if (k->seen == 0)
-			k->seen = x->times.closed;
-		if (archive_expired(x, c, k))
-			continue;
-		why.code = 0;
-		failure = fill_archive(ks, k, &x->items, &x->times, &x->round, fr, &why);
-		x->carries |= k->carry_changed;
-		if (failure != 0 && failed++ == 0) {
-			rc = failure;
-			*e = why;
-		}
+	why.code = 0;
+	if (k->seen == 0)
+		k->seen = x->times.closed;
+	if (!archive_expired(x, m->c, k))
+		rc = fill_archive(&x->known, k, &x->items, &x->times, round, &m->fr, &why);
+	if (rc != 0 && m->failed++ == 0) {
+		m->rc = rc;
+		m->why = why;
 	}
-	if (failed > 1) {
-		struct err first = *e;
-
-		err_set(e, (enum weir_errno)first.code, "%.400s (and %" PRIu64 " more)",
-		    first.text, failed - 1);
-	}
-	if (x->carries)
-		delivery_carries(ks, &x->round, true);
-	return rc;
+	if (k->carry_changed)
+		carry_put(k, round);
 }
 
-/* The round into the journal. Returns 0; or, with all of it carried, -WEIR_E... with `e`. */
-static int
-round_append(struct rrd_state *x, struct err *e)
+/* Have `round` in the journal; or, where that fails, carry all of it. Returns whether it is. */
+static bool
+round_append(struct making *m, struct journal_round *round)
 {
-	/* The journal knows rows by number only: the index has to be there first. */
-	int rc = known_save(&x->known, false, e);
+	struct err why = m->append_why;
+	int rc = m->indexed != 0 ? m->indexed : journal_append(&m->x->journal, round, &why);
 
-	if (rc == 0)
-		rc = journal_append(&x->journal, &x->round, e);
 	if (rc != 0) {
-		fill_undo(&x->known, &x->round);
-		return rc;
+		fill_undo(&m->x->known, round);
+		if (m->append_rc == 0) {
+			m->append_rc = rc;
+			m->append_why = why;
+		}
+		return false;
 	}
-	if (x->carries)
-		delivery_carried(&x->known);
-	return 0;
+	for (size_t i = 0; i < round->n; i++)
+		if (round->entries[i].kind == JOURNAL_CARRY)
+			carry_kept(round->entries[i].k);
+	return true;
+}
+
+/* As many as are filled before rrdcached has done what is on its way, or a few times that. */
+static uint32_t
+round_archives(const struct rrd_config *c)
+{
+	return c->round_archives > 0 ? c->round_archives : 1024;
+}
+
+/* Make a round of what the next archives shall be told. As rounds.more. */
+static bool
+round_make(void *arg)
+{
+	struct making *m = arg;
+	struct rrd_state *x = m->x;
+	struct journal_round *round = &x->rounds.v[x->rounds.n];
+	uint32_t left = x->known.n - m->next, most = round_archives(m->c);
+	uint32_t end = m->next + (left < most ? left : most);
+
+	if (left == 0)
+		return false;
+	round->n = 0;
+	for (; m->next < end; m->next++) {
+		archive_ahead(x, m->next);
+		archive_fill(m, x->known.order[m->next], round);
+	}
+	if (round->n > 0 && round_append(m, round))
+		x->rounds.n++;
+	return true;
+}
+
+/* What was the matter with making them. Returns 0, or the first failure with `e`. */
+static int
+making_result(const struct making *m, struct err *e)
+{
+	if (m->rc == 0) {
+		*e = m->append_why;
+		return m->append_rc;
+	}
+	*e = m->why;
+	if (m->failed > 1)
+		err_set(e, (enum weir_errno)m->why.code, "%.400s (and %" PRIu64 " more)",
+		    m->why.text, m->failed - 1);
+	return m->rc;
+}
+
+/* Begin to make the rounds of the snapshot whose items have been collected. */
+static struct making
+rounds_begin(struct rrd_state *x, const struct rrd_config *c)
+{
+	struct making m = { .x = x, .c = c };
+	uint32_t n = x->known.n / round_archives(c) + 1;
+
+	if (n > x->rounds_room) {
+		x->rounds.v = reallocarray(x->rounds.v, n, sizeof(*x->rounds.v));
+		if (x->rounds.v == NULL)
+			abort();
+		memset(x->rounds.v + x->rounds_room, 0,
+		    (n - x->rounds_room) * sizeof(*x->rounds.v));
+		x->rounds_room = n;
+	}
+	x->rounds.n = 0;
+	x->rounds.more = round_make;
+	/* The journal knows rows by number only: the index has to be there first. */
+	m.indexed = known_save(&x->known, false, &m.append_why);
+	return m;
 }
 
 /* Whether `k` goes; its file does. */
@@ -485,43 +547,35 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	const struct rrd_config *c = o->config;
 	struct rrd_state *x = o->priv;
 	struct delivery_result dr = { 0 };
-	struct fill_result fr = { 0 };
+	struct making m;
 	struct err why = ERR_INIT;
-	uint64_t began = clock_mono(), fresh_at = x->journal.size, unkept = 0;
+	uint64_t began = clock_mono(), unkept = 0, late;
 	int rc, failure;
 
 	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
 	known_sort(&x->known);
 	times_set(x, s);
 	x->known.patience_ms = ARCHIVE_PATIENCE_MS;
-	rc = archives_fill(x, c, &fr, e);
-	failure = round_append(x, &why);
-	if (failure == 0 && x->cached == NULL && x->round.n > 0) {
-		/* librrd takes its time; with rrdcached this is done when it has been told. */
-		failure = journal_sync(&x->journal, &why);
-	}
-	if (rc == 0 && failure != 0) {
-		rc = failure;
-		*e = why;
-	}
-	failure = delivery_run(&x->delivery,
-	    x->journal.size > fresh_at ? &x->round : NULL, fresh_at, s->last, &dr, &why);
+	m = rounds_begin(x, c);
+	x->rounds.arg = &m;
+	failure = delivery_run(&x->delivery, &x->rounds, s->last, &dr, &why);
+	rc = making_result(&m, e);
 	if (rc == 0 && failure != 0) {
 		rc = failure;
 		*e = why;
 	}
 	if (s->last)
-		unkept = delivery_unkept(&x->known);
+		unkept = carries_unkept(&x->known);
 	dr.refused += unkept;
-	reasons_count(o, &fr, &dr, unkept);
-	fr.late += dr.late;
-	if (fr.late > 0) {
-		x->late_rows += fr.late;
+	reasons_count(o, &m.fr, &dr, unkept);
+	late = m.fr.late + dr.late;
+	if (late > 0) {
+		x->late_rows += late;
 		log_limited(&x->late_limit, "rrd %s: %" PRIu64 " rows came after their bin was "
-		    "written: %s", o->name, fr.late,
+		    "written: %s", o->name, late,
 		    x->times.drop_late ? "refused" : "counted in the next");
 	}
-	rows_account(o, r, &fr, &dr);
+	rows_account(o, r, &m.fr, &dr);
 	failure = archives_expire(o, s->last, &why);
 	if (rc == 0 && failure != 0) {
 		rc = failure;
@@ -540,7 +594,9 @@ rrd_free(struct rrd_state *x)
 	delivery_fini(&x->delivery);
 	cached_free(x->cached);
 	journal_close(&x->journal);
-	journal_round_fini(&x->round);
+	for (uint32_t i = 0; i < x->rounds_room; i++)
+		journal_round_fini(&x->rounds.v[i]);
+	free(x->rounds.v);
 	known_close(&x->known);
 	free(x->items.v);
 	free(x);

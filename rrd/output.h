@@ -9,6 +9,8 @@
  *            -> the journal, on the disk          (journal.c)
  *            -> archives, or rrdcached            (delivery.c, archive.c, cached.c)
  *
+ * Some archives at a time: while rrdcached is busy with those, the next are filled.
+ *
  * Rows that have no archive of their own share one, as do the rows that the view itself
  * could not hold: the sum over all archives is what the view counted. What is in the
  * journal when weir or rrdcached is killed is told once more.
@@ -36,6 +38,7 @@ struct rrd_config {
 	uint32_t daemon_flush;     /* s */
 	uint64_t journal_max;      /* octets */
 	int late;                  /* enum rrd_late */
+	uint32_t round_archives;   /* that a round of the journal is for; 0: some 1000 */
 };
 
 enum rrd_late { RRD_LATE_NEXT, RRD_LATE_DROP };

@@ -10,11 +10,10 @@
 static int
 due_sum(struct delivery *d, struct sums *due, struct err *e)
 {
-	uint64_t next;
 	int got;
 
-	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, &next, e)) > 0;
-	     at = next) {
+	for (uint64_t at = JOURNAL_START; (got = journal_read(d->journal, at, &d->round, e)) > 0;
+	     at = d->round.end) {
 		round_whose(d->ks, &d->round);
 		for (size_t i = 0; i < d->round.n; i++) {
 			const struct journal_entry *entry = &d->round.entries[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* telling: a round of the journal on its way to archives; what direct.c and batch.c share. */
+/* telling: rounds of the journal on their way to archives; what direct.c and batch.c share. */
 #ifndef WEIR_RRD_TELLING_H
 #define WEIR_RRD_TELLING_H
 
@@ -17,7 +17,7 @@ struct telling {
 	struct delivery *d;
 	struct delivery_result *r;
 	struct err *e;         /* of the connection */
-	uint64_t at;           /* of the round */
+	uint64_t at;           /* of the first round */
 	size_t n, most;        /* commands of the batch, and how many it takes */
 	bool must_forget;      /* a FORGET that is refused is a failure */
 	int rc;                /* the first failure, */
@@ -96,16 +96,34 @@ void telling_late(
 void direct_round(struct telling *t, const struct journal_round *round);
 
 /*
- * batch.c: tell `round` to rrdcached; have it write all that archives lack; have it forget what
- * it has of those that are suspect. Return 0, or -WEIR_EIO: the connection broke, or it
- * will not forget.
+ * batch.c: tell `round` to rrdcached, which may answer at batch_end only: until then the round
+ * has to stay; have it write all that archives lack; have it forget what it has of those that
+ * are suspect. Return 0, or -WEIR_EIO: the connection broke, or it will not forget.
  */
 int batch_round(struct telling *t, const struct journal_round *round);
+int batch_end(struct telling *t);
 int batch_flush(struct telling *t);
 int batch_forget(struct telling *t);
 
-/* delivery.c: find whose the entries are. */
+/* telling.c: find whose the entries are. */
 void round_whose(struct known_set *ks, struct journal_round *round);
+
+/*
+ * Make one more of the fresh rounds of the delivery `arg`; or all. Returns false when all are made.
+ */
+bool fresh_more(void *arg);
+void fresh_all(struct delivery *d);
+
+/*
+ * Tell what has not been told. Returns 0, or -WEIR_E...; *whole: all of the journal was gone
+ * through, so that what did not get through is known by archive; *again: nothing else has
+ * failed, but it should be tried once more.
+ */
+int rounds_tell(struct delivery *d, struct delivery_result *r, bool *whole, bool *again,
+    struct err *e);
+
+/* Account for the rows of `round`, which has got through for the first time. */
+void round_account(struct telling *t, const struct journal_round *round);
 
 /*
  * settle.c: after a FLUSH, look which archives have not got all that the journal has since their

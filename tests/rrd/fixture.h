@@ -56,6 +56,7 @@ fixture_init(struct fixture *f)
 	f->config.path = f->dir;
 	f->config.step = STEP;
 	f->config.max_files = 10000;
+	f->config.round_archives = 2; /* so that there are several */
 }
 
 static inline void

@@ -50,11 +50,11 @@ static unsigned
 rounds_check(const struct journal *j, unsigned first)
 {
 	struct journal_round r = { 0 }, want = { 0 };
-	uint64_t at = JOURNAL_START, next;
+	uint64_t at = JOURNAL_START;
 	struct err e = ERR_INIT;
 	unsigned n = 0;
 
-	for (; journal_read(j, at, &r, &next, &e) > 0; at = next, n++) {
+	for (; journal_read(j, at, &r, &e) > 0; at = r.end, n++) {
 		round_make(&want, first + n);
 		assert_int_equal(r.n, want.n);
 		for (size_t i = 0; i < r.n; i++) {
@@ -217,11 +217,11 @@ static unsigned
 rounds_left(const struct journal *j)
 {
 	struct journal_round r = { 0 }, want = { 0 };
-	uint64_t at = JOURNAL_START, next;
+	uint64_t at = JOURNAL_START;
 	struct err e = ERR_INIT;
 	unsigned left = 0;
 
-	for (; journal_read(j, at, &r, &next, &e) > 0; at = next) {
+	for (; journal_read(j, at, &r, &e) > 0; at = r.end) {
 		unsigned no = (unsigned)r.entries[0].id - 1;
 
 		round_make(&want, no);

@@ -563,11 +563,11 @@ what_the_journal_takes_at_the_end_is_kept(void **state)
 	assert_int_equal(f.rc, -WEIR_EFULL);
 	assert_int_equal(reason(STAT_RRD_UNKEPT), 0);
 	assert_int_equal(f.sum.refused, 0);
-	assert_int_equal(f.sum.spooled, 12);
+	assert_int_equal(f.sum.spooled, 4); /* as the rounds before had room */
 	fixture_close(&f);
 	f.config.journal_max = 0;
 	fixture_open(&f, "src_host", 100);
-	assert_int_equal(atomic_load(&f.o.spooled), 12);
+	assert_int_equal(atomic_load(&f.o.spooled), 4);
 	publish(&f, 3, false);
 	publish(&f, 4, false);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
