@@ -71,7 +71,7 @@ test_names(void **state)
 		int want;
 	} cases[] = { { "TCP", 6 }, { "Udp", 17 }, { "ipcomp", 108 }, { "256", -1 },
 		{ "-1", -1 }, { "06", -1 }, { "", -1 }, { "tcpx", -1 }, { "tc", -1 },
-		{ "6 ", -1 } };
+		{ "6 ", -1 }, { "ip", -1 }, { "st", -1 }, { "cbt", -1 }, { "rdp", -1 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -241,7 +241,7 @@ test_other_row(void **state)
 	    "SRC_IP,DST_IP,SRC_PORT,DST_PORT,PROTOCOL,TOS,PACKETS,BYTES\n"
 	    "192.0.2.1,198.51.100.7,40000,443,tcp,0,2,180\n"
 	    "192.0.2.2,198.51.100.8,5000,53,udp,184,1,58\n"
-	    "0.0.0.0,0.0.0.0,0,0,ip,0,3,148\n");
+	    "0.0.0.0,0.0.0.0,0,0,0,0,3,148\n");
 }
 
 static void
