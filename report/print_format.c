@@ -43,10 +43,17 @@ static const struct {
 } odd_widths[] = {
 	{ F_COS, 4, 1 },
 	{ F_TOS, 7, 4 },
+	{ F_PEER_SRC_AS, 12, 1 },
+	{ F_PEER_DST_AS, 12, 1 },
+	{ F_MPLS_VPN_RD, 20, 2 },
 	{ F_SAMPLING_RATE, 14, 1 },
+	{ F_SAMPLING_DIRECTION, 19, 1 },
+	{ F_NAT_EVENT, 10, 1 },
+	{ F_VXLAN, 10, 2 },
 	{ F_TIMESTAMP_START, 31, 1 },
 	{ F_TIMESTAMP_END, 31, 1 },
 	{ F_TIMESTAMP_ARRIVAL, 31, 1 },
+	{ F_TIMESTAMP_EXPORT, 31, 1 },
 };
 
 /* Room for the longest usual text of a value of `f`. */

@@ -4,7 +4,8 @@ the table, over the same capture; each file has the same lines (in another order
 that of its hash table).
 
 Out of the table, because of 1.7.7: print_preprocess_type, which it takes and does nothing with;
-tcpflags_encode_as_array of one plugin of several. Markers carry the number of a process, which
+tcpflags_encode_as_array of one plugin of several; sampling_direction in formatted text, where its
+rows have a blank more than its title. Markers carry the number of a process, which
 is taken out of the lines.
 """
 import json
@@ -33,6 +34,9 @@ TABLE = {
     "mac": (MAC, "print_output: formatted"),
     "mac_csv": (MAC, "print_output: csv"),
     "mac_json": (MAC, "print_output: json"),
+    "widths": ("peer_src_as, peer_dst_as, peer_src_ip, in_iface, mpls_vpn_rd, mpls_pw_id, src_host,"
+               "post_nat_src_host, nat_event, timestamp_end, timestamp_export",
+               "print_output: formatted"),
     "nets": ("src_net, dst_net, src_mask, dst_mask", "print_output: csv\nnetworks_mask: 20"),
     "flags": ("tcpflags, proto", "print_output: json"),
     "semicolon": (SIX, "print_output: csv\nprint_output_separator: ;"),
