@@ -30,8 +30,9 @@ int client_show(int argc, char **argv);
 	"  -E CHAR        between the fields of CSV\n" \
 	"  -I, -0, -u     times in seconds since 1970, in UTC; protocols as numbers\n" \
 	"  -e, -i         clear the table; seconds since that was done\n" \
+	"  -a             all columns of pmacct's, with zeros for what is not counted\n" \
 	"  -t             how full the table is\n" \
-	"  -a, -l         accepted: all columns, and at once, are shown always\n"
+	"  -l             accepted: what is shown is of one moment always\n"
 
 /*
  * weir show with the options of pmacct's client, and weir when it is called pmacct: a

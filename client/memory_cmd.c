@@ -26,7 +26,7 @@ struct request {
 	const char *table, *path, *fields, *values, *form, *separator;
 	char *order;            /* counter[,N] */
 	size_t counter;         /* in counters[]; COUNTERS_ALL: all */
-	bool sum, reset, epoch, utc, numbers, help;
+	bool sum, reset, epoch, utc, numbers, all, help;
 };
 
 static const char *const counters[COUNTERS_ALL] = { "bytes", "packets", "flows", "entries" };
@@ -73,7 +73,7 @@ option_take(struct request *q, int opt)
 		int opt;
 		bool *to;
 	} flags[] = { { 'S', &q->sum }, { 'r', &q->reset }, { 'I', &q->epoch },
-		{ '0', &q->utc }, { 'u', &q->numbers }, { 'h', &q->help } };
+		{ '0', &q->utc }, { 'u', &q->numbers }, { 'a', &q->all }, { 'h', &q->help } };
 	const struct {
 		int opt;
 		const char **to;
@@ -206,6 +206,7 @@ request_make(const struct request *q)
 	json_object_set_new(to, "epoch", json_boolean(q->epoch));
 	json_object_set_new(to, "utc", json_boolean(q->utc));
 	json_object_set_new(to, "num_protos", json_boolean(q->numbers));
+	json_object_set_new(to, "all", json_boolean(q->all));
 	json_object_set_new(to, "reset", json_boolean(q->reset));
 	if (q->order != NULL)
 		order_set(q, to);

@@ -95,7 +95,7 @@ text_time(uint64_t ns, const struct text_opts *o, char *buf)
 
 	if (o->since_epoch) {
 		len = text_uint((uint64_t)t, buf);
-	} else if (ns == 0) {
+	} else if (ns == 0 && !o->zero_is_1970) {
 		len = text_string("0000-00-00 00:00:00", buf);
 	} else {
 		if (o->utc)

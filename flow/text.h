@@ -19,6 +19,7 @@ struct text_opts {
 	bool utc;          /* times in UTC, not local time */
 	bool secs;         /* times without a fraction */
 	bool rfc3339;      /* times as RFC 3339 s5.6 has them: with 'T' and zone */
+	bool zero_is_1970; /* no time as the one that has this number, not as 0000-00-00 */
 	bool status_names; /* the forwarding status in words */
 	bool flags_array;  /* in JSON: TCP flags as an array of names */
 	bool label_map;    /* in JSON: a label "key%value,..." as an object */

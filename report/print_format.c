@@ -46,6 +46,14 @@ static const struct {
 	{ F_PEER_SRC_AS, 12, 1 },
 	{ F_PEER_DST_AS, 12, 1 },
 	{ F_MPLS_VPN_RD, 20, 2 },
+	{ F_SRC_COUNTRY, 12, 2 },
+	{ F_DST_COUNTRY, 12, 2 },
+	{ F_SRC_POCODE, 14, 2 },
+	{ F_DST_POCODE, 14, 2 },
+	{ F_SRC_LAT, 14, 2 },
+	{ F_SRC_LON, 14, 2 },
+	{ F_DST_LAT, 14, 2 },
+	{ F_DST_LON, 14, 2 },
 	{ F_SAMPLING_RATE, 14, 1 },
 	{ F_SAMPLING_DIRECTION, 19, 1 },
 	{ F_NAT_EVENT, 10, 1 },
@@ -125,125 +133,11 @@ value_is_quoted(const struct print_format *pf, const struct field *f)
 	return !field_is_number(f) && !value_is_free(pf, f);
 }
 
-static void
-column_add(struct print_format *pf, const struct output *o, enum field_no no)
-{
-	struct print_column *c = &pf->columns[pf->n_columns];
-	int n;
-
-	memset(c, 0, sizeof(*c));
-	c->f = &fields[no];
-	c->offset = o->view->rs.offset[no];
-	c->free = value_is_free(pf, c->f);
-	c->quoted = form_is_json(pf->form) && value_is_quoted(pf, c->f);
-	if (form_is_json(pf->form)) {
-		n = snprintf(c->lead, sizeof(c->lead), "%s\"%s\": %s",
-		    pf->form == PRINT_ROW_JSON && pf->n_columns == 0 ? "" : ", ", c->f->json,
-		    c->quoted ? "\"" : "");
-		assert(n > 0 && (size_t)n < sizeof(c->lead));
-		c->lead_len = (uint8_t)n;
-	} else if (form_is_padded(pf->form)) {
-		column_width_set(c);
-	} else if (pf->n_columns > 0) {
-		c->lead[0] = pf->separator;
-		c->lead_len = 1;
-	}
-	pf->row_max += sizeof(c->lead) + TEXT_MAX * (c->free ? 6 : 1);
-	pf->n_columns++;
-}
-
-static void
-counters_add(struct print_format *pf, const struct output *o)
-{
-	static const enum field_no orders[2][3] = { { F_PACKETS, F_FLOWS, F_BYTES },
-		{ F_FLOWS, F_PACKETS, F_BYTES } };
-	const enum field_no *order = orders[pf->form == PRINT_JSON];
-
-	for (size_t i = 0; i < 3; i++)
-		for (uint16_t c = 0; c < o->n_columns; c++)
-			if (o->columns[c] == order[i])
-				column_add(pf, o, order[i]);
-	if (pf->n_columns > 0)
-		pf->columns[pf->n_columns - 1].width = 0; /* nothing follows bytes */
-}
-
-void
-print_format_init(struct print_format *pf, enum print_form form, char separator,
-    const struct text_opts *text, const struct output *o)
-{
-	memset(pf, 0, sizeof(*pf));
-	pf->form = form;
-	pf->separator = separator;
-	pf->text = *text;
-	pf->row_max = ADDED_MAX;
-	for (uint16_t i = 0; i < o->n_columns; i++)
-		if (fields[o->columns[i]].merge != FIELD_SUM)
-			column_add(pf, o, (enum field_no)o->columns[i]);
-	pf->stamps_before = pf->n_columns;
-	if (form_has_counters(form))
-		counters_add(pf, o);
-}
-
-void
-print_format_fini(struct print_format *pf)
-{
-	text_line_free(&pf->scratch);
-}
-
-/* Stamps are whole seconds whatever the other times are. */
-void
-print_format_bin(struct print_format *pf, uint64_t start, uint64_t now)
-{
-	struct text_opts o = pf->text;
-	char inserted[TEXT_MAX], updated[TEXT_MAX];
-	int n;
-
-	pf->stamps_len = 0;
-	if (!form_is_json(pf->form) || (start == 0 && now == 0))
-		return;
-	o.secs = true;
-	text_time(start, &o, inserted);
-	text_time(now, &o, updated);
-	n = snprintf(pf->stamps, sizeof(pf->stamps),
-	    ", \"stamp_inserted\": \"%.40s\", \"stamp_updated\": \"%.40s\"", inserted, updated);
-	pf->stamps_len = (size_t)n;
-}
-
 static char *
 put(char *p, const char *s, size_t len)
 {
 	memcpy(p, s, len);
 	return p + len;
-}
-
-static char *
-pad(char *p, const char *start, const struct print_column *c)
-{
-	size_t len = (size_t)(p - start);
-	size_t blanks = len + c->gap < c->width ? c->width - len : c->gap;
-
-	memset(p, ' ', blanks);
-	return p + blanks;
-}
-
-size_t
-print_format_title(const struct print_format *pf, char *to)
-{
-	char *p = to;
-
-	if (form_is_json(pf->form))
-		return 0;
-	for (unsigned i = 0; i < pf->n_columns; i++) {
-		const struct print_column *c = &pf->columns[i];
-		char *start;
-
-		start = p = put(p, c->lead, c->lead_len);
-		p = put(p, c->f->title, strlen(c->f->title));
-		if (c->width != 0)
-			p = pad(p, start, c);
-	}
-	*p++ = '\n';
-	return (size_t)(p - to);
 }
 
 /* Addresses that only some records have are empty when they do not, not 0.0.0.0. */
@@ -281,17 +175,208 @@ put_value(struct print_format *pf, const struct print_column *c, const uint8_t *
 {
 	if (c->free)
 		return put_string(pf, c, value, p);
-	if (c->f->value == FIELD_IP && value_is_absent(c, value)) {
-		if (form_is_padded(pf->form))
-			p = put(p, "::", 2);
-	} else {
+	if (c->f->value == FIELD_IP && value_is_absent(c, value))
+		p = put(p, pf->absent, strlen(pf->absent));
+	else
 		p += text_value(c->f, value, &pf->text, p);
-	}
 	if (c->quoted)
 		*p++ = '"';
 	if (form_is_json(pf->form) && c->f->value == FIELD_RD)
 		p += sprintf(p, ", \"%s_origin\": \"%s\"", c->f->json, text_rd_origin(value));
 	return p;
+}
+
+/* Append a column of `title`; `f` is NULL where weir has no such field. */
+static struct print_column *
+column_new(struct print_format *pf, const struct field *f, const char *title)
+{
+	struct print_column *c = &pf->columns[pf->n_columns++];
+
+	memset(c, 0, sizeof(*c));
+	c->f = f;
+	c->title = title;
+	if (!form_is_json(pf->form) && !form_is_padded(pf->form) && pf->n_columns > 1) {
+		c->lead[0] = pf->separator;
+		c->lead_len = 1;
+	} else if (form_is_padded(pf->form) && f != NULL) {
+		column_width_set(c);
+	}
+	pf->row_max += sizeof(c->lead) + TEXT_MAX;
+	return c;
+}
+
+/* Append the column of a field that rows have. */
+static void
+column_add(struct print_format *pf, const struct output *o, enum field_no no)
+{
+	const struct field *f = &fields[no];
+	struct print_column *c = column_new(pf, f, f->title);
+	int n;
+
+	c->offset = o->view->rs.offset[no];
+	c->free = value_is_free(pf, f);
+	c->quoted = form_is_json(pf->form) && value_is_quoted(pf, f);
+	if (form_is_json(pf->form)) {
+		n = snprintf(c->lead, sizeof(c->lead), "%s\"%s\": %s",
+		    pf->form == PRINT_ROW_JSON && pf->n_columns == 1 ? "" : ", ", f->json,
+		    c->quoted ? "\"" : "");
+		assert(n > 0 && (size_t)n < sizeof(c->lead));
+		c->lead_len = (uint8_t)n;
+	}
+	if (c->free)
+		pf->row_max += TEXT_MAX * 5; /* escapes */
+}
+
+/* Append a column that rows have not got: its text is the same in all of them. */
+static void
+column_fix(struct print_format *pf, const struct print_client_column *from)
+{
+	static const uint8_t zero[16];
+	const struct field *f = from->no != FIELD_COUNT ? &fields[from->no] : NULL;
+	struct print_column *c = column_new(pf, f, f != NULL ? f->title : from->title);
+	const char *text = from->text[form_is_padded(pf->form) ? 0 : 1];
+	char value[TEXT_MAX];
+
+	if (f == NULL && form_is_padded(pf->form)) {
+		c->width = from->width;
+		c->gap = 1;
+	}
+	if (text == NULL) {
+		assert(f != NULL && f->octets <= sizeof(zero));
+		text_value(f, zero, &pf->text, value);
+		text = value;
+	}
+	c->fixed = true;
+	c->offset = (uint32_t)pf->fixed.len;
+	c->fixed_len = (uint8_t)strlen(text);
+	text_line_put(&pf->fixed, text, c->fixed_len);
+}
+
+static void
+counters_add(struct print_format *pf, const struct output *o, bool all)
+{
+	static const enum field_no orders[2][3] = { { F_PACKETS, F_FLOWS, F_BYTES },
+		{ F_FLOWS, F_PACKETS, F_BYTES } };
+	const enum field_no *order = orders[pf->form == PRINT_JSON];
+
+	for (size_t i = 0; i < 3; i++)
+		if (order[i] != F_FLOWS || field_set_has(&o->fields, F_FLOWS))
+			column_add(pf, o, order[i]);
+		else if (all)
+			column_fix(pf, &(struct print_client_column){ .no = F_FLOWS });
+	pf->columns[pf->n_columns - 1].width = 0; /* nothing follows bytes */
+}
+
+static void
+format_start(struct print_format *pf, enum print_form form, char separator,
+    const struct text_opts *text)
+{
+	memset(pf, 0, sizeof(*pf));
+	pf->form = form;
+	pf->separator = separator;
+	pf->text = *text;
+	pf->row_max = ADDED_MAX;
+	pf->absent = form_is_padded(form) ? "::" : "";
+}
+
+static void
+columns_add(struct print_format *pf, const struct output *o)
+{
+	for (uint16_t i = 0; i < o->n_columns; i++)
+		if (fields[o->columns[i]].merge != FIELD_SUM)
+			column_add(pf, o, (enum field_no)o->columns[i]);
+}
+
+void
+print_format_init(struct print_format *pf, enum print_form form, char separator,
+    const struct text_opts *text, const struct output *o)
+{
+	format_start(pf, form, separator, text);
+	columns_add(pf, o);
+	pf->stamps_before = pf->n_columns;
+	if (form_has_counters(form))
+		counters_add(pf, o, false);
+}
+
+void
+print_format_init_client(struct print_format *pf, enum print_form form, char separator,
+    const struct text_opts *text, const struct output *o, bool all)
+{
+	struct print_client_column columns[PRINT_CLIENT_MAX];
+	bool json = form_is_json(form);
+	unsigned n = 0;
+
+	format_start(pf, form, separator, text);
+	pf->text.zero_is_1970 = true;
+	pf->absent = form_is_padded(form) ? "0" : "";
+	if (json)
+		columns_add(pf, o);
+	else
+		n = print_client_columns(o, !form_is_padded(form), all, columns);
+	for (unsigned i = 0; i < n; i++)
+		if (columns[i].no != FIELD_COUNT && field_set_has(&o->fields, columns[i].no))
+			column_add(pf, o, columns[i].no);
+		else
+			column_fix(pf, &columns[i]);
+	pf->stamps_before = pf->n_columns;
+	if (form_has_counters(form))
+		counters_add(pf, o, all && !json);
+}
+
+void
+print_format_fini(struct print_format *pf)
+{
+	text_line_free(&pf->scratch);
+	text_line_free(&pf->fixed);
+}
+
+/* Stamps are whole seconds whatever the other times are. */
+void
+print_format_bin(struct print_format *pf, uint64_t start, uint64_t now)
+{
+	struct text_opts o = pf->text;
+	char inserted[TEXT_MAX], updated[TEXT_MAX];
+	int n;
+
+	pf->stamps_len = 0;
+	if (!form_is_json(pf->form) || (start == 0 && now == 0))
+		return;
+	o.secs = true;
+	text_time(start, &o, inserted);
+	text_time(now, &o, updated);
+	n = snprintf(pf->stamps, sizeof(pf->stamps),
+	    ", \"stamp_inserted\": \"%.40s\", \"stamp_updated\": \"%.40s\"", inserted, updated);
+	pf->stamps_len = (size_t)n;
+}
+
+static char *
+pad(char *p, const char *start, const struct print_column *c)
+{
+	size_t len = (size_t)(p - start);
+	size_t blanks = len + c->gap < c->width ? c->width - len : c->gap;
+
+	memset(p, ' ', blanks);
+	return p + blanks;
+}
+
+size_t
+print_format_title(const struct print_format *pf, char *to)
+{
+	char *p = to;
+
+	if (form_is_json(pf->form))
+		return 0;
+	for (unsigned i = 0; i < pf->n_columns; i++) {
+		const struct print_column *c = &pf->columns[i];
+		char *start;
+
+		start = p = put(p, c->lead, c->lead_len);
+		p = put(p, c->title, strlen(c->title));
+		if (c->width != 0)
+			p = pad(p, start, c);
+	}
+	*p++ = '\n';
+	return (size_t)(p - to);
 }
 
 size_t
@@ -312,7 +397,8 @@ print_format_row(struct print_format *pf, const uint8_t *row, char *to)
 		/* All of it, for it is one move then; row_max has room for that. */
 		memcpy(p, c->lead, sizeof(c->lead));
 		start = p += c->lead_len;
-		p = put_value(pf, c, row + c->offset, p);
+		p = c->fixed ? put(p, pf->fixed.p + c->offset, c->fixed_len)
+			     : put_value(pf, c, row + c->offset, p);
 		if (c->width != 0)
 			p = pad(p, start, c);
 	}

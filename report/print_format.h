@@ -4,7 +4,8 @@
  * release 1.7.7 has them. Compiled once per output from its columns; then a row costs a
  * walk over them. Counters stand in another order in JSON (flows, packets, bytes) than
  * in the rest (packets, flows, bytes), and stamps of the bin in JSON only: that is
- * pmacct's. Used by the output's thread alone.
+ * pmacct's, and so is the other order of columns in its client's text
+ * (report/print_client.h). Used by the output's thread alone.
  */
 #ifndef WEIR_REPORT_PRINT_FORMAT_H
 #define WEIR_REPORT_PRINT_FORMAT_H
@@ -15,6 +16,7 @@
 
 #include "core/output.h"
 #include "flow/text.h"
+#include "report/print_client.h"
 
 /* In the order of the words of print_output. */
 enum print_form {
@@ -27,8 +29,11 @@ enum print_form {
 };
 
 struct print_column {
-	const struct field *f;
-	uint32_t offset;      /* of the value in a row */
+	const struct field *f; /* NULL: none of weir's */
+	const char *title;
+	uint32_t offset;      /* of the value in a row, or of its text in `fixed` */
+	bool fixed;           /* rows have not got it: there is a text instead, */
+	uint8_t fixed_len;    /* of so many octets */
 	uint8_t width;        /* formatted: octets with the gap; 0: not padded */
 	uint8_t gap;          /* formatted: blanks after the value, at least */
 	bool free, quoted;    /* its text may hold anything; JSON has it in quotes */
@@ -42,9 +47,10 @@ struct print_format {
 	struct text_opts text;       /* how values are written */
 	unsigned n_columns;
 	unsigned stamps_before;      /* JSON: the column that the stamps precede */
-	struct print_column columns[FIELD_COUNT];
+	struct print_column columns[PRINT_CLIENT_MAX + 3]; /* and counters */
 	size_t row_max;              /* octets of the longest row or title */
-	struct text_line scratch;
+	const char *absent;          /* stands for an address that a record has not got */
+	struct text_line scratch, fixed;
 	char stamps[256];            /* of the present bin: JSON, with its comma */
 	size_t stamps_len;
 };
@@ -58,6 +64,13 @@ char print_separator(const char *text);
 void print_format_init(struct print_format *pf, enum print_form form, char separator,
     const struct text_opts *text, const struct output *o);
 void print_format_fini(struct print_format *pf);
+
+/*
+ * The same for pmacct's client (never PRINT_JSON). With `all` text has all columns that it
+ * knows, also those of which `o` has nothing; JSON has not.
+ */
+void print_format_init_client(struct print_format *pf, enum print_form form, char separator,
+    const struct text_opts *text, const struct output *o, bool all);
 
 /*
  * The rows that follow belong to the bin that starts at `start` and are written at

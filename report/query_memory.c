@@ -27,6 +27,7 @@ struct question {
 	bool sorted;
 	size_t by;                 /* in sorts[] */
 	uint32_t top;              /* 0: all */
+	bool all;                  /* columns, also those of which the table has nothing */
 	bool reset;
 	struct query_match *match; /* NULL: all rows */
 };
@@ -148,6 +149,7 @@ question_read(struct question *q, const json_t *request, struct err *e)
 		.num_protos = json_is_true(json_object_get(request, "num_protos")),
 		.since_epoch = json_is_true(json_object_get(request, "epoch")),
 		.utc = json_is_true(json_object_get(request, "utc")) };
+	q->all = json_is_true(json_object_get(request, "all"));
 	q->reset = json_is_true(json_object_get(request, "reset"));
 	if (sort_read(q, request, e) != 0 || match_read(q, request, e) != 0)
 		return -e->code;
@@ -278,7 +280,7 @@ rows_reply(const struct catch *c, const struct question *q, const struct output 
 	char *line;
 	size_t len;
 
-	print_format_init(&pf, q->form, q->separator, &q->text, o);
+	print_format_init_client(&pf, q->form, q->separator, &q->text, o, q->all);
 	line = must(malloc(pf.row_max + 1));
 	len = print_format_title(&pf, line);
 	line[len > 0 ? len - 1 : 0] = '\0';

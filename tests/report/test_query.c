@@ -702,6 +702,15 @@ static const struct {
 	    "{'packets': 4, 'bytes': 650, 'flows': 4, 'entries': 3}|"
 	    "{'packets': 1, 'bytes': 300, 'flows': 1, 'entries': 1}|"
 	    "{'packets': 0, 'bytes': 0, 'flows': 0, 'entries': 0}", false },
+	{ "all columns: what is not counted is zero or empty",
+	    "'form': 'csv', 'all': true, 'epoch': true, 'top': 1, 'sort': 'bytes'",
+	    "0,0,unknown,,0,0,00:00:00:00:00:00,00:00:00:00:00:00,0,0,0,0,0,,,,,0,0,0,0,u,u,0,0,"
+	    ",,0:0:0,0,192.0.2.2,,,,0,0,0,0,0,tcp,0,,,,,0.000000,0.000000,0.000000,0.000000,0,,"
+	    ",,0,0,0,0,0,0,00:00:00:00:00:00,00:00:00:00:00:00,,,0,0,0,0,0,"
+	    "0.000000,0.000000,0.000000,0.000000,0,0,0,1,1,300", false },
+	{ "JSON has but its own", "'form': 'json', 'all': true, 'top': 1, 'sort': 'bytes'",
+	    "{'ip_src': '192.0.2.2', 'ip_proto': 'tcp', 'packets': 1, 'flows': 1, 'bytes': 300}",
+	    false },
 	{ "no form", "'form': 'avro'", "there is no such form", true },
 	{ "no question", "'ask': 'all'", "none of rows", true },
 	{ "no order", "'sort': 'size'", "none of bytes", true },
@@ -750,7 +759,7 @@ static void
 test_memory(void **state)
 {
 	struct fixture *x = *state;
-	char got[1024];
+	char got[2048];
 
 	feed(x, 1, 100);
 	feed(x, 2, 300);
