@@ -67,7 +67,6 @@ custom_add(const char *name, const struct custom *c, struct err *e)
 struct definition {
 	const char *name, *packet;
 	struct custom custom;
-	uint32_t len;
 };
 
 /* "[PEN:]ELEMENT"; in NetFlow v9 an element's number has sixteen bits, in IPFIX fifteen. */
@@ -134,7 +133,7 @@ static const struct mapfile_key keys[] = {
 	[KEY_NAME] = { "name", mapfile_text, AT(name), .doc = "What to call it." },
 	[KEY_FIELD_TYPE] = { "field_type", parse_field_type, AT(custom),
 	    .doc = "The element, [ENTERPRISE:]NUMBER." },
-	[KEY_LEN] = { "len", parse_len, AT(len), .min = 1, .max = UINT16_MAX,
+	[KEY_LEN] = { "len", parse_len, AT(custom.len), .min = 1, .max = UINT16_MAX,
 	    .doc = "Its octets, or vlen; the template's are taken in any case." },
 	[KEY_SEMANTICS] = { "semantics", parse_semantics, AT(custom),
 	    .doc = "How it reads: u_int, hex, ip, mac, str or raw." },
@@ -210,8 +209,35 @@ custom_text(const struct field *f, const void *value, char *buf)
 	case CUSTOM_STR:
 	case CUSTOM_RAW:
 		s = intern_text((uint32_t)field_uint(value, 4));
+		if (s[0] == '\0' && c->semantics == CUSTOM_HEX)
+			s = "0"; /* the record had it not: a number all the same */
 		memcpy(buf, s, strlen(s) + 1);
 		return strlen(s);
+	}
+	assert(false && "semantics of no kind");
+	return 0;
+}
+
+size_t
+custom_width(const struct field *f)
+{
+	static const uint8_t numbers[9] = { [1] = 3, [2] = 5, [4] = 10, [8] = 20 };
+	const struct custom *c = custom_of(field_no(f));
+
+	if (c == NULL)
+		return 0;
+	switch (c->semantics) {
+	case CUSTOM_UINT:
+	case CUSTOM_HEX:
+		return c->len < sizeof(numbers) ? numbers[c->len] : 0;
+	case CUSTOM_IP:
+		return 46;
+	case CUSTOM_MAC:
+		return 18;
+	case CUSTOM_STR:
+		return c->len;
+	case CUSTOM_RAW: /* pmacct's title is narrower, and its rows are as wide as this */
+		return c->len > 0 ? (size_t)c->len * 3 - 1 : 0;
 	}
 	assert(false && "semantics of no kind");
 	return 0;

@@ -24,13 +24,14 @@ enum custom_semantics {
 	CUSTOM_IP,   /* 4 octets or 16 */
 	CUSTOM_MAC,
 	CUSTOM_STR,
-	CUSTOM_RAW,  /* octets in hexadecimal, dashes between them */
+	CUSTOM_RAW,  /* octets in upper-case hexadecimal, dashes between them */
 };
 
 struct custom {
 	uint32_t enterprise;
 	uint16_t element;
 	enum custom_semantics semantics;
+	uint32_t len; /* octets that are expected, for the width of a column; 0: any */
 };
 
 /* The definition of primitive `no`; NULL when it is no custom one, or nobody's. */
@@ -44,8 +45,8 @@ int custom_add(const char *name, const struct custom *c, struct err *e);
 
 /*
  * Define what the file at `path` says, as aggregate_primitives: a line
- * `name=NAME field_type=[PEN:]ELEMENT len=N|vlen semantics=KIND` each. `len` is read and
- * not needed: the exporter's template knows. Faults go to `ps`, with file:line. Returns 0,
+ * `name=NAME field_type=[PEN:]ELEMENT len=N|vlen semantics=KIND` each. Values are as long as
+ * the exporter's template says, whatever `len` is. Faults go to `ps`, with file:line. Returns 0,
  * or -WEIR_E... with `e` filled when the file cannot be read.
  */
 int custom_load(const char *path, struct problems *ps, struct err *e);
@@ -55,5 +56,8 @@ void custom_clear(void);
 
 /* Write the value of custom primitive `f` as text to `buf` (TEXT_MAX). Returns its length. */
 size_t custom_text(const struct field *f, const void *value, char *buf);
+
+/* Octets of pmacct's column for values of custom primitive `f`; 0: it has none such. */
+size_t custom_width(const struct field *f);
 
 #endif

@@ -263,6 +263,7 @@ segments_put(struct wbuf *w, const char *text)
 		memcpy(p, &list[i], sizeof(ip16_t));
 }
 
+/* Letters of either case. */
 static unsigned
 digit_of(char c)
 {

@@ -151,7 +151,7 @@ list_intern(struct rbuf r)
 static uint32_t
 hex_intern(enum ie_convert convert, const uint8_t *p, unsigned octets)
 {
-	static const char digits[] = "0123456789abcdef";
+	const char *digits = convert == IE_RAW ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[INTERN_MAX_LEN + 1];
 	size_t len = 0;
 

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow/custom.h"
+
 #define JSON_START "{\"event_type\": \"purge\""
+#define WIDTH_MAX  250U /* of a value in formatted text */
 #define ADDED_MAX  512U /* of a line beyond its columns: start, stamps, end */
 
 char
@@ -68,6 +71,8 @@ static const struct {
 static size_t
 value_width(const struct field *f)
 {
+	size_t value;
+
 	switch (f->value) {
 	case FIELD_IP:
 		return 45;
@@ -82,8 +87,10 @@ value_width(const struct field *f)
 	case FIELD_STR:
 	case FIELD_LIST:
 	case FIELD_LABELS:
-	case FIELD_CUSTOM:
 		return field_no(f) == F_CLASS ? 16 : 45;
+	case FIELD_CUSTOM:
+		value = custom_width(f);
+		return value == 0 ? 45 : value > WIDTH_MAX ? WIDTH_MAX : value;
 	case FIELD_RD:
 		return 24;
 	case FIELD_DIRECTION:

@@ -166,7 +166,7 @@ test_texts(void **state)
 		{ CUSTOM_MAC, "02:00:00:00:00:a1" },
 		{ CUSTOM_STR, "a \"b\"" },
 		{ CUSTOM_HEX, "a1b2" },
-		{ CUSTOM_RAW, "00-a1" },
+		{ CUSTOM_RAW, "00-A1" },
 	};
 
 	(void)state;
@@ -196,6 +196,45 @@ test_texts(void **state)
 	}
 }
 
+/* Of a value that a record had not there is nothing, but a number is 0. */
+static void
+test_widths_and_nothing(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t width;
+		const char *nothing;
+	} cases[] = {
+		{ "name=lab field_type=460 len=1 semantics=u_int", 3, "0" },
+		{ "name=lab field_type=460 len=2 semantics=hex", 5, "0" },
+		{ "name=lab field_type=460 len=4 semantics=u_int", 10, "0" },
+		{ "name=lab field_type=460 len=8 semantics=hex", 20, "0" },
+		{ "name=lab field_type=460 len=3 semantics=u_int", 0, "0" },
+		{ "name=lab field_type=460 len=65535 semantics=hex", 0, "0" },
+		{ "name=lab field_type=460 len=4 semantics=ip", 46, NULL },
+		{ "name=lab field_type=460 len=6 semantics=mac", 18, "00:00:00:00:00:00" },
+		{ "name=lab field_type=460 len=12 semantics=str", 12, "" },
+		{ "name=lab field_type=460 len=vlen semantics=str", 0, "" },
+		{ "name=lab field_type=460 len=4 semantics=raw", 11, "" },
+		{ "name=lab field_type=460 len=vlen semantics=raw", 0, "" },
+	};
+	const struct text_opts plain = { 0 };
+	const custom_t none = { { 0 } };
+	char error[256], buf[TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(load(cases[i].line, error, sizeof(error)), 0);
+		if (custom_width(&fields[F_CUSTOM_1]) != cases[i].width)
+			fail_msg("%s: %zu", cases[i].line, custom_width(&fields[F_CUSTOM_1]));
+		text_value(&fields[F_CUSTOM_1], &none, &plain, buf);
+		if (cases[i].nothing != NULL)
+			assert_string_equal(buf, cases[i].nothing);
+	}
+	custom_clear();
+	assert_int_equal(custom_width(&fields[F_CUSTOM_1]), 0);
+}
+
 static void
 test_no_file(void **state)
 {
@@ -217,6 +256,7 @@ main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_widths_and_nothing),
 		cmocka_unit_test(test_no_file),
 	};
 	int fd = mkstemp(path), rc;

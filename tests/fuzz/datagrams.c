@@ -92,12 +92,12 @@ customs_define(void)
 		const char *name;
 		struct custom custom;
 	} customs[] = {
-		{ "own_number", { 0, 1, CUSTOM_UINT } },
-		{ "own_hex", { 0, 95, CUSTOM_HEX } },
-		{ "own_address", { 0, 8, CUSTOM_IP } },
-		{ "own_mac", { 0, 56, CUSTOM_MAC } },
-		{ "own_text", { 0, 82, CUSTOM_STR } },
-		{ "own_octets", { 9999, 1001, CUSTOM_RAW } },
+		{ "own_number", { 0, 1, CUSTOM_UINT, 0 } },
+		{ "own_hex", { 0, 95, CUSTOM_HEX, 0 } },
+		{ "own_address", { 0, 8, CUSTOM_IP, 0 } },
+		{ "own_mac", { 0, 56, CUSTOM_MAC, 0 } },
+		{ "own_text", { 0, 82, CUSTOM_STR, 0 } },
+		{ "own_octets", { 9999, 1001, CUSTOM_RAW, 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(customs) / sizeof(customs[0]); i++)

@@ -132,7 +132,7 @@ static void
 test_every_primitive(void **state)
 {
 	static const enum encode_version versions[] = { ENCODE_V9, ENCODE_IPFIX };
-	static const struct custom number = { 0, 4242, CUSTOM_UINT };
+	static const struct custom number = { 0, 4242, CUSTOM_UINT, 0 };
 	unsigned n[2] = { 0, 0 };
 
 	(void)state;
@@ -450,7 +450,7 @@ test_families(void **state)
 static void
 test_custom_addresses(void **state)
 {
-	static const struct custom mine = { 0, 4242, CUSTOM_IP };
+	static const struct custom mine = { 0, 4242, CUSTOM_IP, 0 };
 	static const char *const texts[] = { "192.0.2.3", "2001:db8::3" };
 	struct encode_addresses a;
 	struct field_set set;
