@@ -8,9 +8,12 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "lib/infile.h"
 #include "lib/log.h"
 #include "lib/lpm.h"
 #include "lib/rcu.h"
+
+#define FILE_MAX (64U << 20) /* octets */
 
 struct allow {
 	char key[32]; /* the directive that names it */
@@ -71,7 +74,7 @@ list_read(struct lpm *list, FILE *in, const struct allow *a, struct problems *ps
 	}
 	if (!feof(in))
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s %s: %s", a->key, a->path,
-		    strerror(errno));
+		    infile_error(errno));
 	free(line);
 	return n;
 }
@@ -82,12 +85,12 @@ list_load(const struct allow *a, struct problems *ps)
 {
 	size_t before = ps->n_errors;
 	struct lpm *list;
-	FILE *in = fopen(a->path, "re");
+	FILE *in = infile_open(a->path, FILE_MAX, NULL);
 	unsigned n;
 
 	if (in == NULL) {
 		problem_add(ps, PROBLEM_ERROR, NULL, "%s %s: %s", a->key, a->path,
-		    strerror(errno));
+		    infile_error(errno));
 		return NULL;
 	}
 	list = lpm_new();

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "collectors/netflow_state.h"
+#include "lib/infile.h"
 #include "lib/statefile.h"
 #include "lib/wbuf.h"
 #include "proto/netflow.h"
@@ -112,21 +113,19 @@ int
 netflow_json_load(struct exporter_cache *c, const struct field_set *needed,
     const char *path, struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	struct stat st;
+	FILE *f = infile_open(path, NETFLOW_STATE_MAX, &st);
 	char *text = NULL;
 	size_t room = 0;
 	unsigned kept = 0;
-	struct stat st;
 	int rc = 0;
 
 	if (f == NULL)
 		return errno == ENOENT
 			   ? -WEIR_ENOENT
-			   : err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
-	if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode))
+			   : err_set(e, WEIR_EIO, "%s: %s", path, infile_error(errno));
+	if (!S_ISREG(st.st_mode))
 		rc = err_set(e, WEIR_EIO, "%s: is no file", path);
-	else if (st.st_size > (off_t)NETFLOW_STATE_MAX)
-		rc = err_set(e, WEIR_EMALFORMED, "%s: too large", path);
 	while (rc == 0 && getline(&text, &room, f) != -1)
 		kept += line_read(text, c, needed);
 	free(text);

@@ -12,10 +12,12 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "lib/infile.h"
 #include "lib/intern.h"
 #include "lib/log.h"
 
 #define PATTERNS_MAX 100000U
+#define FILE_MAX (1U << 20) /* octets: weir reads its first two lines that count */
 #define LINE_MAX_OCTETS 8192U
 #define STEPS_MAX 20000U /* of one match; a sane one takes tens */
 #define HEAP_KIB  256U
@@ -42,6 +44,7 @@ enum line {
 	LINE_SOME,
 	LINE_NONE,
 	LINE_LONG,
+	LINE_LOST,               /* it could not be read: errno says why */
 };
 
 /* The next line of `f` that means something, without blanks around. */
@@ -61,7 +64,7 @@ line_next(FILE *f, char *line, unsigned *no)
 		if (line[0] != '\0' && line[0] != '#')
 			return LINE_SOME;
 	}
-	return LINE_NONE;
+	return ferror(f) ? LINE_LOST : LINE_NONE;
 }
 
 static void
@@ -127,6 +130,8 @@ lines_read(FILE *f, char *name, char *text, const char *path, unsigned *line,
 				       "expression in the next");
 	else if (got == LINE_LONG)
 		fault(ps, path, *line, "longer than 8190 octets: write less in a line");
+	else if (got == LINE_LOST)
+		fault(ps, path, 0, infile_error(errno));
 	return got == LINE_SOME;
 }
 
@@ -134,12 +139,12 @@ static void
 file_read(struct patterns *p, const char *path, struct problems *ps)
 {
 	char name[LINE_MAX_OCTETS], text[LINE_MAX_OCTETS], why[256];
-	FILE *f = fopen(path, "re");
+	FILE *f = infile_open(path, FILE_MAX, NULL);
 	unsigned line = 0;
 	pcre2_code *code;
 
 	if (f == NULL) {
-		fault(ps, path, 0, strerror(errno));
+		fault(ps, path, 0, infile_error(errno));
 		return;
 	}
 	if (!lines_read(f, name, text, path, &line, ps)) {

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "lib/infile.h"
 #include "lib/log.h"
 
+#define CONFIG_MAX (4U << 20) /* octets of a file */
 #define BLANKS " \t\r\n\v\f"
 
 /* Memory that runs out while a configuration is read is the end. */
@@ -225,7 +227,7 @@ int
 config_read(struct config *c, const char *path, struct problems *ps, struct err *e)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
-	FILE *f = is_stdin ? stdin : fopen(path, "re");
+	FILE *f = is_stdin ? infile_stdin(CONFIG_MAX) : infile_open(path, CONFIG_MAX, NULL);
 	const char *name = file_keep(c, is_stdin ? "standard input" : path);
 	struct config_line at = { .file = name };
 	char *text = NULL;
@@ -234,16 +236,15 @@ config_read(struct config *c, const char *path, struct problems *ps, struct err 
 	int rc = 0;
 
 	if (f == NULL)
-		return err_set(e, WEIR_EIO, "%s: %s", name, strerror(errno));
+		return err_set(e, WEIR_EIO, "%s: %s", name, infile_error(errno));
 	while ((n = getline(&text, &room, f)) >= 0) {
 		at.line++;
 		line_parse(c, at, text, (size_t)n, ps);
 	}
 	if (!feof(f))
-		rc = err_set(e, WEIR_EIO, "%s: %s", name, strerror(errno));
+		rc = err_set(e, WEIR_EIO, "%s: %s", name, infile_error(errno));
 	free(text);
-	if (!is_stdin)
-		fclose(f);
+	fclose(f);
 	return rc;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/infile.h"
+
 /* A file being read. */
 struct reader {
 	const struct listfile *list;
@@ -146,7 +148,7 @@ lines_read(struct reader *r, void *arg, struct err *e)
 	}
 	if (rc == 0 && ferror(r->in))
 		rc = err_set(e, WEIR_EIO, "%s %s: %s", r->list->directive, r->at.file,
-		    strerror(errno));
+		    infile_error(errno));
 	if (rc == 0 && r->n_faults > LISTFILE_FAULTS)
 		problem_add(r->ps, PROBLEM_WARNING, NULL, "%s %s: %zu lines left out in all",
 		    r->list->directive, r->at.file, r->n_faults);
@@ -169,11 +171,10 @@ listfile_read(const struct listfile *l, const char *path, void *arg, struct prob
 	r->ps = ps;
 	r->at = (struct config_line){ .file = path };
 	r->from = r->end = r->n_taken = r->n_faults = 0;
-	r->in = fopen(path, "re");
+	r->in = infile_open(path, INFILE_MAX, NULL);
 	if (r->in == NULL) {
-		rc = err_set(e, WEIR_EIO, "%s %s: %s", l->directive, path, strerror(errno));
+		rc = err_set(e, WEIR_EIO, "%s %s: %s", l->directive, path, infile_error(errno));
 	} else {
-		setvbuf(r->in, NULL, _IONBF, 0); /* the reader has a buffer of its own */
 		rc = lines_read(r, arg, e);
 		fclose(r->in);
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/infile.h"
 #include "lib/ip.h"
 #include "lib/utf8.h"
 #include "lib/value.h"
@@ -332,7 +333,7 @@ lines_read(struct reader *r, FILE *in)
 	}
 	if (rc == 0 && ferror(in))
 		rc = err_set(r->e, WEIR_EIO, "%s %s: %s", r->map->directive,
-		    r->rule.at.file, strerror(errno));
+		    r->rule.at.file, infile_error(errno));
 	return rc;
 }
 
@@ -341,12 +342,12 @@ mapfile_read(const struct mapfile *m, const char *path, void *arg, struct proble
     struct err *e)
 {
 	struct reader r = { .map = m, .arg = arg, .ps = ps, .e = e };
-	FILE *in = fopen(path, "re");
+	FILE *in = infile_open(path, INFILE_MAX, NULL);
 	int rc;
 
 	if (in == NULL)
 		return err_set(
-		    e, WEIR_EIO, "%s %s: %s", m->directive, path, strerror(errno));
+		    e, WEIR_EIO, "%s %s: %s", m->directive, path, infile_error(errno));
 	r.rule.at.file = path;
 	r.values = calloc(1, m->rule_octets);
 	if (r.values == NULL)

@@ -146,11 +146,16 @@ int
 statefile_read(const char *path, const char *name, uint32_t version, size_t max,
     uint8_t **body, size_t *len, struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	/* It may be a pipe that nobody writes to. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc;
+	FILE *f = fd != -1 ? fdopen(fd, "r") : NULL;
 	struct stat st;
-	int rc;
 
 	*body = NULL;
+	if (f == NULL && fd != -1) {
+		close(fd);
+		return err_set(e, WEIR_ENOMEM, "no memory for %s", path);
+	}
 	if (f == NULL)
 		return errno == ENOENT
 			   ? -WEIR_ENOENT

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "lib/hash.h"
+#include "lib/infile.h"
 #include "lib/intern.h"
 
 #define SETS      16384U       /* a power of two; of two addresses each */
@@ -62,39 +63,38 @@ struct geoip {
 
 /* Copy file `in` to `out`. Returns 0, or -1 with errno set. */
 static int
-file_copy(int in, int out)
+file_copy(FILE *in, int out)
 {
 	char *buf = malloc(COPY_STEP);
-	uint64_t total = 0;
-	ssize_t n = -1;
+	bool fine = buf != NULL;
+	size_t n;
 
-	while (buf != NULL && (n = read(in, buf, COPY_STEP)) > 0) {
-		for (ssize_t at = 0, done; at < n; at += done)
-			if ((done = write(out, buf + at, (size_t)(n - at))) <= 0) {
-				free(buf);
-				return -1;
-			}
-		if ((total += (uint64_t)n) > FILE_MAX) {
-			errno = EFBIG;
-			n = -1;
-			break;
+	while (fine && (n = fread(buf, 1, COPY_STEP, in)) > 0) {
+		size_t at = 0;
+
+		while (at < n && fine) {
+			ssize_t done = write(out, buf + at, n - at);
+
+			fine = done > 0;
+			at += fine ? (size_t)done : 0;
 		}
 	}
 	free(buf);
-	return n == 0 ? 0 : -1;
+	return fine && !ferror(in) ? 0 : -1;
 }
 
 /* Open a copy of `path` that lives in memory. */
 static int
 db_open(struct geoip *g, const char *directive, const char *path, struct err *e)
 {
-	int in = open(path, O_RDONLY | O_CLOEXEC), copy = -1, rc = 0, status;
+	FILE *in = infile_open(path, FILE_MAX, NULL);
+	int copy = -1, rc = 0, status;
 	char name[32];
 
-	if (in != -1)
+	if (in != NULL)
 		copy = memfd_create("weir-geoip", MFD_CLOEXEC);
 	if (copy == -1 || file_copy(in, copy) != 0) {
-		rc = err_set(e, WEIR_EIO, "%s %s: %s", directive, path, strerror(errno));
+		rc = err_set(e, WEIR_EIO, "%s %s: %s", directive, path, infile_error(errno));
 	} else {
 		snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
 		status = MMDB_open(name, MMDB_MODE_MMAP, &g->db);
@@ -102,8 +102,8 @@ db_open(struct geoip *g, const char *directive, const char *path, struct err *e)
 			rc = err_set(e, WEIR_EINVAL, "%s %s: %s; write a database in MaxMind's "
 			    "format (.mmdb)", directive, path, MMDB_strerror(status));
 	}
-	if (in != -1)
-		close(in);
+	if (in != NULL)
+		fclose(in);
 	if (copy != -1)
 		close(copy); /* the mapping stays */
 	return rc;

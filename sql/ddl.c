@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/infile.h"
 #include "lib/variable.h"
 #include "sql/compose.h"
 #include "sql/tablename.h"
@@ -39,11 +40,10 @@ file_put(struct text_line *line, FILE *f, const char *path, const struct variabl
 	size_t n;
 	int rc = 0;
 
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0 && text.len < FILE_MAX)
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
 		text_line_put(&text, buf, n);
-	if (ferror(f) || text.len >= FILE_MAX)
-		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path,
-		    ferror(f) ? strerror(errno) : "longer than 1 MiB");
+	if (ferror(f))
+		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path, infile_error(errno));
 	text_line_put(&text, "", 1);
 	if (rc == 0)
 		put_expanded(line, text.p, v);
@@ -68,9 +68,9 @@ ddl_text(struct text_line *line, const struct sql_dialect *d, const struct sql_c
 		return 0;
 	}
 	v.time = time;
-	if ((f = fopen(c->table_schema, "re")) == NULL)
+	if ((f = infile_open(c->table_schema, FILE_MAX, NULL)) == NULL)
 		return err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", c->table_schema,
-		    strerror(errno));
+		    infile_error(errno));
 	rc = file_put(line, f, c->table_schema, &v, e);
 	text_line_put(line, "", 1);
 	fclose(f);

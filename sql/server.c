@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/infile.h"
+
+#define FILE_MAX (1U << 20) /* octets of a file with a password in its first line */
 
 /* Cut, it would be a wrong one, and nobody would know why. */
 static int
@@ -24,18 +27,17 @@ passwd_too_long(const char *where, struct err *e)
 }
 
 static int
-passwd_read(FILE *f, const char *path, char buf[SERVER_PASSWD_MAX], struct err *e)
+passwd_read(FILE *f, const struct stat *st, const char *path, char buf[SERVER_PASSWD_MAX],
+    struct err *e)
 {
-	struct stat st;
-
-	if (fstat(fileno(f), &st) != 0)
-		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: %s", path,
-		    strerror(errno));
-	if ((st.st_mode & S_IRWXO) != 0)
+	if ((st->st_mode & S_IRWXO) != 0)
 		return err_set(e, WEIR_EIO, "sql_passwd_file: %s is open to others: "
 		    "chmod o= it", path);
 	if (fgets(buf, (int)SERVER_PASSWD_MAX, f) == NULL)
 		buf[0] = '\0';
+	if (ferror(f))
+		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: %s", path,
+		    infile_error(errno));
 	if (strcspn(buf, "\r\n") == SERVER_PASSWD_MAX - 1 && strchr("\r\n", getc(f)) == NULL &&
 	    !feof(f))
 		return passwd_too_long(path, e);
@@ -50,6 +52,7 @@ int
 server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct err *e)
 {
 	const char *passwd = c->passwd;
+	struct stat st;
 	FILE *f;
 	int rc;
 
@@ -64,10 +67,10 @@ server_passwd(const struct sql_config *c, char buf[SERVER_PASSWD_MAX], struct er
 		memcpy(buf, passwd, strlen(passwd) + 1);
 		return 0;
 	}
-	if ((f = fopen(c->passwd_file, "re")) == NULL)
+	if ((f = infile_open(c->passwd_file, FILE_MAX, &st)) == NULL)
 		return err_set(e, WEIR_EIO, "sql_passwd_file: %s: %s", c->passwd_file,
-		    strerror(errno));
-	rc = passwd_read(f, c->passwd_file, buf, e);
+		    infile_error(errno));
+	rc = passwd_read(f, &st, c->passwd_file, buf, e);
 	fclose(f);
 	return rc;
 }

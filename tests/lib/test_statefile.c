@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -133,6 +134,18 @@ test_what_is_not_ours(void **state)
 	assert_int_equal(read_things(3, 100), 0);
 }
 
+/* Nobody is waited for who might write to a pipe of that name. */
+static void
+test_what_is_no_file(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(read_things(3, 100), -WEIR_EIO);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(read_things(3, 100), -WEIR_ENOENT);
+}
+
 /* Where the new one cannot be written the old one stays. */
 static void
 test_the_old_one_stays(void **state)
@@ -157,6 +170,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_written_is_read),
 		cmocka_unit_test(test_what_is_not_ours),
+		cmocka_unit_test(test_what_is_no_file),
 		cmocka_unit_test(test_the_old_one_stays),
 	};
 

@@ -4,6 +4,7 @@ instead. A row: the lines that come after those of BASE (or instead of them, whe
 with "="), where the mistake is, and words of the complaint.
 """
 import gzip
+import os
 import pathlib
 import re
 import subprocess
@@ -94,6 +95,12 @@ MISTAKES = [
     ("pcap_interface: lo\npcap_savefile: x", 5, "write one of pcap_interface"),
     ("bgp_daemon: true", 4, "take the AS and next hop from the exporter"),
     ("amqp_user: x", 4, "weir writes to no message broker"),
+    ("pre_tag_map: /dev/zero", 4, "has no end, or more octets than weir reads"),
+    ("pre_tag_map: pipe", 4, "is a pipe that nobody writes to"),
+    ("nfacctd_allow_file: /dev/zero", 4, "has no end"),
+    ("aggregate[a]: src_net\nnetworks_file: /dev/zero", 5, "has no end"),
+    ("aggregate[a]: class\nclassifiers: patterns", "patterns/endless.pat", "has no end"),
+    ("aggregate[a]: src_host_country\ngeoipv2_file: /dev/zero", 5, "has no end"),
     ("files_umask: 022", 4, "run it as those that are to have them"),
     ("plugins[a]: print", 4, "is for the whole daemon"),
 ]
@@ -104,6 +111,9 @@ def folder(tmp_path_factory):
     here = tmp_path_factory.mktemp("mistakes")
     for name, text in FILES.items():
         (here / name).write_text(text)
+    os.mkfifo(here / "pipe")
+    (here / "patterns").mkdir()
+    (here / "patterns" / "endless.pat").symlink_to("/dev/zero")
     return here
 
 
@@ -121,6 +131,16 @@ def test_mistake_is_named(folder, lines, where, words):
             if re.match(rf"(error|warning|notice): {re.escape(place)}: ", line)]
     assert any(words in line for line in said), out.stdout + out.stderr
     assert out.returncode == (1 if "error: " in out.stdout else 0)
+
+
+@pytest.mark.parametrize("path,words", [
+    ("/dev/zero", "has no end"), ("/dev/full", "has no end"), ("pipe", "nobody writes to"),
+    ("patterns", "Is a directory")])
+def test_configuration_that_is_no_file(folder, path, words):
+    out = subprocess.run([WEIR, "check", "-f", path], cwd=folder, capture_output=True, text=True,
+                         timeout=30)
+    assert out.returncode == 1 and f"error: {path}: " in out.stdout + out.stderr
+    assert words in out.stdout + out.stderr
 
 
 def test_no_input_is_a_mistake(folder):
