@@ -297,7 +297,8 @@ is_another_part(struct requests *q, const netsnmp_pdu *pdu)
 		return false;
 	if (now->open && now->transaction == pdu->transid && now->packet != pdu->reqid)
 		return true;
-	*now = (struct set_request){ true, pdu->transid, pdu->reqid };
+	*now = (struct set_request){ .open = true, .transaction = pdu->transid,
+		.packet = pdu->reqid };
 	return false;
 }
 
@@ -315,6 +316,9 @@ requests_take(int operation, netsnmp_session *one, int id, netsnmp_pdu *pdu, voi
 		/* It may never end: nothing was to be set. */
 		if (pdu->command == AGENTX_CLEANUPSET || pdu->command == AGENTX_UNDOSET)
 			q->changing = clock_mono() + CLOCK_S;
+		if (pdu->command == AGENTX_CLEANUPSET && q->set.open && q->set.agreed &&
+		    q->set.transaction == pdu->transid)
+			q->set.decided = true;
 	}
 	return q->library(operation, one, id, pdu, magic);
 }
@@ -332,6 +336,15 @@ set_abandon(struct requests *q)
 {
 	if (q->control != NULL)
 		control_begin(q->control);
+	set_end(q);
+}
+
+/* It is done, whatever comes of the session. */
+static void
+set_commit(struct requests *q)
+{
+	control_commit(q->control);
+	control_update(q->control, q->tree);
 	set_end(q);
 }
 
@@ -362,7 +375,15 @@ void
 requests_detach(struct requests *q)
 {
 	q->link.n_held = 0;
-	set_abandon(q);
+	/*
+	 * The library has queued the last step of a SET for its session with itself, and tells
+	 * of the end of the master's first. What the master has told a manager is done must be.
+	 * That step comes still, and finds no SET that is under way (root_set).
+	 */
+	if (q->set.open && q->set.decided)
+		set_commit(q);
+	else
+		set_abandon(q);
 }
 
 int
@@ -480,7 +501,6 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
     netsnmp_request_info *requests)
 {
 	struct requests *q = root->requests;
-	struct control *c = q->control;
 
 	if (!q->set.open || q->set.transaction != info->asp->pdu->transid) {
 		set_lost(info, requests);
@@ -493,10 +513,11 @@ root_set(const struct root *root, netsnmp_agent_request_info *info,
 	case MODE_SET_RESERVE2:
 		set_prepare(q, info, requests);
 		break;
+	case MODE_SET_ACTION:
+		q->set.agreed = true;
+		break;
 	case MODE_SET_COMMIT:
-		control_commit(c);
-		control_update(c, q->tree);
-		set_end(q);
+		set_commit(q);
 		break;
 	case MODE_SET_FREE:
 	case MODE_SET_UNDO:

@@ -27,6 +27,8 @@ struct variable_list;
 /* The SET that is under way: it is one from its TestSet to what ends it. */
 struct set_request {
 	bool open;
+	bool agreed;                  /* weir has said to its CommitSet that all is well */
+	bool decided;                 /* and its CleanupSet has come */
 	long transaction, packet;     /* of its TestSet */
 };
 
@@ -58,7 +60,10 @@ bool requests_register(struct requests *q, const struct session_config *c);
 /* A session with a master was opened: take its requests. */
 void requests_attach(struct requests *q, struct snmp_session *one);
 
-/* That session is no more, and a SET of its master's that had not ended is undone. */
+/*
+ * That session is no more, or no longer served. A SET of its master's whose CleanupSet has come
+ * is carried out; one that had not come to that is undone.
+ */
 void requests_detach(struct requests *q);
 
 /*

@@ -383,6 +383,7 @@ session_main(void *arg)
 		         "(does snmpd.conf say 'master agentx'?)",
 		    session_socket(), s->config.reconnect);
 	session_run(s);
+	requests_detach(&s->requests);
 	session_unconfigure(s);
 	snmp_shutdown(NAME);
 	shutdown_agent();

@@ -116,7 +116,7 @@ class Master:
         self.agent.sendall(struct.pack(f"{order}BBBBIIII", 1, kind, flags, 0, 7,
                                        self.transaction, packet, len(payload)) + payload)
 
-    def step(self, kind, variables=(), fresh=False, of=None):
+    def step(self, kind, variables=(), fresh=False, of=None, answered=True):
         """A step of a SET, in network order: (oid, type, octets of the value) each; its error.
         All steps of one SET are one transaction (RFC 2741 s7.2.4): that which began `fresh`
         last, or `of`."""
@@ -129,7 +129,7 @@ class Master:
         self.packet += 1
         self.agent.sendall(struct.pack(">BBBBIIII", 1, kind, NETWORK, 0, 7, self.setting,
                                        self.packet, len(payload)) + payload)
-        return None if kind == CLEANUPSET else self.answer(self.packet)[1]
+        return self.answer(self.packet)[1] if answered and kind != CLEANUPSET else None
 
     def answer(self, packet):
         """That to `packet`, and not of a CleanupSet, to which net-snmp responds, though nobody

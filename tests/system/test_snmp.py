@@ -424,6 +424,15 @@ def test_a_set_that_others_refuse_is_undone(set_master):
     assert master.step(agentx.COMMITSET) == 0
     master.step(agentx.CLEANUPSET)
     assert rows() == "bd"
+    # It goes with its last word, which counts: whoever has set it knows that it is done.
+    for name, word, wanted in (("e", agentx.CLEANUPSET, "bde"), ("f", agentx.UNDOSET, "bde"),
+                               ("g", agentx.CLEANUPSET, "bdeg")):
+        assert master.step(agentx.TESTSET, variables(name), fresh=True) == 0
+        assert master.step(agentx.COMMITSET) == 0
+        master.step(word, answered=False)
+        master.drop()
+        master.accept()
+        poll(lambda: rows() == wanted)
 
 
 def test_a_master_that_takes_no_notification_holds_up_nobody(tmp_path, weir):
