@@ -165,8 +165,8 @@ static int
 agent_begin(const struct output *o, struct err *e)
 {
 	const struct snmp_config *c = o->config;
-	struct session_config sc = { .socket = c->socket, .boot_file = c->boot_file,
-		.reconnect = c->reconnect };
+	struct session_config sc = { .socket = c->socket, .reconnect = c->reconnect,
+		.boot_file = o->engine->keeps_nothing ? NULL : c->boot_file };
 	const struct notify_config nc = { .alarms = o->engine->alarms,
 		.rate = c->notify_rate, .started = o->engine->started };
 	int rc = oid_base_parse(c->oid_base, &sc, e);

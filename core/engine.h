@@ -43,6 +43,7 @@ struct engine_config {
 struct engine {
 	struct engine_config config;
 	uint64_t started;         /* ns since 1970 */
+	bool keeps_nothing;       /* in state_dir: another weir does, or a file is read */
 	unsigned n_workers;
 	struct worker *workers;
 	struct stats beside;      /* counters of threads that are no workers */

@@ -229,6 +229,7 @@ run_start(struct run *r, struct err *e)
 		return rc;
 	(void)mkdir(c->state_dir, 0750); /* who needs it says so when it is missing */
 	keeps = keeps && state_claim(&r->state, c->state_dir);
+	r->engine->keeps_nothing = !keeps;
 	if ((rc = settings_collectors(&r->settings, &r->options, r->engine, e)) != 0)
 		return rc;
 	if ((rc = events_set(r, e)) != 0)

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import agentx
 from conftest import TUPLE, WEIR, Weir, free_port, generate, json_rows, poll
 
 
@@ -136,15 +137,18 @@ def test_state_is_kept_by_one_weir_at_a_time(tmp_path, weir):
     """A second one with the same state_dir says so, runs, and writes over nothing."""
     port, other = free_port(), free_port()
     text = (f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {{}}\nplugins: snmp[s]\naggregate: {TUPLE}\n"
-            f"snmp_agentx_socket: {tmp_path}/agentx\n")
-    first = weir(text.format(port)).ready()
+            f"snmp_agentx_socket: unix:{tmp_path}/{{}}\n")
+    first = weir(text.format(port, "none")).ready()
     generate("netflow5", 300, 10, "--rate", 1000, udp=f"127.0.0.1:{port}")
     poll(lambda: first.stats()["records_fed"] == 300)
     (tmp_path / "second").mkdir()
-    second = Weir(tmp_path / "second", text.format(other), "--set", f"state_dir: {tmp_path}/state")
+    master = agentx.Master(tmp_path / "agentx")
+    second = Weir(tmp_path / "second", text.format(other, "agentx"),
+                  "--set", f"state_dir: {tmp_path}/state")
     try:
         second.ready()
         poll(lambda: f"state_dir {tmp_path}/state: another weir keeps" in second.log_text())
+        master.meet()
         assert first.stop() == 0
         kept = {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()}
         assert len(kept) == 3
@@ -152,3 +156,4 @@ def test_state_is_kept_by_one_weir_at_a_time(tmp_path, weir):
         assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == kept
     finally:
         second.kill()
+        master.close()
