@@ -27,6 +27,7 @@ drain_new(const struct drain_config *c)
 	if (d == NULL)
 		return NULL;
 	d->c = *c;
+	d->unread = (struct log_limit)LOG_LIMIT_INIT;
 	pthread_mutex_init(&d->lock, NULL);
 	thread_cond_init(&d->changed);
 	return d;

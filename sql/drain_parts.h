@@ -14,6 +14,7 @@
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "sql/drain.h"
 
 #define DRAIN_PAUSE (CLOCK_S / 4) /* the first after a fault */
@@ -39,6 +40,7 @@ struct drain {
 	/* the thread's */
 	uint64_t pause, again; /* after a fault: how long, until when (monotonic ns) */
 	uint64_t backup_pause, backup_again; /* the same of the backup */
+	struct log_limit unread; /* of batches that the disk does not give */
 	struct err backup_fault; /* of the last run, with a batch that only the backup may have */
 	bool owed; /* there are such */
 	bool gone; /* the last one was long in coming, or nobody was there */

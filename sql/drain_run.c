@@ -20,6 +20,7 @@ struct outcome {
 	uint64_t rows; /* that were taken now */
 	bool disk; /* its fault is the spool's disk's, not a database's */
 	bool own; /* its fault is the batch's, not one that keeps all others waiting */
+	bool unread; /* its file could not be read: that says nothing of a database */
 };
 
 bool
@@ -138,7 +139,7 @@ item_forget(struct drain *d, struct spool_item *it, bool keep)
 		     o = spool_next(d->c.spool, o))
 			o->again = 0;
 	}
-	d->refused_there -= it->backup_pause != 0;
+	d->refused_there -= it->refused;
 	spool_done(d->c.spool, it, keep);
 	drain_depth_show(d);
 }
@@ -191,11 +192,10 @@ item_write(struct drain *d, struct spool_item *it, struct store *to,
     struct outcome *out, struct err *e)
 {
 	struct batch_reader *b = malloc(sizeof(*b));
-	struct err ignored = ERR_INIT;
 	char path[PATH_MAX];
 	int rc;
 
-	*out = (struct outcome){ 0 };
+	*out = (struct outcome){ .unread = true };
 	if (b == NULL)
 		return err_set(e, WEIR_ENOMEM, "no memory to read the spool");
 	out->own = true;
@@ -205,11 +205,11 @@ item_write(struct drain *d, struct spool_item *it, struct store *to,
 		rc = item_unreadable(d, it, e);
 	} else if (rc == 0) {
 		rc = bins_write(d, it, b, to, out, e);
+		out->unread = batch_fault(b, e) != 0;
 		if (rc == 0)
 			item_done(d, it, b);
 		else
-			out->own = !out->disk && (store_reached(to) ||
-				batch_fault(b, &ignored) != 0);
+			out->own = !out->disk && (store_reached(to) || out->unread);
 		batch_close(b);
 	}
 	free(b);
@@ -259,7 +259,17 @@ backup_refuses(struct drain *d, struct spool_item *it, const struct err *e)
 	if (d->refused_there == 0)
 		log_warn("%s %s: the backup does not take %s: %s",
 		    d->c.output->ops->type, d->c.output->name, it->name, e->text);
-	d->refused_there += it->backup_pause == 0;
+	d->refused_there += !it->refused;
+	it->refused = true;
+	drain_pause(&it->backup_pause, &it->backup_again);
+}
+
+/* The file of `it` cannot be read now; those of others may be. */
+static void
+item_waits(struct drain *d, struct spool_item *it, const struct err *e)
+{
+	log_limited(&d->unread, "%s %s: what is for the backup cannot be read: %s",
+	    d->c.output->ops->type, d->c.output->name, e->text);
 	drain_pause(&it->backup_pause, &it->backup_again);
 }
 
@@ -286,6 +296,10 @@ drain_backup(struct drain *d, bool others)
 			    d->c.output->ops->type, d->c.output->name, out.rows);
 		if (rc != 0 && it->bound)
 			d->backup_fault = e;
+		if (rc != 0 && out.unread) {
+			item_waits(d, it, &e);
+			continue;
+		}
 		if (rc != 0 && !out.own) {
 			if (d->backup_pause == 0)
 				log_warn("%s %s: %s: %s", d->c.output->ops->type,

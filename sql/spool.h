@@ -58,7 +58,8 @@ struct spool_item {
 	uint32_t faults; /* tries in a row that failed though the database was there */
 	bool hopeless; /* others need not wait for it */
 	uint64_t pause, again; /* then: how long, until when (monotonic ns) */
-	uint64_t backup_pause, backup_again; /* the same of a backup that refused it */
+	bool refused; /* by the backup */
+	uint64_t backup_pause, backup_again; /* before it is tried there again */
 };
 
 struct spool_depth {

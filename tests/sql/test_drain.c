@@ -34,6 +34,7 @@ static char second[128]; /* the backup */
 static const char *last_db; /* connected to last */
 static bool disk_fails; /* syncs of folders do, */
 static bool disk_fails_then; /* once a transaction was begun */
+static int reads_left = -1; /* of batches, before none is possible; -1: all are */
 
 static int
 open_fails(const struct sql_config *c, struct attempt *a, struct sql_conn **conn, struct err *e)
@@ -77,6 +78,18 @@ fsync(int fd)
 		return -1;
 	}
 	return (int)syscall(SYS_fsync, fd);
+}
+
+/* The C library's, which the reader of batches alone calls. */
+ssize_t
+pread(int fd, void *buf, size_t n, off_t at)
+{
+	if (reads_left == 0) {
+		errno = EIO;
+		return -1;
+	}
+	reads_left -= reads_left > 0;
+	return (ssize_t)syscall(SYS_pread64, fd, buf, n, at);
 }
 
 static struct sql_driver
@@ -342,6 +355,42 @@ test_name_that_is_not_on_the_disk(void **state)
 	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "1");
 }
 
+/*
+ * A batch that the disk does not give, all of it or what comes behind its head: that is said,
+ * with its name, and the backup is not said to be at fault, nor to refuse it.
+ */
+static void
+test_batch_that_cannot_be_read(void **state)
+{
+	struct rig g = { .o.common = five, .sc.backup_host = second };
+	struct sql_driver d = driver_make();
+	struct flow f = flow_of(0, 1);
+	static const int reads[] = { 0, 4 }; /* two each of a head, for the primary, too */
+
+	(void)state;
+	snprintf(second, sizeof(second), "%s/second.db", rig_dir);
+	snprintf(rig_db, sizeof(rig_db), "%s/t.db", rig_dir);
+	away = rig_db;
+	log_to_file();
+	assert_int_equal(rig_open_with(&g, &d, 100), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		reads_left = reads[i];
+		assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	}
+	reads_left = -1;
+	assert_int_equal(rig_files("batch"), 2);
+	assert_true(log_count("what is for the backup cannot be read: ") >= 2);
+	assert_true(log_count(".batch: Input/output error") >= 2);
+	assert_int_equal(log_count("the backup does not take"), 0);
+	assert_int_equal(log_count("the backup is away"), 0);
+	assert_int_not_equal(rig_try(&g, &f, 1), 0);
+	assert_int_equal(log_count("went to the backup"), 3);
+	rig_close(&g);
+	log_close();
+	strcpy(rig_db, second);
+	assert_string_equal(rig_rows("SELECT sum(packets) FROM acct"), "3");
+}
+
 /* What was called off as weir ends begins no connection. */
 static void
 test_called_off(void **state)
@@ -372,6 +421,7 @@ main(void)
 		RIG_TEST(test_backup_that_is_away),
 		RIG_TEST(test_backup_that_refuses_one),
 		RIG_TEST(test_name_that_is_not_on_the_disk),
+		RIG_TEST(test_batch_that_cannot_be_read),
 		RIG_TEST(test_called_off),
 	};
 
