@@ -118,6 +118,7 @@ output_new(const struct output_ops *ops, const char *name,
 	o->config = config;
 	o->common = *common;
 	pthread_mutex_init(&o->lock, NULL);
+	o->limit = (struct log_limit){ .burst = 5, .every_ns = 60 * CLOCK_S };
 	return o;
 }
 
@@ -221,9 +222,24 @@ output_account(struct output *o, const struct output_result *r, uint64_t unspool
 void
 output_works(struct output *o)
 {
-	if (atomic_exchange(&o->state, OUTPUT_OK) == OUTPUT_FAILING)
+	uint64_t now = clock_real(), faults, seconds;
+	bool told;
+
+	atomic_store(&o->last_success, now);
+	if (atomic_exchange(&o->state, OUTPUT_OK) != OUTPUT_FAILING)
+		return;
+	pthread_mutex_lock(&o->lock);
+	told = o->told;
+	faults = o->failing;
+	seconds = now > o->failing_at ? (now - o->failing_at) / CLOCK_S : 0;
+	o->told = false;
+	o->failing = 0;
+	pthread_mutex_unlock(&o->lock);
+	if (told && faults > 1)
+		log_info("%s %s: works again; it failed %" PRIu64 " times in %" PRIu64 " s",
+		    o->ops->type, o->name, faults, seconds);
+	else if (told)
 		log_info("%s %s: works again", o->ops->type, o->name);
-	atomic_store(&o->last_success, clock_real());
 }
 
 /* Note what has failed. Under the lock. */
@@ -233,6 +249,22 @@ failure_note(struct output *o, const struct err *e)
 	atomic_fetch_add(&o->errors, 1);
 	snprintf(o->failure, sizeof(o->failure), "%s", e->text);
 	o->failed_at = clock_real();
+	if (o->failing++ == 0)
+		o->failing_at = o->failed_at;
+}
+
+/* Whether to say so: not what was said already. Under the lock. */
+static bool
+failure_is_news(struct output *o, const struct err *e)
+{
+	if (o->told && strcmp(o->said, e->text) == 0)
+		return false;
+	if (log_limit_spent(&o->limit))
+		return false;
+	o->limit.used++;
+	o->told = true;
+	snprintf(o->said, sizeof(o->said), "%s", e->text);
+	return true;
 }
 
 uint64_t
@@ -250,14 +282,14 @@ output_failure(struct output *o, char *buf, size_t room)
 void
 output_fails(struct output *o, const struct err *e)
 {
-	bool again = atomic_exchange(&o->state, OUTPUT_FAILING) == OUTPUT_FAILING;
+	bool news;
 
 	pthread_mutex_lock(&o->lock);
+	atomic_store(&o->state, OUTPUT_FAILING);
 	failure_note(o, e);
-	again = again && o->ops->spools && strcmp(o->said, e->text) == 0;
-	snprintf(o->said, sizeof(o->said), "%s", e->text);
+	news = failure_is_news(o, e);
 	pthread_mutex_unlock(&o->lock);
-	if (!again)
+	if (news)
 		log_err("%s %s: %s", o->ops->type, o->name, e->text);
 }
 
@@ -273,6 +305,7 @@ output_stalls(struct output *o, const struct err *e)
 	}
 	pthread_mutex_lock(&o->lock);
 	failure_note(o, e);
+	o->told = true;
 	pthread_mutex_unlock(&o->lock);
 	atomic_store(&o->state, OUTPUT_FAILING);
 	if (!stalled)

@@ -23,6 +23,7 @@
 #include "flow/text.h"
 #include "lib/directive.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "rules/batch.h"
 #include "rules/rules.h"
 
@@ -211,9 +212,13 @@ struct output {
 	_Atomic uint64_t waiting_since; /* and since when the oldest waits, ns since 1970; 0: none */
 	_Atomic bool stalled;          /* the module takes no more now: rows stay in the view */
 
-	/* private: the queue and its thread, and what was said last of a fault */
+	/* private: the queue and its thread, */
 	struct output_queue *queue;
+	/* what was said last of a fault, whether it was since the output works no more, */
 	char said[OUTPUT_FAILURE];
+	bool told;
+	struct log_limit limit;        /* of lines about faults */
+	uint64_t failing, failing_at;  /* faults since then, and when the first was: ns since 1970 */
 	char failure[OUTPUT_FAILURE];  /* what failed last, which may be said otherwise, */
 	uint64_t failed_at;            /* and when: ns since 1970; 0: never */
 };
@@ -253,7 +258,10 @@ void output_hurry(struct output *o);
  */
 void output_account(struct output *o, const struct output_result *r, uint64_t unspooled);
 
-/* It works, or fails because of `e`; said when that changes or `e` is another. Any thread. */
+/*
+ * It works, or fails because of `e`; said when that changes or `e` is another, but a few
+ * times a minute at most. When it works again, how often it had failed. Any thread.
+ */
 void output_works(struct output *o);
 void output_fails(struct output *o, const struct err *e);
 

@@ -4,14 +4,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/output.h"
 #include "core/publisher.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "tests/core/fake.h"
 
 static const struct {
@@ -176,6 +179,79 @@ test_failure(void **state)
 	clock_set(0);
 }
 
+/* How often `text` stands in the log at `path`. */
+static unsigned
+log_count(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "r");
+	char line[1024];
+	unsigned n = 0;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	return n;
+}
+
+static void
+fail_at(struct output *o, unsigned second, const char *text)
+{
+	struct err e = ERR_INIT;
+
+	clock_set(TRAFFIC_START + second * CLOCK_S);
+	(void)err_set(&e, WEIR_EIO, "%s", text);
+	output_fails(o, &e);
+}
+
+/* A fault is said when it begins and when it is over, not at each write between. */
+static void
+test_failure_is_said_once(void **state)
+{
+	static const struct output_config common = { .refresh = 1 };
+	char path[] = "/tmp/weir-test-output-XXXXXX", text[64];
+	struct output *o = output_new(&fake_output, "a", &common, NULL);
+
+	(void)state;
+	assert_false(fake_output.spools);
+	close(mkstemp(path));
+	assert_int_equal(log_open(&(struct log_config){ .file = path }, NULL), 0);
+	for (unsigned i = 0; i < 100; i++)
+		fail_at(o, i, "the disk is full");
+	assert_int_equal(log_count(path, "the disk is full"), 1);
+	clock_set(TRAFFIC_START + 120 * CLOCK_S);
+	output_works(o);
+	output_works(o);
+	assert_int_equal(log_count(path, "works again; it failed 100 times in 120 s"), 1);
+	assert_int_equal(log_count(path, "works again"), 1);
+	/* The same once more is news; each file with a name of its own is, five times and then
+	 * once a minute. */
+	fail_at(o, 1000, "the disk is full");
+	assert_int_equal(log_count(path, "the disk is full"), 2);
+	for (unsigned i = 0; i < 120; i++) {
+		snprintf(text, sizeof(text), "file %u: it is full", i);
+		fail_at(o, 1001 + i, text);
+	}
+	assert_int_equal(log_count(path, ": it is full"), 4 + 2);
+	/* It comes and goes faster than that: no end is said of what was not. */
+	output_works(o);
+	for (unsigned i = 0; i < 20; i++) {
+		fail_at(o, 1121, "gone");
+		output_works(o);
+	}
+	assert_int_equal(log_count(path, "gone"), 0);
+	assert_int_equal(log_count(path, "works again"), 2);
+	/* And what goes on is said in the end. */
+	for (unsigned i = 0; i < 100; i++)
+		fail_at(o, 1122 + i, "gone");
+	assert_int_equal(log_count(path, "gone"), 1);
+	assert_int_equal(atomic_load(&o->errors), 100 + 1 + 120 + 20 + 100);
+	output_free(o);
+	log_close();
+	unlink(path);
+	clock_set(0);
+}
+
 int
 main(void)
 {
@@ -184,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_an_offset_of_a_bin_is_refused),
 		cmocka_unit_test(test_directives),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_failure_is_said_once),
 	};
 
 	return cmocka_run_group_tests_name("output", tests, NULL, NULL);
