@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 struct slab *
 slab_new(const struct rowspec *rs, uint32_t max_rows, struct err *e)
 {
@@ -37,6 +39,8 @@ slab_clear(struct slab *s)
 {
 	table_clear(&s->table);
 	memset(s->other, 0, s->n_bins * sizeof(s->other[0]));
+	if (s->n_bins > SLAB_RECENT)
+		memset(s->places, 0, sizeof(s->places));
 	s->n_bins = 0;
 	s->fed = s->filtered = s->counted = s->sampled_out = s->scaled = (struct sums){ 0 };
 	s->other_records = s->late_records = 0;
@@ -45,14 +49,58 @@ slab_clear(struct slab *s)
 		table_clear(&s->moves);
 }
 
+/*
+ * The place of the bin that begins at `start`, or the free one that is to be its own: half of
+ * them are free at least.
+ */
+static uint16_t *
+place_find(struct slab *s, uint64_t start)
+{
+	uint64_t at = hash_seeded(&start, sizeof(start));
+
+	for (;; at++) {
+		uint16_t *place = &s->places[at % SLAB_PLACES];
+
+		if (*place == 0 || s->bins[*place - 1].start == start)
+			return place;
+	}
+}
+
+/*
+ * The number of the bin that begins at `start`, which is none of the newest; -1 with its
+ * place in `*fresh` where it is not there.
+ */
+static int
+bin_lookup(struct slab *s, uint64_t start, uint16_t **fresh)
+{
+	uint16_t *place;
+
+	/* The first ones have no place before there are others. */
+	if (s->n_bins == SLAB_RECENT)
+		for (uint16_t i = 0; i < SLAB_RECENT; i++)
+			*place_find(s, s->bins[i].start) = (uint16_t)(i + 1);
+	place = place_find(s, start);
+	if (*place != 0)
+		return *place - 1;
+	*fresh = place;
+	return -1;
+}
+
 int
 slab_bin(struct slab *s, struct bin bin)
 {
-	for (int i = s->n_bins - 1; i >= 0; i--)
+	int end = s->n_bins > SLAB_RECENT ? s->n_bins - (int)SLAB_RECENT : 0, n;
+	uint16_t *place = NULL;
+
+	for (int i = s->n_bins - 1; i >= end; i--)
 		if (s->bins[i].start == bin.start)
 			return i;
+	if (s->n_bins >= SLAB_RECENT && (n = bin_lookup(s, bin.start, &place)) >= 0)
+		return n;
 	if (s->n_bins == SLAB_BINS)
 		return -1;
+	if (place != NULL)
+		*place = (uint16_t)(s->n_bins + 1);
 	s->bins[s->n_bins] = bin;
 	s->other[s->n_bins] = (struct sums){ 0 };
 	s->waited[s->n_bins] = 0;

@@ -24,11 +24,15 @@
  */
 #define SLAB_CROWDED 96U
 
+#define SLAB_RECENT 4U       /* bins that are looked at one by one, the newest first, */
+#define SLAB_PLACES 2048U    /* before a place, of so many, is looked up by the bin's hash */
+
 struct slab {
 	struct slab *next;           /* in the view's pool */
 	struct table table;
 	uint16_t n_bins;
 	struct bin bins[SLAB_BINS];  /* by the number in the rows' keys */
+	uint16_t places[SLAB_PLACES]; /* their numbers + 1, by hash; 0: nobody's */
 	struct sums other[SLAB_BINS]; /* the other row of each bin: what found no room */
 	struct sums fed;             /* the books: what the shard was offered, */
 	struct sums filtered;        /* what the view's filter left out, */

@@ -93,6 +93,35 @@ test_bins(void **state)
 	slab_free(NULL);
 }
 
+/* Times that jump among few bins or many: each has its number, from the first of it on. */
+static void
+test_bins_in_any_order(void **state)
+{
+	static const uint32_t many[] = { 1, 3, 4, 5, 6, 1024, 4, 5, 40, 1024 };
+	struct rowspec rs = traffic_rowspec(AGGREGATE);
+	struct slab *s = slab_make(&rs, 10);
+	struct traffic t = { 1, 1, 1 };
+	int known[SLAB_BINS];
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(many) / sizeof(many[0]); k++) {
+		int n = 0;
+
+		for (unsigned i = 0; i < SLAB_BINS; i++)
+			known[i] = -1;
+		for (unsigned i = 0; i < 20000; i++) {
+			unsigned bin = traffic_draw(&t, many[k]);
+
+			if (known[bin] == -1)
+				known[bin] = n++;
+			assert_int_equal(slab_bin(s, bin_no(bin * 7 + k)), known[bin]);
+		}
+		assert_int_equal(s->n_bins, n);
+		slab_clear(s);
+	}
+	slab_free(s);
+}
+
 static const struct {
 	const char *says;
 	uint32_t keys, bins, max_rows, slabs;
@@ -434,6 +463,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_bins_in_any_order),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_merge_too_many_bins),
 		cmocka_unit_test(test_split),
