@@ -29,7 +29,8 @@ int client_show(int argc, char **argv);
 	"  -O FORM        formatted, csv, json, event_formatted, event_csv\n" \
 	"  -E CHAR        between the fields of CSV\n" \
 	"  -I, -0, -u     times in seconds since 1970, in UTC; protocols as numbers\n" \
-	"  -e, -i         clear the table; seconds since that was done\n" \
+	"  -e             clear the table; with -s or -M, behind what they show\n" \
+	"  -i             seconds since that was done\n" \
 	"  -a             all columns of pmacct's, with zeros for what is not counted\n" \
 	"  -t             how full the table is\n" \
 	"  -l             accepted: what is shown is of one moment always\n"

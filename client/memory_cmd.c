@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,10 +24,12 @@ enum action { ACT_NONE, ACT_ROWS, ACT_MATCH, ACT_SUMS, ACT_STATUS, ACT_CLEARED, 
 struct request {
 	enum action action;
 	bool twice;             /* of actions, of which there can be one */
-	const char *table, *path, *fields, *values, *form, *separator;
+	const char *table, *path, *fields, *values, *separator;
+	char *form;
 	char *order;            /* counter[,N] */
 	size_t counter;         /* in counters[]; COUNTERS_ALL: all */
-	bool sum, reset, epoch, utc, numbers, all, help;
+	bool counted;           /* -n was given */
+	bool sum, reset, clear, epoch, utc, numbers, all, help;
 };
 
 static const char *const counters[COUNTERS_ALL] = { "bytes", "packets", "flows", "entries" };
@@ -60,6 +63,14 @@ counter_find(const char *option, const char *name)
 	return 0;
 }
 
+static char *
+lower(char *text)
+{
+	for (char *p = text; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return text;
+}
+
 static void
 option_take(struct request *q, int opt)
 {
@@ -68,17 +79,18 @@ option_take(struct request *q, int opt)
 		enum action action;
 	} actions[] = { { 's', ACT_ROWS }, { 'M', ACT_MATCH }, { 'N', ACT_SUMS },
 		{ 't', ACT_STATUS }, { 'i', ACT_CLEARED }, { 'C', ACT_CLASSES },
-		{ 'U', ACT_PRIMITIVES }, { 'e', ACT_CLEAR } };
+		{ 'U', ACT_PRIMITIVES } };
 	const struct {
 		int opt;
 		bool *to;
-	} flags[] = { { 'S', &q->sum }, { 'r', &q->reset }, { 'I', &q->epoch },
-		{ '0', &q->utc }, { 'u', &q->numbers }, { 'a', &q->all }, { 'h', &q->help } };
+	} flags[] = { { 'S', &q->sum }, { 'r', &q->reset }, { 'e', &q->clear },
+		{ 'I', &q->epoch }, { '0', &q->utc }, { 'u', &q->numbers }, { 'a', &q->all },
+		{ 'h', &q->help }, { 'n', &q->counted } };
 	const struct {
 		int opt;
 		const char **to;
 	} texts[] = { { 'c', &q->fields }, { 'M', &q->values }, { 'N', &q->values },
-		{ 'O', &q->form }, { 'E', &q->separator }, { 'p', &q->path } };
+		{ 'E', &q->separator }, { 'p', &q->path } };
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (actions[i].opt == opt)
@@ -91,6 +103,8 @@ option_take(struct request *q, int opt)
 			*texts[i].to = optarg;
 	if (opt == 'T')
 		q->order = optarg;
+	if (opt == 'O')
+		q->form = lower(optarg);
 	if (opt == 'n')
 		q->counter = counter_find("-n", optarg);
 }
@@ -126,8 +140,8 @@ options_parse(struct request *q, int argc, char **argv)
 	if (optind < argc)
 		return complain("one table at a time");
 	if (q->twice)
-		return complain("-s, -t, -N, -M, -i, -e and -C options are each mutually exclusive.");
-	if (q->action == ACT_NONE)
+		return complain("-s, -t, -N, -M, -i and -C options are each mutually exclusive.");
+	if (q->action == ACT_NONE && !q->clear)
 		return complain(
 		    "no options specified. Either -s, -e, -t, -M, -N or -C must be supplied.");
 	if ((q->action == ACT_MATCH || q->action == ACT_SUMS) && q->fields == NULL)
@@ -136,7 +150,25 @@ options_parse(struct request *q, int argc, char **argv)
 		return complain("-T is for -s and -M");
 	if (q->reset && q->action != ACT_MATCH && q->action != ACT_SUMS)
 		return complain("-r resets what -M or -N show; -e clears all");
+	if ((q->sum || q->counted) && q->action != ACT_SUMS)
+		return complain("-n and -S are for -N");
+	/* As pmacct: what is cleared is shown as rows, or not at all. */
+	if (q->clear && q->action != ACT_ROWS && q->action != ACT_MATCH)
+		q->action = ACT_CLEAR;
 	return -1;
+}
+
+/* Take the blanks out of `line`. Returns whether it is a list of values: no comment, not empty. */
+static bool
+line_is_list(char *line)
+{
+	char *to = line;
+
+	for (const char *p = line; *p != '\0'; p++)
+		if (!isspace((unsigned char)*p))
+			*to++ = *p;
+	*to = '\0';
+	return line[0] != '\0' && line[0] != '!';
 }
 
 /* Lists of values: divided by ';', or the lines of a file. Returns whether it can be read. */
@@ -158,11 +190,9 @@ values_read(const char *text, json_t *to)
 		fprintf(stderr, "ERROR: file '%s' not found\n", text + 5);
 		return false;
 	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (line[0] != '\0')
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (line_is_list(line))
 			json_array_append_new(to, json_string(line));
-	}
 	fclose(f);
 	return true;
 }
@@ -202,12 +232,14 @@ request_make(const struct request *q)
 	text_set(to, "ask", asks[q->action]);
 	text_set(to, "view", q->table);
 	text_set(to, "form", q->form);
-	text_set(to, "separator", q->separator);
+	if (q->separator != NULL && q->separator[0] != '\0')
+		text_set(to, "separator", q->separator);
 	json_object_set_new(to, "epoch", json_boolean(q->epoch));
 	json_object_set_new(to, "utc", json_boolean(q->utc));
 	json_object_set_new(to, "num_protos", json_boolean(q->numbers));
 	json_object_set_new(to, "all", json_boolean(q->all));
 	json_object_set_new(to, "reset", json_boolean(q->reset));
+	json_object_set_new(to, "clear", json_boolean(q->clear));
 	if (q->order != NULL)
 		order_set(q, to);
 	json_object_set_new(to, "match", match);

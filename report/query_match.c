@@ -158,8 +158,8 @@ query_match_add(struct query_match *m, const char *values, struct err *e)
 
 		snprintf(text, sizeof(text), "%.*s",
 		    (int)(len < sizeof(text) ? len : sizeof(text) - 1), values);
-		row[i].any = len == 0 || strcmp(text, "*") == 0;
-		if (!row[i].any && !value_parse(m->fields[i], text, &row[i]))
+		row[i].any = strcmp(text, "*") == 0;
+		if (!row[i].any && len > 0 && !value_parse(m->fields[i], text, &row[i]))
 			return err_set(e, WEIR_EINVAL, "%s: '%.64s' is no value of it",
 			    m->fields[i]->config, text);
 		values += len + (values[len] == ',');

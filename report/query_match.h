@@ -26,7 +26,7 @@ struct query_match *query_match_new(const char *names, struct err *e);
 void query_match_free(struct query_match *m);
 
 /*
- * Add the list `values`, commas between them; what is left out at the end may be anything.
+ * Add the list `values`, commas between them; what is left out is 0, as with pmacct.
  * Returns 0, or -WEIR_EINVAL with `e` naming the value that is none of its primitive.
  */
 int query_match_add(struct query_match *m, const char *values, struct err *e);

@@ -28,7 +28,8 @@ struct question {
 	size_t by;                 /* in sorts[] */
 	uint32_t top;              /* 0: all */
 	bool all;                  /* columns, also those of which the table has nothing */
-	bool reset;
+	bool reset;                /* what is shown */
+	bool clear;                /* the table, behind what is shown */
 	struct query_match *match; /* NULL: all rows */
 };
 
@@ -114,7 +115,7 @@ match_read(struct question *q, const json_t *request, struct err *e)
 
 	if (names == NULL && q->ask != ASK_SUMS)
 		return 0;
-	if (!json_is_string(names) || json_array_size(lists) == 0)
+	if (!json_is_string(names) || !json_is_array(lists))
 		return err_set(e, WEIR_EINVAL, "what to match? give primitives and values");
 	if ((q->match = query_match_new(json_string_value(names), e)) == NULL)
 		return -e->code;
@@ -140,6 +141,7 @@ question_read(struct question *q, const json_t *request, struct err *e)
 		return err_set(e, WEIR_EINVAL, "there is no such form: write formatted, csv, json, "
 		    "event_formatted or event_csv");
 	q->ask = (enum ask)ask;
+	q->clear = ask == ASK_CLEAR || json_is_true(json_object_get(request, "clear"));
 	q->form = (enum print_form)form;
 	q->separator = separator == NULL ? ',' : !json_is_string(separator) ? '\0'
 	    : print_separator(json_string_value(separator));
@@ -202,14 +204,19 @@ catch_add(struct catch *c, const struct question *q, const struct sums *s, uint3
 		                         sorts[q->by].offset) : 0 };
 }
 
+/* How many lists rows are looked up in. */
+static size_t
+list_count(const struct question *q)
+{
+	return q->match != NULL ? query_match_count(q->match) : 1;
+}
+
 /* As pmacct: what two lists fit is there twice. */
 static void
 catch_pick(struct catch *c, const struct question *q, const struct memory *m,
     const struct ledger *l)
 {
-	size_t lists = q->match != NULL ? query_match_count(q->match) : 1;
-
-	for (uint32_t list = 0; list < lists && !c->cut; list++)
+	for (uint32_t list = 0; list < list_count(q) && !c->cut; list++)
 		for (uint32_t i = 0; i < c->n; i++) {
 			const struct sums *s = catch_sums(c, l, i);
 
@@ -247,29 +254,62 @@ catch_take(const struct catch *c, struct memory *m, const struct ledger *l)
 	free(done);
 }
 
-/* Forget all rows: for good where the ledger is this table's alone, else for its clients. */
-static void
-memory_clear(struct memory *m, const struct output *o)
+/* Whether nobody else has the ledger: then it is cleared for good, else for clients. */
+static bool
+ledger_is_alone(const struct output *o)
 {
-	struct ledger *l = o->view->ledger;
-	struct question all = { .ask = ASK_CLEAR };
-	struct catch c = { 0 };
 	unsigned shared = 0;
 
 	for (unsigned i = 0; i < o->engine->n_outputs; i++)
 		shared += o->engine->outputs[i]->view == o->view;
-	catch_copy(&c, l);
-	memory_take_off(m, l, c.rows, c.n);
-	if (shared == 1)
+	return shared == 1;
+}
+
+static void
+catch_take_all(const struct catch *c, struct memory *m, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct sums *s = catch_sums(c, l, i);
+
+		if (memory_shows(m, i, s))
+			memory_take(m, i, s);
+	}
+}
+
+/*
+ * Copy the rows, pick those that are asked for, and take away what is to be reset or
+ * cleared: nothing is counted in between.
+ */
+static void
+catch_make(struct catch *c, const struct question *q, struct memory *m,
+    const struct output *o)
+{
+	struct ledger *l = o->view->ledger;
+	bool alone = ledger_is_alone(o), clear = q->clear;
+
+	catch_copy(c, l);
+	memory_take_off(m, l, c->rows, c->n);
+	/* Where it might have to be cut it stays. */
+	if (clear && q->ask != ASK_CLEAR && list_count(q) > HITS_EACH &&
+	    list_count(q) * c->n > (size_t)HITS_EACH * c->n + HITS_LEAST) {
+		c->cut = true;
+		clear = false;
+	}
+	if (clear && alone)
 		ledger_clear(l, clock_real());
 	ledger_unlock(l);
-	if (shared > 1) {
-		catch_pick(&c, &all, m, l);
-		catch_take(&c, m, l);
-	}
-	m->cleared = clock_real();
-	free(c.rows);
-	free(c.hits);
+	if (q->ask != ASK_CLEAR)
+		catch_pick(c, q, m, l);
+	if (q->sorted)
+		qsort(c->hits, c->n_hits, sizeof(*c->hits), hit_compare);
+	if (q->top != 0 && q->top < c->n_hits)
+		c->n_hits = q->top;
+	if (clear && !alone)
+		catch_take_all(c, m, l);
+	else if (q->reset && !clear && !c->cut)
+		catch_take(c, m, l);
+	if (clear)
+		m->cleared = clock_real();
 }
 
 static void
@@ -309,7 +349,7 @@ sums_reply(const struct catch *c, const struct question *q, const struct output 
 	size_t at = 0;
 
 	reply_columns(r, NULL, 0);
-	for (size_t list = 0; list < query_match_count(q->match); list++) {
+	for (size_t list = 0; list < list_count(q); list++) {
 		struct sums s = { 0 };
 		size_t first = at;
 
@@ -333,20 +373,7 @@ memory_reply(struct question *q, const struct output *o, struct reply *r)
 	uint64_t cleared;
 
 	pthread_mutex_lock(&m->lock);
-	if (q->ask == ASK_CLEAR) {
-		memory_clear(m, o);
-	} else {
-		catch_copy(&c, l);
-		memory_take_off(m, l, c.rows, c.n);
-		ledger_unlock(l);
-		catch_pick(&c, q, m, l);
-		if (q->sorted)
-			qsort(c.hits, c.n_hits, sizeof(*c.hits), hit_compare);
-		if (q->top != 0 && q->top < c.n_hits)
-			c.n_hits = q->top;
-		if (q->reset && !c.cut)
-			catch_take(&c, m, l);
-	}
+	catch_make(&c, q, m, o);
 	cleared = m->cleared;
 	pthread_mutex_unlock(&m->lock);
 

@@ -717,7 +717,9 @@ static const struct {
 	{ "no number", "'top': -1", "no number of rows", true },
 	{ "no separator", "'form': 'csv', 'separator': 'ab'", "one character", true },
 	{ "sums of nothing", "'ask': 'sums'", "what to match?", true },
-	{ "nothing to match", "'fields': 'proto', 'match': []", "what to match?", true },
+	{ "nothing to match", "'fields': 'proto'", "what to match?", true },
+	{ "no list at all", "'fields': 'proto', 'match': []", "", false },
+	{ "sums of no list", "'ask': 'sums', 'fields': 'proto', 'match': []", "", false },
 	{ "matches that are none", "'fields': 'proto', 'match': [6]", "no list of values", true },
 	{ "a value that is none", "'fields': 'proto', 'match': ['x']", "proto: 'x'", true },
 	{ "all is cleared, not reset", "'reset': true", "what is to be reset?", true },
@@ -776,26 +778,26 @@ test_memory(void **state)
 
 /*
  * Lists pick rows as often as they fit, but there is a bound to it: it is told, and nothing is
- * reset of what was not shown.
+ * reset or cleared of what was not shown. Where it might be reached nothing is cleared.
  */
 static void
 test_memory_bound(void **state)
 {
 	static const char head[] = "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\", "
-	    "\"fields\": \"proto\", \"reset\": true, \"top\": 1, \"match\": [\"*\"";
-	static const struct { unsigned lists; bool refused; } cases[] = { { 4096, true },
-		{ 2000, false } };
+	    "\"fields\": \"proto\", \"%s\": true, \"top\": 1, \"match\": [\"*\"";
+	static const struct { const char *what; unsigned lists; bool refused; size_t left; } cases[] = {
+		{ "reset", 4096, true, 30 }, { "clear", 4096, true, 30 },
+		{ "reset", 2000, false, 29 }, { "clear", 2000, false, 0 } };
 	struct fixture *x = *state;
 
 	for (uint8_t i = 1; i <= 30; i++)
 		feed(x, i, 100);
 	pass(x);
-	for (size_t i = 0; i < 2; i++) { /* 4 times 30 rows and 65 536 is the bound */
-		char *request = malloc(sizeof(head) + 4 * cases[i].lists + 8);
-		size_t len = sizeof(head) - 1;
+	for (size_t i = 0; i < 4; i++) { /* 4 times 30 rows and 65 536 is the bound */
+		char *request = malloc(sizeof(head) + 4 * cases[i].lists + 16);
+		size_t len = (size_t)sprintf(request, head, cases[i].what);
 		struct answer a;
 
-		memcpy(request, head, sizeof(head));
 		for (unsigned k = 1; k < cases[i].lists; k++, len += 4)
 			memcpy(request + len, ",\"*\"", 4);
 		memcpy(request + len, "]}", 3);
@@ -806,6 +808,9 @@ test_memory_bound(void **state)
 			assert_int_equal(json_array_size(a.rows), 1);
 		answer_free(&a);
 		free(request);
+		a = ask(x, "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\"}");
+		assert_int_equal(json_array_size(a.rows), cases[i].left);
+		answer_free(&a);
 	}
 }
 

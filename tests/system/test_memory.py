@@ -19,8 +19,10 @@ What differs, and why:
 - A row of which all primitives are zero is not shown by pmacct: "none" has no row there.
 - JSON has mpls_vpn_rd_origin besides, as newer versions do. Of protocols beyond 133 1.7.7 writes
   whatever lies behind its list of names.
-- pmacct takes a number for a protocol where it has no name for it, or where -u is given, and a
-  name elsewhere; here it may be either.
+- Values that are none of their primitive are refused; pmacct makes a number of what it can, and
+  compares that. It refuses protocol 0, names of protocols in capitals and with -u, and knows
+  fewer primitives. A form (-O) that there is not is no warning but an error.
+- -e with -M is refused where so many lists are given that not all that they pick might be shown.
 - Times are in the zone of weir itself, not of its client.
 - Complaints are worded otherwise; whether there is one is the same.
 """
@@ -45,7 +47,7 @@ from test_doors import send_from
 pytestmark = pytest.mark.xdist_group("memory")
 
 AGGREGATE = "src_host, dst_host, src_port, dst_port, proto, tos, vlan, etype, src_mac"
-LISTS = "tcp,53\nudp,*\n*,443\n"
+LISTS = "tcp,53\n! a comment\n\n udp , *\n*,443\n"
 
 SAME = [  # a line that is compared as it is begins with '='
     "-s", "-s -O formatted", "-s -O csv", "-s -O json", "-s -O event_formatted", "-s -O event_csv",
@@ -64,7 +66,11 @@ SAME = [  # a line that is compared as it is begins with '='
     "-c src_port -M 443;53 -u -I -O csv", "=-C", "=-i",
     "=-c tos -N 0;32;72 -n all", "-s -a -O json", "=-s -T packets,3 -u -O csv", "-s -I -0 -O csv",
     "-c src_host,proto -M 198.18.234.76,*;*,tcp -O csv", "-c proto -M 6 -l -u -E ; -O csv",
-    "=-S -c proto -N tcp -n all",
+    "=-S -c proto -N tcp -n all", "-s -O CSV", "-lsu", "-sOcsv -E ;", "-s -E  -O csv",
+    "-c proto,src_host -N tcp -n all", "-c src_host,proto -M 198.18.234.76 -O csv",
+    "=-c src_port,dst_port -N 0 -n all", "-c proto -M file:NONE", "=-c src_host,dst_host -N *,* -n all",
+    "-c src_mac,src_host,proto,dst_port -M *,*,tcp,443 -O csv", "=-c etype -N 86DD -n packets",
+    "=-c proto -N tcp;;udp -n all", "=-c in_iface -N 0 -n all", "=-c nat_event -N 0",
 ]
 FLOWS = ("tag, tag2, in_iface, out_iface, src_mac, dst_mac, vlan, cos, etype, src_as, dst_as,"
          "peer_src_as, peer_dst_as, peer_src_ip, peer_dst_ip, mpls_vpn_rd, mpls_pw_id, src_host,"
@@ -95,11 +101,13 @@ REFUSED = ["-c proto -N foo", "-c nonsense -N 1", "-c src_host -N 198.18.0.0/16"
            "-c src_mac -N xx", "-c proto -N tcp -T bytes",
            "-c proto", "-s -c proto -M tcp", "-O csv", "-N tcp", "-c proto -N file:/nonexistent",
            "-s -x", "-s -E", "-s -O csv -E ab", "-r", "-c proto -M tcp -N udp",
-           "-c proto,dst_port -M *,443 -s", "-s -p /nonexistent/x"]
+           "-c proto,dst_port -M *,443 -s", "-s -p /nonexistent/x", "-s -S", "-s -n all",
+           "-c proto -M tcp -n all", "-e -r", "-i -s"]
 
 
 def split(options, directory):
-    return options.lstrip("=").replace("LISTS", f"{directory}/lists").split()
+    options = options.lstrip("=").replace("LISTS", f"{directory}/lists")
+    return options.replace("NONE", f"{directory}/none").split(" ")
 
 
 def both(here, daemon, kind, aggregate, more=""):
@@ -108,6 +116,7 @@ def both(here, daemon, kind, aggregate, more=""):
     total = generate(kind, 3000, 150, pcap=pcap)["packets"]
     (here / "lists").write_text(LISTS)
     (here / "own").write_text(OWN)
+    (here / "none").write_text("! nothing\n")
     (here / "bin").mkdir()
     (here / "bin" / "pmacct").symlink_to(WEIR)
     started = []
@@ -241,6 +250,18 @@ def test_titles_of_all_columns(request, table, aggregate):
             assert line[:12].split() == ["0"]
 
 
+@needs_pmacct
+def test_shown_and_cleared_as_by_pmacct(tmp_path):
+    """-e with -s or -M shows and then clears all, otherwise it clears only."""
+    for ask in both(tmp_path, "pmacctd", "packets", AGGREGATE):
+        compare(ask, "-s -O csv")
+        for options in ("-c proto -M tcp -e -O csv", "-s -O csv", "-s -e", "-e -i",
+                        "-c proto -N tcp -e", "-e -C", "-e -l -a"):
+            theirs, ours = (lines(ask, who, options) for who in ("pmacct", "weir"))
+            assert ours == theirs, options
+        assert int(ask("weir", "-i").stdout) < 100
+
+
 @pytest.mark.parametrize("options", REFUSED)
 def test_refused_as_by_pmacct(tables, options):
     theirs, ours = (tables(who, options) for who in ("pmacct", "weir"))
@@ -302,32 +323,49 @@ def test_reset_and_clear(tmp_path, weir, plugins):
     send_from("127.0.0.1", port, times=2)
     poll(lambda: w.stats()["records_fed"] == 7)
     assert ask(tmp_path, *tcp) == ["20"]
+    assert ask(tmp_path, "-s", "-e", "-O", "csv")[1].endswith(",20,2,1300")
+    assert ask(tmp_path, *tcp) == ["0"] and len(ask(tmp_path, "-s", "-O", "csv")) == 1
+    send_from("127.0.0.1", port)
+    poll(lambda: w.stats()["records_fed"] == 8)
+    assert len(ask(tmp_path, "-e", "-c", "proto", "-M", "udp", "-O", "csv")) == 1
+    assert ask(tmp_path, *tcp) == ["0"]
     if "other" in plugins:
-        assert w.rows("other")[0]["packets"] == 70
+        assert w.rows("other")[0]["packets"] == 80
     w.books()
     assert w.stop() == 0
     assert not pathlib.Path(tmp_path / "m").exists()
 
 
-def test_clients_that_reset_share_what_there_is(tmp_path, weir):
+def packets_reset(tmp_path):
+    return int(ask(tmp_path, "-c", "proto", "-N", "*", "-n", "packets", "-r")[0])
+
+
+def packets_cleared(tmp_path):
+    return sum(int(r["PACKETS"]) for r in csv.DictReader(ask(tmp_path, "-s", "-e", "-O", "csv")))
+
+
+@pytest.mark.parametrize("take, plugins, records", [
+    (packets_reset, "memory[m]", 60000), (packets_cleared, "memory[m]", 20000),
+    (packets_cleared, "memory[m], memory[other]", 20000)])
+def test_clients_that_reset_share_what_there_is(tmp_path, weir, take, plugins, records):
     """Four at once, under load: each packet is shown to exactly one of them."""
-    w, port = begin(weir, tmp_path, "memory[m]")
+    w, port = begin(weir, tmp_path, plugins)
     taken, done = [], threading.Event()
 
     def client():
         while not done.is_set():
-            taken.append(int(ask(tmp_path, "-c", "proto", "-N", "*", "-n", "packets", "-r")[0]))
+            taken.append(take(tmp_path))
     clients = [threading.Thread(target=client) for _ in range(4)]
     for c in clients:
         c.start()
     try:
-        sent = generate("netflow5", 60000, 300, "--rate", 1000, udp=f"127.0.0.1:{port}")
-        poll(lambda: w.stats()["records_fed"] == 60000)
+        sent = generate("netflow5", records, 300, "--rate", 1000, udp=f"127.0.0.1:{port}")
+        poll(lambda: w.stats()["records_fed"] == records)
     finally:
         done.set()
         for c in clients:
             c.join()
-    taken += [int(x) for x in ask(tmp_path, "-c", "proto", "-N", "*", "-n", "packets", "-r")]
+    taken.append(take(tmp_path))
     assert sum(taken) == int(sent["packets"])
     assert sum(1 for t in taken if t > 0) > 2
     w.books()
