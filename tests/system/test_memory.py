@@ -15,7 +15,8 @@ What differs, and why:
 - pmacctd 1.7.7 crashes over the capture when it counts flows: there are none in the table
   of packets.
 - In formatted text the title of a primitive of raw octets is narrower there than its values.
-- -t tells how full weir's table is; it has no buckets to list.
+- -t tells how full weir's table is; it has no buckets to list. -U tells where a primitive of one's
+  own lies in pmacct's memory, and lists none here.
 - A row of which all primitives are zero is not shown by pmacct: "none" has no row there.
 - JSON has mpls_vpn_rd_origin besides, as newer versions do. Of protocols beyond 133 1.7.7 writes
   whatever lies behind its list of names.
