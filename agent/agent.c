@@ -32,8 +32,9 @@
 static const struct directive snmp_rows[] = {
 	{ .name = "snmp_agentx_socket", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(socket),
-	    .doc = "Where snmpd listens for subagents: unix:/path or tcp:host:port, the same as "
-	           "agentXSocket in snmpd.conf. Default: that of the net-snmp library." },
+	    .doc = "Where snmpd listens for subagents: unix:/path or tcp:host:port, the "
+	           "same as agentXSocket in snmpd.conf. Default: that of the net-snmp "
+	           "library." },
 	{ .name = "snmp_oid_base", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(oid_base), .def = WEIR_OID_BASE,
 	    .doc = "Root of WEIR-MIB, in dotted decimal. The MIB file must say the same." },
@@ -46,8 +47,8 @@ static const struct directive snmp_rows[] = {
 	           "snmpd.conf lets write. Nothing else is ever writable." },
 	{ .name = "snmp_ipfix_mib", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(ipfix), .def = "false",
-	    .doc = "Serve sessions, their statistics and templates in IPFIX-MIB (RFC 6615, mib-2 193), too; "
-	           "snmpd.conf must show .1.3.6.1.2.1.193." },
+	    .doc = "Serve sessions, their statistics and templates in IPFIX-MIB (RFC 6615, "
+	           "mib-2 193), too; snmpd.conf must show .1.3.6.1.2.1.193." },
 	{ .name = "snmp_notify_rate", .type = DIRECTIVE_U32, .scope = DIRECTIVE_GLOBAL,
 	    .offset = AT(notify_rate), .min = 1, .max = 10000, .def = "100",
 	    .unit = "per second",
@@ -59,13 +60,13 @@ static const struct directive snmp_rows[] = {
 	           "others are counted in weirViewRowsHidden." },
 	{ .name = "snmp_row_linger", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(row_linger), .def = "600", .unit = "s",
-	    .doc = "How long a row without traffic is shown; at least twice the interval of the "
-	           "pollers. Where only SNMP shows the view, such rows go to make room when it "
-	           "is nearly full. 0: for ever." },
+	    .doc = "How long a row without traffic is shown; at least twice the interval "
+	           "of the pollers. Where only SNMP shows the view, such rows go to make "
+	           "room when it is nearly full. 0: for ever." },
 	{ .name = "snmp_topn", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(topn), .max = TOPN_SIZE, .def = "10", .unit = "rows",
-	    .doc = "Size of the report of who has most bytes that the view has in weirTopNTable. "
-	           "0: none." },
+	    .doc = "Size of the report of who has most bytes that the view has in "
+	           "weirTopNTable. 0: none." },
 	{ .name = "snmp_topn_interval", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(topn_interval), .min = 1, .max = TOPN_INTERVAL, .def = "60",
 	    .unit = "s", .doc = "How often that report is made, of what was counted since." },
@@ -292,9 +293,9 @@ agent_add(struct exhibit *x, struct err *e)
 	for (unsigned j = 0; j < agent.n; j++)
 		if (agent.exhibits[j]->index == x->index)
 			return err_set(e, WEIR_EEXIST,
-			    "snmp: plugins '%s' and '%s' have the same view index %u; give one of "
-			    "them another with snmp_index", agent.exhibits[j]->output->name,
-			    x->output->name, x->index);
+			    "snmp: plugins '%s' and '%s' have the same view index %u; give "
+			    "one of them another with snmp_index",
+			    agent.exhibits[j]->output->name, x->output->name, x->index);
 	for (; i > 0 && agent.exhibits[i - 1]->index > x->index; i--)
 		agent.exhibits[i] = agent.exhibits[i - 1];
 	agent.exhibits[i] = x;

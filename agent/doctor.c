@@ -54,7 +54,8 @@ socket_connect(const char *path)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
-	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >= sizeof(a.sun_path)) {
+	if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path) >=
+	    sizeof(a.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
@@ -96,7 +97,8 @@ connect_advice(int why, const char *path)
 			return "you may not enter its folder; weir's user must. Write into "
 			       "snmpd.conf\n"
 			       "          agentXPerms 0660 0755 root weir\n"
-			       "      with weir's group, do what snmpd does for new folders only\n"
+			       "      with weir's group, do what snmpd does for new "
+			       "folders only\n"
 			       "          chmod 755 FOLDER\n"
 			       "      and start snmpd anew";
 		return "you may not use it; weir's user must. Write into snmpd.conf\n"
@@ -105,7 +107,8 @@ connect_advice(int why, const char *path)
 	case EAGAIN:
 		return "snmpd hangs: too many wait for it already";
 	case ENAMETOOLONG:
-		return "a path may have 107 octets: put the socket elsewhere, in snmpd.conf, too";
+		return "a path may have 107 octets: put the socket elsewhere, in "
+		       "snmpd.conf, too";
 	default:
 		return "look into snmpd's log";
 	}
@@ -160,7 +163,8 @@ master_look(const struct doctor_config *c, FILE *to)
 	}
 	snprintf(what, sizeof(what), "AgentX socket %s", path);
 	rc = session_opens(fd) ? fine(to, what)
-	                       : fault(to, what, "who listens there is no AgentX master, or hangs");
+	                       : fault(to, what,
+	                       "who listens there is no AgentX master, or hangs");
 	close(fd);
 	return rc;
 }
@@ -217,10 +221,10 @@ manager_look(const struct doctor_config *c, FILE *to)
 		rc = fault(to, what, advice);
 	} else {
 		snprintf(advice, sizeof(advice),
-		    "snmpd answers, but shows nothing of weir's. Does weir run, with a plugin of "
-		    "type snmp? Else snmpd.conf\n"
-		    "      hides it: the first line that has this community names a view (-V), systemonly "
-		    "as Debian has it.\n      Write there, with that view\n"
+		    "snmpd answers, but shows nothing of weir's. Does weir run, with a "
+		    "plugin of type snmp? Else snmpd.conf\n"
+		    "      hides it: the first line that has this community names a view "
+		    "(-V), systemonly as Debian has it.\n      Write there, with that view\n"
 		    "          view systemonly included .%s", oid);
 		rc = fault(to, what, advice);
 	}

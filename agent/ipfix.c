@@ -59,7 +59,8 @@ static void
 get_exporter(const struct moment *m, const void *row, size_t arg, struct value *v)
 {
 	(void)m;
-	v->n = *(const uint64_t *)(const void *)((const char *)((const S *)row)->exporter + arg);
+	v->n = *(const uint64_t *)(const void *)
+	    ((const char *)((const S *)row)->exporter + arg);
 }
 
 static void
@@ -69,7 +70,8 @@ get_session_status(const struct moment *m, const void *row, size_t arg, struct v
 	uint64_t seen = ((const S *)row)->exporter->last_seen;
 
 	(void)arg;
-	v->n = m->tree->cut_real > seen && m->tree->cut_real - seen > SILENT ? INACTIVE : ACTIVE;
+	v->n = m->tree->cut_real > seen && m->tree->cut_real - seen > SILENT
+	    ? INACTIVE : ACTIVE;
 }
 
 static void
@@ -162,7 +164,8 @@ static const struct column template_columns[] = {
 };
 static const struct column definition_columns[] = {
 	{ 2, VALUE_UNSIGNED, "ipfixTemplateDefinitionIeId", get_u16, offsetof(R, e.element) },
-	{ 3, VALUE_UNSIGNED, "ipfixTemplateDefinitionIeLength", get_u16, offsetof(R, e.octets) },
+	{ 3, VALUE_UNSIGNED, "ipfixTemplateDefinitionIeLength", get_u16,
+	    offsetof(R, e.octets) },
 	{ 4, VALUE_UNSIGNED, "ipfixTemplateDefinitionEnterpriseNumber", get_u32,
 	    offsetof(R, e.enterprise) },
 	{ 5, VALUE_OCTETS, "ipfixTemplateDefinitionFlags", get_flags, 0 },

@@ -127,7 +127,8 @@ answer_count(struct stats *s, uint64_t ns)
 {
 	static const struct { uint64_t ns; enum stat_no stat; } slower[] = {
 		{ 100 * CLOCK_US, STAT_SNMP_OVER_100US }, { CLOCK_MS, STAT_SNMP_OVER_1MS },
-		{ 10 * CLOCK_MS, STAT_SNMP_OVER_10MS }, { 100 * CLOCK_MS, STAT_SNMP_OVER_100MS },
+		{ 10 * CLOCK_MS, STAT_SNMP_OVER_10MS },
+		{ 100 * CLOCK_MS, STAT_SNMP_OVER_100MS },
 	};
 
 	stat_add(s, STAT_SNMP_ANSWERED, 1);

@@ -201,8 +201,8 @@ wire_answer(const struct root *roots, unsigned n, const struct moment *m, struct
     const uint8_t *pdu, size_t len, uint8_t *out, size_t room)
 {
 	struct wire w = { .in = rbuf_of(pdu, len), .out = wbuf_of(out, room),
-		.little = (pdu[2] & NETWORK_ORDER) == 0, .roots = roots, .n_roots = n, .moment = m,
-		.last = last };
+		.little = (pdu[2] & NETWORK_ORDER) == 0, .roots = roots, .n_roots = n,
+		.moment = m, .last = last };
 	struct wire head = w; /* its length is known at the end */
 	size_t octets;
 
