@@ -347,8 +347,8 @@ kept_take(struct alarms *a, const struct threshold_config *c)
 	struct err e = ERR_INIT;
 
 	if (thresholds_get(&a->all, c->name, NULL)) {
-		log_warn("threshold %s, which SNMP had set, is gone: threshold_map has one of this "
-		         "name", c->name);
+		log_warn("threshold %s, which SNMP had set, is gone: threshold_map has one "
+		         "of this name", c->name);
 		return false;
 	}
 	if (alarms_change(a, &change, &e) == 0)
@@ -387,8 +387,8 @@ kept_in(struct alarms *a, const char *state_dir)
 	    sizeof(a->kept))
 		return;
 	a->kept[0] = '\0';
-	log_warn("state_dir: the path is too long to keep thresholds in: those that SNMP sets do "
-	         "not outlive a restart");
+	log_warn("state_dir: the path is too long to keep thresholds in: those that SNMP "
+	         "sets do not outlive a restart");
 }
 
 int

@@ -72,7 +72,8 @@ crossing_free(struct crossing *x)
 static bool
 crossing_is_beyond(const struct crossing *x, uint64_t value)
 {
-	return x->config.direction == DIRECTION_ABOVE ? value >= x->rising : value <= x->falling;
+	return x->config.direction == DIRECTION_ABOVE ? value >= x->rising
+	                                              : value <= x->falling;
 }
 
 static bool
@@ -345,8 +346,8 @@ output_figures(struct crossing *x, uint64_t span, uint64_t now)
 	for (unsigned i = 0; i < x->engine->n_outputs; i++) {
 		const struct output *o = x->engine->outputs[i];
 		const struct figures f = { .lost = atomic_load(&o->refused),
-			.last = o->ops->wants == OUTPUT_SNAPSHOTS ? atomic_load(&o->last_success)
-			                                          : now };
+			.last = o->ops->wants == OUTPUT_SNAPSHOTS
+			    ? atomic_load(&o->last_success) : now };
 
 		if (subject_fits(x, o->name))
 			figures_take(x, name_id(o->name), o->name, &f, span, now);
@@ -394,9 +395,11 @@ collector_figures(struct crossing *x, uint64_t span, uint64_t now)
 				continue;
 			for (unsigned v = w; v < en->n_workers; v++)
 				for (unsigned k = 0; k < en->workers[v].n_collectors; k++) {
-					const struct collector *same = en->workers[v].collectors[k];
+					const struct collector *same =
+					    en->workers[v].collectors[k];
 
-					if (same->ops == c->ops && strcmp(same->where, c->where) == 0)
+					if (same->ops == c->ops &&
+					    strcmp(same->where, c->where) == 0)
 						collector_add(&f, same);
 				}
 			figures_take(x, name_id(label), label, &f, span, now);
@@ -415,7 +418,8 @@ rows_follow(struct crossing *x, const struct ledger *l)
 		struct instance *in = (struct instance *)(void *)table_row(&x->instances, i);
 
 		if (in->row != LEDGER_GONE)
-			in->row = anew ? LEDGER_GONE : ledger_moved(l, in->row, x->counts.sweeps);
+			in->row = anew ? LEDGER_GONE
+			               : ledger_moved(l, in->row, x->counts.sweeps);
 	}
 	rowcounts_follow(&x->counts, l);
 }

@@ -114,7 +114,8 @@ engine_view_join(struct engine *en, struct output *o, const struct view_config *
 	    o->common.max_entries != 0 ? o->common.max_entries : en->config.max_entries;
 
 	if (max_rows > UINT32_MAX)
-		return err_set(e, WEIR_EINVAL, "plugin '%s': max_entries is too large", o->name);
+		return err_set(e, WEIR_EINVAL, "plugin '%s': max_entries is too large",
+		    o->name);
 	for (unsigned i = 0; i < en->n_views; i++)
 		if (en->view_rules[i] == rules && en->views[i]->max_rows == max_rows &&
 		    view_serves(en->views[i], vc)) {
@@ -307,7 +308,8 @@ worker_prepare(struct engine *en, struct worker *w, struct err *e)
 		return -WEIR_ENOMEM;
 	if (worker_groups(en, w, e) != 0)
 		return -WEIR_ENOMEM;
-	if (field_set_has(&w->pipeline.needs, F_CLASS) && pipeline_moves_prepare(&w->pipeline, e) != 0)
+	if (field_set_has(&w->pipeline.needs, F_CLASS) &&
+	    pipeline_moves_prepare(&w->pipeline, e) != 0)
 		return -WEIR_ENOMEM;
 	return engine_looks_at_frames(en) ? pipeline_look(&w->pipeline, e) : 0;
 }
@@ -349,7 +351,8 @@ views_move(struct engine *en, struct err *e)
 	for (unsigned v = 0; v < en->n_views; v++) {
 		view_moves_want(en->views[v]);
 		for (unsigned i = 0; en->views[v]->moves && i < en->n_workers; i++)
-			if (moves_init(&en->views[v]->rs, en->workers[i].shards[v].active, e) != 0)
+			if (moves_init(&en->views[v]->rs, en->workers[i].shards[v].active,
+			    e) != 0)
 				return -WEIR_ENOMEM;
 	}
 	return 0;
@@ -405,7 +408,8 @@ engine_collector(struct engine *en, const struct collector_ops *ops, const void 
 		instances = en->n_workers;
 	for (unsigned i = 0; i < instances; i++)
 		if (en->workers[i].n_collectors == WORKER_COLLECTORS)
-			return err_set(e, WEIR_EFULL, "more than %u collectors", WORKER_COLLECTORS);
+			return err_set(e, WEIR_EFULL, "more than %u collectors",
+			    WORKER_COLLECTORS);
 	for (unsigned i = 0; i < instances; i++) {
 		struct worker *w = &en->workers[i];
 		struct collector *c = calloc(1, sizeof(*c));

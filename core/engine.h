@@ -70,8 +70,8 @@ struct engine {
 	 * Call `each` for every directive that has a value. Any thread. Set as `reload` is. Returns
 	 * 0, or -WEIR_ENOMEM.
 	 */
-	int (*directives)(void *directives_arg, void (*each)(void *arg, const struct directive_value *v),
-	    void *arg);
+	int (*directives)(void *directives_arg,
+	    void (*each)(void *arg, const struct directive_value *v), void *arg);
 	void *directives_arg;
 	/* Call `each` for every engine that classifies streams, likewise. */
 	void (*classifiers)(void *classifiers_arg, classifier_fn *each, void *arg);

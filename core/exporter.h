@@ -249,7 +249,7 @@ bool exporter_restarted(struct exporter_stream *stream, uint32_t clock_s,
 
 /* sequence_take, counted on the worker's part and in its `stats`. */
 struct sequence_step exporter_sequence(struct exporter *x, unsigned worker,
-    struct stats *stats, struct exporter_stream *stream, enum sequence_verdict verdict, uint32_t seq,
-    uint32_t units, bool vague);
+    struct stats *stats, struct exporter_stream *stream, enum sequence_verdict verdict,
+    uint32_t seq, uint32_t units, bool vague);
 
 #endif

@@ -95,7 +95,8 @@ kept_save(struct keeper *keeper, struct kept *k)
 	if (k->path[0] == '\0' || (k->ever && sums_equal(&total, &k->written)))
 		return;
 	if (ledger_save(l, k->path, k->view->name, &e) != 0) {
-		log_limited(&keeper->limit, "%s: what view %s counts will not outlive a restart",
+		log_limited(&keeper->limit,
+		    "%s: what view %s counts will not outlive a restart",
 		    e.text, k->view->name);
 		return;
 	}
@@ -121,7 +122,8 @@ keeper_save(struct keeper *k)
 	struct err e = ERR_INIT;
 
 	if (k->watches[0] != '\0' && watches_save(k->engine->watches, k->watches, &e) != 0)
-		log_limited(&k->limit, "%s: what is watched will not outlive a restart", e.text);
+		log_limited(&k->limit, "%s: what is watched will not outlive a restart",
+		    e.text);
 	for (unsigned i = 0; i < k->n; i++)
 		kept_save(k, &k->kept[i]);
 }

@@ -29,8 +29,8 @@ static const struct directive output_rows[] = {
 	{ .name = "aggregate", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(aggregate),
 	    .doc = "Comma list of primitives that make a row, or 'none' for one grand total. "
-	           "Without it: src_host; of nfprobe src_host, dst_host, src_port, dst_port, proto, "
-	           "tos, tcpflags, in_iface, out_iface." },
+	           "Without it: src_host; of nfprobe src_host, dst_host, src_port, "
+	           "dst_port, proto, tos, tcpflags, in_iface, out_iface." },
 	{ .name = "sql_history", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(history),
 	    .doc = "Length of the time bins that rows are divided into: N[s|m|h|d|w|M]. None: "
@@ -64,8 +64,8 @@ static const struct directive output_rows[] = {
 	{ .name = "nfacctd_stitching", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(stitching), .def = "false",
 	    .doc = "Write timestamp_min and timestamp_max, between which all packets of a row "
-	           "were seen; of flows that nfacctd_pro_rating divides, as far as the bin goes. "
-	           "Not for plugins that show running totals." },
+	           "were seen; of flows that nfacctd_pro_rating divides, as far as the bin "
+	           "goes. Not for plugins that show running totals." },
 	{ .name = "sfacctd_stitching", .alias_of = "nfacctd_stitching" },
 	{ .name = "pmacctd_stitching", .alias_of = "nfacctd_stitching" },
 	{ .name = "sql_num_protos", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
@@ -79,21 +79,24 @@ static const struct directive output_rows[] = {
 	{ .name = "timestamps_secs", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(text.secs), .def = "false", .doc = "Write times without a fraction." },
 	{ .name = "timestamps_utc", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(text.utc), .def = "false", .doc = "Write times in UTC, not local time." },
+	    .offset = AT(text.utc), .def = "false",
+	    .doc = "Write times in UTC, not local time." },
 	{ .name = "timestamps_rfc3339", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(text.rfc3339), .def = "false",
-	    .doc = "Write times with 'T' and zone, as RFC 3339 has them; databases get theirs." },
+	    .doc = "Write times with 'T' and zone, as RFC 3339 has them; databases get "
+	           "theirs." },
 	{ .name = "timestamps_rfc9557", .alias_of = "timestamps_rfc3339" },
 	{ .name = "tcpflags_encode_as_array", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(text.flags_array), .def = "false",
 	    .doc = "In JSON, write TCP flags as an array of the names of those that are set." },
-	{ .name = "fwd_status_encode_as_string", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(text.status_names), .def = "false",
+	{ .name = "fwd_status_encode_as_string", .type = DIRECTIVE_BOOL,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(text.status_names), .def = "false",
 	    .doc = "In text and JSON, write the forwarding status in words." },
-	{ .name = "pre_tag_label_encode_as_map", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(text.label_map), .def = "false",
-	    .doc = "In JSON, write a label like key%value,other%value as an object; of keys that "
-	           "stand twice the last counts, and one without a % has an empty value." },
+	{ .name = "pre_tag_label_encode_as_map", .type = DIRECTIVE_BOOL,
+	    .scope = DIRECTIVE_PLUGIN, .offset = AT(text.label_map), .def = "false",
+	    .doc = "In JSON, write a label like key%value,other%value as an object; of "
+	           "keys that stand twice the last counts, and one without a % has an "
+	           "empty value." },
 	{ .name = "mpls_label_stack_encode_as_array", .type = DIRECTIVE_BOOL,
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(text.labels_array), .def = "false",
 	    .doc = "In JSON, write a stack of MPLS labels as an array of position-label." },

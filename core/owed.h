@@ -34,7 +34,8 @@ void owed_clear(struct owed *o);
  * let rows pay of what they have counted of it. Returns of how many records all has moved by now,
  * ADD fields too, and of how many it is given up.
  */
-struct moves_told owed_settle(struct owed *o, struct ledger *l, const struct slab *s, uint64_t now);
+struct moves_told owed_settle(struct owed *o, struct ledger *l, const struct slab *s,
+    uint64_t now);
 
 /* The most that this can take, in octets. */
 uint64_t owed_max_octets(const struct rowspec *rs);

@@ -51,7 +51,8 @@ frames_prepare(struct pipeline *p)
 		uint32_t one = rules_reach(p->groups[i].rules);
 
 		reach = one > reach ? one : reach;
-		one = p->groups[i].tags != NULL ? tagmap_reach(tagging_map(p->groups[i].tags)) : 0;
+		one = p->groups[i].tags != NULL
+		    ? tagmap_reach(tagging_map(p->groups[i].tags)) : 0;
 		reach = one > reach ? one : reach;
 	}
 	p->frames->reach = reach;

@@ -357,7 +357,8 @@ view_hold(struct view *v, struct slab *slab, uint64_t horizon, uint64_t unsettle
 	struct slab_split how = { .unknown = v->unknown_class,
 		.class_offset = v->rs.offset[F_CLASS] };
 	struct slab *held = view_slab_get(v);
-	uint64_t gone = v->config.hold_open ? bins_find(&v->config.bins, horizon).start : horizon;
+	uint64_t gone = v->config.hold_open ? bins_find(&v->config.bins, horizon).start
+	                                    : horizon;
 
 	if (held == NULL)
 		return false;

@@ -223,7 +223,8 @@ pool_put(struct rowmap *m, uint32_t n)
 		return at;
 	if (m->room - m->used < n + 1) {
 		uint32_t room = 2 * m->room;
-		uint32_t *grown = room > m->room ? realloc(m->pool, room * sizeof(*grown)) : NULL;
+		uint32_t *grown = room > m->room ? realloc(m->pool, room * sizeof(*grown))
+		                                 : NULL;
 
 		if (grown == NULL)
 			return 0;

@@ -69,9 +69,9 @@ bare_check(const struct tagging *t, const struct tagmap *m, struct problems *ps)
 	if (tagmap_reach(m) > 0 ||
 	    *missing_list(&reads, &told, missing, sizeof(missing)) != '\0')
 		problem_add(ps, PROBLEM_ERROR, NULL,
-		    "pre_tag_map %s: compares %s, which is not known of a datagram that tee hands "
-		    "on undecoded; compare ip, engine_type, engine_id and agent_id alone, or give "
-		    "tee a map of its own: pre_tag_map[NAME]", t->path,
+		    "pre_tag_map %s: compares %s, which is not known of a datagram that "
+		    "tee hands on undecoded; compare ip, engine_type, engine_id and "
+		    "agent_id alone, or give tee a map of its own: pre_tag_map[NAME]", t->path,
 		    tagmap_reach(m) > 0 ? "packets (filter)" : missing);
 }
 

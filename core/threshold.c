@@ -150,8 +150,8 @@ rows_check(const struct threshold_config *c, const struct engine *en, struct err
 		return err_set(e, WEIR_EINVAL, "subject: there is no view '%s'", c->subject);
 	if (v->ledger == NULL)
 		return err_set(e, WEIR_EINVAL,
-		    "subject: view '%s' keeps no running totals; those that threshold_map names "
-		    "when weir starts do", c->subject);
+		    "subject: view '%s' keeps no running totals; those that threshold_map "
+		    "names when weir starts do", c->subject);
 	if (c->scope == SCOPE_VIEW && c->selector[0] != '\0')
 		return err_set(e, WEIR_EINVAL,
 		    "conditions are for entries: the total of a part is a watch's");
@@ -332,7 +332,8 @@ enum { ROW_NAME, ROW_SCOPE, ROW_SUBJECT, ROW_METRIC, ROW_RISING, ROW_FALLING, RO
 static const struct mapfile_key rule_keys[] = {
 	[ROW_NAME] = { "name", name_parse, AT(config.name), .max = THRESHOLD_NAME,
 	    .doc = "What it is called." },
-	[ROW_SCOPE] = { "scope", scope_parse, AT(config.scope), .doc = "Of what the figure is." },
+	[ROW_SCOPE] = { "scope", scope_parse, AT(config.scope),
+	    .doc = "Of what the figure is." },
 	[ROW_SUBJECT] = { "subject", name_parse, AT(config.subject),
 	    .max = THRESHOLD_SUBJECT - 1, .doc = "Of which one." },
 	[ROW_METRIC] = { "metric", metric_parse, AT(config.metric), .doc = "Which figure." },

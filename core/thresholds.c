@@ -228,7 +228,8 @@ place_put(struct thresholds *t, struct place *p)
 	/* The map was read anew since it was prepared, and has the last word. */
 	if (found ? !fixed && t->places[at]->config.storage == STORAGE_READONLY
 	          : t->n == THRESHOLDS_MAX) {
-		log_warn("threshold %s, which SNMP had set, is gone: threshold_map was read anew",
+		log_warn("threshold %s, which SNMP had set, is gone: threshold_map was "
+		         "read anew",
 		    p->config.name);
 		place_free(p);
 		return;

@@ -96,7 +96,8 @@ topns_check(const struct topns *t, const struct topn_config *c, struct err *e)
 	const struct view *v = engine_view(t->engine, c->view);
 
 	if (v == NULL || v->ledger == NULL)
-		return err_set(e, WEIR_EINVAL, "there is no view '%s' with running totals", c->view);
+		return err_set(e, WEIR_EINVAL, "there is no view '%s' with running totals",
+		    c->view);
 	if (c->metric < TOPN_BYTES || c->metric > TOPN_FLOWS || c->interval == 0 ||
 	    c->interval > TOPN_INTERVAL || c->size == 0 || c->lease > TOPN_LEASE)
 		return err_set(e, WEIR_EINVAL, "no such report");

@@ -325,7 +325,8 @@ shard_move_late(struct shard *sh, const struct flow *was, const struct flow *is)
 		return MOVED_NOT;
 	if (!v->moves) {
 		bin = slab_bin_find(sh->active, was->stamp);
-		return bin < 0 ? MOVED_NOT : moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
+		return bin < 0 ? MOVED_NOT
+		               : moves_now(&v->rs, sh->active, was, is, (uint16_t)bin);
 	}
 	bin = shard_bin_of(sh, was->stamp);
 	return bin < 0 ? MOVED_NOT : moves_later(&v->rs, sh->active, was, is, (uint16_t)bin);
@@ -340,7 +341,8 @@ shard_move_one(struct shard *sh, const struct flow *was, const struct flow *is,
 	if (batch < sh->began)
 		return shard_move_late(sh, was, is);
 	bin = slab_bin_find(sh->active, was->stamp);
-	return bin < 0 ? MOVED_NOT : moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
+	return bin < 0 ? MOVED_NOT
+	               : moves_now(&sh->view->rs, sh->active, was, is, (uint16_t)bin);
 }
 
 /* The record of `m` stays as it is here. */
@@ -374,7 +376,8 @@ shard_move(struct shard *sh, const struct flow *pairs, const struct shard_move *
 		if ((*moves[i]->lost & sh->bit) != 0)
 			continue;
 		if (!moves[i]->stays)
-			how = shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1], moves[i]->batch);
+			how = shard_move_one(sh, &pairs[2 * i], &pairs[2 * i + 1],
+			    moves[i]->batch);
 		if (how == MOVED_NOT)
 			shard_lose(sh, moves[i]);
 		moved += how == MOVED_DONE;

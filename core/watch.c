@@ -115,8 +115,8 @@ list_add(struct watch_list *l, const struct watch *w, struct err *e)
 		struct watch *grown = realloc(l->list, room * sizeof(*grown));
 
 		if (grown == NULL)
-			return err_set(e, WEIR_ENOMEM, "watch_map: no room for more than %u watches",
-			    l->n);
+			return err_set(e, WEIR_ENOMEM,
+			    "watch_map: no room for more than %u watches", l->n);
 		l->list = grown;
 		l->room = room;
 	}
@@ -142,13 +142,15 @@ rule_check(const struct reading *rd, const struct mapfile_rule *r,
 	const struct view *v;
 
 	if (!mapfile_has(r, ROW_NAME) || !mapfile_has(r, ROW_VIEW))
-		return err_set(why, WEIR_EINVAL, "a watch has a name and a view: write name=NAME "
+		return err_set(why, WEIR_EINVAL,
+		    "a watch has a name and a view: write name=NAME "
 		    "view=PLUGIN");
 	if (strlen(rule->name) >= WATCH_NAME)
 		return err_set(why, WEIR_EINVAL, "name: more than %u octets", WATCH_NAME - 1);
 	v = engine_view(rd->engine, rule->view);
 	if (v == NULL)
-		return err_set(why, WEIR_EINVAL, "view: there is no plugin '%.64s'", rule->view);
+		return err_set(why, WEIR_EINVAL, "view: there is no plugin '%.64s'",
+		    rule->view);
 	return selector_check(&rule->selector, &v->rs, why);
 }
 
@@ -208,11 +210,12 @@ list_sort(struct watch_list *l, const char *path, struct problems *ps, struct er
 	for (uint32_t i = 1; i < l->n; i++) {
 		if (l->list[i - 1].index == l->list[i].index)
 			problem_add(ps, PROBLEM_ERROR, NULL,
-			    "watch_map %s: '%s' and '%s' have the same index %u; give one of them "
-			    "another with index=N", path, l->list[i - 1].name, l->list[i].name,
-			    l->list[i].index);
+			    "watch_map %s: '%s' and '%s' have the same index %u; give one "
+			    "of them another with index=N", path, l->list[i - 1].name,
+			    l->list[i].name, l->list[i].index);
 		if (strcmp(l->names[i - 1]->name, l->names[i]->name) == 0)
-			problem_add(ps, PROBLEM_ERROR, NULL, "watch_map %s: two are called '%s'",
+			problem_add(ps, PROBLEM_ERROR, NULL,
+			    "watch_map %s: two are called '%s'",
 			    path, l->names[i]->name);
 	}
 	return 0;
@@ -252,8 +255,8 @@ lens_make(struct watches *w, struct watch_list *l, unsigned no, struct err *e)
 		return 0;
 	if (w->now != NULL && v->ledger == NULL) /* the publisher may be about to look */
 		return err_set(e, WEIR_EINVAL,
-		    "watch_map: view '%s' keeps no running totals; those that the map names when "
-		    "weir starts do", v->name);
+		    "watch_map: view '%s' keeps no running totals; those that the map "
+		    "names when weir starts do", v->name);
 	if (view_ledger_want(v, e) != 0)
 		return -WEIR_ENOMEM;
 	lens->all = w;

@@ -179,7 +179,8 @@ worker_wait(struct worker *w)
 	fds[0] = (struct pollfd){ .fd = w->wake_fd, .events = POLLIN };
 	for (unsigned i = 0; i < w->n_collectors; i++)
 		if (!w->collectors[i]->done && w->collectors[i]->fd >= 0)
-			fds[n++] = (struct pollfd){ .fd = w->collectors[i]->fd, .events = POLLIN };
+			fds[n++] = (struct pollfd){ .fd = w->collectors[i]->fd,
+			    .events = POLLIN };
 	rcu_idle();
 	(void)poll(fds, n, IDLE_MS);
 	rcu_busy();
