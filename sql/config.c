@@ -153,9 +153,10 @@ static const struct directive sql_rows[] = {
 	           "only one that passes them all." },
 	{ .name = "sql_aggressive_classification", .type = DIRECTIVE_BOOL,
 	    .scope = DIRECTIVE_PLUGIN, .offset = AT(aggressive), .def = "false",
-	    .doc = "Hold back rows of unknown class, for five refreshes at most, while a stream is "
-	           "looked at that may be in them, so that they are written with the class that they "
-	           "turn out to be of; with sql_dont_try_update, all rows of their interval." },
+	    .doc = "Hold back rows of unknown class, for five refreshes at most, while a "
+	           "stream is looked at that may be in them, so that they are written with "
+	           "the class that they turn out to be of; with sql_dont_try_update, all "
+	           "rows of their interval." },
 	{ .name = "sql_multi_values", .type = DIRECTIVE_NOTICE,
 	    .doc = "Rows go in by the quickest way that the server has already." },
 	{ .name = NULL },

@@ -21,7 +21,8 @@ put_expanded(struct text_line *line, const char *text, const struct variables *v
 {
 	while (*text != '\0') {
 		char value[VARIABLE_MAX];
-		size_t step = *text == '%' || *text == '$' ? variable_expand(text, v, value) : 0;
+		size_t step = *text == '%' || *text == '$' ? variable_expand(text, v, value)
+		                                           : 0;
 
 		if (step > 0)
 			text_line_put(line, value, strlen(value));
@@ -43,7 +44,8 @@ file_put(struct text_line *line, FILE *f, const char *path, const struct variabl
 	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
 		text_line_put(&text, buf, n);
 	if (ferror(f))
-		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path, infile_error(errno));
+		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path,
+		    infile_error(errno));
 	text_line_put(&text, "", 1);
 	if (rc == 0)
 		put_expanded(line, text.p, v);

@@ -11,8 +11,8 @@ holds_number(struct holds *h, int64_t v, const char *where)
 	if (h->max == 0 || v <= h->max)
 		return v;
 	if (!h->warned)
-		log_warn("%s: column %s takes numbers to %" PRId64 " only: larger ones are kept "
-		    "as that; make it a BIGINT", where, h->name, h->max);
+		log_warn("%s: column %s takes numbers to %" PRId64 " only: larger ones are "
+		    "kept as that; make it a BIGINT", where, h->name, h->max);
 	h->warned = true;
 	return h->max;
 }

@@ -341,9 +341,10 @@ table_check(struct sql_conn *c, const char *table, struct err *e)
 
 	if (rc != 0 || n == 0)
 		return rc;
-	log_warn("%s: table %s has no transactions: what a server that fails was about to write "
-	    "may count twice; ALTER TABLE %s ENGINE=InnoDB", c->where, table, table);
-	return err_set(e, WEIR_EUNSUPPORTED, "%s: table %s has no transactions", c->where, table);
+	log_warn("%s: table %s has no transactions: what a server that fails was about to "
+	    "write may count twice; ALTER TABLE %s ENGINE=InnoDB", c->where, table, table);
+	return err_set(e, WEIR_EUNSUPPORTED, "%s: table %s has no transactions", c->where,
+	    table);
 }
 
 static int
@@ -424,8 +425,8 @@ const struct sql_driver mysql_driver = {
 		.to_host = "INET6_ATON",
 		.stage_drop = "DROP TEMPORARY TABLE IF EXISTS weir_stage",
 		.stage_options = " ENGINE=MyISAM",
-		.load = { "LOAD DATA LOCAL INFILE 'weir' INTO TABLE ", " CHARACTER SET utf8mb4 (",
-		    ")" },
+		.load = { "LOAD DATA LOCAL INFILE 'weir' INTO TABLE ",
+		    " CHARACTER SET utf8mb4 (", ")" },
 		.key_columns = 16,
 		.key_texts = 2, /* of 1020 octets; InnoDB's keys have 3072 */
 	},

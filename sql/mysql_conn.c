@@ -195,7 +195,8 @@ name_await(const char *text, size_t len, struct attempt *a, struct err *e)
 	port = host + strspn(host, letters);
 	/* A socket's, or no name: for the library to understand. */
 	if (port == host || len >= sizeof(host) || strcmp(host, "localhost") == 0 ||
-	    (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0')))
+	    (*port != '\0' &&
+	    (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0')))
 		return 0;
 	*port = '\0';
 	if ((rc = lookup_run(host, a, &list, e)) == 0)
@@ -434,7 +435,8 @@ maria_warnings_log(struct sql_conn *c)
 		if (row[2] != NULL && warning_is_new(c, code))
 			log_warn("%s: %s%s", c->where, row[2],
 			    code == ER_WARN_DATA_OUT_OF_RANGE ?
-			        ": it stays at the largest; ALTER TABLE to make it a BIGINT" : "");
+			        ": it stays at the largest; ALTER TABLE to make it a BIGINT"
+			        : "");
 	}
 	mysql_free_result(r);
 }

@@ -171,8 +171,8 @@ sqlite_set_up(struct sql_conn *c, struct err *e)
 	int rc = 0;
 
 	sqlite3_busy_handler(c->db, on_busy, c);
-	sqlite3_create_function(c->db, "INET6_ATON", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-	    sqlite_to_host, NULL, NULL);
+	sqlite3_create_function(c->db, "INET6_ATON", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+	    NULL, sqlite_to_host, NULL, NULL);
 	sqlite3_create_function(c->db, "weir_sum", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, c,
 	    sqlite_sum, NULL, NULL);
 #ifdef SQLITE_DBCONFIG_DQS_DML
@@ -378,7 +378,8 @@ const struct sql_driver sqlite_driver = {
 		.types = {
 			[SQL_SMALL] = "INTEGER", [SQL_INT] = "INTEGER",
 			[SQL_BIGINT] = "BIGINT", [SQL_WIDE] = "BIGINT",
-			[SQL_HOST] = "BLOB", [SQL_PROTO] = "CHAR(6)", [SQL_ADDRESS] = "CHAR(45)",
+			[SQL_HOST] = "BLOB", [SQL_PROTO] = "CHAR(6)",
+			[SQL_ADDRESS] = "CHAR(45)",
 			[SQL_MAC] = "CHAR(17)", [SQL_TEXT] = "VARCHAR(255)",
 			[SQL_DEGREES] = "DECIMAL(9,6)",
 			[SQL_STAMP] = "DATETIME",
