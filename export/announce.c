@@ -111,7 +111,8 @@ options_template_add(struct build *b, const struct options *o)
 	}
 	for (unsigned i = 0; i < o->n; i++) {
 		wbuf_u16(&w, o->rest[i].id);
-		wbuf_u16(&w, v9 && o->rest[i].octets9 != 0 ? o->rest[i].octets9 : o->rest[i].octets);
+		wbuf_u16(&w, v9 && o->rest[i].octets9 != 0 ? o->rest[i].octets9
+		                                           : o->rest[i].octets);
 	}
 	set_add(b, v9 ? SET_OPTIONS9 : SET_OPTIONS10, &w, false);
 }
@@ -204,7 +205,8 @@ announce_build(struct announcements *a, const struct announce_config *c, struct 
 		if (c->layouts[t] == NULL)
 			continue;
 		encode_template(c->layouts[t], outbox_template_id(t), &w);
-		set_add(&b, c->version == ENCODE_V9 ? SET_TEMPLATE9 : SET_TEMPLATE10, &w, false);
+		set_add(&b, c->version == ENCODE_V9 ? SET_TEMPLATE9 : SET_TEMPLATE10, &w,
+		    false);
 	}
 	address_add(&b);
 	sampler_add(&b);
@@ -220,7 +222,8 @@ announce_applications(struct announcement *to, enum encode_version version, uint
     const struct applications *a, unsigned from, size_t room)
 {
 	unsigned n = applications_count(a), i = from;
-	struct wbuf w = wbuf_of(to->body, room < ANNOUNCE_NAMES_MAX ? room : ANNOUNCE_NAMES_MAX);
+	struct wbuf w = wbuf_of(to->body,
+	    room < ANNOUNCE_NAMES_MAX ? room : ANNOUNCE_NAMES_MAX);
 	struct wbuf head = wbuf_of(to->body, SET_HEADER);
 
 	assert(room >= ANNOUNCE_NAMES_MIN);

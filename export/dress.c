@@ -17,7 +17,8 @@ dress_ifindex_read(struct dress *d, const char *directive, const char *text, str
 	n = strtoull(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end != '\0' || n > UINT32_MAX)
 		return err_set(e, WEIR_EINVAL,
-		    "%s: '%.40s' is no interface; write its number, 'tag' or 'tag2'", directive, text);
+		    "%s: '%.40s' is no interface; write its number, 'tag' or 'tag2'",
+		    directive, text);
 	d->ifindex = (uint32_t)n;
 	return 0;
 }

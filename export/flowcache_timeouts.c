@@ -61,7 +61,8 @@ timeout_set(const char *word, size_t len, struct flowcache_timeouts *t)
 		size_t name = (size_t)(value - word);
 		uint32_t s;
 
-		if (strlen(timeouts[i].name) != name || memcmp(timeouts[i].name, word, name) != 0)
+		if (strlen(timeouts[i].name) != name ||
+		    memcmp(timeouts[i].name, word, name) != 0)
 			continue;
 		if (!seconds_parse(value + 1, len - name - 1, &s))
 			return -WEIR_EINVAL;
@@ -81,9 +82,9 @@ flowcache_timeouts_parse(const char *text, struct flowcache_timeouts *t, struct 
 
 		if (timeout_set(text, len, t) != 0)
 			return err_set(e, WEIR_EINVAL,
-			    "nfprobe_timeouts: '%.*s' is no timeout; write NAME=SECONDS with a name of "
-			    "tcp, tcp.rst, tcp.fin, udp, icmp, general, maxlife, expint, and ':' between "
-			    "them", (int)len, text);
+			    "nfprobe_timeouts: '%.*s' is no timeout; write NAME=SECONDS "
+			    "with a name of tcp, tcp.rst, tcp.fin, udp, icmp, general, "
+			    "maxlife, expint, and ':' between them", (int)len, text);
 		text += len + (text[len] == ':');
 	}
 	return 0;

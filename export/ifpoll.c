@@ -40,7 +40,8 @@ ifpoll_socket(void)
 	static const struct timeval patience = { .tv_sec = 1 };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	if (fd != -1 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
+	if (fd != -1 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -168,7 +169,8 @@ ifpoll_ask(int fd, struct ifpoll_entry *e)
 		char text[RTA_ALIGN(IF_NAMESIZE)];
 	} ask = { .head = { .nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETLINK,
 		      .nlmsg_flags = NLM_F_REQUEST },
-		.name = { .rta_len = sizeof(struct rtattr) + IF_NAMESIZE, .rta_type = IFLA_IFNAME } };
+		.name = { .rta_len = sizeof(struct rtattr) + IF_NAMESIZE,
+		    .rta_type = IFLA_IFNAME } };
 	_Alignas(struct nlmsghdr) static _Thread_local uint8_t answer[ANSWER_OCTETS];
 	static _Thread_local uint32_t number;
 	const struct nlmsghdr *h = (const void *)answer;

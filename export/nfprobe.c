@@ -100,7 +100,8 @@ nfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 	struct nfprobe *p = o->priv;
 	struct nfprobe_worker *w = &p->workers[worker];
 	unsigned lanes = atomic_load_explicit(&p->lanes, memory_order_relaxed);
-	bool over = w->reads_files && atomic_load_explicit(&w->of->finished, memory_order_relaxed);
+	bool over = w->reads_files &&
+	    atomic_load_explicit(&w->of->finished, memory_order_relaxed);
 	uint64_t one = 1;
 
 	if (w->cache != NULL && flowcache_tick(w->cache, now))
@@ -179,7 +180,8 @@ told_find(struct nfprobe *p, struct problems *ps)
 			field_set_add(&p->records.told, no);
 		else if (field_set_has(&asked, no) && no != F_TCPFLAGS)
 			problem_add(ps, PROBLEM_WARNING, NULL,
-			    "nfprobe[%s]: %s: version %d has no element for it, so it is not sent", o->name,
+			    "nfprobe[%s]: %s: version %d has no element for it, so it is "
+			    "not sent", o->name,
 			    fields[i].config, (int)p->meaning.version);
 	}
 }
@@ -208,18 +210,19 @@ pools_check(const struct output *o, const struct receivers *r, struct problems *
 
 	if (sender_lanes(r) == 0)
 		problem_add(ps, PROBLEM_ERROR, NULL,
-		    "nfprobe[%s]: %s: pools that balance by hash need numbers of receivers whose least "
-		    "common multiple is %u at most", o->name, r->directive, OUTBOX_LANES_MAX);
+		    "nfprobe[%s]: %s: pools that balance by hash need numbers of receivers "
+		    "whose least common multiple is %u at most", o->name, r->directive,
+		    OUTBOX_LANES_MAX);
 	/* Records are divided once for all pools. */
 	if (pools_balance(r, BALANCE_HASH) && pools_balance(r, BALANCE_HASH_AGENT))
 		problem_add(ps, PROBLEM_ERROR, NULL,
-		    "nfprobe[%s]: %s: one pool balances by hash, another by hash-agent; write one of "
-		    "them for all", o->name, r->directive);
+		    "nfprobe[%s]: %s: one pool balances by hash, another by hash-agent; "
+		    "write one of them for all", o->name, r->directive);
 	if (sender_lanes(r) > 1 && p->lanes != 0 && p->workers[0].cache != NULL &&
 	    !nfrecords_divide(&p->records, pools_by_agent(r)))
 		problem_add(ps, PROBLEM_ERROR, NULL,
-		    "nfprobe[%s]: %s: rows of the cache do not have what they would be balanced by; "
-		    "restart weir", o->name, r->directive);
+		    "nfprobe[%s]: %s: rows of the cache do not have what they would be "
+		    "balanced by; restart weir", o->name, r->directive);
 }
 
 static void
@@ -290,8 +293,8 @@ announcements_make(struct nfprobe *p, struct err *e)
 	if (announce_build(&p->announcements, &c, e) != 0)
 		return -WEIR_ENOMEM;
 	if (p->announcements.untold > 0)
-		log_warn("nfprobe[%s]: this host has too many interfaces to tell them all: of %u it "
-		         "tells no names", name, p->announcements.untold);
+		log_warn("nfprobe[%s]: this host has too many interfaces to tell them all: "
+		         "of %u it tells no names", name, p->announcements.untold);
 	return 0;
 }
 

@@ -13,11 +13,11 @@ static const struct directive nfprobe_rows[] = {
 	    .doc = "Where flows are sent, ADDRESS:PORT or NAME:PORT." },
 	{ .name = "nfprobe_receivers", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(to.receivers), .reload = DIRECTIVE_RELOAD,
-	    .doc = "File of pools of receivers, in place of nfprobe_receiver. A line is id=NUMBER "
-	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, balance-alg=failover (the "
-	           "first that is there), rr, hash (two hosts always the same receiver) or "
-	           "hash-agent (an exporter always the same; not beside hash); without it: to all. "
-	           "src_port=PORT: to send from." },
+	    .doc = "File of pools of receivers, in place of nfprobe_receiver. A line is "
+	           "id=NUMBER ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, "
+	           "balance-alg=failover (the first that is there), rr, hash (two hosts "
+	           "always the same receiver) or hash-agent (an exporter always the same; "
+	           "not beside hash); without it: to all. src_port=PORT: to send from." },
 	{ .name = "nfprobe_version", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(version), .words = "5|9|10", .def = "10",
 	    .doc = "NetFlow v5, NetFlow v9, or IPFIX (10)." },
@@ -28,18 +28,20 @@ static const struct directive nfprobe_rows[] = {
 	    .offset = AT(timeouts),
 	    .def = "tcp=3600:tcp.rst=120:tcp.fin=300:udp=300:icmp=300:general=3600:"
 	           "maxlife=604800:expint=60",
-	    .doc = "When a flow leaves the cache: NAME=SECONDS without a packet, joined by ':'. "
-	           "tcp.rst and tcp.fin hold once one was seen; maxlife is the longest that a flow "
-	           "is kept, whatever comes. A flow leaves within a second of its time, so expint "
-	           "has no meaning. Units s, m, h, d, w may be written." },
+	    .doc = "When a flow leaves the cache: NAME=SECONDS without a packet, joined by "
+	           "':'. tcp.rst and tcp.fin hold once one was seen; maxlife is the "
+	           "longest that a flow is kept, whatever comes. A flow leaves within a "
+	           "second of its time, so expint has no meaning. Units s, m, h, d, w may "
+	           "be written." },
 	{ .name = "nfprobe_maxflows", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
-	    .offset = AT(max_flows), .min = 64, .max = 1U << 28, .def = "65536", .unit = "flows",
+	    .offset = AT(max_flows), .min = 64, .max = 1U << 28, .def = "65536",
+	    .unit = "flows",
 	    .doc = "Flows in the cache, divided among the workers. When it is full, the one "
 	           "leaves that would leave first." },
 	{ .name = "nfprobe_engine", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(engine), .def = "0",
-	    .doc = "Source id of NetFlow v9, observation domain of IPFIX; of NetFlow v5 TYPE:ID, "
-	           "each to 255." },
+	    .doc = "Source id of NetFlow v9, observation domain of IPFIX; of NetFlow v5 "
+	           "TYPE:ID, each to 255." },
 	{ .name = "nfprobe_source_ip", .type = DIRECTIVE_IP, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(to.source),
 	    .doc = "Address to send from. It is told in options data, too." },
@@ -51,11 +53,13 @@ static const struct directive nfprobe_rows[] = {
 	    .doc = "IP precedence of what is sent, 0 to 7." },
 	{ .name = "nfprobe_direction", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(direction), .words = DRESS_DIRECTIONS, .def = "none",
-	    .doc = "Direction that flows are told to have; by tag or tag2: 1 is in, 2 is out." },
+	    .doc = "Direction that flows are told to have; by tag or tag2: 1 is in, 2 is "
+	           "out." },
 	{ .name = "nfprobe_ifindex", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(ifindex),
-	    .doc = "Number of the interface of flows that have none: a number, 'tag' or 'tag2'. It "
-	           "is that of the way in, or of the way out where that is the direction." },
+	    .doc = "Number of the interface of flows that have none: a number, 'tag' or "
+	           "'tag2'. It is that of the way in, or of the way out where that is the "
+	           "direction." },
 	{ .name = "nfprobe_ifindex_override", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(ifindex_override), .def = "false",
 	    .doc = "nfprobe_ifindex counts also for flows that have one." },
@@ -68,20 +72,22 @@ static const struct directive nfprobe_rows[] = {
 	           "(aggregate) become one. Without it each goes on as it came." },
 	{ .name = "nfprobe_biflow", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(biflow), .def = "false",
-	    .doc = "Both directions of a conversation are one record (RFC 5103). IPFIX alone." },
+	    .doc = "Both directions of a conversation are one record (RFC 5103). IPFIX "
+	           "alone." },
 	{ .name = "nfprobe_tstamp_usec", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(usec), .def = "false",
-	    .doc = "Times in microseconds. Without it NetFlow v9 has milliseconds of uptime, IPFIX "
-	           "milliseconds since 1970." },
+	    .doc = "Times in microseconds. Without it NetFlow v9 has milliseconds of "
+	           "uptime, IPFIX milliseconds since 1970." },
 	{ .name = "nfprobe_legacy_tags", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(legacy_tags), .def = "true",
-	    .doc = "In NetFlow v9, tag, tag2 and class go into elements 201, 202 and 200, as pmacct's "
-	           "probes sent them once. Without it tags are left out, and class is "
-	           "applicationId alone." },
+	    .doc = "In NetFlow v9, tag, tag2 and class go into elements 201, 202 and 200, "
+	           "as pmacct's probes sent them once. Without it tags are left out, and "
+	           "class is applicationId alone." },
 	{ .name = "nfprobe_mtu", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(mtu), .min = MESSAGE_MTU_MIN, .max = MESSAGE_MTU_MAX, .def = "1500",
 	    .unit = "octets",
-	    .doc = "The longest IP packet that is sent; shorter where the way to a receiver is." },
+	    .doc = "The longest IP packet that is sent; shorter where the way to a "
+	           "receiver is." },
 	{ .name = "nfprobe_template_packets", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(refresh_datagrams), .def = "100", .unit = "datagrams",
 	    .doc = "Templates are sent again after so many datagrams; 0: not by that." },
@@ -128,14 +134,15 @@ engine_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct e
 		if (!number_parse(c->engine, '\0', 255, &id, &rest) &&
 		    (!number_parse(c->engine, ':', 255, &type, &rest) ||
 		        !number_parse(rest, '\0', 255, &id, &rest)))
-			return err_set(e, WEIR_EINVAL, "nfprobe_engine: '%s': write TYPE:ID, each 0 to "
+			return err_set(e, WEIR_EINVAL,
+			    "nfprobe_engine: '%s': write TYPE:ID, each 0 to "
 			    "255, for NetFlow v5", c->engine);
 		m->domain = (uint32_t)(type << 8 | id);
 		return 0;
 	}
 	if (!number_parse(c->engine, '\0', UINT32_MAX, &id, &rest))
-		return err_set(e, WEIR_EINVAL, "nfprobe_engine: '%s': write a number to %u", c->engine,
-		    UINT32_MAX);
+		return err_set(e, WEIR_EINVAL, "nfprobe_engine: '%s': write a number to %u",
+		    c->engine, UINT32_MAX);
 	m->domain = (uint32_t)id;
 	return 0;
 }
@@ -146,8 +153,8 @@ dress_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct er
 	m->dress.direction = c->direction;
 	m->dress.overrides = c->ifindex_override;
 	m->dress.peer_as = c->peer_as;
-	return c->ifindex != NULL ? dress_ifindex_read(&m->dress, "nfprobe_ifindex", c->ifindex, e)
-	                          : 0;
+	return c->ifindex != NULL
+	    ? dress_ifindex_read(&m->dress, "nfprobe_ifindex", c->ifindex, e) : 0;
 }
 
 int
@@ -165,7 +172,8 @@ nfprobe_config_read(const struct nfprobe_config *c, struct nfprobe_meaning *m, s
 		    "nfprobe_protocol: NetFlow goes by UDP; write nfprobe_version: 10 for TCP");
 	if (c->biflow && m->version != ENCODE_IPFIX)
 		return err_set(e, WEIR_EINVAL,
-		    "nfprobe_biflow: NetFlow has no elements for it; write nfprobe_version: 10");
+		    "nfprobe_biflow: NetFlow has no elements for it; write "
+		    "nfprobe_version: 10");
 	if ((rc = flowcache_timeouts_parse(c->timeouts, &m->timeouts, e)) != 0 ||
 	    (rc = engine_parse(c, m, e)) != 0)
 		return rc;

@@ -151,7 +151,8 @@ parcel_close(struct outbox *b, unsigned lane, unsigned tmpl)
 		struct wbuf head = wbuf_of(w->start, SET_HEADER);
 
 		/* RFC 3954 s5.3: to a border of four octets, where there is room. */
-		while (b->config.version == ENCODE_V9 && wbuf_len(w) % 4 != 0 && wbuf_left(w) > 0)
+		while (b->config.version == ENCODE_V9 && wbuf_len(w) % 4 != 0 &&
+		    wbuf_left(w) > 0)
 			wbuf_u8(w, 0);
 		wbuf_u16(&head, outbox_template_id(tmpl));
 		wbuf_u16(&head, (uint16_t)wbuf_len(w));
@@ -281,7 +282,8 @@ void
 outbox_fit(struct outbox *b, uint32_t octets)
 {
 	atomic_store_explicit(&b->body_octets,
-	    octets < b->config.body_octets ? octets : b->config.body_octets, memory_order_relaxed);
+	    octets < b->config.body_octets ? octets : b->config.body_octets,
+	    memory_order_relaxed);
 }
 
 uint32_t

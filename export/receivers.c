@@ -273,8 +273,8 @@ target_is_due(const struct target *t, uint64_t mono)
 
 /* Look for the address of `t`, if that is due. */
 static void
-receivers_resolve_one(struct receivers *r, struct target *t, const struct target_options *options,
-    unsigned *unsaid)
+receivers_resolve_one(struct receivers *r, struct target *t,
+    const struct target_options *options, unsigned *unsaid)
 {
 	bool had = atomic_load(&t->fd) != -1;
 	unsigned moves = atomic_load(&t->moves);
@@ -318,8 +318,8 @@ receivers_resolve(struct receivers *r)
 			atomic_store(&t->looking, false);
 		}
 	if (unsaid > 0)
-		log_warn("%s: %u more have no address: weir show targets lists them", r->directive,
-		    unsaid);
+		log_warn("%s: %u more have no address: weir show targets lists them",
+		    r->directive, unsaid);
 }
 
 /* Whether some target has no address, or has it by its name. */
@@ -479,7 +479,8 @@ receivers_read(const struct receivers_config *c, const struct output *o, struct 
 	else
 		r = receivers_one(c->of, c->one, c->port, &c->options, &e);
 	if (r == NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name, e.text);
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name,
+		    e.text);
 	else if (c->check != NULL)
 		c->check(o, r, ps);
 	if (ps->n_errors == errors)
@@ -617,7 +618,8 @@ receivers_see(const struct receivers *r, struct receivers_seen *seen)
 	seen->list = calloc(r->n_targets + 1, sizeof(*seen->list));
 	for (unsigned i = 0; seen->list != NULL && i < r->n_pools; i++)
 		for (unsigned k = 0; k < r->pools[i].n; k++)
-			target_copy(&r->pools[i], r->pools[i].targets[k], &seen->list[seen->n++]);
+			target_copy(&r->pools[i], r->pools[i].targets[k],
+			    &seen->list[seen->n++]);
 }
 
 void

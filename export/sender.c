@@ -153,7 +153,8 @@ ways_measure(struct sender *s, uint64_t mono)
 		return;
 	s->measured = mono;
 	mtu = ways_mtu(s->peers.receivers);
-	room = c->sflow != NULL ? message_sflow_room(mtu) : message_room(c->message.version, mtu);
+	room = c->sflow != NULL ? message_sflow_room(mtu)
+	                        : message_room(c->message.version, mtu);
 	for (unsigned i = 0; i < c->n_outboxes; i++)
 		outbox_fit(&c->outboxes[i], room);
 }

@@ -136,10 +136,13 @@ sample_write(struct wbuf *w, const struct sfencode_config *c, const struct flow 
 	struct sflow_open o = sflow_sample_begin(w, s);
 
 	if (frame_is_one(frame)) {
-		uint32_t len = frame->caplen < c->header_octets ? frame->caplen : c->header_octets;
+		uint32_t len = frame->caplen < c->header_octets ? frame->caplen
+		                                                : c->header_octets;
 
-		sflow_write_header(w, &o, sfencode_protocol(frame->linktype, frame->octets, len),
-		    octets, frame->linktype == FRAME_ETHERNET ? FCS_OCTETS : 0, frame->octets, len);
+		sflow_write_header(w, &o,
+		    sfencode_protocol(frame->linktype, frame->octets, len),
+		    octets, frame->linktype == FRAME_ETHERNET ? FCS_OCTETS : 0,
+		    frame->octets, len);
 	} else {
 		sflow_write_packet(w, &o, f, octets);
 	}

@@ -101,8 +101,8 @@ sfprobe_feed(struct output *o, unsigned worker, const struct output_flows *f)
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct flow *flow = &f->flows[i];
 		struct sfencode_part parts[SFENCODE_PARTS];
-		unsigned n = sfencode_divide(flow, f->frames != NULL ? &f->frames[i] : NULL, f->source,
-		    parts);
+		unsigned n = sfencode_divide(flow, f->frames != NULL ? &f->frames[i] : NULL,
+		    f->source, parts);
 		uint64_t share = grown / (f->n - i);
 
 		if (n == 0) {
@@ -170,11 +170,11 @@ sfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 
 /* What records can tell, where it is known. */
 static const enum field_no told[] = { F_SRC_HOST, F_DST_HOST, F_SRC_PORT, F_DST_PORT, F_PROTO,
-	F_TOS, F_TCPFLAGS, F_ETYPE, F_ICMP_TYPE, F_ICMP_CODE, F_SRC_MAC, F_DST_MAC, F_VLAN, F_COS,
-	F_IN_VLAN, F_OUT_VLAN, F_NEXTHOP, F_SRC_MASK, F_DST_MASK, F_SRC_AS, F_DST_AS, F_PEER_SRC_AS,
-	F_PEER_DST_AS, F_PEER_DST_IP, F_USER_NAME, F_POST_NAT_SRC_HOST, F_POST_NAT_DST_HOST,
-	F_POST_NAT_SRC_PORT, F_POST_NAT_DST_PORT, F_IN_IFACE, F_OUT_IFACE, F_ENGINE_ID,
-	F_SAMPLING_RATE, F_SAMPLING_DIRECTION };
+	F_TOS, F_TCPFLAGS, F_ETYPE, F_ICMP_TYPE, F_ICMP_CODE, F_SRC_MAC, F_DST_MAC, F_VLAN,
+	F_COS, F_IN_VLAN, F_OUT_VLAN, F_NEXTHOP, F_SRC_MASK, F_DST_MASK, F_SRC_AS, F_DST_AS,
+	F_PEER_SRC_AS, F_PEER_DST_AS, F_PEER_DST_IP, F_USER_NAME, F_POST_NAT_SRC_HOST,
+	F_POST_NAT_DST_HOST, F_POST_NAT_SRC_PORT, F_POST_NAT_DST_PORT, F_IN_IFACE, F_OUT_IFACE,
+	F_ENGINE_ID, F_SAMPLING_RATE, F_SAMPLING_DIRECTION };
 
 static int
 sfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
@@ -182,7 +182,8 @@ sfprobe_plan(struct output *o, struct view_config *vc, struct err *e)
 	const struct sfprobe_config *c = o->config;
 	struct dress dress = { .direction = c->direction };
 
-	if (c->ifindex != NULL && dress_ifindex_read(&dress, "sfprobe_ifindex", c->ifindex, e) != 0)
+	if (c->ifindex != NULL &&
+	    dress_ifindex_read(&dress, "sfprobe_ifindex", c->ifindex, e) != 0)
 		return -WEIR_EINVAL;
 	o->frame_octets = c->header_octets;
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
@@ -196,10 +197,12 @@ static void
 pools_check(const struct output *o, const struct receivers *r, struct problems *ps)
 {
 	for (unsigned i = 0; i < r->n_pools; i++)
-		if (r->pools[i].balance != BALANCE_NONE && r->pools[i].balance != BALANCE_FAILOVER)
+		if (r->pools[i].balance != BALANCE_NONE &&
+		    r->pools[i].balance != BALANCE_FAILOVER)
 			problem_add(ps, PROBLEM_ERROR, NULL,
-			    "sfprobe[%s]: pool %u: samples of one data source go to one receiver, or they "
-			    "would be missed; write balance-alg=failover, or leave it out", o->name,
+			    "sfprobe[%s]: pool %u: samples of one data source go to one "
+			    "receiver, or they would be missed; write "
+			    "balance-alg=failover, or leave it out", o->name,
 			    r->pools[i].id);
 }
 

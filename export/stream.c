@@ -81,8 +81,8 @@ stream_lose(struct stream *s, int error)
 	if (s->open && mono - s->opened >= s->wait)
 		s->wait = RETRY_MIN;
 	if (!s->said)
-		log_warn("%s: no connection: %s (%u messages were left; tried again after %u s and "
-		         "later)",
+		log_warn("%s: no connection: %s (%u messages were left; tried again after "
+		         "%u s and later)",
 		    s->target->name, strerror(error), left, (unsigned)(s->wait / CLOCK_S));
 	s->said = true;
 	if (error == ECONNREFUSED)
@@ -211,7 +211,8 @@ stream_drain(struct stream *s)
 			return;
 		}
 		stream_account(s, (size_t)n);
-		atomic_fetch_add_explicit(&s->target->octets, (uint64_t)n, memory_order_relaxed);
+		atomic_fetch_add_explicit(&s->target->octets, (uint64_t)n,
+		    memory_order_relaxed);
 	}
 	if (s->start == s->end)
 		s->start = s->end = 0;
@@ -251,7 +252,8 @@ stream_send(struct stream *s, const struct iovec parts[2], unsigned records)
 	if (s->open && (!buffer_room(s, len) || s->last - s->first == MESSAGES))
 		stream_drain(s);
 	if (!s->open || !buffer_room(s, len) || s->last - s->first == MESSAGES) {
-		target_miss(s->target, s->open ? TARGET_NO_ROOM : TARGET_UNCONNECTED, 1, &tally);
+		target_miss(s->target, s->open ? TARGET_NO_ROOM : TARGET_UNCONNECTED, 1,
+		    &tally);
 		s->result.refused += records;
 		return false;
 	}

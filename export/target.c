@@ -73,16 +73,18 @@ target_split(struct target *t, const char *text, uint16_t port, struct err *e)
 	    (*text == '[' && colon == NULL && end[1] != '\0') ||
 	    (*text != '[' && memchr(host, ':', len) != NULL))
 		return err_set(e, WEIR_EINVAL,
-		    "'%.64s' is no receiver; write ADDRESS:PORT, NAME:PORT or [IPv6 ADDRESS]:PORT",
-		    text);
+		    "'%.64s' is no receiver; write ADDRESS:PORT, NAME:PORT or [IPv6 "
+		    "ADDRESS]:PORT", text);
 	memcpy(t->host, host, len);
 	t->host[len] = '\0';
 	if (colon != NULL) {
 		char *rest;
 		unsigned long n = strtoul(colon + 1, &rest, 10);
 
-		if (*rest != '\0' || colon[1] < '0' || colon[1] > '9' || n == 0 || n > UINT16_MAX)
-			return err_set(e, WEIR_EINVAL, "'%.64s': '%.16s' is no port; write 1 to %u",
+		if (*rest != '\0' || colon[1] < '0' || colon[1] > '9' || n == 0 ||
+		    n > UINT16_MAX)
+			return err_set(e, WEIR_EINVAL,
+			    "'%.64s': '%.16s' is no port; write 1 to %u",
 			    text, colon + 1, UINT16_MAX);
 		port = (uint16_t)n;
 	}
@@ -111,7 +113,8 @@ target_bind(int fd, int family, const struct target_options *o)
 		memcpy(&from.in6.sin6_addr, o->source.b, 16);
 	}
 	/* Many targets may have one source port. */
-	if (o->source_port != 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+	if (o->source_port != 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
 		return -1;
 	return bind(fd, &from.any, len);
 }
@@ -240,7 +243,8 @@ target_connect(struct target *t, const struct addrinfo *a, const struct target_o
 		return err_set(e, WEIR_EINVAL,
 		    "%s: the source address is of the other family, IPv4 or IPv6", t->name);
 	fd = socket_of(a->ai_family, SOCK_DGRAM, o);
-	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0 || target_have(t, fd, &to) != 0) {
+	if (fd == -1 || connect(fd, a->ai_addr, a->ai_addrlen) != 0 ||
+	    target_have(t, fd, &to) != 0) {
 		bool later = fd != -1 && has_no_route(errno);
 
 		err_set(e, later ? WEIR_EAGAIN : WEIR_EIO, "%s: %s", t->name, strerror(errno));
@@ -387,7 +391,8 @@ is_refusal(const struct mmsghdr *m, int error)
 	enum target_reason why = reason_of(error);
 	bool train = m->msg_hdr.msg_controllen > 0;
 
-	return (why == TARGET_REFUSED || why == TARGET_UNREACHABLE) && !(train && cannot_cut(error));
+	return (why == TARGET_REFUSED || why == TARGET_UNREACHABLE) &&
+	    !(train && cannot_cut(error));
 }
 
 /* Returns how many messages went; 0 with errno: the first did not. */

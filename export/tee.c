@@ -39,9 +39,10 @@ static const struct directive tee_rows[] = {
 	    .offset = AT(receivers), .reload = DIRECTIVE_RELOAD,
 	    .doc = "File of pools of receivers. A line is id=NUMBER "
 	           "ip=ADDRESS:PORT[,ADDRESS:PORT] and, as it may be, tag=LIST (only "
-	           "datagrams to which pre_tag_map gives these tags; a list as of pre_tag_filter), "
-	           "balance-alg=rr, hash-agent or hash-tag (each datagram to one receiver of the "
-	           "pool; without it: to all), src_port=PORT (to send from)." },
+	           "datagrams to which pre_tag_map gives these tags; a list as of "
+	           "pre_tag_filter), balance-alg=rr, hash-agent or hash-tag (each datagram "
+	           "to one receiver of the pool; without it: to all), src_port=PORT (to "
+	           "send from)." },
 	{ .name = "tee_receiver", .type = DIRECTIVE_STRING, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(receiver), .doc = "One receiver, ADDRESS:PORT, without a file." },
 	{ .name = "tee_transparent", .type = DIRECTIVE_BOOL, .scope = DIRECTIVE_PLUGIN,
@@ -173,7 +174,8 @@ static struct batch
 batch_tag(struct output *o, unsigned worker, bool looks)
 {
 	struct tee_worker *w = &((struct tee *)o->priv)->workers[worker];
-	struct batch b = { .flows = w->flows, .n = w->n, .source = w->source, .worker = worker };
+	struct batch b = { .flows = w->flows, .n = w->n, .source = w->source,
+	    .worker = worker };
 
 	if (w->flows == NULL || !looks)
 		return b;
@@ -273,7 +275,8 @@ tee_load(struct output *o, struct problems *ps)
 
 	if (t == NULL || (c->receivers == NULL) == (c->receiver == NULL)) {
 		free(t);
-		problem_add(ps, PROBLEM_ERROR, NULL, "tee[%s]: write tee_receivers: FILE, or one "
+		problem_add(ps, PROBLEM_ERROR, NULL,
+		    "tee[%s]: write tee_receivers: FILE, or one "
 		    "tee_receiver: ADDRESS:PORT", o->name);
 		return;
 	}
@@ -344,7 +347,8 @@ static void
 tee_reload(struct output *o, struct problems *ps)
 {
 	struct tee *t = o->priv;
-	struct receivers *fresh = receivers_reread(&t->where, o, atomic_load(&t->receivers), ps);
+	struct receivers *fresh = receivers_reread(&t->where, o, atomic_load(&t->receivers),
+	    ps);
 	struct err e = ERR_INIT;
 
 	if (fresh == NULL)
