@@ -100,7 +100,8 @@ capture_savefile(struct capture *cap, struct err *e)
 	cap->file = savefile_open(cap->name, &why);
 	if (cap->file != NULL)
 		return 0;
-	return err_set(e, (enum weir_errno)why.code, "pcap_savefile %s: %s", cap->name, why.text);
+	return err_set(e, (enum weir_errno)why.code, "pcap_savefile %s: %s", cap->name,
+	    why.text);
 }
 
 /* The first link type of a file must be one that we understand. */
@@ -139,9 +140,11 @@ capture_failed(const struct capture *cap, int status, struct err *e)
 		    cap->name);
 	case PCAP_ERROR_PERM_DENIED:
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
-		return err_set(e, WEIR_EIO, "pcap_interface %s: no permission to capture: run as "
+		return err_set(e, WEIR_EIO,
+		    "pcap_interface %s: no permission to capture: run as "
 		    "root or give CAP_NET_RAW%s", cap->name,
-		    status == PCAP_ERROR_PROMISC_PERM_DENIED ? ", or write `promisc: false`" : "");
+		    status == PCAP_ERROR_PROMISC_PERM_DENIED ? ", or write `promisc: false`"
+		                                             : "");
 	}
 	return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name,
 	    detail[0] != '\0' ? detail : pcap_statustostr(status));
@@ -204,15 +207,18 @@ capture_begin(struct capture *cap, const struct capture_interface *i, struct err
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
 	    getsockname(fd, (void *)&address, &len) != 0)
-		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name, strerror(errno));
-	address.sll_protocol = htons(i->config->protocol != 0 ? i->config->protocol : ETH_P_ALL);
+		return err_set(e, WEIR_EIO, "pcap_interface %s: %s", cap->name,
+		    strerror(errno));
+	address.sll_protocol = htons(i->config->protocol != 0 ? i->config->protocol
+	                                                      : ETH_P_ALL);
 	if (bind(fd, (const void *)&address, sizeof(address)) != 0)
 		return err_set(e, errno == ENODEV ? WEIR_ENOENT : WEIR_EIO,
 		    "pcap_interface %s: %s", cap->name, strerror(errno));
 	if (i->config->workers != 1) {
 		cap->generation = fanout_join(i->fanout, fd);
 		if (cap->generation == 0)
-			return err_set(e, WEIR_EIO, "pcap_interface %s: its packets cannot be dealt "
+			return err_set(e, WEIR_EIO,
+			    "pcap_interface %s: its packets cannot be dealt "
 			    "out to several workers: %s; write `workers: 1`", cap->name,
 			    strerror(errno));
 		cap->fanout = i->fanout;

@@ -16,33 +16,36 @@
 #define AT(member) .offset = offsetof(struct class_config, member)
 static const struct directive rows[] = {
 	{ .name = "classifiers", .type = DIRECTIVE_STRING, AT(engines),
-	  .doc = "What finds the class of captured packets and sampled headers: `ndpi` (nDPI, the "
-	         "default where weir is built with it), a folder of .pat files (patterns as "
-	         "L7-filter has them), both with a comma between, or `none`. The first answer counts; "
-	         "where two come at once, that of the one named first." },
+	  .doc = "What finds the class of captured packets and sampled headers: `ndpi` "
+	         "(nDPI, the default where weir is built with it), a folder of .pat files "
+	         "(patterns as L7-filter has them), both with a comma between, or `none`. "
+	         "The first answer counts; where two come at once, that of the one named "
+	         "first." },
 	{ .name = "classifier_tentatives", .type = DIRECTIVE_U32, AT(tentatives), .min = 1,
 	  .max = 1000, .def = "5", .unit = "packets",
 	  .doc = "Packets with payload of each stream that patterns look at." },
 	{ .name = "classifier_max_flows", .type = DIRECTIVE_U32, AT(max_flows), .min = 1,
 	  .max = 200000000, .def = "1000000", .unit = "streams",
-	  .doc = "Streams that each worker remembers, some 100 octets each, taken as they come. "
-	         "Packets of others are of unknown class (class_refused)." },
-	{ .name = "classifier_giveup_proto_tcp", .type = DIRECTIVE_U32, AT(giveup_tcp), .min = 1,
-	  .max = 1000, .def = "80", .unit = "packets",
+	  .doc = "Streams that each worker remembers, some 100 octets each, taken as they "
+	         "come. Packets of others are of unknown class (class_refused)." },
+	{ .name = "classifier_giveup_proto_tcp", .type = DIRECTIVE_U32, AT(giveup_tcp),
+	  .min = 1, .max = 1000, .def = "80", .unit = "packets",
 	  .doc = "Packets of a TCP stream that are looked at." },
-	{ .name = "classifier_giveup_proto_udp", .type = DIRECTIVE_U32, AT(giveup_udp), .min = 1,
+	{ .name = "classifier_giveup_proto_udp", .type = DIRECTIVE_U32, AT(giveup_udp),
+	  .min = 1,
 	  .max = 1000, .def = "24", .unit = "packets", .doc = "The same of UDP." },
 	{ .name = "classifier_giveup_proto_other", .type = DIRECTIVE_U32, AT(giveup_other),
 	  .min = 1, .max = 1000, .def = "8", .unit = "packets",
 	  .doc = "The same of other protocols." },
 	{ .name = "classifier_proto_guess", .type = DIRECTIVE_BOOL, AT(guess), .def = "true",
-	  .doc = "Let nDPI guess by ports and addresses where a stream's packets tell nothing." },
+	  .doc = "Let nDPI guess by ports and addresses where a stream's packets tell "
+	         "nothing." },
 	{ .name = "classifier_idle_max_time", .type = DIRECTIVE_U32, AT(idle_ms), .min = 1000,
 	  .max = 86400000, .def = "600000", .unit = "ms",
-	  .doc = "A stream that was silent for longer is forgotten; after a minute at most it is "
-	         "judged by what was seen of it." },
-	{ .name = "classifier_idle_scan_budget", .type = DIRECTIVE_U32, AT(idle_budget), .min = 1,
-	  .max = 1000000, .def = "1024", .unit = "streams",
+	  .doc = "A stream that was silent for longer is forgotten; after a minute at most "
+	         "it is judged by what was seen of it." },
+	{ .name = "classifier_idle_scan_budget", .type = DIRECTIVE_U32, AT(idle_budget),
+	  .min = 1, .max = 1000000, .def = "1024", .unit = "streams",
 	  .doc = "Silent streams that are judged at once." },
 	{ .name = "classifier_idle_scan_period", .type = DIRECTIVE_NOTICE,
 	  .doc = "weir judges silent streams as time passes." },

@@ -69,7 +69,8 @@ class_list_each(struct class_list *l, classifier_fn *each, void *arg)
 	pthread_mutex_lock(&l->lock);
 	for (struct class_member *m = l->first; m != NULL; m = m->next)
 		for (unsigned i = 0; i < m->n; i++)
-			each(arg, &(struct classifier_state){ .worker = m->worker, .order = i + 1,
+			each(arg,
+			    &(struct classifier_state){ .worker = m->worker, .order = i + 1,
 				.text = m->text[i], .streams = m->streams, .open = m->open,
 				.streams_max = m->streams_max, .open_max = m->open_max,
 				.late = m->late });

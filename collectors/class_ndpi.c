@@ -89,12 +89,14 @@ class_name(struct ndpi *n, const ndpi_protocol *p)
 
 	if (app == NDPI_PROTOCOL_UNKNOWN || master == app)
 		len = snprintf(text, sizeof(text), "%s",
-		    ndpi_get_proto_name(n->module, app != NDPI_PROTOCOL_UNKNOWN ? app : master));
+		    ndpi_get_proto_name(n->module,
+		    app != NDPI_PROTOCOL_UNKNOWN ? app : master));
 	else if (master == NDPI_PROTOCOL_UNKNOWN)
 		len = snprintf(text, sizeof(text), "%s", ndpi_get_proto_name(n->module, app));
 	else
 		len = snprintf(text, sizeof(text), "%s/%s",
-		    ndpi_get_proto_name(n->module, master), ndpi_get_proto_name(n->module, app));
+		    ndpi_get_proto_name(n->module, master),
+		    ndpi_get_proto_name(n->module, app));
 	return len > 0 ? intern(text, (size_t)len) : 0;
 }
 
@@ -147,7 +149,8 @@ ndpi_give_up(void *engine, void *stream)
 	    ndpi_detection_giveup(n->module, stream, n->guess, &guessed);
 
 	/* Of UDP it guesses only what has no dissector of its own, which may know too little. */
-	if (n->guess && p.app_protocol == NDPI_PROTOCOL_UNKNOWN && flow->l4_proto == IPPROTO_UDP)
+	if (n->guess && p.app_protocol == NDPI_PROTOCOL_UNKNOWN &&
+	    flow->l4_proto == IPPROTO_UDP)
 		p = ndpi_guess_undetected_protocol(n->module, NULL, IPPROTO_UDP, 0,
 		    ntohs(flow->sport), 0, ntohs(flow->dport));
 	return class_of(n, &p);

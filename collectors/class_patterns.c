@@ -72,7 +72,8 @@ stream_look(void *engine, void *stream, const struct packet_content *c, uint64_t
 	(void)time;
 	if (rbuf_left(&c->payload) == 0)
 		return CLASS_MORE;
-	for (const uint8_t *p = c->payload.p; p < c->payload.end && s->octets < TEXT_OCTETS; p++)
+	for (const uint8_t *p = c->payload.p; p < c->payload.end && s->octets < TEXT_OCTETS;
+	    p++)
 		if (*p != 0)
 			s->text[s->octets++] = *p;
 	*class_id = patterns_match(

@@ -74,7 +74,8 @@ member_tell(struct classes *cs)
 {
 	const struct turns *t = &cs->turns;
 
-	atomic_store_explicit(&cs->member.streams, t->tables[t->current].n, memory_order_relaxed);
+	atomic_store_explicit(&cs->member.streams, t->tables[t->current].n,
+	    memory_order_relaxed);
 	atomic_store_explicit(&cs->member.open, cs->open.n, memory_order_relaxed);
 	atomic_store_explicit(&cs->member.late, cs->late.n, memory_order_relaxed);
 }
@@ -97,7 +98,8 @@ classes_new(const struct class_config *c, const struct packet_wants *wants,
 	cs->idle = c->idle_ms * (CLOCK_S / 1000);
 	cs->open_life = cs->idle < OPEN_LIFE ? cs->idle : OPEN_LIFE;
 	class_streams_init(&cs->open,
-	    c->max_flows < CLASS_STREAMS_MAX ? c->max_flows : CLASS_STREAMS_MAX, p->clear_octets);
+	    c->max_flows < CLASS_STREAMS_MAX ? c->max_flows : CLASS_STREAMS_MAX,
+	    p->clear_octets);
 	if (turns_init(&cs->turns, sizeof(struct class_key), sizeof(struct stream_row),
 		c->max_flows, cs->idle, e) != 0) {
 		free(cs);
@@ -392,7 +394,8 @@ clock_tell(struct classes *cs, uint64_t time)
 static void
 row_wake(struct classes *cs, struct stream_row *row, uint64_t time)
 {
-	if (row->open != NONE && row->open != SETTLED && !within(row->seen, time, cs->open_life))
+	if (row->open != NONE && row->open != SETTLED &&
+	    !within(row->seen, time, cs->open_life))
 		stream_end(cs, row->open);
 	if (row->open == NONE || (row->open == SETTLED && !within(row->seen, time, cs->idle))) {
 		stream_open(cs, row, time);
@@ -454,7 +457,8 @@ classes_begin(struct classes *cs, uint64_t time)
 {
 	cs->clock = cs->last = cs->turns.swapped = time;
 	cs->source = cs->pipeline->source;
-	cs->hook = (struct pipeline_hook){ .before = batch_keep, .after = batch_settle, .arg = cs };
+	cs->hook = (struct pipeline_hook){ .before = batch_keep, .after = batch_settle,
+	    .arg = cs };
 	pipeline_hook(cs->pipeline, &cs->hook);
 }
 
@@ -493,12 +497,15 @@ classes_age(struct classes *cs, uint64_t now)
 	if (cs->hook.arg == NULL)
 		return 0;
 	clock_tell(cs, now);
-	for (uint32_t n = 0; n < cs->config->idle_budget && cs->open.oldest[BY_SEEN] != NONE; n++) {
-		if (within(stream_at(cs, cs->open.oldest[BY_SEEN])->seen, cs->clock, cs->open_life))
+	for (uint32_t n = 0;
+	    n < cs->config->idle_budget && cs->open.oldest[BY_SEEN] != NONE; n++) {
+		if (within(stream_at(cs, cs->open.oldest[BY_SEEN])->seen, cs->clock,
+		    cs->open_life))
 			break;
 		stream_end(cs, cs->open.oldest[BY_SEEN]);
 	}
-	return cs->open.oldest[BY_BIRTH] != NONE ? stream_at(cs, cs->open.oldest[BY_BIRTH])->first : 0;
+	return cs->open.oldest[BY_BIRTH] != NONE
+	    ? stream_at(cs, cs->open.oldest[BY_BIRTH])->first : 0;
 }
 
 void

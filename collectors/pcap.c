@@ -40,65 +40,91 @@ static const struct directive rows[] = {
 	  .doc = "File of interfaces to capture from, instead of pcap_interface. A line is "
 	  "ifname=NAME and, as it may be, ifindex=NUMBER and direction=in or direction=out; an "
 	  "interface may stand there once for each direction. Read anew on SIGHUP "
-	  "and SIGUSR2: interfaces that are new are captured from after three seconds, and what is "
-	  "not there yet is waited for." },
+	  "and SIGUSR2: interfaces that are new are captured from after three seconds, and "
+	  "what is not there yet is waited for." },
 	{ .name = "pcap_ifindex", .type = DIRECTIVE_ENUM, .offset = AT(ifindex),
 	  .words = "none|sys|hash|map", .def = "none",
-	  .doc = "The number that packets of an interface have: the system's own, a hash of the "
-	  "name (pmacct's, the same everywhere), or what pcap_interfaces_map says. Its direction "
-	  "decides whether it is in_iface or out_iface; without one they stay 0. With `sys` and "
-	  "the interface `any` each packet has the number and direction of its own interface." },
+	  .doc = "The number that packets of an interface have: the system's own, a hash "
+	  "of the name (pmacct's, the same everywhere), or what pcap_interfaces_map says. "
+	  "Its direction decides whether it is in_iface or out_iface; without one they "
+	  "stay 0. With `sys` and the interface `any` each packet has the number and "
+	  "direction of its own interface." },
 	{ .name = "pcap_direction", .type = DIRECTIVE_ENUM, .offset = AT(direction),
 	  .words = "both|in|out", .def = "both",
-	  .doc = "Capture only packets that come in or go out, where pcap_interfaces_map does not "
-	  "say which. On the loopback every packet comes in." },
+	  .doc = "Capture only packets that come in or go out, where pcap_interfaces_map "
+	  "does not say which. On the loopback every packet comes in." },
 	{ .name = "pcap_protocol", .type = DIRECTIVE_STRING, .offset = AT(protocol_text),
-	  .doc = "EtherType to capture alone, such as 0x0800 (IPv4); of such packets the kernel "
-	  "shows only those that come in." },
+	  .doc = "EtherType to capture alone, such as 0x0800 (IPv4); of such packets the "
+	  "kernel shows only those that come in." },
 	{ .name = "pcap_interface_wait", .type = DIRECTIVE_BOOL, .offset = AT(interface_wait),
-	  .def = "false", .doc = "Wait for an interface that is not there or is down, instead of refusing to start." },
+	  .def = "false",
+	  .doc = "Wait for an interface that is not there or is down, instead of refusing "
+	         "to start." },
 	{ .name = "interface_wait", .alias_of = "pcap_interface_wait" },
 	{ .name = "pcap_savefile", .type = DIRECTIVE_PATH, .offset = AT(savefile),
-	  .doc = "Read this capture file (pcap or pcapng, gzip'd or not; `-` is standard input) instead of an interface, and end." },
+	  .doc = "Read this capture file (pcap or pcapng, gzip'd or not; `-` is standard "
+	         "input) instead of an interface, and end." },
 	{ .name = "pcap_savefile_wait", .type = DIRECTIVE_BOOL, .offset = AT(savefile_wait),
-	  .def = "false", .doc = "Stay after the end of pcap_savefile, so that what was counted can be looked at." },
+	  .def = "false",
+	  .doc = "Stay after the end of pcap_savefile, so that what was counted can be "
+	         "looked at." },
 	{ .name = "savefile_wait", .alias_of = "pcap_savefile_wait" },
-	{ .name = "pcap_savefile_delay", .type = DIRECTIVE_SECONDS, .offset = AT(savefile_delay),
-	  .def = "0", .unit = "s", .doc = "Pause before pcap_savefile is read, each time that it is." },
+	{ .name = "pcap_savefile_delay", .type = DIRECTIVE_SECONDS,
+	  .offset = AT(savefile_delay),
+	  .def = "0", .unit = "s",
+	  .doc = "Pause before pcap_savefile is read, each time that it is." },
 	{ .name = "pcap_savefile_replay", .type = DIRECTIVE_U32, .offset = AT(savefile_replay),
-	  .def = "1", .doc = "How many times to read pcap_savefile; 0: again and again. Time bins "
+	  .def = "1",
+	  .doc = "How many times to read pcap_savefile; 0: again and again. Time bins "
 	  "stay open until the last time, so that their rows hold what all of them counted." },
 	{ .name = "pcap_filter", .type = DIRECTIVE_STRING, .offset = AT(filter),
 	  .doc = "Take only packets that match this expression; see pcap-filter(7)." },
-	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128, .max = 65535,
-	  .def = "128", .unit = "octets", .doc = "How much of each packet to take from an interface. The headers are enough: within tunnels some 200 octets, behind long IPv6 extensions more. Where packets are classified it is 1600 at least: what tells a class is behind the headers." },
+	{ .name = "snaplen", .type = DIRECTIVE_U32, .offset = AT(snaplen), .min = 128,
+	  .max = 65535,
+	  .def = "128", .unit = "octets",
+	  .doc = "How much of each packet to take from an interface. The headers are "
+	         "enough: within tunnels some 200 octets, behind long IPv6 extensions "
+	         "more. Where packets are classified it is 1600 at least: what tells a "
+	         "class is behind the headers." },
 	{ .name = "promisc", .type = DIRECTIVE_BOOL, .offset = AT(promisc), .def = "true",
 	  .doc = "Capture what is not addressed to this host, too." },
-	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL, .offset = AT(unknown_etype),
-	  .def = "false", .doc = "Count frames that are not IP, too, captured or in samples of sFlow: by what their link layer says, and their octets are those of the frame." },
+	{ .name = "aggregate_unknown_etype", .type = DIRECTIVE_BOOL,
+	  .offset = AT(unknown_etype),
+	  .def = "false",
+	  .doc = "Count frames that are not IP, too, captured or in samples of sFlow: by "
+	         "what their link layer says, and their octets are those of the frame." },
 	{ .name = "tunnel_0", .type = DIRECTIVE_STRING, .offset = AT(tunnel),
-	  .doc = "Count the packets within tunnels instead of those around them: `gtp,2152`, `vxlan,4789` (or geneve, vxlan-gpe, l2tp, gre, mpls in UDP), several with `;` between." },
+	  .doc = "Count the packets within tunnels instead of those around them: "
+	         "`gtp,2152`, `vxlan,4789` (or geneve, vxlan-gpe, l2tp, gre, mpls in UDP), "
+	         "several with `;` between." },
 	{ .name = "pmacctd_force_frag_handling", .type = DIRECTIVE_BOOL,
 	  .offset = AT(force_fragments), .def = "false",
-	  .doc = "Give later fragments the ports of the first one, even if nothing that is counted by needs them." },
+	  .doc = "Give later fragments the ports of the first one, even if nothing that is "
+	         "counted by needs them." },
 	{ .name = "pmacctd_frag_buffer_size", .type = DIRECTIVE_OCTETS,
-	  .offset = AT(fragment_octets), .min = 4096, .max = 1ULL << 36, .def = "4M", .unit = "octets",
-	  .doc = "Memory of each worker for the first fragments of datagrams; when it is full the oldest are forgotten." },
+	  .offset = AT(fragment_octets), .min = 4096, .max = 1ULL << 36, .def = "4M",
+	  .unit = "octets",
+	  .doc = "Memory of each worker for the first fragments of datagrams; when it is "
+	         "full the oldest are forgotten." },
 	{ .name = "pmacctd_flow_lifetime", .type = DIRECTIVE_SECONDS, .offset = AT(flow_life),
 	  .min = 1, .max = 31622400, .def = "60", .unit = "s",
 	  .doc = "For `flows`: a packet after a longer pause starts a new flow." },
 	{ .name = "pmacctd_flow_tcp_lifetime", .type = DIRECTIVE_SECONDS,
 	  .offset = AT(flow_tcp_life), .min = 1, .max = 31622400, .def = "60", .unit = "s",
 	  .doc = "The same of TCP." },
-	{ .name = "pmacctd_flow_buffer_size", .type = DIRECTIVE_OCTETS, .offset = AT(flow_octets),
+	{ .name = "pmacctd_flow_buffer_size", .type = DIRECTIVE_OCTETS,
+	  .offset = AT(flow_octets),
 	  .min = 4096, .max = 1ULL << 36, .def = "128M", .unit = "octets",
-	  .doc = "For `flows`: memory of each worker for the flows of two lifetimes, about 70 octets each; taken as they come. What finds no room is not counted as a start (flow_starts_refused)." },
+	  .doc = "For `flows`: memory of each worker for the flows of two lifetimes, about "
+	         "70 octets each; taken as they come. What finds no room is not counted as "
+	         "a start (flow_starts_refused)." },
 	{ .name = "pmacctd_flow_buffer_buckets", .type = DIRECTIVE_NOTICE,
 	  .doc = "weir's tables grow by themselves." },
 	{ .name = "pmacctd_conntrack_buffer_size", .type = DIRECTIVE_NOTICE,
 	  .doc = "weir follows no connections that others announce." },
 	{ .name = "pmacctd_pipe_size", .type = DIRECTIVE_OCTETS, .offset = AT(pipe_size),
-	  .max = 2147483647, .def = "16M", .unit = "octets", .doc = "Capture buffer of each worker." },
+	  .max = 2147483647, .def = "16M", .unit = "octets",
+	  .doc = "Capture buffer of each worker." },
 	{ .name = NULL },
 };
 #undef AT
@@ -289,7 +315,8 @@ take_interface(struct take *t, const struct door *d)
 	if (t->on_any || d->interface->direction == DIRECTION_UNKNOWN)
 		return;
 	if (d->config->ifindex == IFINDEX_MAP)
-		ifindex = atomic_load_explicit(&d->interface->map_ifindex, memory_order_relaxed);
+		ifindex = atomic_load_explicit(&d->interface->map_ifindex,
+		    memory_order_relaxed);
 	t->on_interface = true;
 	t->direction = (uint8_t)d->interface->direction;
 	*(t->direction == DIRECTION_IN ? &t->in_iface : &t->out_iface) = ifindex;

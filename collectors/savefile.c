@@ -232,7 +232,8 @@ interface_ns(const struct interface *i, uint64_t t)
 
 		if (n > 30) /* what is below a nanosecond only makes the product too large */
 			fraction = n - 30 < 64 ? fraction >> (n - 30) : 0;
-		ns = (n < 64 ? t >> n : 0) * CLOCK_S + (fraction * CLOCK_S >> (n > 30 ? 30 : n));
+		ns = (n < 64 ? t >> n : 0) * CLOCK_S +
+		    (fraction * CLOCK_S >> (n > 30 ? 30 : n));
 	} else if (n <= 9) {
 		ns = t * ten[9 - n];
 	} else {
@@ -245,7 +246,8 @@ interface_ns(const struct interface *i, uint64_t t)
 
 /* The options of an interface that we ask for: if_tsresol (9) and if_tsoffset (14). */
 static void
-interface_options(const struct savefile *s, struct interface *i, const uint8_t *p, uint32_t left)
+interface_options(const struct savefile *s, struct interface *i, const uint8_t *p,
+    uint32_t left)
 {
 	while (left >= 4) {
 		uint16_t code = load16(s, p), octets = load16(s, p + 2);
@@ -259,8 +261,9 @@ interface_options(const struct savefile *s, struct interface *i, const uint8_t *
 			uint64_t a = load32(s, p + 4), b = load32(s, p + 8);
 
 			/* Signed seconds, 64 bits; what is before 1970 wraps to its place. */
-			i->offset_ns = (s->swapped == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-			                       ? a << 32 | b : b << 32 | a) * CLOCK_S;
+			i->offset_ns =
+			    (s->swapped == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			            ? a << 32 | b : b << 32 | a) * CLOCK_S;
 		}
 		p += whole;
 		left -= whole;
@@ -319,8 +322,8 @@ packet_block(struct savefile *s, const struct block *b, struct frame *f, struct 
 	interface = b->type == BLOCK_PACKET ? load16(s, p) : load32(s, p);
 	f->caplen = load32(s, p + 12);
 	f->wirelen = load32(s, p + 16);
-	return frame_of(s, b, 20, interface, (uint64_t)load32(s, p + 4) << 32 | load32(s, p + 8),
-	    f, e);
+	return frame_of(s, b, 20, interface,
+	    (uint64_t)load32(s, p + 4) << 32 | load32(s, p + 8), f, e);
 }
 
 /* A packet without a time, of the first interface, cut at its snap length. */

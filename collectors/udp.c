@@ -53,7 +53,8 @@ message_each(struct msghdr *m, size_t octets)
 static void
 message_take(struct udp *u, unsigned i, struct datagram *d)
 {
-	size_t left = u->messages[i].msg_len, each = message_each(&u->messages[i].msg_hdr, left);
+	size_t left = u->messages[i].msg_len,
+	    each = message_each(&u->messages[i].msg_hdr, left);
 
 	d->data = u->vectors[i].iov_base;
 	d->from = listen_sender(&u->from[i], &d->from_port);
