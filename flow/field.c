@@ -11,7 +11,8 @@
 #include "lib/directive.h"
 
 const struct field fields[FIELD_COUNT] = {
-#define FIELD(id, NAME, member, ctype, value, merge, config, json, title, sql, sql_type, mib, ie, doc) \
+#define FIELD(id, NAME, member, ctype, value, merge, config, json, title, sql, sql_type, mib, \
+    ie, doc) \
 	[F_##NAME] = { id, offsetof(struct flow, member), sizeof(ctype), FIELD_##value, \
 		FIELD_##merge, #member, config, json, title, sql, sql_type, mib, ie, doc },
 #include "flow/fields.def"
@@ -98,11 +99,13 @@ field_unknown(const char *word, struct err *e)
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 		if (strcmp(foreign[i].name, word) == 0)
-			return err_set(e, WEIR_EINVAL, "there is no primitive '%s' here: %s", word,
+			return err_set(e, WEIR_EINVAL,
+			    "there is no primitive '%s' here: %s", word,
 			    foreign[i].why);
 	if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
 		return err_set(
-		    e, WEIR_EINVAL, "unknown primitive '%s'; divide primitives by commas", word);
+		    e, WEIR_EINVAL, "unknown primitive '%s'; divide primitives by commas",
+		    word);
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (field_is_defined(&fields[i]))
 			names[n++] = fields[i].config;
@@ -145,7 +148,8 @@ field_set_parse(const char *list, struct field_set *out, struct err *e)
 			if (isspace((unsigned char)*p))
 				continue;
 			if (len + 1 >= sizeof(word))
-				return err_set(e, WEIR_EINVAL, "no primitive has a name that long");
+				return err_set(e, WEIR_EINVAL,
+				    "no primitive has a name that long");
 			word[len++] = (char)tolower((unsigned char)*p);
 			continue;
 		}

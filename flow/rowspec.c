@@ -193,7 +193,8 @@ rowspec_add_extras(const struct rowspec *rs, uint8_t *row, const struct flow *f)
 static bool
 sums_hold(const struct sums *s, const struct sums *less)
 {
-	return s->packets >= less->packets && s->bytes >= less->bytes && s->flows >= less->flows;
+	return s->packets >= less->packets && s->bytes >= less->bytes &&
+	    s->flows >= less->flows;
 }
 
 static bool
@@ -211,7 +212,8 @@ rowspec_holds(const struct rowspec *rs, const uint8_t *row, const struct flow *f
 	for (uint16_t i = 0; holds && i < rs->n_extras; i++) {
 		const struct rowspec_extra *x = &rs->extras[i];
 
-		holds = extra_holds(x, row, field_uint((const uint8_t *)f + x->from, x->octets));
+		holds = extra_holds(x, row,
+		    field_uint((const uint8_t *)f + x->from, x->octets));
 	}
 	return holds;
 }

@@ -139,7 +139,8 @@ word_next(const char **text, char *word, size_t room, struct err *e)
 		else if (n + 1 < room)
 			word[n++] = *p;
 		else
-			return err_set(e, WEIR_EINVAL, "a condition of more than %zu octets", room);
+			return err_set(e, WEIR_EINVAL,
+			    "a condition of more than %zu octets", room);
 	}
 	word[n] = '\0';
 	*text = p;
@@ -207,7 +208,8 @@ selector_text(const struct selector *s, char *buf, size_t room)
 
 		term_text(&s->terms[i], value);
 		quote = strpbrk(value, " \t") != NULL ? "'" : "";
-		len += (size_t)snprintf(buf + len, room - len, "%s%s=%s%s%s", len > 0 ? " " : "",
+		len += (size_t)snprintf(buf + len, room - len, "%s%s=%s%s%s",
+		    len > 0 ? " " : "",
 		    fields[s->terms[i].field].config, quote, value, quote);
 	}
 	return len < room ? len : room - 1;
@@ -224,7 +226,8 @@ selector_check(const struct selector *s, const struct rowspec *rs, struct err *e
 			continue;
 		for (uint16_t k = 0; k < rs->n_shown && len < sizeof(names); k++)
 			if (fields[rs->shown[k]].merge == FIELD_KEY)
-				len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+				len += (size_t)snprintf(names + len, sizeof(names) - len,
+				    "%s%s",
 				    len > 0 ? "," : "", fields[rs->shown[k]].config);
 		return err_set(e, WEIR_EINVAL, "the view's keys have no %s but %s",
 		    fields[s->terms[i].field].config, len > 0 ? names : "nothing at all");
@@ -290,7 +293,8 @@ term_matches(const struct selector_term *t, const void *value)
 	switch ((enum selector_kind)t->kind) {
 	case SELECTOR_PREFIX:
 		memcpy(&ip, value, sizeof(ip));
-		return ip_is_none(&ip) ? prefix_is_none(&t->prefix) : prefix_holds(&t->prefix, &ip);
+		return ip_is_none(&ip) ? prefix_is_none(&t->prefix)
+		                       : prefix_holds(&t->prefix, &ip);
 	case SELECTOR_NUMBER:
 		return field_uint(value, f->octets) == t->number;
 	case SELECTOR_TEXT:

@@ -199,7 +199,8 @@ text_value(const struct field *f, const void *value, const struct text_opts *o, 
 		return text_time(field_uint(value, 8), o, buf);
 	case FIELD_PROTO:
 		v = field_uint(value, 1);
-		return o->num_protos ? text_uint(v, buf) : text_string(proto_name((uint8_t)v), buf);
+		return o->num_protos ? text_uint(v, buf)
+		                     : text_string(proto_name((uint8_t)v), buf);
 	case FIELD_HEX:
 		return text_hex(field_uint(value, f->octets), buf);
 	case FIELD_RD:
