@@ -57,7 +57,8 @@ infile_get(struct infile *in, char *buf, size_t room)
 		if (n == 0 && !in->writer_due)
 			return 0;
 		in->writer_due = false;
-		if (infile_wait(in, waits ? in->until : clock_mono() + INFILE_WRITER_S * CLOCK_S))
+		if (infile_wait(in,
+		    waits ? in->until : clock_mono() + INFILE_WRITER_S * CLOCK_S))
 			continue;
 		errno = waits ? ETIMEDOUT : EPIPE;
 		return -1;
@@ -102,7 +103,8 @@ infile_close(void *arg)
 static FILE *
 infile_stream(struct infile one)
 {
-	static const cookie_io_functions_t calls = { .read = infile_read, .close = infile_close };
+	static const cookie_io_functions_t calls = { .read = infile_read,
+	    .close = infile_close };
 	struct infile *in = malloc(sizeof(*in));
 	FILE *f = NULL;
 

@@ -80,7 +80,8 @@ group_format(char *p, unsigned v)
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (int shift = v > 0xfff ? 12 : v > 0xff ? 8 : v > 0xf ? 4 : 0; shift >= 0; shift -= 4)
+	for (int shift = v > 0xfff ? 12 : v > 0xff ? 8 : v > 0xf ? 4 : 0; shift >= 0;
+	    shift -= 4)
 		*p++ = digits[v >> shift & 15];
 	return p;
 }

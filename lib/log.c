@@ -139,7 +139,8 @@ topics_read(const char *list, unsigned *bits, struct err *e)
 
 		if (topic < 0)
 			return err_set(e, WEIR_EINVAL,
-			    "debug_topics: no topic '%.*s'; there are" LOG_TOPIC_NAMES, (int)len, list);
+			    "debug_topics: no topic '%.*s'; there are" LOG_TOPIC_NAMES,
+			    (int)len, list);
 		*bits |= 1U << topic;
 		list += len + strspn(list + len, ", ");
 	}

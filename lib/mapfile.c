@@ -146,7 +146,8 @@ key_unknown(const struct reader *r, const char *name)
 	near = nearest_word(name, names, n);
 	if (near != NULL) {
 		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
-		    "%s: unknown key '%.64s'; did you mean '%s'?", r->map->directive, name, near);
+		    "%s: unknown key '%.64s'; did you mean '%s'?", r->map->directive, name,
+		    near);
 		return;
 	}
 	for (size_t i = 0, len = 0; i < n && len < sizeof(all); i++)

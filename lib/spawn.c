@@ -157,7 +157,8 @@ spawn_start_with(struct spawn_pool *p, char *const argv[], struct spawn_facts *f
     struct err *e)
 {
 	static char home[] = "HOME=/";
-	static char search[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char search[] =
+	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	char *env[SPAWN_FACTS + 3] = { home, search };
 	struct running *r = p->running;
 	int rc;
@@ -165,8 +166,8 @@ spawn_start_with(struct spawn_pool *p, char *const argv[], struct spawn_facts *f
 	while (r < p->running + SPAWN_RUNNING && r->pid != 0)
 		r++;
 	if (r == p->running + SPAWN_RUNNING)
-		return err_set(e, WEIR_EFULL, "%s: not started: %u programs run already", argv[0],
-		    SPAWN_RUNNING);
+		return err_set(e, WEIR_EFULL, "%s: not started: %u programs run already",
+		    argv[0], SPAWN_RUNNING);
 	for (unsigned i = 0; facts != NULL && i < facts->n; i++)
 		env[2 + i] = facts->list[i];
 	rc = program_start(argv, env, &r->pid);
