@@ -134,7 +134,8 @@ static const struct mapfile_key keys[] = {
 	[KEY_FIELD_TYPE] = { "field_type", parse_field_type, AT(custom),
 	    .doc = "The element, [ENTERPRISE:]NUMBER." },
 	[KEY_LEN] = { "len", parse_len, AT(custom.len), .min = 1, .max = UINT16_MAX,
-	    .doc = "Its octets, or vlen; the template's are taken in any case." },
+	    .doc = "Its octets, or vlen: how wide its column is. Values are as long as the "
+		   "template says." },
 	[KEY_SEMANTICS] = { "semantics", parse_semantics, AT(custom),
 	    .doc = "How it reads: u_int, hex, ip, mac, str or raw." },
 	[KEY_PACKET] = { "packet_ptr", mapfile_text, AT(packet),
