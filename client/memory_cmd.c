@@ -158,7 +158,7 @@ options_parse(struct request *q, int argc, char **argv)
 	return -1;
 }
 
-/* Take the blanks out of `line`. Returns whether it is a list of values: no comment, not empty. */
+/* Take the blanks out of `line`. Returns whether it is a list: no comment, and not empty. */
 static bool
 line_is_list(char *line)
 {

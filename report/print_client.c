@@ -80,8 +80,9 @@ print_client_columns(
 		for (uint16_t k = 0; k < o->n_columns; k++) {
 			uint16_t no = o->columns[k];
 
-			if (fields[no].merge != FIELD_SUM && no != c->no && column_place(no) == i)
-				to[n++] = (struct print_client_column){ .no = (enum field_no)no };
+			if (fields[no].merge == FIELD_SUM || no == c->no || column_place(no) != i)
+				continue;
+			to[n++] = (struct print_client_column){ .no = (enum field_no)no };
 		}
 		assert(n <= PRINT_CLIENT_MAX);
 	}

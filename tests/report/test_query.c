@@ -785,7 +785,12 @@ test_memory_bound(void **state)
 {
 	static const char head[] = "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\", "
 	    "\"fields\": \"proto\", \"%s\": true, \"top\": 1, \"match\": [\"*\"";
-	static const struct { const char *what; unsigned lists; bool refused; size_t left; } cases[] = {
+	static const struct {
+		const char *what;
+		unsigned lists;
+		bool refused;
+		size_t left;
+	} cases[] = {
 		{ "reset", 4096, true, 30 }, { "clear", 4096, true, 30 },
 		{ "reset", 2000, false, 29 }, { "clear", 2000, false, 0 } };
 	struct fixture *x = *state;
