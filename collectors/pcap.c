@@ -153,7 +153,7 @@ struct take {
 	bool on_interface;      /* there is something to say of it: */
 	uint32_t in_iface, out_iface;
 	uint8_t direction;
-	bool link_bytes;        /* somebody asks for them */
+	bool more;              /* somebody asks for what take_surroundings has of any packet */
 	unsigned first;         /* of the batch's flows that are not yet looked at for starts */
 	uint64_t time;          /* of the last packet */
 	uint64_t octets;
@@ -234,6 +234,8 @@ take_surroundings(const struct take *t, const struct frame *frame, struct flow *
 		f->sampling_direction = t->direction;
 	}
 	f->link_bytes = frame->wirelen;
+	f->timestamp_start = t->time;
+	f->sampling_rate = 1;
 }
 
 ALWAYS_INLINE void
@@ -256,7 +258,7 @@ take_frame(struct take *t, const struct packet_link *link, const struct frame *f
 	f->stamp = f->timestamp_arrival = t->time;
 	if (fragment.kind != PACKET_FRAGMENT_NONE)
 		take_fragment(t, &fragment, f);
-	if (t->on_any || t->on_interface || t->link_bytes)
+	if (t->on_any || t->on_interface || t->more)
 		take_surroundings(t, frame, f);
 	pipeline_frame(t->pipeline, frame);
 	if (classified)
@@ -339,7 +341,9 @@ door_take(struct collector *c, struct door *d, struct capture *capture)
 	enum capture_result result;
 
 	pipeline_source(c->pipeline, SOURCE_PACKETS);
-	t.link_bytes = field_set_has(&c->pipeline->needs, F_LINK_BYTES);
+	t.more = field_set_has(&c->pipeline->needs, F_LINK_BYTES) ||
+	    field_set_has(&c->pipeline->needs, F_TIMESTAMP_START) ||
+	    field_set_has(&c->pipeline->needs, F_SAMPLING_RATE);
 	take_interface(&t, d);
 	t.first = c->pipeline->n;
 	if (d->classes != NULL)

@@ -294,7 +294,7 @@ sampling_apply(
 	if (rules != NULL && source != SOURCE_PACKETS)
 		map_apply(rules, flows, n);
 	for (unsigned k = 0; ext != 0 && k < n; k++)
-		if (flows[k].sampling_rate == 0)
+		if (flows[k].sampling_rate == 0 || source == SOURCE_PACKETS)
 			flows[k].sampling_rate = ext;
 	return s->config.renormalize[source] ? renormalize(flows, n) : 0;
 }

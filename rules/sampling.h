@@ -5,7 +5,8 @@
  * rules and views see it,
  *
  *   1. the first rule of sampling_map that fits the record decides its rate,
- *   2. *_ext_sampling_rate stands in where no rate is known,
+ *   2. *_ext_sampling_rate stands in where no rate is known, and for that of packets, all of
+ *      which are there as far as we know,
  *   3. *_renormalize multiplies packets and bytes by the rate, which then reads 1.
  *
  * So the books count what was renormalised. Workers read it without a lock (lib/rcu.h); the

@@ -70,9 +70,9 @@ static const struct {
 	    NETFLOW, "198.51.100.1", 1, 2, 77, 77 },
 	{ "nor where the map says one", usual, { .ext_rate = { [NETFLOW] = 50 } },
 	    NETFLOW, "192.0.2.1", 3, 0, 0, 1000 },
-	{ "packets have no exporter", usual, { 0 }, PACKETS, "0.0.0.0", 9, 0, 0, 0 },
+	{ "packets have no exporter", usual, { 0 }, PACKETS, "0.0.0.0", 9, 0, 1, 1 },
 	{ "but may be one in many", NULL, { .ext_rate = { [PACKETS] = 50 } }, PACKETS,
-	    "0.0.0.0", 0, 0, 0, 50 },
+	    "0.0.0.0", 0, 0, 1, 50 },
 };
 
 static ip16_t

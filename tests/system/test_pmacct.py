@@ -62,6 +62,7 @@ PACKETS = [
     "src_host, dst_host, vlan, tos",
     "src_mac, dst_mac, etype, vlan, cos",
     "dst_port, proto, tcpflags",
+    "sampling_rate, sampling_direction, timestamp_start, timestamp_end, timestamp_arrival",
     "none",
 ]
 LINKS = [  # and the share of IPv4
@@ -80,6 +81,7 @@ SAMPLES = [  # and the share of IPv4
     ("src_mac, dst_mac, vlan, etype", 80),
     ("src_host, dst_host, in_iface, out_iface", 80),
     ("peer_src_ip, proto, tcpflags, flows", 100),
+    ("sampling_rate, timestamp_start, timestamp_end, proto", 100),
     ("none", 80),
 ]
 
