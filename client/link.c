@@ -2,6 +2,7 @@
 #include "client/link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include <jansson.h>
 
 #define DEFAULT_PATH "/run/weir/weir.sock"
-#define PATIENCE_S   10 /* without an octet of the answer */
+#define PATIENCE_S   10 /* until weir takes the request; then it says when it is done, or dies */
 #define END_OF_ROWS  "{\"end\": "
 
 struct link {
@@ -66,6 +67,7 @@ link_open(const char *path, struct err *e)
 	}
 	memcpy(a.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd == -1 || connect(fd, (struct sockaddr *)(void *)&a, sizeof(a)) != 0) {
 		err_set(
 		    e, WEIR_EIO, "%s: %s; %s", path, strerror(errno), advice(errno));
@@ -73,8 +75,6 @@ link_open(const char *path, struct err *e)
 			close(fd);
 		return NULL;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	l = calloc(1, sizeof(*l));
 	if (l == NULL || (l->in = fdopen(fd, "r")) == NULL) {
 		err_set(e, WEIR_ENOMEM, "no memory");
@@ -109,9 +109,6 @@ line_read(struct link *l, struct err *e)
 		l->line[n - 1] = '\0';
 		return 0;
 	}
-	if (errno == EAGAIN)
-		return err_set(
-		    e, WEIR_EIO, "no answer from weir within %d s", PATIENCE_S);
 	return err_set(e, WEIR_EIO, "weir has hung up%s%s", errno != 0 ? ": " : "",
 	    errno != 0 ? strerror(errno) : "");
 }
@@ -150,6 +147,19 @@ request_send(struct link *l, const char *text, struct err *e)
 	return 0;
 }
 
+/* Wait for the first octet, by which weir says that it has taken the request. */
+static int
+taken_wait(struct link *l, struct err *e)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&p, 1, PATIENCE_S * 1000);
+	while (n == -1 && errno == EINTR);
+	return n == 0 ? err_set(e, WEIR_EIO, "no answer from weir within %d s", PATIENCE_S) : 0;
+}
+
 json_t *
 link_ask(struct link *l, json_t *request, struct err *e)
 {
@@ -163,7 +173,8 @@ link_ask(struct link *l, json_t *request, struct err *e)
 	}
 	rc = request_send(l, text, e);
 	free(text);
-	if (rc != 0 || request_send(l, "\n", e) != 0 || line_read(l, e) != 0)
+	if (rc != 0 || request_send(l, "\n", e) != 0 || taken_wait(l, e) != 0 ||
+	    line_read(l, e) != 0)
 		return NULL;
 	json_decref(l->head);
 	l->head = line_parse(l->line, e);
