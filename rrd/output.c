@@ -271,7 +271,7 @@ rrd_open_output(struct output *o, struct err *e)
 	return 0;
 }
 
-/* Say how far bins are over as of snapshot `s`, and which of its times cannot be. */
+/* Say how far bins are over as of snapshot `s`, whose items have been collected. */
 static void
 times_set(struct rrd_state *x, const struct snapshot *s)
 {
@@ -279,7 +279,6 @@ times_set(struct rrd_state *x, const struct snapshot *s)
 	int64_t step = x->known.shape.step_s;
 	int64_t first = INT64_MAX, closed = 0;
 
-	x->times.latest = s->cut > 0 ? rows_bin_end(s->cut + 1, step) : INT64_MAX;
 	if (!s->last)
 		closed = (int64_t)(s->horizon / CLOCK_S) / step * step;
 	/* At the end the open bins are written too; after a file they may be long past. */
@@ -552,7 +551,8 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	uint64_t began = clock_mono(), unkept = 0, late;
 	int rc, failure;
 
-	r->rows = rows_collect(o, &x->rows, s, &x->known, &x->items);
+	x->times.latest = s->cut > 0 ? rows_bin_end(s->cut + 1, x->known.shape.step_s) : INT64_MAX;
+	r->rows = rows_collect(o, &x->rows, s, &x->times, &x->known, &x->items);
 	known_sort(&x->known);
 	times_set(x, s);
 	x->known.patience_ms = ARCHIVE_PATIENCE_MS;

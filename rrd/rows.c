@@ -21,9 +21,10 @@ struct collecting {
 	const struct snapshot *s;
 	struct known_set *ks;
 	struct text_opts opts;
+	const struct fill_times *t;
 	bool chosen;              /* what follows is made: some row was not known */
-	uint64_t least;           /* ROWS_TOP: bytes that the last of them has, */
-	uint32_t ties;            /* of which so many may be taken; more have more */
+	uint64_t *top;            /* ROWS_TOP: identities of those, in order; ours */
+	uint32_t n_top;
 	struct watch *watches;    /* ROWS_WATCH; ours */
 	uint32_t n_watches;
 };
@@ -93,34 +94,88 @@ row_value(void *arg, const char *name, size_t len, char *buf, size_t room)
 	return true;
 }
 
+/* What a row counted in a bin. */
+struct ranked {
+	int64_t end; /* of the bin */
+	uint64_t id, bytes;
+};
+
 static int
-by_size(const void *a, const void *b)
+by_bin_and_id(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->end != y->end)
+		return x->end < y->end ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int
+by_bin_and_size(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->end == y->end && x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return by_bin_and_id(a, b);
+}
+
+static int
+by_id(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
 
-	return *x > *y ? -1 : *x < *y;
+	return *x < *y ? -1 : *x > *y;
 }
 
-/* Which rows belong to the top ones. */
+/*
+ * What the rows of the snapshot counted in each bin. Those whose bin was ranked before count in
+ * the next one, as they do in archives. Returns how many there are.
+ */
+static uint32_t
+ranked_fill(const struct collecting *x, struct ranked *v)
+{
+	int64_t step = x->ks->shape.step_s;
+	uint32_t n = x->s->n, merged = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *row = snapshot_row(x->s, i);
+		int64_t end = rows_bin_end(snapshot_bin(x->s, row).end, step);
+
+		if (end <= x->t->closed || end > x->t->latest)
+			end = x->t->closed + step;
+		v[i] = (struct ranked){ end, rowspec_identity(x->s->rs, row),
+			rowspec_sums_get(x->s->rs, row)->bytes };
+	}
+	qsort(v, n, sizeof(*v), by_bin_and_id);
+	for (uint32_t i = 0; i < n; i++) {
+		if (merged > 0 && by_bin_and_id(&v[i], &v[merged - 1]) == 0)
+			v[merged - 1].bytes += v[i].bytes;
+		else
+			v[merged++] = v[i];
+	}
+	return merged;
+}
+
+/* Which rows belong to the top ones of some bin. */
 static void
 top_choose(struct collecting *x)
 {
-	uint32_t n = x->s->n, top = x->config->top, more = 0;
-	uint64_t *sizes;
+	struct ranked *v = malloc((x->s->n + 1) * sizeof(*v));
+	uint32_t n, place = 0;
 
-	if (n <= top) /* all of them */
-		return;
-	sizes = malloc(n * sizeof(*sizes));
-	if (sizes == NULL)
+	x->top = malloc((x->s->n + 1) * sizeof(*x->top));
+	if (v == NULL || x->top == NULL)
 		abort();
-	for (uint32_t i = 0; i < n; i++)
-		sizes[i] = rowspec_sums_get(x->s->rs, snapshot_row(x->s, i))->bytes;
-	qsort(sizes, n, sizeof(*sizes), by_size);
-	x->least = sizes[top - 1];
-	while (sizes[more] > x->least)
-		more++;
-	x->ties = top - more;
-	free(sizes);
+	n = ranked_fill(x, v);
+	qsort(v, n, sizeof(*v), by_bin_and_size);
+	for (uint32_t i = 0; i < n; i++) {
+		place = i > 0 && v[i].end == v[i - 1].end ? place + 1 : 0;
+		if (place < x->config->top)
+			x->top[x->n_top++] = v[i].id;
+	}
+	qsort(x->top, x->n_top, sizeof(*x->top), by_id);
+	free(v);
 }
 
 /* The watches of the view, which all fit its rows. */
@@ -140,12 +195,10 @@ watch_choose(struct collecting *x)
 	x->n_watches = n;
 }
 
-/* Whether `row` shall have an archive of its own. */
+/* Whether `row`, whose identity is `id`, shall have an archive of its own. */
 static bool
-row_chosen(struct collecting *x, const uint8_t *row)
+row_chosen(struct collecting *x, const uint8_t *row, uint64_t id)
 {
-	uint64_t bytes;
-
 	if (x->config->create == ROWS_ALL)
 		return true;
 	if (!x->chosen && x->config->create == ROWS_TOP)
@@ -153,16 +206,12 @@ row_chosen(struct collecting *x, const uint8_t *row)
 	else if (!x->chosen)
 		watch_choose(x);
 	x->chosen = true;
-	if (x->config->create == ROWS_WATCH) {
-		for (uint32_t i = 0; i < x->n_watches; i++)
-			if (selector_matches(&x->watches[i].selector, x->s->rs, row))
-				return true;
-		return false;
-	}
-	bytes = rowspec_sums_get(x->s->rs, row)->bytes;
-	if (x->s->n <= x->config->top || bytes > x->least)
-		return true;
-	return bytes == x->least && x->ties > 0 && x->ties-- > 0;
+	if (x->config->create == ROWS_TOP)
+		return bsearch(&id, x->top, x->n_top, sizeof(id), by_id) != NULL;
+	for (uint32_t i = 0; i < x->n_watches; i++)
+		if (selector_matches(&x->watches[i].selector, x->s->rs, row))
+			return true;
+	return false;
 }
 
 /* The archive of `row`, whose identity is `id`; made known, if need be and there is room. */
@@ -175,7 +224,7 @@ row_archive(struct collecting *x, const uint8_t *row, uint64_t id)
 
 	if (k != NULL)
 		return k;
-	if (!known_room(x->ks) || !row_chosen(x, row))
+	if (!known_room(x->ks) || !row_chosen(x, row, id))
 		return known_other(x->ks);
 	text_key(x->s->rs, row, &x->opts, key, sizeof(key));
 	/* The pattern has been checked. */
@@ -214,10 +263,10 @@ rows_take(struct collecting *x, uint32_t from, unsigned n, struct fill_items *it
 
 uint64_t
 rows_collect(const struct output *o, const struct rows_config *c, const struct snapshot *s,
-    struct known_set *ks, struct fill_items *items)
+    const struct fill_times *t, struct known_set *ks, struct fill_items *items)
 {
 	static const struct sums none;
-	struct collecting x = { .o = o, .config = c, .s = s, .ks = ks,
+	struct collecting x = { .o = o, .config = c, .s = s, .t = t, .ks = ks,
 		.opts = { .num_protos = o->common.text.num_protos } };
 	int64_t step = ks->shape.step_s;
 	uint64_t rows = s->n;
@@ -235,5 +284,6 @@ rows_collect(const struct output *o, const struct rows_config *c, const struct s
 		    other);
 	}
 	free(x.watches);
+	free(x.top);
 	return rows;
 }

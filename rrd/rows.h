@@ -16,13 +16,13 @@
 
 enum rows_create {
 	ROWS_ALL,
-	ROWS_TOP,    /* those that counted most bytes in a snapshot */
+	ROWS_TOP,    /* those that counted most bytes in some bin */
 	ROWS_WATCH,  /* those that the operator's watch_map names */
 };
 
 struct rows_config {
 	enum rows_create create;
-	uint32_t top;            /* of ROWS_TOP: how many of a snapshot */
+	uint32_t top;            /* of ROWS_TOP: how many of each bin */
 	const char *pattern;     /* of files_expand; NULL: files_name. Borrowed */
 };
 
@@ -38,9 +38,13 @@ int rows_config_parse(const char *text, struct rows_config *c, struct err *e);
 int rows_config_check(const struct rows_config *c, const struct field_set *set,
     struct err *e);
 
-/* Make items of the rows of `s`, a snapshot of o's view. Returns how many rows there were. */
+/*
+ * Make items of the rows of `s`, a snapshot of o's view; t->closed is of the one before it. Returns
+ * how many rows there were.
+ */
 uint64_t rows_collect(const struct output *o, const struct rows_config *c,
-    const struct snapshot *s, struct known_set *ks, struct fill_items *items);
+    const struct snapshot *s, const struct fill_times *t, struct known_set *ks,
+    struct fill_items *items);
 
 /* End of the bin that ends at, or holds, `ns`; seconds. */
 static inline int64_t

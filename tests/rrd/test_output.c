@@ -245,6 +245,63 @@ keys_beyond_the_limit_share_an_archive(void **state)
 	fixture_end(&f);
 }
 
+/* Whether the archive is that of the host in `arg`: then it is no more. */
+static void
+walk_host(const char *path, void *arg)
+{
+	char **host = arg;
+
+	if (*host != NULL && strstr(path, *host) != NULL)
+		*host = NULL;
+}
+
+static bool
+has_archive(const struct fixture *f, unsigned no)
+{
+	char text[32], *host = text;
+
+	snprintf(text, sizeof(text), "192.0.%u.%u-", no >> 8, no & 0xff);
+	archives_walk(f, walk_host, &host);
+	return host == NULL;
+}
+
+/* The biggest of each bin, whatever others counted in another bin of the same snapshot. */
+static void
+the_top_ones_are_those_of_each_bin(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.config.create = "top 2";
+	fixture_open(&f, "src_host", 100);
+	for (unsigned bin = 0; bin < 3; bin++)
+		for (uint16_t i = 1; i <= 20; i++)
+			feed(&f, i, bin, i == 1 ? 50000 : i == 2 + bin ? 5000 >> bin : i);
+	publish(&f, 3, false);
+	/* The first one and another of each bin; and the others together. */
+	all_is_conserved(&f, 3, 5);
+	for (unsigned i = 1; i <= 4; i++)
+		assert_true(has_archive(&f, i));
+
+	/*
+	 * What comes late, or from the future, is ranked with the next bin: ten hosts of those are
+	 * smaller than two that came in time, but the two rows of host 19 together are not.
+	 */
+	for (uint16_t i = 5; i <= 14; i++)
+		feed(&f, i, i % 2 ? 0 : 1000, 10U + i);
+	feed(&f, 15, 3, 400);
+	feed(&f, 16, 3, 300);
+	feed(&f, 19, 1, 250);
+	feed(&f, 19, 3, 250);
+	publish(&f, 4, false);
+	for (unsigned i = 5; i <= 20; i++)
+		assert_int_equal(has_archive(&f, i), i == 15 || i == 19);
+	publish(&f, 5, false);
+	all_is_conserved(&f, 5, 7);
+	fixture_end(&f);
+}
+
 /* What the file holds, as one number. */
 static void
 walk_hash(const char *path, void *arg)
@@ -520,6 +577,7 @@ main(void)
 		cmocka_unit_test(long_silence_is_bounded),
 		cmocka_unit_test(absurd_times_do_no_harm),
 		cmocka_unit_test(keys_beyond_the_limit_share_an_archive),
+		cmocka_unit_test(the_top_ones_are_those_of_each_bin),
 		cmocka_unit_test(an_archive_of_another_shape_is_not_touched),
 		cmocka_unit_test(hostile_labels_stay_in_the_folder),
 		cmocka_unit_test(hostile_values_stay_below_their_path),
