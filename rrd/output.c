@@ -158,46 +158,54 @@ rows_configure(const struct output *o, struct rows_config *rows, char root[PATH_
 	return rows_config_parse(c->create != NULL ? c->create : "all", rows, e);
 }
 
+/* What is said of a plan begins with the directive at fault: so the configuration's line is found. */
+static int
+series_plan(const struct rrd_config *c, struct err *e)
+{
+	struct profile_rra rras[PROFILE_RRAS];
+
+	if (c->profile != PROFILE_CUSTOM)
+		return c->rra == NULL ? 0 : err_set(e, WEIR_EINVAL,
+		    "rrd_rra: it is for rrd_profile custom only: write that, or leave it out");
+	if (c->rra == NULL)
+		return err_set(e, WEIR_EINVAL, "rrd_profile: custom needs rrd_rra, which says what "
+		    "archives keep");
+	return profile_parse(c->rra, rras, e) > 0 ? 0 : -WEIR_EINVAL;
+}
+
+static int
+daemon_plan(const struct rrd_config *c, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct cached *cached = c->daemon != NULL ? cached_new(c->daemon, &why) : NULL;
+
+	if (c->daemon != NULL && cached == NULL)
+		return err_set(e, WEIR_EINVAL, "rrd_daemon: %s", why.text);
+	cached_free(cached);
+	return 0;
+}
+
 static int
 rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct rrd_config *c = o->config;
-
 	struct rows_config rows = { 0 };
 	char root[PATH_MAX];
-	struct err why = ERR_INIT;
+	int rc;
 
 	if (c->path == NULL && c->default_path == NULL)
-		return err_set(e, WEIR_EINVAL,
-		    "rrd %s: rrd_path is not set: say where the archives go", o->name);
-	if (c->profile == PROFILE_CUSTOM) {
-		struct profile_rra rras[PROFILE_RRAS];
-
-		if (c->rra == NULL)
-			return err_set(e, WEIR_EINVAL, "rrd %s: rrd_profile custom needs rrd_rra, "
-			    "which says what archives keep", o->name);
-		if (profile_parse(c->rra, rras, e) == 0)
-			return -WEIR_EINVAL;
-	} else if (c->rra != NULL) {
-		return err_set(e, WEIR_EINVAL, "rrd %s: rrd_rra is for rrd_profile custom only",
-		    o->name);
-	}
+		return err_set(e, WEIR_EINVAL, "rrd_path is not set: say where the archives go");
+	if ((rc = series_plan(c, e)) != 0)
+		return rc;
 	for (uint16_t i = 0; i < FIELD_COUNT; i++)
 		if (field_set_has(&o->fields, i) && fields[i].merge == FIELD_KEY &&
 		    fields[i].value == FIELD_TIME)
 			return err_set(e, WEIR_EINVAL,
-			    "rrd %s: with %s in aggregate every record would get an archive of "
-			    "its own: leave it out", o->name, fields[i].config);
-	if (rows_configure(o, &rows, root, &why) != 0 ||
-	    rows_config_check(&rows, &o->fields, &why) != 0)
-		return err_set(e, WEIR_EINVAL, "rrd %s: %s", o->name, why.text);
-	if (c->daemon != NULL) {
-		struct cached *cached = cached_new(c->daemon, e);
-
-		if (cached == NULL)
-			return -WEIR_EINVAL;
-		cached_free(cached);
-	}
+			    "aggregate: with %s every record would get an archive of its own: leave "
+			    "it out", fields[i].config);
+	if ((rc = rows_configure(o, &rows, root, e)) != 0 ||
+	    (rc = rows_config_check(&rows, &o->fields, e)) != 0 || (rc = daemon_plan(c, e)) != 0)
+		return rc;
 	field_set_add(&o->fields, F_FLOWS);
 	vc->bins = (struct bins){ .seconds = c->step, .epoch_aligned = true };
 	vc->refresh_s = c->step;

@@ -67,11 +67,12 @@ int
 rows_config_check(const struct rows_config *c, const struct field_set *set, struct err *e)
 {
 	struct field_set keys = *set;
+	struct err why = ERR_INIT;
 	char name[FILES_NAME_MAX];
+	int rc = c->pattern != NULL ?
+	    files_expand(c->pattern, 0, name_is_there, &keys, name, &why) : 0;
 
-	if (c->pattern == NULL)
-		return 0;
-	return files_expand(c->pattern, 0, name_is_there, &keys, name, e);
+	return rc == 0 ? 0 : err_set(e, (enum weir_errno)why.code, "rrd_path: %s", why.text);
 }
 
 /* A row, for the names that are made of it. */

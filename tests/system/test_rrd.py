@@ -128,15 +128,19 @@ def test_watched_rows_have_archives(tmp_path):
 
 @pytest.mark.parametrize("line,says", [
     ("rrd_path[r]: /x/$dst_host", "$dst_host is no primitive"),
-    ("rrd_create[r]: some", "write all, top N"),
-    ("rrd_daemon[r]: unix:relative", "is no address of rrdcached"),
-    ("rrd_profile[r]: custom", "needs rrd_rra"),
-    ("rrd_rra[r]: AVERAGE:0.5:1:600", "for rrd_profile custom only"),
+    ("rrd_create[r]: some", "'some': write all, top N"),
+    ("rrd_daemon[r]: unix:relative", "'unix:relative' is no address of rrdcached"),
+    ("rrd_profile[r]: custom", "custom needs rrd_rra"),
+    ("rrd_rra[r]: AVERAGE:0.5:1:600", "it is for rrd_profile custom only"),
+    ("aggregate[r]: src_host, timestamp_start", "with timestamp_start every record"),
 ])
 def test_what_cannot_be_meant_is_refused(tmp_path, line, says):
+    """At the line that says it, whose plugin and directive are named once."""
     file = tmp_path / "weir.conf"
-    kept = "\n".join(given for given in config(tmp_path, "/nowhere.pcap").splitlines()
-                     if given.split(":")[0].strip() != line.split(":")[0])
-    file.write_text(f"{kept}\n{line}\n")
+    name = line.split("[")[0]
+    kept = [given for given in config(tmp_path, "/nowhere.pcap").splitlines()
+            if given.split(":")[0].strip() != f"{name}[r]"]
+    file.write_text("\n".join(kept + [line, ""]))
     done = subprocess.run([WEIR, "check", "-f", file], capture_output=True, text=True)
-    assert done.returncode != 0 and says in done.stdout + done.stderr
+    assert done.returncode != 0
+    assert f"error: {file}:{len(kept) + 1}: rrd[r]: {name}: {says}" in done.stdout + done.stderr
