@@ -41,7 +41,7 @@ static const struct directive rrd_rows[] = {
 	           "with another one they are refused." },
 	{ .name = "rrd_heartbeat", .type = DIRECTIVE_SECONDS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(heartbeat), .max = 7 * 86400, .def = "0", .unit = "s",
-	    .doc = "Heartbeat of new archives; 0 means twice rrd_step." },
+	    .doc = "Heartbeat of new archives, not less than rrd_step; 0 means twice rrd_step." },
 	{ .name = "rrd_profile", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(profile), .words = "cacti|collectd|small|custom", .def = "cacti",
 	    .doc = "What archives keep, averages and maxima. cacti: 600 bins, 700 of 6, "
@@ -195,6 +195,11 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 
 	if (c->path == NULL && c->default_path == NULL)
 		return err_set(e, WEIR_EINVAL, "rrd_path is not set: say where the archives go");
+	/* An archive takes a value for unknown that is further from the last than its heartbeat. */
+	if (c->heartbeat != 0 && c->heartbeat < c->step)
+		return err_set(e, WEIR_EINVAL, "rrd_heartbeat: %" PRIu32 " s is less than rrd_step: "
+		    "archives would have no values at all: write %" PRIu32 " or more, or 0 for twice "
+		    "rrd_step", c->heartbeat, c->step);
 	if ((rc = series_plan(c, e)) != 0)
 		return rc;
 	for (uint16_t i = 0; i < FIELD_COUNT; i++)

@@ -538,6 +538,29 @@ a_plan_that_cannot_work_is_refused(void **state)
 	o.common.aggregate = "src_host, timestamp_start";
 	assert_int_equal(output_plan(&o, &vc, &e), -WEIR_EINVAL);
 	assert_non_null(strstr(e.text, "timestamp_start"));
+	o.common.aggregate = "src_host";
+	config.heartbeat = STEP - 1;
+	assert_int_equal(output_plan(&o, &vc, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "rrd_heartbeat: 299 s is less"));
+	assert_non_null(strstr(e.text, "write 300 or more"));
+}
+
+/* A heartbeat of one step is enough, as each bin is written. */
+static void
+the_shortest_heartbeat_keeps_values(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.config.heartbeat = STEP;
+	fixture_open(&f, "src_host", 100);
+	for (int64_t bin = 0; bin < 6; bin += 2)
+		feed(&f, 1, bin, 100);
+	publish(&f, 3, false);
+	publish(&f, 6, false);
+	all_is_conserved(&f, 6, 1);
+	fixture_end(&f);
 }
 
 static void
@@ -584,6 +607,7 @@ main(void)
 		cmocka_unit_test(two_cannot_write_one_folder),
 		cmocka_unit_test(the_engine_hands_over_closed_bins),
 		cmocka_unit_test(a_plan_that_cannot_work_is_refused),
+		cmocka_unit_test(the_shortest_heartbeat_keeps_values),
 		cmocka_unit_test(directives_have_their_defaults),
 	};
 
