@@ -41,26 +41,53 @@ struct cached {
 	char out[SEND_OCTETS], in[LINE_OCTETS];
 };
 
+/* Whether `text` is a number of a port, or the name of a service that has one. */
+static bool
+port_is_one(const char *text)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all;
+
+	/* getaddrinfo takes any number, and cuts it. */
+	if (text[strspn(text, "0123456789")] == '\0')
+		return strlen(text) <= 5 && strtoul(text, NULL, 10) - 1 < 65535;
+	if (getaddrinfo(NULL, text, &hints, &all) != 0)
+		return false;
+	freeaddrinfo(all);
+	return true;
+}
+
+static int
+address_error(const char *text, struct err *e)
+{
+	return err_set(e, WEIR_EINVAL, "'%s' is no address of rrdcached: write unix:/PATH (107 "
+	    "octets at most), HOST or HOST:PORT", text);
+}
+
 /* Divide "host:port", "[address]:port", "host" or "address" (IPv6). */
 static int
-host_parse(struct cached *c, const char *text)
+host_parse(struct cached *c, struct err *e)
 {
-	const char *end = text + strlen(text), *port = NULL;
+	const char *text = c->address, *end = text + strlen(text), *port = NULL;
 
 	if (*text == '[') {
 		text++;
 		if ((end = strchr(text, ']')) == NULL || (end[1] != '\0' && end[1] != ':'))
-			return -WEIR_EINVAL;
+			return address_error(c->address, e);
 		port = end[1] == ':' ? end + 2 : NULL;
 	} else if (strchr(text, ':') != NULL && strchr(text, ':') == strrchr(text, ':')) {
 		end = strchr(text, ':');
 		port = end + 1;
 	}
 	if (end == text || (port != NULL && *port == '\0'))
-		return -WEIR_EINVAL;
+		return address_error(c->address, e);
+	if (port != NULL && !port_is_one(port))
+		return err_set(e, WEIR_EINVAL, "'%s': %s is no port: write one from 1 to 65535",
+		    c->address, port);
 	c->host = strndup(text, (size_t)(end - text));
 	c->port = strdup(port != NULL ? port : DEFAULT_PORT);
-	return c->host != NULL && c->port != NULL ? 0 : -WEIR_ENOMEM;
+	if (c->host != NULL && c->port != NULL)
+		return 0;
+	return err_set(e, WEIR_ENOMEM, "rrdcached: no memory");
 }
 
 struct cached *
@@ -76,18 +103,14 @@ cached_new(const char *address, struct err *e)
 		return NULL;
 	}
 	c->fd = -1;
-	if (path != address || *path == '/') {
-		if (*path != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-			rc = -WEIR_EINVAL;
-		else if ((c->path = strdup(path)) == NULL)
-			rc = -WEIR_ENOMEM;
-	} else {
-		rc = host_parse(c, address);
-	}
+	if (path == address && *path != '/')
+		rc = host_parse(c, e);
+	else if (*path != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		rc = address_error(address, e);
+	else if ((c->path = strdup(path)) == NULL)
+		rc = err_set(e, WEIR_ENOMEM, "rrdcached: no memory");
 	if (rc == 0)
 		return c;
-	err_set(e, WEIR_EINVAL, "'%s' is no address of rrdcached: write unix:/PATH (107 octets "
-	    "at most), HOST or HOST:PORT", address);
 	cached_free(c);
 	return NULL;
 }

@@ -216,10 +216,50 @@ one_rrdcached_is_the_same(void **state)
 	scratch_free(dir);
 }
 
+static const struct {
+	const char *address, *says; /* NULL: it is one */
+} addresses[] = {
+	{ "unix:/run/rrdcached.sock", NULL },
+	{ "/run/rrdcached.sock", NULL },
+	{ "localhost", NULL },
+	{ "localhost:1", NULL },
+	{ "localhost:65535", NULL },
+	{ "[::1]:42217", NULL },
+	{ "[::1]", NULL },
+	{ "::1", NULL },
+	{ "localhost:0", "0 is no port" },
+	{ "localhost:65536", "65536 is no port" },
+	{ "[::1]:99999", "99999 is no port" },
+	{ "localhost:18446744073709551617", "is no port" },
+	{ "localhost:-1", "-1 is no port" },
+	{ "localhost:42217x", "42217x is no port" },
+	{ "localhost:", "is no address" },
+	{ ":42217", "is no address" },
+	{ "[::1]42217", "is no address" },
+	{ "unix:relative", "is no address" },
+	{ "unix:", "is no address" },
+};
+
+static void
+addresses_are_looked_at(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct err e = ERR_INIT;
+		struct cached *c = cached_new(addresses[i].address, &e);
+
+		if ((c != NULL) != (addresses[i].says == NULL) ||
+		    (c == NULL && strstr(e.text, addresses[i].says) == NULL))
+			fail_msg("%s: %s", addresses[i].address, c != NULL ? "taken" : e.text);
+		cached_free(c);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_looked_at),
 		cmocka_unit_test(whose_socket_it_is_not_is_another),
 		cmocka_unit_test(hostile_answers_end_the_connection),
 		cmocka_unit_test(a_dripping_rrdcached_is_given_up),

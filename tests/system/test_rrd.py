@@ -130,6 +130,8 @@ def test_watched_rows_have_archives(tmp_path):
     ("rrd_path[r]: /x/$dst_host", "$dst_host is no primitive"),
     ("rrd_create[r]: some", "'some': write all, top N"),
     ("rrd_daemon[r]: unix:relative", "'unix:relative' is no address of rrdcached"),
+    ("rrd_daemon[r]: localhost:99999", "'localhost:99999': 99999 is no port: write one from 1 to "
+     "65535"),
     ("rrd_heartbeat[r]: 59", "59 s is less than rrd_step: archives would have no values at all: "
      "write 60 or more"),
     ("rrd_profile[r]: custom", "custom needs rrd_rra"),
