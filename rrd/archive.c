@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <rrd.h>
 #include <stdio.h>
@@ -25,12 +26,15 @@ static const char template[] = "bytes:packets:flows";
 static const char overtaken[] = "illegal attempt to update";
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 
-/* librrd's words for what went wrong, with the path where they lack it. */
+/* librrd's words for what went wrong, with the path where they lack it; it may have none. */
 static int
 archive_error(struct err *e, const char *path)
 {
+	int why = errno;
 	const char *text = rrd_get_error();
 
+	if (text[0] == '\0')
+		text = why != 0 ? strerror(why) : "librrd does not say what went wrong";
 	if (strstr(text, path) != NULL)
 		return err_set(e, WEIR_EIO, "%s", text);
 	return err_set(e, WEIR_EIO, "%s: %s", path, text);
@@ -58,6 +62,43 @@ file_is_empty(const char *path)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
 }
 
+/*
+ * Why `path`, of `octets`, could not be made. librrd has no word for a disk that is full, and makes
+ * other calls before it returns: so try the like of it.
+ */
+static int
+create_error(struct err *e, const char *path, off_t octets)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	int fd;
+
+	if (rrd_test_error())
+		return archive_error(e, path);
+	snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash - path + 1) : 1,
+	    slash != NULL ? path : ".");
+	fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		errno = posix_fallocate(fd, 0, octets);
+		close(fd);
+	}
+	return archive_error(e, path);
+}
+
+/* How many octets an archive of `shape` has, or some less. */
+static off_t
+shape_octets(const struct archive_shape *shape)
+{
+	struct profile_rra rras[PROFILE_RRAS];
+	size_t n = profile_rras(shape->profile, shape->custom, shape->step_s, rras);
+	size_t octets = sizeof(stat_head_t) + N_SOURCES * (sizeof(ds_def_t) + sizeof(pdp_prep_t)) +
+	    n * (sizeof(rra_def_t) + N_SOURCES * sizeof(cdp_prep_t));
+
+	for (size_t i = 0; i < n; i++)
+		octets += rras[i].rows * N_SOURCES * sizeof(rrd_value_t);
+	return (off_t)octets;
+}
+
 int
 archive_create(const char *path, const struct archive_shape *shape, int64_t start,
     struct err *e)
@@ -77,9 +118,9 @@ archive_create(const char *path, const struct archive_shape *shape, int64_t star
 	if (file_is_empty(path) && unlink(path) != 0)
 		return err_set(e, WEIR_EIO, "%s: %s", path, strerror(errno));
 	rrd_clear_error();
-	if (rrd_create_r2(path, shape->step_s, (time_t)start, 1, NULL, NULL, argc, argv) != 0)
-		return archive_error(e, path);
-	return 0;
+	if (rrd_create_r2(path, shape->step_s, (time_t)start, 1, NULL, NULL, argc, argv) == 0)
+		return 0;
+	return create_error(e, path, shape_octets(shape));
 }
 
 /* Whether data source `key` ("ds[bytes].type") is one of ours. */
@@ -203,6 +244,7 @@ archive_check(const char *path, const struct archive_shape *shape, int64_t *last
 	if (rc != 0)
 		return rc;
 	rrd_clear_error();
+	errno = 0;
 	info = rrd_info_r(path);
 	if (info == NULL)
 		return archive_error(e, path);
@@ -448,6 +490,7 @@ archive_update(const char *path, const struct archive_bin *bins, size_t n, int64
 			argv[i] = text[i];
 		}
 		rrd_clear_error();
+		errno = 0;
 		if (rrd_update_r(path, template, (int)take, argv) != 0) {
 			bool late = strstr(rrd_get_error(), overtaken) != NULL;
 			int rc = archive_error(e, path);
@@ -477,7 +520,7 @@ archive_create_rates(const char *path, int64_t start, uint32_t step_s, const dou
 	snprintf(rra, sizeof(rra), "RRA:AVERAGE:0.5:1:%zu", n > 0 ? n : 1);
 	rrd_clear_error();
 	if (rrd_create_r2(path, step_s, (time_t)start, 0, NULL, NULL, 2, create) != 0)
-		return archive_error(e, path);
+		return create_error(e, path, (off_t)(n * sizeof(rrd_value_t)));
 	for (size_t i = 0; i < n; i++) {
 		int64_t end = start + (int64_t)(i + 1) * step_s;
 

@@ -21,6 +21,7 @@
 #include "rrd/index.h"
 #include "rrd/journal.h"
 #include "rrd/known.h"
+#include "rrd/reasons.h"
 #include "rrd/rows.h"
 
 #define AT(member) offsetof(struct rrd_config, member)
@@ -124,9 +125,9 @@ struct making {
 	uint32_t next;            /* archive in known.order, not in a round yet */
 	int indexed;              /* 0, or why nothing can be appended to the journal */
 	struct fill_result fr;
-	uint64_t failed;          /* archives, */
-	int rc, append_rc;        /* or 0; the first failure, and the first of the journal */
-	struct err why, append_why;
+	struct reasons failed;    /* archives, */
+	int append_rc;            /* and the journal: 0, or the first failure */
+	struct err append_why;
 };
 
 /* The folder that all outputs share, to `root` (PATH_MAX), and the pattern of names, or NULL. */
@@ -354,10 +355,8 @@ archive_fill(struct making *m, struct known *k, struct journal_round *round)
 		k->seen = x->times.closed;
 	if (!archive_expired(x, m->c, k))
 		rc = fill_archive(&x->known, k, &x->items, &x->times, round, &m->fr, &why);
-	if (rc != 0 && m->failed++ == 0) {
-		m->rc = rc;
-		m->why = why;
-	}
+	if (rc != 0)
+		reasons_add(&m->failed, x->known.folder, &why);
 	if (k->carry_changed)
 		carry_put(k, round);
 }
@@ -410,21 +409,6 @@ round_make(void *arg)
 	if (round->n > 0 && round_append(m, round))
 		x->rounds.n++;
 	return true;
-}
-
-/* What was the matter with making them. Returns 0, or the first failure with `e`. */
-static int
-making_result(const struct making *m, struct err *e)
-{
-	if (m->rc == 0) {
-		*e = m->append_why;
-		return m->append_rc;
-	}
-	*e = m->why;
-	if (m->failed > 1)
-		err_set(e, (enum weir_errno)m->why.code, "%.400s (and %" PRIu64 " more)",
-		    m->why.text, m->failed - 1);
-	return m->rc;
 }
 
 /* Begin to make the rounds of the snapshot whose items have been collected. */
@@ -572,11 +556,9 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	m = rounds_begin(x, c);
 	x->rounds.arg = &m;
 	failure = delivery_run(&x->delivery, &x->rounds, s->last, &dr, &why);
-	rc = making_result(&m, e);
-	if (rc == 0 && failure != 0) {
-		rc = failure;
-		*e = why;
-	}
+	rc = reasons_tell(&m.failed, x->known.folder, e);
+	rc = reasons_join(rc, e, m.append_rc, &m.append_why);
+	rc = reasons_join(rc, e, failure, &why);
 	if (s->last)
 		unkept = carries_unkept(&x->known);
 	dr.refused += unkept;
@@ -590,10 +572,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	}
 	rows_account(o, r, &m.fr, &dr);
 	failure = archives_expire(o, s->last, &why);
-	if (rc == 0 && failure != 0) {
-		rc = failure;
-		*e = why;
-	}
+	rc = reasons_join(rc, e, failure, &why);
 	waiting_show(o);
 	log_debug(LOG_RRD, "rrd %s: %" PRIu64 " rows, %" PRIu64 " bins told%s, in %.3f s",
 	    o->name, r->rows, dr.bins, dr.flushed ? ", all written" : "",
