@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <rrd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -369,6 +370,7 @@ graph_main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc < 0 ? 0 : rc;
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a fault of the disk, said as such */
 	if (graph_make(&o, &e) != 0) {
 		fprintf(stderr, "weir graph: %s\n", e.text);
 		return 1;

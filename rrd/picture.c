@@ -2,6 +2,7 @@
 #include "rrd/picture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <rrd.h>
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * Okabe and Ito's palette, which colour-blind people tell apart, without its black (the
@@ -350,27 +353,83 @@ head_add(struct arguments *a, const struct picture *p, const struct labels *l)
 	argument(a, "COMMENT:%9s\\l", "last");
 }
 
-/* Write the picture to its file, "-" being standard output. */
+/* Where a picture is written. */
+struct image {
+	FILE *f;
+	char path[PATH_MAX];  /* of the file itself, */
+	char fresh[PATH_MAX]; /* and of what takes its place; empty: it is written in place */
+};
+
+/*
+ * Open what the picture `file` is written to: a file beside it, with its mode. In place only what
+ * is no file: standard output ("-"), a pipe, a device.
+ */
+static int
+image_open(struct image *x, const char *file, struct err *e)
+{
+	struct stat st = { .st_mode = S_IFREG | 0666 };
+	bool there = stat(file, &st) == 0;
+	mode_t mask = there ? 0 : umask(0);
+	int fd;
+
+	if (!there)
+		(void)umask(mask); /* there is no other way to know it */
+	x->fresh[0] = '\0';
+	if (strcmp(file, "-") == 0 || !S_ISREG(st.st_mode)) {
+		x->f = file[0] == '-' && file[1] == '\0' ? stdout : fopen(file, "wb");
+		return x->f != NULL ? 0 : err_set(e, WEIR_EIO, "%s: %s", file, strerror(errno));
+	}
+	/* Where it is a link, that stays. */
+	if (realpath(file, x->path) == NULL)
+		snprintf(x->path, sizeof(x->path), "%s", file);
+	if ((size_t)snprintf(x->fresh, sizeof(x->fresh), "%s.XXXXXX", x->path) >=
+	    sizeof(x->fresh))
+		return err_set(e, WEIR_EINVAL, "%s: too long a name", file);
+	if ((fd = mkostemp(x->fresh, O_CLOEXEC)) < 0)
+		return err_set(e, WEIR_EIO, "%s: %s", x->fresh, strerror(errno));
+	(void)fchmod(fd, st.st_mode & 0777 & ~mask);
+	if ((x->f = fdopen(fd, "wb")) == NULL)
+		abort(); /* some octets: the machine is out of memory */
+	return 0;
+}
+
+/* All is written, unless `why` says that it could not be. Returns 0 or an errno. */
+static int
+image_close(struct image *x, int why)
+{
+	if (why == 0 && (fflush(x->f) != 0 || ferror(x->f)))
+		why = errno;
+	if (x->fresh[0] != '\0' && why == 0 && fsync(fileno(x->f)) != 0)
+		why = errno;
+	if (x->f != stdout && fclose(x->f) != 0 && why == 0)
+		why = errno;
+	if (x->fresh[0] == '\0')
+		return why;
+	if (why == 0 && rename(x->fresh, x->path) != 0)
+		why = errno;
+	if (why != 0)
+		(void)unlink(x->fresh);
+	return why;
+}
+
+/* Write the picture to its file. What was there stays when that fails. */
 static int
 image_write(const struct picture *p, const rrd_info_t *info, struct err *e)
 {
-	bool out = strcmp(p->file, "-") == 0;
-	FILE *f = out ? stdout : fopen(p->file, "wb");
-	size_t n = 0;
+	struct image x;
+	int rc, why = 0;
 
-	if (f == NULL)
-		return err_set(e, WEIR_EIO, "%s: %s", p->file, strerror(errno));
-	for (; info != NULL; info = info->next)
-		if (strcmp(info->key, "image") == 0 && info->type == RD_I_BLO)
-			n += fwrite(info->value.u_blo.ptr, 1, info->value.u_blo.size, f);
-	if (fflush(f) != 0 || ferror(f) || n == 0) {
-		err_set(e, WEIR_EIO, "%s: %s", p->file,
-		    n == 0 ? "no picture came about" : strerror(errno));
-		n = 0;
-	}
-	if (!out)
-		fclose(f);
-	return n > 0 ? 0 : -WEIR_EIO;
+	while (info != NULL && (strcmp(info->key, "image") != 0 || info->type != RD_I_BLO))
+		info = info->next;
+	if (info == NULL || info->value.u_blo.size == 0)
+		return err_set(e, WEIR_EIO, "%s: no picture came about", p->file);
+	if ((rc = image_open(&x, p->file, e)) != 0)
+		return rc;
+	if (fwrite(info->value.u_blo.ptr, info->value.u_blo.size, 1, x.f) != 1)
+		why = errno;
+	if ((why = image_close(&x, why)) != 0)
+		return err_set(e, WEIR_EIO, "%s: %s", p->file, strerror(why));
+	return 0;
 }
 
 int

@@ -30,7 +30,9 @@ struct picture {
 	size_t rest;             /* how many more rows are in the total */
 };
 
-/* Draw `p`. Returns 0 or -WEIR_EIO with `e`. */
+/*
+ * Draw `p`. Returns 0; or -WEIR_E... with `e`: what was in the place of the file is as it was.
+ */
 int picture_draw(const struct picture *p, struct err *e);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/rrd/scratch.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <sys/resource.h>
 
 #include "rrd/files.h"
 #include "rrd/graph.h"
@@ -180,6 +182,66 @@ pictures_are_drawn(void **state)
 	}
 }
 
+/* How many files are in `dir`. */
+static unsigned
+files_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned n = 0;
+
+	assert_non_null(d);
+	for (const struct dirent *f; (f = readdir(d)) != NULL;)
+		n += f->d_type == DT_REG;
+	closedir(d);
+	return n;
+}
+
+/*
+ * A picture that cannot be written as a whole, here as files may not be so long, leaves the one
+ * before it; and a new one takes its mode, and leaves a link to it a link.
+ */
+static void
+a_picture_is_whole_or_the_old_one(void **state)
+{
+	static char buf[1 << 22];
+	char *dir = scratch_new(), out[256], link[256], end[24];
+	struct rlimit limit, small;
+	struct stat st;
+
+	(void)state;
+	archives_make(dir, BINS);
+	snprintf(out, sizeof(out), "%s/a.png", dir);
+	snprintf(link, sizeof(link), "%s/link.png", dir);
+	snprintf(end, sizeof(end), "%lld", (long long)(START + BINS * STEP));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 12000; /* of what is drawn from, but not of a picture */
+	for (int there = 0; there < 2; there++) {
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		assert_int_equal(graph(dir, out, end, NULL, NULL), 1);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_int_equal(files_in(dir), there);
+		if (!there) {
+			FILE *f = fopen(out, "w");
+
+			assert_non_null(f);
+			fputs("the old one", f);
+			fclose(f);
+		}
+	}
+	assert_int_equal(picture_read(out, buf, sizeof(buf)), strlen("the old one"));
+	assert_int_equal(chmod(out, 0604), 0);
+	assert_int_equal(symlink("a.png", link), 0);
+	assert_int_equal(graph(dir, link, end, NULL, NULL), 0);
+	assert_true(picture_read(out, buf, sizeof(buf)) > 20000);
+	assert_int_equal(lstat(out, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0604);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(files_in(dir), 1);
+	scratch_free(dir);
+}
+
 /* How many colours something is filled with in the SVG `text`. */
 static unsigned
 colours_of(char *text)
@@ -245,6 +307,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_are_drawn),
+		cmocka_unit_test(a_picture_is_whole_or_the_old_one),
 		cmocka_unit_test(no_two_rows_look_the_same),
 		cmocka_unit_test(an_index_cannot_point_elsewhere),
 	};
