@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "lib/progress.h"
@@ -21,7 +22,8 @@
 
 struct options {
 	const char *view, *out, *key, *rrd_path;
-	const char *start, *end, *title, *daemon;
+	const char *start, *end, *title, *daemon; /* start NULL: a day before the end */
+	const char *range;         /* or the start that it means */
 	unsigned top, width, height;
 	/* worked out of these */
 	int64_t from, to;          /* s since 1970 */
@@ -32,8 +34,8 @@ static void
 usage(FILE *to)
 {
 	fputs("usage: weir graph VIEW -o FILE [options]\n"
-	      "  -o, --output FILE     picture to write: .png, or .svg by its ending\n"
-	      "  -s, --start TIME      -1h, -2d, or seconds since 1970 (default -1d)\n"
+	      "  -o, --output FILE     picture to write: .png, or .svg by its ending; -: PNG to stdout\n"
+	      "  -s, --start TIME      -1h, -2d, or seconds since 1970 (default: a day before --end)\n"
 	      "  -e, --end TIME        likewise (default now)\n"
 	      "  -r, --range RANGE     the last day, week, month or year before --end, in place of "
 	      "--start\n"
@@ -112,7 +114,7 @@ option_take(int c, const char *arg, struct options *o)
 		o->end = arg;
 		return true;
 	case 'r':
-		return range_option(arg, &o->start);
+		return range_option(arg, &o->range);
 	case 'k':
 		o->key = arg;
 		return true;
@@ -137,14 +139,33 @@ option_take(int c, const char *arg, struct options *o)
 	}
 }
 
+/* Whether the options can be meant together; says what else to write. */
+static bool
+options_check(const struct options *o)
+{
+	const char *slash = strrchr(o->out, '/'), *name = slash != NULL ? slash + 1 : o->out;
+	const char *dot = strrchr(name, '.');
+
+	if (o->start != NULL && o->range != NULL) {
+		fprintf(stderr, "weir graph: --start and --range: give one of them\n");
+		return false;
+	}
+	if (dot == NULL || dot == name || strcasecmp(dot, ".png") == 0 ||
+	    strcasecmp(dot, ".svg") == 0)
+		return true;
+	fprintf(stderr, "weir graph: --output %s: pictures are PNG or SVG: write a name that ends "
+	    "in .png or .svg\n", o->out);
+	return false;
+}
+
 /* Returns 0; 2 when called wrongly; -1 when only help was asked for. */
 static int
 options_parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	*o = (struct options){ .start = "-1d", .end = "now", .top = 10, .width = 800,
-		.height = 300, .rrd_path = GRAPH_RRD_PATH };
+	*o = (struct options){ .end = "now", .top = 10, .width = 800, .height = 300,
+		.rrd_path = GRAPH_RRD_PATH };
 	optind = 0; /* the caller may have parsed options of its own */
 	while ((c = getopt_long(argc, argv, "o:s:e:r:k:n:h", long_options, NULL)) != -1) {
 		if (c == 'h') {
@@ -159,7 +180,7 @@ options_parse(int argc, char **argv, struct options *o)
 		return 2;
 	}
 	o->view = argv[optind];
-	return 0;
+	return options_check(o) ? 0 : 2;
 }
 
 /* What --start and --end mean; each may lean on the other ("end-1h"). */
@@ -168,12 +189,15 @@ times_parse(struct options *o, struct err *e)
 {
 	rrd_time_value_t from, to;
 	time_t from_s, to_s;
-	const char *wrong = rrd_parsetime(o->start, &from);
+	const char *start = o->start != NULL ? o->start : o->range;
+	const char *wrong = rrd_parsetime(o->end, &to);
 
 	if (wrong != NULL)
-		return err_set(e, WEIR_EINVAL, "--start %s: %s", o->start, wrong);
-	if ((wrong = rrd_parsetime(o->end, &to)) != NULL)
 		return err_set(e, WEIR_EINVAL, "--end %s: %s", o->end, wrong);
+	if (start == NULL) /* one of them has to stand by itself */
+		start = to.type == RELATIVE_TO_START_TIME ? "-1d" : "end-1d";
+	if ((wrong = rrd_parsetime(start, &from)) != NULL)
+		return err_set(e, WEIR_EINVAL, "--start %s: %s", start, wrong);
 	rrd_clear_error();
 	if (rrd_proc_start_end(&from, &to, &from_s, &to_s) != 0)
 		return err_set(e, WEIR_EINVAL, "%s", rrd_get_error());

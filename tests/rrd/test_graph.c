@@ -92,16 +92,20 @@ archives_make(const char *dir, unsigned bins)
 	known_close(&ks);
 }
 
-/* Run `weir graph links -o out --rrd-path dir`, from START on, with `option` `value`. */
+/* Run `weir graph links -o out --rrd-path dir`, from START on or a --range, with `option` `value`. */
 static int
 graph(const char *dir, const char *out, const char *end, const char *option,
     const char *value)
 {
 	char start[24];
-	const char *argv[] = { "graph", "links", "-o", out, "--rrd-path", dir, "--start", start,
-		"--end", end, option, value, NULL };
+	const char *argv[] = { "graph", "links", "-o", out, "--rrd-path", dir, "--end", end,
+		"--start", start, option, value, NULL };
 	int argc = option == NULL ? 10 : 12;
 
+	if (option != NULL && strcmp(option, "--range") == 0) {
+		memmove(&argv[8], &argv[10], 3 * sizeof(*argv)); /* in place of --start */
+		argc = 10;
+	}
 	argv[argc] = NULL;
 	snprintf(start, sizeof(start), "%lld", (long long)START);
 	return graph_main(argc, (char **)(uintptr_t)argv);
@@ -180,6 +184,47 @@ pictures_are_drawn(void **state)
 		}
 		scratch_free(dir);
 	}
+}
+
+static const struct {
+	const char *says, *out, *options[5];
+	int want;
+} calls[] = {
+	{ "the day before the end that is given", "a.png", { "-e", "1500086400" }, 0 },
+	{ "and before one that leans on the start", "a.png", { "-e", "start+1h" }, 0 },
+	{ "the last day", "a.png", { NULL }, 0 },
+	{ "a start behind the end", "a.png", { "-s", "1500086401", "-e", "1500086400" }, 1 },
+	{ "a start and a range", "a.png", { "-s", "-1h", "-r", "day" }, 2 },
+	{ "in the other order, too", "a.png", { "-r", "day", "-s", "-1h" }, 2 },
+	{ "a range before an end", "a.png", { "-r", "week", "-e", "1500086400" }, 0 },
+	{ "a picture of another kind", "a.jpg", { NULL }, 2 },
+	{ "endings in capitals", "a.SVG", { NULL }, 0 },
+	{ "no ending", "a", { NULL }, 0 },
+	{ "a dot above it only", "./a", { NULL }, 0 },
+};
+
+static void
+what_is_asked_for_can_be_meant(void **state)
+{
+	char *dir = scratch_new();
+
+	(void)state;
+	archives_make(dir, 3);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		const char *argv[16] = { "graph", "links", "--rrd-path", dir, "-o" };
+		char out[256];
+		int argc = 6, rc;
+
+		snprintf(out, sizeof(out), "%s/%s", dir, calls[i].out);
+		argv[5] = out;
+		for (const char *const *o = calls[i].options; *o != NULL; o++)
+			argv[argc++] = *o;
+		rc = graph_main(argc, (char **)(uintptr_t)argv);
+		if (rc != calls[i].want || (access(out, F_OK) == 0) != (rc == 0))
+			fail_msg("%s: exit %d", calls[i].says, rc);
+		(void)unlink(out);
+	}
+	scratch_free(dir);
 }
 
 /* How many files are in `dir`. */
@@ -307,6 +352,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_are_drawn),
+		cmocka_unit_test(what_is_asked_for_can_be_meant),
 		cmocka_unit_test(a_picture_is_whole_or_the_old_one),
 		cmocka_unit_test(no_two_rows_look_the_same),
 		cmocka_unit_test(an_index_cannot_point_elsewhere),
