@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -218,6 +219,13 @@ text_set(json_t *to, const char *name, const char *text)
 		json_object_set_new(to, name, json_string(text));
 }
 
+/* Whether what is shown is taken away. */
+static bool
+takes(const struct request *q)
+{
+	return q->reset || (q->clear && q->action != ACT_CLEAR);
+}
+
 /* What to ask weir; NULL when something is wrong with it, which has been said. */
 static json_t *
 request_make(const struct request *q)
@@ -240,6 +248,7 @@ request_make(const struct request *q)
 	json_object_set_new(to, "all", json_boolean(q->all));
 	json_object_set_new(to, "reset", json_boolean(q->reset));
 	json_object_set_new(to, "clear", json_boolean(q->clear));
+	json_object_set_new(to, "confirm", json_boolean(takes(q)));
 	if (q->order != NULL)
 		order_set(q, to);
 	json_object_set_new(to, "match", match);
@@ -356,6 +365,27 @@ answer_print(const struct request *q, struct link *l, const json_t *head, struct
 	return EXIT_SUCCESS;
 }
 
+/* Tell weir that what it reset is out; before that it would put it back, were we to die. */
+static int
+reset_confirm(const struct request *q, struct link *l, struct err *e)
+{
+	struct err why = ERR_INIT;
+	json_t *to;
+
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		err_set(e, WEIR_EIO, "standard output: %s; nothing was reset", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	to = json_object();
+	text_set(to, "cmd", "memory");
+	text_set(to, "ask", "confirm");
+	text_set(to, "view", q->table);
+	if (link_ask(l, to, &why) != NULL)
+		return EXIT_SUCCESS;
+	err_set(e, why.code, "%s; what was shown may not have been reset", why.text);
+	return EXIT_FAILURE;
+}
+
 /* pmacct's own place where somebody called it by that name, and something listens there. */
 static const char *
 default_path(const char *name)
@@ -386,6 +416,8 @@ client_memory(int argc, char **argv)
 		json_decref(request);
 	else if ((head = link_ask(l, request, &e)) != NULL)
 		status = answer_print(&q, l, head, &e);
+	if (status == EXIT_SUCCESS && takes(&q))
+		status = reset_confirm(&q, l, &e);
 	link_close(l);
 	if (e.code != 0)
 		fprintf(stderr, "ERROR: %s\n", e.text);

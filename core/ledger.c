@@ -104,34 +104,48 @@ ledger_is_crowded(const struct ledger *l, uint64_t now)
 	       (now >= l->next_sweep || l->next_sweep > now + SWEEP_EVERY);
 }
 
-static bool
-row_is_idle(const struct ledger *l, uint32_t row, uint64_t now)
+uint32_t
+ledger_drop(struct ledger *l, bool (*goes)(const void *arg, uint32_t row), const void *arg)
 {
-	uint64_t last = ledger_seen(l, ledger_row(l, row))->last;
+	uint32_t before = l->table.n, left = 0, first = 0;
 
-	return now > last && now - last > l->keep;
+	while (first < before && !goes(arg, first))
+		first++;
+	if (first == before)
+		return 0;
+	if (l->moved == NULL)
+		l->moved = calloc(l->table.max, sizeof(*l->moved));
+	if (l->moved == NULL)
+		return 0;
+	for (uint32_t i = 0; i < before; i++)
+		l->moved[i] = goes(arg, i) ? LEDGER_GONE : left++;
+	l->sweeps++;
+	table_renumber(&l->table, l->moved, left);
+	return before - left;
+}
+
+struct idling {
+	const struct ledger *l;
+	uint64_t now;
+};
+
+static bool
+row_is_idle(const void *arg, uint32_t row)
+{
+	const struct idling *i = arg;
+	uint64_t last = ledger_seen(i->l, ledger_row(i->l, row))->last;
+
+	return i->now > last && i->now - last > i->l->keep;
 }
 
 /* Let rows go that have been idle for l->keep. */
 static void
 ledger_sweep(struct ledger *l, uint64_t now)
 {
-	uint32_t before = l->table.n, left = 0, first = 0;
+	const struct idling idle = { l, now };
 
 	l->next_sweep = now + SWEEP_EVERY;
-	while (first < before && !row_is_idle(l, first, now))
-		first++;
-	if (first == before)
-		return;
-	if (l->moved == NULL)
-		l->moved = calloc(l->table.max, sizeof(*l->moved));
-	if (l->moved == NULL)
-		return;
-	for (uint32_t i = 0; i < before; i++)
-		l->moved[i] = row_is_idle(l, i, now) ? LEDGER_GONE : left++;
-	l->sweeps++;
-	table_renumber(&l->table, l->moved, left);
-	l->evictions += before - left;
+	l->evictions += ledger_drop(l, row_is_idle, &idle);
 }
 
 /* Let rows have what belongs to them, of this slab or of one before. */

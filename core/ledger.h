@@ -109,6 +109,13 @@ ledger_seen(const struct ledger *l, const uint8_t *row)
 	return (const struct ledger_seen *)(const void *)(row + l->seen_offset);
 }
 
+/*
+ * Let the rows go that `goes` tells, whose sums stay in the totals; returns how many (the caller
+ * holds the lock). Where some went, l->moved tells where the others are.
+ */
+uint32_t ledger_drop(struct ledger *l, bool (*goes)(const void *arg, uint32_t row),
+    const void *arg);
+
 /* Forget all rows and totals (the caller holds the lock). */
 void ledger_clear(struct ledger *l, uint64_t now);
 

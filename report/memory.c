@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
+
 /*
  * The publisher counts into the ledger, and report/query.c reads it: between them there
  * is nothing left to do. pmacct's sizes say nothing here, where max_entries bounds the
@@ -60,39 +62,103 @@ memory_close(struct output *o)
 }
 
 void
-memory_take_off(struct memory *m, const struct ledger *l, uint8_t *rows, uint32_t n)
+memory_follow(struct memory *m, const struct ledger *l)
 {
-	if (m->ledger_cleared != l->cleared || m->sweeps != l->sweeps)
-		m->n = 0; /* other rows have those numbers now */
+	if (m->ledger_cleared == l->cleared && m->sweeps == l->sweeps)
+		return;
+	m->n = 0; /* other rows have those numbers now */
+	m->generation++;
 	m->ledger_cleared = l->cleared;
 	m->sweeps = l->sweeps;
-	for (uint32_t i = 0; i < m->n && i < n; i++)
-		sums_take_off(rowspec_sums(l->rs, rows + (size_t)i * l->table.row_octets),
-		    &m->taken[i]);
 }
 
-bool
-memory_shows(const struct memory *m, uint32_t i, const struct sums *s)
+/* Have room for what is taken of row `i` and those before it. */
+static void
+taken_grow(struct memory *m, uint32_t i)
 {
-	static const struct sums none;
+	uint32_t n = i + i / 2 + 64;
+	struct sums *grown;
 
-	return i >= m->n || !sums_equal(s, &none) || sums_equal(&m->taken[i], &none);
+	if (i < m->n)
+		return;
+	if ((grown = realloc(m->taken, n * sizeof(*grown))) == NULL)
+		abort(); /* smaller than the table that is in memory already */
+	memset(grown + m->n, 0, (n - m->n) * sizeof(*grown));
+	m->taken = grown;
+	m->n = n;
+}
+
+static uint64_t
+left_of(uint64_t total, uint64_t taken)
+{
+	return total > taken ? total - taken : 0;
+}
+
+struct sums
+memory_take(struct memory *m, uint32_t i, const struct sums *total)
+{
+	struct sums left;
+
+	taken_grow(m, i);
+	left = (struct sums){ left_of(total->packets, m->taken[i].packets),
+		left_of(total->bytes, m->taken[i].bytes),
+		left_of(total->flows, m->taken[i].flows) };
+	sums_add(&m->taken[i], &left);
+	return left;
 }
 
 void
-memory_take(struct memory *m, uint32_t i, const struct sums *s)
+memory_put_back(struct memory *m, uint32_t i, const struct sums *s)
 {
-	if (i >= m->n) {
-		uint32_t n = i + i / 2 + 64;
-		struct sums *grown = realloc(m->taken, n * sizeof(*grown));
+	sums_take_off(&m->taken[i], s);
+}
 
-		if (grown == NULL)
-			abort(); /* smaller than the table that is in memory already */
-		memset(grown + m->n, 0, (n - m->n) * sizeof(*grown));
-		m->taken = grown;
-		m->n = n;
+void
+memory_clear(struct memory *m, struct ledger *l, bool alone)
+{
+	uint64_t now = clock_real();
+
+	memory_follow(m, l);
+	if (alone) {
+		ledger_clear(l, now);
+		memory_follow(m, l);
+		m->n = 0;
 	}
-	sums_add(&m->taken[i], s);
+	m->generation++;
+	m->cleared = now;
+	for (uint32_t i = l->table.n; i-- > 0;)
+		(void)memory_take(m, i, rowspec_sums_get(l->rs, ledger_row(l, i)));
+}
+
+struct tidying {
+	const struct memory *m;
+	const struct ledger *l;
+};
+
+static bool
+row_is_taken(const void *arg, uint32_t row)
+{
+	const struct tidying *t = arg;
+
+	return row < t->m->n &&
+	    sums_equal(&t->m->taken[row], rowspec_sums_get(t->l->rs, ledger_row(t->l, row)));
+}
+
+void
+memory_tidy(struct memory *m, struct ledger *l)
+{
+	const struct tidying t = { m, l };
+	uint32_t before = l->table.n, left = 0;
+
+	memory_follow(m, l);
+	if (m->pending > 0 || ledger_drop(l, row_is_taken, &t) == 0)
+		return;
+	for (uint32_t i = 0; i < m->n && i < before; i++)
+		if (l->moved[i] != LEDGER_GONE)
+			m->taken[left++] = m->taken[i];
+	m->n = left;
+	m->generation++;
+	m->sweeps = l->sweeps;
 }
 
 const struct output_ops memory_output = {

@@ -17,28 +17,45 @@ struct memory_config {
 	const char *path; /* of a socket of its own; NULL: none */
 };
 
-/* o->priv of a memory output. Clients' threads hold `lock` from reading to resetting. */
+/*
+ * o->priv of a memory output. Clients' threads hold `lock` while they look at it or change it,
+ * and only so long; who needs the ledger's lock, too, takes it second.
+ */
 struct memory {
 	pthread_mutex_t lock;
 	uint64_t cleared;          /* ns since 1970, by a client; 0: never */
+	unsigned pending;          /* clients that took what they may have to give back */
+	uint64_t generation;       /* changes when row numbers do, and when all was cleared */
+	struct sums *taken;        /* by clients, by row number, of `n` rows */
+	uint32_t n;
 
 	/* private */
-	struct sums *taken;        /* by row number, of `n` rows */
-	uint32_t n;
 	uint64_t ledger_cleared, sweeps; /* of the ledger whose row numbers these are */
 };
 
+/* See whether the row numbers of `l` are still those that `m` knows. Under both locks. */
+void memory_follow(struct memory *m, const struct ledger *l);
+
 /*
- * Take off the `n` rows at `rows`, copied from `l` from its first one on, what clients have
- * taken before. Returns whether to show row `i`: memory_shows. The caller holds `lock`.
+ * Take row `i`, of which `*total` was counted in all: returns what was left of that, and is now
+ * taken. Under the lock, as those below.
  */
-void memory_take_off(struct memory *m, const struct ledger *l, uint8_t *rows, uint32_t n);
+struct sums memory_take(struct memory *m, uint32_t i, const struct sums *total);
 
-/* Whether row `i`, whose sums are `s` by now, is there: one taken whole is not. */
-bool memory_shows(const struct memory *m, uint32_t i, const struct sums *s);
+/* `s` of row `i`, which was taken, is there again. */
+void memory_put_back(struct memory *m, uint32_t i, const struct sums *s);
 
-/* Row `i` is taken: `s` is what it was shown with. */
-void memory_take(struct memory *m, uint32_t i, const struct sums *s);
+/*
+ * Forget all rows of `l`: for good where the ledger is this table's `alone`, else for its
+ * clients. Under both locks.
+ */
+void memory_clear(struct memory *m, struct ledger *l, bool alone);
+
+/*
+ * Let rows of `l` go of which all is taken: this table alone has them. Not while some may have to
+ * be put back. Under both locks.
+ */
+void memory_tidy(struct memory *m, struct ledger *l);
 
 extern const struct output_ops memory_output;
 extern const struct directive_set memory_directives;

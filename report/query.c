@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <jansson.h>
+#include <linux/sockios.h>
 
 #include "report/query_config.h"
 #include "report/query_memory.h"
@@ -28,6 +30,7 @@ struct connection {
 	int fd;
 	struct reply reply;
 	struct query_marks marks;
+	struct catch_taken taken; /* by the last request */
 	size_t len;
 	char line[QUERY_LINE_MAX];
 };
@@ -148,13 +151,15 @@ request_answer(struct connection *c, const json_t *request)
 {
 	const json_t *cmd = json_object_get(request, "cmd");
 
+	reply_taken(&c->reply);
+	query_memory_settle(request, &c->taken);
 	publisher_refresh(c->engine->publisher);
 	if (!json_is_string(cmd))
 		answer_error(c, "\"cmd\" is missing: one of " COMMANDS);
 	else if (strcmp(json_string_value(cmd), "view") == 0)
 		view_answer(c, request);
 	else if (strcmp(json_string_value(cmd), "memory") == 0)
-		query_memory(c->engine, request, c->table, &c->reply);
+		query_memory(c->engine, request, c->table, &c->reply, &c->taken);
 	else if (strcmp(json_string_value(cmd), "config") == 0)
 		query_config(c->engine, json_is_true(json_object_get(request, "all")),
 		    &c->reply);
@@ -201,10 +206,23 @@ lines_answer(struct connection *c)
 	memmove(c->line, from, c->len);
 }
 
+/*
+ * Whether the client has read all that it was sent, now that recv said `n`: one that closes its
+ * end with something unread there breaks the connection (unix(7)).
+ */
+static bool
+has_read_all(int fd, ssize_t n)
+{
+	int unread = 0;
+
+	return n >= 0 || (errno == EAGAIN && ioctl(fd, SIOCOUTQ, &unread) == 0 && unread == 0);
+}
+
 void
 query_serve(struct engine *en, const char *table, int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
+	ssize_t n = 0;
 
 	if (c == NULL)
 		return;
@@ -213,7 +231,7 @@ query_serve(struct engine *en, const char *table, int fd)
 	c->fd = fd;
 	reply_init(&c->reply, fd);
 	while (!c->reply.broken) {
-		ssize_t n = recv(fd, c->line + c->len, sizeof(c->line) - c->len, 0);
+		n = recv(fd, c->line + c->len, sizeof(c->line) - c->len, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -227,6 +245,7 @@ query_serve(struct engine *en, const char *table, int fd)
 			break;
 		}
 	}
+	catch_settle(&c->taken, !c->taken.by_word && !c->reply.broken && has_read_all(fd, n));
 	query_marks_fini(&c->marks);
 	reply_fini(&c->reply);
 	free(c);

@@ -7,7 +7,7 @@
  *
  *   {"cmd": "view", "view": NAME [, "sort": "bytes"|"packets"|"flows"] [, "top": N]
  *       [, "delta": true]}            rows of a ledger
- *   {"cmd": "memory" [, "view": NAME] [, "ask": "rows"|"sums"|"status"|"clear"] ...}
+ *   {"cmd": "memory" [, "view": NAME] [, "ask": "rows"|"sums"|"status"|"clear"|"confirm"] ...}
  *                                     what pmacct's client asks of a memory table
  *   {"cmd": "views"}                  what can be shown, and how full it is
  *   {"cmd": "exporters"}              who sends to us
@@ -24,6 +24,8 @@
  *   {"cmd": "config" [, "all": true]} what the directives are set to, by lines of the
  *                                     configuration or by default, too; secrets are null
  *   {"cmd": "reload"}                 read lists and maps anew; a row for each problem
+ *
+ * A blank comes at once: the request is taken, and is answered however long that takes.
  *
  * An answer is a line with a JSON object; when that has "ok": true, a line with an
  * object for each row follows, then {"end": true, "rows": N}:
@@ -50,7 +52,9 @@
  * "memory" takes "form" (formatted, csv, json, event_formatted, event_csv), "separator",
  * "epoch", "utc" and "num_protos" (how values are written), "sort" and "top", "fields" (a
  * comma list) with "match" (an array of comma lists of values, '*' for any), and "reset":
- * what is shown will not be shown again. Its answer has "table", "entries", "max_entries",
+ * what is shown will not be shown again. It is put back into the table when the client leaves
+ * with some of the answer unread, or, with "confirm", unless the next request on the
+ * connection is "ask": "confirm", which says that the client has it. The answer has "table", "entries", "max_entries",
  * "cleared_s" where it was cleared, and "title"; a row is a line of text as a JSON string,
  * or with json the object; for "sums", an object of packets, bytes, flows and entries for
  * each list of values.
@@ -62,7 +66,7 @@
 
 #include "core/engine.h"
 
-#define QUERY_LINE_MAX 65536U
+#define QUERY_LINE_MAX 262144U /* room for QUERY_MATCHES lists of two addresses each */
 
 /*
  * Serve the client at `fd`, a connected stream socket, until it leaves, breaks the

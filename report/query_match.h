@@ -33,8 +33,23 @@ int query_match_add(struct query_match *m, const char *values, struct err *e);
 
 size_t query_match_count(const struct query_match *m);
 
-/* Whether `row`, laid out by `rs`, is of list `i`. What a row has not is 0. */
-bool query_match_is(
-    const struct query_match *m, size_t i, const struct rowspec *rs, const uint8_t *row);
+/*
+ * Lists whose values are of the same fields, by these values. Rows are looked up once in each
+ * group, however many lists there are. Call it when all are added. Returns 0 or
+ * -WEIR_ENOMEM.
+ */
+int query_match_index(struct query_match *m);
+
+typedef void query_match_fn(void *arg, uint32_t list);
+
+/*
+ * Call `each` for every list that `row`, laid out by `rs`, is of, in no order. What a row has
+ * not is 0.
+ */
+void query_match_each(const struct query_match *m, const struct rowspec *rs,
+    const uint8_t *row, query_match_fn *each, void *arg);
+
+/* How often a row is looked up. */
+size_t query_match_groups(const struct query_match *m);
 
 #endif

@@ -13,11 +13,8 @@
 #include "report/query_match.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
-/* Rows may be picked by several lists; but so many times a row, and this often, at most. */
-#define HITS_EACH  4U
-#define HITS_LEAST 65536U
 
-enum ask { ASK_ROWS, ASK_SUMS, ASK_STATUS, ASK_CLEAR };
+enum ask { ASK_ROWS, ASK_SUMS, ASK_STATUS, ASK_CLEAR, ASK_CONFIRM };
 
 struct question {
 	enum ask ask;
@@ -30,11 +27,12 @@ struct question {
 	bool all;                  /* columns, also those of which the table has nothing */
 	bool reset;                /* what is shown */
 	bool clear;                /* the table, behind what is shown */
+	bool confirms;             /* it will say that it has what it reset */
 	struct query_match *match; /* NULL: all rows */
 };
 
 static const char *const asks[] = { [ASK_ROWS] = "rows", [ASK_SUMS] = "sums",
-	[ASK_STATUS] = "status", [ASK_CLEAR] = "clear" };
+	[ASK_STATUS] = "status", [ASK_CLEAR] = "clear", [ASK_CONFIRM] = "confirm" };
 static const char *const forms[] = { [PRINT_FORMATTED] = "formatted", [PRINT_CSV] = "csv",
 	[PRINT_EVENT_FORMATTED] = "event_formatted", [PRINT_EVENT_CSV] = "event_csv",
 	[PRINT_ROW_JSON] = "json", [PRINT_JSON] = NULL };
@@ -45,22 +43,6 @@ static const struct {
 	{ "bytes", offsetof(struct sums, bytes) },
 	{ "packets", offsetof(struct sums, packets) },
 	{ "flows", offsetof(struct sums, flows) },
-};
-
-/* A row that was picked, and for which list of values. */
-struct hit {
-	uint64_t value; /* that it is sorted by */
-	uint32_t row, list;
-};
-
-/* Rows of a table, less what clients have taken, and those that were picked. */
-struct catch {
-	uint8_t *rows;
-	size_t octets;
-	uint32_t n;
-	struct hit *hits;
-	size_t n_hits, room;
-	bool cut; /* lists fit more than that */
 };
 
 static void *
@@ -125,6 +107,8 @@ match_read(struct question *q, const json_t *request, struct err *e)
 		if (query_match_add(q->match, json_string_value(list), e) != 0)
 			return -e->code;
 	}
+	if (query_match_index(q->match) != 0)
+		return err_set(e, WEIR_ENOMEM, "no memory");
 	return 0;
 }
 
@@ -136,12 +120,13 @@ question_read(struct question *q, const json_t *request, struct err *e)
 	int form = word_get(request, "form", forms, N(forms), PRINT_FORMATTED);
 
 	if (ask < 0)
-		return err_set(e, WEIR_EINVAL, "\"ask\" is none of rows, sums, status, clear");
+		return err_set(e, WEIR_EINVAL, "\"ask\" is none of rows, sums, status, clear, "
+		    "confirm");
 	if (form < 0)
 		return err_set(e, WEIR_EINVAL, "there is no such form: write formatted, csv, json, "
 		    "event_formatted or event_csv");
 	q->ask = (enum ask)ask;
-	q->clear = ask == ASK_CLEAR || json_is_true(json_object_get(request, "clear"));
+	q->clear = json_is_true(json_object_get(request, "clear"));
 	q->form = (enum print_form)form;
 	q->separator = separator == NULL ? ',' : !json_is_string(separator) ? '\0'
 	    : print_separator(json_string_value(separator));
@@ -153,6 +138,7 @@ question_read(struct question *q, const json_t *request, struct err *e)
 		.utc = json_is_true(json_object_get(request, "utc")) };
 	q->all = json_is_true(json_object_get(request, "all"));
 	q->reset = json_is_true(json_object_get(request, "reset"));
+	q->confirms = json_is_true(json_object_get(request, "confirm"));
 	if (sort_read(q, request, e) != 0 || match_read(q, request, e) != 0)
 		return -e->code;
 	if (q->reset && q->match == NULL)
@@ -161,100 +147,7 @@ question_read(struct question *q, const json_t *request, struct err *e)
 	return 0;
 }
 
-/* Copy the ledger's rows. Memory is had before the publisher has to wait. */
-static void
-catch_copy(struct catch *c, struct ledger *l)
-{
-	uint32_t room = 0;
-
-	c->octets = l->table.row_octets;
-	ledger_lock(l);
-	while (l->table.n > room) {
-		room = l->table.n + l->table.n / 8 + 64;
-		ledger_unlock(l);
-		free(c->rows);
-		c->rows = must(malloc(room * c->octets));
-		ledger_lock(l);
-	}
-	c->n = l->table.n;
-	if (c->n > 0)
-		memcpy(c->rows, l->table.rows, c->n * c->octets);
-}
-
-static const struct sums *
-catch_sums(const struct catch *c, const struct ledger *l, uint32_t row)
-{
-	return rowspec_sums_get(l->rs, c->rows + row * c->octets);
-}
-
-static void
-catch_add(struct catch *c, const struct question *q, const struct sums *s, uint32_t row,
-    uint32_t list)
-{
-	if (c->n_hits == (size_t)HITS_EACH * c->n + HITS_LEAST) {
-		c->cut = true;
-		return;
-	}
-	if (c->n_hits == c->room) {
-		c->room = c->room * 2 + 256;
-		c->hits = must(realloc(c->hits, c->room * sizeof(*c->hits)));
-	}
-	c->hits[c->n_hits++] = (struct hit){ .row = row, .list = list,
-		.value = q->sorted ? *(const uint64_t *)(const void *)((const char *)s +
-		                         sorts[q->by].offset) : 0 };
-}
-
-/* How many lists rows are looked up in. */
-static size_t
-list_count(const struct question *q)
-{
-	return q->match != NULL ? query_match_count(q->match) : 1;
-}
-
-/* As pmacct: what two lists fit is there twice. */
-static void
-catch_pick(struct catch *c, const struct question *q, const struct memory *m,
-    const struct ledger *l)
-{
-	for (uint32_t list = 0; list < list_count(q) && !c->cut; list++)
-		for (uint32_t i = 0; i < c->n; i++) {
-			const struct sums *s = catch_sums(c, l, i);
-
-			if (memory_shows(m, i, s) && (q->match == NULL ||
-			        query_match_is(q->match, list, l->rs, c->rows + i * c->octets)))
-				catch_add(c, q, s, i, list);
-		}
-}
-
-static int
-hit_compare(const void *a, const void *b)
-{
-	const struct hit *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value > y->value ? -1 : 1;
-	if (x->list != y->list)
-		return x->list < y->list ? -1 : 1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
-/* Take what is shown: rows that were picked twice are shown twice, but count once. */
-static void
-catch_take(const struct catch *c, struct memory *m, const struct ledger *l)
-{
-	bool *done = must(calloc(c->n + 1, sizeof(*done)));
-
-	for (size_t i = 0; i < c->n_hits; i++) {
-		uint32_t row = c->hits[i].row;
-
-		if (!done[row])
-			memory_take(m, row, catch_sums(c, l, row));
-		done[row] = true;
-	}
-	free(done);
-}
-
-/* Whether nobody else has the ledger: then it is cleared for good, else for clients. */
+/* Whether nobody else has the ledger: then what is cleared is gone for good. */
 static bool
 ledger_is_alone(const struct output *o)
 {
@@ -266,50 +159,16 @@ ledger_is_alone(const struct output *o)
 }
 
 static void
-catch_take_all(const struct catch *c, struct memory *m, const struct ledger *l)
+output_clear(const struct output *o)
 {
-	for (uint32_t i = 0; i < c->n; i++) {
-		const struct sums *s = catch_sums(c, l, i);
-
-		if (memory_shows(m, i, s))
-			memory_take(m, i, s);
-	}
-}
-
-/*
- * Copy the rows, pick those that are asked for, and take away what is to be reset or
- * cleared: nothing is counted in between.
- */
-static void
-catch_make(struct catch *c, const struct question *q, struct memory *m,
-    const struct output *o)
-{
+	struct memory *m = o->priv;
 	struct ledger *l = o->view->ledger;
-	bool alone = ledger_is_alone(o), clear = q->clear;
 
-	catch_copy(c, l);
-	memory_take_off(m, l, c->rows, c->n);
-	/* Where it might have to be cut it stays. */
-	if (clear && q->ask != ASK_CLEAR && list_count(q) > HITS_EACH &&
-	    list_count(q) * c->n > (size_t)HITS_EACH * c->n + HITS_LEAST) {
-		c->cut = true;
-		clear = false;
-	}
-	if (clear && alone)
-		ledger_clear(l, clock_real());
+	pthread_mutex_lock(&m->lock);
+	ledger_lock(l);
+	memory_clear(m, l, ledger_is_alone(o));
 	ledger_unlock(l);
-	if (q->ask != ASK_CLEAR)
-		catch_pick(c, q, m, l);
-	if (q->sorted)
-		qsort(c->hits, c->n_hits, sizeof(*c->hits), hit_compare);
-	if (q->top != 0 && q->top < c->n_hits)
-		c->n_hits = q->top;
-	if (clear && !alone)
-		catch_take_all(c, m, l);
-	else if (q->reset && !clear && !c->cut)
-		catch_take(c, m, l);
-	if (clear)
-		m->cleared = clock_real();
+	pthread_mutex_unlock(&m->lock);
 }
 
 static void
@@ -349,12 +208,13 @@ sums_reply(const struct catch *c, const struct question *q, const struct output 
 	size_t at = 0;
 
 	reply_columns(r, NULL, 0);
-	for (size_t list = 0; list < list_count(q); list++) {
+	for (size_t list = 0; list < (q->match != NULL ? query_match_count(q->match) : 1);
+	     list++) {
 		struct sums s = { 0 };
 		size_t first = at;
 
 		for (; at < c->n_hits && c->hits[at].list == list; at++)
-			sums_add(&s, catch_sums(c, o->view->ledger, c->hits[at].row));
+			sums_add(&s, catch_sums(c, at));
 		if (!field_set_has(&o->fields, F_FLOWS))
 			s.flows = 0; /* as pmacct, which does not count them then */
 		reply_row_start(r);
@@ -364,40 +224,64 @@ sums_reply(const struct catch *c, const struct question *q, const struct output 
 	}
 }
 
+/* The head of an answer about `n` entries. */
 static void
-memory_reply(struct question *q, const struct output *o, struct reply *r)
+head_reply(const struct output *o, size_t n, struct reply *r)
 {
 	struct memory *m = o->priv;
-	struct ledger *l = o->view->ledger;
-	struct catch c = { 0 };
 	uint64_t cleared;
 
 	pthread_mutex_lock(&m->lock);
-	catch_make(&c, q, m, o);
 	cleared = m->cleared;
 	pthread_mutex_unlock(&m->lock);
-
-	if (c.cut) {
-		reply_error(r, "the lists fit too many rows: ask for fewer at a time");
-		free(c.rows);
-		free(c.hits);
-		return;
-	}
 	reply_start(r, "memory");
 	reply_text(r, "table", o->name);
-	reply_uint(r, "entries", c.n_hits);
-	reply_uint(r, "max_entries", l->table.max);
+	reply_uint(r, "entries", n);
+	reply_uint(r, "max_entries", o->view->ledger->table.max);
 	if (cleared != 0)
 		reply_uint(r, "cleared_s", (clock_real() - cleared) / CLOCK_S);
-	if (q->ask == ASK_ROWS)
-		rows_reply(&c, q, o, r);
-	else if (q->ask == ASK_SUMS)
-		sums_reply(&c, q, o, r);
-	else
-		reply_columns(r, NULL, 0);
+}
+
+static void
+caught_reply(const struct question *q, const struct output *o, struct reply *r,
+    struct catch_taken *taken)
+{
+	bool rows = q->ask == ASK_ROWS; /* sums are by list, and of all */
+	const struct catch_wish w = { .match = q->match, .sorted = q->sorted && rows,
+		.by = sorts[q->by].offset, .top = rows ? q->top : 0, .take = q->reset || q->clear, .clear = q->clear,
+		.alone = ledger_is_alone(o) };
+	struct catch c = { 0 };
+	int rc = catch_rows(&c, &w, o->priv, o->view->ledger, r, taken);
+
+	taken->by_word = q->confirms;
+	if (rc == -WEIR_EFULL) {
+		reply_error(r, "the lists fit too many rows: ask for fewer at a time");
+	} else if (rc == 0) {
+		head_reply(o, c.n_hits, r);
+		if (q->ask == ASK_ROWS)
+			rows_reply(&c, q, o, r);
+		else if (q->ask == ASK_SUMS)
+			sums_reply(&c, q, o, r);
+		else
+			reply_columns(r, NULL, 0);
+		reply_end(r);
+	}
+	catch_fini(&c);
+}
+
+static void
+memory_reply(const struct question *q, const struct output *o, struct reply *r,
+    struct catch_taken *taken)
+{
+	if (q->ask != ASK_CLEAR && q->ask != ASK_CONFIRM) {
+		caught_reply(q, o, r, taken);
+		return;
+	}
+	if (q->ask == ASK_CLEAR)
+		output_clear(o);
+	head_reply(o, 0, r);
+	reply_columns(r, NULL, 0);
 	reply_end(r);
-	free(c.rows);
-	free(c.hits);
 }
 
 /* The memory table called `name`, or without one the only one that there is. */
@@ -433,7 +317,7 @@ memory_find(const struct engine *en, const char *name, struct err *e)
 
 void
 query_memory(const struct engine *en, const json_t *request, const char *table,
-    struct reply *r)
+    struct reply *r, struct catch_taken *taken)
 {
 	const char *name = json_string_value(json_object_get(request, "view"));
 	struct question q = { .ask = ASK_ROWS };
@@ -443,6 +327,14 @@ query_memory(const struct engine *en, const json_t *request, const char *table,
 	if (o == NULL || question_read(&q, request, &e) != 0)
 		reply_error(r, e.text);
 	else
-		memory_reply(&q, o, r);
+		memory_reply(&q, o, r, taken);
 	query_match_free(q.match);
+}
+
+void
+query_memory_settle(const json_t *request, struct catch_taken *taken)
+{
+	const char *said = json_string_value(json_object_get(request, "ask"));
+
+	catch_settle(taken, !taken->by_word || (said != NULL && strcmp(said, asks[ASK_CONFIRM]) == 0));
 }

@@ -2,6 +2,7 @@
 #include "report/reply.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,6 +56,24 @@ name_put(struct reply *r, const char *name)
 	text_line_json(&r->line, name);
 	put(r, ": ");
 	r->comma = true;
+}
+
+void
+reply_taken(struct reply *r)
+{
+	put(r, " "); /* JSON may begin with it */
+	reply_flush(r);
+}
+
+bool
+reply_is_abandoned(struct reply *r)
+{
+	struct pollfd p = { .fd = r->fd };
+
+	/* Not one that only has no more requests: its side alone is shut. */
+	if (!r->broken && poll(&p, 1, 0) == 1)
+		r->broken = (p.revents & (POLLHUP | POLLERR)) != 0;
+	return r->broken;
 }
 
 void

@@ -34,6 +34,12 @@ struct reply_column {
 void reply_init(struct reply *r, int fd);
 void reply_fini(struct reply *r);
 
+/* Tell the client that its request is taken: from now on it waits for as long as it takes. */
+void reply_taken(struct reply *r);
+
+/* Whether the client has hung up, or weir has, as it ends: long work is in vain then. */
+bool reply_is_abandoned(struct reply *r);
+
 /* A whole answer: {"ok": false, "error": `text`}. */
 void reply_error(struct reply *r, const char *text);
 

@@ -21,6 +21,7 @@
 #include "core/engine.h"
 #include "core/stats.h"
 #include "lib/clock.h"
+#include "report/catch.h"
 #include "report/memory.h"
 #include "report/print.h"
 #include "report/query.h"
@@ -638,7 +639,7 @@ test_line_without_end(void **state)
 	send_text(x, line, len);
 	free(line);
 	head = line_read(x);
-	assert_non_null(strstr(text(head, "error"), "one line of fewer than 65536"));
+	assert_non_null(strstr(text(head, "error"), "one line of fewer than 262144"));
 	json_decref(head);
 	assert_null(line_read(x)); /* and then it hangs up */
 }
@@ -819,6 +820,96 @@ test_memory_bound(void **state)
 	}
 }
 
+static void
+fields_said(char *names, char *list, size_t room, unsigned said)
+{
+	static const char *const unset[] = { "src_port", "tos", "vlan", "src_as", "dst_as",
+		"src_mask", "dst_mask", "tag", "tag2" };
+	size_t at = 0, len = 0;
+
+	for (unsigned k = 0; k < sizeof(unset) / sizeof(unset[0]); k++) {
+		at += (size_t)snprintf(names + at, room - at, "%s%s", k > 0 ? "," : "", unset[k]);
+		len += (size_t)snprintf(list + len, room - len, "%s%s", k > 0 ? "," : "",
+		    (said >> k & 1) != 0 ? "0" : "*");
+	}
+}
+
+/*
+ * Of 200 rows that 512 lists fit, each by wildcards of its own, more are picked than may be; but
+ * before that it is seen that the client has gone, or that weir ends.
+ */
+static void
+test_memory_abandoned(void **state)
+{
+	struct fixture *x = *state;
+	struct output *o = x->en->outputs[0];
+	struct catch_taken taken = { 0 };
+	struct catch_wish w = { .take = true };
+	struct err e = ERR_INIT;
+	struct query_match *m;
+	char names[128], list[128];
+	int fds[2];
+
+	for (uint8_t i = 1; i <= 200; i++)
+		feed(x, i, 100);
+	pass(x);
+	fields_said(names, list, sizeof(names), 0);
+	m = query_match_new(names, &e);
+	assert_non_null(m);
+	for (unsigned said = 0; said < 512; said++) {
+		fields_said(names, list, sizeof(names), said);
+		assert_int_equal(query_match_add(m, list, &e), 0);
+	}
+	assert_int_equal(query_match_index(m), 0);
+	w.match = m;
+	for (int ends = 0; ends < 3; ends++) {
+		struct catch c = { 0 };
+		struct reply r;
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		reply_init(&r, fds[0]);
+		if (ends == 1)
+			close(fds[1]);
+		else if (ends == 2)
+			(void)shutdown(fds[0], SHUT_RDWR);
+		else
+			(void)shutdown(fds[1], SHUT_WR); /* it has no more to ask, but waits */
+		assert_int_equal(catch_rows(&c, &w, o->priv, o->view->ledger, &r, &taken),
+		    ends > 0 ? -WEIR_EIO : -WEIR_EFULL);
+		assert_null(taken.memory);
+		catch_fini(&c);
+		reply_fini(&r);
+		close(fds[0]);
+		if (ends != 1)
+			close(fds[1]);
+	}
+	query_match_free(m);
+}
+
+/*
+ * Two copy the table before either takes: the second is shown what the first left of it, and what
+ * either puts back is there again.
+ */
+static void
+test_memory_taken_by_two(void **state)
+{
+	struct fixture *x = *state;
+	struct output *o = x->en->outputs[0];
+	struct memory *m = o->priv;
+	struct sums old = { 1, 100, 1 }, now = { 3, 250, 2 }, got;
+
+	got = memory_take(m, 5, &now);
+	assert_true(sums_equal(&got, &now));
+	got = memory_take(m, 5, &old); /* copied earlier */
+	assert_true(sums_equal(&got, &(struct sums){ 0 }));
+	now.packets = 10;
+	got = memory_take(m, 5, &now);
+	assert_true(sums_equal(&got, &(struct sums){ 7, 0, 0 }));
+	memory_put_back(m, 5, &(struct sums){ 3, 250, 2 });
+	got = memory_take(m, 5, &now);
+	assert_true(sums_equal(&got, &(struct sums){ 3, 250, 2 }));
+}
+
 /* What is reset or cleared is not shown again; the running totals go on. */
 static void
 test_memory_reset(void **state)
@@ -877,6 +968,8 @@ main(void)
 		TEST(test_books),
 		TEST(test_memory),
 		TEST(test_memory_bound),
+		TEST(test_memory_abandoned),
+		TEST(test_memory_taken_by_two),
 		TEST(test_memory_reset),
 		TEST(test_refused),
 		TEST(test_line_without_end),

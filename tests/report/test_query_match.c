@@ -32,6 +32,12 @@ row_make(struct rowspec *rs, uint8_t *row)
 	memcpy(row, keys, rs->key_octets);
 }
 
+static void
+list_count(void *arg, uint32_t list)
+{
+	*(int *)arg += list == 0;
+}
+
 static const struct {
 	const char *says, *names, *values;
 	int fits; /* -1: the values are refused */
@@ -80,8 +86,11 @@ test_cases(void **state)
 		int got = -1;
 
 		assert_non_null(m);
-		if (query_match_add(m, cases[i].values, &e) == 0)
-			got = query_match_is(m, 0, &rs, row);
+		if (query_match_add(m, cases[i].values, &e) == 0) {
+			assert_int_equal(query_match_index(m), 0);
+			got = 0;
+			query_match_each(m, &rs, row, list_count, &got);
+		}
 		if (got != cases[i].fits)
 			fail_msg("%s: %d (%s)", cases[i].says, got, e.text);
 		assert_true(got >= 0 || strstr(e.text, cases[i].names) != NULL);
@@ -118,6 +127,67 @@ test_bound(void **state)
 	query_match_free(m);
 }
 
+#define SEEN 64U
+
+static void
+list_see(void *arg, uint32_t list)
+{
+	bool *seen = arg;
+
+	assert_in_range(list, 0, SEEN - 1);
+	assert_false(seen[list]); /* once each */
+	seen[list] = true;
+}
+
+/* Each of many lists at once picks what it picks alone, and each kind of lists is looked up once. */
+static void
+test_many_lists(void **state)
+{
+	struct err e = ERR_INIT;
+	struct query_match *m = query_match_new("src_port,proto,class", &e);
+	bool seen[SEEN] = { false };
+	struct rowspec rs;
+	uint8_t row[512];
+	char list[64];
+
+	(void)state;
+	row_make(&rs, row);
+	for (unsigned i = 0; i < SEEN; i++) {
+		/* Lists 3, 19, 35 and 51 fit but for their wildcards, and 35 and 51 say "we". */
+		snprintf(list, sizeof(list), "%u,%s,%s", 440 + i % 16, i & 1 ? "tcp" : "*",
+		    i & 32 ? "we" : i & 16 ? "web" : "*");
+		assert_int_equal(query_match_add(m, list, &e), 0);
+	}
+	assert_int_equal(query_match_index(m), 0);
+	assert_int_equal(query_match_groups(m), 4);
+	query_match_each(m, &rs, row, list_see, seen);
+	for (unsigned i = 0; i < SEEN; i++)
+		assert_int_equal(seen[i], i == 3 || i == 19);
+	query_match_free(m);
+}
+
+/* Lists of the same values are each there, as often as they were given. */
+static void
+test_same_lists(void **state)
+{
+	struct err e = ERR_INIT;
+	struct query_match *m = query_match_new("proto", &e);
+	bool seen[SEEN] = { false };
+	struct rowspec rs;
+	uint8_t row[512];
+
+	(void)state;
+	row_make(&rs, row);
+	for (unsigned i = 0; i < SEEN; i++)
+		assert_int_equal(query_match_add(m, i % 3 == 0 ? "6" : i % 3 == 1 ? "tcp" : "udp", &e), 0);
+	assert_int_equal(query_match_index(m), 0);
+	assert_int_equal(query_match_groups(m), 1);
+	query_match_each(m, &rs, row, list_see, seen);
+	for (unsigned i = 0; i < SEEN; i++)
+		assert_int_equal(seen[i], i % 3 != 2);
+	query_match_free(m);
+}
+
 int
 main(void)
 {
@@ -125,6 +195,8 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_many_lists),
+		cmocka_unit_test(test_same_lists),
 	};
 
 	return cmocka_run_group_tests_name("query_match", tests, NULL, NULL);
