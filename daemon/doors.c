@@ -92,6 +92,7 @@ static const struct {
 	{ "pgsql", "this build has no PostgreSQL: configure it with libpq's headers" },
 	{ "kafka", "weir writes to no message broker" },
 	{ "amqp", "weir writes to no message broker" },
+	{ "mongodb", "weir writes to no MongoDB: use pgsql, mysql, sqlite3 or print" },
 };
 
 const struct output_ops *

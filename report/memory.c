@@ -18,6 +18,11 @@ static const struct directive memory_rows[] = {
 	    .offset = offsetof(struct memory_config, path),
 	    .doc = "A socket that shows this table alone, for weir show -p, also when called "
 		   "pmacct; who may use it is as for control_socket." },
+	{ .name = "imt_passwd",
+	    .type = DIRECTIVE_NOTICE,
+	    .scope = DIRECTIVE_PLUGIN,
+	    .doc = "Password that clients of old pmacct sent. Who may ask is a matter of the "
+		   "socket's permissions: its owner, and control_group." },
 	{ .name = "imt_buckets",
 	    .type = DIRECTIVE_NOTICE,
 	    .scope = DIRECTIVE_PLUGIN,

@@ -24,6 +24,8 @@ FILES = {
     "thresholds": "65000,10.0.0.0/33\n",
 }
 MISTAKES = [
+    ("=plugins: mongodb\nnfacctd_port: 1", 1, "weir writes to no MongoDB: use pgsql"),
+    ("=plugins: memory\nnfacctd_port: 1\nimt_passwd: x", 3, "Who may ask is a matter of the socket's"),
     ("=nfacctd_prot: 2100\nplugins: print\n", 1, "did you mean 'nfacctd_port'?"),
     ("=nfacctd_port: 2100\nplugin: print\n", 2, "did you mean 'plugins'?"),
     ("daemonize true", 4, "write 'daemonize: true'"),
@@ -173,4 +175,26 @@ def test_no_directive_of_pmacct_is_unknown(folder):
     assert len(keys) > 250
     out = check(folder, "nfacctd_port: 2100\nplugins: memory\n" +
                 "".join(f"{key}: false\n{key}: 1\n" for key in keys))
+    assert [x for x in out.stdout.splitlines() if "unknown directive" in x] == []
+
+
+PMACCTD = pathlib.Path("/usr/sbin/pmacctd")
+
+
+@pytest.mark.skipif(not PMACCTD.exists(), reason="pmacct is not installed")
+def test_no_key_of_pmacctd_is_unknown(folder):
+    """Nor are those that its documents leave out: all words in the program that it does not call
+    unknown. A wrong value ends it."""
+    words = sorted({w.decode() for w in re.findall(rb"\0([a-z][a-z0-9_]{2,60})(?=\0)",
+                                                   PMACCTD.read_bytes())} - {"sql_table_version"})
+    (folder / "words.conf").write_text("".join(f"{w}: no_value\n" for w in words) +
+                                       "sql_table_version: no_value\n")
+    out = subprocess.run([PMACCTD, "-f", "words.conf"], cwd=folder, capture_output=True, text=True,
+                         timeout=60)
+    said = out.stdout + out.stderr
+    assert "invalid 'sql_table_version' value" in said
+    keys = sorted(set(words) - set(re.findall(r"Unknown key: (\w+)\.", said)))
+    assert len(keys) > 450 and {"imt_passwd", "mongo_host", "plugins"} < set(keys)
+    out = check(folder, "nfacctd_port: 2100\nplugins: memory\n" +
+                "".join(f"{key}: false\n" for key in keys))
     assert [x for x in out.stdout.splitlines() if "unknown directive" in x] == []
