@@ -48,10 +48,10 @@ idle_note(struct settings *s)
 	for (unsigned i = 0; i < s->n_plugins && look.uses != NULL; i++) {
 		look.plugin = &s->plugins[i];
 		(void)directive_each(&output_directives, &s->config,
-		    &look.plugin->common, look.plugin->name, value_look, &look);
+		    &look.plugin->common, look.plugin->name, NULL, value_look, &look);
 		if (look.plugin->config != NULL)
 			(void)directive_each(look.plugin->ops->directives, &s->config,
-			    look.plugin->config, look.plugin->name, value_look, &look);
+			    look.plugin->config, look.plugin->name, NULL, value_look, &look);
 	}
 	for (size_t i = 0; i < s->config.n && look.uses != NULL; i++) {
 		const struct line_use *use = &look.uses[i];

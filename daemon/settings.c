@@ -447,9 +447,12 @@ settings_each(void *s, void (*each)(void *arg, const struct directive_value *v),
 	size_t n = filled_list(st, list);
 	int rc = 0;
 
-	for (size_t i = 0; i < n && rc == 0; i++)
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct plugin *p = list[i].plugin;
+
 		rc = directive_each(list[i].set, &st->config, list[i].config,
-		    list[i].plugin != NULL ? list[i].plugin->name : NULL, each, arg);
+		    p != NULL ? p->name : NULL, p != NULL ? p->ops->type : NULL, each, arg);
+	}
 	return rc;
 }
 

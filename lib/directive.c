@@ -322,9 +322,23 @@ row_line(const struct directive_set *set, const struct directive *d,
 	return found;
 }
 
+/* The name of row `d` that begins with `type` and '_', if it has such a one. */
+static const char *
+row_name(const struct directive_set *set, const struct directive *d, const char *type)
+{
+	size_t len = type != NULL ? strlen(type) : 0;
+
+	for (const struct directive *a = set->rows; len > 0 && a->name != NULL; a++)
+		if (a->alias_of != NULL && strcmp(a->alias_of, d->name) == 0 &&
+		    strncmp(a->name, type, len) == 0 && a->name[len] == '_')
+			return a->name;
+	return d->name;
+}
+
 int
 directive_each(const struct directive_set *set, const struct config *c, const void *cfg,
-    const char *plugin, void (*each)(void *arg, const struct directive_value *v), void *arg)
+    const char *plugin, const char *type,
+    void (*each)(void *arg, const struct directive_value *v), void *arg)
 {
 	for (const struct directive *d = set->rows; d->name != NULL; d++) {
 		struct directive_value v = { .row = d, .plugin = plugin };
@@ -343,6 +357,7 @@ directive_each(const struct directive_set *set, const struct config *c, const vo
 		}
 		v.text = d->secret ? NULL : text;
 		v.from = row_line(set, d, c, plugin);
+		v.name = v.from != NULL ? v.from->key : row_name(set, d, type);
 		each(arg, &v);
 		free(text);
 	}

@@ -164,6 +164,7 @@ void directive_print(const struct directive_set *set, const void *cfg,
 /* What a directive is set to. */
 struct directive_value {
 	const struct directive *row;
+	const char *name;               /* as the operator wrote it, or would: print_history */
 	const char *plugin;             /* NULL: for the whole */
 	const char *text;               /* as directive_print writes it; NULL: secret */
 	const struct config_line *from; /* the line that decided; NULL: the default */
@@ -171,10 +172,12 @@ struct directive_value {
 
 /*
  * Call `each` for those that directive_print writes, and say which line of `c` they are from
- * (directive_apply has filled `cfg` of it). Returns 0, or -WEIR_ENOMEM.
+ * (directive_apply has filled `cfg` of it). A plugin of type `type` ("print"; NULL with `plugin`) has
+ * directives of several names by that which begins with it. Returns 0, or -WEIR_ENOMEM.
  */
 int directive_each(const struct directive_set *set, const struct config *c, const void *cfg,
-    const char *plugin, void (*each)(void *arg, const struct directive_value *v), void *arg);
+    const char *plugin, const char *type,
+    void (*each)(void *arg, const struct directive_value *v), void *arg);
 
 /* Write the rows as a section of weir.conf.5 (man macros). */
 void directive_man(const struct directive_set *set, FILE *to);

@@ -38,7 +38,7 @@ value_row(void *arg, const struct directive_value *v)
 	if (v->from == NULL && !c->all)
 		return;
 	reply_row_start(c->r);
-	reply_text(c->r, "directive", v->row->name);
+	reply_text(c->r, "directive", v->name);
 	reply_text(c->r, "plugin", v->plugin != NULL ? v->plugin : "");
 	if (v->text != NULL)
 		reply_text(c->r, "value", v->text);

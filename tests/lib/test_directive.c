@@ -756,7 +756,7 @@ value_note(void *arg, const struct directive_value *v)
 	char *text = arg;
 	size_t n = strlen(text);
 
-	snprintf(text + n, 2048 - n, "%s[%s]=%s from %u\n", v->row->name,
+	snprintf(text + n, 2048 - n, "%s[%s]=%s from %u\n", v->name,
 	    v->plugin != NULL ? v->plugin : "", v->text != NULL ? v->text : "secret",
 	    v->from != NULL ? v->from->line : 0);
 }
@@ -774,16 +774,42 @@ test_each_says_where_from(void **state)
 	    "sql_refresh_time: 10\nprint_refresh_time: 20\npasswd: geheim\n"
 	    "daemonize: true\n");
 	directive_apply(&set, &f.c, "x", &f.got, &f.ps);
-	assert_int_equal(directive_each(&set, &f.c, &f.got, "x", value_note, text), 0);
+	assert_int_equal(directive_each(&set, &f.c, &f.got, "x", "print", value_note, text), 0);
 	assert_string_equal(text,
 	    "sampling_rate[x]=7 from 1\nmark[x]=0 from 0\ncache_size[x]=4194304 from 0\n"
-	    "refresh_time[x]=20 from 5\nsql_table[x]=acct from 0\n"
+	    "print_refresh_time[x]=20 from 5\nsql_table[x]=acct from 0\n"
 	    "overflow[x]=spool from 0\npasswd[x]=secret from 6\n");
 	text[0] = '\0';
-	assert_int_equal(directive_each(&set, &f.c, &f.got, NULL, value_note, text), 0);
+	assert_int_equal(directive_each(&set, &f.c, &f.got, NULL, NULL, value_note, text), 0);
 	assert_true(has_line(text, "daemonize[]=true from 7"));
 	assert_true(has_line(text, "nfacctd_port[]=2100 from 0"));
 	assert_null(strstr(text, "geheim"));
+	fixture_free(&f);
+}
+
+/* What nobody wrote has the name that is of the plugin's type. */
+static void
+test_each_names_what_is_default(void **state)
+{
+	static const struct { const char *type, *want; } cases[] = {
+		{ "print", "print_refresh_time[x]=60 from 0" },
+		{ "sql", "sql_refresh_time[x]=60 from 0" },
+		{ "prin", "refresh_time[x]=60 from 0" },
+		{ "memory", "refresh_time[x]=60 from 0" },
+		{ NULL, "refresh_time[x]=60 from 0" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_read(&f, "");
+	directive_apply(&set, &f.c, "x", &f.got, &f.ps);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[2048] = "";
+
+		assert_int_equal(directive_each(&set, &f.c, &f.got, "x", cases[i].type,
+		    value_note, text), 0);
+		assert_true(has_line(text, cases[i].want));
+	}
 	fixture_free(&f);
 }
 
@@ -823,6 +849,7 @@ main(void)
 		cmocka_unit_test(test_used_lines_are_known),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_each_says_where_from),
+		cmocka_unit_test(test_each_names_what_is_default),
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_many_problems),
 		cmocka_unit_test(test_man),

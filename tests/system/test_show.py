@@ -70,3 +70,5 @@ def test_config(running):
     assert (row["value"], row["from"]) == ("1000000", "default")
     assert set(written) < set(everything)
     assert ("print_output_file", "p") in everything and ("print_output_file", "m") not in everything
+    assert ("print_refresh_time", "p") in everything and ("sql_refresh_time", "m") in everything
+    assert ("sql_refresh_time", "p") not in everything
