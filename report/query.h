@@ -51,13 +51,13 @@
  *
  * "memory" takes "form" (formatted, csv, json, event_formatted, event_csv), "separator",
  * "epoch", "utc" and "num_protos" (how values are written), "sort" and "top", "fields" (a
- * comma list) with "match" (an array of comma lists of values, '*' for any), and "reset":
- * what is shown will not be shown again. It is put back into the table when the client leaves
- * with some of the answer unread, or, with "confirm", unless the next request on the
- * connection is "ask": "confirm", which says that the client has it. The answer has "table", "entries", "max_entries",
- * "cleared_s" where it was cleared, and "title"; a row is a line of text as a JSON string,
- * or with json the object; for "sums", an object of packets, bytes, flows and entries for
- * each list of values.
+ * comma list) with "match" (an array of comma lists of values, '*' for any), "reset": what
+ * is shown will not be shown again, and "clear": nor will any other row. What is so taken is put
+ * back into the table when the client leaves with some of the answer unread, or, with
+ * "confirm", unless the next request on the connection is "ask": "confirm", which says that
+ * the client has it. The answer has "table", "entries", "max_entries", "cleared_s" where it was
+ * cleared, and "title"; a row is a line of text as a JSON string, or with json the object; for
+ * "sums", an object of packets, bytes, flows and entries for each list of values.
  *
  * "books" has "balanced". Numbers belong together as of a cut that each request has made.
  */

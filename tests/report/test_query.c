@@ -954,6 +954,49 @@ test_memory_reset(void **state)
 	assert_string_equal(got, "192.0.2.1,tcp,1,1,5");
 }
 
+/*
+ * A table that is cleared behind what is shown: whoever does not confirm clears nothing; of what
+ * is confirmed the rows go, but not those of which more has come.
+ */
+static void
+test_memory_cleared_when_shown(void **state)
+{
+	static const char clear[] = "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\", "
+	    "\"top\": 1, \"sort\": \"bytes\", \"clear\": true, \"confirm\": true}";
+	struct fixture *x = *state;
+	char got[1024];
+	struct answer a;
+
+	for (int confirms = 0; confirms < 2; confirms++) {
+		for (uint8_t i = 1; i <= 3; i++)
+			feed(x, i, i);
+		pass(x);
+		a = ask(x, clear);
+		assert_int_equal(json_array_size(a.rows), 1);
+		answer_free(&a);
+		feed(x, 2, 70);
+		pass(x);
+		table_ask(x, confirms ? "'ask': 'confirm'" : "'ask': 'status'", got, sizeof(got));
+		table_ask(x, "'form': 'csv'", got, sizeof(got));
+		assert_string_equal(got, confirms ? "192.0.2.2,tcp,1,1,70"
+		    : "192.0.2.1,tcp,1,1,1|192.0.2.2,tcp,2,2,72|192.0.2.3,tcp,1,1,3");
+		a = ask(x, "{\"cmd\": \"view\", \"view\": \"talkers\"}");
+		assert_int_equal(number(a.head, "rows"), confirms ? 1 : 3);
+		answer_free(&a);
+	}
+	a = ask(x, "{\"cmd\": \"memory\", \"view\": \"talkers\", \"ask\": \"status\"}");
+	assert_int_equal(number(a.head, "cleared_s"), 0);
+	answer_free(&a);
+	feed(x, 3, 9); /* which has another number now */
+	feed(x, 2, 5);
+	pass(x);
+	table_ask(x, "'form': 'csv', 'reset': true, 'fields': 'src_host', 'match': ['192.0.2.2']",
+	    got, sizeof(got));
+	assert_string_equal(got, "192.0.2.2,tcp,2,2,75");
+	table_ask(x, "'form': 'csv'", got, sizeof(got));
+	assert_string_equal(got, "192.0.2.3,tcp,1,1,9");
+}
+
 int
 main(void)
 {
@@ -971,6 +1014,7 @@ main(void)
 		TEST(test_memory_abandoned),
 		TEST(test_memory_taken_by_two),
 		TEST(test_memory_reset),
+		TEST(test_memory_cleared_when_shown),
 		TEST(test_refused),
 		TEST(test_line_without_end),
 		TEST(test_requests_in_pieces_and_in_bulk),

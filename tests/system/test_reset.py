@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients that reset a memory table and die, wait or are in each other's way: what was counted is
-shown to one client that got it, or is still there.
+"""Clients that reset a memory table, or clear it behind what they are shown, and die, wait
+or are in each other's way: what was counted is shown to one client that got it, or is still there.
 """
 import itertools
 import json
@@ -16,8 +16,8 @@ from conftest import WEIR, free_port, generate, poll
 
 pytestmark = pytest.mark.xdist_group("reset")
 
-RESET = {"cmd": "memory", "ask": "rows", "form": "json", "fields": "proto", "match": ["*"],
-         "reset": True}
+ROWS = {"cmd": "memory", "ask": "rows", "form": "json", "fields": "proto", "match": ["*"]}
+RESET = {**ROWS, "reset": True}
 
 
 def begin(weir, tmp_path):
@@ -54,30 +54,32 @@ def answer(s, request):
 
 
 def client_of_ours(tmp_path):
-    out = subprocess.run(command(tmp_path, "-c", "proto", "-M", "*", "-O", "csv", "-r"),
+    how = random.choice([["-c", "proto", "-M", "*", "-r"], ["-s", "-e"]])
+    out = subprocess.run(command(tmp_path, "-O", "csv", *how),
                          capture_output=True, text=True, check=True)
     return sum(int(line.split(",")[-2]) for line in out.stdout.splitlines()[1:])
 
 
 def client_of_another_kind(tmp_path, what):
     """One that keeps to the protocol, or breaks off: returns what it has got for good."""
+    take = {**ROWS, random.choice(["reset", "clear"]): True}
     with connect(tmp_path / "m") as s:
         if what == "asks and leaves":
-            s.sendall(json.dumps({**RESET, "confirm": True}).encode() + b"\n")
+            s.sendall(json.dumps({**take, "confirm": True}).encode() + b"\n")
         elif what == "leaves amid the answer":
-            s.sendall(json.dumps({**RESET, "confirm": bool(random.getrandbits(1))}).encode() + b"\n")
+            s.sendall(json.dumps({**take, "confirm": bool(random.getrandbits(1))}).encode() + b"\n")
             s.recv(random.randrange(2, 30))  # of the head: the rest is never read
         elif what == "does not confirm":
-            answer(s, {**RESET, "confirm": True})
+            answer(s, {**take, "confirm": True})
         elif what == "asks something else":
-            answer(s, {**RESET, "confirm": True})
+            answer(s, {**take, "confirm": True})
             answer(s, {"cmd": "memory", "ask": "status"})
         elif what == "confirms":
-            got = answer(s, {**RESET, "confirm": True})
+            got = answer(s, {**take, "confirm": True})
             answer(s, {"cmd": "memory", "ask": "confirm"})
             return got
         elif what == "reads all":
-            return answer(s, RESET)
+            return answer(s, take)
     return 0
 
 
