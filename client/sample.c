@@ -81,11 +81,15 @@ column_is_key(const json_t *column)
 
 /* Numbers stand first, so that they are seen however narrow the screen is. */
 static void
-rows_titles(struct grid *g, const json_t *columns)
+rows_titles(struct sample *m, const json_t *columns)
 {
+	struct grid *g = &m->grid;
+
 	grid_clear(g);
 	grid_column(g, "BIT/S", true);
 	grid_column(g, "PKT/S", true);
+	if (m->flows)
+		grid_column(g, "FLOW/S", true);
 	grid_column(g, "BYTES", true);
 	grid_column(g, "PACKETS", true);
 	for (size_t i = 0; i < json_array_size(columns) && g->n_columns < GRID_COLUMNS;
@@ -111,6 +115,21 @@ line_fits(struct sample *m, const struct sample_request *q)
 	return false;
 }
 
+/* The counters of a row as cells. Returns how many. */
+static unsigned
+counters_take(struct sample *m, const json_t *row, double bits, double packets, double flows)
+{
+	bool known = m->interval != 0;
+
+	cell_rate(&m->grid, bits, known);
+	cell_rate(&m->grid, packets, known);
+	if (m->flows)
+		cell_rate(&m->grid, flows, known);
+	cell_rate(&m->grid, (double)member_uint(row, "bytes"), true);
+	cell_rate(&m->grid, (double)member_uint(row, "packets"), true);
+	return m->flows ? 5 : 4;
+}
+
 /* A row as cells, and with its rates into the JSON of the sample. */
 static void
 row_take(struct sample *m, const struct sample_request *q, const json_t *columns,
@@ -118,14 +137,11 @@ row_take(struct sample *m, const struct sample_request *q, const json_t *columns
 {
 	double bits = rate_per_s(member_uint(row, "d_bytes"), m->interval) * 8;
 	double packets = rate_per_s(member_uint(row, "d_packets"), m->interval);
+	double flows = rate_per_s(member_uint(row, "d_flows"), m->interval);
 	struct text_line cell = { 0 };
 	json_t *out = json_object();
-	unsigned cells = 4;
+	unsigned cells = counters_take(m, row, bits, packets, flows);
 
-	cell_rate(&m->grid, bits, m->interval != 0);
-	cell_rate(&m->grid, packets, m->interval != 0);
-	cell_rate(&m->grid, (double)member_uint(row, "bytes"), true);
-	cell_rate(&m->grid, (double)member_uint(row, "packets"), true);
 	for (size_t i = 0; i < json_array_size(columns) && cells < m->grid.n_columns;
 	     i++) {
 		const json_t *column = json_array_get(columns, i);
@@ -146,6 +162,7 @@ row_take(struct sample *m, const struct sample_request *q, const json_t *columns
 	    out, "bytes", json_integer((json_int_t)member_uint(row, "bytes")));
 	json_object_set_new(out, "bits_per_s", json_real(bits));
 	json_object_set_new(out, "packets_per_s", json_real(packets));
+	json_object_set_new(out, "flows_per_s", json_real(flows));
 	if (line_fits(m, q))
 		json_array_append(m->json, out);
 	json_decref(out);
@@ -196,6 +213,7 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 	json_object_set_new(request, "sort", json_string(q->sort));
 	json_object_set_new(request, "top", json_integer(rows_wanted(q)));
 	json_object_set_new(request, "delta", json_true());
+	json_object_set_new(request, "least", json_integer((json_int_t)q->least));
 	head = link_ask(s->link, request, e);
 	if (head == NULL)
 		return -WEIR_EIO;
@@ -223,7 +241,8 @@ view_take(struct sampler *s, const struct sample_request *q, struct sample *m,
 	m->json = json_array();
 	m->hidden = 0;
 	columns = json_object_get(head, "columns");
-	rows_titles(&m->grid, columns);
+	m->flows = strcmp(q->sort, "flows") == 0;
+	rows_titles(m, columns);
 	while ((rc = link_row(s->link, &row, e)) == 1)
 		row_take(m, q, columns, row);
 	return rc < 0 ? rc : 1;
@@ -421,7 +440,7 @@ sample_json(const struct sample *m)
 	json_t *v = json_object(), *health = json_object();
 
 	json_object_set_new(v, "view", json_string(m->view));
-	json_object_set_new(v, "time", json_string(m->time));
+	json_object_set_new(v, "time", json_sprintf("%sZ", m->time));
 	json_object_set_new(v, "interval_s", json_real((double)m->interval / 1e9));
 	json_object_set_new(v, "packets", count_json(&m->packets));
 	json_object_set_new(v, "bytes", count_json(&m->bytes));

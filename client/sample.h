@@ -37,6 +37,7 @@ struct sample {
 	char time[32];
 	uint64_t interval;            /* ns that the rates are of; 0: none yet */
 	uint64_t rows;                /* in the view */
+	bool flows;                   /* the rows are sorted by flows, and show them */
 	size_t hidden;                /* lines that the filter leaves out */
 	struct sample_count packets, bytes;
 	struct sample_count health[HEALTH_COUNT];
@@ -49,6 +50,7 @@ struct sample_request {
 	const char *view;
 	const char *sort;             /* "bytes", "packets", "flows" */
 	unsigned rows;                /* at most */
+	uint64_t least;               /* ns that rates are of at the least */
 	const char *filter;           /* only lines that hold it, in any case; NULL: all */
 	bool exporters;               /* show those instead of rows */
 };

@@ -13,15 +13,16 @@
 #include "lib/clock.h"
 
 #define USAGE \
-	"usage: weir top [VIEW] [--once [--json]] [-n ROWS] [--sort bytes|packets|flows]\n" \
-	"           [--filter TEXT] [-p SOCKET]\n" \
+	"usage: weir top [VIEW] [--once|--json] [--interval SECONDS] [-n ROWS]\n" \
+	"           [--sort bytes|packets|flows] [--filter TEXT] [-p SOCKET]\n" \
 	"\n" \
 	"Show the rows of a view that grow fastest. VIEW is a plugin that keeps running totals\n" \
 	"(memory, snmp); without it, the first one. Keys: q quit, s sort, p pause, v next view,\n" \
 	"e exporters, / filter, arrows scroll.\n" \
 	"\n" \
-	"  --once         print one table, of the rates of about a second, and end\n" \
+	"  --once         print one table, of the rates of at least a second, and end\n" \
 	"  --json         the same as a JSON object\n" \
+	"  --interval S   with these, of at least so many seconds\n" \
 	"  -n ROWS        rows at most: 20 with --once, else 500\n" \
 	"  --sort WHAT    by bytes, packets or flows\n" \
 	"  --filter TEXT  only rows that hold it somewhere, in small or capital letters, among\n" \
@@ -31,26 +32,29 @@
 #define ROWS_ONCE   20
 #define ROWS_SCREEN 500
 #define ROWS_MAX    100000UL
-#define WAIT_STEP   (100 * (long)CLOCK_MS)
-#define WAIT_STEPS  50 /* five seconds without a round of the publisher: give up */
+#define WAIT_STEP   (50 * (long)CLOCK_MS)
+#define WAIT_STEPS  100 /* five seconds without a round of the publisher: give up */
+
+#define INTERVAL_MAX 86400UL
 
 struct options {
 	struct top top;
 	bool once, json;
+	unsigned interval_s; /* 0: not given */
 };
 
 static int
-rows_parse(const char *text, unsigned *rows)
+number_parse(const char *option, const char *text, unsigned long max, unsigned *out)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end != '\0' || n == 0 || n > ROWS_MAX) {
-		fprintf(stderr, "weir top: -n %s is no number from 1 to %lu\n", text,
-		    ROWS_MAX);
+	if (*text < '0' || *text > '9' || *end != '\0' || n == 0 || n > max) {
+		fprintf(stderr, "weir top: %s %s is no number from 1 to %lu\n", option, text,
+		    max);
 		return -1;
 	}
-	*rows = (unsigned)n;
+	*out = (unsigned)n;
 	return 0;
 }
 
@@ -61,6 +65,7 @@ options_parse(struct options *o, int argc, char **argv)
 	static const struct option longs[] = {
 		{ "once", no_argument, NULL, '1' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "interval", required_argument, NULL, 'i' },
 		{ "filter", required_argument, NULL, 'f' },
 		{ "sort", required_argument, NULL, 'o' },
 		{ "socket", required_argument, NULL, 'p' },
@@ -80,7 +85,11 @@ options_parse(struct options *o, int argc, char **argv)
 			o->json = o->once = true;
 			break;
 		case 'n':
-			if (rows_parse(optarg, &o->top.rows) != 0)
+			if (number_parse("-n", optarg, ROWS_MAX, &o->top.rows) != 0)
+				return EXIT_FAILURE;
+			break;
+		case 'i':
+			if (number_parse("--interval", optarg, INTERVAL_MAX, &o->interval_s) != 0)
 				return EXIT_FAILURE;
 			break;
 		case 'f':
@@ -103,6 +112,10 @@ options_parse(struct options *o, int argc, char **argv)
 		fputs(USAGE, stderr);
 		return EXIT_FAILURE;
 	}
+	if (o->interval_s != 0 && !o->once) {
+		fputs("weir top: --interval is for --once and --json\n", stderr);
+		return EXIT_FAILURE;
+	}
 	o->top.view = argv[optind];
 	o->top.path = link_path(given);
 	if (o->top.rows == 0)
@@ -123,21 +136,25 @@ sample_print(const struct sample *m)
 	grid_print(&m->grid, stdout);
 }
 
-/* Two samples, as far apart as the publisher's rounds. */
+/* Two samples, by the publisher's rounds at least `interval_s` apart. */
 static int
-samples_take(struct sampler *s, const struct top *t, struct sample *m, struct err *e)
+samples_take(struct sampler *s, const struct top *t, unsigned interval_s, struct sample *m,
+    struct err *e)
 {
 	static const struct timespec step = { 0, WAIT_STEP };
-	struct sample_request q = { .view = t->view, .sort = t->sort, .rows = t->rows, .filter = t->filter };
+	struct timespec wait = { .tv_sec = interval_s };
+	struct sample_request q = { .view = t->view, .sort = t->sort, .rows = t->rows,
+		.filter = t->filter, .least = interval_s * CLOCK_S };
 	int rc = sampler_take(s, &q, m, e);
 
 	for (int i = 0; rc >= 0 && i < WAIT_STEPS && m->interval == 0; i++) {
-		nanosleep(&step, NULL);
+		nanosleep(i == 0 ? &wait : &step, NULL);
 		rc = sampler_take(s, &q, m, e);
 	}
 	if (rc >= 0 && m->interval == 0)
 		return err_set(e, WEIR_EIO,
-		    "weir has counted nothing for %d s: no rates", WAIT_STEPS / 10);
+		    "weir has counted nothing for %ld s: no rates",
+		    (long)interval_s + WAIT_STEPS * WAIT_STEP / (long)CLOCK_S);
 	return rc;
 }
 
@@ -157,7 +174,7 @@ top_once(struct options *o, struct err *e)
 		o->top.view = names[0];
 	}
 	if (rc >= 0)
-		rc = samples_take(&s, &o->top, &m, e);
+		rc = samples_take(&s, &o->top, o->interval_s != 0 ? o->interval_s : 1, &m, e);
 	if (rc >= 0 && o->json) {
 		json_t *v = sample_json(&m);
 

@@ -96,6 +96,7 @@ view_answer(struct connection *c, const json_t *request)
 {
 	const json_t *name = json_object_get(request, "view");
 	const json_t *top = json_object_get(request, "top");
+	const json_t *least = json_object_get(request, "least");
 	struct query_view q = { .sort = SORT_NONE };
 
 	if (!json_is_string(name)) {
@@ -108,7 +109,12 @@ view_answer(struct connection *c, const json_t *request)
 		answer_error(c, "\"top\" is no number of rows");
 		return;
 	}
+	if (least != NULL && (!json_is_integer(least) || json_integer_value(least) < 0)) {
+		answer_error(c, "\"least\" is no number of ns");
+		return;
+	}
 	q.name = json_string_value(name);
+	q.least = (uint64_t)json_integer_value(least);
 	q.top = (uint32_t)json_integer_value(top);
 	q.delta = json_is_true(json_object_get(request, "delta"));
 	if (q.top != 0 || q.delta)

@@ -6,7 +6,7 @@
  * A request is one line, a JSON object of at most QUERY_LINE_MAX octets:
  *
  *   {"cmd": "view", "view": NAME [, "sort": "bytes"|"packets"|"flows"] [, "top": N]
- *       [, "delta": true]}            rows of a ledger
+ *       [, "delta": true [, "least": NS]]}  rows of a ledger
  *   {"cmd": "memory" [, "view": NAME] [, "ask": "rows"|"sums"|"status"|"clear"|"confirm"] ...}
  *                                     what pmacct's client asks of a memory table
  *   {"cmd": "views"}                  what can be shown, and how full it is
@@ -46,7 +46,8 @@
  * the ledger that this connection's previous "delta" request for the view saw. Rows
  * then have d_packets, d_bytes and d_flows, what they grew by in that time, and "sort"
  * and "top" go by these. A first request, and one after the table was cleared or before
- * it changed, has interval 0, sorted by totals. Without "sort" rows come in the order
+ * it changed, has interval 0, sorted by totals; so has one that would have fewer than
+ * "least", which leaves it to a later one to tell of all that time. Without "sort" rows come in the order
  * of their coming; "top" without "sort" goes by bytes.
  *
  * "memory" takes "form" (formatted, csv, json, event_formatted, event_csv), "separator",

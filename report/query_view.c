@@ -22,6 +22,7 @@ struct pick {
 struct take {
 	struct sums total, other;
 	uint64_t updated, cleared, interval;
+	bool marks;         /* growth is counted from now on */
 	uint32_t rows;      /* in the ledger */
 	uint32_t n;         /* picked */
 	uint32_t room;
@@ -169,14 +170,14 @@ rows_pick(struct take *t, const struct ledger *l, const struct query_view *q,
 		}
 		p.total = sort_value(now, q->sort);
 		p.value = t->interval != 0 ? sort_value(&p.delta, q->sort) : p.total;
-		if (q->delta)
+		if (t->marks)
 			m->sums[i] = *now;
 		if (t->room == l->table.n)
 			t->picks[t->n++] = p;
 		else
 			take_pick(t, &p);
 	}
-	if (!q->delta)
+	if (!t->marks)
 		return;
 	m->n = l->table.n;
 	m->ledger = l;
@@ -190,9 +191,14 @@ take_rows(struct take *t, struct ledger *l, const struct query_view *q,
     struct query_marks *m)
 {
 	take_lock(t, l, q, m);
+	t->marks = q->delta;
 	if (q->delta && m->ledger == l && m->cleared == l->cleared &&
-	    m->sweeps == l->sweeps && l->table.n >= m->n)
+	    m->sweeps == l->sweeps && l->table.n >= m->n) {
 		t->interval = l->updated - m->updated;
+		t->marks = t->interval >= q->least;
+		if (!t->marks)
+			t->interval = 0;
+	}
 	rows_pick(t, l, q, m);
 	if (t->room == l->table.n)
 		memcpy(t->copies, l->table.rows, t->n * t->octets);

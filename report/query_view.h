@@ -20,6 +20,7 @@ struct query_view {
 	enum query_sort sort;
 	uint32_t top;           /* rows at most; 0: all */
 	bool delta;
+	uint64_t least;         /* ns: over less there is no delta yet, and the marks stay */
 };
 
 /* What a connection saw of a ledger at its last delta request. */

@@ -361,6 +361,35 @@ test_view_growth(void **state)
 	answer_free(&a);
 }
 
+/* Less time than is asked for has no growth of its own: it is told with what comes. */
+static void
+test_view_growth_over_at_least(void **state)
+{
+	struct fixture *x = *state;
+	static const struct { const char *least; long long interval, grown; } cases[] = {
+		{ "3000000000", 0, 0 },          /* the first */
+		{ "3000000000", 0, 0 },          /* one second */
+		{ "3000000000", 0, 0 },          /* two */
+		{ "3000000000", 3000000000, 6 },
+		{ "1000000000", 1000000000, 2 },
+		{ "0", 1000000000, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char request[160];
+		struct answer a;
+
+		feed(x, 1, 2);
+		pass(x);
+		snprintf(request, sizeof(request), "{\"cmd\":\"view\",\"view\":\"talkers\","
+		    "\"delta\":true,\"least\":%s}", cases[i].least);
+		a = ask(x, request);
+		assert_int_equal(number(a.head, "interval"), cases[i].interval);
+		assert_int_equal(number(json_array_get(a.rows, 0), "d_bytes"), cases[i].grown);
+		answer_free(&a);
+	}
+}
+
 static void
 test_view_that_is_full(void **state)
 {
@@ -603,6 +632,8 @@ static const struct {
 	    "\"top\" is no number" },
 	{ "a huge top", "{\"cmd\": \"view\", \"view\": \"talkers\", \"top\": 4294967296}",
 	    "\"top\" is no number" },
+	{ "a negative time", "{\"cmd\": \"view\", \"view\": \"talkers\", \"least\": -1}",
+	    "\"least\" is no number" },
 	{ "a top with a fraction", "{\"cmd\": \"view\", \"view\": \"talkers\", \"top\": 1.5}",
 	    "\"top\" is no number" },
 };
@@ -1004,6 +1035,7 @@ main(void)
 		TEST(test_view_in_full),
 		TEST(test_view_sorted),
 		TEST(test_view_growth),
+		TEST(test_view_growth_over_at_least),
 		TEST(test_view_that_is_full),
 		TEST(test_tables),
 		TEST(test_sampling_from),

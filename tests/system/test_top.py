@@ -162,6 +162,32 @@ def test_once(traffic):
     lines = top("ports", "--once", "-n", "5", "--sort", "packets").splitlines()
     assert lines[0].startswith("weir top - ports - ") and len(lines) == 3 + 1 + 1 + 5
     got = json.loads(top("ports", "--json", "--filter", "TCP"))
-    assert got["view"] == "ports" and got["interval_s"] > 0
+    assert got["view"] == "ports" and 1 <= got["interval_s"] < 60
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", got["time"])
     assert got["rows"] and {r["ip_proto"] for r in got["rows"]} == {"tcp"}
     assert got["health"]["datagrams"]["per_s"] > 0
+    got = json.loads(top("hosts", "--json", "--interval", "2", "--sort", "flows"))
+    assert 2 <= got["interval_s"] < 60
+    per_s = [r["flows_per_s"] for r in got["rows"]]
+    assert per_s == sorted(per_s, reverse=True) and per_s[0] > 0
+
+
+def test_flows_are_shown_when_sorted_by(traffic, screen):
+    lines = subprocess.run([WEIR, "top", "hosts", "--once", "--sort", "flows", "-p", traffic.socket],
+                           capture_output=True, text=True, check=True).stdout.splitlines()
+    assert re.match(r" *BIT/S +PKT/S +FLOW/S +BYTES +PACKETS  SRC_IP +DST_IP", lines[4])
+    assert len(lines[5].split()) == 7 and float(lines[5].split()[2].rstrip("kM")) > 0
+    s = screen("--sort packets")
+    s.shows(r"^ *BIT/S +PKT/S +BYTES ")
+    s.keys("s")
+    s.shows(r"^ *BIT/S +PKT/S +FLOW/S +BYTES ")
+    s.keys("q")
+    s.shows("^ended 0$")
+
+
+@pytest.mark.parametrize("options,said", [
+    (["--once", "--interval", "0"], "--interval 0 is no number from 1 to 86400"),
+    (["--interval", "2"], "--interval is for --once and --json")])
+def test_interval_that_is_none(options, said):
+    out = subprocess.run([WEIR, "top", *options], capture_output=True, text=True, timeout=30)
+    assert out.returncode == 1 and said in out.stderr
