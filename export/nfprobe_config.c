@@ -141,8 +141,10 @@ engine_parse(const struct nfprobe_config *c, struct nfprobe_meaning *m, struct e
 		return 0;
 	}
 	if (!number_parse(c->engine, '\0', UINT32_MAX, &id, &rest))
-		return err_set(e, WEIR_EINVAL, "nfprobe_engine: '%s': write a number to %u",
-		    c->engine, UINT32_MAX);
+		return err_set(e, WEIR_EINVAL,
+		    "nfprobe_engine: '%s': write a number to %u%s", c->engine, UINT32_MAX,
+		    strchr(c->engine, ':') != NULL
+		        ? ": TYPE:ID is for NetFlow v5 (nfprobe_version: 5)" : "");
 	m->domain = (uint32_t)id;
 	return 0;
 }

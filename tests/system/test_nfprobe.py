@@ -568,6 +568,7 @@ def test_neighbouring_as(tmp_path, pair):
     ("nfprobe_version: 5\nnfprobe_biflow: true\n", "nfprobe_biflow"),
     ("nfprobe_version: 5\nnfprobe_engine: 300\n", "TYPE:ID"),
     ("nfprobe_engine: x\n", "nfprobe_engine"),
+    ("nfprobe_version: 9\nnfprobe_engine: 1:1\n", "TYPE:ID is for NetFlow v5"),
     ("nfprobe_ifindex: eth0\n", "write its number, 'tag' or 'tag2'"),
     ("nfprobe_timeouts: tcp=5:udq=3\n", "'udq=3' is no timeout"),
     ("nfprobe_receiver: [::1\n", "is no receiver"),
