@@ -314,7 +314,8 @@ graph_draw(const struct options *o, const struct series *total,
     const struct candidate *all, size_t n, const char *scratch, struct err *e)
 {
 	struct picture p = { .file = o->out, .title = o->title, .width = o->width,
-		.height = o->height, .folder = o->folder, .start = o->from, .end = o->to };
+		.height = o->height, .folder = o->folder, .start = o->from, .end = o->to,
+		.empty = !series_known(total) };
 	char total_path[PATH_MAX], title[256];
 	int rc;
 
@@ -332,6 +333,12 @@ graph_draw(const struct options *o, const struct series *total,
 		p.rows[p.n++] = (struct picture_row){ all[i].entry->file, all[i].entry->key };
 	p.rest = n - p.n;
 	rc = picture_draw(&p, e);
+	if (rc == 0 && p.empty) {
+		char text[PICTURE_NO_DATA];
+
+		picture_no_data(&p, text);
+		fprintf(stderr, "weir graph: %s: %s\n", o->view, text);
+	}
 	unlink(total_path);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rrd/picture.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -250,13 +252,17 @@ row_colour(size_t i, char out[7])
 	snprintf(out, 7, "%06lX", mixed);
 }
 
-/* The figures at the end of the legend line of CDEF `name`. */
+/* The figures at the end of the legend line of CDEF `name`, and where there are none. */
 static void
-figures_add(struct arguments *a, const char *name)
+figures_add(struct arguments *a, const char *name, bool empty)
 {
 	static const char *const what[] = { "AVERAGE", "MAXIMUM", "LAST" };
 
 	for (size_t i = 0; i < 3; i++) {
+		if (empty) {
+			argument(a, "COMMENT:%9s%s", "-", i == 2 ? "\\l" : " ");
+			continue;
+		}
 		argument(a, "VDEF:%s_%zu=%s,%s", name, i, name, what[i]);
 		argument(a, "GPRINT:%s_%zu:%%8.2lf%%s%s", name, i, i == 2 ? "\\l" : " ");
 	}
@@ -282,7 +288,7 @@ rows_add(struct arguments *a, const struct picture *p, const struct labels *l)
 		row_colour(i, colour);
 		argument(a, "AREA:%s#%s:legend=%s%s", name, colour, label,
 		    i > 0 ? ":STACK" : "");
-		figures_add(a, name);
+		figures_add(a, name, false);
 	}
 }
 
@@ -302,21 +308,54 @@ rest_add(struct arguments *a, const struct picture *p, size_t columns)
 	snprintf(text, sizeof(text), "%zu others", p->rest);
 	label_make(text, columns, label);
 	argument(a, "AREA:rest#" COLOUR_REST ":legend=%s%s", label, p->n > 0 ? ":STACK" : "");
-	figures_add(a, "rest");
+	figures_add(a, "rest", p->empty);
 }
 
 static void
-total_add(struct arguments *a, size_t columns)
+total_add(struct arguments *a, const struct picture *p, size_t columns)
 {
 	char label[LABEL_OCTETS];
 
 	label_make("total", columns, label);
 	argument(a, "LINE1:total#" COLOUR_TOTAL ":legend=%s", label);
-	figures_add(a, "total");
+	figures_add(a, "total", p->empty);
 	label_make("95th percentile of total", columns, label);
+	if (p->empty) {
+		argument(a, "COMMENT:  %s", label);
+		argument(a, "COMMENT:%9s\\l", "-");
+		return;
+	}
 	argument(a, "VDEF:p95=total,95,PERCENTNAN");
 	argument(a, "LINE1:p95#" COLOUR_P95 ":legend=%s:dashes=6,3", label);
 	argument(a, "GPRINT:p95:%%8.2lf%%s\\l");
+}
+
+void
+picture_no_data(const struct picture *p, char text[PICTURE_NO_DATA])
+{
+	const int64_t at[2] = { p->start, p->end };
+	char times[2][32];
+
+	for (size_t i = 0; i < 2; i++) {
+		time_t t = (time_t)at[i];
+		struct tm tm;
+
+		if (localtime_r(&t, &tm) == NULL ||
+		    strftime(times[i], sizeof(times[i]), "%Y-%m-%d %H:%M", &tm) == 0)
+			snprintf(times[i], sizeof(times[i]), "%" PRId64, at[i]);
+	}
+	snprintf(text, PICTURE_NO_DATA, "no data from %s to %s", times[0], times[1]);
+}
+
+static void
+no_data_add(struct arguments *a, const struct picture *p)
+{
+	char text[PICTURE_NO_DATA], label[LABEL_OCTETS];
+
+	picture_no_data(p, text);
+	label_make(text, text_columns(text), label);
+	argument(a, "COMMENT:%s\\c", label);
+	argument(a, "COMMENT: \\l");
 }
 
 static void
@@ -343,6 +382,8 @@ head_add(struct arguments *a, const struct picture *p, const struct labels *l)
 	path_escape("", p->total_path, path);
 	argument(a, "DEF:t=%s:rate:AVERAGE", path);
 	argument(a, "CDEF:total=t,8,*");
+	if (p->empty)
+		no_data_add(a, p);
 	/* Spaced like a row: its mark and label, then the figures. */
 	if (l->brief)
 		key_names(p->rows[0].key, names);
@@ -432,6 +473,15 @@ image_write(const struct picture *p, const rrd_info_t *info, struct err *e)
 	return 0;
 }
 
+/* Write the text below the plot, a line for each part of it. */
+static void
+legend_write(const rrd_info_t *info, FILE *to)
+{
+	for (; info != NULL; info = info->next)
+		if (strncmp(info->key, "legend[", 7) == 0 && info->type == RD_I_STR)
+			fprintf(to, "%s\n", info->value.u_str);
+}
+
 int
 picture_draw(const struct picture *p, struct err *e)
 {
@@ -440,10 +490,11 @@ picture_draw(const struct picture *p, struct err *e)
 	rrd_info_t *info;
 	int rc;
 
+	assert(!p->empty || p->n == 0);
 	head_add(&a, p, &labels);
 	rows_add(&a, p, &labels);
 	rest_add(&a, p, labels.columns);
-	total_add(&a, labels.columns);
+	total_add(&a, p, labels.columns);
 	rrd_clear_error();
 	/* Newer versions of librrd take const char **. */
 	info = rrd_graph_v(a.n, (void *)a.v);
@@ -451,6 +502,8 @@ picture_draw(const struct picture *p, struct err *e)
 		rc = err_set(e, WEIR_EIO, "%s: %s", p->file, rrd_get_error());
 	else
 		rc = image_write(p, info, e);
+	if (p->legend != NULL)
+		legend_write(info, p->legend);
 	rrd_info_free(info);
 	arguments_fini(&a);
 	return rc;

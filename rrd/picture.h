@@ -6,8 +6,10 @@
 #ifndef WEIR_RRD_PICTURE_H
 #define WEIR_RRD_PICTURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/err.h"
 
@@ -28,7 +30,13 @@ struct picture {
 	size_t n;
 	struct picture_row rows[PICTURE_ROWS_MAX]; /* from the bottom of the stack up */
 	size_t rest;             /* how many more rows are in the total */
+	bool empty;              /* nobody knows anything of that time: no rows, and no figures */
+	FILE *legend;            /* where the text below the plot goes, too; NULL: nowhere */
 };
+
+/* "no data from TIME to TIME", local ones, of an empty picture, to `text`. */
+#define PICTURE_NO_DATA 96U
+void picture_no_data(const struct picture *p, char text[PICTURE_NO_DATA]);
 
 /*
  * Draw `p`. Returns 0; or -WEIR_E... with `e`: what was in the place of the file is as it was.

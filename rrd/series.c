@@ -127,3 +127,12 @@ series_add(struct series *s, const char *path, const char *ds, struct series_sum
 	fetched_fini(&f);
 	return rc;
 }
+
+bool
+series_known(const struct series *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!isnan(s->rates[i]))
+			return true;
+	return false;
+}

@@ -7,6 +7,7 @@
 #ifndef WEIR_RRD_SERIES_H
 #define WEIR_RRD_SERIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,8 @@ void series_fini(struct series *s);
  */
 int series_add(struct series *s, const char *path, const char *ds, struct series_sum *sum,
     struct err *e);
+
+/* Whether anything is known of its time. */
+bool series_known(const struct series *s);
 
 #endif

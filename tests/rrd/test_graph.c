@@ -2,13 +2,16 @@
 #include "tests/rrd/scratch.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "rrd/files.h"
 #include "rrd/graph.h"
 #include "rrd/index.h"
 #include "rrd/known.h"
+#include "rrd/picture.h"
 
 #define BINS 288 /* a day */
 #define KEYS 20
@@ -227,6 +230,72 @@ what_is_asked_for_can_be_meant(void **state)
 	scratch_free(dir);
 }
 
+/* The legend of `p`, whose total is `rates`, to `text`. */
+static void
+legend_of(struct picture *p, const char *dir, const double *rates, size_t n, char *text,
+    size_t room)
+{
+	char out[256], total[256];
+	struct err e = ERR_INIT;
+
+	snprintf(out, sizeof(out), "%s/legend.png", dir);
+	snprintf(total, sizeof(total), "%s/total.rrd", dir);
+	p->file = out;
+	p->total_path = total;
+	p->title = "t";
+	p->width = 800;
+	p->height = 100;
+	memset(text, 0, room);
+	p->legend = fmemopen(text, room, "w");
+	assert_non_null(p->legend);
+	if (archive_create_rates(total, p->start, STEP, rates, n, &e) != 0 ||
+	    picture_draw(p, &e) != 0)
+		fail_msg("%s", e.text);
+	fclose(p->legend);
+}
+
+/* A picture of a time of which nobody knows anything says so, and has no figures of it. */
+static void
+no_data_is_said(void **state)
+{
+	const double rates[3] = { NAN, NAN, NAN };
+	char *dir = scratch_new(), text[4096], out[256], err_path[256];
+	struct picture p = { .folder = dir, .start = START, .end = START + 3 * STEP, .rest = 4,
+		.empty = true };
+	int err_fd, saved = dup(STDERR_FILENO);
+	size_t n;
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	tzset();
+	legend_of(&p, dir, rates, 3, text, sizeof(text));
+	assert_non_null(strstr(text, "no data from 2017-07-14 02:40 to 2017-07-14 02:55"));
+	assert_non_null(strstr(text, "4 others"));
+	assert_null(strstr(text, "nan"));
+	assert_null(strstr(text, "inf"));
+
+	archives_make(dir, 3);
+	snprintf(out, sizeof(out), "%s/a.png", dir);
+	snprintf(err_path, sizeof(err_path), "%s/stderr", dir);
+	for (int data = 0; data < 2; data++) {
+		const char *argv[] = { "graph", "links", "--rrd-path", dir, "-o", out, "-s",
+			data ? "1500000000" : "1500010800", "-e", "1500014400", NULL };
+
+		err_fd = open(err_path, O_CREAT | O_RDWR | O_TRUNC, 0600);
+		assert_true(saved >= 0 && err_fd >= 0 && dup2(err_fd, STDERR_FILENO) >= 0);
+		assert_int_equal(graph_main(10, (char **)(uintptr_t)argv), 0);
+		assert_true(dup2(saved, STDERR_FILENO) >= 0);
+		close(err_fd);
+		n = picture_read(err_path, text, sizeof(text) - 1);
+		text[n] = '\0';
+		assert_string_equal(text, data ? "" :
+		    "weir graph: links: no data from 2017-07-14 05:40 to 2017-07-14 06:40\n");
+		assert_true(picture_read(out, text, sizeof(text)) > 0);
+	}
+	close(saved);
+	scratch_free(dir);
+}
+
 /* How many files are in `dir`. */
 static unsigned
 files_in(const char *dir)
@@ -353,6 +422,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pictures_are_drawn),
 		cmocka_unit_test(what_is_asked_for_can_be_meant),
+		cmocka_unit_test(no_data_is_said),
 		cmocka_unit_test(a_picture_is_whole_or_the_old_one),
 		cmocka_unit_test(no_two_rows_look_the_same),
 		cmocka_unit_test(an_index_cannot_point_elsewhere),
