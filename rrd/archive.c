@@ -279,6 +279,25 @@ archive_head_octets(const char *path)
 	return octets;
 }
 
+bool
+archive_keeps_max(const char *path)
+{
+	bool keeps = false;
+	rrd_info_t *info;
+
+	rrd_clear_error();
+	info = rrd_info_r(path);
+	for (const rrd_info_t *i = info; i != NULL; i = i->next) {
+		size_t len = strlen(i->key);
+
+		keeps |= strncmp(i->key, "rra[", 4) == 0 && len > 8 && i->type == RD_I_STR &&
+		    strcmp(i->key + len - 4, "].cf") == 0 && strcmp(i->value.u_str, "MAX") == 0;
+	}
+	if (info != NULL)
+		rrd_info_free(info);
+	return keeps;
+}
+
 /*
  * Open `path` when nobody else updates it; to write it, with librrd's lock, which its end closes.
  * Returns the descriptor, or -WEIR_E... with `e`.

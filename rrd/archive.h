@@ -112,6 +112,9 @@ struct archive_sums {
 int archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
     struct archive_sums *sums, struct err *e);
 
+/* Whether archive `path` keeps maxima of bins. */
+bool archive_keeps_max(const char *path);
+
 /*
  * Make the archive `path` of one series of rates (not a row's): `n` values per second,
  * of which value i is that of (start + i * step, start + (i + 1) * step]; for `weir

@@ -315,7 +315,7 @@ graph_draw(const struct options *o, const struct series *total,
 {
 	struct picture p = { .file = o->out, .title = o->title, .width = o->width,
 		.height = o->height, .folder = o->folder, .start = o->from, .end = o->to,
-		.empty = !series_known(total) };
+		.step_s = total->step_s, .empty = !series_known(total) };
 	char total_path[PATH_MAX], title[256];
 	int rc;
 

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rrd/archive.h"
+
 /*
  * Okabe and Ito's palette, which colour-blind people tell apart, without its black (the
  * total's), then darker ones of Tol's for those who want more than seven rows.
@@ -252,9 +254,12 @@ row_colour(size_t i, char out[7])
 	snprintf(out, 7, "%06lX", mixed);
 }
 
-/* The figures at the end of the legend line of CDEF `name`, and where there are none. */
+/*
+ * The figures at the end of the legend line of CDEF `name`, of which `most` is as it is, but not
+ * averaged over pixels; and where there are none.
+ */
 static void
-figures_add(struct arguments *a, const char *name, bool empty)
+figures_add(struct arguments *a, const char *name, const char *most, bool empty)
 {
 	static const char *const what[] = { "AVERAGE", "MAXIMUM", "LAST" };
 
@@ -263,9 +268,28 @@ figures_add(struct arguments *a, const char *name, bool empty)
 			argument(a, "COMMENT:%9s%s", "-", i == 2 ? "\\l" : " ");
 			continue;
 		}
-		argument(a, "VDEF:%s_%zu=%s,%s", name, i, name, what[i]);
+		argument(a, "VDEF:%s_%zu=%s,%s", name, i, i == 1 ? most : name, what[i]);
 		argument(a, "GPRINT:%s_%zu:%%8.2lf%%s%s", name, i, i == 2 ? "\\l" : " ");
 	}
+}
+
+/*
+ * CDEF x`i`: row `i` as high as it was, where the archive `path` (escaped) keeps maxima: in what it
+ * has as averages of several bins, the highest of these has gone.
+ */
+static void
+row_most_add(struct arguments *a, const struct picture *p, size_t i, const char *path)
+{
+	char plain[PATH_MAX];
+
+	snprintf(plain, sizeof(plain), "%s/%s", p->folder, p->rows[i].file);
+	argument(a, "DEF:a%zu=%s:bytes:AVERAGE:reduce=MAX", i, path);
+	if (archive_keeps_max(plain))
+		argument(a, "DEF:m%zu=%s:bytes:MAX", i, path);
+	else
+		argument(a, "CDEF:m%zu=a%zu", i, i);
+	/* The latest bins may be in no maximum yet. */
+	argument(a, "CDEF:x%zu=m%zu,UN,0,m%zu,IF,a%zu,UN,0,a%zu,IF,MAX,8,*", i, i, i, i, i);
 }
 
 /*
@@ -278,9 +302,10 @@ rows_add(struct arguments *a, const struct picture *p, const struct labels *l)
 	char label[LABEL_OCTETS], path[PATH_OCTETS], text[KEY_OCTETS], colour[7];
 
 	for (size_t i = 0; i < p->n; i++) {
-		char name[24];
+		char name[24], most[24];
 
 		snprintf(name, sizeof(name), "k%zu", i);
+		snprintf(most, sizeof(most), "x%zu", i);
 		path_escape(p->folder, p->rows[i].file, path);
 		argument(a, "DEF:d%zu=%s:bytes:AVERAGE", i, path);
 		argument(a, "CDEF:%s=total,UN,UNKN,d%zu,UN,0,d%zu,IF,8,*,IF", name, i, i);
@@ -288,7 +313,8 @@ rows_add(struct arguments *a, const struct picture *p, const struct labels *l)
 		row_colour(i, colour);
 		argument(a, "AREA:%s#%s:legend=%s%s", name, colour, label,
 		    i > 0 ? ":STACK" : "");
-		figures_add(a, name, false);
+		row_most_add(a, p, i, path);
+		figures_add(a, name, most, false);
 	}
 }
 
@@ -308,17 +334,24 @@ rest_add(struct arguments *a, const struct picture *p, size_t columns)
 	snprintf(text, sizeof(text), "%zu others", p->rest);
 	label_make(text, columns, label);
 	argument(a, "AREA:rest#" COLOUR_REST ":legend=%s%s", label, p->n > 0 ? ":STACK" : "");
-	figures_add(a, "rest", p->empty);
+	figures_add(a, "rest", "rest", p->empty);
 }
 
 static void
 total_add(struct arguments *a, const struct picture *p, size_t columns)
 {
-	char label[LABEL_OCTETS];
+	char label[LABEL_OCTETS], path[PATH_OCTETS], rpn[PICTURE_ROWS_MAX * 8 + 32];
+	size_t len = (size_t)snprintf(rpn, sizeof(rpn), "u,UN,0,u,IF,8,*");
 
+	/* Nobody keeps its maxima; but it was not less than any row. */
+	for (size_t i = 0; i < p->n; i++)
+		len += (size_t)snprintf(rpn + len, sizeof(rpn) - len, ",x%zu,MAX", i);
+	path_escape("", p->total_path, path);
+	argument(a, "DEF:u=%s:rate:AVERAGE:reduce=MAX", path);
+	argument(a, "CDEF:most=%s", rpn);
 	label_make("total", columns, label);
 	argument(a, "LINE1:total#" COLOUR_TOTAL ":legend=%s", label);
-	figures_add(a, "total", p->empty);
+	figures_add(a, "total", "most", p->empty);
 	label_make("95th percentile of total", columns, label);
 	if (p->empty) {
 		argument(a, "COMMENT:  %s", label);
@@ -344,7 +377,8 @@ picture_no_data(const struct picture *p, char text[PICTURE_NO_DATA])
 		    strftime(times[i], sizeof(times[i]), "%Y-%m-%d %H:%M", &tm) == 0)
 			snprintf(times[i], sizeof(times[i]), "%" PRId64, at[i]);
 	}
-	snprintf(text, PICTURE_NO_DATA, "no data from %s to %s", times[0], times[1]);
+	snprintf(text, PICTURE_NO_DATA, "no data from %s to %s in steps of %" PRIu32 " s", times[0],
+	    times[1], p->step_s);
 }
 
 static void

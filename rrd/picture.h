@@ -31,11 +31,12 @@ struct picture {
 	struct picture_row rows[PICTURE_ROWS_MAX]; /* from the bottom of the stack up */
 	size_t rest;             /* how many more rows are in the total */
 	bool empty;              /* nobody knows anything of that time: no rows, and no figures */
+	uint32_t step_s;         /* of what there is for it */
 	FILE *legend;            /* where the text below the plot goes, too; NULL: nowhere */
 };
 
-/* "no data from TIME to TIME", local ones, of an empty picture, to `text`. */
-#define PICTURE_NO_DATA 96U
+/* "no data from TIME to TIME in steps of N s", local ones, of an empty picture, to `text`. */
+#define PICTURE_NO_DATA 128U
 void picture_no_data(const struct picture *p, char text[PICTURE_NO_DATA]);
 
 /*

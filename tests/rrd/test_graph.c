@@ -261,7 +261,7 @@ no_data_is_said(void **state)
 	const double rates[3] = { NAN, NAN, NAN };
 	char *dir = scratch_new(), text[4096], out[256], err_path[256];
 	struct picture p = { .folder = dir, .start = START, .end = START + 3 * STEP, .rest = 4,
-		.empty = true };
+		.empty = true, .step_s = STEP };
 	int err_fd, saved = dup(STDERR_FILENO);
 	size_t n;
 
@@ -269,7 +269,7 @@ no_data_is_said(void **state)
 	setenv("TZ", "UTC", 1);
 	tzset();
 	legend_of(&p, dir, rates, 3, text, sizeof(text));
-	assert_non_null(strstr(text, "no data from 2017-07-14 02:40 to 2017-07-14 02:55"));
+	assert_non_null(strstr(text, "no data from 2017-07-14 02:40 to 2017-07-14 02:55 in steps of 300 s"));
 	assert_non_null(strstr(text, "4 others"));
 	assert_null(strstr(text, "nan"));
 	assert_null(strstr(text, "inf"));
@@ -289,10 +289,60 @@ no_data_is_said(void **state)
 		n = picture_read(err_path, text, sizeof(text) - 1);
 		text[n] = '\0';
 		assert_string_equal(text, data ? "" :
-		    "weir graph: links: no data from 2017-07-14 05:40 to 2017-07-14 06:40\n");
+		    "weir graph: links: no data from 2017-07-14 05:40 to 2017-07-14 06:40 in "
+		    "steps of 300 s\n");
 		assert_true(picture_read(out, text, sizeof(text)) > 0);
 	}
 	close(saved);
+	scratch_free(dir);
+}
+
+/*
+ * Nine hours of 1000 octets in each bin but one of 30000: 800 bits/s at most, whether the picture
+ * is of these or of a month, in which values are averages of many.
+ */
+static void
+maxima_are_those_of_bins(void **state)
+{
+	static const struct archive_shape shapes[] = {
+		{ STEP, 2 * STEP, PROFILE_CACTI, NULL },
+		{ STEP, 2 * STEP, PROFILE_CUSTOM, "AVERAGE:0.5:1:600, AVERAGE:0.5:24:700" },
+	};
+	char *dir = scratch_new();
+
+	(void)state;
+	for (size_t shape = 0; shape < 2; shape++)
+		for (int month = 0; month < 2; month++) {
+			struct picture p = { .folder = dir, .start = START, .end = START + 108 * STEP,
+				.n = 1, .rows = { { "row.rrd", "a row" } } };
+			double rates[108];
+			struct archive_bin bins[108];
+			char path[256], text[4096], *row, *total;
+			int64_t last = START;
+			struct err e = ERR_INIT;
+
+			for (int i = 0; i < 108; i++) {
+				bins[i] = (struct archive_bin){ .end = START + (i + 1) * STEP,
+					.sums = { 1, i == 50 ? 30000 : 1000, 1 } };
+				rates[i] = 1000.0 / STEP;
+			}
+			snprintf(path, sizeof(path), "%s/row.rrd", dir);
+			unlink(path);
+			assert_int_equal(archive_create(path, &shapes[shape], START, &e), 0);
+			assert_int_equal(archive_update(path, bins, 108, &last, &e), 0);
+			if (month)
+				p.start -= 31 * 86400;
+			legend_of(&p, dir, rates, 108, text, sizeof(text));
+			row = strstr(text, "a row");
+			total = strstr(text, "total");
+			assert_true(row != NULL && total != NULL);
+			/* Without maxima it is what is left in averages. */
+			if ((strstr(total, " 800.00 ") != NULL) != (shape == 0 || !month))
+				fail_msg("shape %zu, month %d:\n%s", shape, month, text);
+			*total = '\0';
+			if ((strstr(row, " 800.00 ") != NULL) != (shape == 0 || !month))
+				fail_msg("shape %zu, month %d:\n%s", shape, month, text);
+		}
 	scratch_free(dir);
 }
 
@@ -423,6 +473,7 @@ main(void)
 		cmocka_unit_test(pictures_are_drawn),
 		cmocka_unit_test(what_is_asked_for_can_be_meant),
 		cmocka_unit_test(no_data_is_said),
+		cmocka_unit_test(maxima_are_those_of_bins),
 		cmocka_unit_test(a_picture_is_whole_or_the_old_one),
 		cmocka_unit_test(no_two_rows_look_the_same),
 		cmocka_unit_test(an_index_cannot_point_elsewhere),
