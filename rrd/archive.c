@@ -279,23 +279,33 @@ archive_head_octets(const char *path)
 	return octets;
 }
 
-bool
-archive_keeps_max(const char *path)
+size_t
+archive_series(const char *path, const char *function, struct archive_series *out)
 {
-	bool keeps = false;
+	unsigned long step = 0;
+	bool wanted = false;
 	rrd_info_t *info;
+	size_t n = 0;
 
 	rrd_clear_error();
 	info = rrd_info_r(path);
-	for (const rrd_info_t *i = info; i != NULL; i = i->next) {
-		size_t len = strlen(i->key);
+	for (const rrd_info_t *i = info; i != NULL && n < PROFILE_RRAS; i = i->next) {
+		char what[16];
+		unsigned no;
 
-		keeps |= strncmp(i->key, "rra[", 4) == 0 && len > 8 && i->type == RD_I_STR &&
-		    strcmp(i->key + len - 4, "].cf") == 0 && strcmp(i->value.u_str, "MAX") == 0;
+		if (strcmp(i->key, "step") == 0)
+			step = i->value.u_cnt;
+		if (sscanf(i->key, "rra[%u].%15s", &no, what) != 2)
+			continue;
+		if (strcmp(what, "cf") == 0)
+			wanted = strcmp(i->value.u_str, function) == 0;
+		if (wanted && strcmp(what, "pdp_per_row") == 0)
+			out[n++] = (struct archive_series){ (uint32_t)(step * i->value.u_cnt),
+				rrd_first_r(path, (int)no) };
 	}
 	if (info != NULL)
 		rrd_info_free(info);
-	return keeps;
+	return n;
 }
 
 /*

@@ -112,8 +112,14 @@ struct archive_sums {
 int archive_sums(const char *path, uint32_t step_s, int64_t from, int64_t to,
     struct archive_sums *sums, struct err *e);
 
-/* Whether archive `path` keeps maxima of bins. */
-bool archive_keeps_max(const char *path);
+/* One of the series that an archive keeps. */
+struct archive_series {
+	uint32_t step_s; /* of its values */
+	int64_t first;   /* s since 1970: what lies before is not kept */
+};
+
+/* Those of archive `path` whose function is `function`, to `out` (PROFILE_RRAS). Returns how many. */
+size_t archive_series(const char *path, const char *function, struct archive_series *out);
 
 /*
  * Make the archive `path` of one series of rates (not a row's): `n` values per second,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "rrd/archive.h"
+#include "rrd/profile.h"
 
 /*
  * Okabe and Ito's palette, which colour-blind people tell apart, without its black (the
@@ -274,22 +275,35 @@ figures_add(struct arguments *a, const char *name, const char *most, bool empty)
 }
 
 /*
- * CDEF x`i`: row `i` as high as it was, where the archive `path` (escaped) keeps maxima: in what it
- * has as averages of several bins, the highest of these has gone.
+ * CDEF x`i`: row `i` as high as it was. In what its archive `path` (escaped) has for all of the time
+ * the highest bin may be averaged with others: so look at all series of maxima that it keeps, as far
+ * back as each goes.
  */
 static void
 row_most_add(struct arguments *a, const struct picture *p, size_t i, const char *path)
 {
-	char plain[PATH_MAX];
+	struct archive_series series[PROFILE_RRAS];
+	const char *function = "MAX";
+	char plain[PATH_MAX], rpn[PROFILE_RRAS * 40 + 32];
+	size_t n, len = (size_t)snprintf(rpn, sizeof(rpn), "d%zu,UN,0,d%zu,IF", i, i);
+	/* librrd rounds the end down to whole pixels. */
+	int64_t end = p->end + (p->end - p->start) / p->width;
 
 	snprintf(plain, sizeof(plain), "%s/%s", p->folder, p->rows[i].file);
-	argument(a, "DEF:a%zu=%s:bytes:AVERAGE:reduce=MAX", i, path);
-	if (archive_keeps_max(plain))
-		argument(a, "DEF:m%zu=%s:bytes:MAX", i, path);
-	else
-		argument(a, "CDEF:m%zu=a%zu", i, i);
-	/* The latest bins may be in no maximum yet. */
-	argument(a, "CDEF:x%zu=m%zu,UN,0,m%zu,IF,a%zu,UN,0,a%zu,IF,MAX,8,*", i, i, i, i, i);
+	if ((n = archive_series(plain, function, series)) == 0)
+		n = archive_series(plain, function = "AVERAGE", series);
+	for (size_t s = 0; s < n; s++) {
+		int64_t start = series[s].first > p->start ? series[s].first : p->start;
+
+		if (start >= p->end)
+			continue;
+		argument(a, "DEF:m%zu_%zu=%s:bytes:%s:reduce=MAX:step=%" PRIu32 ":start=%" PRId64 ":end=%" PRId64,
+		    i, s, path, function, series[s].step_s, start, end);
+		argument(a, "VDEF:v%zu_%zu=m%zu_%zu,MAXIMUM", i, s, i, s);
+		len += (size_t)snprintf(rpn + len, sizeof(rpn) - len, ",v%zu_%zu,UN,0,v%zu_%zu,IF,MAX", i,
+		    s, i, s);
+	}
+	argument(a, "CDEF:x%zu=%s,8,*", i, rpn);
 }
 
 /*

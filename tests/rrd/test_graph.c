@@ -269,7 +269,8 @@ no_data_is_said(void **state)
 	setenv("TZ", "UTC", 1);
 	tzset();
 	legend_of(&p, dir, rates, 3, text, sizeof(text));
-	assert_non_null(strstr(text, "no data from 2017-07-14 02:40 to 2017-07-14 02:55 in steps of 300 s"));
+	assert_non_null(strstr(text, "no data from 2017-07-14 02:40 to 2017-07-14 02:55 in steps "
+	                             "of 300 s"));
 	assert_non_null(strstr(text, "4 others"));
 	assert_null(strstr(text, "nan"));
 	assert_null(strstr(text, "inf"));
@@ -299,49 +300,60 @@ no_data_is_said(void **state)
 
 /*
  * Nine hours of 1000 octets in each bin but one of 30000: 800 bits/s at most, whether the picture
- * is of these or of a month, in which values are averages of many.
+ * is of these or of a month, in which values are averages of many; and where the archive has
+ * maxima of many only, or none of them, where single bins are kept for that time.
  */
+static const struct {
+	const char *says, *rras;
+	unsigned peak;
+	bool shown;
+} peaks[] = {
+	{ "as Cacti has them", "AVERAGE:0.5:1:60,AVERAGE:0.5:24:700,MAX:0.5:1:60,MAX:0.5:24:700", 20,
+	    true },
+	{ "in the last hour, of which there is no month's value yet",
+	    "AVERAGE:0.5:1:600,AVERAGE:0.5:24:700,MAX:0.5:1:600,MAX:0.5:24:700", 107, true },
+	{ "maxima of two hours only", "AVERAGE:0.5:1:600,AVERAGE:0.5:24:700,MAX:0.5:24:700", 50, true },
+	{ "no maxima, but the bin itself", "AVERAGE:0.5:1:600,AVERAGE:0.5:24:700", 50, true },
+	{ "no maxima, and bins of an hour", "AVERAGE:0.5:1:12,AVERAGE:0.5:24:700", 50, false },
+};
+
 static void
 maxima_are_those_of_bins(void **state)
 {
-	static const struct archive_shape shapes[] = {
-		{ STEP, 2 * STEP, PROFILE_CACTI, NULL },
-		{ STEP, 2 * STEP, PROFILE_CUSTOM, "AVERAGE:0.5:1:600, AVERAGE:0.5:24:700" },
-	};
 	char *dir = scratch_new();
 
 	(void)state;
-	for (size_t shape = 0; shape < 2; shape++)
-		for (int month = 0; month < 2; month++) {
-			struct picture p = { .folder = dir, .start = START, .end = START + 108 * STEP,
-				.n = 1, .rows = { { "row.rrd", "a row" } } };
+	for (size_t at = 0; at < sizeof(peaks) / sizeof(peaks[0]); at++)
+		for (int days = 0; days < 32; days += 31) {
+			const struct archive_shape shape = { STEP, 2 * STEP, PROFILE_CUSTOM,
+				peaks[at].rras };
+			struct picture p = { .folder = dir, .start = START - days * 86400,
+				.end = START + 108 * STEP, .n = 1, .rows = { { "row.rrd", "a row" } } };
+			bool shown = peaks[at].shown;
 			double rates[108];
 			struct archive_bin bins[108];
 			char path[256], text[4096], *row, *total;
 			int64_t last = START;
 			struct err e = ERR_INIT;
 
-			for (int i = 0; i < 108; i++) {
+			for (unsigned i = 0; i < 108; i++) {
 				bins[i] = (struct archive_bin){ .end = START + (i + 1) * STEP,
-					.sums = { 1, i == 50 ? 30000 : 1000, 1 } };
+					.sums = { 1, i == peaks[at].peak ? 30000 : 1000, 1 } };
 				rates[i] = 1000.0 / STEP;
 			}
 			snprintf(path, sizeof(path), "%s/row.rrd", dir);
 			unlink(path);
-			assert_int_equal(archive_create(path, &shapes[shape], START, &e), 0);
+			assert_int_equal(archive_create(path, &shape, START, &e), 0);
 			assert_int_equal(archive_update(path, bins, 108, &last, &e), 0);
-			if (month)
-				p.start -= 31 * 86400;
 			legend_of(&p, dir, rates, 108, text, sizeof(text));
 			row = strstr(text, "a row");
 			total = strstr(text, "total");
 			assert_true(row != NULL && total != NULL);
-			/* Without maxima it is what is left in averages. */
-			if ((strstr(total, " 800.00 ") != NULL) != (shape == 0 || !month))
-				fail_msg("shape %zu, month %d:\n%s", shape, month, text);
+			if ((strstr(total, " 800.00 ") != NULL) != shown)
+				fail_msg("%s, %d days: %s", peaks[at].says, days, text);
 			*total = '\0';
-			if ((strstr(row, " 800.00 ") != NULL) != (shape == 0 || !month))
-				fail_msg("shape %zu, month %d:\n%s", shape, month, text);
+			if ((strstr(row, " 800.00 ") != NULL) != shown)
+				fail_msg("%s, %d days: %s", peaks[at].says, days, text);
 		}
 	scratch_free(dir);
 }
