@@ -398,6 +398,15 @@ engine_reload(struct engine *en, struct problems *ps)
 		watches_reload(en->watches, ps);
 	if (en->alarms != NULL)
 		alarms_reload(en->alarms, ps);
+	engine_look(en, ps);
+}
+
+void
+engine_look(const struct engine *en, struct problems *ps)
+{
+	for (unsigned i = 0; i < en->n_outputs; i++)
+		if (en->outputs[i]->ops->look != NULL)
+			en->outputs[i]->ops->look(en->outputs[i], ps);
 }
 
 int

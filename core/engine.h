@@ -120,6 +120,9 @@ int engine_collector(struct engine *en, const struct collector_ops *ops,
  */
 int engine_prepare(struct engine *en, struct problems *ps, struct err *e);
 
+/* Have outputs warn of what cannot have been meant: when en->watches are there. */
+void engine_look(const struct engine *en, struct problems *ps);
+
 /*
  * Read the operator's files of rules anew, while all runs. One with faults, which go to
  * `ps`, changes nothing. Main thread.

@@ -119,6 +119,12 @@ struct output_ops {
 	void (*reload)(struct output *o, struct problems *ps);
 
 	/*
+	 * Warn of what cannot have been meant, when all that was configured has been read, as
+	 * watches have. Main thread, at load and after each reload. May be NULL.
+	 */
+	void (*look)(const struct output *o, struct problems *ps);
+
+	/*
 	 * Open; set o->priv. Main thread, at start, when the doors in are open. Refusing
 	 * refuses the start.
 	 */

@@ -509,6 +509,8 @@ settings_engine(struct settings *s)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
 	if (en == NULL)
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s", e.text);
+	else if (s->problems.n_errors == 0)
+		engine_look(en, &s->problems);
 	places_tell(&s->config, &s->problems);
 	if (s->problems.n_errors > 0) {
 		engine_free(en);

@@ -219,6 +219,21 @@ rrd_plan(struct output *o, struct view_config *vc, struct err *e)
 	return 0;
 }
 
+static void
+rrd_look(const struct output *o, struct problems *ps)
+{
+	const struct rrd_config *c = o->config;
+	struct rows_config rows;
+
+	if (c->create == NULL || rows_config_parse(c->create, &rows, NULL) != 0 ||
+	    rows.create != ROWS_WATCH || rows_watched(o) > 0)
+		return;
+	problem_add(ps, PROBLEM_WARNING, NULL, "rrd_create[%s]: watch: %s: all rows go to "
+	    FILES_OTHER ": name some there, or write all or top N", o->name,
+	    o->engine->watches == NULL ? "there is no watch_map" :
+	                                 "watch_map names no rows of this view");
+}
+
 static void rrd_free(struct rrd_state *x);
 
 /* Everything that is opened, in the folder `folder`. */
@@ -623,6 +638,7 @@ const struct output_ops rrd_output = {
 	.wants = OUTPUT_SNAPSHOTS,
 	.directives = &rrd_directives,
 	.plan = rrd_plan,
+	.look = rrd_look,
 	.open = rrd_open_output,
 	.write = rrd_write,
 	.hurry = rrd_hurry,

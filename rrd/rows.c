@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/view.h"
 #include "core/watch.h"
 #include "flow/text.h"
 #include "rrd/files.h"
@@ -179,21 +180,29 @@ top_choose(struct collecting *x)
 	free(v);
 }
 
-/* The watches of the view, which all fit its rows. */
-static void
-watch_choose(struct collecting *x)
+/* The watches of o's view, which all fit its rows: `*n` of them, for the caller to free. */
+static struct watch *
+view_watches(const struct output *o, uint32_t *n)
 {
-	const struct engine *en = x->o->engine;
-	uint32_t n = 0;
+	const struct engine *en = o->engine;
+	uint32_t all = 0;
+	struct watch *watches = en != NULL ? watches_copy(en->watches, &all) : NULL;
 
-	x->watches = en != NULL ? watches_copy(en->watches, &x->n_watches) : NULL;
-	if (x->watches == NULL)
-		x->n_watches = 0;
-	for (uint32_t i = 0; i < x->n_watches; i++)
-		if (en->views[x->watches[i].view] == x->o->view &&
-		    selector_check(&x->watches[i].selector, x->s->rs, NULL) == 0)
-			x->watches[n++] = x->watches[i];
-	x->n_watches = n;
+	*n = 0;
+	for (uint32_t i = 0; watches != NULL && i < all; i++)
+		if (en->views[watches[i].view] == o->view &&
+		    selector_check(&watches[i].selector, &o->view->rs, NULL) == 0)
+			watches[(*n)++] = watches[i];
+	return watches;
+}
+
+uint32_t
+rows_watched(const struct output *o)
+{
+	uint32_t n;
+
+	free(view_watches(o, &n));
+	return n;
 }
 
 /* Whether `row`, whose identity is `id`, shall have an archive of its own. */
@@ -205,7 +214,7 @@ row_chosen(struct collecting *x, const uint8_t *row, uint64_t id)
 	if (!x->chosen && x->config->create == ROWS_TOP)
 		top_choose(x);
 	else if (!x->chosen)
-		watch_choose(x);
+		x->watches = view_watches(x->o, &x->n_watches);
 	x->chosen = true;
 	if (x->config->create == ROWS_TOP)
 		return bsearch(&id, x->top, x->n_top, sizeof(id), by_id) != NULL;

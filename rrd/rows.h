@@ -38,6 +38,9 @@ int rows_config_parse(const char *text, struct rows_config *c, struct err *e);
 int rows_config_check(const struct rows_config *c, const struct field_set *set,
     struct err *e);
 
+/* How many watches name rows of o's view. */
+uint32_t rows_watched(const struct output *o);
+
 /*
  * Make items of the rows of `s`, a snapshot of o's view; t->closed is of the one before it. Returns
  * how many rows there were.

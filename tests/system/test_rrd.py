@@ -148,3 +148,22 @@ def test_what_cannot_be_meant_is_refused(tmp_path, line, says):
     done = subprocess.run([WEIR, "check", "-f", file], capture_output=True, text=True)
     assert done.returncode != 0
     assert f"error: {file}:{len(kept) + 1}: rrd[r]: {name}: {says}" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("watched,says", [
+    (None, "there is no watch_map"),
+    ("p", "watch_map names no rows of this view"),
+    ("r", None),
+])
+def test_a_watch_of_nothing_is_warned_of(tmp_path, watched, says):
+    file, watches = tmp_path / "weir.conf", tmp_path / "watch.map"
+    watches.write_text(f"name=w view={watched} src_host=192.0.2.1\n")
+    file.write_text(config(tmp_path, "/nowhere.pcap", "rrd_create[r]: watch\n" + (
+        f"watch_map: {watches}\n" if watched else "")).replace("rrd[r]", "rrd[r], print[p]", 1) +
+        "aggregate[p]: src_host\n")
+    done = subprocess.run([WEIR, "check", "-f", file], capture_output=True, text=True)
+    line = file.read_text().splitlines().index("        rrd_create[r]: watch") + 1
+    wanted = f"warning: {file}:{line}: rrd_create[r]: watch: {says}: all rows go to _other.rrd"
+    assert (wanted in done.stdout + done.stderr) == (says is not None)
+    assert ("warning" in done.stdout + done.stderr) == (says is not None)
+    assert done.returncode == 0
