@@ -382,7 +382,7 @@ reset_confirm(const struct request *q, struct link *l, struct err *e)
 	text_set(to, "view", q->table);
 	if (link_ask(l, to, &why) != NULL)
 		return EXIT_SUCCESS;
-	err_set(e, why.code, "%s; what was shown may not have been reset", why.text);
+	err_set(e, WEIR_EIO, "%s; what was shown may not have been reset", why.text);
 	return EXIT_FAILURE;
 }
 
