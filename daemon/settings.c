@@ -434,8 +434,8 @@ settings_print(const struct settings *s, FILE *to)
 		if (p != of)
 			fprintf(to, "! %s[%s]\n", p->ops->type, p->name);
 		of = p;
-		directive_print(
-		    list[i].set, list[i].config, p != NULL ? p->name : NULL, to);
+		directive_print(list[i].set, list[i].config, p != NULL ? p->name : NULL,
+		    p != NULL ? p->ops->type : NULL, to);
 	}
 }
 

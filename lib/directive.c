@@ -280,20 +280,32 @@ row_counts(const struct directive *d, const void *cfg, const char *plugin)
 	       value_is_set(d, row_member_const(d, cfg));
 }
 
+/* The name of row `d` that begins with `type` and '_', if it has such a one. */
+static const char *
+row_name(const struct directive_set *set, const struct directive *d, const char *type)
+{
+	size_t len = type != NULL ? strlen(type) : 0;
+
+	for (const struct directive *a = set->rows; len > 0 && a->name != NULL; a++)
+		if (a->alias_of != NULL && strcmp(a->alias_of, d->name) == 0 &&
+		    strncmp(a->name, type, len) == 0 && a->name[len] == '_')
+			return a->name;
+	return d->name;
+}
+
 void
 directive_print(const struct directive_set *set, const void *cfg, const char *plugin,
-    FILE *to)
+    const char *type, FILE *to)
 {
 	for (const struct directive *d = set->rows; d->name != NULL; d++) {
 		const void *at = row_member_const(d, cfg);
 
 		if (!row_counts(d, cfg, plugin))
 			continue;
-		fputs(d->secret ? "! " : "", to);
+		fprintf(to, "%s%s", d->secret ? "! " : "", row_name(set, d, type));
 		if (plugin != NULL)
-			fprintf(to, "%s[%s]: ", d->name, plugin);
-		else
-			fprintf(to, "%s: ", d->name);
+			fprintf(to, "[%s]", plugin);
+		fputs(": ", to);
 		if (d->secret)
 			fputs("(not shown)", to);
 		else
@@ -320,19 +332,6 @@ row_line(const struct directive_set *set, const struct directive *d,
 		found = &c->lines[i];
 	}
 	return found;
-}
-
-/* The name of row `d` that begins with `type` and '_', if it has such a one. */
-static const char *
-row_name(const struct directive_set *set, const struct directive *d, const char *type)
-{
-	size_t len = type != NULL ? strlen(type) : 0;
-
-	for (const struct directive *a = set->rows; len > 0 && a->name != NULL; a++)
-		if (a->alias_of != NULL && strcmp(a->alias_of, d->name) == 0 &&
-		    strncmp(a->name, type, len) == 0 && a->name[len] == '_')
-			return a->name;
-	return d->name;
 }
 
 int

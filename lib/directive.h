@@ -155,11 +155,12 @@ void directive_check_unknown(struct config *c, const struct directive_set *const
 /*
  * Write the effective values of `cfg` as configuration lines that directive_apply takes
  * back. With `plugin` those that a plugin has, suffixed; with NULL those without suffix,
- * the rows that need one left out. Strings and addresses that are not set are left out;
- * of secrets a comment stays.
+ * the rows that need one left out. Of several names of a directive a plugin of type `type`
+ * ("print"; NULL with `plugin`) has the one that begins with it. Strings and addresses that
+ * are not set are left out; of secrets a comment stays.
  */
 void directive_print(const struct directive_set *set, const void *cfg,
-    const char *plugin, FILE *to);
+    const char *plugin, const char *type, FILE *to);
 
 /* What a directive is set to. */
 struct directive_value {
@@ -172,8 +173,8 @@ struct directive_value {
 
 /*
  * Call `each` for those that directive_print writes, and say which line of `c` they are from
- * (directive_apply has filled `cfg` of it). A plugin of type `type` ("print"; NULL with `plugin`) has
- * directives of several names by that which begins with it. Returns 0, or -WEIR_ENOMEM.
+ * (directive_apply has filled `cfg` of it). Those of no line have the names that directive_print
+ * gives them. Returns 0, or -WEIR_ENOMEM.
  */
 int directive_each(const struct directive_set *set, const struct config *c, const void *cfg,
     const char *plugin, const char *type,

@@ -413,8 +413,8 @@ printed(const struct sample *s)
 	FILE *f = open_memstream(&text, &len);
 
 	assert_non_null(f);
-	directive_print(&set, s, NULL, f);
-	directive_print(&set, s, "x", f);
+	directive_print(&set, s, NULL, NULL, f);
+	directive_print(&set, s, "x", "sfprobe", f);
 	fclose(f);
 	return text;
 }
@@ -804,11 +804,19 @@ test_each_names_what_is_default(void **state)
 	fixture_read(&f, "");
 	directive_apply(&set, &f.c, "x", &f.got, &f.ps);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char text[2048] = "";
+		char text[2048] = "", *out;
+		size_t len;
+		FILE *to = open_memstream(&out, &len);
 
 		assert_int_equal(directive_each(&set, &f.c, &f.got, "x", cases[i].type,
 		    value_note, text), 0);
 		assert_true(has_line(text, cases[i].want));
+		directive_print(&set, &f.got, "x", cases[i].type, to);
+		assert_int_equal(fclose(to), 0);
+		snprintf(text, sizeof(text), "%.*s: 60", (int)strcspn(cases[i].want, "="),
+		    cases[i].want);
+		assert_true(has_line(out, text));
+		free(out);
 	}
 	fixture_free(&f);
 }

@@ -72,3 +72,6 @@ def test_config(running):
     assert ("print_output_file", "p") in everything and ("print_output_file", "m") not in everything
     assert ("print_refresh_time", "p") in everything and ("sql_refresh_time", "m") in everything
     assert ("sql_refresh_time", "p") not in everything
+    printed = subprocess.run([WEIR, "check", "--print", "-f", running.file], capture_output=True,
+                             text=True, check=True).stdout.splitlines()
+    assert "print_refresh_time[p]: 60" in printed and "sql_refresh_time[m]: 60" in printed
