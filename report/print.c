@@ -15,11 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/trigger.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
+#include "lib/log.h"
 #include "report/print_file.h"
 #include "report/print_format.h"
 #include "report/print_lock.h"
@@ -46,6 +48,7 @@ struct print {
 	uint64_t start; /* of the bin that the present file was opened for */
 	char last[PATH_MAX];          /* name of the file that was opened last */
 	uint64_t newest;              /* that `latest` points at */
+	bool unlinked;                /* something else has its name; that was said */
 	uint64_t opened;              /* when the present file was, monotonic ns */
 };
 
@@ -69,6 +72,20 @@ preprocess_plan(const struct print_config *c, struct preprocess *p, struct err *
 }
 
 static int
+latest_plan(const struct print_config *c, struct err *e)
+{
+	if (config_is_stdout(c))
+		return err_set(e, WEIR_EINVAL,
+		    "print_latest_file links to a file: give print_output_file too");
+	if (print_path_same(c->file, c->latest))
+		return err_set(e, WEIR_EINVAL,
+		    "print_latest_file: '%s' is print_output_file itself: the link to the newest "
+		    "file needs a name of its own",
+		    c->latest);
+	return 0;
+}
+
+static int
 print_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct print_config *c = o->config;
@@ -89,9 +106,8 @@ print_plan(struct output *o, struct view_config *vc, struct err *e)
 		return -WEIR_EINVAL;
 	if ((rc = trigger_check("print_trigger_exec", c->trigger_exec, e)) != 0)
 		return rc;
-	if (c->latest != NULL && config_is_stdout(c))
-		return err_set(e, WEIR_EINVAL,
-		    "print_latest_file links to a file: give print_output_file too");
+	if (c->latest != NULL && (rc = latest_plan(c, e)) != 0)
+		return rc;
 	if (!config_is_stdout(c)) {
 		split = print_path_fields(c->file);
 		field_set_join(&vc->aggregate, &split);
@@ -255,6 +271,36 @@ first(struct err *e)
 	return e->code == 0 ? e : NULL;
 }
 
+/* Point `latest` at the present file. Where it may not be a link, that is said once. */
+static int
+latest_link(struct print *p, const struct output *o, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int rc = print_path_link(p->file.path, p->config->latest, &why);
+
+	if (rc == -WEIR_EEXIST && !p->unlinked)
+		log_warn("print %s: %s; no link to the newest file is made", o->name, why.text);
+	p->unlinked = rc == -WEIR_EEXIST;
+	p->newest = p->start;
+	if (rc == 0 || p->unlinked)
+		return 0;
+	return err_set(first(e), WEIR_EIO, "%s", why.text);
+}
+
+/*
+ * The file at `path` has the name of the link to the newest: it must not be written through
+ * that into another. The link gives way.
+ */
+static void
+latest_give_way(const struct print *p, const char *path)
+{
+	struct stat st;
+
+	if (p->config->latest != NULL && print_path_same(path, p->config->latest) &&
+	    lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		(void)unlink(path);
+}
+
 /* Finish the present file, if one is open. */
 static int
 file_finish(struct print *p, const struct output *o, struct err *e)
@@ -265,10 +311,8 @@ file_finish(struct print *p, const struct output *o, struct err *e)
 		marker_end(p, o, e);
 	rc = print_file_close(&p->file, first(e));
 	if (rc == 0 && p->config->latest != NULL && p->start >= p->newest &&
-	    p->file.path[0] != '\0') {
-		rc = print_path_link(p->file.path, p->config->latest, first(e));
-		p->newest = p->start;
-	}
+	    p->file.path[0] != '\0')
+		rc = latest_link(p, o, e);
 	p->file.path[0] = '\0';
 	return rc;
 }
@@ -305,6 +349,8 @@ file_for_row(struct print *p, const struct output *o, uint64_t start,
 	p->file.failed = rc == -WEIR_EINVAL; /* without a name its rows are refused */
 	keep =
 	    p->config->append || (p->by_time && (row == NULL || file_known(p, path)));
+	if (rc != -WEIR_EINVAL)
+		latest_give_way(p, path);
 	if (rc == -WEIR_EINVAL || print_file_open(&p->file, path, keep, first(e)) != 0)
 		return -WEIR_EIO;
 	p->start = start;

@@ -116,6 +116,70 @@ print_path_dirs(const char *path, struct err *e)
 	return 0;
 }
 
+/* The folder of `path`, to `dir`. Returns the name in it. */
+static const char *
+folder_of(const char *path, char dir[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		strcpy(dir, ".");
+	else
+		snprintf(dir, PATH_MAX, "%.*s/", (int)(slash - path), path);
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* Past what changes nothing in a path: a '/' more, and "." */
+static const char *
+path_skip(const char *p)
+{
+	while (*p == '/' || (*p == '.' && (p[1] == '/' || p[1] == '\0')))
+		p++;
+	return p;
+}
+
+static bool
+text_same(const char *a, const char *b)
+{
+	if ((*a == '/') != (*b == '/'))
+		return false;
+	for (a = path_skip(a), b = path_skip(b); *a != '\0' || *b != '\0';
+	     a = path_skip(a), b = path_skip(b)) {
+		size_t n = strcspn(a, "/");
+
+		if (n != strcspn(b, "/") || memcmp(a, b, n) != 0)
+			return false;
+		a += n, b += n;
+	}
+	return true;
+}
+
+bool
+print_path_same(const char *a, const char *b)
+{
+	char dir_a[PATH_MAX], dir_b[PATH_MAX];
+	struct stat st_a, st_b;
+
+	if (strlen(a) >= PATH_MAX || strlen(b) >= PATH_MAX ||
+	    strcmp(folder_of(a, dir_a), folder_of(b, dir_b)) != 0)
+		return false;
+	if (stat(dir_a, &st_a) == 0 && stat(dir_b, &st_b) == 0)
+		return st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+	return text_same(dir_a, dir_b);
+}
+
+/* Whether a link may take the place of what is at `path`. */
+static int
+link_may_be(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || S_ISLNK(st.st_mode))
+		return 0;
+	return err_set(e, WEIR_EEXIST,
+	    "print_latest_file: %s is no symbolic link: it is left as it is", path);
+}
+
 int
 print_path_link(const char *path, const char *link, struct err *e)
 {
@@ -125,7 +189,8 @@ print_path_link(const char *path, const char *link, struct err *e)
 
 	if (n < 0 || (size_t)n >= sizeof(fresh))
 		return err_set(e, WEIR_EIO, "%.80s...: the name is too long", link);
-	if ((rc = print_path_dirs(link, e)) != 0)
+	if ((rc = print_path_dirs(link, e)) != 0 || (rc = link_may_be(link, e)) != 0 ||
+	    (rc = link_may_be(fresh, e)) != 0)
 		return rc;
 	/*
 	 * A new link beside it and a rename: readers find the old or the new, never

@@ -7,6 +7,7 @@
 #ifndef WEIR_REPORT_PRINT_PATH_H
 #define WEIR_REPORT_PRINT_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "flow/field.h"
@@ -29,8 +30,15 @@ int print_path_expand(const char *path, const struct variables *v,
 int print_path_dirs(const char *path, struct err *e);
 
 /*
- * Point the symbolic link `link` at `path`, at one stroke. Returns 0, or -WEIR_EIO with
- * `e`.
+ * Whether `a` and `b` are one name in one folder: as the file system has their folders, and
+ * where there are none yet by the text. What is there by that name is not looked at.
+ */
+bool print_path_same(const char *a, const char *b);
+
+/*
+ * Point the symbolic link `link` at `path`, at one stroke. Returns 0; -WEIR_EEXIST with `e`
+ * where that would take the place of something else than a symbolic link, which stays; or
+ * -WEIR_EIO with `e`.
  */
 int print_path_link(const char *path, const char *link, struct err *e);
 

@@ -110,6 +110,75 @@ test_preprocess_other_row(void **state)
 	assert_file(x, "out", "SRC_IP,PACKETS,BYTES\n0.0.0.0,3,178\n");
 }
 
+static void
+file_make(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* What is no symbolic link is nothing that a link to the newest file may replace. */
+static void
+test_latest_replaces_links_only(void **state)
+{
+	struct fixture *x = *state;
+	char latest[128], beside[160], text[64];
+	ssize_t n;
+
+	snprintf(latest, sizeof(latest), "%s/latest", x->dir);
+	snprintf(beside, sizeof(beside), "%s.new", latest);
+	x->config.latest = latest;
+	x->config.form = PRINT_CSV;
+	x->o.common.aggregate = "proto";
+	file_make(latest, "precious\n");
+	start(x, 1000);
+	write_packets(x, 2, 3);
+	write_packets(x, 2, 3);
+	assert_file(x, "out", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+	assert_file(x, "latest", "precious\n");
+	assert_int_equal(unlink(latest), 0);
+	file_make(beside, "also\n");
+	write_packets(x, 2, 3);
+	assert_file(x, "latest.new", "also\n");
+	assert_file(x, "latest", NULL);
+	assert_int_equal(unlink(beside), 0);
+	assert_int_equal(mkdir(latest, 0700), 0);
+	write_packets(x, 2, 3);
+	assert_int_equal(rmdir(latest), 0);
+	assert_int_equal(symlink("/nowhere", latest), 0);
+	write_packets(x, 2, 3);
+	n = readlink(latest, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_string_equal(text, x->file);
+}
+
+/* The name of the link may come up as the name of a file: rows are not lost by that. */
+static void
+test_latest_named_as_a_bin(void **state)
+{
+	struct fixture *x = *state;
+	char latest[128];
+
+	snprintf(x->file, sizeof(x->file), "%s/%%H%%M", x->dir);
+	snprintf(latest, sizeof(latest), "%s/./2214", x->dir);
+	x->config.latest = latest;
+	x->config.form = PRINT_CSV;
+	x->o.common.aggregate = "proto";
+	x->o.common.history = "1m";
+	x->o.common.history_roundoff = "m";
+	start(x, 1000);
+	write_packets(x, 0, 1);
+	assert_file(x, "2213", "PROTOCOL,PACKETS,BYTES\ntcp,1,40\n");
+	assert_file(x, "2214", "PROTOCOL,PACKETS,BYTES\ntcp,1,40\n");
+	write_packets(x, 2, 3);
+	assert_file(x, "2213", "PROTOCOL,PACKETS,BYTES\ntcp,1,40\n");
+	assert_file(x, "2214", "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+}
+
 /* Once after a refresh that wrote, with what it is told. */
 static void
 test_trigger(void **state)
@@ -173,14 +242,19 @@ static void
 test_refused_at_start(void **state)
 {
 	static const struct {
-		const char *lock, *trigger, *preprocess, *want;
+		const char *lock, *trigger, *preprocess, *file, *latest, *want;
 	} bad[] = {
-		{ "/dev/null/lock", NULL, NULL,
-		    "print_output_lock_file: /dev/null/lock" },
-		{ NULL, "/no/such/program", NULL,
-		    "print_trigger_exec: /no/such/program" },
-		{ NULL, NULL, "minq=3", "print_preprocess: there is no 'minq'" },
-		{ NULL, NULL, "minp=3,recover=1", "print_preprocess: recover=1" },
+		{ .lock = "/dev/null/lock",
+		    .want = "print_output_lock_file: /dev/null/lock" },
+		{ .trigger = "/no/such/program",
+		    .want = "print_trigger_exec: /no/such/program" },
+		{ .preprocess = "minq=3", .want = "print_preprocess: there is no 'minq'" },
+		{ .preprocess = "minp=3,recover=1", .want = "print_preprocess: recover=1" },
+		{ .file = "/nowhere/x", .latest = "/nowhere/./x",
+		    .want = "print_latest_file: '/nowhere/./x' is print_output_file itself" },
+		{ .file = "/usr/bin/../x", .latest = "/usr//x", .want = "print_latest_file: " },
+		{ .file = "x-%M", .latest = "./x-%M", .want = "print_latest_file: " },
+		{ .file = "-", .latest = "x", .want = "print_latest_file links to a file" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -195,6 +269,9 @@ test_refused_at_start(void **state)
 		x->config.lock_file = bad[i].lock;
 		x->config.trigger_exec = bad[i].trigger;
 		x->config.preprocess = bad[i].preprocess;
+		if (bad[i].file != NULL)
+			x->config.file = bad[i].file;
+		x->config.latest = bad[i].latest;
 		x->o.ops = &print_output;
 		x->o.config = &x->config;
 		rc = output_plan(&x->o, &vc, &e);
@@ -216,6 +293,8 @@ main(void)
 		TEST(test_each_value_has_its_file),
 		TEST(test_preprocess),
 		TEST(test_preprocess_other_row),
+		TEST(test_latest_replaces_links_only),
+		TEST(test_latest_named_as_a_bin),
 		TEST(test_trigger),
 		TEST(test_lock),
 		TEST(test_refused_at_start),
