@@ -219,6 +219,7 @@ output_account(struct output *o, const struct output_result *r, uint64_t unspool
 	counter_add(&o->written, r->written);
 	counter_add(&o->spooled, r->spooled - unspooled);
 	counter_add(&o->refused, r->refused);
+	counter_add(&o->lost, r->lost);
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -72,6 +72,7 @@ struct output_result {
 	uint64_t written;
 	uint64_t spooled;
 	uint64_t refused;
+	uint64_t lost;      /* of the refused: because something failed, not as a rule said */
 };
 
 /* A place that an output sends to, for people. */
@@ -210,6 +211,7 @@ struct output {
 	_Atomic int state;             /* enum output_state */
 	pthread_mutex_t lock;          /* held while the four are counted: they belong together */
 	_Atomic uint64_t rows, written, spooled, refused;
+	_Atomic uint64_t lost;         /* of the refused: as struct output_result has it */
 	_Atomic uint64_t errors;
 	_Atomic uint64_t last_success; /* ns since 1970 */
 	_Atomic uint32_t queued;       /* snapshots that wait */

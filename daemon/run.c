@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,15 +261,41 @@ run_start(struct run *r, struct err *e)
 	return r->keeper != NULL ? keeper_start(r->keeper, e) : 0;
 }
 
-static void
+/*
+ * The status of a run over files: whether outputs have all that was read. Of a daemon, which
+ * may have run for a year, it does not tell.
+ */
+static int
+run_status(const struct run *r)
+{
+	uint64_t stats[STAT_COUNT], lost;
+
+	if (!r->settings.reads_file)
+		return EXIT_SUCCESS;
+	engine_stats(r->engine, stats);
+	lost = stats[STAT_RRD_NOT_OURS] + stats[STAT_RRD_UNKEPT];
+	for (unsigned i = 0; i < r->engine->n_outputs; i++)
+		lost += atomic_load(&r->engine->outputs[i]->lost);
+	if (lost == 0)
+		return EXIT_SUCCESS;
+	log_err("weir: %" PRIu64 " rows were not written, as outputs failed: exit status 1",
+	    lost);
+	return EXIT_FAILURE;
+}
+
+/* Returns the status of what ran. */
+static int
 run_end(struct run *r)
 {
+	int status;
+
 	reload_stop(r->reload);
 	/* Clients first: they look at what outputs keep. */
 	control_close(r->control);
 	for (unsigned i = 0; i < r->n_tables; i++)
 		control_close(r->tables[i]);
 	engine_stop(r->engine);
+	status = r->started ? run_status(r) : EXIT_SUCCESS;
 	alarms_stop(r->engine->alarms);
 	keeper_end(r->keeper, r->started);
 	state_save(&r->state);
@@ -283,6 +310,7 @@ run_end(struct run *r)
 	if (r->bound_pidfile)
 		(void)unlink(r->settings.weir.pidfile);
 	engine_free(r->engine);
+	return status;
 }
 
 static void
@@ -321,7 +349,8 @@ cmd_run(int argc, char **argv)
 	} else {
 		(void)event_base_dispatch(r.base);
 	}
-	run_end(&r);
+	if (run_end(&r) != EXIT_SUCCESS)
+		status = EXIT_FAILURE;
 	log_info("weir: ended");
 	log_close();
 	run_free(&r);

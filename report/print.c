@@ -445,7 +445,7 @@ print_write(
 	r->rows = snapshot_all_rows(s);
 	p->file.written = p->file.refused = 0;
 	if ((rc = print_rows_make(&p->rows, s, &p->preprocess, e)) != 0) {
-		r->refused = r->rows;
+		r->refused = r->lost = r->rows;
 		return rc;
 	}
 	if (files_write(p, o, s, &rc, e)) {
@@ -453,7 +453,8 @@ print_write(
 		trigger_after(
 		    p->trigger, &(struct refresh){ p->last, r, clock_mono() - begun });
 	}
-	r->refused = p->file.refused + p->rows.judged.rejected;
+	r->lost = p->file.refused;
+	r->refused = r->lost + p->rows.judged.rejected;
 	assert(r->written + r->refused == r->rows);
 	print_rows_drop(&p->rows);
 	return rc;

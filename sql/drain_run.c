@@ -62,7 +62,8 @@ bin_done(struct drain *d, struct spool_item *it, const struct batch_reader *b,
 {
 	struct output_result account = { .rows = it->former ? r->rows : 0,
 		.written = r->written,
-		.refused = r->refused };
+		.refused = r->refused,
+		.lost = r->refused };
 	struct facts_batch done = { .table = b->table,
 		.rows = r->rows,
 		.written = r->written,
@@ -153,7 +154,8 @@ item_done(struct drain *d, struct spool_item *it, const struct batch_reader *b)
 	bool unfinished = it->unfinished && !b->ended;
 	bool damaged = b->damaged || !b->ended || lost > 0;
 	struct output_result account = { .rows = it->former ? lost : 0,
-		.refused = lost };
+		.refused = lost,
+		.lost = unfinished ? 0 : lost };
 
 	if (unfinished)
 		log_warn("%s: weir ended while it wrote %s: its first %" PRIu64
@@ -172,7 +174,7 @@ static int
 item_unreadable(struct drain *d, struct spool_item *it, const struct err *e)
 {
 	uint64_t lost = it->former ? 0 : it->rows - it->rows_done;
-	struct output_result account = { .refused = lost };
+	struct output_result account = { .refused = lost, .lost = lost };
 
 	if (e->code == WEIR_EUNSUPPORTED) {
 		it->left = true;

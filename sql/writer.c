@@ -410,7 +410,7 @@ pending_refuse(struct output *o, unsigned keep)
 		r.refused += snapshot_all_rows(w->pending[0]);
 		pending_drop(w);
 	}
-	r.rows = r.refused;
+	r.rows = r.lost = r.refused;
 	if (r.refused == 0)
 		return;
 	output_account(o, &r, 0);

@@ -106,7 +106,7 @@ void
 rig_books(struct rig *g)
 {
 	g->r = (struct output_result){ g->o.rows, g->o.written, g->o.spooled,
-		g->o.refused };
+		g->o.refused, g->o.lost };
 	assert_int_equal(g->r.rows, g->r.written + g->r.spooled + g->r.refused);
 }
 

@@ -148,3 +148,41 @@ def test_nobody_is_waited_for_at_the_end(tmp_path, weir):
     w.books()
     assert w.stop() == 0  # within 30 s
     assert stat.S_ISFIFO(os.stat(tmp_path / "fifo").st_mode)
+
+
+LIMITED = "ulimit -f 1; exec "
+FAILURES = {  # what is configured, what stands before the command, how many rows are lost
+    "no_folder": ("print", "print_output_file: /proc/nope/x", "", "flows"),
+    "disk_full": ("print", "print_output_file: /dev/full", "", "flows"),
+    "limit": ("print", "print_output_file: HERE/x", LIMITED, "flows"),
+    "archive_of_another": ("rrd", "rrd_path: HERE/rrd\nrrd_step: 300", "", 4),
+    "rejected": ("print", "print_output_file: HERE/x\nprint_preprocess: minp=1000000", "", 0),
+    "latest_not_a_link": ("print", "print_output_file: HERE/x\nprint_latest_file: HERE/conf", "", 0),
+    "no_database": ("pgsql", "sql_host: 127.0.0.1:1\nsql_table: t\nsql_passwd: x", "", 0),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_exit_status_over_files(tmp_path, name):
+    """1 when rows were lost by a failure; 0 when a rule left them out, or they are kept."""
+    plugin, options, before, lost = FAILURES[name]
+    made = generate("packets", 1000, 300, pcap=tmp_path / "x.pcap")
+    lost = int(made[lost]) if lost == "flows" else lost
+
+    def run(more=""):
+        text = (f"pcap_savefile: {tmp_path}/x.pcap\nplugins: {plugin}[a]\nstate_dir: {tmp_path}/state\n"
+                f"aggregate: {'proto' if plugin == 'rrd' else 'src_host, dst_host, src_port, dst_port'}\n"
+                f"{more or options}\n")
+        (tmp_path / "conf").write_text(text.replace("HERE", str(tmp_path)))
+        done = subprocess.run(["bash", "-c", f'{before}"$0" "$@"', WEIR, "run", "--as", "pmacctd", "-f",
+                               tmp_path / "conf"], capture_output=True, text=True, timeout=60)
+        assert "the books do not balance" not in done.stderr
+        return done
+
+    if name == "archive_of_another":
+        assert run(options.replace("300", "60")).returncode == 0
+    done = run()
+    said = re.search(r"weir: (\d+) rows were not written", done.stderr)
+    assert done.returncode == (1 if lost else 0), done.stderr
+    assert (int(said[1]) if said else 0) == lost
+    assert "weir: ended" in done.stderr
