@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ static int
 command_cut(struct trigger *t, struct err *e)
 {
 	char *save = NULL;
+	struct stat st;
 	unsigned n = 0;
 
 	if ((t->words = strdup(t->c.command)) == NULL)
@@ -39,6 +41,9 @@ command_cut(struct trigger *t, struct err *e)
 			    t->c.directive, ARGUMENTS - 1);
 		t->argv[n++] = w;
 	}
+	if (n > 0 && stat(t->argv[0], &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, WEIR_EINVAL, "%s: %s is a folder: name a program",
+		    t->c.directive, t->argv[0]);
 	if (n > 0 && access(t->argv[0], X_OK) == 0)
 		return 0;
 	return err_set(e, WEIR_EINVAL, "%s: %s: %s", t->c.directive, t->c.command,

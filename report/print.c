@@ -22,6 +22,7 @@
 #include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "report/print_check.h"
 #include "report/print_file.h"
 #include "report/print_format.h"
 #include "report/print_lock.h"
@@ -52,12 +53,6 @@ struct print {
 	uint64_t opened;              /* when the present file was, monotonic ns */
 };
 
-static bool
-config_is_stdout(const struct print_config *c)
-{
-	return c->file == NULL || strcmp(c->file, "-") == 0;
-}
-
 static int
 preprocess_plan(const struct print_config *c, struct preprocess *p, struct err *e)
 {
@@ -72,43 +67,24 @@ preprocess_plan(const struct print_config *c, struct preprocess *p, struct err *
 }
 
 static int
-latest_plan(const struct print_config *c, struct err *e)
-{
-	if (config_is_stdout(c))
-		return err_set(e, WEIR_EINVAL,
-		    "print_latest_file links to a file: give print_output_file too");
-	if (print_path_same(c->file, c->latest))
-		return err_set(e, WEIR_EINVAL,
-		    "print_latest_file: '%s' is print_output_file itself: the link to the newest "
-		    "file needs a name of its own",
-		    c->latest);
-	return 0;
-}
-
-static int
 print_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct print_config *c = o->config;
-	struct variables vars = { .time = clock_real() };
 	struct preprocess preprocess;
 	struct field_set split;
-	char path[PATH_MAX];
 	int rc;
 
 	if (print_separator(c->separator) == '\0')
 		return err_set(e, WEIR_EINVAL,
 		    "print_output_separator: '%s' is not one character, \\t or \\s",
 		    c->separator);
-	if (!config_is_stdout(c) &&
-	    print_path_expand(c->file, &vars, NULL, NULL, path, sizeof(path), e) != 0)
-		return -WEIR_EINVAL;
+	if ((rc = print_check_files(o, e)) != 0)
+		return rc;
 	if (preprocess_plan(c, &preprocess, e) != 0)
 		return -WEIR_EINVAL;
 	if ((rc = trigger_check("print_trigger_exec", c->trigger_exec, e)) != 0)
 		return rc;
-	if (c->latest != NULL && (rc = latest_plan(c, e)) != 0)
-		return rc;
-	if (!config_is_stdout(c)) {
+	if (!print_is_stdout(c)) {
 		split = print_path_fields(c->file);
 		field_set_join(&vc->aggregate, &split);
 	}
@@ -179,7 +155,7 @@ print_open(struct output *o, struct err *e)
 		return err_set(e, WEIR_ENOMEM, "no memory");
 	p->config = c;
 	p->history = !bins_are_none(&o->view->config.bins);
-	p->is_file = !config_is_stdout(c);
+	p->is_file = !print_is_stdout(c);
 	p->by_time = p->is_file && p->history && variables_have_time(c->file);
 	p->vars.utc = o->common.text.utc;
 	p->vars.refresh_s = o->view->config.refresh_s;

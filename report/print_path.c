@@ -95,6 +95,12 @@ print_path_expand(const char *path, const struct variables *v, const struct rows
 		p += taken;
 	}
 	to[len] = '\0';
+	for (const char *p = to; *p != '\0'; p += p[len] == '/' ? len + 1 : len)
+		if ((len = strcspn(p, "/")) > NAME_MAX)
+			return err_set(e, WEIR_EINVAL,
+			    "print_output_file: '%.80s...': the name is too long: a folder or file "
+			    "may have %d octets",
+			    path, NAME_MAX);
 	return 0;
 }
 

@@ -60,6 +60,18 @@ MISTAKES = [
     ("print_preprocess_type: both", 4, "none of any|all"),
     ("print_trigger_exec: /no/such", 4, "print_trigger_exec: /no/such: No such file"),
     ("print_trigger_exec: /dev/null", 4, "Permission denied"),
+    ("print_trigger_exec: /tmp -x", 4, "/tmp is a folder: name a program"),
+    ("print_output_file: /no/where/", 4, "names a folder: write the name of a file in it"),
+    ("print_output_file: /tmp", 4, "names a folder"),
+    (f"print_output_file: /tmp/{'x' * 256}", 4, "a folder or file may have 255 octets"),
+    ("print_output_file: /tmp/x\nprint_latest_file: /tmp//x", 5, "is print_output_file itself"),
+    ("=nfacctd_port: 2100\nplugins: print[a], print[b]\nprint_output_file: /tmp/no/x", 3,
+     "is that of print[a], too, and each would overwrite the rows of the other"),
+    ("=nfacctd_port: 2100\nplugins: print[a], print[b]\nprint_output_file[a]: /tmp/no/x\n"
+     "print_output_file[b]: /tmp/no/y\nprint_latest_file[b]: /tmp/no/x", 5,
+     "is the print_output_file of print[a]"),
+    ("=nfacctd_port: 2100\nplugins: print[a], print[b]\nprint_output_file[a]: /tmp/no/x\n"
+     "print_latest_file[a]: /tmp/no/y\nprint_output_file[b]: /tmp/no/y", 5, "is the print_latest_file of print[a]"),
     ("print_output[b]: csv", 4, "no plugin is named 'b'"),
     ("=plugins: print[talkers]\nnfacctd_port: 1\nprint_output[talker]: csv", 3,
      "did you mean 'talkers'?"),
