@@ -81,12 +81,18 @@ engine_add(struct class_config *c, const struct class_engine_ops *ops)
 static void
 engine_ndpi(struct class_config *c, const struct config_line *at, struct problems *ps)
 {
-	if (ndpi != NULL)
+	unsigned before = c->n;
+
+	if (ndpi != NULL) {
 		engine_add(c, ndpi);
-	else
+		if (c->n == before)
+			problem_add(ps, PROBLEM_WARNING, at,
+			    "classifiers: ndpi is written twice: once is enough");
+	} else {
 		problem_add(ps, PROBLEM_ERROR, at,
 		    "classifiers: this weir is built without nDPI: write a folder of patterns, "
 		    "or build it with libndpi-dev");
+	}
 }
 
 static void
@@ -105,6 +111,10 @@ engine_patterns(struct class_config *c, const char *path, const struct config_li
 		problem_add(ps, PROBLEM_ERROR, at, "classifiers: %s", e.text);
 		return;
 	}
+	if (patterns_count(c->patterns) == 0)
+		problem_add(ps, PROBLEM_WARNING, at,
+		    "classifiers: %s has no patterns (files whose names end in .pat): it finds "
+		    "no class", path);
 	engine_add(c, &class_patterns);
 #else
 	(void)c;
@@ -130,6 +140,8 @@ class_config_load(struct class_config *c, const struct config *lines, struct pro
 {
 	const struct config_line *at = line_of(lines, "classifiers");
 	char *word, *save = NULL;
+	bool none = false;
+	unsigned n = 0;
 
 	if (c->list == NULL && (c->list = class_list_new()) == NULL)
 		abort();
@@ -144,14 +156,20 @@ class_config_load(struct class_config *c, const struct config *lines, struct pro
 	if (c->words == NULL)
 		abort();
 	for (word = strtok_r(c->words, ", \t", &save); word != NULL;
-	     word = strtok_r(NULL, ", \t", &save)) {
+	     word = strtok_r(NULL, ", \t", &save), n++) {
 		if (strcmp(word, "ndpi") == 0) {
 			engine_ndpi(c, at, ps);
-		} else if (strcmp(word, "none") != 0) {
+		} else if (strcmp(word, "none") == 0) {
+			none = true;
+		} else {
 			c->directory = c->directory != NULL ? c->directory : word;
 			engine_patterns(c, word, at, ps);
 		}
 	}
+	if (none && n > 1)
+		problem_add(ps, PROBLEM_WARNING, at,
+		    "classifiers: none means nothing beside others: write it alone, or leave it "
+		    "out");
 }
 
 void

@@ -114,6 +114,9 @@ MISTAKES = [
     ("nfacctd_allow_file: /dev/zero", 4, "has no end"),
     ("aggregate[a]: src_net\nnetworks_file: /dev/zero", 5, "has no end"),
     ("aggregate[a]: class\nclassifiers: patterns", "patterns/endless.pat", "has no end"),
+    ("aggregate[a]: class\nclassifiers: none, ndpi", 5, "none means nothing beside others"),
+    ("aggregate[a]: class\nclassifiers: ndpi, ndpi", 5, "ndpi is written twice"),
+    ("aggregate[a]: class\nclassifiers: bare", 5, "bare has no patterns"),
     ("aggregate[a]: src_host_country\ngeoipv2_file: /dev/zero", 5, "has no end"),
     ("files_umask: 022", 4, "run it as those that are to have them"),
     ("plugins[a]: print", 4, "is for the whole daemon"),
@@ -126,6 +129,7 @@ def folder(tmp_path_factory):
     for name, text in FILES.items():
         (here / name).write_text(text)
     os.mkfifo(here / "pipe")
+    (here / "bare").mkdir()
     (here / "patterns").mkdir()
     (here / "patterns" / "endless.pat").symlink_to("/dev/zero")
     return here
