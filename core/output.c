@@ -327,10 +327,10 @@ output_write(struct output *o, struct snapshot *s)
 	if (o->ops->spools)
 		return;
 	output_account(o, &r, 0);
-	if (rc == 0)
-		output_works(o);
-	else
+	if (rc != 0)
 		output_fails(o, &e);
+	else if (!r.idle || atomic_load(&o->state) != OUTPUT_FAILING)
+		output_works(o);
 }
 
 static void *

@@ -73,6 +73,7 @@ struct output_result {
 	uint64_t spooled;
 	uint64_t refused;
 	uint64_t lost;      /* of the refused: because something failed, not as a rule said */
+	bool idle;          /* nothing was to be done, so that a fault may still be there */
 };
 
 /* A place that an output sends to, for people. */

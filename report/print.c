@@ -424,7 +424,8 @@ print_write(
 		r->refused = r->lost = r->rows;
 		return rc;
 	}
-	if (files_write(p, o, s, &rc, e)) {
+	r->idle = !files_write(p, o, s, &rc, e);
+	if (!r->idle) {
 		r->written = p->file.written;
 		trigger_after(
 		    p->trigger, &(struct refresh){ p->last, r, clock_mono() - begun });

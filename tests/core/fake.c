@@ -125,6 +125,7 @@ fake_write(
 		return err_set(e, WEIR_EIO, "it is broken");
 	}
 	r->written = s->n + out->lie;
+	r->idle = out->idles && s->n == 0;
 	return 0;
 }
 

@@ -33,6 +33,7 @@ struct fake_out {
 	sem_t *gate; /* which then waits here; NULL: it does not */
 	bool fail; /* writes fail, and say so of every row */
 	bool lie; /* says that it has written a row too many */
+	bool idles; /* does nothing when there are no rows, and says so */
 	int open_rc; /* what open returns */
 	bool hold_open; /* asked for in plan */
 	unsigned opened, closed;

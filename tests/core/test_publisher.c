@@ -104,6 +104,31 @@ test_refresh(void **state)
 	rig_close(&g);
 }
 
+/* Who had nothing to do has not shown that he works again. */
+static void
+test_a_quiet_round_mends_nothing(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, &plain, false);
+	g.out.idles = true;
+	rig_round(&g, 0, 60, false);
+	assert_int_equal(atomic_load(&g.o->last_success), g.now);
+	g.out.fail = true;
+	rig_round(&g, 10, 60, false);
+	g.out.fail = false;
+	assert_int_equal(atomic_load(&g.o->state), OUTPUT_FAILING);
+	rig_round(&g, 0, 60, false);
+	assert_int_equal(g.out.writes, 3);
+	assert_int_equal(atomic_load(&g.o->state), OUTPUT_FAILING);
+	assert_int_equal(atomic_load(&g.o->last_success), g.now - 120 * CLOCK_S);
+	rig_round(&g, 10, 60, false);
+	assert_int_equal(atomic_load(&g.o->state), OUTPUT_OK);
+	assert_int_equal(atomic_load(&g.o->last_success), g.now);
+	rig_close(&g);
+}
+
 /* A round that comes late publishes once, and the next are in step again. */
 static void
 test_late_round(void **state)
@@ -600,6 +625,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_a_quiet_round_mends_nothing),
 		cmocka_unit_test(test_late_round),
 		cmocka_unit_test(test_clock_goes_back),
 		cmocka_unit_test(test_first_refresh),
