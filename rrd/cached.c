@@ -18,6 +18,7 @@
 #define DEFAULT_PORT "42217"
 #define TIMEOUT_MS   60000U
 #define HURRIED_MS   1000U /* when weir ends */
+#define SLOW_MS      2000U /* a wait that long is told of */
 #define WAITS        2U    /* as long as so many waits may all of a batch take */
 #define TICK_MS      200   /* how soon a wait sees that it is to hurry */
 #define SEND_OCTETS  65536U
@@ -37,6 +38,8 @@ struct cached {
 	size_t commands;       /* in this batch */
 	bool (*work)(void *arg); /* meanwhile, or NULL */
 	void *work_arg;
+	void (*slow)(void *arg); /* when a wait is long, or NULL */
+	void *slow_arg;
 	size_t out_len, in_len, in_at;
 	char out[SEND_OCTETS], in[LINE_OCTETS];
 };
@@ -167,6 +170,8 @@ socket_wait(const struct cached *c, int fd, short events)
 		/* One that sends an octet now and then is no better than a mute one. */
 		if (now - began >= limit || now - c->began >= WAITS * limit)
 			return ETIMEDOUT;
+		if (c->slow != NULL && now - began >= SLOW_MS * (CLOCK_S / 1000))
+			c->slow(c->slow_arg);
 		n = poll(&p, 1, TICK_MS);
 		if (n > 0)
 			return 0;
@@ -308,6 +313,13 @@ cached_meanwhile(struct cached *c, bool (*work)(void *arg), void *arg)
 {
 	c->work = work;
 	c->work_arg = arg;
+}
+
+void
+cached_slow(struct cached *c, void (*slow)(void *arg), void *arg)
+{
+	c->slow = slow;
+	c->slow_arg = arg;
 }
 
 /* Do something else before the connection is tried again, or wait for it. As socket_wait. */

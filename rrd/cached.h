@@ -50,6 +50,9 @@ bool cached_hurries(const struct cached *c);
  */
 void cached_meanwhile(struct cached *c, bool (*work)(void *arg), void *arg);
 
+/* Where a wait takes longer than a second or two `slow(arg)` is called, and now and then again. */
+void cached_slow(struct cached *c, void (*slow)(void *arg), void *arg);
+
 /* Whether it is connected, and the other side has not hung up. */
 bool cached_alive(const struct cached *c);
 

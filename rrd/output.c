@@ -261,6 +261,32 @@ state_open(struct rrd_state *x, const struct rrd_config *c, const char *folder,
 	return rc;
 }
 
+/* Show how much waits for whom: `fresh` rows that are not in the books yet, too. */
+static void
+waiting_show(struct output *o, uint64_t fresh)
+{
+	struct rrd_state *x = o->priv;
+	uint64_t octets = delivery_waiting(&x->delivery);
+
+	if (octets == 0)
+		atomic_store(&o->waiting_since, 0);
+	else if (atomic_load(&o->waiting_since) == 0)
+		atomic_store(&o->waiting_since, clock_real());
+	atomic_store(&o->waiting_octets, octets);
+	atomic_store(&o->waiting, octets > 0 ? x->spooled + fresh : 0);
+}
+
+/* While rrdcached hangs, nobody shall have to wait for the end of that to see it. */
+static void
+waiting_slow(void *arg)
+{
+	struct output *o = arg;
+	const struct rrd_state *x = o->priv;
+	const struct making *m = x->rounds.arg;
+
+	waiting_show(o, m->fr.taken);
+}
+
 static int
 rrd_open_output(struct output *o, struct err *e)
 {
@@ -290,6 +316,8 @@ rrd_open_output(struct output *o, struct err *e)
 		return rc;
 	}
 	x->delivery.drop_late = c->late == RRD_LATE_DROP;
+	if (x->cached != NULL)
+		cached_slow(x->cached, waiting_slow, o);
 	if (o->engine != NULL)
 		stat_add_shared(&o->engine->beside, STAT_RRD_DAMAGED, x->journal.damaged);
 	before.rows = before.spooled = x->spooled;
@@ -491,21 +519,6 @@ archives_expire(struct output *o, bool last, struct err *e)
 	return rc;
 }
 
-/* Show how much waits for whom. */
-static void
-waiting_show(struct output *o)
-{
-	struct rrd_state *x = o->priv;
-	uint64_t octets = delivery_waiting(&x->delivery);
-
-	if (octets == 0)
-		atomic_store(&o->waiting_since, 0);
-	else if (atomic_load(&o->waiting_since) == 0)
-		atomic_store(&o->waiting_since, clock_real());
-	atomic_store(&o->waiting_octets, octets);
-	atomic_store(&o->waiting, octets > 0 ? x->spooled : 0);
-}
-
 /*
  * The books. `taken` rows of the snapshot came in, and what was delivered may be those or
  * earlier ones.
@@ -588,7 +601,7 @@ rrd_write(struct output *o, const struct snapshot *s, struct output_result *r, s
 	rows_account(o, r, &m.fr, &dr);
 	failure = archives_expire(o, s->last, &why);
 	rc = reasons_join(rc, e, failure, &why);
-	waiting_show(o);
+	waiting_show(o, 0);
 	log_debug(LOG_RRD, "rrd %s: %" PRIu64 " rows, %" PRIu64 " bins told%s, in %.3f s",
 	    o->name, r->rows, dr.bins, dr.flushed ? ", all written" : "",
 	    (double)(clock_mono() - began) / 1e9);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """RRD archives through a real rrdcached, and what the operator says about them."""
+import signal
 import subprocess
 
 import pytest
-from conftest import WEIR, generate, json_rows, poll, run_file, truth
+from conftest import WEIR, free_port, generate, json_rows, poll, run_file, truth
 from test_truth import rrd_sums
 
 
@@ -79,6 +80,29 @@ def test_rrdcached_away_killed_and_back(tmp_path, rrdcached):
     assert done.returncode == 0, done.stderr
     sums = rrd_sums(tmp_path / "rrd")
     assert {name: sums[name] for name in want} == want
+
+
+def test_what_waits_for_a_hung_rrdcached_is_seen(tmp_path, weir, rrdcached):
+    """rrdcached is stopped: before weir gives up, which is a failure, it shows what waits, and
+    nothing any more when rrdcached goes on."""
+    port = free_port()
+    rrdcached.start()
+    w = weir(config(tmp_path, "", f"rrd_step[r]: 1\nrrd_daemon[r]: {rrdcached.address}\n")
+             .replace("pcap_savefile: ", f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\n")).ready()
+
+    def output():
+        return next(row for row in w.rows("outputs") if row["output"] == "r")
+    generate("netflow9", 50, 50, udp=f"127.0.0.1:{port}")
+    poll(lambda: output()["written"] > 0)
+    assert output()["waiting"] == 0
+    rrdcached.process.send_signal(signal.SIGSTOP)
+    generate("netflow9", 50, 50, udp=f"127.0.0.1:{port}")
+    row = poll(lambda: output()["waiting"] and output())
+    rrdcached.process.send_signal(signal.SIGCONT)
+    assert row["state"] == "ok" and row["errors"] == 0
+    assert row["waiting"] > 0 and row["waiting_octets"] > 0 and row["waiting_since"]
+    poll(lambda: output()["waiting_octets"] == 0)
+    assert w.stop() == 0
 
 
 def test_top_rows_under_names_of_their_own(tmp_path):
