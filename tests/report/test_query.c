@@ -986,6 +986,46 @@ test_memory_reset(void **state)
 }
 
 /*
+ * A client that does not confirm what it resets and then says nothing more until weir hangs up:
+ * it has what it has read, and all else is put back.
+ */
+static void
+test_memory_reset_by_the_quiet(void **state)
+{
+	static const char reset[] = "{\"cmd\": \"memory\", \"view\": \"talkers\", \"form\": \"csv\", "
+	    "\"fields\": \"proto\", \"match\": [\"*\"], \"reset\": true}";
+	static const struct { bool reads; struct timeval patience; const char *left; } cases[] = {
+		{ false, { 0, 50000 }, "192.0.2.1,tcp,1,1,100" },
+		{ true, { 2, 0 }, "" },
+	};
+	struct fixture *x = *state;
+	char got[256];
+
+	feed(x, 1, 100);
+	pass(x);
+	for (size_t i = 0; i < 2; i++) {
+		struct answer a;
+
+		assert_int_equal(setsockopt(x->server_fd, SOL_SOCKET, SO_RCVTIMEO,
+		    &cases[i].patience, sizeof(cases[i].patience)), 0);
+		if (cases[i].reads) {
+			a = ask(x, reset);
+			assert_int_equal(json_array_size(a.rows), 1);
+			answer_free(&a);
+		} else {
+			send_text(x, reset, sizeof(reset) - 1);
+			send_text(x, "\n", 1);
+		}
+		pthread_join(x->server, NULL); /* it has hung up */
+		close(x->fd);
+		fclose(x->in);
+		client_connect(x);
+		table_ask(x, "'form': 'csv'", got, sizeof(got));
+		assert_string_equal(got, cases[i].left);
+	}
+}
+
+/*
  * A table that is cleared behind what is shown: whoever does not confirm clears nothing; of what
  * is confirmed the rows go, but not those of which more has come.
  */
@@ -1046,6 +1086,7 @@ main(void)
 		TEST(test_memory_abandoned),
 		TEST(test_memory_taken_by_two),
 		TEST(test_memory_reset),
+		TEST(test_memory_reset_by_the_quiet),
 		TEST(test_memory_cleared_when_shown),
 		TEST(test_refused),
 		TEST(test_line_without_end),
