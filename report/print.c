@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/engine.h"
 #include "core/trigger.h"
 #include "lib/clock.h"
 #include "lib/hash.h"
@@ -185,6 +186,9 @@ print_hurry(struct output *o)
 
 	print_lock_hurry(&p->lock);
 	trigger_hurry(p->trigger);
+	/* At the end of a file a reader may take its time: `weir run ... | less`. */
+	if (o->engine == NULL || !engine_finished(o->engine))
+		print_file_hurry(&p->file);
 }
 
 static void

@@ -4,15 +4,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "report/print_path.h"
 
 #define FLUSH_AT  (256U << 10) /* octets that make a write worth its while */
 #define FILE_MODE 0640
+#define WAIT_MS   10
 
 int
 print_file_init(struct print_file *f, size_t line_max, struct err *e)
@@ -76,13 +79,53 @@ print_file_open(struct print_file *f, const char *path, bool append, struct err 
 	return rc;
 }
 
+/* For people. */
+static const char *
+file_name(const struct print_file *f)
+{
+	return f->fd == STDOUT_FILENO ? "standard output" : f->path;
+}
+
 static void
 file_fail(struct print_file *f, int error, struct err *e)
 {
-	err_set(e, WEIR_EIO, "%s: %s", f->path, strerror(error));
+	err_set(e, WEIR_EIO, "%s: %s", file_name(f),
+	    error == ETIMEDOUT ? "nobody reads there, and weir ends" : strerror(error));
 	f->failed = true;
 	if (f->regular)
 		(void)!ftruncate(f->fd, f->good);
+}
+
+/* Wait until it takes some. Returns whether it does; not when weir ends meanwhile. */
+static bool
+pipe_ready(struct print_file *f)
+{
+	struct pollfd p = { .fd = f->fd, .events = POLLOUT };
+	uint64_t give_up = UINT64_MAX;
+
+	while (poll(&p, 1, WAIT_MS) < 1) {
+		if (atomic_load(&f->hurry) && give_up == UINT64_MAX)
+			give_up = clock_mono() + CLOCK_S;
+		if (clock_mono() >= give_up)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * As write(2). A pipe that poll says is ready takes PIPE_BUF octets without making us wait
+ * (pipe(7)): what is longer might wait for ever.
+ */
+static ssize_t
+file_write(struct print_file *f, const char *from, size_t len)
+{
+	if (f->regular)
+		return write(f->fd, from, len);
+	if (!pipe_ready(f)) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	return write(f->fd, from, len < PIPE_BUF ? len : PIPE_BUF);
 }
 
 static void
@@ -91,7 +134,7 @@ file_flush(struct print_file *f, struct err *e)
 	size_t done = 0;
 
 	while (!f->failed && done < f->len) {
-		ssize_t n = write(f->fd, f->buf + done, f->len - done);
+		ssize_t n = file_write(f, f->buf + done, f->len - done);
 
 		if (n >= 0)
 			done += (size_t)n;
@@ -144,4 +187,10 @@ print_file_close(struct print_file *f, struct err *e)
 	f->fd = -1;
 	f->failed = false;
 	return failed ? -WEIR_EIO : 0;
+}
+
+void
+print_file_hurry(struct print_file *f)
+{
+	atomic_store(&f->hurry, true);
 }

@@ -3,12 +3,13 @@
  * The file that print writes to: one large buffer in front of write(2), and an account
  * of the rows in it. A row counts as written once the system has taken it; when it
  * takes no more, a regular file is cut back to its last whole row and the rest counts
- * as refused. Used by the output's thread alone.
+ * as refused. Used by the output's thread alone, but for print_file_hurry.
  */
 #ifndef WEIR_REPORT_PRINT_FILE_H
 #define WEIR_REPORT_PRINT_FILE_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct print_file {
 	size_t line_max;
 	uint64_t pending;     /* rows in the buffer */
 	uint64_t rows;        /* of this file since it was opened */
+	_Atomic bool hurry;   /* wait no longer than a second for who reads a FIFO or pipe */
 	uint64_t written, refused; /* rows, of all files since the caller zeroed them */
 };
 
@@ -54,5 +56,8 @@ void print_file_add(struct print_file *f, size_t len, unsigned rows);
  * since open.
  */
 int print_file_close(struct print_file *f, struct err *e);
+
+/* weir ends: who does not read any more is not waited for. Any thread. */
+void print_file_hurry(struct print_file *f);
 
 #endif

@@ -129,13 +129,20 @@ def test_standard_output_of_two(tmp_path):
 
 
 def test_nobody_is_waited_for_at_the_end(tmp_path, weir):
-    """Neither a trigger that hangs nor a FIFO that nobody reads keeps weir from ending."""
+    """Neither a trigger that hangs nor FIFOs that nobody reads keep weir from ending."""
     port = free_port()
     trigger = tmp_path / "hangs"
     trigger.write_text(f"#!/bin/sh\necho $PRINT_OUTPUT_FILE > {tmp_path}/ran\nexec sleep 1000\n")
     trigger.chmod(0o755)
     os.mkfifo(tmp_path / "fifo")
-    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print[a], print[b]\n"
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDWR)  # open, but not read, and full
+    os.set_blocking(held, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(held, b"x" * 4096)
+    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\n"
+             f"plugins: print[a], print[b], print[c]\nprint_output_file[c]: {tmp_path}/held\n"
              f"aggregate: src_host\nprint_refresh_time: 1\nprint_output_file[a]: {tmp_path}/out\n"
              f"print_trigger_exec[a]: {trigger}\nprint_trigger_limit: 900\n"
              f"print_output_file[b]: {tmp_path}/fifo\n").ready()
@@ -147,6 +154,7 @@ def test_nobody_is_waited_for_at_the_end(tmp_path, weir):
     poll(lambda: [o for o in w.rows("outputs") if o["output"] == "a" and o["queued"] == 2])
     w.books()
     assert w.stop() == 0  # within 30 s
+    os.close(held)
     assert stat.S_ISFIFO(os.stat(tmp_path / "fifo").st_mode)
 
 
