@@ -52,11 +52,8 @@ file_open(struct print_file *f, bool append, struct err *e)
 	if (f->fd == -1)
 		return err_set(e, WEIR_EIO, "%s: %s", f->path, strerror(errno));
 	(void)fcntl(f->fd, F_SETFL, flags & O_APPEND);
-	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		f->regular = true;
-		f->good = st.st_size;
-	}
-	f->fresh = f->good == 0;
+	f->regular = fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode);
+	f->fresh = !f->regular || st.st_size == 0;
 	return 0;
 }
 
@@ -68,7 +65,6 @@ print_file_open(struct print_file *f, const char *path, bool append, struct err 
 	assert(f->fd == -1 && strlen(path) < sizeof(f->path));
 	strcpy(f->path, path);
 	f->regular = false;
-	f->good = 0;
 	f->rows = 0;
 	f->fresh = true;
 	if (strcmp(path, "-") == 0)
@@ -86,14 +82,29 @@ file_name(const struct print_file *f)
 	return f->fd == STDOUT_FILENO ? "standard output" : f->path;
 }
 
+/*
+ * Take back the `done` octets written last, which end within a row. Not where others have
+ * appended meanwhile: theirs are not ours to cut.
+ */
 static void
-file_fail(struct print_file *f, int error, struct err *e)
+file_cut(struct print_file *f, size_t done)
+{
+	off_t at = lseek(f->fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (done > 0 && at >= (off_t)done && fstat(f->fd, &st) == 0 && st.st_size == at)
+		(void)!ftruncate(f->fd, at - (off_t)done);
+}
+
+/* No more can be written after `done` octets of the buffer. */
+static void
+file_fail(struct print_file *f, int error, size_t done, struct err *e)
 {
 	err_set(e, WEIR_EIO, "%s: %s", file_name(f),
 	    error == ETIMEDOUT ? "nobody reads there, and weir ends" : strerror(error));
 	f->failed = true;
 	if (f->regular)
-		(void)!ftruncate(f->fd, f->good);
+		file_cut(f, done);
 }
 
 /* Wait until it takes some. Returns whether it does; not when weir ends meanwhile. */
@@ -139,10 +150,8 @@ file_flush(struct print_file *f, struct err *e)
 		if (n >= 0)
 			done += (size_t)n;
 		else if (errno != EINTR)
-			file_fail(f, errno, e);
+			file_fail(f, errno, done, e);
 	}
-	if (!f->failed)
-		f->good += (off_t)f->len;
 	if (f->failed)
 		f->refused += f->pending;
 	else

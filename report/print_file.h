@@ -2,8 +2,8 @@
 /*
  * The file that print writes to: one large buffer in front of write(2), and an account
  * of the rows in it. A row counts as written once the system has taken it; when it
- * takes no more, a regular file is cut back to its last whole row and the rest counts
- * as refused. Used by the output's thread alone, but for print_file_hurry.
+ * takes no more, a regular file is cut back to its last whole row, as far as nobody else has
+ * appended to it since, and the rest counts as refused. Used by the output's thread alone, but for print_file_hurry.
  */
 #ifndef WEIR_REPORT_PRINT_FILE_H
 #define WEIR_REPORT_PRINT_FILE_H
@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "lib/err.h"
 
@@ -23,7 +22,6 @@ struct print_file {
 	bool fresh;           /* holds nothing yet: titles are due */
 	bool failed;          /* all that follows is refused */
 	bool regular;
-	off_t good;           /* regular: where the last octet taken lies */
 	char *buf;
 	size_t len, room;
 	size_t line_max;

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +24,7 @@
 
 #include "core/preprocess.h"
 #include "tests/core/program.h"
+#include "report/print_file.h"
 #include "tests/report/print_rig.h"
 
 /* Each value of a variable of rows has its file, and each bin in it its rows. */
@@ -108,6 +111,69 @@ test_preprocess_other_row(void **state)
 	assert_int_equal(r.rows, 3);
 	assert_int_equal(r.refused, 2);
 	assert_file(x, "out", "SRC_IP,PACKETS,BYTES\n0.0.0.0,3,178\n");
+}
+
+/* Add `n` lines of `octets`, by the rules. */
+static void
+lines_add(struct print_file *f, unsigned n, size_t octets, struct err *e)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char *to = print_file_line(f, e);
+
+		memset(to, 'a', octets - 1);
+		to[octets - 1] = '\n';
+		print_file_add(f, octets, 1);
+	}
+}
+
+/*
+ * A disk gets full in the middle of a row: the file ends with a whole one, what others have
+ * appended stays, and all rows are accounted for.
+ */
+static void
+test_file_ends_with_a_whole_row(void **state)
+{
+	struct fixture *x = *state;
+	struct rlimit was, limit;
+	struct print_file f;
+	struct err e = ERR_INIT;
+	struct stat st;
+	int other;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	assert_int_equal(print_file_init(&f, 1000, &e), 0);
+	for (unsigned others = 0; others < 2; others++) {
+		const size_t theirs = others != 0 ? 9 : 0;
+
+		(void)unlink(x->file);
+		f.written = f.refused = 0;
+		assert_int_equal(print_file_open(&f, x->file, true, &e), 0);
+		lines_add(&f, 300, 1000, &e); /* 263 of them are written meanwhile */
+		assert_int_equal(f.written, 263);
+		other = open(x->file, O_WRONLY | O_APPEND);
+		assert_true(other >= 0);
+		assert_int_equal(write(other, "of others", theirs), theirs);
+		for (unsigned torn = 0; torn < 2; torn++) {
+			/* No room at all, then for half a row. */
+			limit.rlim_cur = 263000 + theirs + 500 * torn;
+			assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+			assert_int_equal(print_file_close(&f, &e), -WEIR_EIO);
+			assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+			assert_int_equal(stat(x->file, &st), 0);
+			assert_int_equal(st.st_size, 263000 + theirs);
+			assert_int_equal(f.written, 263);
+			assert_int_equal(f.refused, 37 + torn);
+			assert_int_equal(print_file_open(&f, x->file, true, &e), 0);
+			assert_false(f.fresh);
+			lines_add(&f, 1, 1000, &e);
+		}
+		assert_int_equal(print_file_close(&f, &e), 0); /* there is room again */
+		assert_int_equal(f.written, 264);
+		close(other);
+	}
+	print_file_fini(&f);
 }
 
 static void
@@ -293,6 +359,7 @@ main(void)
 		TEST(test_each_value_has_its_file),
 		TEST(test_preprocess),
 		TEST(test_preprocess_other_row),
+		TEST(test_file_ends_with_a_whole_row),
 		TEST(test_latest_replaces_links_only),
 		TEST(test_latest_named_as_a_bin),
 		TEST(test_trigger),
