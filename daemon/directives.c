@@ -46,7 +46,8 @@ static const struct directive weir_rows[] = {
 	{ .name = "pidfile", .type = DIRECTIVE_PATH, .offset = AT(pidfile),
 	    .doc = "File to write the process id to." },
 	{ .name = "daemonize", .type = DIRECTIVE_BOOL, .offset = AT(daemonize),
-	    .def = "false", .doc = "Go to the background." },
+	    .def = "false", .doc = "Go to the background once all is open. A start that "
+	                           "fails is said on standard error, with exit status 1." },
 	{ .name = "debug", .type = DIRECTIVE_BOOL, .offset = AT(debug), .def = "false",
 	    .doc = "Log debug lines." },
 	{ .name = "debug_topics", .type = DIRECTIVE_STRING, .offset = AT(debug_topics),

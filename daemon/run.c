@@ -18,6 +18,7 @@
 #include "core/books.h"
 #include "core/engine.h"
 #include "core/keeper.h"
+#include "daemon/background.h"
 #include "daemon/control.h"
 #include "daemon/doors.h"
 #include "daemon/main.h"
@@ -47,6 +48,7 @@ struct run {
 	struct keeper *keeper;       /* NULL: nothing outlives this run */
 	bool started;                /* the engine was */
 	bool bound_pidfile;
+	int background;              /* background_started's, or -1 */
 };
 
 static void
@@ -321,10 +323,22 @@ run_free(struct run *r)
 	libevent_global_shutdown();
 }
 
+/* Say why in the log, and to the operator who looks on. */
+static void
+start_failed(const struct run *r, const struct err *e)
+{
+	char text[sizeof(e->text) + 256];
+
+	place_text(&r->settings.config, e->text, text, sizeof(text));
+	log_err("%s", text);
+	if (!log_is_stderr())
+		fprintf(stderr, "error: %s\n", text);
+}
+
 int
 cmd_run(int argc, char **argv)
 {
-	struct run r = { .state.lock_fd = -1 };
+	struct run r = { .state.lock_fd = -1, .background = -1 };
 	struct err e = ERR_INIT;
 	int status;
 
@@ -336,17 +350,18 @@ cmd_run(int argc, char **argv)
 		run_free(&r);
 		return status;
 	}
-	if (r.settings.weir.daemonize && daemon(1, 0) != 0) {
-		fprintf(stderr, "weir: daemonize: %s\n", strerror(errno));
+	if (r.settings.weir.daemonize && (r.background = background_enter(&e)) < 0) {
+		fprintf(stderr, "weir: %s\n", e.text);
+		engine_free(r.engine);
+		run_free(&r);
 		return EXIT_FAILURE;
 	}
 	if (run_start(&r, &e) != 0) {
-		char text[sizeof(e.text) + 256];
-
-		place_text(&r.settings.config, e.text, text, sizeof(text));
-		log_err("%s", text);
+		start_failed(&r, &e);
 		status = EXIT_FAILURE;
 	} else {
+		if (r.background >= 0)
+			background_started(r.background);
 		(void)event_base_dispatch(r.base);
 	}
 	if (run_end(&r) != EXIT_SUCCESS)

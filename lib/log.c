@@ -204,6 +204,12 @@ log_close(void)
 		closelog();
 }
 
+bool
+log_is_stderr(void)
+{
+	return atomic_load(&out_fd) == STDERR_FILENO && !atomic_load(&to_syslog);
+}
+
 static void
 line_begin(struct line *l, enum log_level level)
 {

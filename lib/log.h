@@ -47,6 +47,9 @@ void log_reopen(void);
 
 void log_close(void);
 
+/* Whether lines go to standard error, and nowhere else. */
+bool log_is_stderr(void);
+
 void log_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How weir starts: in the background, under systemd, beside another one; and what it says when
+it cannot."""
+import os
+import pathlib
+import shlex
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from conftest import WEIR, Weir, free_port, poll
+
+UNIT = pathlib.Path(__file__).parents[2] / "packaging" / "weir.service.in"
+
+
+def start(tmp_path, text, *args):
+    """weir run, whose own process ends."""
+    file = tmp_path / "weir.conf"
+    file.write_text(f"control_socket: {tmp_path}/weir.sock\nstate_dir: {tmp_path}/state\n" + text)
+    return subprocess.run([str(WEIR), "run", *args, "-f", str(file)], capture_output=True,
+                          text=True, timeout=60)
+
+
+@pytest.mark.parametrize("logs", ["", "logfile: {}/weir.log\n"])
+def test_a_start_that_fails_in_the_background_is_told(tmp_path, logs):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+        out = start(tmp_path, "daemonize: true\nplugins: memory\nnfacctd_ip: 127.0.0.1\n"
+                    f"nfacctd_port: {port}\n" + logs.format(tmp_path))
+    assert out.returncode == 1
+    assert f"127.0.0.1:{port}: Address already in use" in out.stderr
+
+
+def test_daemonize_returns_when_it_has_started(tmp_path):
+    out = start(tmp_path, "daemonize: true\nplugins: memory\nnfacctd_ip: 127.0.0.1\n"
+                f"nfacctd_port: {free_port()}\npidfile: {tmp_path}/pid\n")
+    assert out.returncode == 0, out.stderr
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert os.getsid(pid) == pid
+        assert (tmp_path / "weir.sock").exists()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    poll(lambda: not (tmp_path / "pid").exists())
+
+
+def test_the_systemd_unit_keeps_it_in_the_foreground(tmp_path):
+    line = next(x for x in UNIT.read_text().splitlines() if x.startswith("ExecStart="))
+    file = tmp_path / "weir.conf"
+    file.write_text(f"daemonize: true\nplugins: memory\nnfacctd_ip: 127.0.0.1\nnfacctd_port: "
+                    f"{free_port()}\ncontrol_socket: {tmp_path}/weir.sock\n"
+                    f"state_dir: {tmp_path}/state\n")
+    command = [word.replace("@bindir@/weir", str(WEIR)).replace("/etc/weir/weir.conf", str(file))
+               for word in shlex.split(line.split("=", 1)[1])]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            poll(lambda: (tmp_path / "weir.sock").exists() or p.poll() is not None)
+            out = subprocess.run([str(WEIR), "show", "stats", "-p", str(tmp_path / "weir.sock")],
+                                 capture_output=True, text=True)
+            assert out.returncode == 0, out.stderr
+            assert p.poll() is None
+        finally:
+            p.terminate()
+        assert p.wait(30) == 0, p.stderr.read()
