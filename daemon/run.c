@@ -27,6 +27,7 @@
 #include "daemon/reload.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
+#include "daemon/tally.h"
 #include "lib/log.h"
 #include "report/memory.h"
 
@@ -77,6 +78,15 @@ on_reload(int sig, short what, void *arg)
 	problems_free(&ps);
 }
 
+static void
+on_tally(int sig, short what, void *arg)
+{
+	const struct run *r = arg;
+
+	(void)sig, (void)what;
+	tally_log(r->engine);
+}
+
 /* All input has come to its end: files. */
 static void
 on_finished(int fd, short what, void *arg)
@@ -118,7 +128,7 @@ events_set(struct run *r, struct err *e)
 		int sig;
 		void (*handler)(int, short, void *);
 	} signals[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_reload },
-		{ SIGUSR2, on_reload } };
+		{ SIGUSR2, on_reload }, { SIGUSR1, on_tally } };
 	static const struct timeval period = { .tv_sec = STATE_PERIOD_S };
 	int rc = 0;
 
@@ -335,6 +345,19 @@ start_failed(const struct run *r, const struct err *e)
 		fprintf(stderr, "error: %s\n", text);
 }
 
+/*
+ * What must not end weir, ever or while it starts. SIGALRM: scripts may send it, as
+ * pmacct's daemons bear it. SIGXFSZ: a limit on files is a fault of the disk, said as such.
+ */
+static void
+signals_ignore(void)
+{
+	static const int signals[] = { SIGPIPE, SIGALRM, SIGXFSZ, SIGUSR1, SIGUSR2 };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)signal(signals[i], SIG_IGN);
+}
+
 int
 cmd_run(int argc, char **argv)
 {
@@ -342,8 +365,7 @@ cmd_run(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int status;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a limit on files is a fault of the disk, said as such */
+	signals_ignore();
 	r.engine = engine_load(&r, argc, argv, &status);
 	settings_complain(&r.settings, stderr);
 	if (r.engine == NULL) {

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import WEIR, Weir, free_port, poll
+from conftest import TUPLE, WEIR, free_port, generate, poll
 
 UNIT = pathlib.Path(__file__).parents[2] / "packaging" / "weir.service.in"
 
@@ -65,3 +65,22 @@ def test_the_systemd_unit_keeps_it_in_the_foreground(tmp_path):
         finally:
             p.terminate()
         assert p.wait(30) == 0, p.stderr.read()
+
+
+def test_usr1_logs_statistics_and_no_signal_of_pmaccts_ends_it(tmp_path, weir):
+    port = free_port()
+    w = weir(f"workers: 2\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\n"
+             f"plugins: print[p], memory[m]\naggregate: {TUPLE}\n"
+             f"print_refresh_time: 3600\nprint_output_file: {tmp_path}/p\n").ready()
+    generate("netflow5", 300, 10, "--rate", 1000, udp=f"127.0.0.1:{port}")
+    poll(lambda: w.stats()["records_fed"] == 300)
+    poll(lambda: w.rows("m"))
+    for sig in signal.SIGALRM, signal.SIGPIPE, signal.SIGUSR1:
+        w.process.send_signal(sig)
+    poll(lambda: "statistics: output p: " in w.log_text())
+    text = w.log_text()
+    assert f"netflow 127.0.0.1:{port}: 10 datagrams received" in text
+    assert "; 0 dropped by the kernel" in text
+    assert "statistics: 300 records of exporters" in text
+    assert "300 flows counted" in text
+    assert w.stop() == 0
