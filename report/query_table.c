@@ -47,7 +47,7 @@ static void
 view_row(const struct engine *en, struct view *v, struct reply *r)
 {
 	char aggregate[1024] = "", outputs[1024] = "";
-	struct sums counted;
+	struct sums total;
 
 	for (uint16_t i = 0; i < v->rs.n_shown; i++)
 		if (fields[v->rs.shown[i]].merge != FIELD_SUM)
@@ -56,9 +56,6 @@ view_row(const struct engine *en, struct view *v, struct reply *r)
 	for (unsigned i = 0; i < en->n_outputs; i++)
 		if (en->outputs[i]->view == v)
 			list_add(outputs, sizeof(outputs), en->outputs[i]->name);
-	pthread_mutex_lock(&v->books_lock);
-	counted = v->books.counted;
-	pthread_mutex_unlock(&v->books_lock);
 
 	reply_row_start(r);
 	reply_text(r, "view", v->name);
@@ -72,15 +69,19 @@ view_row(const struct engine *en, struct view *v, struct reply *r)
 		ledger_lock(v->ledger);
 		rows = v->ledger->table.n;
 		updated = v->ledger->updated;
+		total = v->ledger->total; /* as SNMP has it: over restarts, since the last reset */
 		ledger_unlock(v->ledger);
 		reply_uint(r, "rows", rows);
 		reply_uint(r, "max_rows", v->max_rows);
-		reply_sums(r, NULL, &counted);
+		reply_sums(r, NULL, &total);
 		reply_stamp(r, "updated", updated);
 	} else {
+		pthread_mutex_lock(&v->books_lock);
+		total = v->books.counted;
+		pthread_mutex_unlock(&v->books_lock);
 		reply_null(r, "rows");
 		reply_uint(r, "max_rows", v->max_rows);
-		reply_sums(r, NULL, &counted);
+		reply_sums(r, NULL, &total);
 		reply_null(r, "updated");
 	}
 	reply_row_end(r);

@@ -125,6 +125,8 @@ def test_totals_go_on_after_a_restart_and_a_crash(tmp_path, weir, snmpd):
     # After a restart in good order nothing is lost, and nothing seems to have begun anew.
     w, port = begin(weir, snmpd, more)
     assert poll(lambda: figures(snmpd)) == first
+    view = w.rows("views")[0]
+    assert [view["bytes"]] == [n for n, _ in first[1].values()] and view["rows"] == len(first[0])
     generate("netflow9", 2000, 50, "--rate", 2000, udp=f"127.0.0.1:{port}")
     twice = poll(lambda: (f := figures(snmpd)) and
                  all(n == 2 * first[0][i][0] for i, (n, _) in f[0].items()) and f)
