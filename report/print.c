@@ -49,8 +49,13 @@ struct print {
 	unsigned n_known;             /* of all times; the place is modulo FILES_KNOWN */
 	uint64_t start; /* of the bin that the present file was opened for */
 	char last[PATH_MAX];          /* name of the file that was opened last */
-	uint64_t newest;              /* that `latest` points at */
-	bool unlinked;                /* something else has its name; that was said */
+	char link[PATH_MAX];          /* `latest` of the present file; empty: none */
+	struct latest {
+		uint64_t link;        /* hash of its name */
+		uint64_t start;       /* of the bin that it points at */
+		bool said;            /* that something else has its name */
+	} latest[FILES_KNOWN];        /* as with known */
+	unsigned n_latest;
 	uint64_t opened;              /* when the present file was, monotonic ns */
 };
 
@@ -251,18 +256,41 @@ first(struct err *e)
 	return e->code == 0 ? e : NULL;
 }
 
-/* Point `latest` at the present file. Where it may not be a link, that is said once. */
+/* What is known of the link to the present file. */
+static struct latest *
+latest_get(struct print *p)
+{
+	unsigned n = p->n_latest < FILES_KNOWN ? p->n_latest : FILES_KNOWN;
+	uint64_t hash = hash_seeded(p->link, strlen(p->link));
+	struct latest *l;
+
+	for (unsigned i = 0; i < n; i++)
+		if (p->latest[i].link == hash)
+			return &p->latest[i];
+	l = &p->latest[p->n_latest++ % FILES_KNOWN];
+	*l = (struct latest){ .link = hash };
+	return l;
+}
+
+/*
+ * Point its link at the present file, if none is newer. Where it may not be a link, that is
+ * said once.
+ */
 static int
 latest_link(struct print *p, const struct output *o, struct err *e)
 {
+	struct latest *l = latest_get(p);
 	struct err why = ERR_INIT;
-	int rc = print_path_link(p->file.path, p->config->latest, &why);
+	int rc;
 
-	if (rc == -WEIR_EEXIST && !p->unlinked)
+	if (p->start < l->start)
+		return 0;
+	rc = print_path_link(p->file.path, p->link, &why);
+	if (rc == -WEIR_EEXIST && !l->said)
 		log_warn("print %s: %s; no link to the newest file is made", o->name, why.text);
-	p->unlinked = rc == -WEIR_EEXIST;
-	p->newest = p->start;
-	if (rc == 0 || p->unlinked)
+	l->said = rc == -WEIR_EEXIST;
+	l->start = p->start;
+	if (rc == 0 || l->said)
 		return 0;
 	return err_set(first(e), WEIR_EIO, "%s", why.text);
 }
@@ -276,7 +304,7 @@ latest_give_way(const struct print *p, const char *path)
 {
 	struct stat st;
 
-	if (p->config->latest != NULL && print_path_same(path, p->config->latest) &&
+	if (p->link[0] != '\0' && print_path_same(path, p->link) &&
 	    lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 		(void)unlink(path);
 }
@@ -290,24 +318,30 @@ file_finish(struct print *p, const struct output *o, struct err *e)
 	if (p->file.fd != -1 && p->config->markers)
 		marker_end(p, o, e);
 	rc = print_file_close(&p->file, first(e));
-	if (rc == 0 && p->config->latest != NULL && p->start >= p->newest &&
-	    p->file.path[0] != '\0')
+	if (rc == 0 && p->link[0] != '\0' && p->file.path[0] != '\0')
 		rc = latest_link(p, o, e);
 	p->file.path[0] = '\0';
 	return rc;
 }
 
-/* The name of the file for `row` of the bin at `start`. */
+/* The names of the file, and of the link to it, for `row` of the bin at `start`. */
 static int
 file_name(struct print *p, const struct output *o, uint64_t start, const uint8_t *row,
-    char *path, struct err *e)
+    char *path, char *link, struct err *e)
 {
+	const struct print_pattern file = { "print_output_file", p->config->file };
+	const struct print_pattern latest = { "print_latest_file", p->config->latest };
+	int rc;
+
 	strcpy(path, "-");
+	link[0] = '\0';
 	p->vars.time = start;
 	if (!p->is_file)
 		return 0;
-	return print_path_expand(
-	    p->config->file, &p->vars, &o->view->rs, row, path, PATH_MAX, first(e));
+	rc = print_path_expand(&file, &p->vars, &o->view->rs, row, path, PATH_MAX, first(e));
+	if (rc == 0 && latest.text != NULL)
+		rc = print_path_expand(&latest, &p->vars, &o->view->rs, row, link, PATH_MAX, first(e));
+	return rc;
 }
 
 /*
@@ -318,9 +352,9 @@ static int
 file_for_row(struct print *p, const struct output *o, uint64_t start,
     const uint8_t *row, struct err *e)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], link[PATH_MAX];
 	bool keep;
-	int rc = file_name(p, o, start, row, path, e);
+	int rc = file_name(p, o, start, row, path, link, e);
 
 	if (rc == 0 && p->file.fd != -1 && strcmp(path, p->file.path) == 0)
 		return 0;
@@ -329,6 +363,7 @@ file_for_row(struct print *p, const struct output *o, uint64_t start,
 	p->file.failed = rc == -WEIR_EINVAL; /* without a name its rows are refused */
 	keep =
 	    p->config->append || (p->by_time && (row == NULL || file_known(p, path)));
+	strcpy(p->link, link);
 	if (rc != -WEIR_EINVAL)
 		latest_give_way(p, path);
 	if (rc == -WEIR_EINVAL || print_file_open(&p->file, path, keep, first(e)) != 0)

@@ -18,11 +18,12 @@ print_is_stdout(const struct print_config *c)
 static int
 name_check(const struct print_config *c, struct err *e)
 {
+	const struct print_pattern name = { "print_output_file", c->file };
 	struct variables vars = { .time = clock_real() };
 	char path[PATH_MAX];
 	struct stat st;
 	size_t len;
-	int rc = print_path_expand(c->file, &vars, NULL, NULL, path, sizeof(path), e);
+	int rc = print_path_expand(&name, &vars, NULL, NULL, path, sizeof(path), e);
 
 	if (rc != 0)
 		return rc;
@@ -31,6 +32,32 @@ name_check(const struct print_config *c, struct err *e)
 		return 0;
 	return err_set(e, WEIR_EINVAL,
 	    "print_output_file: '%s' names a folder: write the name of a file in it", c->file);
+}
+
+/* The newest of the files of a row's values can have a link for each, but not of times. */
+static int
+latest_name_check(const struct print_config *c, struct err *e)
+{
+	const struct print_pattern name = { "print_latest_file", c->latest };
+	struct field_set have = print_path_fields(c->file), want = print_path_fields(c->latest);
+	struct variables vars = { 0 };
+	char path[PATH_MAX];
+	int rc = print_path_expand(&name, &vars, NULL, NULL, path, sizeof(path), e);
+
+	if (rc != 0)
+		return rc;
+	if (variables_have_time(c->latest))
+		return err_set(e, WEIR_EINVAL,
+		    "print_latest_file: '%s': the newest file has the same link at any time: "
+		    "leave variables of time out",
+		    c->latest);
+	field_set_join(&want, &have);
+	if (memcmp(&want, &have, sizeof(want)) != 0)
+		return err_set(e, WEIR_EINVAL,
+		    "print_latest_file: '%s' has variables of rows that print_output_file "
+		    "lacks: its files are not divided by them",
+		    c->latest);
+	return 0;
 }
 
 static int
@@ -44,7 +71,7 @@ latest_check(const struct print_config *c, struct err *e)
 		    "print_latest_file: '%s' is print_output_file itself: the link to the newest "
 		    "file needs a name of its own",
 		    c->latest);
-	return 0;
+	return latest_name_check(c, e);
 }
 
 /*

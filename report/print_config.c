@@ -32,7 +32,8 @@ static const struct directive print_rows[] = {
 	           "--END (pid)--, in JSON the objects purge_init and purge_close." },
 	{ .name = "print_latest_file", .type = DIRECTIVE_PATH, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(latest),
-	    .doc = "Symbolic link to the newest file. Where something else than a symbolic link "
+	    .doc = "Symbolic link to the newest file; variables of rows that print_output_file has "
+	           "make one for each of their values. Where something else than a symbolic link "
 	           "has that name, it stays, no link is made, and the log says so once; pmacct "
 	           "1.7.7 replaces a file, even the one that it has just written." },
 	{ .name = "print_cache_entries", .type = DIRECTIVE_NOTICE, .scope = DIRECTIVE_PLUGIN,

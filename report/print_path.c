@@ -70,12 +70,12 @@ expand(const char *p, const struct variables *v, const struct rowspec *rs,
 }
 
 int
-print_path_expand(const char *path, const struct variables *v, const struct rowspec *rs,
-    const uint8_t *row, char *to, size_t room, struct err *e)
+print_path_expand(const struct print_pattern *from, const struct variables *v,
+    const struct rowspec *rs, const uint8_t *row, char *to, size_t room, struct err *e)
 {
 	size_t len = 0;
 
-	for (const char *p = path; *p != '\0';) {
+	for (const char *p = from->text; *p != '\0';) {
 		char text[TEXT_MAX] = { *p, '\0' };
 		size_t taken = 1, n;
 
@@ -83,13 +83,13 @@ print_path_expand(const char *path, const struct variables *v, const struct rows
 			taken = expand(p, v, rs, row, text);
 		if (taken == 0)
 			return err_set(e, WEIR_EINVAL,
-			    "print_output_file: '%s': '%.20s' is no variable that names a file; there are %s, and "
+			    "%s: '%s': '%.20s' is no variable that names a file; there are %s, and "
 			    "of rows $peer_src_ip, $tag, $tag2, $post_tag and $post_tag2",
-			    path, p, VARIABLES_TEXT);
+			    from->directive, from->text, p, VARIABLES_TEXT);
 		n = strlen(text);
 		if (len + n >= room)
-			return err_set(e, WEIR_EINVAL,
-			    "print_output_file: '%.80s...': the name is too long", path);
+			return err_set(e, WEIR_EINVAL, "%s: '%.80s...': the name is too long",
+			    from->directive, from->text);
 		memcpy(to + len, text, n);
 		len += n;
 		p += taken;
@@ -98,9 +98,9 @@ print_path_expand(const char *path, const struct variables *v, const struct rows
 	for (const char *p = to; *p != '\0'; p += p[len] == '/' ? len + 1 : len)
 		if ((len = strcspn(p, "/")) > NAME_MAX)
 			return err_set(e, WEIR_EINVAL,
-			    "print_output_file: '%.80s...': the name is too long: a folder or file "
-			    "may have %d octets",
-			    path, NAME_MAX);
+			    "%s: '%.80s...': the name is too long: a folder or file may have %d "
+			    "octets",
+			    from->directive, from->text, NAME_MAX);
 	return 0;
 }
 
@@ -189,12 +189,14 @@ link_may_be(const char *path, struct err *e)
 int
 print_path_link(const char *path, const char *link, struct err *e)
 {
-	char fresh[PATH_MAX], target[PATH_MAX];
-	int n = snprintf(fresh, sizeof(fresh), "%s.new", link);
+	const char *link_name;
+	char dir[PATH_MAX], fresh[2 * PATH_MAX], target[PATH_MAX];
 	int rc;
 
-	if (n < 0 || (size_t)n >= sizeof(fresh))
+	if (strlen(link) >= sizeof(dir))
 		return err_set(e, WEIR_EIO, "%.80s...: the name is too long", link);
+	link_name = folder_of(link, dir);
+	snprintf(fresh, sizeof(fresh), "%s/%.*s.new", dir, NAME_MAX - 4, link_name);
 	if ((rc = print_path_dirs(link, e)) != 0 || (rc = link_may_be(link, e)) != 0 ||
 	    (rc = link_may_be(fresh, e)) != 0)
 		return rc;

@@ -18,12 +18,18 @@
 /* The primitives that `path` has variables of: each of their values has its own file. */
 struct field_set print_path_fields(const char *path);
 
+/* A name with variables, and the directive that told it. */
+struct print_pattern {
+	const char *directive, *text;
+};
+
 /*
- * Write `path` with its variables replaced to `to`; those of rows stand for the values of
+ * Write `from` with its variables replaced to `to`; those of rows stand for the values of
  * `row`, laid out by `rs`, with '_' for '.' and ':' (rs NULL: 0). Returns 0, or -WEIR_EINVAL
- * with `e` naming the variable that cannot be had, or that the name grows beyond `room`.
+ * with `e` naming the variable that cannot be had, or that the name grows beyond `room` or
+ * what a file system takes.
  */
-int print_path_expand(const char *path, const struct variables *v,
+int print_path_expand(const struct print_pattern *from, const struct variables *v,
     const struct rowspec *rs, const uint8_t *row, char *to, size_t room, struct err *e);
 
 /* Make the directories that `path` lies in. Returns 0, or -WEIR_EIO with `e`. */

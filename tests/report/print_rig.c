@@ -152,7 +152,7 @@ write_packets(struct fixture *x, size_t from, size_t to)
 void
 assert_file(const struct fixture *x, const char *name, const char *want)
 {
-	char path[256], text[8192];
+	char path[512], text[8192];
 	FILE *f;
 	size_t n;
 

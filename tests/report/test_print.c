@@ -437,16 +437,17 @@ test_path(void **state)
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		const struct variables v = { .time = T0,
 			.utc = paths[i].utc, .refresh_s = 60, .history_s = 300 };
+		const struct print_pattern name = { "print_output_file", paths[i].path };
 		char text[128];
 
 		setenv("TZ", paths[i].zone, 1);
 		tzset();
 		print_message("# %s\n", paths[i].says);
 		assert_int_equal(
-		    print_path_expand(paths[i].path, &v, NULL, NULL, text, sizeof(text), NULL),
+		    print_path_expand(&name, &v, NULL, NULL, text, sizeof(text), NULL),
 		    0);
 		assert_string_equal(text, paths[i].want);
-		assert_int_equal(print_path_expand(paths[i].path, &v, NULL, NULL, text,
+		assert_int_equal(print_path_expand(&name, &v, NULL, NULL, text,
 		                     strlen(paths[i].want), NULL), -WEIR_EINVAL);
 	}
 	setenv("TZ", "UTC", 1);

@@ -222,6 +222,33 @@ test_latest_replaces_links_only(void **state)
 	assert_string_equal(text, x->file);
 }
 
+/* Each value of a row has its link, which no older bin takes back. */
+static void
+test_latest_of_each_value(void **state)
+{
+	struct fixture *x = *state;
+	char latest[400];
+
+	snprintf(x->file, sizeof(x->file), "%s/$tag-%%M", x->dir);
+	/* The longest name that there can be. */
+	snprintf(latest, sizeof(latest), "%s/$tag-%0253d", x->dir, 7);
+	x->config.latest = latest;
+	x->config.form = PRINT_CSV;
+	x->o.common.aggregate = "proto";
+	x->o.common.history = "1m";
+	x->o.common.history_roundoff = "m";
+	exporter_of = "192.0.2.9";
+	start(x, 1000);
+	write_packets(x, 0, 1);
+	write_packets(x, 2, 3);
+	write_packets(x, 1, 2);
+	snprintf(latest, sizeof(latest), "1-%0253d", 7);
+	assert_file(x, latest, "PROTOCOL,PACKETS,BYTES\ntcp,1,40\ntcp,1,140\n");
+	snprintf(latest, sizeof(latest), "2-%0253d", 7);
+	assert_file(x, latest, "PROTOCOL,PACKETS,BYTES\nudp,1,58\n");
+	exporter_of = NULL;
+}
+
 /* The name of the link may come up as the name of a file: rows are not lost by that. */
 static void
 test_latest_named_as_a_bin(void **state)
@@ -320,6 +347,12 @@ test_refused_at_start(void **state)
 		    .want = "print_latest_file: '/nowhere/./x' is print_output_file itself" },
 		{ .file = "/usr/bin/../x", .latest = "/usr//x", .want = "print_latest_file: " },
 		{ .file = "x-%M", .latest = "./x-%M", .want = "print_latest_file: " },
+		{ .file = "x-%M", .latest = "y-%H",
+		    .want = "print_latest_file: 'y-%H': the newest file has the same link" },
+		{ .file = "x-$tag", .latest = "y-$tag2",
+		    .want = "print_latest_file: 'y-$tag2' has variables of rows that" },
+		{ .file = "x-$tag", .latest = "y-$src_host",
+		    .want = "print_latest_file: 'y-$src_host': '$src_host' is no variable" },
 		{ .file = "-", .latest = "x", .want = "print_latest_file links to a file" },
 	};
 
@@ -362,6 +395,7 @@ main(void)
 		TEST(test_file_ends_with_a_whole_row),
 		TEST(test_latest_replaces_links_only),
 		TEST(test_latest_named_as_a_bin),
+		TEST(test_latest_of_each_value),
 		TEST(test_trigger),
 		TEST(test_lock),
 		TEST(test_refused_at_start),
