@@ -11,6 +11,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "report/print_path.h"
 
 #define FILE_MODE 0640
 #define WAIT_MS 10
@@ -26,6 +27,7 @@ print_lock_open(struct print_lock *l, const char *path, bool is_stdout, struct e
 	atomic_init(&l->hurry, false);
 	if (path == NULL)
 		return 0;
+	(void)print_path_dirs(path, NULL); /* open says what is wrong */
 	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
 	if (l->fd == -1)
 		return err_set(e, WEIR_EIO, "print_output_lock_file: %s: %s", path,

@@ -19,7 +19,7 @@ struct print_lock {
 	_Atomic bool hurry; /* wait no longer than a second */
 };
 
-/* Make the file, if there is to be one. Returns 0, or -WEIR_EIO with `e`. */
+/* Make the file, and its directories, if there is to be one. Returns 0, or -WEIR_EIO with `e`. */
 int print_lock_open(
     struct print_lock *l, const char *path, bool is_stdout, struct err *e);
 void print_lock_close(struct print_lock *l);

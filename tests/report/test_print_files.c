@@ -300,7 +300,7 @@ test_lock(void **state)
 	char lock[128];
 	int fd;
 
-	snprintf(lock, sizeof(lock), "%s/lock", x->dir);
+	snprintf(lock, sizeof(lock), "%s/a/folder/lock", x->dir);
 	x->config.lock_file = lock;
 	x->config.form = PRINT_CSV;
 	x->o.common.aggregate = "proto";
