@@ -463,11 +463,13 @@ print_write(
 		r->refused = r->lost = r->rows;
 		return rc;
 	}
+	p->last[0] = '\0';
 	r->idle = !files_write(p, o, s, &rc, e);
 	if (!r->idle) {
 		r->written = p->file.written;
-		trigger_after(
-		    p->trigger, &(struct refresh){ p->last, r, clock_mono() - begun });
+		if (p->last[0] != '\0' && (rc == 0 || r->written > 0))
+			trigger_after(p->trigger,
+			    &(struct refresh){ p->last, r, clock_mono() - begun });
 	}
 	r->lost = p->file.refused;
 	r->refused = r->lost + p->rows.judged.rejected;

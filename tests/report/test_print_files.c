@@ -277,6 +277,9 @@ static void
 test_trigger(void **state)
 {
 	struct fixture *x = *state;
+	struct output_result r = { 0 };
+	struct err e = ERR_INIT;
+	struct snapshot *s;
 	char want[256];
 
 	program_make(x->dir, "echo $# $1 $PRINT_OUTPUT_FILE $TOTAL_ELEM_NUMBER "
@@ -289,6 +292,15 @@ test_trigger(void **state)
 	assert_string_equal(program_wrote(), "");
 	write_packets(x, 0, 1 + 1);
 	snprintf(want, sizeof(want), "2 an %s/out 1 1 0\n", x->dir);
+	assert_string_equal(program_wrote(), want);
+	/* A file that cannot be written is none to tell of, nor is the one before. */
+	assert_int_equal(unlink(x->file), 0);
+	assert_int_equal(mkdir(x->file, 0700), 0);
+	s = counted(x, 0, 1 + 1);
+	assert_int_equal(print_output.write(&x->o, s, &r, &e), -WEIR_EIO);
+	snapshot_unref(s);
+	assert_int_equal(r.lost, 1);
+	assert_int_equal(r.written, 0);
 	assert_string_equal(program_wrote(), want);
 }
 
