@@ -20,6 +20,7 @@
 #include "flow/custom.h"
 #include "lib/log.h"
 #include "report/memory.h"
+#include "report/print_check.h"
 
 #define MAX_PLUGINS 32U
 #define MAX_WORKERS 256U
@@ -214,6 +215,13 @@ plugin_check(struct settings *s, const struct plugin *p)
 			continue;
 		problem_add(&s->problems, PROBLEM_ERROR, NULL, "%s[%s]: %s", keys[i], p->name,
 		    e[i].text);
+		fine = false;
+	}
+	if (s->weir.daemonize && p->ops == &print_output && print_is_stdout(p->config)) {
+		problem_add(&s->problems, PROBLEM_ERROR, NULL,
+		    "print[%s]: daemonize: in the background there is no standard output to print "
+		    "to: give print_output_file",
+		    p->name);
 		fine = false;
 	}
 	list = rules_lists_check(&p->rules, &e[0]);

@@ -61,6 +61,7 @@ MISTAKES = [
     ("print_trigger_exec: /no/such", 4, "print_trigger_exec: /no/such: No such file"),
     ("print_trigger_exec: /dev/null", 4, "Permission denied"),
     ("print_trigger_exec: /tmp -x", 4, "/tmp is a folder: name a program"),
+    ("daemonize: true", 4, "print[a]: daemonize: in the background there is no standard output"),
     ("print_output_file: /no/where/", 4, "names a folder: write the name of a file in it"),
     ("print_output_file: /tmp", 4, "names a folder"),
     (f"print_output_file: /tmp/{'x' * 256}", 4, "a folder or file may have 255 octets"),
