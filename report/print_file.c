@@ -49,6 +49,8 @@ file_open(struct print_file *f, bool append, struct err *e)
 	if (print_path_dirs(f->path, e) != 0)
 		return -WEIR_EIO;
 	f->fd = open(f->path, flags, FILE_MODE);
+	if (f->fd == -1 && errno == ENXIO && stat(f->path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return err_set(e, WEIR_EIO, "%s: no program reads this FIFO", f->path);
 	if (f->fd == -1)
 		return err_set(e, WEIR_EIO, "%s: %s", f->path, strerror(errno));
 	(void)fcntl(f->fd, F_SETFL, flags & O_APPEND);

@@ -113,6 +113,22 @@ test_preprocess_other_row(void **state)
 	assert_file(x, "out", "SRC_IP,PACKETS,BYTES\n0.0.0.0,3,178\n");
 }
 
+/* Its rows are lost, and the log says how they need not be. */
+static void
+test_fifo_without_a_reader(void **state)
+{
+	struct fixture *x = *state;
+	struct print_file f;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(mkfifo(x->file, 0600), 0);
+	assert_int_equal(print_file_init(&f, 100, &e), 0);
+	assert_int_equal(print_file_open(&f, x->file, true, &e), -WEIR_EIO);
+	assert_non_null(strstr(e.text, "/out: no program reads this FIFO"));
+	assert_int_equal(print_file_close(&f, &e), -WEIR_EIO);
+	print_file_fini(&f);
+}
+
 /* Add `n` lines of `octets`, by the rules. */
 static void
 lines_add(struct print_file *f, unsigned n, size_t octets, struct err *e)
@@ -404,6 +420,7 @@ main(void)
 		TEST(test_each_value_has_its_file),
 		TEST(test_preprocess),
 		TEST(test_preprocess_other_row),
+		TEST(test_fifo_without_a_reader),
 		TEST(test_file_ends_with_a_whole_row),
 		TEST(test_latest_replaces_links_only),
 		TEST(test_latest_named_as_a_bin),
