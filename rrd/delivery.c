@@ -278,9 +278,9 @@ delivery_run(struct delivery *d, struct rounds *fresh, bool last, struct deliver
 
 	d->fresh = fresh;
 	d->fresh_at = d->journal->size;
-	d->ks->patience_ms = ARCHIVE_PATIENCE_MS;
 	if (!told_meanwhile(d))
 		fresh_all(d);
+	d->ks->patience_ms = ARCHIVE_PATIENCE_MS;
 	if (d->cached == NULL && fresh->n > 0)
 		saved = journal_sync(d->journal, &why); /* librrd takes its time */
 	rc = d->cached != NULL ? deliver_cached(d, r, e) : deliver_direct(d, last, r, e);

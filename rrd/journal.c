@@ -100,6 +100,12 @@ round_encode(const struct journal_round *r, size_t *len)
 	return p;
 }
 
+uint64_t
+journal_octets(uint64_t rounds, uint64_t entries)
+{
+	return JOURNAL_START + rounds * ROUND_HEAD + entries * ENTRY_OCTETS;
+}
+
 static uint64_t
 round_octets(const struct journal_round *r)
 {

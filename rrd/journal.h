@@ -76,6 +76,9 @@ struct journal {
 /* Where the first round begins. */
 #define JOURNAL_START 16U
 
+/* Octets of a journal of `rounds` with `entries` in all. */
+uint64_t journal_octets(uint64_t rounds, uint64_t entries);
+
 /*
  * Open the journal in `folder`, made when there is none; what a killed weir left unfinished
  * at its end is cut off, what is damaged between is passed over. Returns 0;

@@ -273,6 +273,22 @@ round_make(void *arg)
 	return true;
 }
 
+/*
+ * Octets of the journal at most. One that begins anew, with what each archive carries, has room for
+ * what a snapshot comes to then (unknown, a bin with that, idle, a bin, nothing carried), or it would
+ * be carried for ever.
+ */
+static uint64_t
+journal_most(const struct rrd_state *x, const struct rrd_config *c)
+{
+	uint64_t rounds = x->known.n / round_archives(c) + 2;
+	uint64_t least = journal_octets(rounds, 6 * (uint64_t)x->known.n);
+
+	if (c->journal_max == 0)
+		return UINT64_MAX;
+	return c->journal_max > least ? c->journal_max : least;
+}
+
 /* Begin to make the rounds of the snapshot whose items have been collected. */
 static struct making
 rounds_begin(struct rrd_state *x, const struct rrd_config *c)
@@ -290,6 +306,7 @@ rounds_begin(struct rrd_state *x, const struct rrd_config *c)
 	}
 	x->rounds.n = 0;
 	x->rounds.more = round_make;
+	x->journal.max = journal_most(x, c);
 	/* The journal knows rows by number only: the index has to be there first. */
 	m.indexed = known_save(&x->known, false, &m.append_why);
 	return m;

@@ -75,7 +75,8 @@ static const struct directive rrd_rows[] = {
 	{ .name = "rrd_journal_max", .type = DIRECTIVE_OCTETS, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(journal_max), .min = 65536, .max = UINT64_C(1) << 40, .def = "1G",
 	    .doc = "Octets that the journal takes at most, 48 for each archive and bin. Beyond "
-	           "it bins are added up in memory, and written as one." },
+	           "it bins are added up in memory, and written as one. Some 300 for each "
+	           "archive it may always take." },
 	{ .name = "rrd_late", .type = DIRECTIVE_ENUM, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(late), .words = "next|drop", .def = "next",
 	    .doc = "What becomes of rows that come after their bin was written, as RRD takes "

@@ -185,6 +185,51 @@ archives_are_made_while_others_are_told(void **state)
 	both_end(&f, &d);
 }
 
+/*
+ * rrdcached is away until the journal is full, however little that may be: when it is back, what
+ * archives carry gets through, and all that comes.
+ */
+static void
+a_full_journal_is_emptied_again(void **state)
+{
+	struct fixture f;
+	struct daemon d;
+	int64_t bin = 0;
+	bool full = false;
+
+	(void)state;
+	if (!daemon_installed())
+		return;
+	both_begin(&f, &d);
+	fixture_close(&f);
+	f.config.daemon_flush = STEP;
+	f.config.journal_max = 600;
+	fixture_open(&f, "src_host", 100);
+	for (; bin < 5; bin++) {
+		clock_set((uint64_t)(START + (bin + 1) * STEP) * CLOCK_S);
+		bin_write(&f, bin);
+	}
+	assert_int_equal(f.rc, 0);
+	daemon_stop(&d, SIGKILL);
+	for (; !full && bin < 25; bin++) {
+		clock_set((uint64_t)(START + (bin + 1) * STEP) * CLOCK_S);
+		bin_write(&f, bin);
+		full = f.rc == -WEIR_EFULL;
+	}
+	assert_true(full);
+	daemon_start(&d);
+	for (int64_t end = bin + 5; bin < end; bin++) {
+		clock_set((uint64_t)(START + (bin + 1) * STEP) * CLOCK_S);
+		bin_write(&f, bin);
+	}
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(atomic_load(&f.o.spooled), 0);
+	clock_set((uint64_t)(START + (bin + 1) * STEP) * CLOCK_S);
+	publish(&f, bin, false);
+	all_is_conserved(&f, bin, HOSTS);
+	both_end(&f, &d);
+}
+
 int
 main(void)
 {
@@ -192,6 +237,7 @@ main(void)
 		cmocka_unit_test(the_journal_does_not_wait_for_rrdcached),
 		cmocka_unit_test(a_refusal_is_of_its_round),
 		cmocka_unit_test(archives_are_made_while_others_are_told),
+		cmocka_unit_test(a_full_journal_is_emptied_again),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -549,6 +549,8 @@ static void
 what_the_journal_takes_at_the_end_is_kept(void **state)
 {
 	struct fixture f;
+	uint64_t spooled;
+	int64_t bin = 1;
 
 	(void)state;
 	fixture_init(&f);
@@ -557,21 +559,31 @@ what_the_journal_takes_at_the_end_is_kept(void **state)
 	reasons_count(&f);
 	feed(&f, 1, 0, 1000);
 	publish(&f, 1, false);
-	for (uint16_t host = 1; host <= 12; host++)
-		feed(&f, host, 1, 20);
-	publish(&f, 2, true);
-	assert_int_equal(f.rc, -WEIR_EFULL);
+	archives_walk(&f, walk_truncate, NULL);
+	for (; strstr(f.e.text, "rrd_journal_max") == NULL && bin < 20; bin++) {
+		feed(&f, 1, bin, 20);
+		publish(&f, bin + 1, false);
+	}
+	assert_true(bin < 20);
+	archives_walk(&f, walk_unlink_bad, NULL);
+	feed(&f, 1, bin++, 20);
+	publish(&f, bin, true);
+	assert_non_null(strstr(f.e.text, "rrd_journal_max"));
 	assert_int_equal(reason(STAT_RRD_UNKEPT), 0);
 	assert_int_equal(f.sum.refused, 0);
-	assert_int_equal(f.sum.spooled, 4); /* as the rounds before had room */
+	spooled = atomic_load(&f.o.spooled);
+	assert_true(spooled > 0);
 	fixture_close(&f);
 	f.config.journal_max = 0;
 	fixture_open(&f, "src_host", 100);
-	assert_int_equal(atomic_load(&f.o.spooled), 4);
-	publish(&f, 3, false);
-	publish(&f, 4, false);
+	assert_int_equal(atomic_load(&f.o.spooled), spooled);
+	publish(&f, bin + 1, false);
+	publish(&f, bin + 2, false);
 	assert_int_equal(atomic_load(&f.o.spooled), 0);
-	all_is_conserved(&f, 4, 12);
+	f.counted.bytes -= 1000; /* in the file that is gone */
+	f.counted.packets -= 2;
+	f.counted.flows -= 1;
+	all_is_conserved(&f, bin + 2, 1);
 	fixture_end(&f);
 }
 
