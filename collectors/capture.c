@@ -56,6 +56,27 @@ link_free(struct capture_link *l)
 		pcap_freecode(&l->program);
 }
 
+/* Expressions on a link layer (802.11's types, say) are right on that one alone. */
+int
+capture_filter_check(const char *filter, struct err *e)
+{
+	static const uint32_t types[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_IEEE802_11_RADIO,
+		DLT_PPP, PACKET_LINK_RAW };
+	const struct capture cap = { .name = "pcap_filter", .filter = filter };
+	int rc = -WEIR_EINVAL;
+
+	for (size_t i = 0; rc != 0 && i < sizeof(types) / sizeof(types[0]); i++) {
+		struct capture_link l = { .type = types[i] };
+		struct err why = ERR_INIT;
+
+		rc = link_filter(&cap, &l, &why);
+		if (i == 0)
+			*e = why;
+		link_free(&l);
+	}
+	return rc;
+}
+
 /* Make `type` the link of the frames to come, which it is even when something is wrong. */
 static int
 capture_link(struct capture *cap, uint32_t type, struct err *e)

@@ -47,6 +47,12 @@ enum capture_result {
 /* What is called for each frame; `arg` is the caller's. */
 typedef void capture_fn(void *arg, const struct packet_link *link, const struct frame *f);
 
+/*
+ * Whether `filter` compiles for some link layer that frames may come with. Returns 0, or
+ * -WEIR_EINVAL with `e` filled. Names of hosts in it are looked up.
+ */
+int capture_filter_check(const char *filter, struct err *e);
+
 /* Open the file that `c` names. Returns 0, or -WEIR_E... with `e` filled. */
 int capture_open_file(struct capture *cap, const struct pcap_config *c, struct err *e);
 

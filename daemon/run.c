@@ -19,6 +19,7 @@
 #include "core/engine.h"
 #include "core/keeper.h"
 #include "daemon/background.h"
+#include "daemon/checks.h"
 #include "daemon/control.h"
 #include "daemon/doors.h"
 #include "daemon/main.h"
@@ -212,9 +213,9 @@ tables_start(struct run *r, struct err *e)
 	return 0;
 }
 
-/* Load and check; says what is wrong. */
+/* Load and check, with `host` what the start would meet here, too; says what is wrong. */
 static struct engine *
-engine_load(struct run *r, int argc, char **argv, int *status)
+engine_load(struct run *r, int argc, char **argv, bool host, int *status)
 {
 	struct err e = ERR_INIT;
 	struct engine *en = NULL;
@@ -223,10 +224,13 @@ engine_load(struct run *r, int argc, char **argv, int *status)
 	*status = rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (rc != 0)
 		return NULL;
-	if (settings_load(&r->settings, &r->options, &e) != 0)
+	if (settings_load(&r->settings, &r->options, &e) != 0) {
 		problem_add(&r->settings.problems, PROBLEM_ERROR, NULL, "%s", e.text);
-	else
+	} else {
+		if (host)
+			checks_host(&r->settings);
 		en = settings_engine(&r->settings);
+	}
 	*status = r->settings.problems.n_errors > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	return en;
 }
@@ -366,7 +370,7 @@ cmd_run(int argc, char **argv)
 	int status;
 
 	signals_ignore();
-	r.engine = engine_load(&r, argc, argv, &status);
+	r.engine = engine_load(&r, argc, argv, false, &status);
 	settings_complain(&r.settings, stderr);
 	if (r.engine == NULL) {
 		run_free(&r);
@@ -400,7 +404,7 @@ cmd_check(int argc, char **argv)
 	struct run r = { 0 };
 	int status;
 
-	r.engine = engine_load(&r, argc, argv, &status);
+	r.engine = engine_load(&r, argc, argv, true, &status);
 	if (r.engine != NULL && !settings_have_input(&r.settings)) {
 		problem_add(&r.settings.problems, PROBLEM_ERROR, NULL, SETTINGS_NO_INPUT);
 		status = EXIT_FAILURE;
@@ -429,7 +433,7 @@ cmd_sql(int argc, char **argv)
 		fputs("usage: weir sql schema -f FILE\n", stderr);
 		return argc == 2 && strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	r.engine = engine_load(&r, argc - 1, argv + 1, &status);
+	r.engine = engine_load(&r, argc - 1, argv + 1, false, &status);
 	settings_complain(&r.settings, stderr);
 	for (unsigned i = 0; r.engine != NULL && i < r.engine->n_outputs; i++)
 		if (door_schema_print(r.engine->outputs[i], stdout, &e) != 0) {

@@ -14,6 +14,7 @@
 #include "collectors/netflow.h"
 #include "collectors/sflow_sources.h"
 #include "collectors/pcap.h"
+#include "daemon/checks.h"
 #include "daemon/directives.h"
 #include "daemon/idle.h"
 #include "daemon/places.h"
@@ -318,6 +319,7 @@ settings_load(struct settings *s, const struct options *o, struct err *e)
 	plugins_apply(s, o->lenient);
 	idle_note(s);
 	sockets_check(s);
+	checks_inputs(s);
 	return 0;
 }
 

@@ -13,7 +13,7 @@ from conftest import WEIR
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRECTIVE = re.compile(r"[a-z][a-z0-9_]*(\[[^]]*\])?: ")
 # A block is a part: other plugins, the input and the files stand elsewhere.
-ELSEWHERE = re.compile(r"No such file|no plugin is named|no input|^notice: |: fine: ")
+ELSEWHERE = re.compile(r"on this host now|No such file|no plugin is named|no input|^notice: |: fine: ")
 
 
 def blocks():

@@ -121,6 +121,15 @@ MISTAKES = [
     ("aggregate[a]: src_host_country\ngeoipv2_file: /dev/zero", 5, "has no end"),
     ("files_umask: 022", 4, "run it as those that are to have them"),
     ("plugins[a]: print", 4, "is for the whole daemon"),
+    ("pcap_interface: lo\npcap_filter: foo bar baz", 5, "pcap_filter 'foo bar baz': "),
+    ("pcap_interface: no_such_if", 4, "there is no interface no_such_if"),
+    ("nfacctd_interface: no_such_if", 4, "there is no interface no_such_if"),
+    ("logfile: /nonexistent/log", 4, "/nonexistent is no folder"),
+    ("pidfile: /nonexistent/pid", 4, "/nonexistent is no folder"),
+    ("=plugins: memory[m]\nnfacctd_port: 1\nimt_path: /nonexistent/s", 3, "is no folder"),
+    ("sfacctd_port: 2100", 4, ":1: nfacctd_port already: write another port"),
+    ("=plugins: print\npcap_savefile: nothing.pcap", 2, "No such file"),
+    ("=plugins: print\npcap_savefile: allow", 2, "pcap_savefile allow: "),
 ]
 
 
@@ -150,6 +159,17 @@ def test_mistake_is_named(folder, lines, where, words):
             if re.match(rf"(error|warning|notice): {re.escape(place)}: ", line)]
     assert any(words in line for line in said), out.stdout + out.stderr
     assert out.returncode == (1 if "error: " in out.stdout else 0)
+
+
+@pytest.mark.parametrize("lines", [
+    "sfacctd_port: 2100\nsfacctd_ip: 127.0.0.2\nnfacctd_ip: 127.0.0.1",
+    "pcap_interface: any\npcap_filter: vlan 10 and (ip or ip6)",
+    "pcap_interface: no_such_if\npcap_interface_wait: true",
+    "=plugins: print\npcap_savefile: pipe"])
+def test_what_the_start_takes_is_no_mistake(folder, lines):
+    out = check(folder, lines[1:] if lines[0] == "=" else BASE + lines)
+    assert out.returncode == 0, out.stdout
+    assert not re.search("error|warning", out.stdout), out.stdout
 
 
 @pytest.mark.parametrize("path,words", [
