@@ -44,7 +44,8 @@ static const struct directive weir_rows[] = {
 	{ .name = "syslog_ident", .type = DIRECTIVE_STRING, .offset = AT(syslog_ident),
 	    .doc = "Name to log under." },
 	{ .name = "pidfile", .type = DIRECTIVE_PATH, .offset = AT(pidfile),
-	    .doc = "File to write the process id to." },
+	    .doc = "File to write the process id to, locked while weir runs: a second one with it "
+	           "does not start." },
 	{ .name = "daemonize", .type = DIRECTIVE_BOOL, .offset = AT(daemonize),
 	    .def = "false", .doc = "Go to the background once all is open. A start that "
 	                           "fails is said on standard error, with exit status 1." },

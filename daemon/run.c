@@ -24,6 +24,7 @@
 #include "daemon/doors.h"
 #include "daemon/main.h"
 #include "daemon/options.h"
+#include "daemon/pidfile.h"
 #include "daemon/places.h"
 #include "daemon/reload.h"
 #include "daemon/settings.h"
@@ -49,7 +50,7 @@ struct run {
 	struct state state;
 	struct keeper *keeper;       /* NULL: nothing outlives this run */
 	bool started;                /* the engine was */
-	bool bound_pidfile;
+	struct pidfile pidfile;
 	int background;              /* background_started's, or -1 */
 };
 
@@ -156,21 +157,6 @@ logs_open(const struct weir_config *c, struct err *e)
 	return log_open(&lc, e);
 }
 
-static int
-pidfile_write(struct run *r, struct err *e)
-{
-	const char *path = r->settings.weir.pidfile;
-	FILE *f;
-
-	if (path == NULL)
-		return 0;
-	f = fopen(path, "we");
-	if (f == NULL || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0)
-		return err_set(e, WEIR_EIO, "pidfile %s: %s", path, strerror(errno));
-	r->bound_pidfile = true;
-	return 0;
-}
-
 /* The default socket is a courtesy: where it cannot be had, weir runs without. */
 static int
 control_start(struct run *r, struct err *e)
@@ -242,7 +228,8 @@ run_start(struct run *r, struct err *e)
 	bool keeps = !r->settings.reads_file;
 	int rc;
 
-	if ((rc = logs_open(c, e)) != 0)
+	if ((rc = logs_open(c, e)) != 0 ||
+	    (c->pidfile != NULL && (rc = pidfile_take(&r->pidfile, c->pidfile, e)) != 0))
 		return rc;
 	(void)mkdir(c->state_dir, 0750); /* who needs it says so when it is missing */
 	keeps = keeps && state_claim(&r->state, c->state_dir);
@@ -258,7 +245,7 @@ run_start(struct run *r, struct err *e)
 	r->engine->classifiers = class_config_each;
 	r->engine->classifiers_arg = &r->settings.classes;
 	if ((rc = control_start(r, e)) != 0 ||
-	    (rc = tables_start(r, e)) != 0 || (rc = pidfile_write(r, e)) != 0)
+	    (rc = tables_start(r, e)) != 0)
 		return rc;
 	state_load(&r->state, r->engine, c->state_dir, keeps,
 	    settings_templates_file(&r->settings));
@@ -323,8 +310,7 @@ run_end(struct run *r)
 		event_free(r->events[i]);
 	if (r->base != NULL)
 		event_base_free(r->base);
-	if (r->bound_pidfile)
-		(void)unlink(r->settings.weir.pidfile);
+	pidfile_release(&r->pidfile);
 	engine_free(r->engine);
 	return status;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/outfile.h"
 #include "lib/progress.h"
 
 #define LINE_OCTETS 2048  /* of a line with its newline; longer ones are cut */
@@ -96,7 +97,7 @@ facility_find(const char *name)
 static int
 file_open(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	return outfile_open(path, O_APPEND, 0640);
 }
 
 /*
@@ -166,7 +167,7 @@ log_open(const struct log_config *c, struct err *e)
 		fd = file_open(c->file);
 		if (fd < 0)
 			return err_set(e, WEIR_EIO, "logfile %s: %s", c->file,
-			    strerror(errno));
+			    outfile_error(errno));
 	}
 	snprintf(file_path, sizeof(file_path), "%s", c->file != NULL ? c->file : "");
 	if (c->syslog != NULL) {
@@ -190,7 +191,7 @@ log_reopen(void)
 	fd = file_open(file_path);
 	if (fd < 0)
 		log_err("logfile %s: %s; the old one is kept", file_path,
-		    strerror(errno));
+		    outfile_error(errno));
 	else
 		out_take(fd);
 }

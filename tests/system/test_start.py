@@ -20,7 +20,7 @@ def start(tmp_path, text, *args):
     file = tmp_path / "weir.conf"
     file.write_text(f"control_socket: {tmp_path}/weir.sock\nstate_dir: {tmp_path}/state\n" + text)
     return subprocess.run([str(WEIR), "run", *args, "-f", str(file)], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=30)
 
 
 @pytest.mark.parametrize("logs", ["", "logfile: {}/weir.log\n"])
@@ -84,3 +84,38 @@ def test_usr1_logs_statistics_and_no_signal_of_pmaccts_ends_it(tmp_path, weir):
     assert "statistics: 300 records of exporters" in text
     assert "300 flows counted" in text
     assert w.stop() == 0
+
+
+def test_a_pidfile_is_that_of_one_weir(tmp_path, weir):
+    text = f"plugins: memory\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {{}}\npidfile: {tmp_path}/pid\n"
+    pid = tmp_path / "pid"
+    pid.write_text("999999999\n")  # left by one that was killed
+    first = weir(text.format(free_port())).ready()
+    assert pid.read_text() == f"{first.process.pid}\n"
+    (tmp_path / "second").mkdir()
+    out = start(tmp_path / "second", text.format(free_port()))
+    assert out.returncode == 1
+    assert f"pid: another weir, with process id {first.process.pid}, runs with it" in out.stderr
+    assert "weir.conf:6: " in out.stderr
+    assert pid.read_text() == f"{first.process.pid}\n"
+    assert first.stop() == 0
+    assert not pid.exists()
+
+
+def test_a_pidfile_of_somebody_else_is_left_there(tmp_path, weir):
+    pid = tmp_path / "pid"
+    w = weir(f"plugins: memory\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {free_port()}\n"
+             f"pidfile: {pid}\n").ready()
+    (tmp_path / "new").write_text("1\n")
+    (tmp_path / "new").rename(pid)
+    assert w.stop() == 0
+    assert pid.read_text() == "1\n"
+
+
+@pytest.mark.parametrize("directive", ["logfile", "pidfile"])
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path, directive):
+    os.mkfifo(tmp_path / "pipe")
+    out = start(tmp_path, "plugins: memory\nnfacctd_ip: 127.0.0.1\n"
+                f"nfacctd_port: {free_port()}\n{directive}: {tmp_path}/pipe\n")
+    assert out.returncode == 1
+    assert f"weir.conf:6: {directive} {tmp_path}/pipe: is a pipe that nobody reads" in out.stderr
