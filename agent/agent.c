@@ -382,6 +382,20 @@ agent_recount(const struct engine *en)
 	agent.census = fresh;
 }
 
+/* Let the plugins say whether they are served. */
+static void
+agent_report(void)
+{
+	struct err e = ERR_INIT;
+	enum session_state state = session_state(agent.session, &e);
+
+	for (unsigned i = 0; i < agent.n; i++)
+		if (state == SESSION_SERVES)
+			output_works(agent.exhibits[i]->output);
+		else if (state == SESSION_REFUSED)
+			output_fails(agent.exhibits[i]->output, &e);
+}
+
 /* Make a tree of what the exhibits have ready, and give it to the session. */
 static void
 agent_publish(const struct engine *en)
@@ -391,6 +405,7 @@ agent_publish(const struct engine *en)
 	struct tree_size size;
 	struct mib_tree *t;
 
+	agent_report();
 	agent_recount(en);
 	size = (struct tree_size){ .views = agent.n };
 	census_count(agent.census, &size);

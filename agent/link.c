@@ -80,6 +80,19 @@ link_receive(struct link *l, void *buf, size_t room)
 	return got;
 }
 
+/* These octets follow the header of the PDU. */
+static void
+link_note(struct link *l, const uint8_t *p, size_t n)
+{
+	size_t room = WIRE_RESPONSE - l->n_body;
+	size_t take = n < room ? n : room;
+
+	memcpy(l->head + WIRE_HEADER + l->n_body, p, take);
+	l->n_body += take;
+	if (take > 0 && take == room && l->begins != NULL)
+		l->begins(l->arg, l->head);
+}
+
 bool
 link_follow(struct link *l, const uint8_t *p, size_t n)
 {
@@ -88,6 +101,7 @@ link_follow(struct link *l, const uint8_t *p, size_t n)
 		size_t take = n < want ? n : want;
 
 		if (l->owed > 0) {
+			link_note(l, p, take);
 			l->owed -= take;
 		} else {
 			memcpy(l->head + l->n_head, p, take);
@@ -96,6 +110,7 @@ link_follow(struct link *l, const uint8_t *p, size_t n)
 				uint64_t len = wire_length(l->head);
 
 				l->n_head = 0;
+				l->n_body = 0;
 				if (len > PDU_MAX)
 					return false;
 				l->owed = (size_t)len - WIRE_HEADER;

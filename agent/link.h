@@ -20,9 +20,13 @@ struct link {
 	int fd;
 	const _Atomic bool *over;     /* the thread shall end; NULL: nobody says so */
 	/* Where the library is in what the master sends. */
-	uint8_t head[WIRE_HEADER];    /* of a PDU, of which it has */
-	size_t n_head;                /* only so many octets yet; */
-	size_t owed;                  /* then, those that follow the header */
+	uint8_t head[WIRE_HEADER + WIRE_RESPONSE]; /* of a PDU and what follows, of which it has */
+	size_t n_head;                /* only so many octets of the header yet; */
+	size_t owed;                  /* then, those that follow the header, */
+	size_t n_body;                /* and how many of them are in `head` */
+	/* Called with `head` when it is whole, of each PDU that is as long; NULL: nobody is. */
+	void (*begins)(void *arg, const uint8_t *head);
+	void *arg;
 	size_t n_held;                /* octets that are read and not yet looked at */
 	uint8_t held[1 << 18];
 };

@@ -13,6 +13,7 @@
 
 #include "agent/boot.h"
 #include "agent/control.h"
+#include "agent/registration.h"
 #include "agent/tables.h"
 #include "agent/wire.h"
 #include "core/stats.h"
@@ -357,6 +358,7 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	if (one->callback == NULL || one->callback == requests_take)
 		return;
 	q->library = one->callback;
+	registration_begin(q);
 	set_abandon(q); /* another master has begun none */
 	q->opening = true;
 	q->sent[0] = 0;
@@ -364,6 +366,8 @@ requests_attach(struct requests *q, netsnmp_session *one)
 	one->callback = requests_take;
 	q->one = one;
 	q->link.n_head = q->link.owed = q->link.n_held = 0;
+	q->link.begins = registration_answered;
+	q->link.arg = q;
 	t = snmp_sess_transport(snmp_sess_pointer(one));
 	if (t != NULL) {
 		q->link.fd = t->sock;

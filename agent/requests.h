@@ -36,6 +36,7 @@ struct requests {
 	struct mib_tree *tree;        /* answers come from it; NULL before the first */
 	struct root roots[2];         /* in the order of their names */
 	unsigned n_roots;
+	struct root *asking;          /* that the library registers now, or did last */
 	struct control *control;      /* SETs; NULL: nothing may be set */
 	struct set_request set;
 	struct stats *stats;

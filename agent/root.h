@@ -22,6 +22,8 @@ struct root {
 	size_t n_base;
 	subid_t base[OID_BASE_MAX];
 	bool writes;               /* SETs are handed on */
+	bool registered;           /* the master has taken it */
+	uint16_t refusal;          /* the error that it has answered instead; 0: none yet */
 };
 
 /* The object of `t` (NULL: there is none yet) called exactly `name`. */

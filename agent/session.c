@@ -20,6 +20,7 @@
 
 #include "agent/control.h"
 #include "agent/notify.h"
+#include "agent/registration.h"
 #include "agent/requests.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -41,9 +42,15 @@ struct session {
 	/* the thread's */
 	struct requests requests;     /* and the tree that they are answered from */
 	bool connected;
+	uint64_t register_at;         /* by the monotonic clock: when to register what is not */
 	struct log_limit limit;
 	int sealed[POLL_FDS];         /* descriptors that are known to close on exec */
 	unsigned n_sealed;
+
+	/* What is told of it */
+	pthread_mutex_t lock;
+	enum session_state state;     /* SESSION_REFUSED until somebody has been told */
+	struct err refusal;
 };
 
 void
@@ -118,9 +125,11 @@ session_log(int major, int minor, void *server, void *client)
 	const struct snmp_log_message *line = server;
 	struct session *s = client;
 	int len = (int)strcspn(line->msg, "\n");
+	/* Of that weir itself says what it means: agent/registration.h. */
+	bool known = strstr(line->msg, "egistering pdu failed") != NULL;
 
 	(void)major, (void)minor;
-	if (s->connected && line->priority <= LOG_WARNING)
+	if (s->connected && !known && line->priority <= LOG_WARNING)
 		log_limited(&s->limit, "snmp: %.*s", len, line->msg);
 	else
 		log_debug(LOG_SNMP, "snmp: %.*s", len, line->msg);
@@ -162,8 +171,34 @@ session_connected(int major, int minor, void *server, void *client)
 	}
 	s->n_sealed = 0;
 	s->connected = true;
+	s->register_at = 0;
 	log_info("snmp: connected to the AgentX master at %s", session_socket());
 	return 0;
+}
+
+static void
+session_tell(struct session *s, enum session_state state, const struct err *e)
+{
+	pthread_mutex_lock(&s->lock);
+	s->state = state;
+	if (e != NULL)
+		s->refusal = *e;
+	pthread_mutex_unlock(&s->lock);
+}
+
+enum session_state
+session_state(struct session *s, struct err *e)
+{
+	enum session_state state;
+
+	pthread_mutex_lock(&s->lock);
+	state = s->state;
+	if (state == SESSION_REFUSED) {
+		*e = s->refusal;
+		s->state = SESSION_SILENT;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return state;
 }
 
 static int
@@ -178,7 +213,45 @@ session_lost(int major, int minor, void *server, void *client)
 		log_limited(&s->limit, "snmp: lost the AgentX master at %s; trying again every "
 		                       "%u s", session_socket(), s->config.reconnect);
 	s->connected = false;
+	session_tell(s, SESSION_SILENT, NULL);
 	return 0;
+}
+
+/* The library registers something. */
+static int
+session_registers(int major, int minor, void *server, void *client)
+{
+	const struct register_parameters *p = server;
+	struct session *s = client;
+
+	(void)major, (void)minor;
+	registration_asks(&s->requests, p->name, p->namelen);
+	return 0;
+}
+
+/*
+ * See whether the master has taken what is to be served; if not, ask it every now and then,
+ * as who has it may go. The first time is the library's, when it opens the session.
+ */
+static void
+session_register(struct session *s)
+{
+	uint64_t now = clock_mono();
+	struct err e = ERR_INIT;
+
+	if (!s->connected)
+		return;
+	if (registration_check(&s->requests, &e) == 0) {
+		session_tell(s, SESSION_SERVES, NULL);
+		return;
+	}
+	if (now < s->register_at)
+		return;
+	if (s->register_at != 0)
+		registration_again(&s->requests);
+	if (registration_check(&s->requests, &e) != 0)
+		session_tell(s, SESSION_REFUSED, &e);
+	s->register_at = now + s->config.reconnect * CLOCK_S;
 }
 
 /* Waiting */
@@ -198,12 +271,25 @@ session_seal(struct session *s, int fd)
 		s->sealed[s->n_sealed++] = fd;
 }
 
+/* ms until the master is asked again; -1: it need not be. */
+static int
+session_register_in(const struct session *s)
+{
+	uint64_t now = clock_mono();
+	struct err e = ERR_INIT;
+
+	if (!s->connected || registration_check(&s->requests, &e) == 0)
+		return -1;
+	return now < s->register_at ? (int)((s->register_at - now) / CLOCK_MS) + 1 : 0;
+}
+
 /* Wait for the library's descriptors, its timers, or the order to stop. */
 static nfds_t
 session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 {
 	struct timeval tv = { 0, 0 };
 	int n = 0, block = 1, ms = -1, waiting = requests_waiting(&s->requests);
+	int again = session_register_in(s);
 	nfds_t n_fds = 0;
 
 	fds[n_fds++] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
@@ -218,6 +304,8 @@ session_wait(struct session *s, netsnmp_large_fd_set *set, struct pollfd *fds)
 		ms = 0;
 	else if (!block)
 		ms = (int)(tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000);
+	if (again != -1 && (ms == -1 || again < ms))
+		ms = again;
 	if (poll(fds, n_fds, ms) == -1 && errno != EINTR)
 		log_limited(&s->limit, "snmp: poll: %s", strerror(errno));
 	return n_fds;
@@ -317,6 +405,7 @@ session_run(struct session *s)
 			snmp_timeout();
 		run_alarms();
 		netsnmp_check_outstanding_agent_requests();
+		session_register(s);
 		if (s->config.notify != NULL)
 			session_notify(s, &set);
 	}
@@ -345,6 +434,9 @@ session_configure(struct session *s)
 	    session_connected, s);
 	snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP,
 	    session_lost, s);
+	/* Before the library's own. */
+	netsnmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_REGISTER_OID,
+	    session_registers, s, NETSNMP_CALLBACK_HIGHEST_PRIORITY);
 	snmp_enable_calllog();
 }
 
@@ -359,6 +451,8 @@ session_unconfigure(struct session *s)
 	    session_connected, s, 1);
 	snmp_unregister_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP,
 	    session_lost, s, 1);
+	snmp_unregister_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_REGISTER_OID,
+	    session_registers, s, 1);
 	snmp_unregister_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_SESSION_INIT,
 	    session_init, s, 1);
 	snmp_unregister_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING, session_log,
@@ -404,6 +498,7 @@ session_start(const struct session_config *c, struct err *e)
 	s->config = *c;
 	s->requests.link.over = &s->stop;
 	s->limit = (struct log_limit)LOG_LIMIT_INIT;
+	pthread_mutex_init(&s->lock, NULL);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Signals are blocked there, SIGPIPE too: writing to a master that has gone is no
 	 * reason to die. */
@@ -412,6 +507,7 @@ session_start(const struct session_config *c, struct err *e)
 	if (rc != 0) {
 		if (s->wake_fd != -1)
 			close(s->wake_fd);
+		pthread_mutex_destroy(&s->lock);
 		free(s);
 		return NULL;
 	}
@@ -431,5 +527,6 @@ session_stop(struct session *s)
 	session_collect(s);
 	tree_free(atomic_load(&s->newest));
 	tree_free(s->requests.tree);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -52,6 +52,14 @@ struct session *session_start(const struct session_config *c, struct err *e);
 /* Close the session and end the thread. */
 void session_stop(struct session *s);
 
+/*
+ * How serving goes. SESSION_SERVES: a master has taken all that is to be served.
+ * SESSION_REFUSED: it has not, for what is in `e`, and that once for each attempt.
+ * SESSION_SILENT: else; there is no master, or nothing new. The thread that publishes.
+ */
+enum session_state { SESSION_SILENT, SESSION_SERVES, SESSION_REFUSED };
+enum session_state session_state(struct session *s, struct err *e);
+
 /* There may be something to notify. Any thread. */
 void session_wake(struct session *s);
 

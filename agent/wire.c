@@ -189,6 +189,30 @@ wire_length(const uint8_t *head)
 	return (uint64_t)u32_get(&w) + WIRE_HEADER;
 }
 
+/* The 32 bits of the PDU at `head` that stand `at` octets behind its begin. */
+static uint32_t
+u32_at(const uint8_t *head, size_t at)
+{
+	struct wire w = { .in = rbuf_of(head + at, 4),
+		.little = (head[2] & NETWORK_ORDER) == 0 };
+
+	return u32_get(&w);
+}
+
+bool
+wire_responds(const uint8_t *head, const uint8_t *asked)
+{
+	return head[1] == RESPONSE && u32_at(head, IDS) == u32_at(asked, IDS);
+}
+
+uint16_t
+wire_error(const uint8_t *head)
+{
+	uint32_t error_index = u32_at(head, WIRE_HEADER + 4); /* two of 16 bits */
+
+	return (uint16_t)((head[2] & NETWORK_ORDER) == 0 ? error_index : error_index >> 16);
+}
+
 bool
 wire_asks(const uint8_t *head)
 {

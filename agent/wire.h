@@ -19,6 +19,14 @@
 /* Octets that the PDU at `head` (WIRE_HEADER of them) has, with these. */
 uint64_t wire_length(const uint8_t *head);
 
+#define WIRE_RESPONSE 8U /* octets of a Response before its variables: RFC 2741 s6.2.16 */
+
+/* Whether the Response at `head` is to the PDU whose header is at `asked`. */
+bool wire_responds(const uint8_t *head, const uint8_t *asked);
+
+/* The error of the Response at `head` (WIRE_HEADER + WIRE_RESPONSE octets); 0: none. */
+uint16_t wire_error(const uint8_t *head);
+
 /* Whether that PDU is one that wire_answer may know an answer to. */
 bool wire_asks(const uint8_t *head);
 

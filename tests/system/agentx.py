@@ -41,6 +41,8 @@ class Master:
         self.listener.listen(4)
         self.agent = None
         self.acknowledges = True
+        self.silent = set()  # what is not answered
+        self.pieces = 1 << 24  # octets of an answer that are sent at once
         self.refusing = 0  # the error that all is answered with
         self.notified = 0
         self.transaction = 0
@@ -103,10 +105,13 @@ class Master:
             payload = payload[4 + (n + 3) // 4 * 4:]
         if head[1] == NOTIFY:
             self.notified += 1
-        if head[1] not in (RESPONSE, CLOSE) and (self.acknowledges or head[1] != NOTIFY):
+        if head[1] not in (RESPONSE, CLOSE, *self.silent) and (self.acknowledges or head[1] != NOTIFY):
             body = struct.pack(f"{order}IHH", 0, self.refusing, 0)
-            self.agent.sendall(struct.pack(f"{order}BBBBIIII", 1, RESPONSE, head[2] & NETWORK, 0,
-                                           session or 7, transaction, packet, len(body)) + body)
+            answer = struct.pack(f"{order}BBBBIIII", 1, RESPONSE, head[2] & NETWORK, 0,
+                                 session or 7, transaction, packet, len(body)) + body
+            while answer:
+                self.agent.sendall(answer[:self.pieces])
+                answer = answer[self.pieces:]
         return head[1], order, (session, transaction, packet), payload
 
     def send(self, kind, payload, order=">", flags=0, packet=None):

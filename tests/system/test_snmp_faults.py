@@ -195,6 +195,59 @@ def test_a_master_that_goes_while_one_registers(tmp_path, weir):
     master.close()
 
 
+def output(w):
+    return w.rows("outputs")[0]
+
+
+def test_a_second_weir_at_the_same_snmpd(tmp_path, weir, snmpd):
+    """It says why it is not served, and is when the first has gone."""
+    first, _ = shown(weir, snmpd.agentx)
+    poll(lambda: snmpd.walk(f"{VIEW}.2"))
+    (tmp_path / "second").mkdir()
+    port = free_port()
+    second = Weir(tmp_path / "second", f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\n"
+                  "plugins: snmp[others]\naggregate: src_host\nsnmp_reconnect: 1\n"
+                  f"snmp_agentx_socket: unix:{snmpd.agentx}\n")
+    try:
+        second.ready()
+        why = f"another subagent has OID {OID}: end it, or set snmp_oid_base"
+        poll(lambda: output(second)["state"] == "failing" and output(second)["errors"] >= 2)
+        log = second.log_text()
+        assert log.count(f"snmp others: {why}") == 1 and "263" not in log, log
+        assert output(first)["state"] == "ok"
+        assert list(snmpd.walk(f"{VIEW}.2").values()) == ["talkers"]
+        assert first.stop() == 0
+        poll(lambda: list(snmpd.walk(f"{VIEW}.2").values()) == ["others"])
+        poll(lambda: output(second)["state"] == "ok")
+        assert second.log_text().count("snmp others: works again") == 1
+        assert second.stop() == 0
+    finally:
+        second.kill()
+
+
+def test_a_master_that_does_not_answer_who_registers(tmp_path, weir):
+    """It is asked again, and its answers may come in pieces."""
+    master = agentx.Master(tmp_path / "agentx")
+    w, _ = shown(weir, master.path, "snmp_reconnect: 1")
+    master.listener.settimeout(20)
+    master.agent, _ = master.listener.accept()
+    assert master.take(20)[0] == agentx.OPEN
+    master.silent = {agentx.REGISTER}
+    assert master.take(20)[0] == agentx.REGISTER
+    poll(lambda: output(w)["state"] == "failing" or not master.take(20))
+    assert "does not answer who registers" in w.log_text()
+    master.silent, master.pieces = set(), 9
+
+    def serves():
+        with contextlib.suppress(AssertionError):  # nothing came
+            master.take(0.1)
+        return output(w)["state"] == "ok"
+    poll(serves)
+    master.drop()
+    assert w.stop() == 0
+    master.close()
+
+
 def test_a_master_that_accepts_nobody(tmp_path, weir):
     """As one that hangs, when so many have tried already that nobody may queue any more. weir
     counts, and ends when it is told to; and the doctor does not wait for ever, either."""
