@@ -8,6 +8,9 @@
 #define WEIR_CLIENT_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/err.h"
 
 /*
  * weir show: one answer as a table, CSV or JSON on standard output. argv[0] is the name
@@ -46,6 +49,13 @@ bool client_is_memory(int argc, char **argv);
 
 /* weir top: the largest rows of a view, live or once. As above. */
 int client_top(int argc, char **argv);
+
+/*
+ * How many plugins of `type` fail in the weir whose control socket is `socket`; the name of the
+ * first goes to `name`. -WEIR_E... with `e` filled when none can be asked.
+ */
+int client_failing(const char *socket, const char *type, char *name, size_t room,
+    struct err *e);
 
 /* weir reload maps: let weir read lists and maps anew. As above; 1 when one has errors, too. */
 int client_reload(int argc, char **argv);

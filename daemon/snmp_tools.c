@@ -10,6 +10,8 @@
 #include "agent/agent.h"
 #include "agent/doctor.h"
 #include "agent/oid.h"
+#include "client/client.h"
+#include "client/link.h"
 #include "daemon/main.h"
 #include "daemon/settings.h"
 
@@ -108,6 +110,29 @@ snmp_find(const struct engine *en)
 	return NULL;
 }
 
+/*
+ * Whoever is seen may be another weir: ask the one of this configuration whether it is served.
+ * Returns the number of faults.
+ */
+static int
+served_look(const char *socket)
+{
+	struct err e = ERR_INIT;
+	char name[64];
+	int n = client_failing(socket, "snmp", name, sizeof(name), &e);
+
+	if (n < 0)
+		printf("      not asked whether it is who is seen: %s\n", e.text);
+	else if (n == 0)
+		printf("ok    the weir at %s is served\n", socket);
+	else
+		printf("FAULT who is seen is not the weir at %s\n"
+		       "      its plugin snmp[%s] is not served; its log says why. Where another "
+		       "subagent has its OID,\n"
+		       "      end that one, or set snmp_oid_base to another\n", socket, name);
+	return n > 0;
+}
+
 int
 cmd_doctor(int argc, char **argv)
 {
@@ -135,6 +160,8 @@ cmd_doctor(int argc, char **argv)
 			c.socket = snmp->socket;
 			c.oid_base = snmp->oid_base;
 			faults = doctor_snmp(&c, stdout);
+			if (faults == 0)
+				faults = served_look(link_path(t.settings.weir.control_socket));
 		} else {
 			puts("FAULT the configuration has no plugin of type snmp\n"
 			     "      write plugins: snmp[NAME]");

@@ -219,7 +219,7 @@ def test_the_doctor_finds_what_is_wrong(tmp_path, weir, snmpd):
     poll(lambda: snmpd.walk(f"{VIEW}.2"))
     ask = ("doctor", "snmp", "-f", w.file, "-a", f"127.0.0.1:{snmpd.port}")
     status, text = tool(*ask)
-    assert status == 0 and text.count("ok ") == 2 and "sees weir " in text
+    assert status == 0 and text.count("ok ") == 3 and "sees weir " in text
     status, text = tool(*ask, "-c", "wrong")
     assert status == 1 and "no answer" in text and "rocommunity wrong" in text
     # Debian's own view hides weir.

@@ -216,6 +216,10 @@ def test_a_second_weir_at_the_same_snmpd(tmp_path, weir, snmpd):
         assert log.count(f"snmp others: {why}") == 1 and "263" not in log, log
         assert output(first)["state"] == "ok"
         assert list(snmpd.walk(f"{VIEW}.2").values()) == ["talkers"]
+        for w, status, what in ((first, 0, "is served"), (second, 1, "FAULT who is seen is not")):
+            out = subprocess.run([WEIR, "doctor", "snmp", "-f", w.file, "-a",
+                                  f"127.0.0.1:{snmpd.port}"], capture_output=True, text=True)
+            assert out.returncode == status and what in out.stdout, out
         assert first.stop() == 0
         poll(lambda: list(snmpd.walk(f"{VIEW}.2").values()) == ["others"])
         poll(lambda: output(second)["state"] == "ok")
