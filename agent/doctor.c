@@ -35,17 +35,6 @@ fault(FILE *to, const char *what, const char *advice)
 	return 1;
 }
 
-/* The path of the AgentX socket; NULL where it is no UNIX socket. */
-static const char *
-socket_path(const struct doctor_config *c)
-{
-	const char *s = c->socket != NULL ? c->socket : NETSNMP_AGENTX_SOCKET;
-
-	if (strncmp(s, "unix:", 5) == 0)
-		s += 5;
-	return s[0] == '/' ? s : NULL;
-}
-
 /* Connect; -1 with errno. */
 static int
 socket_connect(const char *path)
@@ -148,7 +137,7 @@ session_opens(int fd)
 static int
 master_look(const struct doctor_config *c, FILE *to)
 {
-	const char *path = socket_path(c);
+	const char *path = session_socket_path(c->socket);
 	char what[256];
 	int fd, rc;
 

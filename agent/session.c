@@ -145,6 +145,33 @@ session_socket(void)
 	return name != NULL ? name : NETSNMP_AGENTX_SOCKET;
 }
 
+const char *
+session_socket_path(const char *socket)
+{
+	const char *s = socket != NULL ? socket : NETSNMP_AGENTX_SOCKET;
+
+	if (strncmp(s, "unix:", 5) == 0)
+		s += 5;
+	return s[0] == '/' ? s : NULL;
+}
+
+/* There was no connecting; the library does not say why. */
+static void
+session_log_unreachable(const struct session *s)
+{
+	const char *path = session_socket_path(s->config.socket);
+
+	if (path != NULL && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 &&
+	    errno == EACCES)
+		log_warn("snmp: weir's user may not use the AgentX socket %s; trying again "
+		         "every %u s (write agentXPerms into snmpd.conf; weir doctor snmp, as "
+		         "that user, says how)", path, s->config.reconnect);
+	else
+		log_warn("snmp: no AgentX master at %s; trying again every %u s "
+		         "(does snmpd.conf say 'master agentx'?)",
+		    session_socket(), s->config.reconnect);
+}
+
 /* A session is about to be opened: do not wait long for its master, do not ask twice. */
 static int
 session_init(int major, int minor, void *server, void *client)
@@ -473,9 +500,7 @@ session_main(void *arg)
 	    (int)s->config.reconnect);
 	init_snmp(NAME);
 	if (!s->connected)
-		log_warn("snmp: no AgentX master at %s; trying again every %u s "
-		         "(does snmpd.conf say 'master agentx'?)",
-		    session_socket(), s->config.reconnect);
+		session_log_unreachable(s);
 	session_run(s);
 	requests_detach(&s->requests);
 	session_unconfigure(s);

@@ -36,6 +36,9 @@ struct session_config {
 
 struct session;
 
+/* The path of AgentX socket `socket` (NULL: libnetsnmp's default); NULL: it is no UNIX socket. */
+const char *session_socket_path(const char *socket);
+
 /*
  * Keep libnetsnmp from looking for MIB files. Sets an environment variable: to be
  * called before there are threads.

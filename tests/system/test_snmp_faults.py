@@ -195,6 +195,30 @@ def test_a_master_that_goes_while_one_registers(tmp_path, weir):
     master.close()
 
 
+# Root without what makes it root: modes of files hold for it.
+BOUND = ("setpriv", "--inh-caps=-all", "--bounding-set=-all") if os.getuid() == 0 else ()
+
+
+def test_a_socket_that_weirs_user_may_not_use(tmp_path):
+    """The log says that it is that, and not that nobody is there."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "agentx"))
+    listener.listen(1)
+    os.chmod(tmp_path / "agentx", 0)
+    w = Weir(tmp_path, f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {free_port()}\nplugins: snmp[talkers]\n"
+                       f"aggregate: src_host\nsnmp_agentx_socket: unix:{tmp_path}/agentx\n",
+             prefix=BOUND)
+    try:
+        w.ready()
+        log = poll(lambda: (t := w.log_text()) and "snmp: " in t and t)
+        assert f"may not use the AgentX socket {tmp_path}/agentx;" in log, log
+        assert "agentXPerms" in log and "no AgentX master" not in log
+        assert w.stop() == 0
+    finally:
+        w.kill()
+        listener.close()
+
+
 def output(w):
     return w.rows("outputs")[0]
 
