@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sql/compose_parts.h"
+#include "sql/tablename.h"
 
 void
 sql_text_fini(struct sql_text *t)
@@ -22,11 +23,20 @@ part_put(struct sql_text *t, const char *s)
 void
 part_name(struct sql_text *t, const struct sql_dialect *d, const char *name)
 {
-	/* Columns are weir's own words and tables went through tablename_expand. */
+	/* Columns are weir's own words. */
 	assert(strchr(name, d->quote) == NULL);
 	text_line_put(&t->line, &d->quote, 1);
 	part_put(t, name);
 	text_line_put(&t->line, &d->quote, 1);
+}
+
+void
+part_table(struct sql_text *t, const struct sql_dialect *d, const char *table)
+{
+	char name[TABLENAME_QUOTED];
+
+	tablename_quote(table, d->quote, name);
+	part_put(t, name);
 }
 
 static void
@@ -153,7 +163,7 @@ compose_create(struct sql_text *t, const struct sql_dialect *d,
 
 	part_begin(t);
 	part_put(t, "CREATE TABLE IF NOT EXISTS ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->columns[i].made)
 			continue;
@@ -188,7 +198,7 @@ part_into(struct sql_text *t, const struct sql_dialect *d, const struct sql_sche
     const char *table)
 {
 	part_put(t, "INSERT INTO ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, " (");
 	part_columns(t, d, s, "");
 	part_put(t, ") ");
@@ -237,7 +247,7 @@ put_sum(struct sql_text *t, const struct sql_dialect *d, const char *table,
 		if (*p == '#') {
 			put_new(t, d, c, i, how.from);
 		} else if (*p == '@') {
-			part_name(t, d, table);
+			part_table(t, d, table);
 			part_put(t, ".");
 			part_name(t, d, c->name);
 		} else {
@@ -269,7 +279,7 @@ part_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_s
 			continue;
 		part_put(t, between);
 		if (how.from == FROM_STAGE && !d->update_from) {
-			part_name(t, d, table); /* of two tables the one */
+			part_table(t, d, table); /* of two tables the one */
 			part_put(t, ".");
 		}
 		part_name(t, d, c->name);
@@ -282,7 +292,7 @@ part_changes(struct sql_text *t, const struct sql_dialect *d, const struct sql_s
 		part_put(t, function);
 		part_put(t, *function != '\0' ? "(" : "");
 		if (c->role != SQL_REPLACE) {
-			part_name(t, d, table);
+			part_table(t, d, table);
 			part_put(t, ".");
 			part_name(t, d, c->name);
 			part_put(t, joins[c->role].operator);
@@ -318,7 +328,7 @@ part_yielding(struct sql_text *t, const struct sql_dialect *d, const struct sql_
 	part_put(t, " ON DUPLICATE KEY UPDATE ");
 	for (int i = 0; i < 2; i++) {
 		part_put(t, i == 0 ? "" : " = ");
-		part_name(t, d, table);
+		part_table(t, d, table);
 		part_put(t, ".");
 		part_name(t, d, s->columns[0].name);
 	}
@@ -363,7 +373,7 @@ compose_update(struct sql_text *t, const struct sql_dialect *d,
 
 	part_begin(t);
 	part_put(t, "UPDATE ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, " SET");
 	part_changes(t, d, s, table, (struct part_change){ FROM_PARAMS, capped });
 	for (unsigned i = 0; i < s->n; i++) {
@@ -384,7 +394,7 @@ compose_prune(struct sql_text *t, const struct sql_dialect *d, const char *table
 {
 	part_begin(t);
 	part_put(t, "DELETE FROM ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, " WHERE ");
 	part_name(t, d, less);
 	part_put(t, " < ");

@@ -17,7 +17,7 @@ compose_stage(struct sql_text *t, const struct sql_dialect *d, const struct sql_
 	part_put(t, " AS SELECT ");
 	part_columns(t, d, s, "");
 	part_put(t, " FROM ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, " LIMIT 0");
 	part_end(t);
 }
@@ -49,7 +49,7 @@ compose_load(struct sql_text *t, const struct sql_dialect *d, const struct sql_s
 	part_begin(t);
 	put_load_params(t, s);
 	part_put(t, d->load[0]);
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, d->load[1]);
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!s->columns[i].written)
@@ -131,7 +131,7 @@ put_match(struct sql_text *t, const struct sql_dialect *d, const struct sql_sche
 		if (!s->columns[i].written || s->columns[i].role != SQL_KEY)
 			continue;
 		part_put(t, word);
-		part_name(t, d, table);
+		part_table(t, d, table);
 		part_put(t, ".");
 		part_name(t, d, s->columns[i].name);
 		part_put(t, " = n.");
@@ -200,7 +200,7 @@ compose_merge_old(struct sql_text *t, const struct sql_dialect *d,
 {
 	part_begin(t);
 	part_put(t, "UPDATE ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	if (!d->update_from) {
 		part_put(t, ", ");
 		put_stage_grouped(t, d, s, capped);
@@ -241,7 +241,7 @@ compose_merge_rest(struct sql_text *t, const struct sql_dialect *d,
 	put_from_stage(t, d, s, table, stage_as(true, capped));
 	/* Engines make more of a join than of NOT EXISTS, where there is no index. */
 	part_put(t, " LEFT JOIN ");
-	part_name(t, d, table);
+	part_table(t, d, table);
 	part_put(t, " AS o ON TRUE");
 	put_match(t, d, s, "o", " AND ");
 	part_put(t, " WHERE o.");

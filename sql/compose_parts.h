@@ -21,6 +21,9 @@ void part_put(struct sql_text *t, const char *s);
 /* A name in the quotes of the engine. */
 void part_name(struct sql_text *t, const struct sql_dialect *d, const char *name);
 
+/* The same of a table, which may have its schema before it. */
+void part_table(struct sql_text *t, const struct sql_dialect *d, const char *table);
+
 /* The names of the columns that are written, each behind `prefix`. */
 void part_columns(struct sql_text *t, const struct sql_dialect *d,
     const struct sql_schema *s, const char *prefix);

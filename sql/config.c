@@ -12,8 +12,9 @@ static const struct directive sql_rows[] = {
 	    .doc = "Table to write to, made when there is none. %Y %m %d %H %M %S %s "
 	           "%w %W %z stand for the start of the time bin, so that each day "
 	           "or week has a table of its own; $ref and $hst for "
-	           "sql_refresh_time and the length of the bin in seconds. Default: "
-	           "acct for version 1, acct_v2 to acct_v9 for the others; for "
+	           "sql_refresh_time and the length of the bin in seconds. With PostgreSQL a "
+	           "schema and a point may stand before the name, with MySQL a database. "
+	           "Default: acct for version 1, acct_v2 to acct_v9 for the others; for "
 	           "pgsql see sql_data." },
 	{ .name = "sql_table_version", .type = DIRECTIVE_U32, .scope = DIRECTIVE_PLUGIN,
 	    .offset = AT(table_version), .min = 1, .max = SQL_VERSION_MAX, .def = "1",

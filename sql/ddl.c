@@ -138,7 +138,8 @@ ddl_print(const struct output *o, FILE *to, struct err *e)
 	v = c.vars;
 	if ((rc = tablename_expand(c.table, &v, name, e)) != 0)
 		return rc;
-	tablename_fold(name, d->dialect.fold, table);
+	if ((rc = tablename_fit(name, d->name, &d->dialect, table, e)) != 0)
+		return rc;
 	rc = ddl_text(&line, &d->dialect, &c, &schema, table, v.time, e);
 	if (rc == 0) {
 		fprintf(to, "-- %s[%s], database %s\n", d->name, o->name, c.db);

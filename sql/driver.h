@@ -48,6 +48,7 @@ struct sql_dialect {
 	bool on_conflict;       /* ON CONFLICT (key); else ON DUPLICATE KEY UPDATE */
 	bool update_from;       /* UPDATE t SET ... FROM o; else UPDATE t, o SET ... */
 	bool fold;              /* unquoted names are lower case: pmacct's tables */
+	const char *only_schema; /* that tables may be in; NULL: in any */
 	bool ports_first;       /* pmacct's tables of every version have port_src, */
 	bool num_protos;        /* port_dst, a number in ip_proto, and */
 	bool typed;             /* for an AS in an address's place a table of its own */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/tablename.h"
+
 static void
 put(struct text_line *l, const char *s)
 {
@@ -16,6 +18,7 @@ multirow_init(struct multirow *m, const char *table, const char *const *columns,
     unsigned n, char quote)
 {
 	const char q[2] = { quote, '\0' };
+	char name[TABLENAME_QUOTED];
 	struct text_line sql = { 0 };
 
 	assert(n > 0 && n <= MULTIROW_PARAMS);
@@ -25,9 +28,8 @@ multirow_init(struct multirow *m, const char *table, const char *const *columns,
 	if (m->values == NULL)
 		return -1;
 	put(&sql, "INSERT INTO ");
-	put(&sql, q);
-	put(&sql, table);
-	put(&sql, q);
+	tablename_quote(table, quote, name);
+	put(&sql, name);
 	for (unsigned i = 0; i < n; i++) {
 		put(&sql, i == 0 ? " (" : ", ");
 		put(&sql, q);

@@ -20,6 +20,7 @@
 #include "sql/multirow.h"
 #include "sql/mysql_conn.h"
 #include "sql/rowtext.h"
+#include "sql/tablename.h"
 #include "sql/writer.h"
 
 #define LOAD_CHUNK (4U << 20) /* octets that one LOAD DATA brings */
@@ -256,6 +257,10 @@ conn_ask(struct sql_conn *c, const char *sql, const char *const *values, unsigne
 	return rc;
 }
 
+/* A table whose schema ("" for the connection's) and name are the next two parameters. */
+#define IS_TABLE(of) of "table_schema = COALESCE(NULLIF(?, ''), DATABASE()) AND " of \
+	"table_name = ?"
+
 /*
  * The server cuts what a column does not hold by itself; but the row that it then has must be
  * found again by the same text, where there is no key to find it by.
@@ -265,20 +270,22 @@ maria_describe(struct sql_conn *c, struct sql_stmt *s, const char *table,
     const char *const *columns, struct err *e)
 {
 	struct holds *holds = calloc(s->n + 1, sizeof(*holds));
+	char schema[TABLENAME_PART + 1];
 	int rc = 0;
 
 	if (holds == NULL)
 		return err_set(e, WEIR_ENOMEM, "mysql: no memory");
 	for (unsigned i = 0; i < s->n && rc == 0; i++) {
-		const char *const values[] = { table, columns[i] };
+		const char *const values[] = { schema, tablename_split(table, schema),
+			columns[i] };
 		long long chars;
 
 		if (columns[i] == NULL)
 			continue;
 		rc = conn_ask(c,
 		    "SELECT COALESCE(MAX(character_maximum_length), 0) FROM "
-		    "information_schema.columns WHERE table_schema = DATABASE() AND table_name "
-		    "= ? AND column_name = ? AND character_set_name IS NOT NULL", values, 2,
+		    "information_schema.columns WHERE " IS_TABLE("") " AND column_name = ? AND "
+		    "character_set_name IS NOT NULL", values, 3,
 		    &chars, e);
 		snprintf(holds[i].name, sizeof(holds[i].name), "%s", columns[i]);
 		holds[i].chars = rc == 0 ? (size_t)chars : 0;
@@ -290,10 +297,11 @@ maria_describe(struct sql_conn *c, struct sql_stmt *s, const char *table,
 static int
 maria_table_exists(struct sql_conn *c, const char *name, bool *yes, struct err *e)
 {
+	char schema[TABLENAME_PART + 1];
+	const char *const values[] = { schema, tablename_split(name, schema) };
 	long long n;
-	int rc = conn_ask(c,
-	    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() "
-	    "AND table_name = ?", &name, 1, &n, e);
+	int rc = conn_ask(c, "SELECT COUNT(*) FROM information_schema.tables WHERE "
+	    IS_TABLE(""), values, 2, &n, e);
 
 	*yes = rc == 0 && n > 0;
 	return rc;
@@ -305,12 +313,12 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 {
 	static const char ask[] =
 	    "SELECT COUNT(*) FROM (SELECT 1 FROM information_schema.statistics WHERE "
-	    "table_schema = DATABASE() AND table_name = ? AND non_unique = 0 GROUP BY "
+	    IS_TABLE("") " AND non_unique = 0 GROUP BY "
 	    "index_name HAVING COUNT(*) = ? AND SUM(FIND_IN_SET(column_name, ?) > 0) = "
 	    "COUNT(*) AND COUNT(sub_part) = 0) AS k";
 	struct text_line list = { 0 };
-	const char *values[3];
-	char count[16];
+	char schema[TABLENAME_PART + 1], count[16];
+	const char *values[4];
 	long long found;
 	int rc;
 
@@ -319,10 +327,11 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 		text_line_put(&list, i + 1 < n ? "," : "", 1);
 	}
 	snprintf(count, sizeof(count), "%u", n);
-	values[0] = table;
-	values[1] = count;
-	values[2] = list.p;
-	rc = conn_ask(c, ask, values, 3, &found, e);
+	values[0] = schema;
+	values[1] = tablename_split(table, schema);
+	values[2] = count;
+	values[3] = list.p;
+	rc = conn_ask(c, ask, values, 4, &found, e);
 	text_line_free(&list);
 	*yes = rc == 0 && found > 0;
 	return rc;
@@ -332,12 +341,13 @@ maria_has_key(struct sql_conn *c, const char *table, const char *const *columns,
 static int
 table_check(struct sql_conn *c, const char *table, struct err *e)
 {
+	char schema[TABLENAME_PART + 1];
+	const char *const values[] = { schema, tablename_split(table, schema) };
 	long long n;
 	int rc = conn_ask(c,
 	    "SELECT COUNT(*) FROM information_schema.tables AS t JOIN "
-	    "information_schema.engines AS e ON e.engine = t.engine WHERE t.table_schema = "
-	    "DATABASE() AND t.table_name = ? AND e.transactions <> 'YES' AND t.table_type = "
-	    "'BASE TABLE'", &table, 1, &n, e);
+	    "information_schema.engines AS e ON e.engine = t.engine WHERE " IS_TABLE("t.")
+	    " AND e.transactions <> 'YES' AND t.table_type = 'BASE TABLE'", values, 2, &n, e);
 
 	if (rc != 0 || n == 0)
 		return rc;

@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "sql/lookup.h"
 #include "sql/schema.h"
+#include "sql/tablename.h"
 
 #define STATEMENT_S 600 /* the longest that a statement may take */
 #define HOST_MAX 256U
@@ -392,11 +393,12 @@ maria_rollback(struct sql_conn *c)
 int
 maria_lock(struct sql_conn *c, const char *table, struct err *e)
 {
-	char sql[320];
+	char name[TABLENAME_QUOTED], sql[2 * TABLENAME_QUOTED + 100];
 
+	tablename_quote(table, '`', name);
 	/* By every name that statements give to it. */
-	snprintf(sql, sizeof(sql), "SET autocommit = 0; LOCK TABLES `%s` WRITE, `%s` AS o "
-	    "WRITE, `%s` WRITE", table, table, SCHEMA_BATCH_TABLE);
+	snprintf(sql, sizeof(sql), "SET autocommit = 0; LOCK TABLES %s WRITE, %s AS o "
+	    "WRITE, `%s` WRITE", name, name, SCHEMA_BATCH_TABLE);
 	c->locked = true; /* or on the way to it */
 	return maria_run(c, sql, e);
 }

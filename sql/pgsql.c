@@ -226,7 +226,7 @@ columns_describe(struct sql_stmt *s, const char *table, const char *const *colum
 {
 	PGresult *r = pgsql_ask(s->conn,
 	    "SELECT attname, atttypid::int8, atttypmod FROM pg_attribute WHERE attrelid = "
-	    "to_regclass('\"' || $1 || '\"') AND attnum > 0 AND NOT attisdropped", &table,
+	    PGSQL_TABLE " AND attnum > 0 AND NOT attisdropped", &table,
 	    1, e);
 
 	if (r == NULL)

@@ -9,6 +9,7 @@
 
 #include "flow/text.h"
 #include "lib/log.h"
+#include "sql/tablename.h"
 
 int
 pgsql_error(const struct sql_conn *c, enum weir_errno code, struct err *e)
@@ -231,10 +232,11 @@ pgsql_interrupt(struct sql_conn *c)
 int
 pgsql_lock(struct sql_conn *c, const char *table, struct err *e)
 {
-	char sql[160];
+	char name[TABLENAME_QUOTED], sql[TABLENAME_QUOTED + 40];
 
 	/* Readers go on. */
-	snprintf(sql, sizeof(sql), "LOCK TABLE \"%s\" IN EXCLUSIVE MODE", table);
+	tablename_quote(table, '"', name);
+	snprintf(sql, sizeof(sql), "LOCK TABLE %s IN EXCLUSIVE MODE", name);
 	return pgsql_run(c, sql, e);
 }
 
@@ -254,7 +256,7 @@ int
 pgsql_table_exists(struct sql_conn *c, const char *name, bool *yes, struct err *e)
 {
 	PGresult *r = pgsql_ask(c,
-	    "SELECT to_regclass('\"' || $1 || '\"') IS NOT NULL", &name, 1, e);
+	    "SELECT " PGSQL_TABLE " IS NOT NULL", &name, 1, e);
 
 	if (r == NULL)
 		return -WEIR_EIO;
@@ -280,8 +282,8 @@ pgsql_has_key(struct sql_conn *c, const char *table, const char *const *columns,
     unsigned n, bool *yes, struct err *e)
 {
 	static const char ask[] =
-	    "SELECT count(*) > 0 FROM pg_index i WHERE indrelid = to_regclass('\"' || $1 || "
-	    "'\"') AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL "
+	    "SELECT count(*) > 0 FROM pg_index i WHERE indrelid = " PGSQL_TABLE " "
+	    "AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL "
 	    "AND (SELECT array_agg(attname::text ORDER BY attname::text) FROM pg_attribute "
 	    "WHERE attrelid = indrelid AND attnum = ANY ((indkey::int2[])[0:indnkeyatts - 1]"
 	    ")) = (SELECT array_agg(k ORDER BY k) FROM unnest($2::text[]) AS k)";

@@ -20,6 +20,9 @@
 struct pg_conn;   /* PGconn of the library, */
 struct pg_result; /* and PGresult */
 
+/* A table whose name is the first parameter: its number; NULL where there is none. */
+#define PGSQL_TABLE "to_regclass('\"' || replace($1, '.', '\".\"') || '\"')"
+
 struct sql_conn {
 	struct pg_conn *pg;
 	int socket;            /* our own descriptor of its: server_socket_watch */

@@ -373,6 +373,7 @@ const struct sql_driver sqlite_driver = {
 	.name = "sqlite3",
 	.default_db = "/tmp/pmacct.db",
 	.dialect = {
+		.only_schema = "main",
 		.quote = '"',
 		.on_conflict = true,
 		.types = {

@@ -169,8 +169,9 @@ store_ready(struct store *st, const struct batch_head *head, const char *table,
 	char name[TABLENAME_MAX + 1] = "";
 	int rc;
 
-	if (table != NULL)
-		tablename_fold(table, st->driver->dialect.fold, name);
+	if (table != NULL && (rc = tablename_fit(table, st->driver->name,
+				  &st->driver->dialect, name, e)) != 0)
+		return rc;
 	/* The session has the zone that the times are of. */
 	if (st->conn != NULL &&
 	    (head->utc != st->sql.vars.utc || !st->driver->alive(st->conn)))

@@ -81,13 +81,28 @@ plan_log(const struct sql_config *c, struct view_config *vc)
 		vc->bins.seconds = vc->bins.months = 0;
 }
 
+/* Whether sql_table, where it is given, is a name that the engine takes. */
+static int
+plan_table(const struct output *o, struct err *e)
+{
+	const struct sql_driver *d = sql_driver_find(o->ops->type);
+	const struct sql_config *c = o->config;
+	struct variables vars = writer_vars(&o->common);
+	char name[TABLENAME_MAX + 1], fit[TABLENAME_MAX + 1];
+	int rc;
+
+	if (c->table == NULL)
+		return 0;
+	if ((rc = tablename_expand(c->table, &vars, name, e)) != 0)
+		return rc;
+	return tablename_fit(name, d->name, &d->dialect, fit, e);
+}
+
 int
 writer_plan(struct output *o, struct view_config *vc, struct err *e)
 {
 	const struct sql_config *c = o->config;
-	struct variables vars = writer_vars(&o->common);
 	bool history = !bins_are_none(&vc->bins);
-	char name[TABLENAME_MAX + 1];
 	struct sql_schema schema;
 	struct preprocess preprocess;
 	struct bins trigger_bins;
@@ -99,7 +114,7 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	shape_of(o, history, &shape);
 	if ((rc = schema_plan(&schema, &shape, e)) != 0)
 		return rc;
-	if (c->table != NULL && (rc = tablename_expand(c->table, &vars, name, e)) != 0)
+	if ((rc = plan_table(o, e)) != 0)
 		return rc;
 	if (c->table != NULL && variables_have_time(c->table) && !history)
 		return err_set(e, WEIR_EINVAL,

@@ -47,6 +47,20 @@ static const struct {
 	{ "a variable of single rows is refused by name", "acct_$tag", false, NULL, "'$t'" },
 	{ "an unknown time variable is refused by name", "acct_%q", false, NULL, "'%q'" },
 	{ "a lone percent sign is refused", "acct_%", false, NULL, "'%'" },
+	{ "a schema may stand before it", "sc.acct_%Y", false, "sc.acct_2023", NULL },
+	{ "and have variables, too", "y%Y.acct", false, "y2023.acct", NULL },
+	{ "each of 64 characters fits",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+	    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", false,
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+	    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", NULL },
+	{ "a schema of 65 does not",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.t", false,
+	    NULL, "longer than 64" },
+	{ "a point with no table is refused", "sc.", false, NULL, "a point and the table" },
+	{ "a point with no schema is refused", ".acct", false, NULL, "a point and the table" },
+	{ "two points are refused", "db.sc.acct", false, NULL, "a point and the table" },
+	{ "weir's own table is refused anywhere", "sc.weir_batch", false, NULL, "weir's own" },
 	{ "weir's own table is refused", "Weir_Batch", false, NULL, "weir's own" },
 };
 
@@ -68,10 +82,38 @@ test_names(void **state)
 	}
 }
 
+static void
+test_schemas(void **state)
+{
+	static const struct sql_dialect folds = { .fold = true }, main_only = {
+		.only_schema = "main" };
+	char name[TABLENAME_MAX + 1], schema[TABLENAME_PART + 1], quoted[TABLENAME_QUOTED];
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(tablename_fit("Sc.Acct", "x", &folds, name, &e), 0);
+	assert_string_equal(name, "sc.acct");
+	assert_int_equal(tablename_fit("Main.Acct", "x", &main_only, name, &e), 0);
+	assert_string_equal(name, "Acct");
+	assert_int_equal(tablename_fit("Acct", "x", &main_only, name, &e), 0);
+	assert_string_equal(name, "Acct");
+	assert_int_equal(tablename_fit("mai.acct", "x", &main_only, name, &e), -WEIR_EINVAL);
+	assert_non_null(strstr(e.text, "write 'acct'"));
+	assert_string_equal(tablename_split("sc.acct", schema), "acct");
+	assert_string_equal(schema, "sc");
+	assert_string_equal(tablename_split("acct", schema), "acct");
+	assert_string_equal(schema, "");
+	tablename_quote("sc.acct", '`', quoted);
+	assert_string_equal(quoted, "`sc`.`acct`");
+	tablename_quote("acct", '"', quoted);
+	assert_string_equal(quoted, "\"acct\"");
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names),
+		cmocka_unit_test(test_schemas) };
 
 	setenv("TZ", "TST-2", 1);
 	tzset();

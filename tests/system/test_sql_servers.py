@@ -94,6 +94,38 @@ def test_several_weirs_write_the_same_rows(engines, tmp_path, engine, way):
         ", ip_proto FROM t", "x"))
 
 
+def test_tables_in_a_schema(engine, one, tmp_path):
+    """Of the operator's or made, with a key and without, locked or not, straight or merged;
+    where another of the same name has no schema, and other columns."""
+    schema = {"pgsql": "Flows", "mysql": "flows", "sqlite3": "Main"}[engine.engine]
+    engine.fresh("x")
+    if engine.engine == "pgsql":
+        engine.client("CREATE SCHEMA flows", "x")
+    elif engine.engine == "mysql":
+        engine.fresh("flows")
+    if engine.engine != "sqlite3":
+        engine.client("CREATE TABLE made (packets INT); CREATE TABLE bare (packets INT)", "x")
+    engine.client(f"CREATE TABLE {schema}.bare (ip_src VARCHAR(45), packets BIGINT, bytes BIGINT)",
+                  "x")
+    text = f"""
+        pcap_savefile: {one}
+        plugins: {", ".join(f"{engine.engine}[{p}]" for p in ("made", "lock", "bare"))}
+        {engine.config("x")}
+        aggregate: src_host
+        sql_optimize_clauses: true
+        sql_history[made]: 1m
+        sql_history[lock]: 1m
+        sql_table[made]: {schema}.made
+        sql_table[lock]: {schema}.lock_%Y
+        sql_table[bare]: {schema}.bare
+        sql_locking_style[lock]: table
+        """
+    for n in (1, 2):  # the second finds the rows of the first
+        assert " ERR " not in run_file(tmp_path, text, "--as", "nfacctd")
+        for table in ("made", "lock_2023", "bare"):
+            assert totals(engine, f"{schema}.{table}") == [(1, 3 * n, 333 * n)]
+
+
 def test_dashboards_read_while_weir_writes(engine, tmp_path):
     """Plugins with filters feed acct_in, a ring of tables by week day, and the sums of customers;
     whoever adds up a minute meanwhile gets all of it or nothing, and what the datagrams had."""
