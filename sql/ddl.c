@@ -32,23 +32,32 @@ put_expanded(struct text_line *line, const char *text, const struct variables *v
 	}
 }
 
+/* The file at `path`, to the end of `text`, which then ends in a NUL. */
 static int
-file_put(struct text_line *line, FILE *f, const char *path, const struct variables *v,
-    struct err *e)
+file_read(struct text_line *text, const char *path, struct err *e)
 {
-	struct text_line text = { 0 };
+	FILE *f = infile_open(path, FILE_MAX, NULL);
 	char buf[4096];
 	size_t n;
 	int rc = 0;
 
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		text_line_put(&text, buf, n);
-	if (ferror(f))
+	while (f != NULL && (n = fread(buf, 1, sizeof(buf), f)) > 0)
+		text_line_put(text, buf, n);
+	if (f == NULL || ferror(f))
 		rc = err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", path,
 		    infile_error(errno));
-	text_line_put(&text, "", 1);
-	if (rc == 0)
-		put_expanded(line, text.p, v);
+	text_line_put(text, "", 1);
+	if (f != NULL)
+		fclose(f);
+	return rc;
+}
+
+int
+ddl_check(const char *path, struct err *e)
+{
+	struct text_line text = { 0 };
+	int rc = file_read(&text, path, e);
+
 	text_line_free(&text);
 	return rc;
 }
@@ -58,9 +67,9 @@ ddl_text(struct text_line *line, const struct sql_dialect *d, const struct sql_c
     const struct sql_schema *s, const char *table, uint64_t time, struct err *e)
 {
 	struct variables v = c->vars;
+	struct text_line text = { 0 };
 	struct sql_text t = { 0 };
-	int rc = 0;
-	FILE *f;
+	int rc;
 
 	line->len = 0;
 	if (c->table_schema == NULL) {
@@ -70,12 +79,10 @@ ddl_text(struct text_line *line, const struct sql_dialect *d, const struct sql_c
 		return 0;
 	}
 	v.time = time;
-	if ((f = infile_open(c->table_schema, FILE_MAX, NULL)) == NULL)
-		return err_set(e, WEIR_EIO, "sql_table_schema: %s: %s", c->table_schema,
-		    infile_error(errno));
-	rc = file_put(line, f, c->table_schema, &v, e);
+	if ((rc = file_read(&text, c->table_schema, e)) == 0)
+		put_expanded(line, text.p, &v);
 	text_line_put(line, "", 1);
-	fclose(f);
+	text_line_free(&text);
 	return rc;
 }
 

@@ -17,6 +17,12 @@
 #include "sql/schema.h"
 
 /*
+ * Whether the file of sql_table_schema at `path` can be read. 0, or -WEIR_EIO with `e`, which
+ * names it.
+ */
+int ddl_check(const char *path, struct err *e);
+
+/*
  * The statement that makes `table` with the columns `s` for a bin that starts at `time` (ns
  * since 1970), to `line`, which the caller frees; it ends in a NUL. 0, or -WEIR_EIO with
  * `e`: the file cannot be read.

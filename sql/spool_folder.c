@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,64 @@ is_plain(char c, bool first)
 }
 
 static int
+folder_refuse(const char *path, const char *why, struct err *e)
+{
+	return err_set(e, WEIR_EIO,
+	    "%s: %s: batches need a folder that weir may write to: see state_dir and "
+	    "sql_recovery_logfile", path, why);
+}
+
+/* Whether files can be made in the folder, but for permissions: who checks may be another. */
+static bool
+takes_files(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs) != 0)
+		return false;
+	errno = ENOENT; /* as mkdir says */
+	if (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
+		return false;
+	return access(path, W_OK) == 0 || errno != EROFS;
+}
+
+/* The folder that `path` is in. */
+static void
+parent_of(const char *path, char to[PATH_MAX])
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	snprintf(to, PATH_MAX, "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
+}
+
+int
+spool_folder_check(const char *dir, const char *state_dir, struct err *e)
+{
+	char parent[PATH_MAX];
+	struct stat st;
+	bool there = stat(dir, &st) == 0;
+
+	if (strlen(dir) >= PATH_MAX)
+		return folder_refuse("sql_recovery_logfile", "too long a name", e);
+	if (there && !S_ISDIR(st.st_mode))
+		return folder_refuse(dir, "is a file", e);
+	if (!there && errno != ENOENT && errno != EACCES)
+		return folder_refuse(dir, strerror(errno), e);
+	parent_of(dir, parent);
+	if (!there && state_dir != NULL && strcmp(parent, state_dir) == 0)
+		return 0;
+	if (takes_files(there ? dir : parent) || errno == EACCES)
+		return 0;
+	return folder_refuse(dir, strerror(errno), e);
+}
+
+static int
 folder_have(const char *path, struct err *e)
 {
 	struct stat st;
@@ -38,10 +98,7 @@ folder_have(const char *path, struct err *e)
 	}
 	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	return err_set(e, WEIR_EIO,
-	    "%s: %s: batches need a folder that weir may write to: see state_dir and "
-	    "sql_recovery_logfile",
-	    path, errno == EEXIST ? "is a file" : strerror(errno));
+	return folder_refuse(path, errno == EEXIST ? "is a file" : strerror(errno), e);
 }
 
 /* The name of the folder of plugin `name`. */

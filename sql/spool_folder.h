@@ -14,6 +14,13 @@
 #define REJECTED_TAIL "rejected"
 
 /*
+ * Whether `dir` can be the folder of spools, by what can be seen without making it: it is one,
+ * or the folder that it would be made in is there, or is `state_dir` (may be NULL), which weir
+ * makes. Returns 0, or -WEIR_EIO with `e`.
+ */
+int spool_folder_check(const char *dir, const char *state_dir, struct err *e);
+
+/*
  * Make folder `dir` and in it that of plugin `name`, whose path becomes `to`. Returns 0, or
  * -WEIR_EIO with `e`.
  */

@@ -15,11 +15,13 @@
 #include "core/trigger.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "sql/ddl.h"
 #include "sql/drain.h"
 #include "sql/encode.h"
 #include "sql/facts.h"
 #include "sql/schema.h"
 #include "sql/spool.h"
+#include "sql/spool_folder.h"
 #include "sql/store.h"
 
 #define LAST_TRIES 20 /* to find room for the final snapshot, */
@@ -81,6 +83,19 @@ plan_log(const struct sql_config *c, struct view_config *vc)
 		vc->bins.seconds = vc->bins.months = 0;
 }
 
+/* Whether the files that are named can be what they are for. */
+static int
+plan_files(const struct sql_config *c, struct err *e)
+{
+	int rc = trigger_check("sql_trigger_exec", c->trigger_exec, e);
+
+	if (rc == 0 && c->table_schema != NULL)
+		rc = ddl_check(c->table_schema, e);
+	if (rc == 0 && c->spool_path != NULL)
+		rc = spool_folder_check(c->spool_path, c->state_dir, e);
+	return rc;
+}
+
 /* Whether sql_table, where it is given, is a name that the engine takes. */
 static int
 plan_table(const struct output *o, struct err *e)
@@ -114,7 +129,7 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	shape_of(o, history, &shape);
 	if ((rc = schema_plan(&schema, &shape, e)) != 0)
 		return rc;
-	if ((rc = plan_table(o, e)) != 0)
+	if ((rc = plan_table(o, e)) != 0 || (rc = plan_files(c, e)) != 0)
 		return rc;
 	if (c->table != NULL && variables_have_time(c->table) && !history)
 		return err_set(e, WEIR_EINVAL,

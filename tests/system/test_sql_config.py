@@ -63,6 +63,42 @@ def test_lines_without_effect_are_told(tmp_path):
     assert all(words[n] in what for n, what in said.items()), said
 
 
+def refusal(command, tmp_path, text):
+    """What weir says when it refuses `text`."""
+    file = tmp_path / "weir.conf"
+    file.write_text(text + f"\nstate_dir: {tmp_path}/state\nsql_db: {tmp_path}/x.db\n"
+                           "plugins: sqlite3[s]\nnfacctd_port: 0\nnfacctd_ip: 127.0.0.1\n")
+    done = subprocess.run([str(WEIR), command, "--as", "nfacctd", "-f", str(file)],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0, done.stdout
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name,value,why", [
+    ("sql_trigger_exec", "/nope", "/nope: No such file"),
+    ("sql_table_schema", "/nope", "/nope: No such file"),
+    ("sql_table_schema", "{dir}", "{dir}: Is a directory"),
+    ("sql_recovery_logfile", "/proc/x", "/proc/x: No such file"),
+    ("sql_recovery_logfile", "{dir}/a/b", "{dir}/a/b: No such file"),
+    ("sql_recovery_logfile", "{dir}/weir.conf", "is a file"),
+    ("sql_table", "other.t", "write 't'"),
+])
+def test_files_that_cannot_be_are_refused_at_once(tmp_path, name, value, why):
+    """By the check as by the start."""
+    line = f"{name}[s]: {value.format(dir=tmp_path)}"
+    for command in ("check", "run"):
+        assert why.format(dir=tmp_path) in refusal(command, tmp_path, line), command
+    assert not (tmp_path / "x.db").exists() and not (tmp_path / "a").exists()
+
+
+def test_a_folder_of_spools_that_will_be_made_is_fine(tmp_path):
+    for folder in (tmp_path / "state" / "spools", tmp_path / "spools"):
+        assert check(tmp_path, f"plugins: sqlite3[s]\nnfacctd_port: 2100\n"
+                               f"state_dir: {tmp_path}/state\n"
+                               f"sql_recovery_logfile: {folder}\n") == {}
+        assert not folder.exists()
+
+
 def local(s):
     """Five hours ahead of UTC."""
     return utc(s + 5 * 3600)
