@@ -88,7 +88,8 @@ first_try(struct drain *d, struct err *e)
 	drain_pause(&d->pause, &d->again);
 	output_fails(o, e);
 	log_warn("%s %s: rows wait in %s until %s", o->ops->type, o->name,
-	    spool_path(d->c.spool), rc == -WEIR_EINVAL ? "it does" : "it can be reached");
+	    spool_path(d->c.spool), rc == -WEIR_EINVAL ? "it does" :
+	    store_reached(d->c.primary) ? "that is mended" : "it can be reached");
 	return true;
 }
 

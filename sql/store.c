@@ -102,6 +102,27 @@ store_connect(struct store *st, struct err *e)
 	return rc;
 }
 
+/* Make the table by the statement `sql` of the operator's file, which may make another. */
+static int
+operators_make(struct store *st, const char *sql, const char *table, struct err *e)
+{
+	const struct sql_driver *d = st->driver;
+	struct err why = ERR_INIT;
+	bool there = false;
+	int rc = ddl_make(d, st->conn, sql, table, &why);
+
+	if (rc == 0 && (rc = d->table_exists(st->conn, table, &there, &why)) == 0 && there)
+		return 0;
+	if (rc == 0)
+		return err_set(e, WEIR_EINVAL, "sql_table_schema: %s does not make table %s: "
+		    "write CREATE TABLE with the name that sql_table has", st->sql.table_schema,
+		    table);
+	if (!d->alive(st->conn))
+		return err_set(e, -rc, "%s", why.text);
+	return err_set(e, -rc, "sql_table_schema: %s does not make table %s: %s",
+	    st->sql.table_schema, table, why.text);
+}
+
 /* Make the table, by weir's own statement or the operator's. */
 static int
 table_make(struct store *st, const char *table, uint64_t start, struct err *e)
@@ -110,7 +131,9 @@ table_make(struct store *st, const char *table, uint64_t start, struct err *e)
 	int rc = ddl_text(
 	    &sql, &st->driver->dialect, &st->sql, &st->head.schema, table, start, e);
 
-	if (rc == 0)
+	if (rc == 0 && st->sql.table_schema != NULL)
+		rc = operators_make(st, sql.p, table, e);
+	else if (rc == 0)
 		rc = ddl_make(st->driver, st->conn, sql.p, table, e);
 	text_line_free(&sql);
 	if (rc == 0)

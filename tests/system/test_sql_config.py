@@ -99,6 +99,30 @@ def test_a_folder_of_spools_that_will_be_made_is_fine(tmp_path):
         assert not folder.exists()
 
 
+@pytest.mark.parametrize("statement,why", [
+    ("CREATE TABEL t (a INT);", "syntax error"),
+    ("CREATE TABLE other (a INT);", "write CREATE TABLE with the name"),
+])
+def test_a_schema_file_that_does_not_make_the_table(tmp_path, statement, why):
+    """Is named, at every try; the table is not said to be made, nor the database to be away."""
+    pcap, schema = tmp_path / "x.pcap", tmp_path / "t.sql"
+    netflow.capture(pcap, [(BASE, netflow.v9(("192.0.2.1", BASE, BASE, 1, 10)))])
+    schema.write_text(statement)
+    log = run_file(tmp_path, f"""
+        pcap_savefile: {pcap}
+        plugins: sqlite3[s]
+        aggregate: src_host
+        sql_history: 1m
+        sql_db: {tmp_path}/x.db
+        sql_table: t_%Y
+        sql_table_schema: {schema}
+        """, "--as", "nfacctd")
+    errors = [line for line in log.splitlines() if " ERR " in line]
+    assert errors and all(f"{schema} does not make table t_2023: " in line for line in errors)
+    assert why in errors[0]
+    assert "table t_2023 of" not in log and "can be reached" not in log
+
+
 def local(s):
     """Five hours ahead of UTC."""
     return utc(s + 5 * 3600)
