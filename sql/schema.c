@@ -354,17 +354,6 @@ schema_plan(struct sql_schema *s, const struct sql_shape *shape, struct err *e)
 }
 
 void
-schema_wants(const struct sql_config *c, struct field_set *set)
-{
-	if (c->optimize_clauses)
-		return;
-	for (size_t i = 0; i < N_DEFAULTS; i++)
-		if (fields[defaults[i].field].merge == FIELD_SUM &&
-		    c->table_version >= defaults[i].since)
-			field_set_add(set, defaults[i].field);
-}
-
-void
 schema_stamps(struct field_set *set)
 {
 	for (size_t i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++)

@@ -67,9 +67,6 @@ struct sql_shape {
  */
 int schema_plan(struct sql_schema *s, const struct sql_shape *shape, struct err *e);
 
-/* The fields that the version's table wants beside those of `aggregate`: flows. */
-void schema_wants(const struct sql_config *c, struct field_set *fields);
-
 /* The fields that stamps come from with nfacctd_sql_log, whether or not they are shown. */
 void schema_stamps(struct field_set *fields);
 

@@ -125,7 +125,6 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	struct sql_shape shape;
 	int rc;
 
-	schema_wants(c, &o->fields);
 	shape_of(o, history, &shape);
 	if ((rc = schema_plan(&schema, &shape, e)) != 0)
 		return rc;

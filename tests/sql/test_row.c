@@ -21,7 +21,7 @@ test_all_values(void **state)
 		.o.common = { .history = "5m",
 		    .aggregate = "src_host, dst_host, src_port, dst_port, proto, tos, "
 				 "vlan, src_as, dst_as, src_mac, "
-				 "dst_mac, class, tag, tcpflags" } };
+				 "dst_mac, class, tag, tcpflags, flows" } };
 	struct flow f = rig_flow("2001:db8::1", "192.0.2.2", 40000, 443, 6, 10, 9000);
 
 	(void)state;
@@ -123,7 +123,7 @@ static void
 test_other_row(void **state)
 {
 	struct rig g = { .sc.table_version = 4,
-		.o.common = { .aggregate = "src_host, dst_port", .history = "5m" } };
+		.o.common = { .aggregate = "src_host, dst_port, flows", .history = "5m" } };
 	struct flow f[100];
 
 	(void)state;

@@ -84,7 +84,7 @@ test_versions(void **state)
 	}
 	assert_string_equal(
 	    rig_rows("SELECT class_id, flows, tag, tcp_flags FROM acct_v9"),
-	    "unknown|1|0|0");
+	    "unknown|0|0|0");
 }
 
 static void
@@ -146,7 +146,7 @@ static void
 test_rows_are_added_to(void **state)
 {
 	struct rig g = { .sc.table_version = 7,
-		.o.common = { .aggregate = "src_host, tcpflags", .history = "5m" } };
+		.o.common = { .aggregate = "src_host, tcpflags, flows", .history = "5m" } };
 	struct flow f[2] = { rig_flow("192.0.2.1", NULL, 0, 0, 6, 1, 10),
 		rig_flow("192.0.2.2", NULL, 0, 0, 6, 5, 50) };
 
@@ -252,11 +252,11 @@ static const struct {
 	const char *rows; /* 192.0.2.1 then 192.0.2.2 */
 } made[] = {
 	{ "weir's own table", "", false, "5m", 4,
-	    "192.0.2.1|25|tcp|2|20|2" STAMPS " 192.0.2.2|25|tcp|10|100|2" STAMPS },
+	    "192.0.2.1|25|tcp|2|20|0" STAMPS " 192.0.2.2|25|tcp|10|100|0" STAMPS },
 	{ "pmacct's table and a row of pmacct's in it",
 	    "CREATE TABLE acct_v4 (" PMACCT_V4 PMACCT_V4_KEY ");" PMACCT_ROW, false,
 	    "5m", 4,
-	    "192.0.2.1|25|tcp|102|1020|11" STAMPS " 192.0.2.2|25|tcp|10|100|2" STAMPS },
+	    "192.0.2.1|25|tcp|102|1020|9" STAMPS " 192.0.2.2|25|tcp|10|100|0" STAMPS },
 	{ "only aggregated columns, in pmacct's full table",
 	    "CREATE TABLE acct_v4 (" PMACCT_V4 PMACCT_V4_KEY ");" PMACCT_ROW, true,
 	    "5m", 4,
@@ -269,11 +269,11 @@ static const struct {
 	    "192.0.2.1|25|tcp|102|1020|9" STAMPS " 192.0.2.2|25|tcp|10|100|0" STAMPS },
 	{ "a table without any key", "CREATE TABLE acct_v4 (" PMACCT_V4 ");" PMACCT_ROW,
 	    false, "5m", 5,
-	    "192.0.2.1|25|tcp|102|1020|11" STAMPS " 192.0.2.2|25|tcp|10|100|2" STAMPS },
+	    "192.0.2.1|25|tcp|102|1020|9" STAMPS " 192.0.2.2|25|tcp|10|100|0" STAMPS },
 	{ "a table whose unique key is another, which has a number",
 	    "CREATE TABLE acct_v4 (id INTEGER PRIMARY KEY, " PMACCT_V4 ");" PMACCT_ROW,
 	    false, "5m", 5,
-	    "192.0.2.1|25|tcp|102|1020|11" STAMPS " 192.0.2.2|25|tcp|10|100|2" STAMPS },
+	    "192.0.2.1|25|tcp|102|1020|9" STAMPS " 192.0.2.2|25|tcp|10|100|0" STAMPS },
 	{ "no history, in pmacct's table",
 	    "CREATE TABLE acct_v4 (" PMACCT_V4 PMACCT_V4_KEY ");", true, NULL, 4,
 	    "192.0.2.1|25|tcp|2|20|0|0000-00-00 00:00:00|NULL "

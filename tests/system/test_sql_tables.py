@@ -313,7 +313,7 @@ def test_as_numbers_before_version_6(engines, tmp_path, engine, data, table):
             pcap_savefile: {pcap}
             plugins: {engine}[s]
             {server.config("x")}
-            aggregate: src_as, dst_as
+            aggregate: src_as, dst_as, flows
             sql_table_version: 5
             sql_data: {data}
             sql_history: 1m
