@@ -53,7 +53,7 @@ struct sql_dialect {
 	bool num_protos;        /* port_dst, a number in ip_proto, and */
 	bool typed;             /* for an AS in an address's place a table of its own */
 	const char *types[SQL_TYPES];
-	const char *stamp_none; /* what stands for no time */
+	const char *stamp_none; /* what stands for no time bin */
 	const char *table_options; /* what follows the ) of CREATE TABLE; and */
 	const char *keyless_options; /* where the table has no key */
 	const char *least, *greatest; /* functions of two values: "MIN", "LEAST" */

@@ -19,7 +19,7 @@ row_init(struct row *r, const struct sql_driver *d, const struct sql_schema *s,
 	 * Fractions have a column of their own; protocols as numbers are bound as
 	 * integers.
 	 */
-	r->opts = (struct text_opts){ .utc = utc, .secs = true };
+	r->opts = (struct text_opts){ .utc = utc, .secs = true, .zero_is_1970 = true };
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct field *f = s->columns[i].field;
 
@@ -53,17 +53,6 @@ bind_text(struct row *r, unsigned column, const char *text, size_t len)
 }
 
 static void
-bind_filler(struct row *r, unsigned column)
-{
-	const struct sql_column *c = &r->schema->columns[column];
-
-	if (c->number)
-		bind_int(r, column, strtoull(c->filler, NULL, 10));
-	else
-		bind_text(r, column, c->filler, strlen(c->filler));
-}
-
-static void
 bind_time(struct row *r, unsigned column, uint64_t ns)
 {
 	struct row_value *v = &r->values[column];
@@ -72,6 +61,20 @@ bind_time(struct row *r, unsigned column, uint64_t ns)
 		bind_int(r, column, ns / CLOCK_S);
 	else
 		bind_text(r, column, v->text, text_time(ns, &r->opts, v->text));
+}
+
+/* What stands for no value: of a time the second that has the number 0, as with pmacct. */
+static void
+bind_filler(struct row *r, unsigned column)
+{
+	const struct sql_column *c = &r->schema->columns[column];
+
+	if (c->field != NULL && c->field->value == FIELD_TIME)
+		bind_time(r, column, 0);
+	else if (c->number)
+		bind_int(r, column, strtoull(c->filler, NULL, 10));
+	else
+		bind_text(r, column, c->filler, strlen(c->filler));
 }
 
 void
@@ -177,7 +180,6 @@ static void
 bind_string(struct row *r, unsigned column, const uint8_t *value)
 {
 	const struct field *f = r->schema->columns[column].field;
-	const struct row_value *v = &r->values[column];
 	char *text = r->values[column].text;
 	size_t len;
 
@@ -189,10 +191,7 @@ bind_string(struct row *r, unsigned column, const uint8_t *value)
 	} else {
 		len = text_value(f, value, &r->opts, text);
 	}
-	/* What has no value is what its table has for that. */
-	if (f->value == FIELD_TIME && field_uint(value, v->octets) == 0)
-		len = 0;
-	if (len == 0)
+	if (len == 0) /* what its table has for no value */
 		bind_filler(r, column);
 	else
 		bind_text(r, column, text, len);

@@ -99,7 +99,7 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 		[FIELD_FLAGS] = { SQL_INT, true, "0" },
 		[FIELD_PROTO] = { SQL_PROTO, false, "0" },
 		[FIELD_STR] = { SQL_TEXT, false, "" },
-		[FIELD_TIME] = { SQL_STAMP, false, NULL },
+		[FIELD_TIME] = { SQL_STAMP, false, "1970-01-01 00:00:00" },
 		[FIELD_LIST] = { SQL_TEXT, false, "" },
 		[FIELD_LABELS] = { SQL_TEXT, false, "" },
 		[FIELD_RD] = { SQL_TEXT, false, "0:0:0" },
@@ -120,8 +120,6 @@ column_kind(struct sql_column *c, const struct field *f, const struct sql_shape 
 		c->type = SQL_HOST;
 	if (f->value == FIELD_PROTO && (shape->num_protos || shape->dialect->num_protos))
 		c->number = true;
-	if (f->value == FIELD_TIME)
-		c->filler = shape->dialect->stamp_none;
 	if (f->value == FIELD_TIME && shape->since_epoch) {
 		c->type = SQL_BIGINT;
 		c->number = true;

@@ -83,6 +83,25 @@ test_number_forms(void **state)
 	    "2023-11-14 22:10:00|1234|2023-11-14 22:10:00");
 }
 
+/* As pmacct has them, in the zone of weir, which is two hours ahead. */
+static void
+test_times_that_nobody_told(void **state)
+{
+	struct rig g = { .sc = { .optimize_clauses = true, .table = "unknown" },
+		.o.common = { .history = "5m", .aggregate = "src_host, timestamp_start, "
+			"timestamp_end" } };
+	struct flow f = rig_flow("192.0.2.1", NULL, 0, 0, 17, 1, 2);
+
+	(void)state;
+	f.timestamp_start = f.timestamp_end = 0;
+	rig_open(&g);
+	rig_write(&g, &f, 1);
+	rig_close(&g);
+	assert_string_equal(rig_rows("SELECT timestamp_start, timestamp_end, "
+				     "timestamp_start_residual FROM unknown"),
+	    "1970-01-01 02:00:00|1970-01-01 02:00:00|0");
+}
+
 static void
 test_optimized(void **state)
 {
@@ -205,6 +224,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_all_values),
 		RIG_TEST(test_number_forms),
+		RIG_TEST(test_times_that_nobody_told),
 		RIG_TEST(test_optimized),
 		RIG_TEST(test_as_before_version_6),
 		RIG_TEST(test_other_row),

@@ -24,6 +24,7 @@ import time
 import pytest
 
 import netflow
+import sflow
 from conftest import PROTOS, TUPLE, WEIR, generate, run_file, truth
 
 # The servers, and what runs against them, once.
@@ -322,6 +323,34 @@ def test_as_numbers_before_version_6(engines, tmp_path, engine, data, table):
         rows = server.rows(f"SELECT ip_src, ip_dst, SUM(packets), SUM(bytes), SUM(flows) FROM "
                            f"{table} GROUP BY ip_src, ip_dst", "x")
         assert {(int(a), int(b)): [int(v) for v in sums] for a, b, *sums in rows} == want
+
+
+def test_times_that_nobody_told(engine, tmp_path, monkeypatch):
+    """Samples of sFlow have none: pmacct adds to the row that weir has written for them."""
+    monkeypatch.setenv("TZ", "UTC")
+    pcap = tmp_path / "x.pcap"
+    sample = sflow.flow(1, sflow.decoded_ipv4("192.0.2.1", "192.0.2.2", 1, 2, 100))
+    netflow.capture(pcap, [(1700000000, sflow.datagram(1, sample))])
+    engine.fresh("x")
+    engine.set_utc("x")
+    text = f"""
+        pcap_savefile: {pcap}
+        plugins: {engine.engine}[s]
+        {engine.config("x")}
+        aggregate: src_host, timestamp_start, timestamp_end
+        sql_optimize_clauses: true
+        sql_table: t
+        sql_history: 1m
+        sql_locking_style: row
+        """
+    run_file(tmp_path, text, "--as", "sfacctd")
+    ask = ("SELECT timestamp_start, timestamp_end, timestamp_start_residual, packets FROM t")
+    zero = "1970-01-01 00:00:00"
+    assert engine.rows(ask, "x") == [(zero, zero, "0", "1")]
+    (tmp_path / "pmacct.conf").write_text(text)
+    done = subprocess.run(["/usr/sbin/sfacctd", "-f", tmp_path / "pmacct.conf"],
+                          capture_output=True, text=True, timeout=60)
+    assert engine.rows(ask, "x") == [(zero, zero, "0", "2")], done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("hosts", [False, True])
