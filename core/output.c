@@ -298,6 +298,15 @@ output_fails(struct output *o, const struct err *e)
 }
 
 void
+output_failed(struct output *o, const struct err *e)
+{
+	pthread_mutex_lock(&o->lock);
+	atomic_store(&o->state, OUTPUT_FAILING);
+	failure_note(o, e);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
 output_stalls(struct output *o, const struct err *e)
 {
 	bool stalled = atomic_exchange(&o->stalled, e != NULL);

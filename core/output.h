@@ -164,8 +164,8 @@ struct output_ops {
 	void (*learn)(struct output *o, unsigned worker, const struct flow *flows, unsigned n);
 
 	/*
-	 * Do what is due at `now` (OUTPUT_FLOWS; ns since 1970; by the time in the file where
-	 * one is read): after each piece of work of the worker, and once a second when there is
+	 * Do what is due at `now` (OUTPUT_FLOWS, OUTPUT_DATAGRAMS; ns since 1970; by the time in
+	 * the file where one is read): after each piece of work of the worker, and once a second when there is
 	 * none. Its thread; must not block. After the last of it comes `close`. May be NULL.
 	 */
 	void (*tick)(struct output *o, unsigned worker, uint64_t now);
@@ -273,6 +273,9 @@ void output_account(struct output *o, const struct output_result *r, uint64_t un
  */
 void output_works(struct output *o);
 void output_fails(struct output *o, const struct err *e);
+
+/* It fails, too, because of `e`, which has been logged already. Any thread. */
+void output_failed(struct output *o, const struct err *e);
 
 /*
  * What it was that failed last, to `buf`, and when, in ns since 1970; 0 and an empty text

@@ -511,6 +511,9 @@ pipeline_tick(struct pipeline *p, uint64_t now)
 	for (unsigned i = 0; i < p->n_groups; i++)
 		for (unsigned k = 0; k < p->groups[i].n_feeds; k++)
 			feed_tick(p->groups[i].feeds[k], now);
+	for (unsigned i = 0; i < p->n_relays; i++)
+		if (p->relays[i]->ops->tick != NULL)
+			p->relays[i]->ops->tick(p->relays[i], p->worker, now);
 }
 
 void

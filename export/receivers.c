@@ -291,8 +291,10 @@ receivers_resolve_one(struct receivers *r, struct target *t,
 	atomic_store(&t->stale, false);
 	if (!target_resolve(t, &o, &e)) {
 		atomic_store(&t->stale, r->stop); /* it was told to stop, others were not */
-		if (!had)
+		if (!had) {
+			target_failed(t, e.text);
 			unresolved_say(r, t, &e, unsaid);
+		}
 	} else if (!had) {
 		log_info("%s: %s can be sent to now", r->directive, t->name);
 	} else if (atomic_load(&t->moves) != moves) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "export/delivery.h"
 #include "export/peer.h"
 #include "export/target.h"
 #include "lib/clock.h"
@@ -39,6 +40,7 @@ struct sender {
 	bool running;
 	_Atomic bool stop, patient;
 	uint64_t began;              /* mono ns */
+	uint64_t looked;             /* when delivery was looked at last, mono ns */
 	uint64_t measured;           /* when the ways were measured last, mono ns; 0: never */
 	_Atomic uint64_t until;      /* nothing is awaited later, mono ns; 0: always */
 	struct parcel *batch[BATCH];
@@ -186,6 +188,18 @@ result_count(struct sender *s)
 		atomic_store_explicit(&s->output->last_success, clock_real(),
 		    memory_order_relaxed);
 	s->result = (struct output_result){ 0 };
+}
+
+/* Once a second, or `now`, see whether what is sent reaches anybody. */
+static void
+sender_look(struct sender *s, bool now)
+{
+	uint64_t mono = clock_mono();
+
+	if (!now && mono - s->looked < DELIVERY_NS)
+		return;
+	s->looked = mono;
+	delivery_look(s->output, s->peers.receivers);
 }
 
 /* Whether `p` may go before `earlier`, which is shorter, and have its number. */
@@ -352,6 +366,7 @@ sender_main(void *arg)
 		some = outboxes_empty(s);
 		peers_turn(s);
 		result_count(s);
+		sender_look(s, false);
 		if (!some && stop)
 			break;
 		if (!some)
@@ -361,6 +376,7 @@ sender_main(void *arg)
 	for (unsigned i = 0; i < s->peers.n; i++)
 		peer_close(&s->peers.list[i], &s->result);
 	result_count(s);
+	sender_look(s, true);
 	return NULL;
 }
 
@@ -447,7 +463,7 @@ sender_new(struct output *o, const struct sender_config *c, struct err *e)
 	}
 	s->output = o;
 	s->config = *c;
-	s->began = clock_mono();
+	s->began = s->looked = clock_mono();
 	ways_measure(s, s->began);
 	atomic_init(&s->patient, c->patient);
 	sem_init(&s->taken, 0, 0);

@@ -75,15 +75,17 @@ static void
 stream_lose(struct stream *s, int error)
 {
 	uint32_t left = s->last - s->first;
+	struct err e = ERR_INIT;
 	uint64_t mono = clock_mono();
 
 	/* One that takes connections and breaks them off is not asked for more and more. */
 	if (s->open && mono - s->opened >= s->wait)
 		s->wait = RETRY_MIN;
+	err_set(&e, WEIR_EIO, "%s: no connection: %s", s->target->name, strerror(error));
+	target_failed(s->target, e.text);
 	if (!s->said)
-		log_warn("%s: no connection: %s (%u messages were left; tried again after "
-		         "%u s and later)",
-		    s->target->name, strerror(error), left, (unsigned)(s->wait / CLOCK_S));
+		log_warn("%s (%u messages were left; tried again after %u s and later)",
+		    e.text, left, (unsigned)(s->wait / CLOCK_S));
 	s->said = true;
 	if (error == ECONNREFUSED)
 		atomic_fetch_add_explicit(&s->target->refusals, 1, memory_order_relaxed);

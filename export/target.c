@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,44 @@ target_reasons(const struct target *t, char *text)
 			len += (size_t)snprintf(text + len, TARGET_REASONS_TEXT - len,
 			    "%s%s %" PRIu64, len > 0 ? ", " : "", reason_names[i], n);
 	}
+}
+
+static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER; /* of target.fault; rarely taken */
+
+void
+target_failed(struct target *t, const char *text)
+{
+	pthread_mutex_lock(&fault_lock);
+	snprintf(t->fault, sizeof(t->fault), "%s", text);
+	pthread_mutex_unlock(&fault_lock);
+}
+
+void
+target_fault(const struct target *t, enum target_reason why, struct err *e)
+{
+	int error = atomic_load_explicit(&t->error, memory_order_relaxed);
+
+	switch (why) {
+	case TARGET_UNRESOLVED:
+	case TARGET_UNCONNECTED:
+		pthread_mutex_lock(&fault_lock);
+		if (t->fault[0] != '\0')
+			err_set(e, WEIR_EIO, "%s", t->fault);
+		else
+			err_set(e, WEIR_EIO, "%s: %s", t->name,
+			    why == TARGET_UNRESOLVED ? "no address is known yet"
+			                             : "no connection yet");
+		pthread_mutex_unlock(&fault_lock);
+		return;
+	case TARGET_REFUSED:
+	case TARGET_NO_ROOM:
+	case TARGET_TOO_LONG:
+	case TARGET_UNREACHABLE:
+	case TARGET_N_REASONS:
+		break;
+	}
+	err_set(e, WEIR_EIO, "%s: nothing can be sent there: %s", t->name,
+	    error != 0 ? strerror(error) : reason_names[why]);
 }
 
 /* Divide "host:port" in two. Returns 0 or -WEIR_EINVAL. */
@@ -361,6 +400,14 @@ count(_Atomic uint64_t *c, uint64_t n)
 	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
 }
 
+/* One datagram was not sent, as errno says. */
+static void
+target_miss_errno(struct target *t, struct target_tally *tally)
+{
+	atomic_store_explicit(&t->error, errno, memory_order_relaxed);
+	target_miss(t, reason_of(errno), 1, tally);
+}
+
 void
 target_miss(struct target *t, enum target_reason why, unsigned n, struct target_tally *tally)
 {
@@ -443,7 +490,7 @@ target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
 		unsigned k = messages_send(t, fd, m + i, n - i);
 
 		if (k == 0) {
-			target_miss(t, reason_of(errno), 1, tally);
+			target_miss_errno(t, tally);
 			i++;
 			continue;
 		}
@@ -459,7 +506,7 @@ train_divide(struct target *t, int fd, struct mmsghdr *m, unsigned n,
     struct target_tally *tally)
 {
 	if (n == 1) {
-		target_miss(t, reason_of(errno), 1, tally);
+		target_miss_errno(t, tally);
 		return;
 	}
 	if (cannot_cut(errno))

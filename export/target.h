@@ -72,6 +72,11 @@ struct target {
 	_Atomic uint64_t sent, octets;
 	_Atomic uint64_t refusals;    /* times that ICMP, or the way, refused datagrams */
 	_Atomic uint64_t unsent[TARGET_N_REASONS];
+	_Atomic int error;            /* errno of the last that was not sent, of the kernel's */
+	char fault[256];              /* why it has no address, or no connection; target_failed */
+	struct {
+		uint64_t sent, unsent[TARGET_N_REASONS];
+	} seen;                       /* of them when they were looked at last (delivery.h) */
 };
 
 /* Where `t`, which has a socket, sends to. Any thread. */
@@ -133,6 +138,12 @@ void target_send_by(struct target *t, int fd, struct mmsghdr *m, unsigned n,
 
 /* How often something was wrong with the way there, or with who should listen there. */
 uint64_t target_trouble(const struct target *t);
+
+/* Note why it has no address, or no connection. Any thread. */
+void target_failed(struct target *t, const char *text);
+
+/* Why datagrams to `t` were not sent, whose reason was `why`, for people. Any thread. */
+void target_fault(const struct target *t, enum target_reason why, struct err *e);
 
 #define TARGET_REASONS_TEXT (TARGET_N_REASONS * 34) /* octets of target_reasons, at most */
 

@@ -8,11 +8,13 @@
 
 #include "core/engine.h"
 #include "core/tagging.h"
+#include "export/delivery.h"
 #include "export/peek.h"
 #include "export/receivers.h"
 #include "export/self.h"
 #include "export/spoof.h"
 #include "export/target.h"
+#include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/rcu.h"
@@ -89,6 +91,7 @@ struct tee {
 	struct receivers_config where;
 	_Atomic(struct receivers *) receivers;
 	struct tagfilter *filter; /* pre_tag_filter; NULL: none */
+	uint64_t looked;          /* when delivery was looked at last; worker 0's; ns since 1970 */
 	unsigned n_workers;
 	struct tee_worker *workers;
 };
@@ -216,6 +219,19 @@ tee_flush(struct output *o, unsigned worker)
 		atomic_store_explicit(&o->last_success, w->datagrams[w->n - 1].arrival,
 		    memory_order_relaxed);
 	w->n = 0;
+}
+
+/* One worker looks for all: `receivers` stay while it is not quiet. */
+static void
+tee_tick(struct output *o, unsigned worker, uint64_t now)
+{
+	struct tee *t = o->priv;
+
+	if (worker != 0 || (now >= t->looked && now - t->looked < DELIVERY_NS))
+		return;
+	if (t->looked != 0)
+		delivery_look(o, atomic_load_explicit(&t->receivers, memory_order_acquire));
+	t->looked = now;
 }
 
 static void
@@ -384,6 +400,7 @@ const struct output_ops tee_output = {
 	.open = tee_open,
 	.relay = tee_relay,
 	.flush = tee_flush,
+	.tick = tee_tick,
 	.reload = tee_reload,
 	.targets = tee_targets,
 	.close = tee_close,

@@ -2,6 +2,7 @@
 """Re-export to targets that are many, dead, unknown, or behind a narrow way: what is collected is
 unhurt, nothing waits, and what is not sent is counted."""
 import os
+import socket
 
 import pytest
 
@@ -170,3 +171,48 @@ def test_tee_divides_what_is_too_long(sender, chain):
     assert sink.got == sent
     assert handed(w) == (len(sent), 0)
     sink.close()
+
+
+def test_who_reaches_nobody_fails(tmp_path):
+    """An output of which nothing reaches anybody is failing, and says why, though the log has it
+    once; it is ok as soon as something is sent. One pool of two is not enough, one receiver of
+    two of a pool is."""
+    port, to, pools, half = free_port(), free_port(socket.SOCK_STREAM), tmp_path / "p", tmp_path / "h"
+    sink = Sink()
+    pools.write_text(f"id=1 ip=127.0.0.1:{sink.port}\nid=2 ip=n.invalid:1,m.invalid:1\n")
+    half.write_text(f"id=1 ip=127.0.0.1:{sink.port},n.invalid:1\n")
+    w = Weir(tmp_path, f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {port}
+        plugins: nfprobe[y], nfprobe[z], nfprobe[half], tee[t], tee[pools]
+        nfprobe_receiver[y]: nohost.invalid:2055
+        nfprobe_receiver[z]: 127.0.0.1:{to}
+        nfprobe_protocol[z]: tcp
+        nfprobe_receivers[half]: {half}
+        tee_receiver[t]: nohost.invalid:2100
+        tee_receivers[pools]: {pools}
+        """)
+
+    def states():
+        send_from("127.0.0.2", port, V5)
+        return {row["output"]: row["state"] for row in w.rows("outputs")}
+    try:
+        w.ready()
+        poll(lambda: states() == {"y": "failing", "z": "failing", "half": "ok", "t": "failing",
+                                  "pools": "failing"})
+        for name in "yzt":
+            row = output(w, name)
+            assert row["errors"] > 0 and row["written"] == 0 and row["refused"] > 0
+            assert not row["last_success"]
+        assert output(w, "pools")["last_success"]
+        said = w.log_text()
+        assert said.count("nohost.invalid:2055: ") == said.count("nohost.invalid:2100: ") == 1
+        assert said.count(f"127.0.0.1:{to}: no connection: Connection refused") == 1
+        with socket.create_server(("127.0.0.1", to)):
+            poll(lambda: states()["z"] == "ok", 60)
+            assert output(w, "z")["last_success"]
+        assert states()["y"] == "failing"
+        assert w.stop() == 0
+    finally:
+        w.kill()
+        sink.close()
