@@ -30,6 +30,7 @@ struct engine_config {
 	unsigned workers;         /* at least 1 */
 	uint32_t max_entries;     /* rows per view where the plugin does not say otherwise */
 	uint32_t max_exporters;
+	bool no_ipv4, no_ipv6;    /* no datagram of it can come in by the doors for them */
 	struct sampling_config sampling;
 	void (*exporter_state_free[EXPORTER_KINDS])(void *);
 	/*

@@ -478,6 +478,26 @@ descriptors_raise(void)
 	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* Which families cannot be heard, as the addresses of doors are of the other one. */
+static void
+families_note(const struct settings *s, struct engine_config *to)
+{
+	const struct pcap_config *pcap = s->in[DOOR_PCAP];
+	bool v4 = pcap->savefile != NULL, v6 = v4, some = v4; /* a file may have both */
+
+	for (int i = DOOR_NETFLOW; i < DOOR_IN_COUNT; i++) {
+		const struct datagram_config *c = s->in[i];
+
+		if (c->port == 0 && c->tcp_port == 0)
+			continue;
+		some = true;
+		v4 |= ip_is_v4(&c->ip) || (ip_is_none(&c->ip) && !c->ipv6_only);
+		v6 |= !ip_is_v4(&c->ip);
+	}
+	to->no_ipv4 = some && !v4;
+	to->no_ipv6 = some && !v6;
+}
+
 struct engine *
 settings_engine(struct settings *s)
 {
@@ -494,6 +514,7 @@ settings_engine(struct settings *s)
 	struct engine *en;
 	size_t errors;
 
+	families_note(s, &c);
 	descriptors_raise();
 	en = engine_new(&c, &e);
 	for (unsigned i = 0; en != NULL && i < s->n_plugins; i++) {

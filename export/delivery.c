@@ -51,7 +51,7 @@ pool_since(const struct pool *p, const struct target **first, enum target_reason
 	return all;
 }
 
-/* Pool `p` got nothing. What is wrong with names and connections has been logged before. */
+/* Pool `p` got nothing. What is wrong with names, connections and families is logged elsewhere. */
 static void
 pool_fails(struct output *o, const struct pool *p, const struct target *t,
     enum target_reason why)
@@ -64,7 +64,7 @@ pool_fails(struct output *o, const struct pool *p, const struct target *t,
 		    p->n - 1, p->id);
 	else
 		e = fault;
-	if (why == TARGET_UNRESOLVED || why == TARGET_UNCONNECTED)
+	if (why == TARGET_UNRESOLVED || why == TARGET_UNCONNECTED || why == TARGET_WRONG_FAMILY)
 		output_failed(o, &e);
 	else
 		output_fails(o, &e);

@@ -182,7 +182,7 @@ spoof_send(struct spoof *s, struct target *t, const struct datagram *const *d, u
 {
 	const struct target_address *there;
 	struct sockaddr_storage to;
-	unsigned k = 0;
+	unsigned k = 0, others = 0;
 	bool v4;
 
 	if (atomic_load_explicit(&t->fd, memory_order_acquire) == -1) {
@@ -193,10 +193,15 @@ spoof_send(struct spoof *s, struct target *t, const struct datagram *const *d, u
 	v4 = there->addr.ss_family == AF_INET;
 	to = there->addr;
 	target_port_set(&to, 0); /* for a raw socket it would be a protocol: raw(7) */
-	for (unsigned i = 0; i < n; i++)
-		if (ip_is_v4(&d[i]->from) == v4 && d[i]->len <= UINT16_MAX - HEADERS_MAX)
+	for (unsigned i = 0; i < n; i++) {
+		if (ip_is_v4(&d[i]->from) != v4)
+			others++;
+		else if (d[i]->len <= UINT16_MAX - HEADERS_MAX)
 			message_make(s, k++, there, d[i], &to);
-	if (k < n)
-		target_miss(t, TARGET_UNREACHABLE, n - k, tally);
+	}
+	if (others > 0)
+		target_miss(t, TARGET_WRONG_FAMILY, others, tally);
+	if (k + others < n)
+		target_miss(t, TARGET_TOO_LONG, n - k - others, tally);
 	target_send_by(t, v4 ? s->fd4 : s->fd6, s->messages, k, tally);
 }

@@ -22,7 +22,7 @@ void spoof_close(struct spoof *s);
 
 /*
  * Send `n` (to 64) datagrams to `t` with their senders' addresses, and count what became
- * of them in `t` and into `tally`. Those of the other family are not sent: `unreachable`.
+ * of them in `t` and into `tally`. Those of the other family are not sent: `wrong_family`.
  */
 void spoof_send(struct spoof *s, struct target *t, const struct datagram *const *d, unsigned n,
     struct target_tally *tally);

@@ -81,6 +81,10 @@ target_fault(const struct target *t, enum target_reason why, struct err *e)
 			                             : "no connection yet");
 		pthread_mutex_unlock(&fault_lock);
 		return;
+	case TARGET_WRONG_FAMILY:
+		err_set(e, WEIR_EIO, "%s: tee_transparent keeps the address of senders, which are of "
+		    "the other family, IPv4 or IPv6", t->name);
+		return;
 	case TARGET_REFUSED:
 	case TARGET_NO_ROOM:
 	case TARGET_TOO_LONG:

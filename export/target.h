@@ -27,6 +27,7 @@
 	X(NO_ROOM, no_room)         /* the socket's buffer is full */ \
 	X(TOO_LONG, too_long)       /* for the way there, or for UDP */ \
 	X(UNCONNECTED, unconnected) /* by TCP: there is no connection */ \
+	X(WRONG_FAMILY, wrong_family) /* tee_transparent: its sender is of IPv4, or IPv6, alone */ \
 	X(UNREACHABLE, unreachable) /* no route, no neighbour, or all else */
 enum target_reason {
 #define X(NAME, name) TARGET_##NAME,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "export/tee.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -92,6 +93,7 @@ struct tee {
 	_Atomic(struct receivers *) receivers;
 	struct tagfilter *filter; /* pre_tag_filter; NULL: none */
 	uint64_t looked;          /* when delivery was looked at last; worker 0's; ns since 1970 */
+	struct log_limit families; /* of lines about those of the other one */
 	unsigned n_workers;
 	struct tee_worker *workers;
 };
@@ -221,16 +223,41 @@ tee_flush(struct output *o, unsigned worker)
 	w->n = 0;
 }
 
+/* Say it of the first receiver that did not get what is of the other family since the last look. */
+static void
+families_say(struct tee *t, const struct output *o, const struct receivers *r)
+{
+	for (unsigned i = 0; i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++) {
+			const struct target *to = r->pools[i].targets[k];
+			uint64_t n = atomic_load_explicit(&to->unsent[TARGET_WRONG_FAMILY],
+			    memory_order_relaxed) - to->seen.unsent[TARGET_WRONG_FAMILY];
+
+			if (n == 0)
+				continue;
+			(void)log_limited(&t->families,
+			    "tee[%s]: %s: %" PRIu64 " datagrams were not sent: tee_transparent keeps "
+			    "the address of their senders, which are of the other family, IPv4 or "
+			    "IPv6; write a receiver of theirs, or tee_transparent: false", o->name,
+			    to->name, n);
+			return;
+		}
+}
+
 /* One worker looks for all: `receivers` stay while it is not quiet. */
 static void
 tee_tick(struct output *o, unsigned worker, uint64_t now)
 {
 	struct tee *t = o->priv;
+	const struct receivers *r = atomic_load_explicit(&t->receivers, memory_order_acquire);
 
 	if (worker != 0 || (now >= t->looked && now - t->looked < DELIVERY_NS))
 		return;
-	if (t->looked != 0)
-		delivery_look(o, atomic_load_explicit(&t->receivers, memory_order_acquire));
+	if (t->looked != 0) {
+		if (t->config->transparent)
+			families_say(t, o, r);
+		delivery_look(o, r);
+	}
 	t->looked = now;
 }
 
@@ -269,6 +296,43 @@ tags_want(const struct output *o, const struct receivers *r, struct problems *ps
 		tagging_bare(o->tags, ps);
 }
 
+/* Whether `t` is of a family that no datagram comes in by. */
+static bool
+target_is_barred(const struct engine_config *c, const struct target *t)
+{
+	ip16_t a;
+
+	if (ip_parse(t->host, &a) != 0)
+		return false;
+	return ip_is_v4(&a) ? c->no_ipv4 : c->no_ipv6;
+}
+
+static void
+families_check(const struct output *o, const struct receivers *r, struct problems *ps)
+{
+	const struct tee *tee = o->priv;
+
+	for (unsigned i = 0; tee->config->transparent && i < r->n_pools; i++)
+		for (unsigned k = 0; k < r->pools[i].n; k++) {
+			const struct target *t = r->pools[i].targets[k];
+
+			if (target_is_barred(&o->engine->config, t))
+				problem_add(ps, PROBLEM_ERROR, NULL,
+				    "tee_transparent[%s]: %s would get nothing: the address of "
+				    "senders is kept, and those that can be heard are of the other "
+				    "family; write a receiver of %s, or tee_transparent: false",
+				    o->name, t->name,
+				    o->engine->config.no_ipv4 ? "IPv6" : "IPv4");
+		}
+}
+
+static void
+tee_check(const struct output *o, const struct receivers *r, struct problems *ps)
+{
+	tags_want(o, r, ps);
+	families_check(o, r, ps);
+}
+
 /* pre_tag_filter, which daemon/ has read before us: it has no fault. */
 static void
 filter_load(struct output *o, struct problems *ps)
@@ -299,6 +363,7 @@ tee_load(struct output *o, struct problems *ps)
 	o->priv = t;
 	t->config = c;
 	t->n_workers = o->engine->n_workers;
+	t->families = (struct log_limit){ .burst = 1, .every_ns = 60 * CLOCK_S };
 	t->where = (struct receivers_config){ .of = RECEIVERS_OF_DATAGRAMS,
 		.file = c->receivers,
 		.one = c->receiver,
@@ -308,7 +373,7 @@ tee_load(struct output *o, struct problems *ps)
 		    .refuse = self_listens,
 		    .arg = o->engine,
 		    .ip_precedence = (uint8_t)c->ip_precedence },
-		.check = tags_want };
+		.check = tee_check };
 	filter_load(o, ps);
 	atomic_init(&t->receivers, receivers_read(&t->where, o, ps));
 }

@@ -57,10 +57,10 @@ def numbered(n):
     return V5[:16] + n.to_bytes(4, "big") + V5[20:]
 
 
-def tee(weir, tmp_path, pools, more=""):
+def tee(weir, tmp_path, pools, more="", *, ip="127.0.0.1"):
     port, path = free_port(), tmp_path / "receivers"
     path.write_text(pools)
-    w = weir(f"nfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nworkers: 1\naggregate: {TUPLE}\n"
+    w = weir(f"nfacctd_ip: {ip}\nnfacctd_port: {port}\nworkers: 1\naggregate: {TUPLE}\n"
              f"plugins: tee[t], memory[m]\ntee_receivers[t]: {path}\n{more}").ready()
     return w, port, path
 
@@ -300,7 +300,7 @@ def test_one_protocol_and_one_receiver(tmp_path, weir, receivers):
 def test_transparent(tmp_path, weir, receivers):
     a, c = receivers(), receivers(socket.AF_INET6, "::1")
     w, port, _ = tee(weir, tmp_path, f"id=1 ip=127.0.0.1:{a.port}\nid=2 ip=[::1]:{c.port}\n",
-                     "tee_transparent[t]: true\n")
+                     "tee_transparent[t]: true\n", ip="::")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.77", 0))
         for data in (V5, b"x", b""):
@@ -308,8 +308,27 @@ def test_transparent(tmp_path, weir, receivers):
         assert a.take(3) == [V5, b"x", b""]
         assert a.senders() == [s.getsockname()] * 3
     # There is no way from IPv4 to IPv6 that keeps the sender.
-    assert targets(w)[f"[::1]:{c.port}"]["reasons"] == "unreachable 3"
+    assert targets(w)[f"[::1]:{c.port}"]["reasons"] == "wrong_family 3"
+    poll(lambda: w.log_text().count("datagrams were not sent: tee_transparent keeps the address of "
+                                    "their senders") == 1)
+    assert f"tee[t]: [::1]:{c.port}: " in w.log_text()
+    poll(lambda: output(w)["state"] == "failing")
     w.books()
+
+
+@pytest.mark.parametrize("ip, more, to, write", (
+    ("127.0.0.1", "", "[::1]", "IPv4"), ("::1", "", "127.0.0.1", "IPv6"),
+    ("0.0.0.0", "", "[::1]", "IPv4"), ("::", "nfacctd_ipv6_only: true\n", "127.0.0.1", "IPv6"),
+    ("::", "", "[::1]", None), ("127.0.0.1", "", "127.0.0.1", None),
+    ("127.0.0.1", "sfacctd_port: 6343\n", "[::1]", None)))
+def test_transparent_to_who_can_get_nothing(tmp_path, ip, more, to, write):
+    out = check(tmp_path, f"nfacctd_ip: {ip}\nnfacctd_port: 2100\n{more}plugins: tee[t]\n"
+                f"tee_receiver[t]: {to}:2101\ntee_transparent[t]: true\n")
+    assert (out.returncode != 0) == (write is not None), out.stdout
+    if write is not None:
+        at = 5 + more.count("\n")
+        assert f":{at}: tee_transparent[t]: {to}:2101 would get nothing: " in out.stdout
+        assert f"write a receiver of {write}, or tee_transparent: false" in out.stdout
 
 
 FAULTS = (
