@@ -166,13 +166,17 @@ answer_top(struct answer *a, size_t n)
 		json_decref(a->rows[--a->n]);
 }
 
-/* Whether some row has other than zero there. */
+/* Whether some row has other than zero, or a text, there. */
 static bool
 column_tells(const struct answer *a, const char *member)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (json_number_value(json_object_get(a->rows[i], member)) != 0)
+	for (size_t i = 0; i < a->n; i++) {
+		const json_t *v = json_object_get(a->rows[i], member);
+		const char *text = json_string_value(v);
+
+		if (json_number_value(v) != 0 || (text != NULL && *text != '\0'))
 			return true;
+	}
 	return false;
 }
 
@@ -185,7 +189,8 @@ answer_hide_zeros(struct answer *a)
 		const json_t *column = json_array_get(columns, i);
 		const char *kind = column_word(column, "kind");
 
-		if (strcmp(kind, "detail") == 0 || (strcmp(kind, "count") == 0 &&
+		if (strcmp(kind, "detail") == 0 ||
+		    ((strcmp(kind, "count") == 0 || strcmp(kind, "note") == 0) &&
 		        !column_tells(a, column_word(column, "json"))))
 			json_array_remove(columns, i);
 	}

@@ -35,8 +35,8 @@ int answer_sort(struct answer *a, const char *name, bool reverse, struct err *e)
 void answer_top(struct answer *a, size_t n);
 
 /*
- * Leave out columns of kind "count" that are zero in every row, and those of kind "detail":
- * texts too long to stand in every table.
+ * Leave out columns of kind "count" that are zero and of kind "note" that are empty in every
+ * row, and those of kind "detail": texts too long to stand in every table.
  */
 void answer_hide_zeros(struct answer *a);
 

@@ -148,7 +148,7 @@ static const struct reply_column target_columns[] = {
 	REPLY_COLUMN("octets", "OCTETS", "uint"),
 	REPLY_COLUMN("unsent", "UNSENT", "uint"),
 	REPLY_COLUMN("refusals", "REFUSALS", "uint"),
-	REPLY_COLUMN("reasons", "REASONS", "detail"),
+	REPLY_COLUMN("reasons", "REASONS", "note"),
 };
 
 struct targets {

@@ -23,12 +23,14 @@ static const char head_text[] =
     "{\"json\": \"late\", \"title\": \"LATE\", \"kind\": \"count\"},"
     "{\"json\": \"up\", \"title\": \"UP\", \"kind\": \"bool\"},"
     "{\"json\": \"seen\", \"title\": \"SEEN\", \"kind\": \"stamp\"},"
-    "{\"json\": \"more\", \"title\": \"MORE\", \"kind\": \"detail\"}]}";
+    "{\"json\": \"more\", \"title\": \"MORE\", \"kind\": \"detail\"},"
+    "{\"json\": \"why\", \"title\": \"WHY\", \"kind\": \"note\"},"
+    "{\"json\": \"nothing\", \"title\": \"NOTHING\", \"kind\": \"note\"}]}";
 
 static const char *const row_texts[] = {
 	"{\"id\": 0, \"address\": \"10.0.0.10\", \"kind\": \"sflow\", \"lost\": 5, "
 	"\"late\": 0, "
-	"\"up\": true, \"seen\": \"2026-01-02T00:00:00.000Z\"}",
+	"\"up\": true, \"seen\": \"2026-01-02T00:00:00.000Z\", \"why\": \"x\", \"nothing\": \"\"}",
 	"{\"id\": 1, \"address\": \"10.0.0.9\", \"kind\": \"netflow\", \"lost\": 40, "
 	"\"late\": 0, "
 	"\"up\": false, \"seen\": \"\"}",
@@ -156,7 +158,8 @@ test_columns(void **state)
 	(void)state;
 	answer_make(&a);
 	answer_hide_zeros(&a);
-	check_columns(&a, "id address kind lost up seen "); /* an id of 0 is no count; details are long */
+	/* an id of 0 is no count; details are long */
+	check_columns(&a, "id address kind lost up seen why ");
 	assert_int_equal(answer_choose(a.head, "seen, ADDRESS,lost", &e), 0);
 	check_columns(&a, "seen address lost ");
 	answer_drop(&a);

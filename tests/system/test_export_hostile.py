@@ -205,6 +205,8 @@ def test_who_reaches_nobody_fails(tmp_path):
             assert row["errors"] > 0 and row["written"] == 0 and row["refused"] > 0
             assert not row["last_success"]
         assert output(w, "pools")["last_success"]
+        shown = w.show("targets")
+        assert "REASONS" in shown.splitlines()[0] and "unresolved" in shown
         said = w.log_text()
         assert said.count("nohost.invalid:2055: ") == said.count("nohost.invalid:2100: ") == 1
         assert said.count(f"127.0.0.1:{to}: no connection: Connection refused") == 1
