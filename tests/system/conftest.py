@@ -140,14 +140,14 @@ def weir(tmp_path):
         w.kill()
 
 
-def run_file(tmp_path, config, *args):
-    """weir over a capture file, to its end; returns its log."""
+def run_file(tmp_path, config, *args, status=0):
+    """weir over a capture file, to its end, which has `status`; returns its log."""
     file, log = tmp_path / "weir.conf", tmp_path / "weir.log"
     file.write_text(config + f"\nlogfile: {log}\nstate_dir: {tmp_path}/state\n")
     out = subprocess.run([str(WEIR), "run", *args, "-f", str(file)], capture_output=True,
                          text=True, timeout=120)
     text = log.read_text() if log.exists() else ""
-    assert out.returncode == 0, out.stderr + text
+    assert out.returncode == status, out.stderr + text
     assert "do not balance" not in text
     return text
 

@@ -293,8 +293,8 @@ def test_names_from_the_wire_are_data(engine, tmp_path, aim):
         sql_table: t
         sql_dont_try_update: {"true" if aim == "insert" else "false"}
         """)
-    for _ in range(2):
-        run_file(tmp_path, text, "--as", "nfacctd")
+    for status in (0, int(aim == "insert")):  # keys that are taken are refused
+        run_file(tmp_path, text, "--as", "nfacctd", status=status)
     wanted = {(clean(n), clean(n)): (2 if aim == "add" else 1) * (10 + i)
               for i, n in enumerate(NAMES)}
     h = HEX[engine.engine]
@@ -429,7 +429,8 @@ def test_a_table_that_takes_no_copy(engines, one, tmp_path, kind, aim):
         sql_passwd: low
         sql_dont_try_update: {'true' if aim == 'insert' else 'false'}
         """)
-    logs = [run_file(tmp_path, text, "--as", "nfacctd") for _ in range(2)]
+    logs = [run_file(tmp_path, text, "--as", "nfacctd", status=status)
+            for status in (0, int(aim == "insert"))]
     times = 2 if aim == "add" else 1
     assert server.rows("SELECT packets, bytes FROM t", "x") == [
         (f"{3 * times}", f"{333 * times}")], "".join(logs)
