@@ -284,6 +284,7 @@ plugins_apply(struct settings *s, bool lenient)
 		free(set_apply(s, sets[n_sets++], NULL));
 	directive_check_unknown(&s->config, sets, n_sets, names, s->n_plugins,
 	    lenient, &s->problems);
+	directive_check_repeated(&s->config, sets, n_sets, "plugins", &s->problems);
 }
 
 int

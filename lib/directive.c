@@ -270,6 +270,79 @@ directive_check_unknown(struct config *c, const struct directive_set *const *set
 	free(names);
 }
 
+/* A line and the row that it means. */
+struct meant {
+	const struct directive *row;
+	const struct config_line *line;
+};
+
+/* The plugin that the line is for, "" for all. */
+static const char *
+meant_plugin(const struct meant *m)
+{
+	return m->line->plugin != NULL && !row_is_global(m->row) ? m->line->plugin : "";
+}
+
+/* By row, plugin, and place in the file. */
+static int
+meant_compare(const void *a, const void *b)
+{
+	const struct meant *x = a, *y = b;
+	int plugins;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	plugins = strcmp(meant_plugin(x), meant_plugin(y));
+	if (plugins != 0)
+		return plugins;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Warn of those of the `n` lines of one row and plugin that do nothing. */
+static void
+repeats_warn(const struct meant *m, size_t n, const char *first, struct problems *ps)
+{
+	const struct config_line *counts =
+	    first != NULL && strcmp(m->row->name, first) == 0 ? m[0].line : m[n - 1].line;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(m[i].line->value, counts->value) != 0)
+			problem_add(ps, PROBLEM_WARNING, m[i].line,
+			    "'%s' does nothing here: line %u says '%s%s%s%s: %.60s', and that counts",
+			    m[i].line->key, counts->line, counts->key,
+			    counts->plugin != NULL ? "[" : "",
+			    counts->plugin != NULL ? counts->plugin : "",
+			    counts->plugin != NULL ? "]" : "",
+			    m->row->secret ? "(not shown)" : counts->value);
+}
+
+void
+directive_check_repeated(const struct config *c, const struct directive_set *const *sets,
+    size_t n, const char *first, struct problems *ps)
+{
+	struct meant *all = calloc(c->n + 1, sizeof(*all));
+	size_t n_all = 0, run;
+
+	for (size_t i = 0; all != NULL && i < c->n; i++) {
+		const struct directive *d = NULL;
+
+		for (size_t s = 0; s < n && d == NULL; s++)
+			d = set_find(sets[s], c->lines[i].key);
+		if (d != NULL && row_has_value(d) && c->lines[i].line > 0)
+			all[n_all++] = (struct meant){ d, &c->lines[i] };
+	}
+	if (n_all > 0)
+		qsort(all, n_all, sizeof(*all), meant_compare);
+	for (size_t i = 0; i < n_all; i += run) {
+		for (run = 1; i + run < n_all && all[i].row == all[i + run].row &&
+			      strcmp(meant_plugin(&all[i]), meant_plugin(&all[i + run])) == 0;)
+			run++;
+		if (run > 1)
+			repeats_warn(&all[i], run, first, ps);
+	}
+	free(all);
+}
+
 /* Is row `d` of a plugin's configuration (NULL: of the whole's), and set in `cfg`? */
 static bool
 row_counts(const struct directive *d, const void *cfg, const char *plugin)

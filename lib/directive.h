@@ -144,6 +144,15 @@ void directive_apply(const struct directive_set *set, struct config *c,
     const char *plugin, void *out, struct problems *ps);
 
 /*
+ * Warn of lines of the file that another one of it undoes: the same directive (an old name of it,
+ * too) for the same plugin, with another value. Of `first` (NULL: none) the first line
+ * counts, of all others the last.
+ */
+void directive_check_repeated(const struct config *c,
+    const struct directive_set *const *sets, size_t n, const char *first,
+    struct problems *ps);
+
+/*
  * Complain of every line that no set of `sets` (n) knows: an error with the nearest known
  * name when one is near; of plugin suffixes that name none of `plugins` (n_plugins, each
  * plugin's name). `lenient` makes warnings of both.

@@ -127,6 +127,9 @@ MISTAKES = [
     ("logfile: /nonexistent/log", 4, "/nonexistent is no folder"),
     ("pidfile: /nonexistent/pid", 4, "/nonexistent is no folder"),
     ("=plugins: memory[m]\nnfacctd_port: 1\nimt_path: /nonexistent/s", 3, "is no folder"),
+    ("aggregate: dst_host", 3, "'aggregate' does nothing here: line 4 says 'aggregate: dst_host'"),
+    ("print_refresh_time[a]: 60\nsql_refresh_time[a]: 300", 4, "line 5 says 'sql_refresh_time[a]: "),
+    ("plugins: memory", 4, "'plugins' does nothing here: line 2 says 'plugins: print[a]'"),
     ("sfacctd_port: 2100", 4, ":1: nfacctd_port already: write another port"),
     ("=plugins: print\npcap_savefile: nothing.pcap", 2, "No such file"),
     ("=plugins: print\npcap_savefile: allow", 2, "pcap_savefile allow: "),
@@ -165,7 +168,8 @@ def test_mistake_is_named(folder, lines, where, words):
     "sfacctd_port: 2100\nsfacctd_ip: 127.0.0.2\nnfacctd_ip: 127.0.0.1",
     "pcap_interface: any\npcap_filter: vlan 10 and (ip or ip6)",
     "pcap_interface: no_such_if\npcap_interface_wait: true",
-    "=plugins: print\npcap_savefile: pipe"])
+    "=plugins: print\npcap_savefile: pipe",
+    "aggregate: src_host\naggregate[a]: dst_host"])
 def test_what_the_start_takes_is_no_mistake(folder, lines):
     out = check(folder, lines[1:] if lines[0] == "=" else BASE + lines)
     assert out.returncode == 0, out.stdout
