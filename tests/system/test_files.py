@@ -74,7 +74,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path, kind):
     if kind == "gzip":
         subprocess.run(["gzip", "-1", pcap], check=True)
     name = {"plain": "t.pcap", "gzip": "t.pcap.gz", "pipe": "-"}[kind]
-    plays = {"plain": 100, "gzip": 12, "pipe": 1}[kind]
+    plays = {"plain": 200, "gzip": 24, "pipe": 1}[kind]
     (tmp_path / "weir.conf").write_text(
         f"plugins: print\naggregate: {TUPLE}\nprint_output_file: {tmp_path}/out\n"
         f"state_dir: {tmp_path}\nlogfile: {log}\nworkers: 1\n"

@@ -180,9 +180,10 @@ def test_what_cannot_be_meant_is_refused(tmp_path, line, says):
     ("r", None),
 ])
 def test_a_watch_of_nothing_is_warned_of(tmp_path, watched, says):
-    file, watches = tmp_path / "weir.conf", tmp_path / "watch.map"
+    file, watches, pcap = (tmp_path / name for name in ("weir.conf", "watch.map", "x.pcap"))
+    generate("packets", 10, 1, pcap=pcap)
     watches.write_text(f"name=w view={watched} src_host=192.0.2.1\n")
-    file.write_text(config(tmp_path, "/nowhere.pcap", "rrd_create[r]: watch\n" + (
+    file.write_text(config(tmp_path, pcap, "rrd_create[r]: watch\n" + (
         f"watch_map: {watches}\n" if watched else "")).replace("rrd[r]", "rrd[r], print[p]", 1) +
         "aggregate[p]: src_host\n")
     done = subprocess.run([WEIR, "check", "-f", file], capture_output=True, text=True)
