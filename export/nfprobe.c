@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "export/nfprobe.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define DEFAULT_PORT  2100
 #define PARCELS       512U          /* of each worker, beside those that are open */
+#define STRANGERS_NS  (60 * CLOCK_S) /* between two lines about records that v5 cannot tell */
 #define BOOT_BEFORE_S 86400U        /* uptime of a weir that has just started */
 
 #define DEFAULT_AGGREGATE \
@@ -39,6 +41,8 @@ struct nfprobe {
 	_Atomic unsigned lanes;      /* that the receivers want by now */
 	size_t flow_octets;          /* of struct flow that somebody needs */
 	struct announcements announcements;
+	_Atomic uint64_t strangers;  /* records that v5 cannot tell, not yet said; */
+	uint64_t said;               /* when they were, mono ns; worker 0's; 0: never */
 	struct nfprobe_worker *workers;
 };
 
@@ -94,6 +98,28 @@ row_leave(void *arg, const struct flowcache_flow *f)
 	w->refused += nfrecord_row(&w->probe->records, w->outbox, f);
 }
 
+/* One line for all workers, as of `worker`. */
+static void
+strangers_say(struct nfprobe *p, unsigned worker)
+{
+	struct outbox *b = p->workers[worker].outbox;
+	uint64_t n, mono;
+
+	if (b->strangers > 0)
+		atomic_fetch_add_explicit(&p->strangers, b->strangers, memory_order_relaxed);
+	b->strangers = 0;
+	n = atomic_load_explicit(&p->strangers, memory_order_relaxed);
+	if (worker != 0 || n == 0)
+		return;
+	mono = clock_mono();
+	if (p->said != 0 && mono - p->said < STRANGERS_NS)
+		return;
+	p->said = mono;
+	atomic_fetch_sub_explicit(&p->strangers, n, memory_order_relaxed);
+	log_warn("nfprobe[%s]: %" PRIu64 " records of IPv6 were not sent: NetFlow v5 has no place for "
+	         "their addresses; write nfprobe_version: 9 or 10", p->probe.output->name, n);
+}
+
 static void
 nfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 {
@@ -116,6 +142,7 @@ nfprobe_tick(struct output *o, unsigned worker, uint64_t now)
 	 */
 	outbox_tick(w->outbox, over ? w->outbox->now : now, over ? 0 : PROBE_LINGER_NS);
 	probe_refuse(&p->probe, &w->refused);
+	strangers_say(p, worker);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -418,6 +445,8 @@ workers_empty(struct nfprobe *p)
 		outbox_flush(w->outbox);
 		probe_refuse(&p->probe, &w->refused);
 	}
+	for (unsigned i = p->probe.sender != NULL ? p->probe.n_workers : 0; i-- > 0;)
+		strangers_say(p, i);
 }
 
 static void

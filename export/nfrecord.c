@@ -142,6 +142,7 @@ record_put_v5(const struct nfrecords *n, struct outbox *b, enum nfrecord_kind ki
 
 	if ((family & ENCODE_IPV6_FLOW) != 0) {
 		stat_add(b->stats, STAT_EXPORT_FAMILY, 1);
+		b->strangers++;
 		return 1;
 	}
 	if (parts < parts_of(packets))

@@ -63,6 +63,7 @@ struct outbox {
 	bool weary;                /* waiting was in vain */
 	uint64_t deadline;         /* when all waiting ends, mono ns; 0: never */
 	struct stats *stats;       /* the worker's */
+	uint64_t strangers;        /* records of IPv6, which v5 cannot tell, since its owner looked */
 	struct {
 		struct parcel *parcel; /* NULL: none */
 		struct wbuf w;

@@ -137,6 +137,8 @@ def test_v9_becomes_v5(tmp_path, pair):
     refused = probe.stats()["export_wrong_family"]
     assert refused > 0 and output(probe)["refused"] == refused
     assert output(probe)["written"] == 5000 - refused
+    assert probe.log_text().count(" records of IPv6 were not sent: NetFlow v5 has no place for their "
+                                  "addresses; write nfprobe_version: 9 or 10") == 1
     assert collector.stats()["sequence_lost"] == 0
     probe.books()
 
