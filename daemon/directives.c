@@ -8,7 +8,8 @@
 static const struct directive weir_rows[] = {
 	{ .name = "plugins", .type = DIRECTIVE_STRING, .offset = AT(plugins),
 	    .doc = "Comma list of outputs, each type or type[name]: print, memory, snmp, rrd, "
-	           "sqlite3, pgsql, mysql. The name binds directives to one of them." },
+	           "sqlite3, pgsql, mysql, nfprobe, sfprobe, tee. The name binds directives to one "
+	           "of them." },
 	{ .name = "workers", .type = DIRECTIVE_STRING, .offset = AT(workers), .def = "auto",
 	    .doc = "Threads that read and count: auto is one per core." },
 	{ .name = "max_entries", .type = DIRECTIVE_U64, .offset = AT(max_entries), .min = 1,

@@ -231,6 +231,12 @@ static const struct mapfile receivers_maps[] = {
 	    sizeof(struct receivers_line), line_take },
 };
 
+static const char *const single_directives[] = {
+	[RECEIVERS_OF_DATAGRAMS] = "tee_receiver",
+	[RECEIVERS_OF_FLOWS] = "nfprobe_receiver",
+	[RECEIVERS_OF_SAMPLES] = "sfprobe_receiver",
+};
+
 /* The operator's own check of an address, which ends with receivers_free. */
 static bool
 receivers_refuse(const void *arg, const struct sockaddr_storage *a, socklen_t len)
@@ -422,6 +428,7 @@ receivers_one(enum receivers_of of, const char *text, uint16_t port,
 
 	if (r == NULL)
 		return NULL;
+	r->directive = single_directives[of];
 	p = pool_add(r);
 	if (p == NULL || (p->targets = calloc(1, sizeof(*p->targets))) == NULL) {
 		err_set(e, WEIR_ENOMEM, "receivers: no memory");
@@ -481,8 +488,9 @@ receivers_read(const struct receivers_config *c, const struct output *o, struct 
 	else
 		r = receivers_one(c->of, c->one, c->port, &c->options, &e);
 	if (r == NULL)
-		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s", o->ops->type, o->name,
-		    e.text);
+		problem_add(ps, PROBLEM_ERROR, NULL, "%s[%s]: %s",
+		    c->file != NULL ? receivers_maps[c->of].directive
+		                    : single_directives[c->of], o->name, e.text);
 	else if (c->check != NULL)
 		c->check(o, r, ps);
 	if (ps->n_errors == errors)
@@ -499,7 +507,7 @@ receivers_refuse_self(const struct receivers *r, const struct output *o, struct 
 	if (self == NULL)
 		return 0;
 	return err_set(e, WEIR_EINVAL, "%s[%s]: %s is this weir itself: name another receiver",
-	    o->ops->type, o->name, self->name);
+	    r->directive, o->name, self->name);
 }
 
 /* A target, and the port that it is sent to from. */

@@ -384,3 +384,12 @@ def test_a_chain_counts_alike(tmp_path, weir):
             at.books()
     finally:
         far.kill()
+
+
+@pytest.mark.parametrize("door", ["nfprobe", "sfprobe", "tee"])
+def test_a_fault_of_a_receiver_has_its_line(tmp_path, door):
+    """The directive that was written, and where."""
+    door_in = "pcap_interface: lo" if door == "sfprobe" else "nfacctd_port: 2100"
+    out = check(tmp_path, f"{door_in}\nplugins: {door}[a]\n{door}_receiver[a]: [::1\n")
+    assert out.returncode != 0
+    assert f"weir.conf:3: {door}_receiver[a]: '[::1' is no receiver" in out.stdout, out.stdout
