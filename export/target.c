@@ -333,6 +333,15 @@ target_look_up(struct target *t, int flags, const struct target_options *o, bool
 	return rc;
 }
 
+/* 0.0.0.0 or ::, which Linux would take for this host. */
+static bool
+is_any(const ip16_t *a)
+{
+	static const uint8_t zeros[4];
+
+	return ip_is_none(a) || (ip_is_v4(a) && memcmp(a->b + 12, zeros, 4) == 0);
+}
+
 int
 target_open(struct target *t, const char *text, uint16_t port, const struct target_options *o,
     struct err *e)
@@ -346,6 +355,9 @@ target_open(struct target *t, const char *text, uint16_t port, const struct targ
 	rc = target_split(t, text, port, e);
 	if (rc != 0)
 		return rc;
+	if (ip_parse(t->host, &a) == 0 && is_any(&a))
+		return err_set(e, WEIR_EINVAL, "'%.64s' is no receiver: %s stands for any address; "
+		    "write the receiver's own, or 127.0.0.1 for this host", text, t->host);
 	if (ip_parse(t->host, &a) == 0 && !ip_is_none(&o->source) &&
 	    ip_is_v4(&a) != ip_is_v4(&o->source))
 		return err_set(e, WEIR_EINVAL,

@@ -334,6 +334,8 @@ def test_transparent_to_who_can_get_nothing(tmp_path, ip, more, to, write):
 FAULTS = (
     ("ip=127.0.0.1:2100", "a pool needs a number and receivers"),
     ("id=1", "a pool needs a number and receivers"),
+    ("id=1 ip=0.0.0.0:2100", "'0.0.0.0:2100' is no receiver: 0.0.0.0 stands for any address; write"),
+    ("id=1 ip=[::]:2100", "'[::]:2100' is no receiver: :: stands for any address; write"),
     ("id=1 ip=127.0.0.1:0", "'0' is no port; write 1 to 65535"),
     ("id=1 ip=127.0.0.1:70000", "'70000' is no port"),
     ("id=1 ip=::1", "write ADDRESS:PORT, NAME:PORT or [IPv6 ADDRESS]:PORT"),
