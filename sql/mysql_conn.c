@@ -7,6 +7,7 @@
 #include "sql/mysql_conn.h"
 
 #include <errno.h>
+#include <errmsg.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <netdb.h>
@@ -249,9 +250,14 @@ conn_connect(struct sql_conn *c, const struct sql_config *config, struct attempt
 	    config->port, unix_path, CLIENT_MULTI_STATEMENTS);
 	while (status != 0)
 		status = mysql_real_connect_cont(&done, c->my, conn_wait(c, a, status));
-	if (done == NULL)
-		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, attempt_is_over(a) ?
-		    "given up, as weir ends" : mysql_error(c->my));
+	if (done == NULL && attempt_is_over(a))
+		rc = err_set(e, WEIR_EIO, "%s: given up, as weir ends", c->where);
+	else if (done == NULL && config->ca_file != NULL &&
+	    mysql_errno(c->my) == CR_SSL_CONNECTION_ERROR)
+		rc = err_set(e, WEIR_EIO, "%s: with sql_conn_ca_file %s: %s", c->where,
+		    config->ca_file, mysql_error(c->my));
+	else if (done == NULL)
+		rc = err_set(e, WEIR_EIO, "%s: %s", c->where, mysql_error(c->my));
 	explicit_bzero(passwd, sizeof(passwd));
 	return rc;
 }

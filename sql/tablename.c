@@ -43,8 +43,8 @@ name_check(const char *pattern, const char *name, struct err *e)
 		    pattern);
 	if (strlen(table) > TABLENAME_PART ||
 	    (dot != NULL && (size_t)(dot - name) > TABLENAME_PART))
-		return err_set(e, WEIR_EINVAL, "sql_table '%s': longer than %u characters",
-		    pattern, TABLENAME_PART);
+		return err_set(e, WEIR_EINVAL, "sql_table '%s': longer than %u characters: "
+		    "write a shorter name", pattern, TABLENAME_PART);
 	if (strcasecmp(table, BATCH_TABLE) == 0)
 		return err_set(e, WEIR_EINVAL,
 		    "sql_table: " BATCH_TABLE " is weir's own table");
@@ -74,8 +74,8 @@ tablename_expand(const char *pattern, const struct variables *v,
 		n = strlen(text);
 		if (len + n > TABLENAME_MAX)
 			return err_set(e, WEIR_EINVAL,
-			    "sql_table '%s': longer than %u characters", pattern,
-			    TABLENAME_PART);
+			    "sql_table '%s': longer than %u characters: write a shorter "
+			    "name", pattern, TABLENAME_PART);
 		memcpy(buf + len, text, n);
 		len += n;
 		p += step;

@@ -2,6 +2,7 @@
 #include "sql/writer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -14,11 +15,13 @@
 
 #include "core/trigger.h"
 #include "lib/clock.h"
+#include "lib/infile.h"
 #include "lib/log.h"
 #include "sql/ddl.h"
 #include "sql/drain.h"
 #include "sql/encode.h"
 #include "sql/facts.h"
+#include "sql/idle.h"
 #include "sql/schema.h"
 #include "sql/spool.h"
 #include "sql/spool_folder.h"
@@ -83,12 +86,27 @@ plan_log(const struct sql_config *c, struct view_config *vc)
 		vc->bins.seconds = vc->bins.months = 0;
 }
 
+static int
+ca_file_check(const char *path, struct err *e)
+{
+	FILE *f = infile_open(path, INFILE_MAX, NULL);
+
+	if (f == NULL)
+		return err_set(e, WEIR_EIO, "sql_conn_ca_file: %s: %s", path,
+		    infile_error(errno));
+	fclose(f);
+	return 0;
+}
+
 /* Whether the files that are named can be what they are for. */
 static int
-plan_files(const struct sql_config *c, struct err *e)
+plan_files(const struct output *o, const struct sql_config *c, struct err *e)
 {
 	int rc = trigger_check("sql_trigger_exec", c->trigger_exec, e);
 
+	if (rc == 0 && c->ca_file != NULL &&
+	    sql_idle(o->ops, &o->common, c, "sql_conn_ca_file") == NULL)
+		rc = ca_file_check(c->ca_file, e);
 	if (rc == 0 && c->table_schema != NULL)
 		rc = ddl_check(c->table_schema, e);
 	if (rc == 0 && c->spool_path != NULL)
@@ -128,7 +146,7 @@ writer_plan(struct output *o, struct view_config *vc, struct err *e)
 	shape_of(o, history, &shape);
 	if ((rc = schema_plan(&schema, &shape, e)) != 0)
 		return rc;
-	if ((rc = plan_table(o, e)) != 0 || (rc = plan_files(c, e)) != 0)
+	if ((rc = plan_table(o, e)) != 0 || (rc = plan_files(o, c, e)) != 0)
 		return rc;
 	if (c->table != NULL && variables_have_time(c->table) && !history)
 		return err_set(e, WEIR_EINVAL,
@@ -279,16 +297,17 @@ static int
 drain_set_up(
     struct writer *w, struct output *o, const struct sql_driver *d, struct err *e)
 {
-	const char *name = w->encoder.head.collector;
+	char name[BATCH_WORD];
 	struct drain_config dc = { .output = o,
 		.spool = w->spool,
 		.trigger = w->trigger,
 		.max_writers = w->config.max_writers,
-		.collector = name,
+		.collector = w->encoder.head.collector,
 		.first = database_try,
 		.retry = retry,
 		.arg = o };
 
+	snprintf(name, sizeof(name), "%s %s", d->name, o->name); /* as all lines of it begin */
 	backup_config_make(w, d);
 	w->primary = dc.primary = store_new(d, &w->config, name);
 	if (w->config.backup_host != NULL)

@@ -63,11 +63,11 @@ def test_lines_without_effect_are_told(tmp_path):
     assert all(words[n] in what for n, what in said.items()), said
 
 
-def refusal(command, tmp_path, text):
+def refusal(command, tmp_path, text, engine):
     """What weir says when it refuses `text`."""
     file = tmp_path / "weir.conf"
     file.write_text(text + f"\nstate_dir: {tmp_path}/state\nsql_db: {tmp_path}/x.db\n"
-                           "plugins: sqlite3[s]\nnfacctd_port: 0\nnfacctd_ip: 127.0.0.1\n")
+                           f"plugins: {engine}[s]\nnfacctd_port: 0\nnfacctd_ip: 127.0.0.1\n")
     done = subprocess.run([str(WEIR), command, "--as", "nfacctd", "-f", str(file)],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode != 0, done.stdout
@@ -76,6 +76,7 @@ def refusal(command, tmp_path, text):
 
 @pytest.mark.parametrize("name,value,why", [
     ("sql_trigger_exec", "/nope", "/nope: No such file"),
+    ("sql_conn_ca_file", "/nope", "sql_conn_ca_file: /nope: No such file"),
     ("sql_table_schema", "/nope", "/nope: No such file"),
     ("sql_table_schema", "{dir}", "{dir}: Is a directory"),
     ("sql_recovery_logfile", "/proc/x", "/proc/x: No such file"),
@@ -85,9 +86,12 @@ def refusal(command, tmp_path, text):
 ])
 def test_files_that_cannot_be_are_refused_at_once(tmp_path, name, value, why):
     """By the check as by the start."""
+    engine = "mysql" if name == "sql_conn_ca_file" else "sqlite3"
     line = f"{name}[s]: {value.format(dir=tmp_path)}"
+    if name == "sql_conn_ca_file":
+        line += "\nsql_host: 127.0.0.1"
     for command in ("check", "run"):
-        assert why.format(dir=tmp_path) in refusal(command, tmp_path, line), command
+        assert why.format(dir=tmp_path) in refusal(command, tmp_path, line, engine), command
     assert not (tmp_path / "x.db").exists() and not (tmp_path / "a").exists()
 
 
