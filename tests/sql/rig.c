@@ -105,8 +105,8 @@ rig_snapshot(struct rig *g, const struct flow *flows, unsigned n, uint64_t seq)
 void
 rig_books(struct rig *g)
 {
-	g->r = (struct output_result){ g->o.rows, g->o.written, g->o.spooled,
-		g->o.refused, g->o.lost };
+	g->r = (struct output_result){ .rows = g->o.rows, .written = g->o.written,
+		.spooled = g->o.spooled, .refused = g->o.refused, .lost = g->o.lost };
 	assert_int_equal(g->r.rows, g->r.written + g->r.spooled + g->r.refused);
 }
 
