@@ -85,6 +85,11 @@ plugin_add(struct settings *s, const struct config_line *at, char *token)
 
 	for (char *c = token; *c != '\0' && c != open; c++)
 		*c = (char)tolower((unsigned char)*c);
+	if (strpbrk(token, "#!") != NULL) {
+		problem_add(&s->problems, PROBLEM_ERROR, at,
+		    "plugins: '%s': a comment has a line of its own, which begins with ! or #", token);
+		return;
+	}
 	if (open != NULL && (close == NULL || close == open + 1 || close[1] != '\0')) {
 		problem_add(&s->problems, PROBLEM_ERROR, at,
 		    "plugins: '%s' is not of the form type or type[name]", token);

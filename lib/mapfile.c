@@ -133,26 +133,60 @@ key_find(const struct mapfile *m, const char *name)
 	return NULL;
 }
 
+/* The one of `names` that ends as `name` does, behind a '_': set_tag for tag. NULL: none. */
+static const char *
+key_longer(const char *name, const char *const *names, size_t n)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t all = strlen(names[i]);
+
+		if (all > len && names[i][all - len - 1] == '_' &&
+		    strcmp(names[i] + all - len, name) == 0)
+			return names[i];
+	}
+	return NULL;
+}
+
+/* Write `names` to `to`, as many as there is room for, whole. */
+static void
+keys_list(char *to, size_t room, const char *const *names, size_t n)
+{
+	size_t len = 0;
+
+	*to = '\0';
+	for (size_t i = 0; i < n; i++) {
+		const char *gap = i > 0 ? ", " : "";
+
+		if (len + strlen(gap) + strlen(names[i]) + sizeof(", ...") > room) {
+			snprintf(to + len, room - len, ", ...");
+			return;
+		}
+		len += (size_t)snprintf(to + len, room - len, "%s%s", gap, names[i]);
+	}
+}
+
 static void
 key_unknown(const struct reader *r, const char *name)
 {
 	const char *names[MAPFILE_KEYS], *near;
-	char all[400] = "";
+	char all[300];
 	size_t n = 0;
 
 	for (const struct mapfile_key *k = r->map->keys; k->name != NULL; k++)
 		if (strcmp(k->name, MAPFILE_OTHERS) != 0)
 			names[n++] = k->name;
 	near = nearest_word(name, names, n);
+	if (near == NULL)
+		near = key_longer(name, names, n);
 	if (near != NULL) {
 		problem_add(r->ps, PROBLEM_ERROR, &r->rule.at,
 		    "%s: unknown key '%.64s'; did you mean '%s'?", r->map->directive, name,
 		    near);
 		return;
 	}
-	for (size_t i = 0, len = 0; i < n && len < sizeof(all); i++)
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "",
-		    names[i]);
+	keys_list(all, sizeof(all), names, n);
 	problem_add(r->ps, PROBLEM_ERROR, &r->rule.at, "%s: unknown key '%.64s'; there are %s",
 	    r->map->directive, name, all);
 }

@@ -16,6 +16,7 @@ from conftest import WEIR
 BASE = "nfacctd_port: 2100\nplugins: print[a]\naggregate: src_host\n"
 FILES = {
     "tag_key": "set_tag=1 srcip=10.0.0.1\n",
+    "tag_old": "tag=7 ip=10.0.0.1\n",
     "tag_near": "set_tag=1\nset_tag=2 filtr='tcp'\n",
     "tag_ip": "# rules\nset_tag=1 ip=10.0.0.256\n",
     "allow": "10.0.0.0/8\nrouter.example\n",
@@ -97,6 +98,8 @@ MISTAKES = [
     ("pre_tag_map: /nonexistent", 4, "No such file"),
     ("pre_tag_map: .", 4, "Is a directory"),
     ("pre_tag_map: tag_key", "tag_key:1", "unknown key 'srcip'; there are set_tag, "),
+    ("pre_tag_map: tag_key", "tag_key:1", ", ..."),
+    ("pre_tag_map: tag_old", "tag_old:1", "did you mean 'set_tag'?"),
     ("pre_tag_map: tag_near", "tag_near:2", "did you mean 'filter'?"),
     ("pre_tag_map: tag_ip", "tag_ip:2", "write one like 192.0.2.1"),
     ("nfacctd_allow_file: allow", "allow:2", "write an address, or a network"),
@@ -130,6 +133,7 @@ MISTAKES = [
     ("aggregate: dst_host", 3, "'aggregate' does nothing here: line 4 says 'aggregate: dst_host'"),
     ("print_refresh_time[a]: 60\nsql_refresh_time[a]: 300", 4, "line 5 says 'sql_refresh_time[a]: "),
     ("plugins: memory", 4, "'plugins' does nothing here: line 2 says 'plugins: print[a]'"),
+    ("=plugins: print # hello\nnfacctd_port: 1", 1, "'print#hello': a comment has a line of its own"),
     ("sfacctd_port: 2100", 4, ":1: nfacctd_port already: write another port"),
     ("=plugins: print\npcap_savefile: nothing.pcap", 2, "No such file"),
     ("=plugins: print\npcap_savefile: allow", 2, "pcap_savefile allow: "),
