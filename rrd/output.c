@@ -63,12 +63,15 @@ state_open(struct rrd_state *x, const struct rrd_config *c, const char *folder,
 	const struct archive_shape shape = { c->step,
 		c->heartbeat != 0 ? c->heartbeat : 2 * c->step, (enum profile_name)c->profile,
 		c->rra };
+	struct err why = ERR_INIT;
 	char real[PATH_MAX];
-	int rc = files_mkdir(folder, e);
+	int rc = files_mkdir(folder, &why);
 
+	if (rc != 0)
+		return err_set(e, (enum weir_errno)why.code, "rrd_path: %s", why.text);
 	/* rrdcached has a working folder of its own. */
-	if (rc == 0 && realpath(folder, real) == NULL)
-		rc = err_set(e, WEIR_EIO, "%s: %s", folder, strerror(errno));
+	if (realpath(folder, real) == NULL)
+		rc = err_set(e, WEIR_EIO, "rrd_path: %s: %s", folder, strerror(errno));
 	if (rc == 0)
 		rc = known_open(&x->known, real, &shape, c->max_files, e);
 	if (rc != 0)

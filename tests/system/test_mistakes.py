@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import WEIR
+from conftest import WEIR, free_port
 
 BASE = "nfacctd_port: 2100\nplugins: print[a]\naggregate: src_host\n"
 FILES = {
@@ -205,6 +205,15 @@ def test_what_only_the_start_finds_has_its_line(folder, lines, where):
     out = subprocess.run([WEIR, "run", "-f", "weir.conf"], cwd=folder, capture_output=True,
                          text=True, timeout=30)
     assert out.returncode == 1 and f"weir.conf:{where}: " in out.stderr, out.stderr
+
+
+def test_an_rrd_path_that_cannot_be_has_its_line(folder):
+    (folder / "weir.conf").write_text(
+        "plugins: rrd[r]\naggregate: src_host\nnfacctd_ip: 127.0.0.1\nrrd_path: /proc/x\n"
+        f"nfacctd_port: {free_port()}\ncontrol_socket: {folder}/s\nstate_dir: {folder}/state\n")
+    out = subprocess.run([WEIR, "run", "-f", "weir.conf"], cwd=folder, capture_output=True,
+                         text=True, timeout=30)
+    assert out.returncode == 1 and "weir.conf:4: rrd_path: /proc/x: " in out.stderr, out.stderr
 
 
 PMACCT_KEYS = pathlib.Path("/usr/share/doc/pmacct/CONFIG-KEYS.gz")
