@@ -14,6 +14,7 @@
 #include "core/threshold_file.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/spawn.h"
 #include "lib/thread.h"
 
 #define ACT_BATCH 32U
@@ -297,6 +298,7 @@ alarms_new(struct engine *en, const struct alarm_config *c, struct alarms **out,
     struct problems *ps, struct err *e)
 {
 	struct alarms *a = calloc(1, sizeof(*a));
+	struct err why = ERR_INIT;
 	int rc = 0;
 
 	*out = NULL;
@@ -311,6 +313,9 @@ alarms_new(struct engine *en, const struct alarm_config *c, struct alarms **out,
 		rc = err_set(e, WEIR_ENOMEM, "no memory for alarms");
 	pthread_mutex_init(&a->lock, NULL);
 	thread_cond_init(&a->changed);
+	if (c->exec != NULL && spawn_check(c->exec, &why) != 0)
+		problem_add(ps, PROBLEM_WARNING, NULL, "alarm_exec: %s: no alarm can start it",
+		    why.text);
 	if (rc == 0 && c->map != NULL)
 		rc = threshold_map_read(c->map, en, true, map_take, a, ps, e);
 	if (rc != 0) {

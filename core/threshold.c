@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/collector.h"
 #include "core/engine.h"
+#include "core/watch.h"
 #include "flow/selector.h"
 #include "lib/ip.h"
 #include "lib/mapfile.h"
+#include "lib/spawn.h"
 
 static const char *const scope_words[] = {
 #define X(n, NAME, word) [n] = word,
@@ -176,8 +179,36 @@ subject_check(const struct threshold_config *c, const struct engine *en, struct 
 	if (c->scope == SCOPE_OUTPUT && c->subject[0] != '\0' &&
 	    engine_output_get(en, c->subject) == NULL)
 		return err_set(e, WEIR_EINVAL, "subject: there is no plugin '%s'", c->subject);
-	/* Watches and collectors may come later. */
+	/* Watches and collectors may come later: threshold_missing. */
 	return 0;
+}
+
+static bool
+collector_is_there(const struct engine *en, const char *name)
+{
+	for (unsigned w = 0; w < en->n_workers; w++)
+		for (unsigned i = 0; i < en->workers[w].n_collectors; i++) {
+			const struct collector *c = en->workers[w].collectors[i];
+			size_t len = strlen(c->ops->name);
+
+			if (strncmp(name, c->ops->name, len) == 0 && name[len] == ' ' &&
+			    strcmp(name + len + 1, c->where) == 0)
+				return true;
+		}
+	return false;
+}
+
+const char *
+threshold_missing(const struct threshold_config *c, const struct engine *en)
+{
+	if (c->scope == SCOPE_WATCH && c->subject[0] == '\0')
+		return en->watches == NULL ? "no watches" : NULL;
+	if (c->scope == SCOPE_WATCH && !watches_have(en->watches, c->subject))
+		return "no such watch";
+	if (c->scope == SCOPE_COLLECTOR && c->subject[0] != '\0' &&
+	    !collector_is_there(en, c->subject))
+		return "no such collector";
+	return NULL;
 }
 
 int
@@ -427,6 +458,26 @@ rule_finish(const struct reading *rd, const struct mapfile_rule *at, struct rule
 	return threshold_check(c, rd->engine, why);
 }
 
+/*
+ * Warn of what may be a mistake: it may come while weir runs. Of collectors, which the start
+ * opens later, only weir show thresholds tells.
+ */
+static void
+rule_warn(const struct engine *en, const struct mapfile_rule *at,
+    const struct threshold_config *c, struct problems *ps)
+{
+	const char *missing = c->scope == SCOPE_WATCH ? threshold_missing(c, en) : NULL;
+	struct err e = ERR_INIT;
+
+	if (missing != NULL)
+		problem_add(ps, PROBLEM_WARNING, &at->at,
+		    "threshold_map: subject: %s%s%s: write a name that watch_map has", missing,
+		    c->subject[0] != '\0' ? ": " : "", c->subject);
+	if (c->exec[0] != '\0' && spawn_check(c->exec, &e) != 0)
+		problem_add(ps, PROBLEM_WARNING, &at->at,
+		    "threshold_map: exec: %s: no alarm can start it", e.text);
+}
+
 static int
 rule_take(void *arg, const struct mapfile_rule *at, const void *values,
     struct problems *ps, struct err *e)
@@ -438,8 +489,10 @@ rule_take(void *arg, const struct mapfile_rule *at, const void *values,
 
 	if (rc == 0)
 		rc = rd->take(rd->arg, &r.config, &why);
-	if (rc == 0)
+	if (rc == 0) {
+		rule_warn(rd->engine, at, &r.config, ps);
 		return 0;
+	}
 	problem_add(ps, PROBLEM_ERROR, &at->at, "threshold_map: %s", why.text);
 	return rc == -WEIR_ENOMEM ? err_set(e, WEIR_ENOMEM, "threshold_map: %s", why.text) : 0;
 }

@@ -87,6 +87,13 @@ uint64_t threshold_limit(const struct threshold_config *c, uint32_t mantissa);
 int threshold_check(const struct threshold_config *c, const struct engine *en,
     struct err *e);
 
+/*
+ * What `c` is about by name and is not there at present, in words: "no such watch"; NULL: there
+ * is nothing wrong. Watches come and go with watch_map, collectors when they are opened. Any
+ * thread, while the engine stands.
+ */
+const char *threshold_missing(const struct threshold_config *c, const struct engine *en);
+
 /* What metric `m` counts, in words: "bytes per second". */
 const char *threshold_unit(uint32_t m);
 

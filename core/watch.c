@@ -488,6 +488,20 @@ watches_copy(struct watches *w, uint32_t *n)
 	return copy;
 }
 
+bool
+watches_have(struct watches *w, const char *name)
+{
+	bool found = false;
+
+	if (w == NULL)
+		return false;
+	pthread_mutex_lock(&w->lock);
+	for (uint32_t i = 0; i < w->now->n && !found; i++)
+		found = strcmp(w->now->list[i].name, name) == 0;
+	pthread_mutex_unlock(&w->lock);
+	return found;
+}
+
 /* On disk */
 
 /* What a watch counts, as a number that is the same after a restart. */

@@ -80,6 +80,9 @@ void watches_tick(struct watches *w, uint64_t now);
  */
 struct watch *watches_copy(struct watches *w, uint32_t *n);
 
+/* Whether there is a watch of this name. Any thread; `w` may be NULL. */
+bool watches_have(struct watches *w, const char *name);
+
 /*
  * Keep totals in the file at `path`; and take them up, before the engine starts, as of now
  * where `orderly` is false. Returns 0 or -WEIR_E... with `e` filled.

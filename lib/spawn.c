@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +69,18 @@ spawn_variable(struct spawn_facts *f, const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	fact_put(f, "", name, fmt, ap);
 	va_end(ap);
+}
+
+int
+spawn_check(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(e, WEIR_ENOENT, "%s: no program", path);
+	if (access(path, X_OK) != 0)
+		return err_set(e, WEIR_ENOENT, "%s: %s", path, strerror(errno));
+	return 0;
 }
 
 struct spawn_pool *

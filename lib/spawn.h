@@ -37,6 +37,12 @@ void spawn_fact(struct spawn_facts *f, const char *name, const char *fmt, ...)
 void spawn_variable(struct spawn_facts *f, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Whether there is a program at `path` that may be started now; it may come, and go. Returns
+ * 0, or -WEIR_ENOENT with `e`: the path, and what is wrong.
+ */
+int spawn_check(const char *path, struct err *e);
+
 struct spawn_pool;
 
 /* A pool whose programs are killed after `seconds`. NULL when memory is short. */

@@ -53,11 +53,27 @@ static const struct reply_column threshold_columns[] = {
 	REPLY_COLUMN("falling", "FALLING", "uint"),
 	REPLY_COLUMN("unit", "UNIT", "str"),
 	REPLY_COLUMN("active", "ACTIVE", "bool"),
+	REPLY_COLUMN("state", "STATE", "str"),
 	REPLY_COLUMN("value", "VALUE", "uint"),
 	REPLY_COLUMN("alarms", "ALARMS", "uint"),
 	REPLY_COLUMN("transitions", "TRANSITIONS", "uint"),
 	REPLY_COLUMN("last_transition", "LAST_TRANSITION", "stamp"),
 };
+
+/* How a threshold does, in a word or two. */
+static const char *
+threshold_state(const struct threshold_row *t, const struct engine *en)
+{
+	const char *missing = threshold_missing(&t->config, en);
+
+	if (missing != NULL)
+		return missing;
+	if (t->config.status != STATUS_ACTIVE)
+		return "not active";
+	if (t->raised > 0)
+		return "alarm";
+	return t->looked ? "ok" : "not looked yet";
+}
 
 void
 thresholds_reply(const struct engine *en, struct reply *r)
@@ -79,6 +95,7 @@ thresholds_reply(const struct engine *en, struct reply *r)
 		reply_uint(r, "falling", threshold_limit(c, c->falling));
 		reply_text(r, "unit", threshold_unit(c->metric));
 		reply_bool(r, "active", c->status == STATUS_ACTIVE);
+		reply_text(r, "state", threshold_state(&list[i], en));
 		reply_uint(r, "value", list[i].value);
 		reply_uint(r, "alarms", list[i].raised);
 		reply_uint(r, "transitions", list[i].transitions);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Thresholds and alarms behind a real snmpd: SETs, notifications, programs."""
 import os
+import signal
 import subprocess
 import time
 
@@ -209,3 +210,24 @@ def test_ten_thousand_alarms_stall_nobody(tmp_path, weir, master, trapd):
     poll(lambda: master.walk(f"{THRESHOLD}.16") == {name("each"): "0"})
     w.books()
     assert w.stop() == 0
+
+
+def test_a_threshold_of_nothing_says_so(tmp_path, weir):
+    """At the start, and as its state, until there is what it means."""
+    thresholds, watches = tmp_path / "threshold.map", tmp_path / "watch.map"
+    thresholds.write_text("name=typo scope=watch subject=later metric=bytes rising=1\n"
+                          "name=door scope=collector subject=nodoor metric=bytes rising=1\n"
+                          "name=fine scope=watch subject=there metric=bytes rising=1\n")
+    watches.write_text("name=there view=talkers\n")
+    w, _ = shown(weir, tmp_path / "agentx", f"threshold_map: {thresholds}\nwatch_map: {watches}\n")
+
+    def states():
+        return {t["threshold"]: t["state"] for t in w.rows("thresholds")}
+    assert states() == {"typo": "no such watch", "door": "no such collector",
+                        "fine": "not looked yet"}
+    watches.write_text("name=there view=talkers\nname=later view=talkers\n")
+    w.process.send_signal(signal.SIGHUP)
+    poll(lambda: states()["typo"] == "not looked yet")
+    assert w.stop() == 0
+    assert (f"{thresholds}:1: threshold_map: subject: no such watch: later" in
+            w.process.stderr.read() + w.log_text())

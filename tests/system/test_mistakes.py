@@ -23,6 +23,8 @@ FILES = {
     "rates": "id=x ip=10.0.0.1\n",
     "networks": "65000,10.0.0.0/33\n",
     "thresholds": "65000,10.0.0.0/33\n",
+    "unwatched": "name=a scope=watch subject=nowatch metric=bytes rising=1\n",
+    "no_program": "name=a scope=exporter metric=bytes rising=1 exec=/no/such\n",
 }
 MISTAKES = [
     ("=plugins: mongodb\nnfacctd_port: 1", 1, "weir writes to no MongoDB: use pgsql"),
@@ -106,6 +108,10 @@ MISTAKES = [
     ("sampling_map: rates", "rates:1", "'x' is not a decimal number"),
     ("aggregate[a]: src_net\nnetworks_file: networks", "networks:1", "10.0.0.0/33"),
     ("networks_file: /nonexistent\naggregate[a]: src_net", 4, "No such file"),
+    ("threshold_map: unwatched", "unwatched:1", "no such watch: nowatch"),
+    ("threshold_map: no_program", "no_program:1", "exec: /no/such: No such file"),
+    ("alarm_exec: /no/such", 4, "alarm_exec: /no/such: No such file"),
+    ("alarm_exec: /dev/null", 4, "no program"),
     ("threshold_map: thresholds", "thresholds:1", "write key=value"),
     ("geoipv2_file: /nonexistent\naggregate[a]: src_host_country", 4, "No such file"),
     ("nfacctd_ip: 300.1.1.1", 4, "write one like 192.0.2.1"),
