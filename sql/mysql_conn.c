@@ -6,8 +6,8 @@
  */
 #include "sql/mysql_conn.h"
 
-#include <errno.h>
 #include <errmsg.h>
+#include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <netdb.h>

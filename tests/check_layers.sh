@@ -40,6 +40,7 @@ rrd_client.h: rrd
 sqlite3.h: sql bench
 libpq-fe.h: sql
 mysql*: sql
+errmsg.h: sql
 mariadb/*: sql
 jansson.h: collectors report client
 event2/*: daemon
