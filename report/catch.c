@@ -173,8 +173,9 @@ order(struct catch *c, const struct catch_wish *w)
 }
 
 /*
- * The rows of all hits, or, to clear the table, all, each once: rows that were picked twice are
- * shown twice, but count once.
+ * The rows of all hits, or, to clear the table, all that were there, each once: rows that were
+ * picked twice are shown twice, but count once. One that another had taken may have been put
+ * back since: it is for who is shown it.
  */
 static void
 rows_list(const struct catch *c, const struct catch_wish *w, struct catch_taken *t)
@@ -186,7 +187,7 @@ rows_list(const struct catch *c, const struct catch_wish *w, struct catch_taken 
 	for (size_t i = 0; i < n; i++) {
 		uint32_t row = w->clear ? (uint32_t)i : c->hits[i].row;
 
-		if (!listed[row])
+		if (!listed[row] && is_there(c, row))
 			t->rows[t->n++].row = row;
 		listed[row] = true;
 	}

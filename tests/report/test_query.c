@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -941,6 +943,58 @@ test_memory_taken_by_two(void **state)
 	assert_true(sums_equal(&got, &(struct sums){ 3, 250, 2 }));
 }
 
+/* What a client has taken and not got, to be put back when weir looks at another client. */
+static struct catch_taken *put_back;
+
+int
+poll(struct pollfd *p, nfds_t n, int ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	if (put_back != NULL)
+		catch_settle(put_back, false);
+	put_back = NULL;
+	return ppoll(p, n, ms >= 0 ? &t : NULL, NULL);
+}
+
+/*
+ * One clears a table of which another has taken all, who has it put back then: it is not cleared
+ * along, as nobody has been shown it.
+ */
+static void
+test_memory_put_back_meanwhile(void **state)
+{
+	struct catch_wish reset = { .take = true };
+	struct catch_wish clear = { .take = true, .clear = true };
+	struct catch_taken one = { 0 }, other = { 0 };
+	struct catch c = { 0 }, c2 = { 0 };
+	struct fixture *x = *state;
+	struct output *o = x->en->outputs[0];
+	struct ledger *l = o->view->ledger;
+	struct reply r;
+	char got[256];
+	int fds[2];
+
+	feed(x, 1, 100);
+	pass(x);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	reply_init(&r, fds[0]);
+	assert_int_equal(catch_rows(&c, &reset, o->priv, l, &r, &one), 0);
+	assert_int_equal(c.n_hits, 1);
+	put_back = &one;
+	assert_int_equal(catch_rows(&c2, &clear, o->priv, l, &r, &other), 0);
+	assert_null(put_back);
+	assert_int_equal(c2.n_hits, 0);
+	catch_settle(&other, true);
+	table_ask(x, "'form': 'csv'", got, sizeof(got));
+	assert_string_equal(got, "192.0.2.1,tcp,1,1,100");
+	catch_fini(&c);
+	catch_fini(&c2);
+	reply_fini(&r);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* What is reset or cleared is not shown again; the running totals go on. */
 static void
 test_memory_reset(void **state)
@@ -1084,6 +1138,7 @@ main(void)
 		TEST(test_memory),
 		TEST(test_memory_bound),
 		TEST(test_memory_abandoned),
+		TEST(test_memory_put_back_meanwhile),
 		TEST(test_memory_taken_by_two),
 		TEST(test_memory_reset),
 		TEST(test_memory_reset_by_the_quiet),
