@@ -118,8 +118,8 @@ operators_make(struct store *st, const char *sql, const char *table, struct err 
 		    "write CREATE TABLE with the name that sql_table has", st->sql.table_schema,
 		    table);
 	if (!d->alive(st->conn))
-		return err_set(e, -rc, "%s", why.text);
-	return err_set(e, -rc, "sql_table_schema: %s does not make table %s: %s",
+		return err_set(e, (enum weir_errno)-rc, "%s", why.text);
+	return err_set(e, (enum weir_errno)-rc, "sql_table_schema: %s does not make table %s: %s",
 	    st->sql.table_schema, table, why.text);
 }
 
