@@ -277,7 +277,7 @@ the_top_ones_are_those_of_each_bin(void **state)
 	fixture_open(&f, "src_host", 100);
 	for (unsigned bin = 0; bin < 3; bin++)
 		for (uint16_t i = 1; i <= 20; i++)
-			feed(&f, i, bin, i == 1 ? 50000 : i == 2 + bin ? 5000 >> bin : i);
+			feed(&f, i, bin, i == 1 ? 50000U : i == 2 + bin ? 5000U >> bin : i);
 	publish(&f, 3, false);
 	/* The first one and another of each bin; and the others together. */
 	all_is_conserved(&f, 3, 5);
