@@ -496,16 +496,24 @@ pending_move(struct output *o, struct err *e)
 	return rc;
 }
 
-/* There is no next time: wait for the database to make room, for a while. */
+/*
+ * There is no next time: wait for the database to make room, for a while since it took rows
+ * last.
+ */
 static void
 last_try(struct output *o)
 {
 	struct writer *w = o->priv;
 	struct err e = ERR_INIT;
+	uint64_t written = atomic_load(&o->written);
 
 	for (unsigned i = 0; i < LAST_TRIES && atomic_load(&o->stalled); i++) {
 		nanosleep(&(struct timespec){ 0, LAST_PAUSE_MS * 1000000L }, NULL);
 		(void)pending_move(o, &e);
+		if (atomic_load(&o->written) == written)
+			continue;
+		written = atomic_load(&o->written);
+		i = 0;
 	}
 	pthread_mutex_lock(&w->lock);
 	pending_refuse(o, 0);
